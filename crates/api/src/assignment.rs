@@ -1,0 +1,95 @@
+//! The assignment service: which environment runs this invoke?
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use types::{EnvironmentId, WorkerId};
+
+use crate::Kind;
+use crate::functions::{FunctionKey, FunctionVersion};
+
+/// Asks for an environment of a function version.
+#[derive(Clone, Debug)]
+pub struct Assign {
+    /// The version to run, with all that is needed to make a new environment for it.
+    pub function: Arc<FunctionVersion>,
+    /// The caller's availability zone; warm environments there are preferred.
+    pub zone: Option<String>,
+}
+
+/// An environment lent to one invoke. It comes back by [`Report`]s of its worker, not by the borrower.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lease {
+    /// The environment.
+    pub environment: EnvironmentId,
+    /// Where it is.
+    pub worker: WorkerId,
+    /// Whether it was made for this request.
+    pub cold: bool,
+}
+
+/// What a worker says about an environment of its own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Report {
+    /// The environment.
+    pub environment: EnvironmentId,
+    /// Whose it is.
+    pub function: FunctionKey,
+    /// What happened.
+    pub event: Event,
+}
+
+/// See [`Report`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// Its invoke is over, it takes the next one.
+    Idle,
+    /// It is no more, or will take no further invoke.
+    Gone,
+}
+
+/// Why not.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Error {
+    /// No worker has room.
+    #[error("no worker has room for function {function}")]
+    NoCapacity {
+        /// The function.
+        function: String,
+    },
+    /// The new environment could not be made.
+    #[error("the environment could not be made: {reason}")]
+    Create {
+        /// What the worker said.
+        reason: String,
+    },
+    /// This replica does not lead the partition, or its journal cannot be reached.
+    #[error("the partition has no leader here")]
+    Unavailable,
+}
+
+impl Error {
+    /// What the caller should do.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NoCapacity { .. } | Self::Unavailable => Kind::Unavailable,
+            Self::Create { .. } => Kind::Internal,
+        }
+    }
+}
+
+/// Lends environments.
+#[async_trait]
+pub trait Assignment: Send + Sync {
+    /// Lends an idle environment, or has one made and lends that; whichever is first. Dropping the
+    /// call gives up the place in line. Asked twice, it lends two; the worker takes back the one
+    /// that is not used when its borrower never comes.
+    async fn assign(&self, request: Assign) -> Result<Lease, Error>;
+
+    /// Takes back an environment that its borrower never reached: nothing was run in it.
+    async fn give_back(&self, lease: Lease, function: FunctionKey);
+
+    /// A worker's word. Late or repeated reports are harmless: what is gone stays gone, what is
+    /// idle is idle.
+    async fn report(&self, report: Report);
+}

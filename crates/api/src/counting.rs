@@ -1,0 +1,101 @@
+//! The counting service: may this function run once more right now?
+//!
+//! Counting keeps soft state only. The frontend tells the limits with every request, from its
+//! cached metadata, so counting never reads a store.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use types::{FunctionName, PermitId, Scope};
+
+use crate::Kind;
+
+/// Asks for one concurrent execution.
+#[derive(Clone, Debug)]
+pub struct Acquire {
+    /// The account and region whose limit it counts against.
+    pub scope: Scope,
+    /// The function, all versions together.
+    pub function: FunctionName,
+    /// The function's reserved concurrency, if it has one.
+    pub reserved: Option<u32>,
+    /// The account's limit of concurrent executions in this region.
+    pub account_limit: u32,
+    /// All reservations of the account in this region together, this function's included.
+    pub reserved_total: u32,
+    /// How long the execution may last, milliseconds. The permit lapses some time after it, so that
+    /// a frontend that dies takes nothing with it for good.
+    pub lasts_ms: u64,
+}
+
+/// One concurrent execution, granted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Permit {
+    /// Which one.
+    pub id: PermitId,
+    /// Where it counts.
+    pub scope: Scope,
+    /// Where it counts.
+    pub function: FunctionName,
+}
+
+/// Why not.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Error {
+    /// The function's reservation is in full use.
+    #[error("function {function} is at its reserved concurrency of {limit}")]
+    FunctionConcurrency {
+        /// The function.
+        function: FunctionName,
+        /// Its reservation.
+        limit: u32,
+    },
+    /// What the account's reservations leave is in full use.
+    #[error("the account is at its unreserved concurrency of {limit}")]
+    AccountConcurrency {
+        /// The unreserved pool.
+        limit: u32,
+    },
+    /// More requests a second than ten times the function's reservation.
+    #[error("function {function} is over {per_second} requests a second")]
+    FunctionRate {
+        /// The function.
+        function: FunctionName,
+        /// Ten times its reservation.
+        per_second: u32,
+    },
+    /// More requests a second than ten times the account's concurrency.
+    #[error("the account is over {per_second} requests a second")]
+    AccountRate {
+        /// Ten times the account's limit.
+        per_second: u32,
+    },
+    /// The function grows faster than 1 000 environments in 10 seconds.
+    #[error("function {function} grows faster than its scaling rate")]
+    ScalingRate {
+        /// The function.
+        function: FunctionName,
+    },
+    /// Counting cannot be reached.
+    #[error("counting cannot be reached")]
+    Unavailable,
+}
+
+impl Error {
+    /// What the caller should do.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Unavailable => Kind::Unavailable,
+            _ => Kind::Throttled,
+        }
+    }
+}
+
+/// Grants and takes back concurrent executions.
+#[async_trait]
+pub trait Counting: Send + Sync {
+    /// Reserves one concurrent execution. Asked twice, it grants twice; the one nobody uses lapses.
+    async fn acquire(&self, request: Acquire) -> Result<Permit, Error>;
+
+    /// Gives it back. Releasing twice, or after it lapsed, is harmless.
+    async fn release(&self, permit: Permit) -> Result<(), Error>;
+}

@@ -1,0 +1,221 @@
+//! What the control plane writes about functions and the frontend reads: the rows of the
+//! metadata table and their keys.
+//!
+//! ```text
+//!   key                                              value (JSON)
+//!   function/<account>/<region>/<name>               Function        $LATEST and what is common
+//!   version/<account>/<region>/<name>/<%012d>        Configuration   a published version
+//!   alias/<account>/<region>/<name>/<alias>          Alias
+//! ```
+//!
+//! There is no transaction over several rows: a published version is written first and counts
+//! only once `Function::published` reaches its number.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use types::{AliasName, FunctionArn, FunctionName, Qualifier, Scope, Timestamp, Version};
+
+/// A function: `$LATEST` and everything that is not per version.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Function {
+    /// Whose, and where.
+    pub scope: Scope,
+    /// Its name.
+    pub name: FunctionName,
+    /// `$LATEST` as its owner last described it.
+    pub latest: Configuration,
+    /// What `$LATEST` still runs while `latest` is being updated, or after that update failed.
+    pub serving: Option<Arc<Configuration>>,
+    /// The highest version number ever published; numbers are never used again.
+    pub published: u64,
+    /// `latest.generation` at the last publish: publishing again without a change answers that version.
+    pub published_generation: u64,
+    /// Reserved concurrency: a guarantee and a cap, over all versions together.
+    pub reserved_concurrency: Option<u32>,
+    /// Tags of the function.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What one version runs and how.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Configuration {
+    /// `$LATEST` or the published number.
+    pub version: Version,
+    /// Goes up with every change to code or configuration of this function: environments made for
+    /// an older generation are not used for a newer one.
+    pub generation: u64,
+    /// Changes with every write, for callers' compare-and-set (`RevisionId`).
+    pub revision_id: String,
+    /// `python3.12`, `provided.al2023` …; `None` only for container images.
+    pub runtime: Option<String>,
+    /// Handler, as given.
+    pub handler: Option<String>,
+    /// ARN of the execution role.
+    pub role: String,
+    /// Free text.
+    pub description: String,
+    /// Seconds, 1 to 900.
+    pub timeout_seconds: u32,
+    /// MB of 1024 x 1024 bytes.
+    pub memory_mb: u32,
+    /// Size of `/tmp`, MB.
+    pub ephemeral_mb: u32,
+    /// The user's variables; `None` where the function has no `Environment` at all.
+    pub environment: Option<BTreeMap<String, String>>,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+    /// `Active` or `PassThrough`.
+    pub tracing_mode: String,
+    /// Where its logs go.
+    pub log_group: String,
+    /// The code.
+    pub code: Code,
+    /// When it last changed.
+    pub last_modified: Timestamp,
+    /// Whether it can be invoked.
+    pub state: State,
+    /// How the last update went.
+    pub last_update: LastUpdate,
+}
+
+/// The code of a version.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Code {
+    /// Names the package in the image store: hex SHA-256 of the zip.
+    pub image: String,
+    /// Base64 SHA-256 of the zip, as `CodeSha256` tells it.
+    pub sha256: String,
+    /// Bytes of the zip.
+    pub bytes: u64,
+}
+
+/// `State` with its reason.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum State {
+    /// Its resources are being made; it cannot be invoked.
+    Pending,
+    /// It can be invoked.
+    Active,
+    /// It could not be made.
+    Failed {
+        /// AWS's `StateReasonCode`.
+        code: String,
+        /// For people.
+        reason: String,
+    },
+}
+
+/// `LastUpdateStatus` with its reason.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum LastUpdate {
+    /// What is described is what runs.
+    Successful,
+    /// `Function::serving` still runs.
+    InProgress,
+    /// `Function::serving` still runs.
+    Failed {
+        /// AWS's `LastUpdateStatusReasonCode`.
+        code: String,
+        /// For people.
+        reason: String,
+    },
+}
+
+/// A name that points at one version, or at two by weight.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Alias {
+    /// Its name.
+    pub name: AliasName,
+    /// The version it points at.
+    pub version: Version,
+    /// Another version and the fraction of invokes it gets, 0 to 1; the rest goes to `version`.
+    pub additional: Option<(Version, f64)>,
+    /// Free text.
+    pub description: String,
+    /// Changes with every write.
+    pub revision_id: String,
+}
+
+/// One version of one function, as handed from role to role on an invoke's path.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct FunctionVersion {
+    /// Whose, and where.
+    pub scope: Scope,
+    /// Its name.
+    pub name: FunctionName,
+    /// What it runs.
+    pub configuration: Arc<Configuration>,
+}
+
+impl FunctionVersion {
+    /// What tells its environments from all others.
+    pub fn key(&self) -> FunctionKey {
+        FunctionKey {
+            scope: self.scope.clone(),
+            name: self.name.clone(),
+            version: self.configuration.version,
+            generation: self.configuration.generation,
+        }
+    }
+
+    /// The ARN with its version.
+    pub fn arn(&self) -> FunctionArn {
+        FunctionArn {
+            scope: self.scope.clone(),
+            name: self.name.clone(),
+            qualifier: Some(Qualifier::Version(self.configuration.version)),
+        }
+    }
+}
+
+/// Names a function version at one generation. Environments of equal keys are interchangeable.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct FunctionKey {
+    /// Whose, and where.
+    pub scope: Scope,
+    /// The function.
+    pub name: FunctionName,
+    /// The version.
+    pub version: Version,
+    /// See [`Configuration::generation`].
+    pub generation: u64,
+}
+
+/// Key of a [`Function`] row.
+pub fn function_key(scope: &Scope, name: &FunctionName) -> String {
+    format!("{}{name}", functions_prefix(scope))
+}
+
+/// Where a scope's [`Function`] rows begin.
+pub fn functions_prefix(scope: &Scope) -> String {
+    format!("{FUNCTIONS}{}/{}/", scope.account, scope.region)
+}
+
+/// Key of a published version's [`Configuration`] row. Padded, so that rows sort by number.
+pub fn version_key(scope: &Scope, name: &FunctionName, number: u64) -> String {
+    format!("{}{number:012}", versions_prefix(scope, name))
+}
+
+/// Where a function's version rows begin.
+pub fn versions_prefix(scope: &Scope, name: &FunctionName) -> String {
+    format!("{VERSIONS}{}/{}/{name}/", scope.account, scope.region)
+}
+
+/// Key of an [`Alias`] row.
+pub fn alias_key(scope: &Scope, name: &FunctionName, alias: &AliasName) -> String {
+    format!("{}{alias}", aliases_prefix(scope, name))
+}
+
+/// Where a function's alias rows begin.
+pub fn aliases_prefix(scope: &Scope, name: &FunctionName) -> String {
+    format!("{ALIASES}{}/{}/{name}/", scope.account, scope.region)
+}
+
+/// Where all [`Function`] rows begin.
+pub const FUNCTIONS: &str = "function/";
+/// Where all version rows begin.
+pub const VERSIONS: &str = "version/";
+/// Where all [`Alias`] rows begin.
+pub const ALIASES: &str = "alias/";

@@ -1,0 +1,24 @@
+//! The arrows of the architecture picture: how one role speaks to another.
+//!
+//! One module per arrow: a trait, its request and answer types, its error. Roles import this
+//! crate and never each other; `server` decides whether a trait is answered by the role itself in
+//! this process or by a client that reaches it over the network.
+//!
+//! Every call may arrive twice or late; each method says what happens then.
+//!
+//! Architecture invariant: no IO and no state here, and nothing of AWS's wire format.
+
+pub mod assignment;
+pub mod counting;
+pub mod credentials;
+pub mod functions;
+pub mod identity;
+pub mod logs;
+pub mod placement;
+pub mod secret;
+pub mod worker;
+
+mod kind;
+
+pub use kind::Kind;
+pub use secret::Secret;

@@ -1,0 +1,79 @@
+//! The placement service: which worker gets a new environment, and for how long?
+
+use async_trait::async_trait;
+use types::{Timestamp, WorkerId};
+
+use crate::Kind;
+use crate::functions::FunctionKey;
+
+/// Asks for room.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// For whom.
+    pub function: FunctionKey,
+    /// Its memory, MB.
+    pub memory_mb: u32,
+    /// The zone to prefer.
+    pub zone: Option<String>,
+}
+
+/// Room on a worker.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Placed {
+    /// The worker.
+    pub worker: WorkerId,
+    /// The zone it is in.
+    pub zone: String,
+    /// When the environment must be gone.
+    pub lease_end: Timestamp,
+}
+
+/// What a worker says about itself, every second.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Heartbeat {
+    /// Which worker.
+    pub worker: WorkerId,
+    /// Its availability zone.
+    pub zone: String,
+    /// Memory it may give to environments, MB.
+    pub memory_mb: u64,
+    /// Memory its environments are entitled to now, MB.
+    pub committed_mb: u64,
+    /// Memory its environments use now, MB.
+    pub used_mb: u64,
+    /// Environments it has.
+    pub environments: u32,
+    /// Whether it takes no new ones.
+    pub draining: bool,
+}
+
+/// Why not.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Error {
+    /// No healthy worker has so much memory left.
+    #[error("no worker has {memory_mb} MB left")]
+    NoCapacity {
+        /// What was asked for.
+        memory_mb: u32,
+    },
+    /// Placement cannot be reached.
+    #[error("placement cannot be reached")]
+    Unavailable,
+}
+
+impl Error {
+    /// What the caller should do.
+    pub fn kind(&self) -> Kind {
+        Kind::Unavailable
+    }
+}
+
+/// Knows the workers.
+#[async_trait]
+pub trait Placement: Send + Sync {
+    /// Picks a worker. The room is promised for a short while only; a worker may still refuse.
+    async fn place(&self, request: Place) -> Result<Placed, Error>;
+
+    /// A worker lives. The last word counts; a worker that is silent too long is unhealthy.
+    async fn heartbeat(&self, heartbeat: Heartbeat);
+}

@@ -1,0 +1,161 @@
+//! The worker: makes environments and runs invokes in them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use types::{EnvironmentId, FunctionArn, RequestId, Timestamp, WorkerId};
+
+use crate::Kind;
+use crate::credentials::Credentials;
+use crate::functions::FunctionVersion;
+
+/// Asks for a new environment.
+#[derive(Clone, Debug)]
+pub struct Create {
+    /// The id it gets, made by assignment.
+    pub environment: EnvironmentId,
+    /// What it runs.
+    pub function: Arc<FunctionVersion>,
+    /// The role's keys.
+    pub credentials: Credentials,
+    /// When it must be gone.
+    pub lease_end: Timestamp,
+}
+
+/// Asks for one invoke in an environment lent for it.
+#[derive(Clone, Debug)]
+pub struct Invoke {
+    /// The environment.
+    pub environment: EnvironmentId,
+    /// The request, as its caller and the function see it.
+    pub request: RequestId,
+    /// As the caller named the function.
+    pub invoked_arn: FunctionArn,
+    /// The event.
+    pub payload: Bytes,
+    /// `X-Amz-Client-Context`, decoded JSON.
+    pub client_context: Option<String>,
+    /// `X-Amzn-Trace-Id` of the invoke.
+    pub trace_id: String,
+    /// Whether the answer carries the last of the log. It then comes only when the invoke is over.
+    pub log_tail: bool,
+}
+
+/// What the function answered.
+#[derive(Debug)]
+pub struct Response {
+    /// Set when the function failed, whatever the way; the body then tells how.
+    pub function_error: Option<FunctionError>,
+    /// As the runtime declared it.
+    pub content_type: Option<String>,
+    /// The result.
+    pub body: Body,
+    /// The last 4 KB of the invoke's log, if asked for.
+    pub log_tail: Option<Bytes>,
+}
+
+/// `X-Amz-Function-Error`. Today's Lambda reports every failure so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FunctionError {
+    /// Raised, crashed or timed out.
+    Unhandled,
+}
+
+/// A result, whole or as it comes.
+#[derive(Debug)]
+pub enum Body {
+    /// Whole.
+    Full(Bytes),
+    /// Piece by piece; the runtime chose streaming. Ends with the sender's end, after at most one
+    /// [`StreamError`]. Dropping it lets the invoke go on with nobody listening.
+    Stream(mpsc::Receiver<Result<Bytes, StreamError>>),
+}
+
+/// A function's failure in the middle of a streamed result.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamError {
+    /// `Runtime.…`, `Function.…`.
+    pub error_type: String,
+    /// The error object, JSON.
+    pub body: Bytes,
+}
+
+/// Why not. All but [`Error::Internal`] mean that the function did not run.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Error {
+    /// No such environment, or not any more.
+    #[error("{environment} is not here")]
+    NotFound {
+        /// The environment.
+        environment: EnvironmentId,
+    },
+    /// It runs another invoke: the worker is the arbiter of lending.
+    #[error("{environment} is busy")]
+    Busy {
+        /// The environment.
+        environment: EnvironmentId,
+    },
+    /// The worker takes no new environments, or has no room.
+    #[error("the worker is full or draining")]
+    Full,
+    /// The sandbox could not be made.
+    #[error("the sandbox could not be made: {reason}")]
+    Sandbox {
+        /// Why.
+        reason: String,
+    },
+    /// The version's code could not be had.
+    #[error("the code could not be had: {reason}")]
+    Code {
+        /// Why.
+        reason: String,
+    },
+    /// The runtime is not one this worker has.
+    #[error("runtime {runtime} is not available on this worker")]
+    Runtime {
+        /// Its name.
+        runtime: String,
+    },
+    /// The invoke began and its outcome is not known.
+    #[error("the environment was lost while it ran")]
+    Internal,
+}
+
+impl Error {
+    /// What the caller should do.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NotFound { .. } => Kind::NotFound,
+            Self::Busy { .. } => Kind::Conflict,
+            Self::Full => Kind::Unavailable,
+            Self::Runtime { .. } => Kind::Invalid,
+            Self::Sandbox { .. } | Self::Code { .. } | Self::Internal => Kind::Internal,
+        }
+    }
+}
+
+/// Runs environments.
+#[async_trait]
+pub trait Worker: Send + Sync {
+    /// Makes an environment and runs its init phase; returns when it takes invokes. An init that
+    /// fails is no error here: Lambda runs it again within the first invoke and answers that
+    /// invoke with its outcome. Asked twice for one id, the second call is refused as busy.
+    async fn create(&self, request: Create) -> Result<(), Error>;
+
+    /// Runs one invoke. Never runs the function twice: a call that arrives twice finds it busy.
+    async fn invoke(&self, request: Invoke) -> Result<Response, Error>;
+
+    /// Shuts an environment down, with its shutdown phase. Harmless if it is gone.
+    async fn destroy(&self, environment: EnvironmentId);
+
+    /// The environments that live here, and whether each runs an invoke. For a new leader.
+    async fn environments(&self) -> Vec<(EnvironmentId, bool)>;
+}
+
+/// Finds workers by id.
+pub trait Workers: Send + Sync {
+    /// The worker, if it is known.
+    fn worker(&self, id: WorkerId) -> Option<Arc<dyn Worker>>;
+}

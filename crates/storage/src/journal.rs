@@ -1,0 +1,54 @@
+//! An ordered log per partition, whose writers fence each other by position.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::Error;
+
+/// A place in a journal: the number of records ever appended before it. Survives trimming.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Position(pub u64);
+
+/// A record and where it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// Its position; the next append expects the one after the last record's.
+    pub position: Position,
+    /// Its bytes: at most 1 MiB.
+    pub bytes: Bytes,
+}
+
+/// The answer to an append. There are three, and a writer must live with each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Appended {
+    /// The records are durable; the next append expects `next`.
+    Done {
+        /// The position after the last record.
+        next: Position,
+    },
+    /// Somebody else has appended: nothing was written. The writer is no leader any more.
+    Fenced {
+        /// The position after the last record there is.
+        next: Position,
+    },
+    /// Not known whether the records were written. Read from the expected position to learn it.
+    Unknown,
+}
+
+/// Journals by partition name.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Appends `records` at `expected`, all or none. Durable when `Done`. At most 1 000 records.
+    async fn append(&self, partition: &str, expected: Position, records: Vec<Bytes>) -> Appended;
+
+    /// Records from `from` on, in order, `limit` at most; from the oldest kept, if `from` is trimmed.
+    /// Sees every append acknowledged before the read began.
+    async fn read(&self, partition: &str, from: Position, limit: usize)
+    -> Result<Vec<Record>, Error>;
+
+    /// The position after the last record; 0 for a partition never written.
+    async fn tail(&self, partition: &str) -> Result<Position, Error>;
+
+    /// Forgets records before `before`. Positions stay as they are. Trimming twice is harmless.
+    async fn trim(&self, partition: &str, before: Position) -> Result<(), Error>;
+}

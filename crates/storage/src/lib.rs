@@ -1,0 +1,31 @@
+//! What the system keeps, behind traits: rows, journals, blobs.
+//!
+//! Two families of implementations: in memory ([`memory`], for tests and simulation) and those of
+//! the `backends` crate, which only `server` knows. [`conformance`] is the one suite that each
+//! must pass; a promise in a trait's doc has a test there.
+//!
+//! Acknowledged means durable: a write that returned survives a crash of the process and the machine.
+
+pub mod blobs;
+pub mod conformance;
+pub mod journal;
+pub mod memory;
+pub mod table;
+
+pub use blobs::Blobs;
+pub use journal::{Appended, Journal, Position, Record};
+pub use table::{Change, Consistency, Expect, Revision, Row, Table, Watch};
+
+/// A store that did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The row is not as the writer expected it. Nothing was written.
+    #[error("row {key} is not as expected")]
+    Conflict {
+        /// The row.
+        key: String,
+    },
+    /// The store cannot be reached or does not work; a write may or may not have happened.
+    #[error("the store does not answer")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

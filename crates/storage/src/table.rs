@@ -1,0 +1,83 @@
+//! Rows by key, changed by compare-and-set.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::Error;
+
+/// A row's revision. Goes up with every write to the table; never comes again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Revision(pub u64);
+
+/// A row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// Its key: UTF-8, at most 1 024 bytes.
+    pub key: String,
+    /// Its value: at most 1 MiB.
+    pub value: Bytes,
+    /// Its revision.
+    pub revision: Revision,
+}
+
+/// How fresh a read must be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Consistency {
+    /// Sees every write acknowledged before the read began.
+    Strong,
+    /// May miss the last ones.
+    MaybeStale,
+}
+
+/// What a writer expects the row to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expect {
+    /// Anything: an unconditional write.
+    Any,
+    /// No such row.
+    Absent,
+    /// This revision.
+    Revision(Revision),
+}
+
+/// A change, as a watcher sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// The row is now so.
+    Put(Row),
+    /// The row is no more.
+    Delete {
+        /// Its key.
+        key: String,
+    },
+    /// Everything that was there when the watch began has been told; what follows is news.
+    /// Comes exactly once.
+    Current,
+}
+
+/// The changes under a prefix, in order. Ends when the table does, or when the watcher is too
+/// slow to keep up: then it begins anew.
+pub type Watch = mpsc::Receiver<Change>;
+
+/// A table of rows.
+#[async_trait]
+pub trait Table: Send + Sync {
+    /// The row, if there is one.
+    async fn get(&self, key: &str, consistency: Consistency) -> Result<Option<Row>, Error>;
+
+    /// Writes a row if it is as expected, else [`Error::Conflict`]. Durable on return.
+    async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, Error>;
+
+    /// Deletes a row if it is as expected, else [`Error::Conflict`]; deleting what is not there
+    /// with [`Expect::Any`] does nothing. Durable on return.
+    async fn delete(&self, key: &str, expect: Expect) -> Result<(), Error>;
+
+    /// Rows whose key begins with `prefix` and is greater than `after`, in order of key, `limit` at most.
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize)
+    -> Result<Vec<Row>, Error>;
+
+    /// All rows under `prefix` as they are, then [`Change::Current`], then every change; per key in
+    /// order, none left out but those overtaken by a later one of the same key.
+    async fn watch(&self, prefix: &str) -> Result<Watch, Error>;
+}

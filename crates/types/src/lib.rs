@@ -1,0 +1,17 @@
+//! The words every crate shares: names, ids, limits, time and chance.
+//!
+//! Architecture invariant: this crate knows no role, no store and no wire format. A type belongs
+//! here only when two roles that may not import each other need the same one.
+
+pub mod arn;
+pub mod clock;
+pub mod ids;
+pub mod limits;
+pub mod names;
+pub mod random;
+
+pub use arn::{FunctionArn, FunctionRef, Qualifier};
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use ids::{EnvironmentId, PermitId, RequestId, WorkerId};
+pub use names::{AccountId, AliasName, FunctionName, NameError, Region, Scope, Version};
+pub use random::{Random, SystemRandom};
