@@ -1,0 +1,180 @@
+"""The platform's side of the Runtime API, as small as a test needs it.
+
+Serves what a test enqueues, answers as Lambda does, and records every request in order: method, path,
+headers, body and trailers, byte for byte. It knows nothing of functions or of time limits.
+"""
+
+import queue
+import socket
+import threading
+from dataclasses import dataclass, field
+
+PREFIX = "/2018-06-01/runtime/"
+# Lambda's limit for a buffered response: 6 MiB and 100 bytes.
+RESPONSE_BYTES_MAX = 6 * 1024 * 1024 + 100
+
+
+@dataclass
+class Event:
+    """One invoke to hand out."""
+
+    body: bytes
+    request_id: str
+    headers: dict = field(default_factory=dict)
+
+
+@dataclass
+class Request:
+    """One request as it came in. Header names are in lower case, the last of equal names wins."""
+
+    method: str
+    path: str
+    headers: dict
+    body: bytes
+    trailers: dict
+
+
+class Closed(Exception):
+    """The other side went away, or the server is stopping."""
+
+
+class RuntimeApi:
+    """Listens on a free port of the loopback until `close`."""
+
+    def __init__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        self._events = queue.Queue()
+        self._changed = threading.Condition()
+        self._connections = set()
+        self._closed = False
+        self.requests = []
+        """Everything but waiting `next` calls, in order of arrival."""
+        self.waiting = 0
+        """How many `next` calls have arrived so far."""
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
+
+    def close(self):
+        self._closed = True
+        self._listener.close()
+        with self._changed:
+            for connection in self._connections:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # Already gone.
+        self._events.put(None)
+
+    def send(self, event):
+        self._events.put(event)
+
+    def wait(self, condition, deadline_s, alive=lambda: True):
+        """Waits until `condition()` holds; False if time ran out or `alive()` became false before."""
+        import time
+
+        end = time.monotonic() + deadline_s
+        with self._changed:
+            while not condition():
+                living = alive()
+                if condition():
+                    return True
+                left = end - time.monotonic()
+                if left <= 0 or not living:
+                    return False
+                self._changed.wait(min(left, 0.05))
+        return True
+
+    # ---- serving -------------------------------------------------------------------------------
+
+    def _accept(self):
+        while not self._closed:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self._changed:
+                self._connections.add(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        stream = connection.makefile("rb")
+        try:
+            while not self._closed:
+                self._answer(connection, read_request(stream))
+        except (Closed, OSError):
+            pass
+        finally:
+            with self._changed:
+                self._connections.discard(connection)
+            stream.close()
+            connection.close()
+
+    def _answer(self, connection, request):
+        path = request.path.removeprefix(PREFIX)
+        if request.method == "GET" and path == "invocation/next":
+            with self._changed:
+                self.waiting += 1
+                self._changed.notify_all()
+            event = self._events.get()
+            if event is None:
+                raise Closed
+            headers = {"Content-Type": "application/json", **event.headers}
+            headers["Lambda-Runtime-Aws-Request-Id"] = event.request_id
+            respond(connection, 200, event.body, headers)
+            return
+        with self._changed:
+            self.requests.append(request)
+            self._changed.notify_all()
+        if path.endswith("/response") and len(request.body) > RESPONSE_BYTES_MAX:
+            respond(connection, 413, b'{"errorMessage":"too large","errorType":"RequestEntityTooLarge"}')
+        else:
+            respond(connection, 202, b'{"status":"OK"}\n')
+
+
+def respond(connection, status, body, headers=None):
+    lines = ["HTTP/1.1 %d X" % status]
+    headers = {"Content-Type": "application/json", **(headers or {})}
+    headers["Content-Length"] = str(len(body))
+    lines += ["%s: %s" % pair for pair in headers.items() if pair[1] is not None]
+    connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+
+
+def read_line(stream):
+    line = stream.readline(2 * 1024 * 1024)
+    if not line.endswith(b"\n"):
+        raise Closed
+    return line.rstrip(b"\r\n").decode("latin-1")
+
+
+def read_headers(stream):
+    headers = {}
+    while line := read_line(stream):
+        name, _, value = line.partition(":")
+        headers[name.strip().lower()] = value.strip()
+    return headers
+
+
+def read_exactly(stream, size):
+    data = stream.read(size)
+    if len(data) != size:
+        raise Closed
+    return data
+
+
+def read_request(stream):
+    method, path, _ = read_line(stream).split(" ", 2)
+    headers = read_headers(stream)
+    trailers = {}
+    body = b""
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        chunks = []
+        while size := int(read_line(stream).split(";")[0], 16):
+            chunks.append(read_exactly(stream, size))
+            read_line(stream)
+        trailers = read_headers(stream)
+        body = b"".join(chunks)
+    elif "content-length" in headers:
+        body = read_exactly(stream, int(headers["content-length"]))
+    return Request(method, path, headers, body, trailers)
