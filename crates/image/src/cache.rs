@@ -1,0 +1,114 @@
+//! The folder of unpacked packages.
+//!
+//! A package is unpacked into a fresh folder that is then renamed to its place, so that a reader
+//! never sees half of one. Nothing here is fsynced: after a power loss a renamed folder may lack
+//! data, so the cache is emptied whenever the machine has booted since it was filled.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::Error;
+
+/// Changes with every boot of the kernel.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+pub(crate) struct Cache {
+    root: PathBuf,
+    next: AtomicU64,
+}
+
+impl Cache {
+    pub(crate) fn open(root: PathBuf) -> Result<Self, Error> {
+        let open = || -> io::Result<()> {
+            let boot = fs::read_to_string(BOOT_ID)?;
+            let marker = root.join("boot-id");
+            if fs::read_to_string(&marker).ok().as_deref() != Some(boot.as_str()) {
+                remove(&root)?;
+            }
+            // Others may pass through (the function's user must reach its code), not look around.
+            fs::DirBuilder::new().recursive(true).mode(0o711).create(&root)?;
+            // What a killed run left half done.
+            for entry in fs::read_dir(&root)? {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with("new-") {
+                    remove(&entry.path())?;
+                }
+            }
+            fs::write(&marker, boot)
+        };
+        open().map_err(|source| at(&root, source))?;
+        Ok(Self { root, next: AtomicU64::new(0) })
+    }
+
+    /// The package's folder, if it is here.
+    pub(crate) fn get(&self, image: &str) -> Option<PathBuf> {
+        let folder = self.root.join(image);
+        folder.is_dir().then_some(folder)
+    }
+
+    /// Makes the package's folder by `unpack`. Two at once do the work twice; one of them wins.
+    pub(crate) fn fill(
+        &self,
+        image: &str,
+        unpack: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<PathBuf, Error> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let fresh = self.root.join(format!("new-{number}"));
+        fs::DirBuilder::new().mode(0o755).create(&fresh).map_err(|e| at(&fresh, e))?;
+        let place = self.root.join(image);
+        let filled = unpack(&fresh).and_then(|()| match fs::rename(&fresh, &place) {
+            Err(error) if !place.is_dir() => Err(at(&place, error)),
+            _ => Ok(()),
+        });
+        // Still there if unpacking failed or another was first.
+        remove(&fresh).map_err(|e| at(&fresh, e))?;
+        filled.map(|()| place)
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn at(path: &Path, source: io::Error) -> Error {
+    Error::Cache { path: path.display().to_string(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_that_fails_leaves_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::open(root.path().join("c")).unwrap();
+        let failed = cache.fill("aa", |_| Err(Error::TooLarge { limit: 1 }));
+        assert!(failed.is_err());
+        assert!(cache.get("aa").is_none());
+        let filled = cache.fill("aa", |folder| {
+            fs::write(folder.join("x"), "1").unwrap();
+            Ok(())
+        });
+        assert_eq!(filled.unwrap(), cache.get("aa").unwrap());
+        // A second one finds it taken and is content.
+        assert!(cache.fill("aa", |_| Ok(())).is_ok());
+        assert!(cache.get("aa").unwrap().join("x").exists());
+    }
+
+    #[test]
+    fn a_cache_from_before_the_last_boot_is_emptied() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("c");
+        let cache = Cache::open(path.clone()).unwrap();
+        cache.fill("aa", |_| Ok(())).unwrap();
+        assert!(Cache::open(path.clone()).unwrap().get("aa").is_some());
+        fs::write(path.join("boot-id"), "another").unwrap();
+        assert!(Cache::open(path).unwrap().get("aa").is_none());
+    }
+}
