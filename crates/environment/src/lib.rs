@@ -1,1 +1,24 @@
-//! To be written.
+//! What an execution environment hears and says: the Runtime API and the Extensions API.
+//!
+//! ```text
+//!   runtime, extensions ──HTTP──▶ api ──▶ Session ──▶ Machine     pure: who may say what, who
+//!                                            ▲                    has asked for the next event
+//!   worker: begin_init, begin_invoke, … ─────┘
+//! ```
+//!
+//! Read in this order: [`machine`] decides, [`session`] holds those who wait, `api` speaks HTTP.
+//! Everything that arrives over HTTP comes from a hostile process; the worst it can do is to fail
+//! its own invoke.
+//!
+//! Deliberately absent: processes, sandboxes, timeouts, logs. The worker has them.
+
+mod api;
+mod error;
+mod machine;
+mod session;
+
+pub use error::{error_body, function_error_type, runtime_error_type};
+pub use machine::{NotReady, ShutdownReason};
+pub use session::{
+    Answer, AnswerBody, Extensions, Identity, InitEnd, InvokeEvent, Invoked, Session,
+};

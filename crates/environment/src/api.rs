@@ -1,0 +1,81 @@
+//! The HTTP of both APIs, as the processes in an environment speak it.
+//!
+//! ```text
+//!   /2018-06-01/ping
+//!   /2018-06-01/runtime/…        runtime
+//!   /2020-01-01/extension/…      extensions
+//! ```
+
+mod extensions;
+mod reply;
+mod runtime;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::session::Session;
+use reply::not_found;
+
+/// Connections of one environment at a time: a runtime and ten extensions with a few each.
+const CONNECTIONS_MAX: usize = 128;
+/// Header bytes of one request: the largest legal header is an X-Ray cause of 1 MB.
+const HEADER_BYTES_MAX: usize = 1_200_000;
+/// After an accept that failed (out of descriptors, say), the next is tried so much later.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Accepts and serves connections until the future is dropped.
+pub(crate) async fn serve(session: Arc<Session>, listener: TcpListener) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
+                Ok((stream, _)) => {
+                    // Small answers must not wait for Nagle; a socket that refuses is about to fail.
+                    let _ = stream.set_nodelay(true);
+                    let session = Arc::clone(&session);
+                    connections.spawn(async move {
+                        let service = hyper::service::service_fn(move |request| {
+                            let session = Arc::clone(&session);
+                            async move { Ok::<_, std::convert::Infallible>(route(&session, request).await) }
+                        });
+                        // A connection that breaks is the environment's own affair.
+                        let _ = hyper::server::conn::http1::Builder::new()
+                            .max_buf_size(HEADER_BYTES_MAX)
+                            .serve_connection(TokioIo::new(stream), service)
+                            .await;
+                    });
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        }
+    }
+}
+
+async fn route(session: &Session, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let path = request.uri().path().to_owned();
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    match (request.method(), parts.as_slice()) {
+        (&Method::GET, ["2018-06-01", "ping"]) => Response::new(Full::from("pong")),
+        (_, ["2018-06-01", "runtime", rest @ ..]) => runtime::route(session, request, rest).await,
+        (_, ["2020-01-01", "extension", rest @ ..]) => {
+            extensions::route(session, request, rest).await
+        }
+        (&Method::PUT, ["2022-07-01", "telemetry"] | ["2020-08-15", "logs"]) => {
+            reply::not_supported(parts[1])
+        }
+        _ => not_found(&path),
+    }
+}
+
+#[cfg(test)]
+mod tests;

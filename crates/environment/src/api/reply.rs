@@ -1,0 +1,98 @@
+//! The answers of both APIs.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::{Response, StatusCode, header};
+
+use crate::machine::Refusal;
+
+pub(super) type Reply = Response<Full<Bytes>>;
+
+/// `{"status":"OK"}` with 202.
+pub(super) fn accepted() -> Reply {
+    json(StatusCode::ACCEPTED, Bytes::from_static(b"{\"status\":\"OK\"}\n"))
+}
+
+pub(super) fn json(status: StatusCode, body: Bytes) -> Reply {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let json = header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+/// An error in the form of both APIs.
+pub(super) fn error(status: StatusCode, error_type: &str, message: &str) -> Reply {
+    #[derive(serde::Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body<'a> {
+        error_message: &'a str,
+        error_type: &'a str,
+    }
+    let body = Body { error_message: message, error_type };
+    let body = serde_json::to_vec(&body).expect("two strings always serialise");
+    json(status, Bytes::from(body))
+}
+
+pub(super) fn not_found(path: &str) -> Reply {
+    error(StatusCode::NOT_FOUND, "NotFound", &format!("there is nothing at {path}"))
+}
+
+/// As AWS's own local emulator answers for an API that it does not have.
+pub(super) fn not_supported(api: &str) -> Reply {
+    let (name, error_type) = match api {
+        "telemetry" => ("Telemetry", "Telemetry.NotSupported"),
+        _ => ("Logs", "Logs.NotSupported"),
+    };
+    let message = format!("{name} API is not supported");
+    error(StatusCode::ACCEPTED, error_type, &message)
+}
+
+/// What a refusal of the session is called.
+pub(super) fn refused(refusal: Refusal) -> Reply {
+    let (status, error_type, message) = match refusal {
+        Refusal::WrongState => {
+            (StatusCode::FORBIDDEN, "InvalidStateTransition", "State transition is not allowed")
+        }
+        Refusal::WrongRequest => (StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
+        Refusal::RegistrationClosed => (
+            StatusCode::FORBIDDEN,
+            "Extension.RegistrationClosed",
+            "Extension registration closed already",
+        ),
+        Refusal::TooManyExtensions => (
+            StatusCode::FORBIDDEN,
+            "Extension.TooManyExtensions",
+            "Extension limit (10) reached, or the name is taken",
+        ),
+        Refusal::ShutdownForInternal => (
+            StatusCode::FORBIDDEN,
+            "ShutdownEventNotSupportedForInternalExtension",
+            "SHUTDOWN event not supported for internal extensions",
+        ),
+        Refusal::UnknownExtension => (
+            StatusCode::FORBIDDEN,
+            "Extension.UnknownExtensionIdentifier",
+            "Unknown extension identifier",
+        ),
+    };
+    error(status, error_type, message)
+}
+
+/// Why a body could not be taken.
+pub(super) enum BodyError {
+    /// Larger than the limit.
+    TooLarge,
+    /// Ended early.
+    Broken,
+}
+
+/// A body of at most `limit` bytes.
+pub(super) async fn collect(body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(BodyError::TooLarge),
+        Err(_) => Err(BodyError::Broken),
+    }
+}

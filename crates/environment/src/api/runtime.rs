@@ -1,0 +1,118 @@
+//! `/2018-06-01/runtime/…`: what a language runtime asks and answers.
+
+mod answer;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use types::RequestId;
+use types::limits::SYNC_RESPONSE_BYTES_MAX;
+use uuid::Uuid;
+
+use super::reply::{BodyError, Reply, accepted, collect, error, not_found, refused};
+use crate::error::{function_error_type, runtime_error_type};
+use crate::session::{Answer, InvokeEvent, Session};
+
+/// Set by runtimes on error posts.
+pub(super) const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+
+pub(super) async fn route(session: &Session, request: Request<Incoming>, path: &[&str]) -> Reply {
+    match (request.method(), path) {
+        (&Method::GET, ["invocation", "next"]) => next(session).await,
+        (&Method::POST, ["invocation", id, "response"]) => match parse_id(id) {
+            Some(id) => answer::post(session, request, id).await,
+            None => invalid_id(),
+        },
+        (&Method::POST, ["invocation", id, "error"]) => match parse_id(id) {
+            Some(id) => invocation_error(session, request, id).await,
+            None => invalid_id(),
+        },
+        (&Method::POST, ["init", "error"]) => init_error(session, request).await,
+        (&Method::GET, ["restore", "next"]) => error(
+            StatusCode::FORBIDDEN,
+            "InvalidStateTransition",
+            "this environment is not restored from a snapshot",
+        ),
+        _ => not_found(request.uri().path()),
+    }
+}
+
+async fn next(session: &Session) -> Reply {
+    let receiver = match session.runtime_next() {
+        Ok(receiver) => receiver,
+        Err(refusal) => return refused(refusal),
+    };
+    match receiver.await {
+        Ok(event) => invocation(event),
+        // The environment is being stopped, and the runtime with it.
+        Err(_) => error(StatusCode::GONE, "Closed", "the environment is shutting down"),
+    }
+}
+
+fn invocation(event: InvokeEvent) -> Reply {
+    let mut response = Response::new(Full::new(event.payload));
+    let headers = response.headers_mut();
+    headers.reserve(8);
+    set(headers, "content-type", "application/json");
+    set(headers, "lambda-runtime-aws-request-id", &event.request.to_string());
+    set(headers, "lambda-runtime-deadline-ms", &event.deadline_ms.to_string());
+    set(headers, "lambda-runtime-invoked-function-arn", &event.invoked_arn);
+    set(headers, "lambda-runtime-trace-id", &event.trace_id);
+    if let Some(context) = &event.client_context {
+        set(headers, "lambda-runtime-client-context", context);
+    }
+    response
+}
+
+/// Sets a header; a value that no header may hold is left out. The frontend lets none through.
+fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+async fn invocation_error(session: &Session, request: Request<Incoming>, id: RequestId) -> Reply {
+    let error_type = function_error_type(header(request.headers(), ERROR_TYPE));
+    let answer = match session.answer_begins(id) {
+        Ok(answer) => answer,
+        Err(refusal) => return refused(refusal),
+    };
+    let (body, reply) = match collect(request.into_body(), SYNC_RESPONSE_BYTES_MAX).await {
+        Ok(body) => (body, accepted()),
+        Err(BodyError::TooLarge) => (answer::too_large_body(None), answer::too_large_reply()),
+        Err(BodyError::Broken) => (answer::truncated_body(), not_found("")),
+    };
+    session.answer_ends(id);
+    // The caller may have given up.
+    let _ = answer.send(Answer::Error { error_type, body });
+    reply
+}
+
+async fn init_error(session: &Session, request: Request<Incoming>) -> Reply {
+    let error_type = runtime_error_type(header(request.headers(), ERROR_TYPE));
+    let Ok(body) = collect(request.into_body(), SYNC_RESPONSE_BYTES_MAX).await else {
+        return answer::too_large_reply();
+    };
+    let body = match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
+        Ok(_) => body,
+        Err(_) => Bytes::from_static(b"{}"),
+    };
+    match session.init_error(error_type, body) {
+        Ok(()) => accepted(),
+        Err(refusal) => refused(refusal),
+    }
+}
+
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn parse_id(text: &str) -> Option<RequestId> {
+    Uuid::try_parse(text).ok().map(RequestId::from_uuid)
+}
+
+fn invalid_id() -> Reply {
+    error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID")
+}

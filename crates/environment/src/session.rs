@@ -1,0 +1,365 @@
+//! One environment's conversation: who waits for what, and the worker's side of it.
+//!
+//! All state is behind one lock that is held for a few moves only; the lock is never held across
+//! an await. The order of deliveries is the [`Machine`]'s.
+
+mod waiters;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use types::RequestId;
+use uuid::Uuid;
+
+use crate::machine::{Effect, Machine, NotReady, Refusal, ShutdownReason};
+pub(crate) use waiters::ExtensionEvent;
+use waiters::Waiters;
+
+/// What extensions are told about the function.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The function's name.
+    pub function_name: String,
+    /// `$LATEST` or the number.
+    pub function_version: String,
+    /// Its handler.
+    pub handler: String,
+    /// Its account.
+    pub account_id: String,
+}
+
+/// One invoke, as runtime and extensions are told of it.
+#[derive(Clone, Debug)]
+pub struct InvokeEvent {
+    /// The request.
+    pub request: RequestId,
+    /// When the function's time is over, milliseconds since 1970.
+    pub deadline_ms: u64,
+    /// As the caller named the function.
+    pub invoked_arn: String,
+    /// `X-Amzn-Trace-Id`.
+    pub trace_id: String,
+    /// JSON of `X-Amz-Client-Context`.
+    pub client_context: Option<String>,
+    /// The event. Not shown to extensions.
+    pub payload: Bytes,
+}
+
+/// How an init attempt ended by its own word. (It may also end by a process's exit, or by time.)
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum InitEnd {
+    /// Everybody has asked for the first event.
+    Ready,
+    /// The runtime or an extension said that it failed.
+    Error {
+        /// `Runtime.…`, `Extension.…`.
+        error_type: String,
+        /// The error object.
+        body: Bytes,
+    },
+}
+
+/// What the runtime answered.
+#[derive(Debug)]
+pub enum Answer {
+    /// A result.
+    Result {
+        /// As the runtime declared it.
+        content_type: Option<String>,
+        /// The result.
+        body: AnswerBody,
+    },
+    /// The function failed.
+    Error {
+        /// `Function.…`, `Runtime.…`.
+        error_type: String,
+        /// The error object.
+        body: Bytes,
+    },
+}
+
+/// A result, whole or as it comes.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// Whole.
+    Full(Bytes),
+    /// Piece by piece; ends after at most one error `(type, error object)`.
+    Stream(mpsc::Receiver<Result<Bytes, (String, Bytes)>>),
+}
+
+/// An invoke under way.
+#[derive(Debug)]
+pub struct Invoked {
+    /// Resolves when the answer comes, or begins to come if it is streamed. Closed without one when
+    /// the session is stopped.
+    pub answer: oneshot::Receiver<Answer>,
+    /// Resolves when the answer is whole and everybody waits for the next event. Closed when the
+    /// session is stopped.
+    pub done: oneshot::Receiver<()>,
+    /// Resolves when the runtime has taken the event; closed when the session is stopped.
+    pub started: oneshot::Receiver<()>,
+}
+
+/// The registered extensions, for logs and for the time a shutdown may take.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Extensions {
+    /// Name, and the events it subscribed to.
+    pub all: Vec<(String, Vec<&'static str>)>,
+    /// Whether one of them is a process of its own.
+    pub external: bool,
+}
+
+/// The worker's ends of an invoke.
+struct Ends {
+    event: InvokeEvent,
+    started: Option<oneshot::Sender<()>>,
+    answer: Option<oneshot::Sender<Answer>>,
+    done: Option<oneshot::Sender<()>>,
+}
+
+struct Inner {
+    machine: Machine,
+    waiters: Waiters,
+    init: Option<oneshot::Sender<InitEnd>>,
+    current: Option<Ends>,
+    queued: Option<Ends>,
+    shutdown: Option<(ShutdownReason, u64)>,
+    extension_failed: Option<oneshot::Sender<InitEnd>>,
+}
+
+/// One environment's conversation with its runtime and extensions.
+pub struct Session {
+    identity: Identity,
+    inner: Mutex<Inner>,
+}
+
+impl Session {
+    /// A session in which nothing runs yet.
+    pub fn new(identity: Identity) -> Arc<Self> {
+        let inner = Inner {
+            machine: Machine::new(),
+            waiters: Waiters::default(),
+            init: None,
+            current: None,
+            queued: None,
+            shutdown: None,
+            extension_failed: None,
+        };
+        Arc::new(Self { identity, inner: Mutex::new(inner) })
+    }
+
+    /// Serves both APIs on the environment's listener until it is dropped.
+    pub async fn serve(self: Arc<Self>, listener: tokio::net::TcpListener) {
+        crate::api::serve(self, listener).await;
+    }
+
+    /// Processes are about to be started: the runtime and these external extensions. The answer
+    /// resolves when init ends by their word.
+    pub fn begin_init(&self, externals: Vec<String>) -> oneshot::Receiver<InitEnd> {
+        let (sender, receiver) = oneshot::channel();
+        let mut inner = self.lock();
+        inner.drop_all();
+        inner.machine.begin_init(externals);
+        inner.init = Some(sender);
+        receiver
+    }
+
+    /// Starts an invoke, at once or as soon as the runtime asks for it; see [`Invoked::started`].
+    pub fn begin_invoke(&self, event: InvokeEvent) -> Result<Invoked, NotReady> {
+        let (started, started_rx) = oneshot::channel();
+        let (answer, answer_rx) = oneshot::channel();
+        let (done, done_rx) = oneshot::channel();
+        let mut inner = self.lock();
+        let effects = inner.machine.begin_invoke(event.request)?;
+        let ends =
+            Ends { event, started: Some(started), answer: Some(answer), done: Some(done) };
+        if effects.is_empty() {
+            inner.queued = Some(ends);
+        } else {
+            inner.current = Some(ends);
+        }
+        inner.carry_out(effects);
+        Ok(Invoked { answer: answer_rx, done: done_rx, started: started_rx })
+    }
+
+    /// Takes back an invoke that the runtime has not asked for yet. False if it has started.
+    pub fn cancel(&self, request: RequestId) -> bool {
+        let mut inner = self.lock();
+        let cancelled = inner.machine.cancel_queued(request);
+        if cancelled {
+            inner.queued = None;
+        }
+        cancelled
+    }
+
+    /// Tells extensions to shut down until `deadline_ms`; returns how many were told or will be.
+    pub fn begin_shutdown(&self, reason: ShutdownReason, deadline_ms: u64) -> usize {
+        let mut inner = self.lock();
+        inner.shutdown = Some((reason, deadline_ms));
+        let (effects, count) = inner.machine.begin_shutdown();
+        inner.carry_out(effects);
+        count
+    }
+
+    /// The processes are gone: whatever was under way ends without an answer.
+    pub fn stop(&self) {
+        let mut inner = self.lock();
+        inner.drop_all();
+        inner.machine.stop();
+    }
+
+    /// The extensions that have registered.
+    pub fn extensions(&self) -> Extensions {
+        let inner = self.lock();
+        let mut extensions = Extensions::default();
+        for (name, external, invoke, shutdown) in inner.machine.extensions() {
+            let events = [("INVOKE", invoke), ("SHUTDOWN", shutdown)];
+            let events = events.iter().filter(|(_, on)| *on).map(|(event, _)| *event).collect();
+            extensions.all.push((name.to_owned(), events));
+            extensions.external |= external;
+        }
+        extensions
+    }
+
+    /// Resolves when an extension reports an error after init.
+    pub fn extension_failure(&self) -> oneshot::Receiver<InitEnd> {
+        let (sender, receiver) = oneshot::channel();
+        self.lock().extension_failed = Some(sender);
+        receiver
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The runtime asks for its next event.
+    pub(crate) fn runtime_next(&self) -> Result<oneshot::Receiver<InvokeEvent>, Refusal> {
+        let mut inner = self.lock();
+        let effects = inner.machine.runtime_next()?;
+        let receiver = inner.waiters.runtime_waits();
+        inner.carry_out(effects);
+        Ok(receiver)
+    }
+
+    /// The runtime begins its answer. The sender is where the answer goes.
+    pub(crate) fn answer_begins(
+        &self,
+        request: RequestId,
+    ) -> Result<oneshot::Sender<Answer>, Refusal> {
+        let mut inner = self.lock();
+        inner.machine.answer_begins(request)?;
+        let answer = inner.current.as_mut().and_then(|ends| ends.answer.take());
+        answer.ok_or(Refusal::WrongState)
+    }
+
+    /// The runtime's answer is whole.
+    pub(crate) fn answer_ends(&self, request: RequestId) {
+        self.lock().machine.answer_ends(request);
+    }
+
+    /// The runtime failed to initialise.
+    pub(crate) fn init_error(&self, error_type: String, body: Bytes) -> Result<(), Refusal> {
+        let mut inner = self.lock();
+        inner.machine.init_error()?;
+        inner.end_init(InitEnd::Error { error_type, body });
+        Ok(())
+    }
+
+    pub(crate) fn register(
+        &self,
+        id: Uuid,
+        name: &str,
+        (on_invoke, on_shutdown): (bool, bool),
+    ) -> Result<(), Refusal> {
+        self.lock().machine.register(id, name, on_invoke, on_shutdown)
+    }
+
+    /// An extension asks for its next event.
+    pub(crate) fn extension_next(
+        &self,
+        id: Uuid,
+    ) -> Result<oneshot::Receiver<ExtensionEvent>, Refusal> {
+        let mut inner = self.lock();
+        let effects = inner.machine.extension_next(id)?;
+        let receiver = inner.waiters.extension_waits(id);
+        inner.carry_out(effects);
+        Ok(receiver)
+    }
+
+    /// An extension reports an error of its own, in init or later.
+    pub(crate) fn extension_error(&self, id: Uuid, error_type: String) -> Result<(), Refusal> {
+        let mut inner = self.lock();
+        let name = inner.machine.extension_error(id)?.to_owned();
+        let message = format!("Error: extension {name} reported {error_type}");
+        let body = crate::error_body(&error_type, &message);
+        let end = InitEnd::Error { error_type, body };
+        if inner.init.is_some() {
+            inner.end_init(end);
+        } else if let Some(failed) = inner.extension_failed.take() {
+            // Nobody listens when the environment is going down anyway.
+            let _ = failed.send(end);
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no code panics while it holds the session")
+    }
+}
+
+impl Inner {
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::InitDone => self.end_init(InitEnd::Ready),
+                Effect::InvokeDone => {
+                    let ends = self.current.take();
+                    self.current = self.queued.take();
+                    if let Some(done) = ends.and_then(|ends| ends.done) {
+                        // The worker may have given up on this invoke.
+                        let _ = done.send(());
+                    }
+                }
+                Effect::DeliverToRuntime => {
+                    let ends = self.current.as_mut().expect("an invoke is delivered after it began");
+                    self.waiters.deliver_to_runtime(ends.event.clone());
+                    if let Some(started) = ends.started.take() {
+                        let _ = started.send(());
+                    }
+                }
+                Effect::DeliverToExtension(id) => {
+                    let ends = self.current.as_ref().expect("an invoke is delivered after it began");
+                    let event = ExtensionEvent::Invoke(ends.event.clone());
+                    self.waiters.deliver_to_extension(id, event);
+                }
+                Effect::ShutExtensionDown(id) => {
+                    if let Some((reason, deadline_ms)) = self.shutdown {
+                        let event = ExtensionEvent::Shutdown { reason, deadline_ms };
+                        self.waiters.deliver_to_extension(id, event);
+                    }
+                }
+            }
+        }
+    }
+
+    fn end_init(&mut self, end: InitEnd) {
+        if let Some(init) = self.init.take() {
+            // The worker may have given up on this attempt.
+            let _ = init.send(end);
+        }
+    }
+
+    /// Drops everybody's ends; those who wait see them closed.
+    fn drop_all(&mut self) {
+        self.waiters = Waiters::default();
+        self.init = None;
+        self.current = None;
+        self.queued = None;
+        self.shutdown = None;
+        self.extension_failed = None;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! What the worker sees of a conversation.
+
+use types::SystemRandom;
+
+use super::*;
+
+fn session() -> Arc<Session> {
+    Session::new(Identity {
+        function_name: "f".into(),
+        function_version: "$LATEST".into(),
+        handler: "h".into(),
+        account_id: "000000000000".into(),
+    })
+}
+
+fn event() -> InvokeEvent {
+    InvokeEvent {
+        request: RequestId::random(&SystemRandom),
+        deadline_ms: 1,
+        invoked_arn: "arn".into(),
+        trace_id: "Root=1".into(),
+        client_context: None,
+        payload: Bytes::from_static(b"{}"),
+    }
+}
+
+#[tokio::test]
+async fn an_invoke_given_early_is_delivered_when_the_runtime_asks() {
+    let session = session();
+    let ready = session.begin_init(vec![]);
+    let first_wait = session.runtime_next().unwrap();
+    assert_eq!(ready.await, Ok(InitEnd::Ready));
+
+    let first = session.begin_invoke(event()).unwrap();
+    let delivered = first_wait.await.unwrap();
+    let answer = session.answer_begins(delivered.request).unwrap();
+    session.answer_ends(delivered.request);
+    answer.send(Answer::Error { error_type: "x".into(), body: Bytes::new() }).unwrap();
+    assert!(matches!(first.answer.await, Ok(Answer::Error { .. })));
+
+    let mut second = session.begin_invoke(event()).unwrap();
+    assert!(second.started.try_recv().is_err());
+    let second_wait = session.runtime_next().unwrap();
+    assert_eq!(first.done.await, Ok(()));
+    assert_eq!(second.started.await, Ok(()));
+    assert!(second_wait.await.is_ok());
+}
+
+#[tokio::test]
+async fn a_stopped_session_closes_everything_under_way() {
+    let session = session();
+    let ready = session.begin_init(vec![]);
+    let wait = session.runtime_next().unwrap();
+    ready.await.unwrap();
+    let invoked = session.begin_invoke(event()).unwrap();
+    let delivered = wait.await.unwrap();
+    session.stop();
+    assert!(invoked.answer.await.is_err());
+    assert!(invoked.done.await.is_err());
+    assert!(session.answer_begins(delivered.request).is_err());
+    assert!(session.begin_invoke(event()).is_err());
+}
+
+#[tokio::test]
+async fn an_invoke_taken_back_is_never_delivered() {
+    let session = session();
+    let _ready = session.begin_init(vec![]);
+    let wait = session.runtime_next().unwrap();
+    let first = session.begin_invoke(event()).unwrap();
+    let delivered = wait.await.unwrap();
+    let _answer = session.answer_begins(delivered.request).unwrap();
+    session.answer_ends(delivered.request);
+    let second = event();
+    let id = second.request;
+    let invoked = session.begin_invoke(second).unwrap();
+    assert!(session.cancel(id));
+    let mut wait = session.runtime_next().unwrap();
+    assert_eq!(first.done.await, Ok(()));
+    assert!(wait.try_recv().is_err());
+    assert!(invoked.answer.await.is_err());
+}
