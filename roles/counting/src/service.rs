@@ -1,0 +1,123 @@
+//! Counting as a service: the state behind a lock, with a clock and a timer.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use api::counting::{Acquire, Counting, Error, Permit};
+use async_trait::async_trait;
+use types::{Clock, PermitId, Random};
+
+use crate::Config;
+use crate::metrics::{Account, Metrics};
+use crate::state::{Count, State};
+
+/// How often permits that nobody gave back are looked for. They lapse a minute late at best, so a
+/// second more is nothing; and acquiring looks too.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// The counting role of this process.
+///
+/// One lock for all accounts: a decision holds it for some 200 ns, so that it carries several times
+/// what the frontends of one machine can ask.
+pub struct Service {
+    config: Config,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    /// The upper half of every permit's id, random; the lower half is counted. Unique without
+    /// asking the kernel for randomness on every invoke.
+    permit_epoch: u64,
+    permit_next: AtomicU64,
+    metrics: Metrics,
+}
+
+impl Service {
+    /// A service that has granted nothing yet.
+    pub fn new(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        random: &dyn Random,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            config,
+            clock,
+            state: Mutex::default(),
+            permit_epoch: random.next_u64(),
+            permit_next: AtomicU64::new(0),
+            metrics,
+        }
+    }
+
+    /// Takes back lapsed permits and tells the gauges, every second. Never returns: whoever
+    /// awaits it ends it by dropping it. Nothing is lost between two turns.
+    pub async fn run(&self) {
+        let mut timer = tokio::time::interval(SWEEP_EVERY);
+        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            timer.tick().await;
+            self.sweep();
+        }
+    }
+
+    /// Concurrent executions by account and region, in order.
+    pub fn counts(&self) -> Vec<Count> {
+        self.state().counts()
+    }
+
+    pub(crate) fn sweep(&self) {
+        let (lapsed, counts) = {
+            let mut state = self.state();
+            let lapsed = state.sweep(self.clock.now(), &self.config);
+            (lapsed, state.counts())
+        };
+        self.metrics
+            .permits_lapsed
+            .inc_by(u64::try_from(lapsed).unwrap_or(u64::MAX));
+        self.metrics.executions_concurrent.clear();
+        for count in counts {
+            let account = Account {
+                account: count.scope.account.to_string(),
+                region: count.scope.region.to_string(),
+            };
+            self.metrics
+                .executions_concurrent
+                .get_or_create(&account)
+                .set(i64::from(count.concurrent));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .expect("a panic under this lock is a broken invariant")
+    }
+
+    fn permit_id(&self) -> PermitId {
+        let number = self.permit_next.fetch_add(1, Ordering::Relaxed);
+        let id = (u128::from(self.permit_epoch) << 64) | u128::from(number);
+        PermitId::from_uuid(uuid::Uuid::from_u128(id))
+    }
+}
+
+#[async_trait]
+impl Counting for Service {
+    async fn acquire(&self, request: Acquire) -> Result<Permit, Error> {
+        let now = self.clock.now();
+        let answer = self
+            .state()
+            .acquire(now, self.permit_id(), request, &self.config);
+        match &answer {
+            Ok(_) => {
+                self.metrics.permits_granted.inc();
+            }
+            Err(error) => self.metrics.throttled(error),
+        }
+        answer
+    }
+
+    async fn release(&self, permit: Permit) -> Result<(), Error> {
+        self.state().release(permit.id);
+        Ok(())
+    }
+}

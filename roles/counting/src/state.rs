@@ -1,0 +1,288 @@
+//! What counting knows, and how it decides.
+//!
+//! ```text
+//!   scope ──▶ Account { unreserved in use, rate }
+//!               └─ name ──▶ Function { in use, reserved?, rate, scaling }
+//!   permit ──▶ Grant { scope, function, lapses }
+//! ```
+//!
+//! Invariants: the number of permits equals the sum of `in_use` over all functions; an account's
+//! `unreserved_in_use` is that sum over its functions without a reservation. A refused request
+//! changes nothing but the time to which buckets are filled.
+//! Deliberately absent: clocks, randomness, locks, tokio. [`crate::service`] has them.
+
+use std::collections::HashMap;
+
+use api::counting::{Acquire, Error, Permit};
+use types::limits::{INVOKES_PER_SECOND_PER_CONCURRENCY, SCALING_BURST, SCALING_REFILL};
+use types::{FunctionName, PermitId, Scope, Timestamp};
+
+use crate::Config;
+use crate::bucket::Bucket;
+
+// The maps are only looked up, counted and filtered entry by entry: their order never matters,
+// and on every invoke's path a hash beats comparing names down a tree.
+
+/// All permits, and what they count against.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    accounts: HashMap<Scope, Account>,
+    permits: HashMap<PermitId, Grant>,
+    /// No permit lapses before this. May be too early after releases: then one sweep finds nothing.
+    next_lapse: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    unreserved_in_use: u32,
+    rate: Bucket,
+    functions: HashMap<FunctionName, Function>,
+}
+
+#[derive(Debug, Default)]
+struct Function {
+    in_use: u32,
+    /// Whether the last request said that it has a reservation; then it counts against that alone.
+    reserved: bool,
+    rate: Bucket,
+    scaling: Bucket,
+    /// The highest concurrency it reached within [`Config::level_memory`].
+    level: u32,
+    level_reached: Timestamp,
+}
+
+#[derive(Debug)]
+struct Grant {
+    scope: Scope,
+    function: FunctionName,
+    lapses: Timestamp,
+}
+
+/// Concurrent executions of one account in one region.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Count {
+    /// Whose, and where.
+    pub scope: Scope,
+    /// All of them.
+    pub concurrent: u32,
+    /// Those of functions without a reservation.
+    pub unreserved: u32,
+}
+
+impl State {
+    /// Grants a permit with the id `id`, which must be new, or says which limit is in the way:
+    /// concurrency first, then requests a second, then the scaling rate.
+    pub(crate) fn acquire(
+        &mut self,
+        now: Timestamp,
+        id: PermitId,
+        request: Acquire,
+        config: &Config,
+    ) -> Result<Permit, Error> {
+        if self.next_lapse.is_some_and(|lapse| lapse <= now) {
+            self.lapse(now);
+        }
+        if !self.accounts.contains_key(&request.scope) {
+            self.accounts
+                .insert(request.scope.clone(), Account::default());
+        }
+        let account = self
+            .accounts
+            .get_mut(&request.scope)
+            .expect("it was inserted above");
+        account.admit(now, &request, config)?;
+
+        let lasts = std::time::Duration::from_millis(request.lasts_ms);
+        let lapses = now.after(lasts).after(config.grace);
+        self.next_lapse = Some(self.next_lapse.map_or(lapses, |next| next.min(lapses)));
+        let Acquire {
+            scope, function, ..
+        } = request;
+        let grant = Grant {
+            scope: scope.clone(),
+            function: function.clone(),
+            lapses,
+        };
+        let before = self.permits.insert(id, grant);
+        assert!(before.is_none(), "permit ids are unique");
+        Ok(Permit {
+            id,
+            scope,
+            function,
+        })
+    }
+
+    /// Takes a permit back; nothing happens if it is not out any more.
+    pub(crate) fn release(&mut self, id: PermitId) -> bool {
+        let Some(grant) = self.permits.remove(&id) else {
+            return false;
+        };
+        give_back(&mut self.accounts, &grant);
+        true
+    }
+
+    /// Takes back what lapsed and forgets functions that have nothing left to remember.
+    pub(crate) fn sweep(&mut self, now: Timestamp, config: &Config) -> usize {
+        let lapsed = self.lapse(now);
+        self.accounts.retain(|_, account| {
+            account.functions.retain(|_, function| {
+                function.in_use > 0 || now.since(function.level_reached) < config.level_memory
+            });
+            !account.functions.is_empty()
+        });
+        lapsed
+    }
+
+    /// Concurrent executions of every account, in order of scope.
+    pub(crate) fn counts(&self) -> Vec<Count> {
+        let mut counts: Vec<Count> = self
+            .accounts
+            .iter()
+            .map(|(scope, account)| Count {
+                scope: scope.clone(),
+                concurrent: account
+                    .functions
+                    .values()
+                    .map(|function| function.in_use)
+                    .sum(),
+                unreserved: account.unreserved_in_use,
+            })
+            .collect();
+        counts.sort_by(|a, b| a.scope.cmp(&b.scope));
+        counts
+    }
+
+    fn lapse(&mut self, now: Timestamp) -> usize {
+        let before = self.permits.len();
+        let mut next = None;
+        let Self {
+            accounts, permits, ..
+        } = self;
+        permits.retain(|_, grant| {
+            if grant.lapses <= now {
+                give_back(accounts, grant);
+                return false;
+            }
+            next = Some(next.map_or(grant.lapses, |next: Timestamp| next.min(grant.lapses)));
+            true
+        });
+        self.next_lapse = next;
+        before - self.permits.len()
+    }
+}
+
+impl Account {
+    /// Checks every limit, and only then counts.
+    fn admit(&mut self, now: Timestamp, request: &Acquire, config: &Config) -> Result<(), Error> {
+        if !self.functions.contains_key(&request.function) {
+            // What a function needs to be remembered for begins with its first request.
+            let function = Function {
+                level_reached: now,
+                ..Function::default()
+            };
+            self.functions.insert(request.function.clone(), function);
+        }
+        let function = self
+            .functions
+            .get_mut(&request.function)
+            .expect("it was inserted above");
+        function.follow_reservation(request.reserved.is_some(), &mut self.unreserved_in_use);
+
+        match request.reserved {
+            Some(limit) if function.in_use >= limit => {
+                return Err(Error::FunctionConcurrency {
+                    function: request.function.clone(),
+                    limit,
+                });
+            }
+            Some(_) => {}
+            None => {
+                let limit = request.account_limit.saturating_sub(request.reserved_total);
+                if self.unreserved_in_use >= limit {
+                    return Err(Error::AccountConcurrency { limit });
+                }
+            }
+        }
+
+        let per_second = request
+            .account_limit
+            .saturating_mul(INVOKES_PER_SECOND_PER_CONCURRENCY);
+        if !self.rate.fill(now, per_second, per_second) {
+            return Err(Error::AccountRate { per_second });
+        }
+        if let Some(reserved) = request.reserved {
+            let per_second = reserved.saturating_mul(INVOKES_PER_SECOND_PER_CONCURRENCY);
+            if !function.rate.fill(now, per_second, per_second) {
+                return Err(Error::FunctionRate {
+                    function: request.function.clone(),
+                    per_second,
+                });
+            }
+        }
+        if !function.may_grow(now, config) {
+            return Err(Error::ScalingRate {
+                function: request.function.clone(),
+            });
+        }
+
+        self.rate.take();
+        if request.reserved.is_some() {
+            function.rate.take();
+        } else {
+            self.unreserved_in_use += 1;
+        }
+        function.count(now);
+        Ok(())
+    }
+}
+
+impl Function {
+    /// A function that gets or loses its reservation takes its executions along from one pool to
+    /// the other, so that neither counts what it does not hold.
+    fn follow_reservation(&mut self, reserved: bool, unreserved_in_use: &mut u32) {
+        match (self.reserved, reserved) {
+            (false, true) => *unreserved_in_use -= self.in_use,
+            (true, false) => *unreserved_in_use += self.in_use,
+            _ => {}
+        }
+        self.reserved = reserved;
+    }
+
+    /// Whether one more execution is within the level it reached lately or the scaling rate.
+    fn may_grow(&mut self, now: Timestamp, config: &Config) -> bool {
+        if now.since(self.level_reached) >= config.level_memory {
+            self.level = self.in_use;
+            self.level_reached = now;
+        }
+        let refill = u32::try_from(SCALING_REFILL.as_secs()).expect("it is ten");
+        self.in_use < self.level
+            || self
+                .scaling
+                .fill(now, SCALING_BURST / refill, SCALING_BURST)
+    }
+
+    fn count(&mut self, now: Timestamp) {
+        self.in_use += 1;
+        if self.in_use > self.level {
+            self.scaling.take();
+            self.level = self.in_use;
+        }
+        if self.in_use == self.level {
+            self.level_reached = now;
+        }
+    }
+}
+
+fn give_back(accounts: &mut HashMap<Scope, Account>, grant: &Grant) {
+    let account = accounts
+        .get_mut(&grant.scope)
+        .expect("an account with permits is kept");
+    let function = account
+        .functions
+        .get_mut(&grant.function)
+        .expect("a function with permits is kept");
+    function.in_use -= 1;
+    if !function.reserved {
+        account.unreserved_in_use -= 1;
+    }
+}
