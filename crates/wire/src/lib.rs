@@ -1,1 +1,15 @@
-//! To be written.
+//! AWS's wire formats: signatures, REST-JSON routes and errors, the query protocol, and the words
+//! in which Lambda refuses a request.
+//!
+//! Architecture invariant: everything here is a pure function of a request's bytes and the time;
+//! no IO, no tokio, no role's state. Looking up a secret is the caller's part.
+
+pub mod authorisation;
+pub mod error;
+pub mod query;
+pub mod rest;
+pub mod sigv4;
+pub mod uri;
+pub mod validation;
+
+pub use error::ApiError;

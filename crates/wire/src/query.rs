@@ -1,0 +1,246 @@
+//! The query protocol of STS: a form in, XML out.
+//!
+//! ```text
+//!   Action=GetCallerIdentity&Version=2011-06-15
+//!   <GetCallerIdentityResponse xmlns="…"><GetCallerIdentityResult>…</GetCallerIdentityResult>
+//!     <ResponseMetadata><RequestId>…</RequestId></ResponseMetadata></GetCallerIdentityResponse>
+//! ```
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, request::Parts};
+use types::RequestId;
+
+use crate::sigv4;
+use crate::uri::{form_pairs, query_pairs};
+
+/// Name space of STS's answers.
+const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+/// The largest form read, bytes. The longest parameter of STS, a SAML assertion, is 100 000.
+pub const FORM_BYTES_MAX: usize = 512 * 1024;
+
+/// A request of the query protocol.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Query {
+    /// `Action`; empty if there is none.
+    pub action: String,
+    /// All parameters in their order, `Action` and `Version` among them.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Query {
+    /// Reads a form body or, where there is none, the query string.
+    pub fn parse(parts: &Parts, body: &[u8]) -> Self {
+        let parameters: Vec<(String, String)> = match std::str::from_utf8(body) {
+            Ok(text) if !text.is_empty() && text.len() <= FORM_BYTES_MAX => form_pairs(text),
+            _ => query_pairs(parts.uri.query().unwrap_or_default())
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect(),
+        };
+        let action = parameters.iter().find(|(name, _)| name == "Action");
+        let action = action.map(|(_, value)| value.clone()).unwrap_or_default();
+        Self { action, parameters }
+    }
+
+    /// The parameter of that name.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// An error of the query protocol.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct QueryError {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// `Code`.
+    pub code: &'static str,
+    /// `Message`.
+    pub message: String,
+}
+
+impl QueryError {
+    /// No such access key.
+    pub fn invalid_client_token() -> Self {
+        let message = "The security token included in the request is invalid.".to_owned();
+        Self {
+            status: StatusCode::FORBIDDEN,
+            code: "InvalidClientTokenId",
+            message,
+        }
+    }
+
+    /// The session of a temporary key has ended.
+    pub fn expired_token() -> Self {
+        let message = "The security token included in the request is expired".to_owned();
+        Self {
+            status: StatusCode::FORBIDDEN,
+            code: "ExpiredToken",
+            message,
+        }
+    }
+
+    /// The caller may not do this.
+    pub fn access_denied(message: String) -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            code: "AccessDenied",
+            message,
+        }
+    }
+
+    /// There is no such action.
+    pub fn invalid_action(action: &str, version: &str) -> Self {
+        let message = format!("Could not find operation {action} for version {version}");
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: "InvalidAction",
+            message,
+        }
+    }
+
+    /// Part of the public model, but not of this system yet.
+    pub fn not_implemented(action: &str) -> Self {
+        let message = format!("Lambent does not implement {action} yet");
+        Self {
+            status: StatusCode::NOT_IMPLEMENTED,
+            code: "NotImplemented",
+            message,
+        }
+    }
+
+    /// What is needed to answer cannot be reached.
+    pub fn unavailable() -> Self {
+        let message = "The service is not available at the moment. Try again.".to_owned();
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "ServiceUnavailable",
+            message,
+        }
+    }
+
+    /// The whole answer.
+    pub fn response(&self, request_id: RequestId) -> Response<Bytes> {
+        let fault = if self.status.is_server_error() {
+            "Receiver"
+        } else {
+            "Sender"
+        };
+        let xml = format!(
+            "<ErrorResponse xmlns=\"{STS_NAMESPACE}\">\n  <Error>\n    <Type>{fault}</Type>\n    \
+             <Code>{}</Code>\n    <Message>{}</Message>\n  </Error>\n  \
+             <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",
+            self.code,
+            escaped(&self.message)
+        );
+        xml_response(self.status, xml, request_id)
+    }
+}
+
+impl From<sigv4::Error> for QueryError {
+    fn from(error: sigv4::Error) -> Self {
+        let (code, message) = match &error {
+            sigv4::Error::Missing => (
+                "MissingAuthenticationToken",
+                "Request is missing Authentication Token".to_owned(),
+            ),
+            sigv4::Error::Incomplete { .. } => ("IncompleteSignature", error.to_string()),
+            sigv4::Error::Time { .. }
+            | sigv4::Error::Scope { .. }
+            | sigv4::Error::Mismatch { .. } => ("SignatureDoesNotMatch", error.to_string()),
+        };
+        Self {
+            status: StatusCode::FORBIDDEN,
+            code,
+            message,
+        }
+    }
+}
+
+/// The answer to an action: its result's members in their order.
+pub fn answer(action: &str, members: &[(&str, &str)], request_id: RequestId) -> Response<Bytes> {
+    let members: String = members
+        .iter()
+        .map(|(name, value)| format!("    <{name}>{}</{name}>\n", escaped(value)))
+        .collect();
+    let xml = format!(
+        "<{action}Response xmlns=\"{STS_NAMESPACE}\">\n  <{action}Result>\n{members}  \
+         </{action}Result>\n  <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  \
+         </ResponseMetadata>\n</{action}Response>\n"
+    );
+    xml_response(StatusCode::OK, xml, request_id)
+}
+
+fn xml_response(status: StatusCode, xml: String, request_id: RequestId) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(xml));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("text/xml"),
+    );
+    let id = HeaderValue::from_str(&request_id.to_string()).expect("a UUID is a header value");
+    headers.insert("x-amzn-requestid", id);
+    response
+}
+
+/// `text` with what XML reserves written as entities, and without what XML 1.0 cannot hold.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\t' | '\n' | '\r' => out.push(character),
+            character if character.is_control() => {}
+            character => out.push(character),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(target: &str) -> Parts {
+        http::Request::builder()
+            .uri(target)
+            .body(())
+            .unwrap()
+            .into_parts()
+            .0
+    }
+
+    #[test]
+    fn the_action_is_in_the_body_or_the_query() {
+        let body = Query::parse(
+            &parts("/"),
+            b"Action=GetCallerIdentity&Version=2011-06-15&X=a+b%26",
+        );
+        assert_eq!(body.action, "GetCallerIdentity");
+        assert_eq!(body.parameter("X"), Some("a b&"));
+        assert_eq!(
+            Query::parse(&parts("/?Action=AssumeRole"), b"").action,
+            "AssumeRole"
+        );
+        assert_eq!(Query::parse(&parts("/"), b"\xff").action, "");
+    }
+
+    #[test]
+    fn answers_are_xml_with_nothing_of_the_callers_in_its_markup() {
+        let id = RequestId::from_uuid(Default::default());
+        let response = answer("GetCallerIdentity", &[("Account", "a<b>&\u{1}")], id);
+        let text = String::from_utf8(response.body().to_vec()).unwrap();
+        assert!(text.contains("<Account>a&lt;b&gt;&amp;</Account>"));
+        let error = QueryError::from(sigv4::Error::Missing).response(id);
+        assert_eq!(error.status(), 403);
+        let text = String::from_utf8(error.body().to_vec()).unwrap();
+        assert!(text.contains("<Code>MissingAuthenticationToken</Code>"));
+    }
+}

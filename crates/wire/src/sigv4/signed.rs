@@ -1,0 +1,325 @@
+//! What a request says about its signature, read before anything is verified.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::request::Parts;
+use ring::digest::{SHA256, digest};
+use types::Timestamp;
+
+use super::{ALGORITHM, EXPIRES_SECONDS_MAX, Error, TERMINATOR, date};
+use crate::uri::{query_pairs, query_value};
+
+/// Where a signature was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// In the `Authorization` header.
+    Header,
+    /// In the query: a pre-signed request, good for so many seconds from its time.
+    Query {
+        /// `X-Amz-Expires`.
+        expires_seconds: u32,
+    },
+}
+
+/// A request's signature, not verified yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Signed {
+    /// Whose secret should verify it.
+    pub access_key_id: String,
+    /// The region in the credential's scope.
+    pub region: String,
+    /// The service in the credential's scope, `lambda` or `sts` say.
+    pub service: String,
+    /// The session token that goes with a temporary key.
+    pub session_token: Option<String>,
+    /// When it was signed.
+    pub time: Timestamp,
+    /// Where it was found.
+    pub form: Form,
+    /// `id/date/region/service/aws4_request`.
+    pub(super) credential: String,
+    /// `time` as it was written.
+    pub(super) time_text: String,
+    /// `a;b;c`, as it was written.
+    pub(super) signed_headers: String,
+    /// The signature itself.
+    pub(super) signature: [u8; 32],
+}
+
+/// The texts that both forms have.
+struct Texts<'r> {
+    credential: &'r str,
+    signed_headers: &'r str,
+    signature: &'r str,
+    time: &'r str,
+}
+
+impl Signed {
+    /// Finds the signature of a request.
+    pub fn parse(parts: &Parts) -> Result<Self, Error> {
+        if let Some(value) = parts.headers.get(http::header::AUTHORIZATION) {
+            let text = value
+                .to_str()
+                .map_err(|_| incomplete("Authorization header must be text.".to_owned()))?;
+            return Self::from_header(parts, text);
+        }
+        match parts.uri.query() {
+            Some(query) if query_value(Some(query), "X-Amz-Algorithm").is_some() => {
+                Self::from_query(parts, query)
+            }
+            _ => Err(Error::Missing),
+        }
+    }
+
+    /// `YYYYMMDD` of the credential's scope.
+    pub(super) fn date(&self) -> &str {
+        self.scope().split('/').next().unwrap_or_default()
+    }
+
+    /// `date/region/service/aws4_request`.
+    pub(super) fn scope(&self) -> &str {
+        self.credential
+            .split_once('/')
+            .map_or("", |(_, scope)| scope)
+    }
+
+    /// Refuses a signature made for another service.
+    pub fn require_service(&self, service: &str) -> Result<(), Error> {
+        if self.service == service {
+            return Ok(());
+        }
+        Err(Error::Scope {
+            message: format!("Credential should be scoped to correct service: '{service}'. "),
+        })
+    }
+
+    fn from_header(parts: &Parts, text: &str) -> Result<Self, Error> {
+        let time = ["x-amz-date", "date"]
+            .iter()
+            .find_map(|name| parts.headers.get(*name));
+        let time = time.and_then(|value| value.to_str().ok());
+        let fields = header_fields(text, time.is_some())?;
+        let token = parts
+            .headers
+            .get("x-amz-security-token")
+            .and_then(|value| value.to_str().ok());
+        let texts = Texts {
+            credential: fields.credential,
+            signed_headers: fields.signed_headers,
+            signature: fields.signature,
+            time: time.unwrap_or_default(),
+        };
+        Self::assemble(&texts, token.map(str::to_owned), Form::Header)
+    }
+
+    fn from_query(parts: &Parts, query: &str) -> Result<Self, Error> {
+        let value = |name: &str| query_value(Some(query), name);
+        let missing: String = [
+            "X-Amz-Credential",
+            "X-Amz-Signature",
+            "X-Amz-SignedHeaders",
+            "X-Amz-Date",
+        ]
+        .iter()
+        .filter(|name| value(name).is_none())
+        .map(|name| format!("AWS query-string parameters must include '{name}'. "))
+        .collect();
+        if !missing.is_empty() {
+            // The path alone: the query holds what may be a token.
+            return Err(incomplete(format!(
+                "{missing}Re-examine the query-string parameters of {}.",
+                parts.uri.path()
+            )));
+        }
+        if value("X-Amz-Algorithm").as_deref() != Some(ALGORITHM) {
+            return Err(incomplete("Unsupported AWS 'algorithm'.".to_owned()));
+        }
+        let expires_seconds = match value("X-Amz-Expires") {
+            // Services other than S3 take a pre-signed request without a life to be good for the skew alone.
+            None => 300,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|seconds| (1..=EXPIRES_SECONDS_MAX).contains(seconds))
+                .ok_or_else(|| {
+                    incomplete(format!(
+                        "X-Amz-Expires must be a number of seconds from 1 to {EXPIRES_SECONDS_MAX}."
+                    ))
+                })?,
+        };
+        if repeated(query) {
+            return Err(incomplete(
+                "AWS query-string parameters must not be repeated.".to_owned(),
+            ));
+        }
+        let (credential, signed_headers, signature, time) = (
+            value("X-Amz-Credential").unwrap_or_default(),
+            value("X-Amz-SignedHeaders").unwrap_or_default(),
+            value("X-Amz-Signature").unwrap_or_default(),
+            value("X-Amz-Date").unwrap_or_default(),
+        );
+        let texts = Texts {
+            credential: &credential,
+            signed_headers: &signed_headers,
+            signature: &signature,
+            time: &time,
+        };
+        let token = value("X-Amz-Security-Token").map(std::borrow::Cow::into_owned);
+        Self::assemble(&texts, token, Form::Query { expires_seconds })
+    }
+
+    fn assemble(
+        texts: &Texts<'_>,
+        session_token: Option<String>,
+        form: Form,
+    ) -> Result<Self, Error> {
+        let parts: Vec<&str> = texts.credential.split('/').collect();
+        let [id, day, region, service, terminator] = parts.as_slice() else {
+            return Err(incomplete(format!(
+                "Credential must have exactly 5 slash-delimited elements, e.g. \
+                 keyid/date/region/service/term, got '{}'",
+                texts.credential
+            )));
+        };
+        if *terminator != TERMINATOR {
+            return Err(Error::Scope {
+                message: format!(
+                    "Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{terminator}'."
+                ),
+            });
+        }
+        let time = date::parse_header(texts.time).ok_or_else(|| incomplete(format!(
+            "Date must be in ISO-8601 'basic format'. Got '{}'. See http://en.wikipedia.org/wiki/ISO_8601",
+            texts.time
+        )))?;
+        let time_text = date::format(time);
+        if !time_text.starts_with(day) || day.len() != 8 {
+            return Err(Error::Scope {
+                message: format!(
+                    "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date \
+                     from HTTP: '{day}' != '{}', from '{time_text}'.",
+                    &time_text[..8]
+                ),
+            });
+        }
+        if !texts.signed_headers.split(';').any(|name| name == "host") {
+            return Err(Error::Scope {
+                message:
+                    "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+                        .to_owned(),
+            });
+        }
+        Ok(Self {
+            access_key_id: (*id).to_owned(),
+            region: (*region).to_owned(),
+            service: (*service).to_owned(),
+            session_token,
+            time,
+            form,
+            credential: texts.credential.to_owned(),
+            time_text,
+            signed_headers: texts.signed_headers.to_owned(),
+            // What is not 64 hex digits matches nothing; the refusal is that of a wrong signature.
+            signature: unhex(texts.signature).unwrap_or_default(),
+        })
+    }
+}
+
+/// What an `Authorization` header holds.
+struct Fields<'h> {
+    credential: &'h str,
+    signed_headers: &'h str,
+    signature: &'h str,
+}
+
+fn header_fields(text: &str, has_time: bool) -> Result<Fields<'_>, Error> {
+    let (algorithm, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+    let (mut credential, mut signed_headers, mut signature) = (None, None, None);
+    for pair in rest.split([',', ' ']).filter(|pair| !pair.is_empty()) {
+        let Some((name, value)) = pair.split_once('=') else {
+            return Err(no_equal_sign(text));
+        };
+        match name {
+            "Credential" => credential = Some(value),
+            "SignedHeaders" => signed_headers = Some(value),
+            "Signature" => signature = Some(value),
+            _ => {}
+        }
+    }
+    if algorithm != ALGORITHM {
+        return Err(incomplete(format!(
+            "Unsupported AWS 'algorithm': '{algorithm}'."
+        )));
+    }
+    let mut missing = String::new();
+    for (name, there) in [
+        ("Credential", credential.is_some()),
+        ("Signature", signature.is_some()),
+        ("SignedHeaders", signed_headers.is_some()),
+    ] {
+        if !there {
+            missing += &format!("Authorization header requires '{name}' parameter. ");
+        }
+    }
+    if !has_time {
+        missing +=
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ";
+    }
+    match (credential, signed_headers, signature) {
+        (Some(credential), Some(signed_headers), Some(signature)) if missing.is_empty() => {
+            Ok(Fields {
+                credential,
+                signed_headers,
+                signature,
+            })
+        }
+        _ => Err(incomplete(format!("{missing}{}", fingerprint(text)))),
+    }
+}
+
+/// Whether one of the query's `X-Amz-` parameters is there twice: then what was verified and what
+/// is used could differ.
+fn repeated(query: &str) -> bool {
+    let mut names: Vec<_> = query_pairs(query)
+        .map(|(name, _)| name.into_owned())
+        .filter(|name| name.starts_with("X-Amz-"))
+        .collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    names.len() != all
+}
+
+fn no_equal_sign(text: &str) -> Error {
+    incomplete(format!(
+        "Invalid key=value pair (missing equal-sign) in Authorization header {}",
+        fingerprint(text)
+    ))
+}
+
+/// Names a header without showing it: it may be another service's token.
+fn fingerprint(text: &str) -> String {
+    let hash = BASE64.encode(digest(&SHA256, text.as_bytes()));
+    format!("(hashed with SHA-256 and encoded with Base64): '{hash}'.")
+}
+
+fn incomplete(message: String) -> Error {
+    Error::Incomplete { message }
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 64 {
+        return None;
+    }
+    let mut out = [0; 32];
+    for (place, pair) in bytes.chunks_exact(2).enumerate() {
+        let digit = |byte: u8| match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        };
+        out[place] = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(out)
+}

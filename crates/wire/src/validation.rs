@@ -1,0 +1,253 @@
+//! The words in which Lambda refuses values that break its model's constraints.
+//!
+//! All that is wrong with a request is told at once:
+//!
+//! ```text
+//!   2 validation errors detected: Value '1' at 'memorySize' failed to satisfy constraint: Member must
+//!   have value greater than or equal to 128; Value null at 'role' failed to satisfy constraint: …
+//! ```
+//!
+//! Rules that need more than one member or any state are not constraints of the model; they are
+//! refused with `InvalidParameterValueException` where they are decided.
+
+use std::fmt::Display;
+
+use crate::error::ApiError;
+
+/// A pattern of the model: the text that refusals show, and what it means.
+#[derive(Clone, Copy)]
+pub struct Pattern {
+    /// The regular expression, as the model has it.
+    pub text: &'static str,
+    /// Whether a value matches it as a whole.
+    pub matches: fn(&str) -> bool,
+}
+
+/// Collects what is wrong with a request.
+#[derive(Default, Debug)]
+pub struct Violations(Vec<String>);
+
+impl Violations {
+    /// Nothing is wrong yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The refusal, if anything was wrong.
+    pub fn finish(self) -> Result<(), ApiError> {
+        let count = self.0.len();
+        let errors = if count == 1 { "error" } else { "errors" };
+        if count == 0 {
+            return Ok(());
+        }
+        let message = format!(
+            "{count} validation {errors} detected: {}",
+            self.0.join("; ")
+        );
+        Err(ApiError::validation(message))
+    }
+
+    /// A member that must be there.
+    pub fn required<T>(&mut self, at: &str, value: Option<&T>) {
+        if value.is_none() {
+            self.0.push(format!(
+                "Value null at '{at}' failed to satisfy constraint: Member must not be null"
+            ));
+        }
+    }
+
+    /// Bounds of a number, both inclusive.
+    pub fn range<T: PartialOrd + Display>(
+        &mut self,
+        at: &str,
+        value: Option<T>,
+        min: Option<T>,
+        max: Option<T>,
+    ) {
+        let Some(value) = value else { return };
+        if let Some(min) = min.filter(|min| value < *min) {
+            self.add(
+                &value,
+                at,
+                &format!("Member must have value greater than or equal to {min}"),
+            );
+        }
+        if let Some(max) = max.filter(|max| value > *max) {
+            self.add(
+                &value,
+                at,
+                &format!("Member must have value less than or equal to {max}"),
+            );
+        }
+    }
+
+    /// Bounds of a text's length in characters, both inclusive.
+    pub fn length(&mut self, at: &str, value: Option<&str>, min: usize, max: usize) {
+        let Some(value) = value else { return };
+        let length = value.chars().count();
+        if length < min {
+            self.add(
+                value,
+                at,
+                &format!("Member must have length greater than or equal to {min}"),
+            );
+        }
+        if length > max {
+            self.add(
+                value,
+                at,
+                &format!("Member must have length less than or equal to {max}"),
+            );
+        }
+    }
+
+    /// Bounds of a list's length, both inclusive.
+    pub fn count<T: Display>(&mut self, at: &str, value: Option<&[T]>, min: usize, max: usize) {
+        let Some(value) = value else { return };
+        let shown = || list(value.iter().map(T::to_string));
+        if value.len() < min {
+            self.add(
+                shown(),
+                at,
+                &format!("Member must have length greater than or equal to {min}"),
+            );
+        }
+        if value.len() > max {
+            self.add(
+                shown(),
+                at,
+                &format!("Member must have length less than or equal to {max}"),
+            );
+        }
+    }
+
+    /// A pattern that a text must match.
+    pub fn pattern(&mut self, at: &str, value: Option<&str>, pattern: Pattern) {
+        if let Some(value) = value.filter(|value| !(pattern.matches)(value)) {
+            let rule = format!(
+                "Member must satisfy regular expression pattern: {}",
+                pattern.text
+            );
+            self.add(value, at, &rule);
+        }
+    }
+
+    /// A closed set that a text must be of.
+    pub fn one_of(&mut self, at: &str, value: Option<&str>, set: &[&str]) {
+        if let Some(value) = value.filter(|value| !set.contains(value)) {
+            self.add(
+                value,
+                at,
+                &format!("Member must satisfy enum value set: {}", set_text(set)),
+            );
+        }
+    }
+
+    /// A closed set that every member of a list must be of.
+    pub fn each_one_of(&mut self, at: &str, values: Option<&[String]>, set: &[&str]) {
+        let Some(values) = values else { return };
+        if values.iter().any(|value| !set.contains(&value.as_str())) {
+            let rule = format!(
+                "Member must satisfy constraint: [Member must satisfy enum value set: {}]",
+                set_text(set)
+            );
+            self.add(list(values.iter().cloned()), at, &rule);
+        }
+    }
+
+    /// A pattern that every key of a map must match, whose contents are secret and not shown.
+    pub fn secret_keys<'k>(
+        &mut self,
+        at: &str,
+        mut keys: impl Iterator<Item = &'k String>,
+        pattern: Pattern,
+    ) {
+        if keys.any(|key| !(pattern.matches)(key)) {
+            self.0.push(format!(
+                "Value at '{at}' failed to satisfy constraint: Map keys must satisfy constraint: \
+                 [Member must satisfy regular expression pattern: {}]",
+                pattern.text
+            ));
+        }
+    }
+
+    fn add(&mut self, value: impl Display, at: &str, rule: &str) {
+        self.0.push(format!(
+            "Value '{value}' at '{at}' failed to satisfy constraint: {rule}"
+        ));
+    }
+}
+
+/// A set as refusals write it: `[a, b]`.
+pub fn set_text(set: &[&str]) -> String {
+    format!("[{}]", set.join(", "))
+}
+
+fn list(values: impl Iterator<Item = String>) -> String {
+    format!("[{}]", values.collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(fill: impl FnOnce(&mut Violations), expected: &str) {
+        let mut violations = Violations::new();
+        fill(&mut violations);
+        assert_eq!(violations.finish().unwrap_err().message, expected);
+    }
+
+    #[test]
+    fn refusals_have_the_services_words() {
+        check(
+            |v| v.range("memorySize", Some(10_241), Some(128), Some(10_240)),
+            "1 validation error detected: Value '10241' at 'memorySize' failed to satisfy \
+             constraint: Member must have value less than or equal to 10240",
+        );
+        check(
+            |v| v.required::<u8>("role", None),
+            "1 validation error detected: Value null at 'role' failed to satisfy constraint: \
+             Member must not be null",
+        );
+        let digits = Pattern {
+            text: "[0-9]+",
+            matches: |text| text.bytes().all(|b| b.is_ascii_digit()),
+        };
+        check(
+            |v| {
+                v.pattern("version", Some("x"), digits);
+                v.length("name", Some(""), 1, 3);
+                v.one_of("mode", Some("Off"), &["Active", "PassThrough"]);
+                v.each_one_of("architectures", Some(&["x".to_owned()]), &["arm64"]);
+            },
+            "4 validation errors detected: Value 'x' at 'version' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [0-9]+; Value '' at 'name' failed to \
+             satisfy constraint: Member must have length greater than or equal to 1; Value 'Off' at \
+             'mode' failed to satisfy constraint: Member must satisfy enum value set: [Active, \
+             PassThrough]; Value '[x]' at 'architectures' failed to satisfy constraint: Member must \
+             satisfy constraint: [Member must satisfy enum value set: [arm64]]",
+        );
+    }
+
+    #[test]
+    fn what_is_absent_or_right_is_not_refused() {
+        let mut violations = Violations::new();
+        violations.range("a", None::<u32>, Some(1), None);
+        violations.range("a", Some(1), Some(1), Some(1));
+        violations.length("a", Some("äöü"), 3, 3);
+        violations.count("a", Some(&["x"]), 1, 1);
+        assert!(violations.finish().is_ok());
+    }
+
+    #[test]
+    fn secret_keys_are_not_shown() {
+        let keys = ["hush".to_owned()];
+        let never = Pattern {
+            text: "x",
+            matches: |_| false,
+        };
+        let mut violations = Violations::new();
+        violations.secret_keys("environment.variables", keys.iter(), never);
+        assert!(!violations.finish().unwrap_err().message.contains("hush"));
+    }
+}
