@@ -15,6 +15,8 @@ pub struct Place {
     pub memory_mb: u32,
     /// The zone to prefer.
     pub zone: Option<String>,
+    /// Workers that have just refused this environment: none of them is picked.
+    pub avoid: Vec<WorkerId>,
 }
 
 /// Room on a worker.
