@@ -5,6 +5,31 @@ use bytes::Bytes;
 
 use crate::Error;
 
+/// The longest name, bytes: what a path of a local file system takes, with room for a folder.
+pub const NAME_BYTES_MAX: usize = 512;
+
+/// Checks a blob's name, so that none can leave the place where blobs are.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    let is_word = |word: &str| {
+        !matches!(word, "" | "." | "..")
+            && word
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    };
+    // A word is a file's or a folder's name, which Linux limits to 255 bytes.
+    if name.len() <= NAME_BYTES_MAX
+        && name
+            .split('/')
+            .all(|word| is_word(word) && word.len() < 255)
+    {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        what: "name",
+        rule: "words of A-Z, a-z, 0-9, '.', '_', '-' between '/'",
+    })
+}
+
 /// A store of blobs. Names are `/`-separated words of `[A-Za-z0-9._-]`, never `.` or `..`.
 #[async_trait]
 pub trait Blobs: Send + Sync {

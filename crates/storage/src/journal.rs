@@ -5,6 +5,11 @@ use bytes::Bytes;
 
 use crate::Error;
 
+/// The most records of one append: all of a busy moment, in a few hundred kilobytes.
+pub const APPEND_RECORDS_MAX: usize = 1_000;
+/// The largest record, bytes.
+pub const RECORD_BYTES_MAX: usize = 1024 * 1024;
+
 /// A place in a journal: the number of records ever appended before it. Survives trimming.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Position(pub u64);
@@ -38,13 +43,19 @@ pub enum Appended {
 /// Journals by partition name.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Appends `records` at `expected`, all or none. Durable when `Done`. At most 1 000 records.
+    /// Appends `records` at `expected`, all or none. Durable when `Done`. At most
+    /// [`APPEND_RECORDS_MAX`] records of [`RECORD_BYTES_MAX`]; more is a fault of the caller's, and
+    /// panics. No records at all are a question: is the tail still at `expected`?
     async fn append(&self, partition: &str, expected: Position, records: Vec<Bytes>) -> Appended;
 
     /// Records from `from` on, in order, `limit` at most; from the oldest kept, if `from` is trimmed.
     /// Sees every append acknowledged before the read began.
-    async fn read(&self, partition: &str, from: Position, limit: usize)
-    -> Result<Vec<Record>, Error>;
+    async fn read(
+        &self,
+        partition: &str,
+        from: Position,
+        limit: usize,
+    ) -> Result<Vec<Record>, Error>;
 
     /// The position after the last record; 0 for a partition never written.
     async fn tail(&self, partition: &str) -> Result<Position, Error>;

@@ -25,6 +25,15 @@ pub enum Error {
         /// The row.
         key: String,
     },
+    /// A key, name or value breaks the rule of its trait. Nothing was written; asking again is
+    /// pointless.
+    #[error("the store takes no {what} like this: {rule}")]
+    Invalid {
+        /// `key`, `value`, `name`.
+        what: &'static str,
+        /// The rule.
+        rule: &'static str,
+    },
     /// The store cannot be reached or does not work; a write may or may not have happened.
     #[error("the store does not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -13,7 +13,7 @@ pub struct Revision(pub u64);
 /// A row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Row {
-    /// Its key: UTF-8, at most 1 024 bytes.
+    /// Its key: UTF-8, 1 to 1 024 bytes.
     pub key: String,
     /// Its value: at most 1 MiB.
     pub value: Bytes,
@@ -56,6 +56,32 @@ pub enum Change {
     Current,
 }
 
+/// The longest key, bytes. NATS has no room for more in a subject.
+pub const KEY_BYTES_MAX: usize = 1_024;
+/// The largest value, bytes. NATS's default limit of a message.
+pub const VALUE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Changes that a watcher may be behind before it is dropped. A thousand rows of a few kilobytes
+/// are a few megabytes for each watcher at most, and a second of hard writing.
+pub const WATCH_BACKLOG: usize = 1_024;
+
+/// Checks the rules for a row that is to be written.
+pub fn check_row(key: &str, value: &[u8]) -> Result<(), Error> {
+    if key.is_empty() || key.len() > KEY_BYTES_MAX {
+        return Err(Error::Invalid {
+            what: "key",
+            rule: "1 to 1 024 bytes",
+        });
+    }
+    if value.len() > VALUE_BYTES_MAX {
+        return Err(Error::Invalid {
+            what: "value",
+            rule: "at most 1 MiB",
+        });
+    }
+    Ok(())
+}
+
 /// The changes under a prefix, in order. Ends when the table does, or when the watcher is too
 /// slow to keep up: then it begins anew.
 pub type Watch = mpsc::Receiver<Change>;
@@ -74,8 +100,12 @@ pub trait Table: Send + Sync {
     async fn delete(&self, key: &str, expect: Expect) -> Result<(), Error>;
 
     /// Rows whose key begins with `prefix` and is greater than `after`, in order of key, `limit` at most.
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize)
-    -> Result<Vec<Row>, Error>;
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Row>, Error>;
 
     /// All rows under `prefix` as they are, then [`Change::Current`], then every change; per key in
     /// order, none left out but those overtaken by a later one of the same key.
