@@ -6,6 +6,7 @@
 
 pub mod authorisation;
 pub mod error;
+pub mod function_name;
 pub mod query;
 pub mod rest;
 pub mod sigv4;
