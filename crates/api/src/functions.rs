@@ -8,8 +8,9 @@
 //!   alias/<account>/<region>/<name>/<alias>          Alias
 //! ```
 //!
-//! There is no transaction over several rows: a published version is written first and counts
-//! only once `Function::published` reaches its number.
+//! There is no transaction over several rows. A version that is being published waits in
+//! `Function::publishing`, so that whoever writes its row writes the same; it counts only once
+//! `Function::published` reaches its number, which is after its row is written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +31,10 @@ pub struct Function {
     pub serving: Option<Arc<Configuration>>,
     /// The highest version number ever published; numbers are never used again.
     pub published: u64,
+    /// A version on its way to its own row. Only the control plane looks at it: to everybody else it
+    /// does not exist yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publishing: Option<Arc<Configuration>>,
     /// `latest.generation` at the last publish: publishing again without a change answers that version.
     pub published_generation: u64,
     /// Reserved concurrency: a guarantee and a cap, over all versions together.
