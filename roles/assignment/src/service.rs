@@ -1,0 +1,330 @@
+//! Assignment as a service: partitions behind locks, and the tasks that write, create and tick.
+
+mod bootstrap;
+mod creation;
+mod partition;
+mod tasks;
+mod waiting;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::assignment::{Assign, Assignment, Error as Refusal, Event, Lease, Report};
+use api::credentials::RoleCredentials;
+use api::functions::FunctionKey;
+use api::placement::Placement;
+use api::worker::Workers;
+use async_trait::async_trait;
+use storage::Journal;
+use tokio::sync::Semaphore;
+use types::{Clock, Random, Timestamp};
+
+use crate::state::{Assigned, Counts, Effect, State};
+use crate::{Config, Metrics, hash};
+use partition::Partition;
+use tasks::Tasks;
+use waiting::Waiting;
+
+/// How often environments that ended their time are looked for. Times are minutes and hours.
+const TICK_EVERY: Duration = Duration::from_secs(1);
+/// How many ticks there are between two trims. A journal grows by a few hundred bytes for each
+/// environment; a minute of the busiest creation is some megabytes.
+const TICKS_PER_TRIM: u32 = 60;
+
+/// What assignment speaks to.
+#[derive(Clone)]
+pub struct Dependencies {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance, for ids.
+    pub random: Arc<dyn Random>,
+    /// Where lifecycle records go.
+    pub journal: Arc<dyn Journal>,
+    /// Who picks workers.
+    pub placement: Arc<dyn Placement>,
+    /// Who has the role's keys.
+    pub credentials: Arc<dyn RoleCredentials>,
+    /// The workers.
+    pub workers: Arc<dyn Workers>,
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The journal cannot be read.
+    #[error("the journal of {partition} cannot be read")]
+    Storage {
+        /// Which.
+        partition: String,
+        /// Why.
+        #[source]
+        source: storage::Error,
+    },
+    /// A record is not understood: of a newer version, or not ours.
+    #[error("record {position} of the journal of {partition} is not understood")]
+    Record {
+        /// Which journal.
+        partition: String,
+        /// Where.
+        position: u64,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Somebody else writes to the journal: another replica leads.
+    #[error("another replica leads {partition}")]
+    Fenced {
+        /// Which.
+        partition: String,
+    },
+}
+
+/// The assignment role of this process. Dropping it stops its tasks.
+pub struct Service {
+    shared: Arc<Shared>,
+}
+
+/// What the service and its tasks have in common.
+struct Shared {
+    config: Config,
+    dependencies: Dependencies,
+    partitions: Vec<Partition>,
+    /// Turns to create: [`Config::creations_max`].
+    turns: Semaphore,
+    tasks: Tasks,
+    metrics: Metrics,
+}
+
+impl Service {
+    /// Reads the journals, claims them, asks the workers what lives, and begins to lend. Must be
+    /// called within a tokio runtime.
+    pub async fn start(
+        config: Config,
+        dependencies: Dependencies,
+        metrics: Metrics,
+    ) -> Result<Self, Error> {
+        let mut partitions = Vec::new();
+        for number in 0..config.partitions.max(1) {
+            let partition = bootstrap::lead(format!("assignment-{number}"), &dependencies).await?;
+            partitions.push(partition);
+        }
+        let turns = Semaphore::new(config.creations_max.clamp(1, Semaphore::MAX_PERMITS));
+        let tasks = Tasks::new();
+        let shared = Arc::new(Shared {
+            config,
+            dependencies,
+            partitions,
+            turns,
+            tasks,
+            metrics,
+        });
+        for index in 0..shared.partitions.len() {
+            bootstrap::recover(&shared, index).await;
+            shared.tasks.start_loop(writer::run(shared.clone(), index));
+        }
+        shared.tasks.start_loop(tick_forever(shared.clone()));
+        Ok(Self { shared })
+    }
+
+    /// Environments by state, over all partitions.
+    pub fn counts(&self) -> Counts {
+        self.shared.counts()
+    }
+
+    /// From now on nothing is lent: who waits is refused, and environments are shut down as they
+    /// become idle.
+    pub fn drain(&self) {
+        for index in 0..self.shared.partitions.len() {
+            self.shared.act(index, |state, _| state.drain());
+        }
+    }
+
+    /// Drains, waits for creations and shutdowns under way and until the journals have it all.
+    /// Busy environments are left to their workers. Can take as long as workers and journal do:
+    /// bound it. Dropping the call, or the service, leaves nothing behind but records that the next
+    /// start finds out to be old.
+    pub async fn shutdown(&self) {
+        self.drain();
+        self.shared.tasks.work_done().await;
+        for partition in &self.shared.partitions {
+            partition.close();
+        }
+        self.shared
+            .tasks
+            .writers_done(self.shared.partitions.len())
+            .await;
+        self.shared.tasks.stop();
+    }
+
+    /// One turn of the timer.
+    #[cfg(test)]
+    pub(crate) fn tick(&self) {
+        self.shared.tick();
+    }
+
+    /// Forgets records nobody needs any more.
+    #[cfg(test)]
+    pub(crate) async fn trim(&self) {
+        self.shared.trim().await;
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.shared.tasks.stop();
+    }
+}
+
+#[async_trait]
+impl Assignment for Service {
+    async fn assign(&self, request: Assign) -> Result<Lease, Refusal> {
+        let begun = self.shared.begin(&request);
+        if begun.is_err() {
+            self.shared.metrics.leases_refused.inc();
+        }
+        match begun? {
+            Begun::Lent(lease) => {
+                self.shared.metrics.leases_warm.inc();
+                Ok(lease)
+            }
+            Begun::Waits { waiting, create } => {
+                if create {
+                    creation::start(self.shared.clone(), waiting.partition, request);
+                }
+                waiting.answer().await
+            }
+        }
+    }
+
+    async fn give_back(&self, lease: Lease, function: FunctionKey) {
+        let index = self.shared.index(&function);
+        self.shared
+            .act(index, |state, now| state.returned(now, lease.environment));
+    }
+
+    async fn report(&self, report: Report) {
+        let index = self.shared.index(&report.function);
+        self.shared.act(index, |state, now| match report.event {
+            Event::Idle => state.returned(now, report.environment),
+            Event::Gone => state.gone(report.environment),
+        });
+    }
+}
+
+/// How an assign began.
+enum Begun {
+    Lent(Lease),
+    Waits { waiting: Waiting, create: bool },
+}
+
+impl Shared {
+    fn begin(self: &Arc<Self>, request: &Assign) -> Result<Begun, Refusal> {
+        let now = self.dependencies.clock.now();
+        let function = request.function.key();
+        let index = self.index(&function);
+        let mut inner = self.partitions[index].lock();
+        if !inner.leading {
+            return Err(Refusal::Unavailable);
+        }
+        let (assigned, effects) = inner.state.assign(now, function, request.zone.as_deref());
+        let begun = match assigned {
+            Assigned::Lent(lease) => Ok(Begun::Lent(lease)),
+            Assigned::Waits { waiter, create } => {
+                let function = request.function.key();
+                let answer = inner.wait(waiter);
+                let waiting = Waiting::new(self.clone(), index, function, waiter, answer);
+                Ok(Begun::Waits { waiting, create })
+            }
+            Assigned::Draining => Err(Refusal::Unavailable),
+        };
+        let work = inner.absorb(effects);
+        drop(inner);
+        self.carry_out(index, work);
+        begun
+    }
+
+    fn index(&self, function: &FunctionKey) -> usize {
+        let count = u32::try_from(self.partitions.len()).expect("it was made from a u32");
+        hash::partition(function, count) as usize
+    }
+
+    /// Lets a partition's state decide, and does what it says. One that does not lead decides
+    /// nothing: what it knows is old.
+    fn act(
+        self: &Arc<Self>,
+        index: usize,
+        decide: impl FnOnce(&mut State, Timestamp) -> Vec<Effect>,
+    ) {
+        let now = self.dependencies.clock.now();
+        let mut inner = self.partitions[index].lock();
+        if !inner.leading {
+            return;
+        }
+        let effects = decide(&mut inner.state, now);
+        let work = inner.absorb(effects);
+        drop(inner);
+        self.carry_out(index, work);
+    }
+
+    /// What a decision asks of others, outside the lock.
+    fn carry_out(self: &Arc<Self>, index: usize, work: partition::Work) {
+        if work.appended {
+            self.partitions[index].wake();
+        }
+        for (environment, worker) in work.destroy {
+            creation::destroy(self.clone(), index, environment, worker);
+        }
+    }
+
+    fn tick(self: &Arc<Self>) {
+        for index in 0..self.partitions.len() {
+            self.act(index, |state, now| state.tick(now, &self.config));
+        }
+        self.metrics.environments(self.counts());
+    }
+
+    fn counts(&self) -> Counts {
+        let mut sum = Counts::default();
+        for partition in &self.partitions {
+            let counts = partition.lock().state.counts();
+            sum.creating += counts.creating;
+            sum.idle += counts.idle;
+            sum.busy += counts.busy;
+            sum.draining += counts.draining;
+            sum.waiting += counts.waiting;
+        }
+        sum
+    }
+
+    async fn trim(&self) {
+        for partition in &self.partitions {
+            let before = partition.lock().needed_from();
+            if let Err(error) = self
+                .dependencies
+                .journal
+                .trim(&partition.name, before)
+                .await
+            {
+                // The next turn tries again; until then the journal is merely longer.
+                tracing::warn!(
+                    partition = partition.name,
+                    error = &error as &dyn std::error::Error,
+                    "a journal could not be trimmed"
+                );
+            }
+        }
+    }
+}
+
+async fn tick_forever(shared: Arc<Shared>) {
+    let mut timer = tokio::time::interval(TICK_EVERY);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for turn in 1u32.. {
+        timer.tick().await;
+        shared.tick();
+        if turn % TICKS_PER_TRIM == 0 {
+            shared.trim().await;
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Making an environment, and having one shut down: the tasks that talk to workers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::assignment::{Assign, Error};
+use api::credentials::Credentials;
+use api::functions::FunctionKey;
+use api::placement::{Error as PlacementError, Place, Placed};
+use api::worker::{Create, Error as WorkerError};
+use types::{EnvironmentId, Timestamp, WorkerId};
+
+use super::Shared;
+use crate::command::Created;
+
+/// How many workers are asked before a creation is given up: placement's knowledge is a second
+/// old, so one may be full; if three are, the fleet is.
+const WORKERS_TRIED_MAX: usize = 3;
+
+/// Starts making an environment for whoever is first in line.
+pub(super) fn start(shared: Arc<Shared>, partition: usize, request: Assign) {
+    let function = request.function.key();
+    let begun = shared.dependencies.clock.now();
+    let attempt = Attempt {
+        shared: shared.clone(),
+        partition,
+        function,
+        recorded: None,
+        begun,
+        done: false,
+    };
+    shared.tasks.start_work(attempt.run(request));
+}
+
+/// Has a worker shut an environment down, and then forgets it.
+pub(super) fn destroy(
+    shared: Arc<Shared>,
+    partition: usize,
+    environment: EnvironmentId,
+    worker: WorkerId,
+) {
+    let task = shared.clone();
+    shared.tasks.start_work(async move {
+        if let Some(worker) = task.dependencies.workers.worker(worker) {
+            worker.destroy(environment).await;
+        }
+        task.act(partition, |state, _| state.gone(environment));
+    });
+}
+
+/// A creation under way. However it ends, cancelled or panicking included, somebody is told:
+/// the state counts creations, and a waiter relies on one.
+struct Attempt {
+    shared: Arc<Shared>,
+    partition: usize,
+    function: FunctionKey,
+    /// The environment that is recorded and not yet alive.
+    recorded: Option<EnvironmentId>,
+    begun: Timestamp,
+    done: bool,
+}
+
+impl Attempt {
+    async fn run(mut self, request: Assign) {
+        let shared = self.shared.clone();
+        // The semaphore is never closed, so that there is always a turn.
+        let _turn = shared.turns.acquire().await;
+        let outcome = self.make(&request).await;
+        self.end(outcome);
+    }
+
+    async fn make(&mut self, request: &Assign) -> Result<EnvironmentId, Error> {
+        let shared = self.shared.clone();
+        let function = &request.function;
+        let configuration = &function.configuration;
+        let credentials = shared
+            .dependencies
+            .credentials
+            .for_function(&configuration.role, &function.arn())
+            .await
+            .map_err(|error| Error::Create {
+                reason: error.to_string(),
+            })?;
+        let mut avoid = Vec::new();
+        while avoid.len() < WORKERS_TRIED_MAX {
+            let place = Place {
+                function: self.function.clone(),
+                memory_mb: configuration.memory_mb,
+                zone: request.zone.clone(),
+                avoid: avoid.clone(),
+            };
+            let placed = match shared.dependencies.placement.place(place).await {
+                Ok(placed) => placed,
+                Err(PlacementError::NoCapacity { .. }) => break,
+                Err(PlacementError::Unavailable) => return Err(Error::Unavailable),
+            };
+            let worker = placed.worker;
+            match self.make_on(placed, request, credentials.clone()).await? {
+                Some(environment) => return Ok(environment),
+                None => avoid.push(worker),
+            }
+        }
+        Err(Error::NoCapacity {
+            function: function.arn().to_string(),
+        })
+    }
+
+    /// Makes it on this worker; `None` if the worker does not take it.
+    async fn make_on(
+        &mut self,
+        placed: Placed,
+        request: &Assign,
+        credentials: Credentials,
+    ) -> Result<Option<EnvironmentId>, Error> {
+        let shared = self.shared.clone();
+        let Some(worker) = shared.dependencies.workers.worker(placed.worker) else {
+            return Ok(None);
+        };
+        let environment = EnvironmentId::random(&*shared.dependencies.random);
+        let timeout_seconds = request.function.configuration.timeout_seconds;
+        let margin = shared.config.lease_margin + Duration::from_secs(u64::from(timeout_seconds));
+        let created = Created {
+            environment,
+            function: self.function.clone(),
+            worker: placed.worker,
+            zone: placed.zone,
+            lends_until: before(placed.lease_end, margin),
+            lease_end: placed.lease_end,
+        };
+        let create = Create {
+            environment,
+            function: request.function.clone(),
+            credentials,
+            lease_end: placed.lease_end,
+        };
+        self.recorded = Some(environment);
+        let durable = shared.partitions[self.partition].record(created);
+        // Side by side: an init takes 15 ms and more, and the journal's answer hides behind it.
+        let durable = tokio::time::timeout(shared.config.append_timeout, durable);
+        let (made, durable) = tokio::join!(worker.create(create), durable);
+        match (made, durable) {
+            (Ok(()), Ok(Ok(()))) => Ok(Some(environment)),
+            (Ok(()), _) => {
+                // Not known to the journal: nobody could find it after a restart.
+                self.give_up(environment, placed.worker);
+                Err(Error::Unavailable)
+            }
+            (Err(WorkerError::Full), _) => {
+                self.give_up(environment, placed.worker);
+                Ok(None)
+            }
+            (Err(error), _) => {
+                self.give_up(environment, placed.worker);
+                Err(Error::Create {
+                    reason: error.to_string(),
+                })
+            }
+        }
+    }
+
+    fn give_up(&mut self, environment: EnvironmentId, worker: WorkerId) {
+        self.recorded = None;
+        let leading = self.shared.partitions[self.partition].lock().leading;
+        if leading {
+            self.shared
+                .act(self.partition, |state, _| state.give_up(environment));
+        } else {
+            // Fenced: the next leader does not know it, so it is ours to destroy.
+            destroy(self.shared.clone(), self.partition, environment, worker);
+        }
+    }
+
+    fn end(&mut self, outcome: Result<EnvironmentId, Error>) {
+        self.done = true;
+        let shared = &self.shared;
+        match outcome {
+            Ok(environment) => {
+                shared
+                    .metrics
+                    .created(shared.dependencies.clock.now().since(self.begun));
+                shared.act(self.partition, |state, now| {
+                    state.made(now, &self.function, environment)
+                });
+            }
+            Err(error) => {
+                shared.metrics.not_created();
+                shared.act(self.partition, |state, _| {
+                    let mut effects = self
+                        .recorded
+                        .map(|id| state.give_up(id))
+                        .unwrap_or_default();
+                    effects.extend(state.not_made(&self.function, error));
+                    effects
+                });
+            }
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if !self.done {
+            self.end(Err(Error::Create {
+                reason: "its making was interrupted".to_owned(),
+            }));
+        }
+    }
+}
+
+/// `margin` before `end`.
+fn before(end: Timestamp, margin: Duration) -> Timestamp {
+    Timestamp::from_millis(end.as_millis().saturating_sub(margin.as_secs() * 1_000))
+}

@@ -1,0 +1,178 @@
+//! One partition: its state behind a lock, who waits, and what is to be written.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use api::assignment::{Error, Lease};
+use bytes::Bytes;
+use storage::Position;
+use tokio::sync::{Notify, oneshot};
+use types::{EnvironmentId, WorkerId};
+
+use crate::command::{Command, Created};
+use crate::state::{Effect, State, WaiterId};
+
+/// See the module. The lock is held for a few hundred nanoseconds and never over an await.
+pub(super) struct Partition {
+    /// The journal's name.
+    pub(super) name: String,
+    inner: Mutex<Inner>,
+    written: Notify,
+}
+
+pub(super) struct Inner {
+    pub(super) state: State,
+    /// Whether this replica's word counts. Ends, for good, when an append is fenced.
+    pub(super) leading: bool,
+    /// Whether the writer ends once it has written everything.
+    pub(super) closing: bool,
+    /// Where the next record goes, as the writer last learned.
+    pub(super) next: Position,
+    /// Records in the order in which the state took them in. Not bounded by itself, but an
+    /// environment has three records in its life, and creations are bounded.
+    outbox: Vec<Entry>,
+    waiting: BTreeMap<WaiterId, oneshot::Sender<Result<Lease, Error>>>,
+}
+
+/// A record to be written.
+pub(super) struct Entry {
+    pub(super) bytes: Bytes,
+    /// Whose `Created` it is, and who wants to know when it is durable.
+    pub(super) created: Option<(EnvironmentId, oneshot::Sender<()>)>,
+}
+
+/// What is left to do outside the lock.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    pub(super) appended: bool,
+    pub(super) destroy: Vec<(EnvironmentId, WorkerId)>,
+}
+
+impl Partition {
+    pub(super) fn new(name: String, state: State, next: Position) -> Self {
+        let inner = Inner {
+            state,
+            leading: true,
+            closing: false,
+            next,
+            outbox: Vec::new(),
+            waiting: BTreeMap::new(),
+        };
+        Self {
+            name,
+            inner: Mutex::new(inner),
+            written: Notify::new(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner
+            .lock()
+            .expect("a panic under this lock is a broken invariant")
+    }
+
+    /// Tells the writer that there is something to do.
+    pub(super) fn wake(&self) {
+        self.written.notify_one();
+    }
+
+    /// Waits for [`Partition::wake`]; one that came before is remembered.
+    pub(super) async fn woken(&self) {
+        self.written.notified().await;
+    }
+
+    /// Lets the writer end once everything is written.
+    pub(super) fn close(&self) {
+        self.lock().closing = true;
+        self.wake();
+    }
+
+    /// Records a new environment. The answer comes when the journal has it; its end without an
+    /// answer means that it never will.
+    pub(super) fn record(&self, created: Created) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        let mut inner = self.lock();
+        if inner.leading {
+            let environment = created.environment;
+            let command = Command::Created(created);
+            inner.state.apply(&command);
+            let created = Some((environment, sender));
+            inner.outbox.push(Entry {
+                bytes: command.encode(),
+                created,
+            });
+            drop(inner);
+            self.wake();
+        }
+        receiver
+    }
+}
+
+impl Inner {
+    /// Puts a waiter's answer where [`Effect::Serve`] and [`Effect::Refuse`] find it.
+    pub(super) fn wait(&mut self, waiter: WaiterId) -> oneshot::Receiver<Result<Lease, Error>> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.insert(waiter, sender);
+        receiver
+    }
+
+    /// Whether the waiter was still in line; it is not any more.
+    pub(super) fn stop_waiting(&mut self, waiter: WaiterId) -> bool {
+        self.waiting.remove(&waiter).is_some()
+    }
+
+    /// Carries out what can be done under the lock.
+    pub(super) fn absorb(&mut self, effects: Vec<Effect>) -> Work {
+        let mut work = Work::default();
+        for effect in effects {
+            match effect {
+                Effect::Append(command) => {
+                    self.outbox.push(Entry {
+                        bytes: command.encode(),
+                        created: None,
+                    });
+                    work.appended = true;
+                }
+                Effect::Serve { waiter, lease } => self.answer(waiter, Ok(lease)),
+                Effect::Refuse { waiter, error } => self.answer(waiter, Err(error)),
+                Effect::Destroy {
+                    environment,
+                    worker,
+                } => work.destroy.push((environment, worker)),
+            }
+        }
+        work
+    }
+
+    /// The next records to write, `limit` at most.
+    pub(super) fn take_outbox(&mut self, limit: usize) -> Vec<Entry> {
+        let count = self.outbox.len().min(limit);
+        self.outbox.drain(..count).collect()
+    }
+
+    /// This replica does not lead any more: nobody in line is served, nothing is written.
+    pub(super) fn resign(&mut self) {
+        self.leading = false;
+        self.outbox.clear();
+        let effects = self.state.refuse_all();
+        let work = self.absorb(effects);
+        assert!(work.destroy.is_empty(), "refusing destroys nothing");
+    }
+
+    /// Where the oldest record stands that a restart needs.
+    pub(super) fn needed_from(&self) -> Position {
+        // Environments the journal has not confirmed stand at `next` or after.
+        self.state
+            .oldest_recorded()
+            .map_or(self.next, |oldest| oldest.min(self.next))
+    }
+
+    fn answer(&mut self, waiter: WaiterId, answer: Result<Lease, Error>) {
+        let sender = self
+            .waiting
+            .remove(&waiter)
+            .expect("a waiter in line can be answered");
+        // The receiver cannot be gone: its owner first takes the sender away, under this lock.
+        let _ = sender.send(answer);
+    }
+}

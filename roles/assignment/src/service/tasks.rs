@@ -1,0 +1,85 @@
+//! The service's tasks, and who waits for them.
+
+use std::future::{Future, poll_fn};
+use std::sync::{Mutex, MutexGuard};
+use std::task::{Poll, ready};
+
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, JoinSet};
+
+/// Tasks that end by themselves (creations, shutdowns of environments) and tasks that go on.
+pub(super) struct Tasks {
+    /// Asked for work from anywhere: a waiter may be dropped outside the runtime.
+    runtime: Handle,
+    work: Mutex<JoinSet<()>>,
+    loops: Mutex<JoinSet<()>>,
+}
+
+impl Tasks {
+    pub(super) fn new() -> Self {
+        Self {
+            runtime: Handle::current(),
+            work: Mutex::default(),
+            loops: Mutex::default(),
+        }
+    }
+
+    /// Starts a task that goes on until [`Tasks::stop`].
+    pub(super) fn start_loop(&self, task: impl Future<Output = ()> + Send + 'static) {
+        lock(&self.loops).spawn_on(task, &self.runtime);
+    }
+
+    /// Starts a task that ends by itself.
+    pub(super) fn start_work(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut work = lock(&self.work);
+        while let Some(ended) = work.try_join_next() {
+            tell(ended);
+        }
+        work.spawn_on(task, &self.runtime);
+    }
+
+    /// Waits until no work is under way.
+    pub(super) async fn work_done(&self) {
+        while let Some(ended) = poll_fn(|context| lock(&self.work).poll_join_next(context)).await {
+            tell(ended);
+        }
+    }
+
+    /// Waits until `count` loops have ended.
+    pub(super) async fn writers_done(&self, count: usize) {
+        for _ in 0..count {
+            let next = poll_fn(|context| {
+                let ended = ready!(lock(&self.loops).poll_join_next(context));
+                Poll::Ready(ended)
+            });
+            match next.await {
+                Some(ended) => tell(ended),
+                None => return,
+            }
+        }
+    }
+
+    /// Ends everything where it stands.
+    pub(super) fn stop(&self) {
+        lock(&self.work).abort_all();
+        lock(&self.loops).abort_all();
+    }
+}
+
+/// A task of ours fails only by a panic, which its own guard has already answered for.
+fn tell(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "a task of assignment panicked"
+        );
+    }
+}
+
+fn lock(tasks: &Mutex<JoinSet<()>>) -> MutexGuard<'_, JoinSet<()>> {
+    tasks
+        .lock()
+        .expect("nothing panics while it holds this lock")
+}

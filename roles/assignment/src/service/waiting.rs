@@ -1,0 +1,74 @@
+//! A place in line, given up when its owner goes away.
+
+use std::sync::Arc;
+
+use api::assignment::{Error, Lease};
+use api::functions::FunctionKey;
+use tokio::sync::oneshot;
+
+use super::Shared;
+use crate::state::WaiterId;
+
+/// Held by a call of `assign` while it waits. Callers do go away: a client that hangs up takes
+/// the frontend's task with it.
+pub(super) struct Waiting {
+    shared: Arc<Shared>,
+    pub(super) partition: usize,
+    function: FunctionKey,
+    waiter: WaiterId,
+    answer: oneshot::Receiver<Result<Lease, Error>>,
+    answered: bool,
+}
+
+impl Waiting {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        partition: usize,
+        function: FunctionKey,
+        waiter: WaiterId,
+        answer: oneshot::Receiver<Result<Lease, Error>>,
+    ) -> Self {
+        Self {
+            shared,
+            partition,
+            function,
+            waiter,
+            answer,
+            answered: false,
+        }
+    }
+
+    /// Waits for whatever comes first.
+    pub(super) async fn answer(mut self) -> Result<Lease, Error> {
+        let answer = (&mut self.answer).await;
+        self.answered = true;
+        let answer = answer.unwrap_or(Err(Error::Unavailable));
+        let metrics = &self.shared.metrics;
+        match &answer {
+            Ok(Lease { cold: true, .. }) => metrics.leases_cold.inc(),
+            Ok(Lease { cold: false, .. }) => metrics.leases_waited.inc(),
+            Err(_) => metrics.leases_refused.inc(),
+        };
+        answer
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.answered {
+            return;
+        }
+        let mut inner = self.shared.partitions[self.partition].lock();
+        if inner.stop_waiting(self.waiter) {
+            inner.state.abandon(&self.function, self.waiter);
+            return;
+        }
+        drop(inner);
+        // Served in the very moment: nobody will use it.
+        if let Ok(Ok(lease)) = self.answer.try_recv() {
+            self.shared.act(self.partition, |state, now| {
+                state.returned(now, lease.environment)
+            });
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! What one partition knows, and how it decides.
+//!
+//! ```text
+//!   Created ──▶ Creating ──Ready──▶ Ready ──▶ Idle ◀──▶ Busy          any ──Retired──▶ (forgotten)
+//!                  │                            │         │
+//!                  └───────── Draining ◀────────┴─────────┘   the worker is shutting it down
+//! ```
+//!
+//! Solid arrows with a record's name are [`State::apply`]: the same on the leader, on a follower
+//! and on replay. The others are memory of the leader, in [`lending`]; a restart asks the workers.
+//!
+//! Invariants (checked by `invariants` in tests):
+//! - an environment is on its pool's idle stack exactly when its phase is `Idle`;
+//! - nobody waits while an idle environment of that very function key may be lent;
+//! - creations under way are at least as many as waiters, so that everybody is served or refused;
+//! - replaying the journal gives the same set of environments.
+//!
+//! Deliberately absent: IO, clocks, randomness, tokio. [`crate::service`] has them.
+
+mod lending;
+mod pool;
+
+use std::collections::{BTreeMap, HashMap};
+
+use api::assignment::{Error, Lease};
+use api::functions::FunctionKey;
+use storage::Position;
+use types::{EnvironmentId, FunctionName, Scope, Timestamp, Version, WorkerId};
+
+use crate::command::{Command, Created, Reason};
+use pool::Generations;
+
+/// One partition.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// In order of id, so that whatever walks them does the same in every run.
+    environments: BTreeMap<EnvironmentId, Environment>,
+    /// Only looked up, and filtered entry by entry: its order never matters.
+    families: HashMap<Family, Generations>,
+    next_waiter: u64,
+    draining: bool,
+}
+
+#[derive(Debug)]
+struct Environment {
+    function: FunctionKey,
+    worker: WorkerId,
+    zone: String,
+    lends_until: Timestamp,
+    phase: Phase,
+    /// Where its `Created` stands, once the journal has it.
+    recorded: Option<Position>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// The worker is making it, or runs its init.
+    Creating,
+    /// It takes invokes; whether it runs one is not known here (yet).
+    Ready,
+    Idle {
+        since: Timestamp,
+    },
+    Busy,
+    /// The worker is shutting it down. It is journalled as retired when that is done: a leader
+    /// that dies in between leaves it to the next one.
+    Draining(Reason),
+}
+
+/// A function's version, all generations together.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Family {
+    scope: Scope,
+    name: FunctionName,
+    version: Version,
+}
+
+/// Somebody who waits for an environment.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct WaiterId(u64);
+
+/// The answer to an assign.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Assigned {
+    /// Lent at once.
+    Lent(Lease),
+    /// In line; an effect will tell.
+    Waits {
+        waiter: WaiterId,
+        /// Whether the caller must have an environment made. Every creation begun ends in
+        /// [`State::made`] or [`State::not_made`], once.
+        create: bool,
+    },
+    /// Nothing is lent any more.
+    Draining,
+}
+
+/// What is to be done after a decision, in this order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Effect {
+    /// To be appended to the journal, without waiting.
+    Append(Command),
+    /// A waiter gets an environment.
+    Serve { waiter: WaiterId, lease: Lease },
+    /// A waiter gets none.
+    Refuse { waiter: WaiterId, error: Error },
+    /// The worker is to shut an environment down; then [`State::gone`] is called.
+    Destroy {
+        environment: EnvironmentId,
+        worker: WorkerId,
+    },
+}
+
+/// Environments by phase, and who waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Being made.
+    pub creating: usize,
+    /// Waiting for an invoke.
+    pub idle: usize,
+    /// Lent.
+    pub busy: usize,
+    /// Being shut down.
+    pub draining: usize,
+    /// Callers in line.
+    pub waiting: usize,
+}
+
+impl State {
+    /// Takes in a record. The leader does it when it hands the record to the writer; nobody is
+    /// served by it before the journal has it. Never fails, and does nothing the second time.
+    pub(crate) fn apply(&mut self, command: &Command) {
+        match command {
+            Command::Claimed { .. } => {}
+            Command::Created(created) => self.insert(created),
+            Command::Ready { environment } => {
+                if let Some(environment) = self.environments.get_mut(environment)
+                    && environment.phase == Phase::Creating
+                {
+                    environment.phase = Phase::Ready;
+                }
+            }
+            Command::Retired { environment, .. } => {
+                self.remove(*environment);
+            }
+        }
+    }
+
+    /// The journal has an environment's `Created`, there.
+    pub(crate) fn recorded(&mut self, environment: EnvironmentId, position: Position) {
+        if let Some(environment) = self.environments.get_mut(&environment) {
+            environment.recorded = Some(position);
+        }
+    }
+
+    /// Where the oldest living environment's record stands, of those the journal has.
+    pub(crate) fn oldest_recorded(&self) -> Option<Position> {
+        self.environments
+            .values()
+            .filter_map(|environment| environment.recorded)
+            .min()
+    }
+
+    /// The workers on which environments live.
+    pub(crate) fn workers(&self) -> Vec<WorkerId> {
+        let mut workers: Vec<_> = self
+            .environments
+            .values()
+            .map(|found| found.worker)
+            .collect();
+        workers.sort_unstable();
+        workers.dedup();
+        workers
+    }
+
+    /// After a replay: `living` is what the workers have, and whether it runs an invoke. What they
+    /// do not have is gone; what was being made has lost its maker.
+    pub(crate) fn recover(
+        &mut self,
+        now: Timestamp,
+        living: &BTreeMap<EnvironmentId, bool>,
+    ) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let ids: Vec<EnvironmentId> = self.environments.keys().copied().collect();
+        for id in ids {
+            let phase = self.environments[&id].phase;
+            match (living.get(&id), phase) {
+                (None, _) => self.retire(id, Reason::Lost, &mut effects),
+                // Even if its `Ready` was lost: what runs an invoke has been lent.
+                (Some(true), _) => self.environment(id).phase = Phase::Busy,
+                (Some(false), Phase::Creating) => {
+                    self.drain_one(id, Reason::Lost, &mut effects);
+                }
+                (Some(false), _) => self.make_idle(now, id),
+            }
+        }
+        effects
+    }
+
+    /// How many there are of each kind.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for environment in self.environments.values() {
+            match environment.phase {
+                Phase::Creating => counts.creating += 1,
+                Phase::Idle { .. } => counts.idle += 1,
+                Phase::Ready | Phase::Busy => counts.busy += 1,
+                Phase::Draining(_) => counts.draining += 1,
+            }
+        }
+        let pools = self
+            .families
+            .values()
+            .flat_map(|family| family.pools.values());
+        counts.waiting = pools.map(|pool| pool.waiters.len()).sum();
+        counts
+    }
+
+    fn insert(&mut self, created: &Created) {
+        let environment = Environment {
+            function: created.function.clone(),
+            worker: created.worker,
+            zone: created.zone.clone(),
+            lends_until: created.lends_until,
+            phase: Phase::Creating,
+            recorded: None,
+        };
+        if self.environments.contains_key(&created.environment) {
+            return;
+        }
+        self.environments.insert(created.environment, environment);
+        let (family, generation) = split(created.function.clone());
+        let family = self.families.entry(family).or_default();
+        family.newest = family.newest.max(generation);
+        family.pools.entry(generation).or_default().living += 1;
+    }
+
+    /// Forgets an environment, whatever it does.
+    fn remove(&mut self, id: EnvironmentId) -> Option<Environment> {
+        let environment = self.environments.remove(&id)?;
+        let pool = pool::of(&mut self.families, &environment.function);
+        pool.living -= 1;
+        pool.idle.retain(|idle| *idle != id);
+        Some(environment)
+    }
+
+    fn retire(&mut self, id: EnvironmentId, reason: Reason, effects: &mut Vec<Effect>) {
+        if self.remove(id).is_some() {
+            effects.push(Effect::Append(Command::Retired {
+                environment: id,
+                reason,
+            }));
+        }
+    }
+
+    /// Has the worker shut an environment down. It must not be lent.
+    fn drain_one(&mut self, id: EnvironmentId, reason: Reason, effects: &mut Vec<Effect>) {
+        let environment = self.environment(id);
+        assert!(
+            environment.phase != Phase::Busy,
+            "an environment is destroyed only while idle"
+        );
+        environment.phase = Phase::Draining(reason);
+        effects.push(Effect::Destroy {
+            environment: id,
+            worker: environment.worker,
+        });
+        let function = environment.function.clone();
+        pool::of(&mut self.families, &function)
+            .idle
+            .retain(|idle| *idle != id);
+    }
+
+    fn make_idle(&mut self, now: Timestamp, id: EnvironmentId) {
+        let environment = self.environment(id);
+        environment.phase = Phase::Idle { since: now };
+        let function = environment.function.clone();
+        pool::of(&mut self.families, &function).idle.push(id);
+    }
+
+    fn environment(&mut self, id: EnvironmentId) -> &mut Environment {
+        self.environments
+            .get_mut(&id)
+            .expect("the caller has just seen it")
+    }
+}
+
+/// A key's part that all generations share, and the generation.
+fn split(function: FunctionKey) -> (Family, u64) {
+    let FunctionKey {
+        scope,
+        name,
+        version,
+        generation,
+    } = function;
+    (
+        Family {
+            scope,
+            name,
+            version,
+        },
+        generation,
+    )
+}

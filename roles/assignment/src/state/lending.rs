@@ -1,0 +1,253 @@
+//! What only the leader does, in memory: lend, take back, let wait, retire.
+
+use std::mem;
+
+use api::assignment::{Error, Lease};
+use api::functions::FunctionKey;
+use types::{EnvironmentId, Timestamp};
+
+use super::{Assigned, Effect, Phase, State, WaiterId, pool, split};
+use crate::Config;
+use crate::command::{Command, Reason};
+
+impl State {
+    /// Lends the most recently used idle environment of exactly this function, or puts the caller
+    /// in line. A generation newer than any before retires the idle environments of older ones.
+    pub(crate) fn assign(
+        &mut self,
+        now: Timestamp,
+        function: FunctionKey,
+        zone: Option<&str>,
+    ) -> (Assigned, Vec<Effect>) {
+        let mut effects = Vec::new();
+        if self.draining {
+            return (Assigned::Draining, effects);
+        }
+        let (family, generation) = split(function);
+        let generations = self.families.entry(family).or_default();
+        let mut superseded = Vec::new();
+        if generation > generations.newest {
+            generations.newest = generation;
+            superseded.extend(
+                generations
+                    .pools
+                    .values()
+                    .flat_map(|pool| &pool.idle)
+                    .copied(),
+            );
+        }
+        let pool = generations.pools.entry(generation).or_default();
+        let assigned = if let Some(id) = pool.take_idle(&self.environments, now, zone) {
+            let environment = self
+                .environments
+                .get_mut(&id)
+                .expect("what is idle has not been forgotten");
+            environment.phase = Phase::Busy;
+            Assigned::Lent(Lease {
+                environment: id,
+                worker: environment.worker,
+                cold: false,
+            })
+        } else {
+            let waiter = WaiterId(self.next_waiter);
+            self.next_waiter += 1;
+            pool.waiters.push_back(waiter);
+            let create = pool.waiters.len() > pool.creating;
+            pool.creating += usize::from(create);
+            Assigned::Waits { waiter, create }
+        };
+        for id in superseded {
+            self.drain_one(id, Reason::Superseded, &mut effects);
+        }
+        (assigned, effects)
+    }
+
+    /// A waiter goes away before it was served. What is being made for it will be idle.
+    pub(crate) fn abandon(&mut self, function: &FunctionKey, waiter: WaiterId) {
+        pool::of(&mut self.families, function)
+            .waiters
+            .retain(|other| *other != waiter);
+    }
+
+    /// A creation has ended well and the journal has the environment.
+    pub(crate) fn made(
+        &mut self,
+        now: Timestamp,
+        function: &FunctionKey,
+        id: EnvironmentId,
+    ) -> Vec<Effect> {
+        let phase = self
+            .environments
+            .get(&id)
+            .map(|environment| environment.phase);
+        if phase != Some(Phase::Creating) {
+            let reason = "the environment ended before its first invoke".to_owned();
+            return self.not_made(function, Error::Create { reason });
+        }
+        let ready = Command::Ready { environment: id };
+        self.apply(&ready);
+        let mut effects = vec![Effect::Append(ready)];
+        let pool = pool::of(&mut self.families, function);
+        pool.creating -= 1;
+        // Even one whose lease is too short for a second invoke serves the first.
+        match pool.waiters.pop_front() {
+            Some(waiter) => self.lend(id, waiter, true, &mut effects),
+            None => self.settle(now, id, &mut effects),
+        }
+        effects
+    }
+
+    /// A creation has failed for good. The first in line is told, unless everybody in line still
+    /// has a creation to hope for.
+    pub(crate) fn not_made(&mut self, function: &FunctionKey, error: Error) -> Vec<Effect> {
+        let pool = pool::of(&mut self.families, function);
+        pool.creating -= 1;
+        if pool.waiters.len() <= pool.creating {
+            return Vec::new();
+        }
+        let refused = pool.waiters.pop_front();
+        refused
+            .map(|waiter| Effect::Refuse { waiter, error })
+            .into_iter()
+            .collect()
+    }
+
+    /// An environment was recorded but did not come to life, or not in time.
+    pub(crate) fn give_up(&mut self, id: EnvironmentId) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let phase = self
+            .environments
+            .get(&id)
+            .map(|environment| environment.phase);
+        if phase == Some(Phase::Creating) {
+            self.drain_one(id, Reason::NotMade, &mut effects);
+        }
+        effects
+    }
+
+    /// An environment's invoke is over, or never reached it. Said of one that is not lent, this
+    /// changes nothing.
+    pub(crate) fn returned(&mut self, now: Timestamp, id: EnvironmentId) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let phase = self
+            .environments
+            .get(&id)
+            .map(|environment| environment.phase);
+        if phase == Some(Phase::Busy) {
+            self.environment(id).phase = Phase::Ready;
+            self.settle(now, id, &mut effects);
+        }
+        effects
+    }
+
+    /// An environment is no more.
+    pub(crate) fn gone(&mut self, id: EnvironmentId) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let reason = match self
+            .environments
+            .get(&id)
+            .map(|environment| environment.phase)
+        {
+            Some(Phase::Draining(reason)) => reason,
+            _ => Reason::Gone,
+        };
+        self.retire(id, reason, &mut effects);
+        effects
+    }
+
+    /// Retires what has been idle for long or whose lease ends, and forgets functions of which
+    /// nothing is left.
+    pub(crate) fn tick(&mut self, now: Timestamp, config: &Config) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let mut ending = Vec::new();
+        for (id, environment) in &self.environments {
+            let Phase::Idle { since } = environment.phase else {
+                continue;
+            };
+            if environment.lends_until <= now {
+                ending.push((*id, Reason::Lease));
+            } else if now.since(since) >= config.idle_timeout {
+                ending.push((*id, Reason::Idle));
+            }
+        }
+        for (id, reason) in ending {
+            self.drain_one(id, reason, &mut effects);
+        }
+        self.families.retain(|_, family| {
+            family.pools.retain(|_, pool| !pool.is_forgotten());
+            !family.pools.is_empty()
+        });
+        effects
+    }
+
+    /// From now on nothing is lent: who waits is refused, what is idle or becomes so is shut down.
+    pub(crate) fn drain(&mut self) -> Vec<Effect> {
+        self.draining = true;
+        let mut effects = self.refuse_all();
+        let is_idle = |phase| matches!(phase, Phase::Idle { .. });
+        let idle = self
+            .environments
+            .iter()
+            .filter(|(_, environment)| is_idle(environment.phase));
+        let idle: Vec<EnvironmentId> = idle.map(|(id, _)| *id).collect();
+        for id in idle {
+            self.drain_one(id, Reason::Drained, &mut effects);
+        }
+        effects
+    }
+
+    /// Sends all who wait elsewhere.
+    pub(crate) fn refuse_all(&mut self) -> Vec<Effect> {
+        let pools = self
+            .families
+            .values_mut()
+            .flat_map(|family| family.pools.values_mut());
+        let mut waiters: Vec<WaiterId> = pools
+            .flat_map(|pool| mem::take(&mut pool.waiters))
+            .collect();
+        waiters.sort_unstable();
+        let refuse = |waiter| Effect::Refuse {
+            waiter,
+            error: Error::Unavailable,
+        };
+        waiters.into_iter().map(refuse).collect()
+    }
+
+    /// Finds the next use of an environment that is ready and free.
+    fn settle(&mut self, now: Timestamp, id: EnvironmentId, effects: &mut Vec<Effect>) {
+        let environment = &self.environments[&id];
+        let ends = environment.lends_until <= now;
+        let (family, generation) = split(environment.function.clone());
+        let generations = self
+            .families
+            .get_mut(&family)
+            .expect("a family is kept while an environment lives");
+        let superseded = generation < generations.newest;
+        let pool = generations
+            .pools
+            .get_mut(&generation)
+            .expect("and so is its pool");
+        if ends {
+            self.drain_one(id, Reason::Lease, effects);
+        } else if let Some(waiter) = pool.waiters.pop_front() {
+            self.lend(id, waiter, false, effects);
+        } else if self.draining {
+            self.drain_one(id, Reason::Drained, effects);
+        } else if superseded {
+            self.drain_one(id, Reason::Superseded, effects);
+        } else {
+            self.make_idle(now, id);
+        }
+    }
+
+    fn lend(&mut self, id: EnvironmentId, waiter: WaiterId, cold: bool, effects: &mut Vec<Effect>) {
+        let environment = self.environment(id);
+        environment.phase = Phase::Busy;
+        let lease = Lease {
+            environment: id,
+            worker: environment.worker,
+            cold,
+        };
+        effects.push(Effect::Serve { waiter, lease });
+    }
+}

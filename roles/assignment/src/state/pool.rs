@@ -1,0 +1,80 @@
+//! The environments and waiters of one function key, and which idle environment is lent.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use api::functions::FunctionKey;
+use types::{EnvironmentId, Timestamp};
+
+use super::{Environment, Family, WaiterId, split};
+
+/// How many idle environments that would do are looked at in search of one in the caller's zone.
+/// The search is on every invoke's path; beyond so many, another zone's is as good.
+const ZONE_SEARCH_MAX: usize = 16;
+
+/// The generations of one function version.
+#[derive(Debug, Default)]
+pub(super) struct Generations {
+    /// The newest anybody asked for. Environments of older ones are lent only to those in line.
+    pub(super) newest: u64,
+    /// One, nearly always.
+    pub(super) pools: BTreeMap<u64, Pool>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    /// Most recently used last, so that those at the bottom can age out.
+    pub(super) idle: Vec<EnvironmentId>,
+    /// First come, first served.
+    pub(super) waiters: VecDeque<WaiterId>,
+    /// Creations under way.
+    pub(super) creating: usize,
+    /// Environments of whatever phase.
+    pub(super) living: usize,
+}
+
+impl Pool {
+    /// Takes the most recently used environment that may still be lent, one in `zone` before
+    /// others.
+    pub(super) fn take_idle(
+        &mut self,
+        environments: &BTreeMap<EnvironmentId, Environment>,
+        now: Timestamp,
+        zone: Option<&str>,
+    ) -> Option<EnvironmentId> {
+        let lendable = self
+            .idle
+            .iter()
+            .enumerate()
+            .rev()
+            .filter_map(|(place, id)| {
+                let environment = &environments[id];
+                (environment.lends_until > now).then_some((place, &environment.zone))
+            });
+        let mut found = None;
+        for (place, of) in lendable.take(ZONE_SEARCH_MAX) {
+            if zone.is_none_or(|zone| zone == of) {
+                found = Some(place);
+                break;
+            }
+            found = found.or(Some(place));
+        }
+        found.map(|place| self.idle.remove(place))
+    }
+
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.living == 0 && self.creating == 0 && self.waiters.is_empty()
+    }
+}
+
+/// The pool of a function key that has something in it.
+pub(super) fn of<'a>(
+    families: &'a mut HashMap<Family, Generations>,
+    function: &FunctionKey,
+) -> &'a mut Pool {
+    let (family, generation) = split(function.clone());
+    families
+        .get_mut(&family)
+        .and_then(|family| family.pools.get_mut(&generation))
+        .expect("a pool is kept while an environment, a creation or a waiter is in it")
+}

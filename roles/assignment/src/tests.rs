@@ -1,0 +1,7 @@
+//! What assignment promises: its parts' rules, the service's behaviour, random histories.
+
+mod lending;
+mod parts;
+mod serving;
+
+pub(crate) use parts::{created, environment, function};

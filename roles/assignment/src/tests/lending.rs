@@ -1,0 +1,1 @@
+//! The rules of lending, one by one, on the pure state.

@@ -1,0 +1,264 @@
+//! What tests are made of.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use api::Secret;
+use api::credentials::{self, Credentials, RoleCredentials};
+use api::functions::{Code, Configuration, FunctionKey, FunctionVersion, LastUpdate, State};
+use api::placement::{self, Heartbeat, Place, Placed, Placement};
+use api::worker::{Create, Error, Invoke, Response, Worker, Workers};
+use async_trait::async_trait;
+use prometheus_client::registry::Registry;
+use storage::memory::MemoryJournal;
+use tokio::sync::Notify;
+use types::{
+    AccountId, Clock, EnvironmentId, FunctionArn, FunctionName, ManualClock, Region, Scope,
+    SystemRandom, Timestamp, Version, WorkerId,
+};
+use uuid::Uuid;
+
+use crate::command::Created;
+use crate::{Config, Dependencies, Metrics, Service};
+
+pub(crate) fn environment(number: u64) -> EnvironmentId {
+    EnvironmentId::from_uuid(Uuid::from_u128(number.into()))
+}
+
+pub(crate) fn worker(number: u64) -> WorkerId {
+    WorkerId::from_uuid(Uuid::from_u128(number.into()))
+}
+
+pub(crate) fn function(name: &str, generation: u64) -> FunctionKey {
+    FunctionKey {
+        scope: Scope {
+            account: AccountId::new("000000000000").unwrap(),
+            region: Region::new("us-east-1").unwrap(),
+        },
+        name: FunctionName::new(name).unwrap(),
+        version: Version::Latest,
+        generation,
+    }
+}
+
+/// Of function `f`, on worker 1 in zone `a`; lent until 7 000 s.
+pub(crate) fn created(number: u64) -> Created {
+    Created {
+        environment: environment(number),
+        function: function("f", 1),
+        worker: worker(1),
+        zone: "a".to_owned(),
+        lends_until: Timestamp::from_millis(7_000_000),
+        lease_end: Timestamp::from_millis(8_000_000),
+    }
+}
+
+/// A version of `f`, as the frontend would hand it over.
+pub(crate) fn version(name: &str, generation: u64) -> Arc<FunctionVersion> {
+    let key = function(name, generation);
+    let configuration = Configuration {
+        version: key.version,
+        generation,
+        revision_id: String::new(),
+        runtime: Some("python3.12".to_owned()),
+        handler: Some("f.handler".to_owned()),
+        role: "arn:aws:iam::000000000000:role/r".to_owned(),
+        description: String::new(),
+        timeout_seconds: 3,
+        memory_mb: 128,
+        ephemeral_mb: 512,
+        environment: None,
+        architecture: "x86_64".to_owned(),
+        tracing_mode: "PassThrough".to_owned(),
+        log_group: "/aws/lambda/f".to_owned(),
+        code: Code {
+            image: String::new(),
+            sha256: String::new(),
+            bytes: 0,
+        },
+        last_modified: Timestamp::default(),
+        state: State::Active,
+        last_update: LastUpdate::Successful,
+    };
+    Arc::new(FunctionVersion {
+        scope: key.scope,
+        name: key.name,
+        configuration: Arc::new(configuration),
+    })
+}
+
+/// A worker that makes environments at once, unless told otherwise.
+#[derive(Default)]
+pub(crate) struct FakeWorker {
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    living: BTreeMap<EnvironmentId, bool>,
+    destroyed: Vec<EnvironmentId>,
+    answers: VecDeque<Error>,
+    held: bool,
+}
+
+impl FakeWorker {
+    /// The next creation fails so.
+    pub(crate) fn fail_next(&self, error: Error) {
+        self.inner.lock().unwrap().answers.push_back(error);
+    }
+
+    /// Creations wait until told to go on.
+    pub(crate) fn hold(&self, held: bool) {
+        self.inner.lock().unwrap().held = held;
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn living(&self) -> Vec<EnvironmentId> {
+        self.inner.lock().unwrap().living.keys().copied().collect()
+    }
+
+    pub(crate) fn destroyed(&self) -> Vec<EnvironmentId> {
+        self.inner.lock().unwrap().destroyed.clone()
+    }
+
+    pub(crate) fn set_busy(&self, environment: EnvironmentId, busy: bool) {
+        self.inner.lock().unwrap().living.insert(environment, busy);
+    }
+}
+
+#[async_trait]
+impl Worker for FakeWorker {
+    async fn create(&self, request: Create) -> Result<(), Error> {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut inner = self.inner.lock().unwrap();
+                if !inner.held {
+                    if let Some(error) = inner.answers.pop_front() {
+                        return Err(error);
+                    }
+                    inner.living.insert(request.environment, false);
+                    return Ok(());
+                }
+            }
+            changed.await;
+        }
+    }
+
+    async fn invoke(&self, _request: Invoke) -> Result<Response, Error> {
+        Err(Error::Internal)
+    }
+
+    async fn destroy(&self, environment: EnvironmentId) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.living.remove(&environment);
+        inner.destroyed.push(environment);
+    }
+
+    async fn environments(&self) -> Vec<(EnvironmentId, bool)> {
+        self.inner
+            .lock()
+            .unwrap()
+            .living
+            .iter()
+            .map(|(id, busy)| (*id, *busy))
+            .collect()
+    }
+}
+
+/// Everything assignment speaks to, faked: two workers, `worker(1)` in zone a and `worker(2)` in b.
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) journal: Arc<MemoryJournal>,
+    pub(crate) workers: Arc<BTreeMap<WorkerId, Arc<FakeWorker>>>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let workers = [1, 2].map(|number| (worker(number), Arc::default()));
+        Self {
+            clock: Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000))),
+            journal: Arc::default(),
+            workers: Arc::new(workers.into()),
+        }
+    }
+
+    pub(crate) fn worker(&self, number: u64) -> &FakeWorker {
+        &self.workers[&worker(number)]
+    }
+
+    pub(crate) fn dependencies(&self) -> Dependencies {
+        Dependencies {
+            clock: self.clock.clone(),
+            random: Arc::new(SystemRandom),
+            journal: self.journal.clone(),
+            placement: Arc::new(FirstWorker(self.clock.clone())),
+            credentials: Arc::new(AnyRole),
+            workers: Arc::new(Known(self.workers.clone())),
+        }
+    }
+
+    pub(crate) async fn start(&self) -> Result<Service, crate::Error> {
+        self.start_with(self.dependencies()).await
+    }
+
+    pub(crate) async fn start_with(
+        &self,
+        dependencies: Dependencies,
+    ) -> Result<Service, crate::Error> {
+        let metrics = Metrics::new(&mut Registry::default());
+        Service::start(Config::default(), dependencies, metrics).await
+    }
+}
+
+struct Known(Arc<BTreeMap<WorkerId, Arc<FakeWorker>>>);
+
+impl Workers for Known {
+    fn worker(&self, id: WorkerId) -> Option<Arc<dyn Worker>> {
+        self.0
+            .get(&id)
+            .map(|worker| worker.clone() as Arc<dyn Worker>)
+    }
+}
+
+/// Places on the first worker that has not refused, for two hours.
+struct FirstWorker(Arc<ManualClock>);
+
+#[async_trait]
+impl Placement for FirstWorker {
+    async fn place(&self, request: Place) -> Result<Placed, placement::Error> {
+        let memory_mb = request.memory_mb;
+        let free = [(1, "a"), (2, "b")]
+            .into_iter()
+            .find(|(number, _)| !request.avoid.contains(&worker(*number)));
+        let (number, zone) = free.ok_or(placement::Error::NoCapacity { memory_mb })?;
+        let lease_end = self.0.now().after(Duration::from_secs(7_200));
+        Ok(Placed {
+            worker: worker(number),
+            zone: zone.to_owned(),
+            lease_end,
+        })
+    }
+
+    async fn heartbeat(&self, _heartbeat: Heartbeat) {}
+}
+
+struct AnyRole;
+
+#[async_trait]
+impl RoleCredentials for AnyRole {
+    async fn for_function(
+        &self,
+        _role: &str,
+        _function: &FunctionArn,
+    ) -> Result<Credentials, credentials::Error> {
+        Ok(Credentials {
+            access_key_id: "ASIA".to_owned(),
+            secret_access_key: Secret::new("s"),
+            session_token: Secret::new("t"),
+            expires: Timestamp::default(),
+        })
+    }
+}
