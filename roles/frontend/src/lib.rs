@@ -1,1 +1,22 @@
-//! To be written.
+//! The frontend: the one way in which every invoke runs.
+//!
+//! ```text
+//!   HTTP request ─▶ authenticate ─▶ request ─▶ metadata ─▶ counting ─▶ assignment ─▶ worker
+//!                   who signed?     checked    which       may it      which         runs it
+//!                                   parts      version?    run now?    environment?
+//!   HTTP answer  ◀─ answer ◀──────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Stateless: any frontend serves any request. Function metadata is cached in full and kept fresh
+//! by watching the table. Nothing is invoked twice: only what certainly did not run is tried again.
+
+mod answer;
+mod authenticate;
+mod metadata;
+mod metrics;
+mod request;
+mod service;
+mod trace;
+
+pub use metadata::Metadata;
+pub use service::{Config, Dependencies, Frontend};

@@ -1,0 +1,127 @@
+//! From what happened to what the caller is told: one table for each arrow's errors. Pure.
+
+use api::worker::{FunctionError, Response as Answer};
+use api::{assignment, counting};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode};
+use types::{RequestId, Version};
+use wire::ApiError;
+use wire::error::Fault;
+
+/// Seconds after which a throttled caller may try again. Permits come free within an invoke's
+/// time, which is not known; a second is what Lambda itself says.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// A throttle, with the reason Lambda gives for it.
+pub(crate) fn counting(error: &counting::Error) -> ApiError {
+    let reason = match error {
+        counting::Error::FunctionConcurrency { .. } => {
+            "ReservedFunctionConcurrentInvocationLimitExceeded"
+        }
+        counting::Error::AccountConcurrency { .. } | counting::Error::ScalingRate { .. } => {
+            "ConcurrentInvocationLimitExceeded"
+        }
+        counting::Error::FunctionRate { .. } => "ReservedFunctionInvocationRateLimitExceeded",
+        counting::Error::AccountRate { .. } => "FunctionInvocationRateLimitExceeded",
+        counting::Error::Unavailable => return ApiError::unavailable(),
+    };
+    ApiError::throttled("Rate Exceeded.", Some(reason), Some(RETRY_AFTER_SECONDS))
+}
+
+/// No environment could be had.
+pub(crate) fn assignment(error: &assignment::Error) -> ApiError {
+    match error {
+        assignment::Error::NoCapacity { .. } | assignment::Error::Unavailable => {
+            ApiError::unavailable()
+        }
+        assignment::Error::Create { reason } => {
+            let status = StatusCode::BAD_GATEWAY;
+            let code = "InvalidRuntimeException";
+            if reason.starts_with("runtime ") {
+                return ApiError::new(status, code, Fault::Service, reason.clone());
+            }
+            ApiError::service("The execution environment could not be created.")
+        }
+    }
+}
+
+/// The answer to a synchronous invoke, whose body is whole.
+pub(crate) fn invoked(answer: Answer, body: Bytes, version: Version) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.reserve(8);
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(http::header::CONTENT_TYPE, json);
+    headers.insert("x-amz-executed-version", version_value(version));
+    headers.insert("x-amzn-remapped-content-length", HeaderValue::from_static("0"));
+    if let Some(FunctionError::Unhandled) = answer.function_error {
+        headers.insert("x-amz-function-error", HeaderValue::from_static("Unhandled"));
+    }
+    if let Some(tail) = answer.log_tail {
+        let tail = HeaderValue::try_from(STANDARD.encode(&tail));
+        headers.insert("x-amz-log-result", tail.expect("base64 is a header's text"));
+    }
+    response
+}
+
+/// The answer to a dry run: all checks passed.
+pub(crate) fn dry_run(version: Version) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert("x-amz-executed-version", version_value(version));
+    response
+}
+
+/// Puts on what every answer carries.
+pub(crate) fn sign_off(response: &mut Response<Bytes>, request: RequestId, trace: &str) {
+    let headers = response.headers_mut();
+    let id = HeaderValue::try_from(request.to_string()).expect("a UUID is a header's text");
+    headers.insert("x-amzn-requestid", id);
+    if let Ok(trace) = HeaderValue::from_str(trace) {
+        headers.insert("x-amzn-trace-id", trace);
+    }
+}
+
+fn version_value(version: Version) -> HeaderValue {
+    match version {
+        Version::Latest => HeaderValue::from_static("$LATEST"),
+        Version::Published(number) => HeaderValue::from(number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use types::FunctionName;
+
+    use super::*;
+
+    fn check(error: &counting::Error, reason: &str) {
+        let told = counting(error);
+        assert_eq!(told.status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(told.reason.as_deref(), Some(reason));
+        assert_eq!(told.retry_after_seconds, Some(1));
+    }
+
+    #[test]
+    fn throttles_name_lambdas_reasons() {
+        let function = FunctionName::new("f").unwrap();
+        check(
+            &counting::Error::FunctionConcurrency { function: function.clone(), limit: 10 },
+            "ReservedFunctionConcurrentInvocationLimitExceeded",
+        );
+        check(
+            &counting::Error::AccountConcurrency { limit: 1000 },
+            "ConcurrentInvocationLimitExceeded",
+        );
+        check(
+            &counting::Error::FunctionRate { function, per_second: 100 },
+            "ReservedFunctionInvocationRateLimitExceeded",
+        );
+        check(
+            &counting::Error::AccountRate { per_second: 10_000 },
+            "FunctionInvocationRateLimitExceeded",
+        );
+    }
+}

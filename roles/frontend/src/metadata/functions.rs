@@ -1,0 +1,236 @@
+//! What the cache holds, and how a name becomes a version. Pure.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use api::functions::{
+    ALIASES, Alias, Configuration, FUNCTIONS, Function, FunctionVersion, State, VERSIONS,
+    alias_key, function_key, version_key,
+};
+use storage::{Change, Revision, Row};
+use types::{AccountId, AliasName, FunctionArn, FunctionName, Qualifier, Region, Scope, Version};
+use wire::ApiError;
+
+use super::Found;
+
+/// All functions. The order of the map never matters.
+#[derive(Default)]
+pub(super) struct Functions {
+    functions: HashMap<(Scope, FunctionName), Entry>,
+    /// Reservations of a scope, summed.
+    reserved: HashMap<Scope, u32>,
+}
+
+#[derive(Default)]
+struct Entry {
+    function: Option<(Revision, Known)>,
+    versions: BTreeMap<u64, (Revision, Arc<FunctionVersion>)>,
+    aliases: BTreeMap<AliasName, (Revision, Alias)>,
+}
+
+/// What is needed of a [`Function`] row.
+struct Known {
+    /// What `$LATEST` runs.
+    latest: Arc<FunctionVersion>,
+    reserved: Option<u32>,
+    published: u64,
+}
+
+/// A row's place, read from its key.
+struct Place<'k> {
+    scope: Scope,
+    name: FunctionName,
+    rest: Option<&'k str>,
+}
+
+impl Functions {
+    /// Takes in a change. Rows that cannot be read are left out and told of: one bad row must not
+    /// take the others with it.
+    pub(super) fn apply(&mut self, change: &Change) {
+        let (key, row) = match change {
+            Change::Put(row) => (row.key.as_str(), Some(row)),
+            Change::Delete { key } => (key.as_str(), None),
+            Change::Current => return,
+        };
+        let applied = if let Some(rest) = key.strip_prefix(FUNCTIONS) {
+            place(rest).and_then(|place| self.apply_function(place, row))
+        } else if let Some(rest) = key.strip_prefix(VERSIONS) {
+            place(rest).and_then(|place| self.apply_version(place, row))
+        } else if let Some(rest) = key.strip_prefix(ALIASES) {
+            place(rest).and_then(|place| self.apply_alias(place, row))
+        } else {
+            None
+        };
+        if applied.is_none() {
+            tracing::error!(key, "a metadata row cannot be read and is left out");
+        }
+    }
+
+    fn apply_function(&mut self, place: Place<'_>, row: Option<&Row>) -> Option<()> {
+        let known = match row {
+            None => None,
+            Some(row) => {
+                let function: Function = serde_json::from_slice(&row.value).ok()?;
+                Some((row.revision, known(function)))
+            }
+        };
+        let scope = place.scope.clone();
+        let entry = self.functions.entry((place.scope, place.name)).or_default();
+        if is_older(known.as_ref().map(|k| k.0), entry.function.as_ref().map(|k| k.0)) {
+            return Some(());
+        }
+        let reserved = |known: &Option<(Revision, Known)>| {
+            known.as_ref().and_then(|(_, known)| known.reserved).unwrap_or(0)
+        };
+        let (before, after) = (reserved(&entry.function), reserved(&known));
+        entry.function = known;
+        let total = self.reserved.entry(scope).or_default();
+        *total = (*total + after).saturating_sub(before);
+        Some(())
+    }
+
+    fn apply_version(&mut self, place: Place<'_>, row: Option<&Row>) -> Option<()> {
+        let number: u64 = place.rest?.parse().ok()?;
+        let version = match row {
+            None => None,
+            Some(row) => {
+                let configuration: Configuration = serde_json::from_slice(&row.value).ok()?;
+                Some((row.revision, version(&place.scope, &place.name, configuration.into())))
+            }
+        };
+        let versions = &mut self.functions.entry((place.scope, place.name)).or_default().versions;
+        let present = versions.get(&number).map(|(revision, _)| *revision);
+        if !is_older(version.as_ref().map(|v| v.0), present) {
+            match version {
+                Some(version) => versions.insert(number, version),
+                None => versions.remove(&number),
+            };
+        }
+        Some(())
+    }
+
+    fn apply_alias(&mut self, place: Place<'_>, row: Option<&Row>) -> Option<()> {
+        let name = AliasName::new(place.rest?).ok()?;
+        let alias: Option<(Revision, Alias)> = match row {
+            None => None,
+            Some(row) => Some((row.revision, serde_json::from_slice(&row.value).ok()?)),
+        };
+        let aliases = &mut self.functions.entry((place.scope, place.name)).or_default().aliases;
+        let present = aliases.get(&name).map(|(revision, _)| *revision);
+        if !is_older(alias.as_ref().map(|a| a.0), present) {
+            match alias {
+                Some(alias) => aliases.insert(name, alias),
+                None => aliases.remove(&name),
+            };
+        }
+        Some(())
+    }
+
+    /// The version `arn` means; `None` if it is not known here. `fraction` gives a random number
+    /// in `[0, 1)`, for aliases with weights.
+    pub(super) fn resolve(
+        &self,
+        arn: &FunctionArn,
+        fraction: impl FnOnce() -> f64,
+    ) -> Result<Option<Found>, ApiError> {
+        // The key's parts are shared texts: cloning them copies no text.
+        let key = (arn.scope.clone(), arn.name.clone());
+        let Some(entry) = self.functions.get(&key) else { return Ok(None) };
+        let Some((_, known)) = &entry.function else { return Ok(None) };
+        let version = match &arn.qualifier {
+            None => Version::Latest,
+            Some(Qualifier::Version(version)) => *version,
+            Some(Qualifier::Alias(name)) => match entry.aliases.get(name) {
+                Some((_, alias)) => choose(alias, fraction),
+                None => return Ok(None),
+            },
+        };
+        let function = match version {
+            Version::Latest => &known.latest,
+            Version::Published(number) if number <= known.published => {
+                match entry.versions.get(&number) {
+                    Some((_, version)) => version,
+                    None => return Ok(None),
+                }
+            }
+            Version::Published(_) => return Ok(None),
+        };
+        check_state(&function.configuration.state)?;
+        Ok(Some(Found {
+            function: Arc::clone(function),
+            reserved: known.reserved,
+            reserved_total: self.reserved_total(&arn.scope),
+        }))
+    }
+
+    pub(super) fn reserved_total(&self, scope: &Scope) -> u32 {
+        self.reserved.get(scope).copied().unwrap_or(0)
+    }
+}
+
+/// The keys of the rows that decide what `arn` means, published versions' excepted: a version that
+/// an alias names is looked up under its own number.
+pub(super) fn keys(arn: &FunctionArn) -> Vec<String> {
+    let mut keys = vec![function_key(&arn.scope, &arn.name)];
+    match &arn.qualifier {
+        Some(Qualifier::Alias(alias)) => keys.push(alias_key(&arn.scope, &arn.name, alias)),
+        Some(Qualifier::Version(Version::Published(number))) => {
+            keys.push(version_key(&arn.scope, &arn.name, *number));
+        }
+        Some(Qualifier::Version(Version::Latest)) | None => {}
+    }
+    keys
+}
+
+/// A change that a later one has overtaken: the watch and a look-up may cross.
+fn is_older(change: Option<Revision>, present: Option<Revision>) -> bool {
+    matches!((change, present), (Some(change), Some(present)) if change < present)
+}
+
+fn place(key: &str) -> Option<Place<'_>> {
+    let mut parts = key.splitn(4, '/');
+    let account = AccountId::new(parts.next()?).ok()?;
+    let region = Region::new(parts.next()?).ok()?;
+    let name = FunctionName::new(parts.next()?).ok()?;
+    Some(Place { scope: Scope { account, region }, name, rest: parts.next() })
+}
+
+fn known(function: Function) -> Known {
+    let configuration = function.serving.unwrap_or_else(|| Arc::new(function.latest));
+    Known {
+        latest: version(&function.scope, &function.name, configuration),
+        reserved: function.reserved_concurrency,
+        published: function.published,
+    }
+}
+
+fn version(
+    scope: &Scope,
+    name: &FunctionName,
+    configuration: Arc<Configuration>,
+) -> Arc<FunctionVersion> {
+    Arc::new(FunctionVersion { scope: scope.clone(), name: name.clone(), configuration })
+}
+
+/// By weight, if the alias has two versions.
+fn choose(alias: &Alias, fraction: impl FnOnce() -> f64) -> Version {
+    match alias.additional {
+        Some((version, weight)) if fraction() < weight => version,
+        _ => alias.version,
+    }
+}
+
+fn check_state(state: &State) -> Result<(), ApiError> {
+    let name = match state {
+        State::Active => return Ok(()),
+        State::Pending => "Pending",
+        State::Failed { .. } => "Failed",
+    };
+    Err(ApiError::conflict(format!(
+        "The operation cannot be performed at this time. The function is currently in the \
+         following state: {name}"
+    )))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Names become versions.
+
+use api::functions::{Code, LastUpdate};
+use bytes::Bytes;
+use types::{FunctionRef, Timestamp};
+
+use super::*;
+
+fn scope() -> Scope {
+    Scope {
+        account: AccountId::new("000000000000").unwrap(),
+        region: Region::new("us-east-1").unwrap(),
+    }
+}
+
+fn name() -> FunctionName {
+    FunctionName::new("f").unwrap()
+}
+
+fn configuration(version: Version, generation: u64, state: State) -> Configuration {
+    Configuration {
+        version,
+        generation,
+        revision_id: String::new(),
+        runtime: Some("python3.12".into()),
+        handler: None,
+        role: String::new(),
+        description: String::new(),
+        timeout_seconds: 3,
+        memory_mb: 128,
+        ephemeral_mb: 512,
+        environment: None,
+        architecture: "x86_64".into(),
+        tracing_mode: "PassThrough".into(),
+        log_group: String::new(),
+        code: Code { image: String::new(), sha256: String::new(), bytes: 0 },
+        last_modified: Timestamp::default(),
+        state,
+        last_update: LastUpdate::Successful,
+    }
+}
+
+fn function(state: State, published: u64, reserved: Option<u32>) -> Function {
+    Function {
+        scope: scope(),
+        name: name(),
+        latest: configuration(Version::Latest, 9, state),
+        serving: None,
+        published,
+        publishing: None,
+        published_generation: 0,
+        reserved_concurrency: reserved,
+        tags: BTreeMap::new(),
+    }
+}
+
+fn put(key: String, value: &impl serde::Serialize, revision: u64) -> Change {
+    let value = Bytes::from(serde_json::to_vec(value).unwrap());
+    Change::Put(Row { key, value, revision: Revision(revision) })
+}
+
+fn known() -> Functions {
+    let mut functions = Functions::default();
+    let function = function(State::Active, 2, Some(5));
+    functions.apply(&put(function_key(&scope(), &name()), &function, 1));
+    for number in 1..=3 {
+        let version = configuration(Version::Published(number), number, State::Active);
+        functions.apply(&put(version_key(&scope(), &name(), number), &version, 1));
+    }
+    let alias = Alias {
+        name: AliasName::new("live").unwrap(),
+        version: Version::Published(1),
+        additional: Some((Version::Published(2), 0.25)),
+        description: String::new(),
+        revision_id: String::new(),
+    };
+    functions.apply(&put(alias_key(&scope(), &name(), &alias.name), &alias, 1));
+    functions
+}
+
+fn check(functions: &Functions, text: &str, fraction: f64, expected: Option<Version>) {
+    let parsed = FunctionRef::parse(text).unwrap();
+    let arn = FunctionArn { scope: scope(), name: parsed.name, qualifier: parsed.qualifier };
+    let found = functions.resolve(&arn, || fraction).unwrap();
+    let version = found.map(|found| found.function.configuration.version);
+    assert_eq!(version, expected, "{text}");
+}
+
+#[test]
+fn names_versions_and_aliases_resolve() {
+    let functions = known();
+    check(&functions, "f", 0.0, Some(Version::Latest));
+    check(&functions, "f:$LATEST", 0.0, Some(Version::Latest));
+    check(&functions, "f:2", 0.0, Some(Version::Published(2)));
+    check(&functions, "f:live", 0.24, Some(Version::Published(2)));
+    check(&functions, "f:live", 0.25, Some(Version::Published(1)));
+    check(&functions, "f:other", 0.0, None);
+    check(&functions, "g", 0.0, None);
+}
+
+#[test]
+fn a_version_beyond_the_published_ones_does_not_count() {
+    check(&known(), "f:3", 0.0, None);
+}
+
+#[test]
+fn what_serves_during_an_update_is_what_runs() {
+    let mut functions = known();
+    let mut updating = function(State::Active, 2, None);
+    updating.serving = Some(Arc::new(configuration(Version::Latest, 8, State::Active)));
+    functions.apply(&put(function_key(&scope(), &name()), &updating, 2));
+    let arn = FunctionArn { scope: scope(), name: name(), qualifier: None };
+    let found = functions.resolve(&arn, || 0.0).unwrap().unwrap();
+    assert_eq!(found.function.configuration.generation, 8);
+}
+
+#[test]
+fn a_pending_function_cannot_be_invoked() {
+    let mut functions = known();
+    let pending = function(State::Pending, 2, None);
+    functions.apply(&put(function_key(&scope(), &name()), &pending, 2));
+    let arn = FunctionArn { scope: scope(), name: name(), qualifier: None };
+    let error = functions.resolve(&arn, || 0.0).unwrap_err();
+    assert_eq!(error.code, "ResourceConflictException");
+}
+
+#[test]
+fn reservations_are_summed_and_changes_that_come_late_are_ignored() {
+    let mut functions = known();
+    assert_eq!(functions.reserved_total(&scope()), 5);
+    functions.apply(&put(function_key(&scope(), &name()), &function(State::Active, 2, Some(7)), 3));
+    assert_eq!(functions.reserved_total(&scope()), 7);
+    functions.apply(&put(function_key(&scope(), &name()), &function(State::Active, 2, Some(9)), 2));
+    assert_eq!(functions.reserved_total(&scope()), 7);
+    functions.apply(&Change::Delete { key: function_key(&scope(), &name()) });
+    assert_eq!(functions.reserved_total(&scope()), 0);
+    check(&functions, "f", 0.0, None);
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_left_out() {
+    let mut functions = known();
+    for key in ["function/x", "function/000000000000/us-east-1/f", "version/a/b/c/d", "alias/"] {
+        let row = Row { key: key.into(), value: Bytes::from_static(b"{"), revision: Revision(9) };
+        functions.apply(&Change::Put(row));
+    }
+    check(&functions, "f", 0.0, Some(Version::Latest));
+}

@@ -1,0 +1,162 @@
+//! The parts of an Invoke request, checked. Pure.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::HeaderMap;
+use types::limits::{CLIENT_CONTEXT_BYTES_MAX, SYNC_REQUEST_BYTES_MAX};
+use wire::ApiError;
+use wire::error::Fault;
+use wire::validation::Violations;
+
+/// What an invoke is to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum InvocationType {
+    /// The caller waits for the answer.
+    RequestResponse,
+    /// The event is queued.
+    Event,
+    /// Nothing runs; only checks are made.
+    DryRun,
+}
+
+/// The parts of an Invoke request beside the function's name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Checked {
+    pub(crate) invocation_type: InvocationType,
+    pub(crate) log_tail: bool,
+    /// Compact JSON.
+    pub(crate) client_context: Option<String>,
+    pub(crate) payload: Bytes,
+}
+
+/// Checks headers and payload.
+pub(crate) fn check(headers: &HeaderMap, payload: Bytes) -> Result<Checked, ApiError> {
+    let invocation_type = text(headers, "x-amz-invocation-type")?;
+    let log_type = text(headers, "x-amz-log-type")?;
+    let mut violations = Violations::new();
+    violations.one_of("invocationType", invocation_type, &["Event", "RequestResponse", "DryRun"]);
+    violations.one_of("logType", log_type, &["None", "Tail"]);
+    violations.finish()?;
+    let invocation_type = match invocation_type {
+        Some("Event") => InvocationType::Event,
+        Some("DryRun") => InvocationType::DryRun,
+        _ => InvocationType::RequestResponse,
+    };
+    if payload.len() > SYNC_REQUEST_BYTES_MAX {
+        return Err(too_large(payload.len()));
+    }
+    Ok(Checked {
+        invocation_type,
+        log_tail: log_type == Some("Tail"),
+        client_context: text(headers, "x-amz-client-context")?.map(client_context).transpose()?,
+        payload: event(payload)?,
+    })
+}
+
+/// The refusal of a payload of so many bytes.
+pub(crate) fn too_large(bytes: usize) -> ApiError {
+    let message = format!(
+        "{bytes} byte payload is too large for the RequestResponse invocation type \
+         (limit {SYNC_REQUEST_BYTES_MAX} bytes)"
+    );
+    let status = http::StatusCode::PAYLOAD_TOO_LARGE;
+    ApiError::new(status, "RequestTooLargeException", Fault::User, message)
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h str>, ApiError> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    let text = value.to_str();
+    text.map(Some).map_err(|_| ApiError::invalid_content(format!("Header {name} is not ASCII text")))
+}
+
+/// Base64 of a JSON object.
+fn client_context(text: &str) -> Result<String, ApiError> {
+    if text.len() > CLIENT_CONTEXT_BYTES_MAX {
+        let message = format!("Client context must be at most {CLIENT_CONTEXT_BYTES_MAX} bytes");
+        return Err(ApiError::invalid_content(message));
+    }
+    let decoded = STANDARD.decode(text).ok();
+    let object = decoded.and_then(|bytes| {
+        serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes).ok()
+    });
+    match object {
+        Some(object) => Ok(serde_json::Value::Object(object).to_string()),
+        None => {
+            let message = "Client context must be a valid Base64-encoded JSON object.";
+            Err(ApiError::invalid_content(message))
+        }
+    }
+}
+
+/// The payload, if it is JSON. None at all stands for an empty object.
+fn event(payload: Bytes) -> Result<Bytes, ApiError> {
+    if payload.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    match serde_json::from_slice::<serde::de::IgnoredAny>(&payload) {
+        Ok(_) => Ok(payload),
+        Err(error) => {
+            let message = format!("Could not parse request body into json: {error}");
+            Err(ApiError::invalid_content(message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn checked(headers: &[(&'static str, &str)], payload: &str) -> Result<Checked, ApiError> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, HeaderValue::from_str(value).unwrap());
+        }
+        check(&map, Bytes::copy_from_slice(payload.as_bytes()))
+    }
+
+    #[test]
+    fn a_bare_request_is_synchronous_and_carries_an_empty_object() {
+        let bare = checked(&[], "").unwrap();
+        assert_eq!(bare.invocation_type, InvocationType::RequestResponse);
+        assert_eq!(bare.payload, "{}");
+        assert!(!bare.log_tail);
+    }
+
+    #[test]
+    fn wrong_parts_are_refused_by_name() {
+        let code = |headers: &[(&'static str, &str)], payload: &str| {
+            checked(headers, payload).unwrap_err().code
+        };
+        assert_eq!(code(&[("x-amz-invocation-type", "Now")], "{}"), "ValidationException");
+        assert_eq!(code(&[("x-amz-log-type", "All")], "{}"), "ValidationException");
+        assert_eq!(code(&[], "{"), "InvalidRequestContentException");
+        assert_eq!(code(&[], "not json"), "InvalidRequestContentException");
+        let not_object = [("x-amz-client-context", "W10=")];
+        assert_eq!(code(&not_object, "{}"), "InvalidRequestContentException");
+        let long = "A".repeat(CLIENT_CONTEXT_BYTES_MAX + 1);
+        assert_eq!(code(&[("x-amz-client-context", &long)], "{}"), "InvalidRequestContentException");
+        let large = format!("\"{}\"", "a".repeat(SYNC_REQUEST_BYTES_MAX));
+        assert_eq!(code(&[], &large), "RequestTooLargeException");
+    }
+
+    #[test]
+    fn a_client_context_is_decoded_and_made_one_line() {
+        let context = STANDARD.encode("{\n \"custom\": {\"a\": \"b\"}\n}");
+        let found = checked(&[("x-amz-client-context", &context)], "{}").unwrap().client_context;
+        assert_eq!(found.as_deref(), Some("{\"custom\":{\"a\":\"b\"}}"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_or_payload_panics(header in "[ -~]{0,64}", payload in prop::collection::vec(any::<u8>(), 0..64)) {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-amz-client-context", HeaderValue::from_str(&header).unwrap());
+            headers.insert("x-amz-log-type", HeaderValue::from_str(&header).unwrap());
+            let _ = check(&headers, Bytes::from(payload));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `X-Amzn-Trace-Id`: taken from the caller if it is one, made otherwise.
+//!
+//! ```text
+//!   Root=1-<8 hex: seconds>-<24 hex>;Parent=<16 hex>;Sampled=0|1
+//! ```
+
+use std::fmt::Write as _;
+
+use types::{Random, Timestamp};
+
+/// The longest header taken over; X-Ray's own are about 100 bytes.
+const BYTES_MAX: usize = 512;
+
+/// A trace, as the function and the caller are told of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Trace {
+    root: String,
+    parent: String,
+    sampled: bool,
+}
+
+impl Trace {
+    /// The caller's, or a new one that is not sampled.
+    pub(crate) fn new(header: Option<&str>, random: &dyn Random, now: Timestamp) -> Self {
+        let header = header.filter(|text| text.len() <= BYTES_MAX).unwrap_or_default();
+        let field = |name: &str| {
+            header.split(';').find_map(|part| {
+                let (key, value) = part.trim().split_once('=')?;
+                key.eq_ignore_ascii_case(name).then_some(value)
+            })
+        };
+        let mut bytes = [0; 20];
+        random.fill(&mut bytes);
+        let root = match field("Root").filter(|root| is_root(root)) {
+            Some(root) => root.to_owned(),
+            None => format!("1-{:08x}-{}", now.as_secs(), hex(&bytes[..12])),
+        };
+        let parent = match field("Parent").filter(|parent| is_hex(parent, 16)) {
+            Some(parent) => parent.to_owned(),
+            None => hex(&bytes[12..]),
+        };
+        Self { root, parent, sampled: field("Sampled") == Some("1") }
+    }
+
+    /// As the runtime gets it.
+    pub(crate) fn for_function(&self) -> String {
+        let Self { root, parent, sampled } = self;
+        format!("Root={root};Parent={parent};Sampled={}", u8::from(*sampled))
+    }
+
+    /// As the caller gets it.
+    pub(crate) fn for_caller(&self) -> String {
+        format!("root={};sampled={}", self.root, u8::from(self.sampled))
+    }
+}
+
+fn is_root(text: &str) -> bool {
+    let mut parts = text.split('-');
+    parts.next() == Some("1")
+        && parts.next().is_some_and(|seconds| is_hex(seconds, 8))
+        && parts.next().is_some_and(|rest| is_hex(rest, 24))
+        && parts.next().is_none()
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use types::SystemRandom;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_769_854_830_123);
+
+    #[test]
+    fn a_callers_trace_is_kept() {
+        let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+        let trace = Trace::new(Some(header), &SystemRandom, NOW);
+        assert_eq!(trace.for_function(), header);
+        assert_eq!(trace.for_caller(), "root=1-5759e988-bd862e3fe1be46a994272793;sampled=1");
+    }
+
+    #[test]
+    fn nonsense_gets_a_trace_of_its_own() {
+        for header in [None, Some(""), Some("Root=x;Sampled=2"), Some("Root=1-\r\n-;Parent=;;=")] {
+            let trace = Trace::new(header, &SystemRandom, NOW).for_function();
+            assert!(trace.starts_with("Root=1-697dd76e-"), "{trace}");
+            assert!(trace.ends_with(";Sampled=0"), "{trace}");
+        }
+    }
+}
