@@ -1,0 +1,232 @@
+//! The cgroups of a sandbox: its limits, and the means to freeze and to kill.
+//!
+//! ```text
+//!   <v2 tree>/lambent-<tag>/<n>/            the sandbox's init lives here
+//!   <v2 tree>/lambent-<tag>/<n>/function/   the function's processes: frozen and killed as one
+//! ```
+//!
+//! Where the host has the controllers in the v2 tree, `<n>` carries the limits. Where they are in v1
+//! hierarchies, each has a `lambent-<tag>/<n>` that function processes enter as they start. Either
+//! way init is not frozen, not killed and not throttled along with the function.
+//!
+//! A process enters the v2 group as it is forked, and a v1 group by writing "0" to its `tasks`: both
+//! spare the lock that moving another process takes, which can cost milliseconds. Init may put
+//! its children from `<n>` to `function` since it owns both `cgroup.procs` files; no function sees
+//! a cgroup file system at all.
+
+mod hierarchies;
+mod v1;
+mod v2;
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+pub(crate) use hierarchies::{Hierarchies, candidates};
+
+/// The kernel's processor quota is per this many microseconds: its own default. A function may run
+/// that long a share in one piece, so short invokes are not cut up.
+const CPU_PERIOD_US: u64 = 100_000;
+
+/// What a sandbox may use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes that the kernel itself enforces; the finer rule is [`crate::process`]'s.
+    pub(crate) memory_bytes: u64,
+    /// Thousandths of a CPU; `None` where more than the host has was asked for.
+    pub(crate) cpu_millis: Option<u32>,
+    /// Processes and threads.
+    pub(crate) processes: u32,
+}
+
+impl Limits {
+    /// Microseconds of processor time in each period.
+    fn cpu_quota_us(&self) -> Option<u64> {
+        self.cpu_millis
+            .map(|millis| u64::from(millis) * CPU_PERIOD_US / 1_000)
+    }
+}
+
+/// What the sandbox holds at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Memory {
+    /// Everything charged to it.
+    pub(crate) used: u64,
+    /// The part of that which the kernel would give up if it were short: cached files.
+    pub(crate) cache: u64,
+}
+
+/// Becomes ready when the memory in use passes a mark or the kernel ran out of it.
+pub(crate) struct Watch {
+    pub(crate) file: OwnedFd,
+    /// Whether readiness is "urgent" (`POLLPRI`) rather than readable.
+    pub(crate) urgent: bool,
+}
+
+/// The limiting part, which differs by where the host has its controllers.
+pub(crate) trait Controllers: Send + Sync {
+    /// Sets all limits.
+    fn limit(&self, limits: &Limits) -> io::Result<()>;
+    /// Files to which a process writes "0" to come under the limits.
+    fn entrances(&self) -> Vec<BorrowedFd<'_>>;
+    /// Reads what is in use.
+    fn memory(&self) -> io::Result<Memory>;
+    /// The most that was in use at once.
+    fn memory_peak(&self) -> io::Result<u64>;
+    /// How many processes the kernel killed for want of memory.
+    fn memory_kills(&self) -> io::Result<u64>;
+    /// Asks to be told when `used` bytes are passed. It may be told too often.
+    fn watch_memory(&self, used: u64) -> io::Result<Watch>;
+    /// The folders to remove, which are empty of processes and of folders by then.
+    fn folders(&self) -> &[PathBuf];
+}
+
+/// The cgroups of one sandbox. Dropping it removes them, which works only when nothing lives there.
+pub(crate) struct Group {
+    home: PathBuf,
+    function: PathBuf,
+    home_folder: File,
+    function_folder: File,
+    freeze: File,
+    kill: File,
+    controllers: Box<dyn Controllers>,
+}
+
+impl Group {
+    /// Makes them. `home` is in the v2 tree; `init_uid` will own the entrance to `function`.
+    fn create(
+        home: PathBuf,
+        init_uid: u32,
+        controllers: impl FnOnce(&Path) -> io::Result<Box<dyn Controllers>>,
+    ) -> io::Result<Self> {
+        use std::os::unix::fs::chown;
+        let function = home.join("function");
+        fs::create_dir(&home)?;
+        fs::create_dir(&function)?;
+        chown(home.join("cgroup.procs"), Some(init_uid), None)?;
+        chown(function.join("cgroup.procs"), Some(init_uid), None)?;
+        Ok(Self {
+            home_folder: File::open(&home)?,
+            function_folder: File::open(&function)?,
+            freeze: open_write(&function.join("cgroup.freeze"))?,
+            kill: open_write(&function.join("cgroup.kill"))?,
+            controllers: controllers(&home)?,
+            function,
+            home,
+        })
+    }
+
+    /// The limiting part.
+    pub(crate) fn controllers(&self) -> &dyn Controllers {
+        &*self.controllers
+    }
+
+    /// Where init is forked into.
+    pub(crate) fn home(&self) -> BorrowedFd<'_> {
+        self.home_folder.as_fd()
+    }
+
+    /// Where init forks functions into.
+    pub(crate) fn function(&self) -> BorrowedFd<'_> {
+        self.function_folder.as_fd()
+    }
+
+    /// Stops the function's processes, or lets them go on. The kernel does it as each next enters
+    /// or leaves it, which takes microseconds; asking whether it has costs far more than that.
+    pub(crate) fn set_frozen(&self, frozen: bool) -> io::Result<()> {
+        self.freeze
+            .write_all_at(if frozen { b"1" } else { b"0" }, 0)
+    }
+
+    /// Kills all of the function's processes, frozen or not.
+    pub(crate) fn kill_function(&self) -> io::Result<()> {
+        self.kill.write_all_at(b"1", 0)
+    }
+
+    /// Removes the folders. Busy while a process is still on its way out: try again then.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        for folder in [&self.function, &self.home]
+            .into_iter()
+            .chain(self.controllers.folders())
+        {
+            remove_folder(folder)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // After an orderly end they are gone already; after another, the next sweep finds them.
+        let _ = self.remove();
+    }
+}
+
+fn remove_folder(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+fn open_write(path: &Path) -> io::Result<File> {
+    File::options().write(true).open(path)
+}
+
+/// Writes one of the kernel's files, which must exist.
+pub(crate) fn write_value(path: &Path, value: &str) -> io::Result<()> {
+    open_write(path)?.write_all_at(value.as_bytes(), 0)
+}
+
+/// Reads a small file from its start, as the kernel writes it anew.
+fn read_from_start(file: &File) -> io::Result<String> {
+    // The longest, memory.stat, has some 70 lines.
+    let mut buffer = [0; 8192];
+    let length = file.read_at(&mut buffer, 0)?;
+    Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
+}
+
+fn read_number(file: &File) -> io::Result<u64> {
+    let text = read_from_start(file)?;
+    text.trim()
+        .parse()
+        .map_err(|_| io::Error::other("the kernel's file holds no number"))
+}
+
+/// The value of one line of `key value` lines; zero when there is none of that key.
+fn value_of(text: &str, key: &str) -> u64 {
+    text.lines()
+        .find_map(|line| {
+            line.strip_prefix(key)?
+                .strip_prefix(' ')?
+                .trim()
+                .parse()
+                .ok()
+        })
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_found_by_its_whole_key() {
+        let text = "total_inactive_file 9\ninactive_file 4096\nactive_file 12\n";
+        assert_eq!(value_of(text, "inactive_file"), 4096);
+        assert_eq!(value_of(text, "active_file"), 12);
+        assert_eq!(value_of(text, "file"), 0);
+    }
+
+    #[test]
+    fn a_share_of_a_cpu_is_that_share_of_the_period() {
+        let limits = Limits {
+            memory_bytes: 0,
+            cpu_millis: Some(72),
+            processes: 1,
+        };
+        assert_eq!(limits.cpu_quota_us(), Some(7_200));
+    }
+}

@@ -1,0 +1,239 @@
+//! Where the host has its cgroup controllers, and our parent folder in each hierarchy.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::v1::V1;
+use super::v2::V2;
+use super::{Controllers, Group, remove_folder, write_value};
+use crate::error::Error;
+
+/// The controllers without which there is no isolation.
+const CONTROLLERS: [&str; 3] = ["memory", "cpu", "pids"];
+
+/// The folder of all sandboxes with one tag, in each hierarchy.
+pub(crate) fn parent_name(tag: &str) -> String {
+    format!("lambent-{tag}")
+}
+
+/// Where cgroup file systems are mounted.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Mounts {
+    v2: Option<PathBuf>,
+    /// In the order of [`CONTROLLERS`].
+    v1: [Option<PathBuf>; 3],
+}
+
+impl Mounts {
+    /// Reads the text of `/proc/self/mountinfo`. The first mount of a kind counts.
+    fn parse(mountinfo: &str) -> Self {
+        let mut mounts = Self::default();
+        for line in mountinfo.lines() {
+            let Some((left, right)) = line.split_once(" - ") else {
+                continue;
+            };
+            let Some(place) = left.split(' ').nth(4) else {
+                continue;
+            };
+            let mut right = right.split(' ');
+            let (kind, options) = (right.next(), right.nth(1).unwrap_or_default());
+            if kind == Some("cgroup2") {
+                mounts.v2.get_or_insert_with(|| place.into());
+            } else if kind == Some("cgroup") {
+                for (slot, controller) in mounts.v1.iter_mut().zip(CONTROLLERS) {
+                    if options.split(',').any(|option| option == controller) {
+                        slot.get_or_insert_with(|| place.into());
+                    }
+                }
+            }
+        }
+        mounts
+    }
+
+    fn read() -> io::Result<Self> {
+        Ok(Self::parse(&fs::read_to_string("/proc/self/mountinfo")?))
+    }
+}
+
+/// This process's own path in each hierarchy: the v2 tree's, then in the order of [`CONTROLLERS`].
+fn own_paths(cgroups: &str) -> [PathBuf; 4] {
+    let find = |wanted: &str| {
+        let path = cgroups.lines().find_map(|line| {
+            let mut parts = line.splitn(3, ':').skip(1);
+            let (controllers, path) = (parts.next()?, parts.next()?);
+            controllers
+                .split(',')
+                .any(|one| one == wanted)
+                .then_some(path)
+        });
+        PathBuf::from(path.unwrap_or("/").trim_start_matches('/'))
+    };
+    [
+        find(""),
+        find(CONTROLLERS[0]),
+        find(CONTROLLERS[1]),
+        find(CONTROLLERS[2]),
+    ]
+}
+
+/// Every folder that [`Hierarchies::prepare`] with this tag may have made, v2's first.
+pub(crate) fn candidates(tag: &str) -> io::Result<Vec<PathBuf>> {
+    let mounts = Mounts::read()?;
+    let own = own_paths(&fs::read_to_string("/proc/self/cgroup")?);
+    let mut folders = Vec::new();
+    for (mount, own) in [mounts.v2].into_iter().chain(mounts.v1).zip(own) {
+        let Some(mount) = mount else { continue };
+        folders.push(mount.join(parent_name(tag)));
+        folders.push(mount.join(own).join(parent_name(tag)));
+    }
+    Ok(folders)
+}
+
+/// Our parent folders, ready for sandboxes.
+pub(crate) struct Hierarchies {
+    v2: PathBuf,
+    /// In the order of [`CONTROLLERS`]; `None` where the v2 tree has them.
+    v1: Option<[PathBuf; 3]>,
+    next: AtomicU64,
+}
+
+impl Hierarchies {
+    /// Finds the hierarchies and makes our parent in each: at the top, or where the top is not ours
+    /// to write, below the group this process is in.
+    pub(crate) fn prepare(tag: &str) -> Result<Self, Error> {
+        let read = Error::step("read where cgroups are mounted");
+        let mounts = Mounts::read().map_err(read)?;
+        let cgroups = fs::read_to_string("/proc/self/cgroup")
+            .map_err(Error::step("read this process's cgroups"))?;
+        let [own_v2, own_memory, own_cpu, own_pids] = own_paths(&cgroups);
+        let Some(v2) = mounts.v2 else {
+            return Err(Error::Unsupported {
+                missing: "no cgroup2 file system is mounted",
+            });
+        };
+        let make = Error::step("make a parent cgroup");
+        let (top, v2) = make_parent(&v2, &own_v2, tag).map_err(make)?;
+        let v1 = match mounts.v1 {
+            [Some(memory), Some(cpu), Some(pids)] => {
+                let parent = |mount: &Path, own: &Path| {
+                    let made = make_parent(mount, own, tag);
+                    made.map(|(_, parent)| parent)
+                        .map_err(Error::step("make a parent cgroup"))
+                };
+                Some([
+                    parent(&memory, &own_memory)?,
+                    parent(&cpu, &own_cpu)?,
+                    parent(&pids, &own_pids)?,
+                ])
+            }
+            [None, None, None] => {
+                for folder in [&top, &v2] {
+                    pass_controllers_down(folder)?;
+                }
+                None
+            }
+            _ => {
+                let missing = "memory, cpu and pids cgroups must be all v1 or all v2";
+                return Err(Error::Unsupported { missing });
+            }
+        };
+        Ok(Self {
+            v2,
+            v1,
+            next: AtomicU64::new(1),
+        })
+    }
+
+    /// Makes the groups of one sandbox, whose init will be the host's user `init_uid`.
+    pub(crate) fn create(&self, init_uid: u32) -> io::Result<Group> {
+        let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
+        let made = Group::create(self.v2.join(&name), init_uid, |home| {
+            let controllers: Box<dyn Controllers> = match &self.v1 {
+                Some(parents) => Box::new(V1::create(parents, &name)?),
+                None => Box::new(V2::open(home)?),
+            };
+            Ok(controllers)
+        });
+        made.inspect_err(|_| self.discard(&name))
+    }
+
+    /// Removes what there is of groups that were half made.
+    fn discard(&self, name: &str) {
+        let home = self.v2.join(name);
+        let v1 = self.v1.iter().flatten().map(|parent| parent.join(name));
+        for folder in [home.join("function"), home].into_iter().chain(v1) {
+            // What cannot be removed now is found by the next sweep.
+            let _ = remove_folder(&folder);
+        }
+    }
+
+    /// Removes our parents. Groups that are still below one keep it.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        [&self.v2]
+            .into_iter()
+            .chain(self.v1.iter().flatten())
+            .try_for_each(|path| remove_folder(path))
+    }
+}
+
+/// Makes our parent at the top of a hierarchy or else below our own group; gives where and it.
+fn make_parent(mount: &Path, own: &Path, tag: &str) -> io::Result<(PathBuf, PathBuf)> {
+    let make = |top: PathBuf| {
+        let parent = top.join(parent_name(tag));
+        match fs::create_dir(&parent) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok((top, parent)),
+        }
+    };
+    make(mount.to_owned()).or_else(|_| make(mount.join(own)))
+}
+
+fn pass_controllers_down(folder: &Path) -> Result<(), Error> {
+    let file = folder.join("cgroup.subtree_control");
+    for controller in CONTROLLERS {
+        write_value(&file, &format!("+{controller}"))
+            .map_err(Error::step("pass cgroup controllers down"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controllers_are_found_in_either_kind_of_hierarchy() {
+        let hybrid = "\
+29 23 0:26 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
+30 23 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
+31 23 0:28 / /sys/fs/cgroup/cpuset rw shared:9 - cgroup cgroup rw,cpuset
+32 23 0:29 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+33 23 0:30 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
+";
+        let path = |name: &str| Some(PathBuf::from(format!("/sys/fs/cgroup/{name}")));
+        assert_eq!(
+            Mounts::parse(hybrid),
+            Mounts {
+                v2: path("unified"),
+                v1: [path("memory"), path("cpu,cpuacct"), path("pids")]
+            }
+        );
+        let pure = "25 23 0:22 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\nx";
+        assert_eq!(
+            Mounts::parse(pure),
+            Mounts {
+                v2: Some("/sys/fs/cgroup".into()),
+                v1: [None, None, None]
+            }
+        );
+    }
+
+    #[test]
+    fn our_own_group_is_found_in_each_hierarchy() {
+        let cgroups = "5:cpu,cpuacct:/a\n4:memory:/b/c\n3:pids:/\n0::/user.slice\n";
+        let found = own_paths(cgroups).map(|path| path.display().to_string());
+        assert_eq!(found, ["user.slice", "b/c", "a", ""]);
+    }
+}

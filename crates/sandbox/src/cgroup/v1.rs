@@ -1,0 +1,105 @@
+//! Limits where the host has its controllers in v1 hierarchies, one folder in each.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use super::{
+    Controllers, Limits, Memory, Watch, open_write, read_from_start, read_number, value_of,
+    write_value,
+};
+use crate::sys::files::event_counter;
+
+/// One sandbox's groups.
+pub(super) struct V1 {
+    folders: [PathBuf; 3],
+    entrances: [File; 3],
+    usage: File,
+    peak: File,
+    stat: File,
+    oom: File,
+}
+
+impl V1 {
+    /// Makes the group `name` below each of the parents: memory, cpu, pids.
+    pub(super) fn create(parents: &[PathBuf; 3], name: &str) -> io::Result<Self> {
+        let folders = parents.clone().map(|parent| parent.join(name));
+        for folder in &folders {
+            fs::create_dir(folder)?;
+        }
+        let entrance = |folder: &Path| open_write(&folder.join("tasks"));
+        let memory = |file: &str| File::open(folders[0].join(file));
+        Ok(Self {
+            entrances: [
+                entrance(&folders[0])?,
+                entrance(&folders[1])?,
+                entrance(&folders[2])?,
+            ],
+            usage: memory("memory.usage_in_bytes")?,
+            peak: memory("memory.max_usage_in_bytes")?,
+            stat: memory("memory.stat")?,
+            oom: memory("memory.oom_control")?,
+            folders,
+        })
+    }
+
+    fn tell(&self, listener: BorrowedFd<'_>, of: &File, argument: &str) -> io::Result<()> {
+        let line = format!("{} {} {argument}", listener.as_raw_fd(), of.as_raw_fd());
+        write_value(&self.folders[0].join("cgroup.event_control"), &line)
+    }
+}
+
+impl Controllers for V1 {
+    fn limit(&self, limits: &Limits) -> io::Result<()> {
+        let [memory, cpu, pids] = &self.folders;
+        let bytes = limits.memory_bytes.to_string();
+        write_value(&memory.join("memory.limit_in_bytes"), &bytes)?;
+        match write_value(&memory.join("memory.memsw.limit_in_bytes"), &bytes) {
+            // The host does not count swap: then at least none of ours goes there by choice.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                write_value(&memory.join("memory.swappiness"), "0")?;
+            }
+            done => done?,
+        }
+        if let Some(quota) = limits.cpu_quota_us() {
+            write_value(&cpu.join("cpu.cfs_quota_us"), &quota.to_string())?;
+        }
+        write_value(&pids.join("pids.max"), &limits.processes.to_string())
+    }
+
+    fn entrances(&self) -> Vec<BorrowedFd<'_>> {
+        self.entrances.iter().map(|file| file.as_fd()).collect()
+    }
+
+    fn memory(&self) -> io::Result<Memory> {
+        let stat = read_from_start(&self.stat)?;
+        let cache = value_of(&stat, "inactive_file") + value_of(&stat, "active_file");
+        Ok(Memory {
+            used: read_number(&self.usage)?,
+            cache,
+        })
+    }
+
+    fn memory_peak(&self) -> io::Result<u64> {
+        read_number(&self.peak)
+    }
+
+    fn memory_kills(&self) -> io::Result<u64> {
+        Ok(value_of(&read_from_start(&self.oom)?, "oom_kill"))
+    }
+
+    fn watch_memory(&self, used: u64) -> io::Result<Watch> {
+        let counter = event_counter()?;
+        self.tell(counter.as_fd(), &self.usage, &used.to_string())?;
+        self.tell(counter.as_fd(), &self.oom, "")?;
+        Ok(Watch {
+            file: counter,
+            urgent: false,
+        })
+    }
+
+    fn folders(&self) -> &[PathBuf] {
+        &self.folders
+    }
+}

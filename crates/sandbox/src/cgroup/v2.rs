@@ -1,0 +1,109 @@
+//! Limits where the host has its controllers in the v2 tree: on the sandbox's home group.
+//!
+//! Init is counted along with the function there (the kernel limits a group with all below it), so
+//! limits have a little room for it.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+use super::{
+    CPU_PERIOD_US, Controllers, Limits, Memory, Watch, read_from_start, read_number, value_of,
+    write_value,
+};
+
+/// What init itself may come to use: its copied pages and page tables, some hundred KiB.
+const INIT_BYTES: u64 = 2 << 20;
+
+/// One sandbox's limits.
+pub(super) struct V2 {
+    home: PathBuf,
+    current: File,
+    peak: Option<File>,
+    stat: File,
+    events: File,
+}
+
+impl V2 {
+    /// Takes over the group that exists at `home`.
+    pub(super) fn open(home: &Path) -> io::Result<Self> {
+        let open = |file: &str| File::open(home.join(file));
+        Ok(Self {
+            home: home.to_owned(),
+            current: open("memory.current")?,
+            // Since Linux 5.19.
+            peak: open("memory.peak").ok(),
+            stat: open("memory.stat")?,
+            events: open("memory.events")?,
+        })
+    }
+}
+
+impl Controllers for V2 {
+    fn limit(&self, limits: &Limits) -> io::Result<()> {
+        let bytes = (limits.memory_bytes + INIT_BYTES).to_string();
+        write_value(&self.home.join("memory.max"), &bytes)?;
+        match write_value(&self.home.join("memory.swap.max"), "0") {
+            // A kernel without swap accounting: the host's own choice.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            done => done?,
+        }
+        if let Some(quota) = limits.cpu_quota_us() {
+            write_value(
+                &self.home.join("cpu.max"),
+                &format!("{quota} {CPU_PERIOD_US}"),
+            )?;
+        }
+        write_value(
+            &self.home.join("pids.max"),
+            &(limits.processes + 1).to_string(),
+        )
+    }
+
+    fn entrances(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+
+    fn memory(&self) -> io::Result<Memory> {
+        let stat = read_from_start(&self.stat)?;
+        let cache = value_of(&stat, "inactive_file") + value_of(&stat, "active_file");
+        let used = read_number(&self.current)?.saturating_sub(INIT_BYTES);
+        Ok(Memory {
+            used,
+            cache: cache.min(used),
+        })
+    }
+
+    fn memory_peak(&self) -> io::Result<u64> {
+        match &self.peak {
+            Some(peak) => Ok(read_number(peak)?.saturating_sub(INIT_BYTES)),
+            None => Ok(self.memory()?.used),
+        }
+    }
+
+    fn memory_kills(&self) -> io::Result<u64> {
+        Ok(value_of(&read_from_start(&self.events)?, "oom_kill"))
+    }
+
+    /// The tree has no such thing as a mark. `memory.high` comes nearest: past it the kernel first
+    /// gives up cache, then slows whoever allocates, and tells; so what passes the mark is slow
+    /// until the owner has looked and moved the mark or killed.
+    fn watch_memory(&self, used: u64) -> io::Result<Watch> {
+        let events = File::open(self.home.join("memory.events"))?;
+        // What was before the first reading would not be told.
+        read_from_start(&events)?;
+        write_value(
+            &self.home.join("memory.high"),
+            &(used + INIT_BYTES).to_string(),
+        )?;
+        Ok(Watch {
+            file: events.into(),
+            urgent: true,
+        })
+    }
+
+    fn folders(&self) -> &[PathBuf] {
+        &[]
+    }
+}

@@ -1,0 +1,105 @@
+//! One end of a socket between the owner, a spawner and an init: whole messages, with descriptors.
+
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use tokio::io::unix::AsyncFd;
+
+use crate::message::{MESSAGE_BYTES_MAX, Message};
+use crate::sys::{reactor, sockets};
+
+/// What a receiver got.
+pub(crate) enum Received<M> {
+    /// A message and the descriptors that came with it.
+    Message(M, Vec<OwnedFd>),
+    /// The other end is closed.
+    Closed,
+}
+
+/// An end that waits by blocking; for the small processes, which have nothing else to do.
+pub(crate) struct Channel {
+    socket: OwnedFd,
+    buffer: Vec<u8>,
+}
+
+/// Two connected ends.
+pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    sockets::pair()
+}
+
+impl Channel {
+    pub(crate) fn new(socket: OwnedFd) -> Self {
+        Self {
+            socket,
+            buffer: vec![0; MESSAGE_BYTES_MAX],
+        }
+    }
+
+    pub(crate) fn send(&self, message: &impl Message, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        sockets::send(self.socket.as_fd(), &message.encode(), fds, true)
+    }
+
+    pub(crate) fn receive<M: Message>(&mut self) -> io::Result<Received<M>> {
+        let (length, fds) = sockets::receive(self.socket.as_fd(), &mut self.buffer, true)?;
+        decode(&self.buffer[..length], fds)
+    }
+}
+
+impl AsRawFd for Channel {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+/// An end for the owner's runtime.
+pub(crate) struct AsyncChannel(AsyncFd<OwnedFd>);
+
+impl AsyncChannel {
+    /// Must be called within a runtime.
+    pub(crate) fn new(socket: OwnedFd) -> io::Result<Self> {
+        let interest = tokio::io::Interest::READABLE | tokio::io::Interest::WRITABLE;
+        reactor::watch(socket, interest).map(Self)
+    }
+
+    /// Sends a message; it goes whole or not at all.
+    pub(crate) async fn send(
+        &self,
+        message: &impl Message,
+        fds: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        let bytes = message.encode();
+        let attempt = || sockets::send(self.0.as_fd(), &bytes, fds, false);
+        // Nearly always there is room: then the reactor need not be asked.
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            done => return done,
+        }
+        self.0
+            .async_io(tokio::io::Interest::WRITABLE, |_| attempt())
+            .await
+    }
+
+    /// Receives a message. Giving up waiting loses none.
+    pub(crate) async fn receive<M: Message>(&self) -> io::Result<Received<M>> {
+        let mut buffer = [0; 1024];
+        let (length, fds) = self
+            .0
+            .async_io(tokio::io::Interest::READABLE, |socket| {
+                sockets::receive(socket.as_fd(), &mut buffer, false)
+            })
+            .await?;
+        decode(&buffer[..length], fds)
+    }
+}
+
+fn decode<M: Message>(bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received<M>> {
+    if bytes.is_empty() {
+        return Ok(Received::Closed);
+    }
+    match M::decode(bytes) {
+        Some(message) => Ok(Received::Message(message, fds)),
+        None => Err(io::Error::other(
+            "a malformed message between sandbox processes",
+        )),
+    }
+}

@@ -1,0 +1,86 @@
+//! What every sandbox of one run shares. Plain data.
+
+use std::path::PathBuf;
+
+use crate::error::Error;
+
+/// The highest number of sandboxes at once, by the host users they take (two each).
+pub(crate) const SLOTS_MAX: u32 = 32_768;
+
+/// What every sandbox of one run shares.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Names our parent cgroup, `lambent-<tag>`. The same for every run upon one data directory, so
+    /// that the next run can remove what a killed one left. `[a-z0-9-]{1,32}`.
+    pub tag: String,
+    /// The root file systems sandboxes can have; one spawner is forked for each.
+    pub roots: Vec<Root>,
+    /// The host folder under which every directory lives that a sandbox shows at `/var/task` or
+    /// `/opt`. Must exist when spawners are forked. Mounts made below it later are not seen.
+    pub images: PathBuf,
+    /// The first of the host's user numbers (and group numbers) that belong to sandboxes: the n-th
+    /// sandbox takes `first_uid + 2n` for its init and the next one for the function. Nothing else
+    /// on the host may use them.
+    pub first_uid: u32,
+    /// How many network namespaces (with their listeners) and cgroups are kept ready.
+    pub pool: usize,
+    /// What functions reach.
+    pub network: Network,
+}
+
+/// What functions reach beyond their own sandbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// Nothing: a loopback interface of their own.
+    None,
+}
+
+/// A root file system, prepared once and shared read-only by the sandboxes that name it.
+#[derive(Clone, Debug)]
+pub struct Root {
+    /// By which a [`crate::Spec`] asks for it.
+    pub name: String,
+    /// Where its files come from.
+    pub kind: RootKind,
+    /// The host folder that holds every directory a sandbox may show at `/var/runtime`.
+    pub runtimes: PathBuf,
+}
+
+/// Where the files of a root come from.
+#[derive(Clone, Debug)]
+pub enum RootKind {
+    /// The host's `/usr` and the few files of its `/etc` that programs need.
+    Host,
+    /// A directory that holds a whole root, as a container image has it.
+    Directory(PathBuf),
+}
+
+impl Config {
+    /// Refuses what could not work or would be unsafe.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let invalid = |field, rule| Err(Error::Invalid { field, rule });
+        if !is_name(&self.tag, 32) {
+            return invalid("tag", "1 to 32 of a-z, 0-9 and -");
+        }
+        if self.roots.is_empty() || self.roots.iter().any(|root| !is_name(&root.name, 64)) {
+            return invalid(
+                "roots",
+                "at least one, each named by 1 to 64 of a-z, 0-9, . and -",
+            );
+        }
+        if self.first_uid < 1_000 || self.first_uid > u32::MAX - 2 * SLOTS_MAX - 1 {
+            return invalid(
+                "first_uid",
+                "above the system's users and with room for all sandboxes",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text can name a cgroup, a root or a host without surprises.
+pub(crate) fn is_name(text: &str, length_max: usize) -> bool {
+    let good =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    (1..=length_max).contains(&text.len()) && text.bytes().all(good) && !text.starts_with('.')
+}

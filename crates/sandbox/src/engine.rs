@@ -1,0 +1,56 @@
+//! What every kind of sandbox offers: the border between the worker and isolation.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::error::Error;
+use crate::spec::{Process, Signal, Spec, Started};
+
+/// Makes sandboxes.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// Makes one. Giving up waiting for the answer destroys it.
+    async fn create(&self, spec: Spec) -> Result<Arc<dyn Instance>, Error>;
+
+    /// Stops making more, destroys what still lives and removes what is shared. Harmless twice.
+    async fn shutdown(&self);
+}
+
+/// One sandbox. Dropping the last reference destroys it, in the background.
+#[async_trait]
+pub trait Instance: Send + Sync {
+    /// The Runtime API's listening socket, bound to 127.0.0.1:9001 inside. Can be taken once.
+    fn take_listener(&self) -> Option<TcpListener>;
+
+    /// Starts a process as the function's user. Must not be called while frozen.
+    async fn start(&self, process: Process) -> Result<Started, Error>;
+
+    /// Sends a signal to a started process, by the number that [`Started`] gave.
+    async fn signal(&self, process: u32, signal: Signal) -> Result<(), Error>;
+
+    /// Thaws, kills every process but the sandbox's own init, and returns when they are gone. What
+    /// is in `/tmp` stays.
+    async fn kill_all(&self) -> Result<(), Error>;
+
+    /// Stops all of the function's processes where they are. Twice is harmless.
+    fn freeze(&self) -> Result<(), Error>;
+
+    /// Lets them go on. Twice is harmless.
+    fn thaw(&self) -> Result<(), Error>;
+
+    /// The most memory that was in use at once, less what `/tmp` now holds. Zero if not known.
+    fn memory_peak_bytes(&self) -> u64;
+
+    /// True since the sandbox used more memory than it may; every process of the function has been
+    /// killed. [`Instance::kill_all`] makes it false again.
+    fn out_of_memory(&self) -> watch::Receiver<bool>;
+
+    /// True since the sandbox as such ended.
+    fn dead(&self) -> watch::Receiver<bool>;
+
+    /// Kills everything inside and removes the sandbox. Harmless twice; returns when it is done.
+    async fn destroy(&self);
+}

@@ -1,0 +1,76 @@
+//! What can go wrong with a sandbox.
+
+use std::io;
+
+/// What went wrong. Only [`Error::Exec`] and [`Error::Directory`] are the
+/// function's own doing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting or a part of a specification that cannot be.
+    #[error("{field} must be {rule}")]
+    Invalid {
+        /// Which.
+        field: &'static str,
+        /// What it should have been.
+        rule: &'static str,
+    },
+    /// [`crate::fork_spawners`] was called too late.
+    #[error("sandbox spawners must be forked while the process has one thread")]
+    Threads,
+    /// The host lacks something without which there is no isolation.
+    #[error("this host cannot run sandboxes: {missing}")]
+    Unsupported {
+        /// What is missing, in a few words.
+        missing: &'static str,
+    },
+    /// The host refused a step in making or running a sandbox.
+    #[error("sandbox: could not {step}")]
+    Step {
+        /// What was being done.
+        step: String,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The program could not be executed: it is not there, may not be executed, or is no program.
+    #[error("cannot execute {path}")]
+    Exec {
+        /// The program, as the sandbox sees it.
+        path: String,
+        /// The kernel's answer (`ENOENT`, `EACCES`, `ENOEXEC` ...).
+        errno: i32,
+    },
+    /// The working directory could not be entered.
+    #[error("cannot enter {path}")]
+    Directory {
+        /// The directory, as the sandbox sees it.
+        path: String,
+        /// The kernel's answer (`ENOENT`, `ENOTDIR`, `EACCES` ...).
+        errno: i32,
+    },
+    /// No root of that name was configured.
+    #[error("no root named {name}")]
+    NoSuchRoot {
+        /// The name asked for.
+        name: String,
+    },
+    /// No started process has that number, or it has ended.
+    #[error("no such process in the sandbox")]
+    NoSuchProcess,
+    /// The sandbox or its spawner has ended.
+    #[error("the sandbox is gone")]
+    Gone,
+    /// One of our own processes said what it should not.
+    #[error("a sandbox process broke the protocol")]
+    Protocol,
+}
+
+impl Error {
+    /// For `map_err`: names the step that failed.
+    pub(crate) fn step(step: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Step {
+            step: step.to_owned(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! A sandbox's init: the first process of its pid namespace, and the only one of ours in there.
+//!
+//! ```text
+//!   forked by the spawner ──▶ furnish: network, mounts, host name ──▶ give up: user namespace, rights
+//!     ──▶ Ready ──▶ serve: Start, Signal, KillAll ──▶ until the owner's socket closes, or SIGKILL
+//! ```
+//!
+//! It is user 0 of a user namespace that owns nothing but itself: the mount, network, pid, ipc and
+//! uts namespaces belong to the host's, so being 0 in here gives no right over any of them. The
+//! function runs as another user still, cannot look into this process, signal it, or reach its
+//! socket. Init never executes a program itself and takes in nothing that a function wrote: it sees
+//! of them only that and how they ended.
+
+mod function;
+mod furnish;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, PipeReader, Read as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+
+use libc::sock_filter;
+
+use crate::channel::{Channel, Received};
+use crate::error::Error;
+use crate::message::{Create, Event, Request, Stage};
+use crate::spec::Exit;
+use crate::sys::processes::{self, Reaped, SingleThreaded};
+use crate::sys::{files, signals};
+
+/// What the spawner gives a new sandbox.
+pub(crate) struct Setup<'a> {
+    pub(crate) create: Create,
+    pub(crate) control: OwnedFd,
+    pub(crate) network: OwnedFd,
+    /// The v2 cgroup of the function's processes.
+    pub(crate) function: OwnedFd,
+    /// What a process writes "0" to, to enter the v1 cgroups.
+    pub(crate) entrances: Vec<OwnedFd>,
+    pub(crate) users: &'a File,
+    pub(crate) filter: &'a [sock_filter],
+    pub(crate) alone: SingleThreaded,
+}
+
+/// The two facts of an error that fit a message.
+pub(crate) fn step_and_errno(error: &Error) -> (String, i32) {
+    match error {
+        Error::Step { step, source } => (step.clone(), source.raw_os_error().unwrap_or(libc::EIO)),
+        other => (other.to_string(), libc::EPROTO),
+    }
+}
+
+/// The init's whole life.
+pub(crate) fn run(setup: Setup<'_>) {
+    let Setup {
+        create,
+        control,
+        network,
+        function,
+        entrances,
+        users,
+        filter,
+        alone,
+    } = setup;
+    let keep: Vec<i32> = [&control, &network, &function]
+        .into_iter()
+        .chain(&entrances)
+        .map(|fd| fd.as_raw_fd())
+        .chain([0, 1, 2, users.as_raw_fd()])
+        .collect();
+    let mut channel = Channel::new(control);
+    let furnished = files::close_all_but(&keep)
+        .map_err(Error::step("close the spawner's descriptors"))
+        .and_then(|()| furnish::furnish(&create, network, users));
+    let ready = match &furnished {
+        Ok(_) => Event::Ready,
+        Err(error) => {
+            let (step, errno) = step_and_errno(error);
+            Event::Failed { step, errno }
+        }
+    };
+    let furnished_fds = furnished.as_ref().ok().map(|inside| inside.tmp.as_fd());
+    let sent = channel.send(&ready, furnished_fds.as_slice());
+    let (Ok(()), Ok(inside)) = (sent, furnished) else {
+        return;
+    };
+    let launch = function::Launch {
+        cgroup: function,
+        entrances,
+        null: inside.null,
+        open_files_max: create.open_files_max,
+        filter,
+        alone,
+    };
+    drop(inside.tmp);
+    let Ok(children) = signals::watch_children() else {
+        return;
+    };
+    let mut serving = Serving {
+        channel: &mut channel,
+        launch,
+        children,
+        starting: BTreeMap::new(),
+        started: BTreeSet::new(),
+    };
+    // An error means that the owner is gone; this process's end takes everything inside with it.
+    let _ = serving.serve();
+}
+
+/// A process that has been forked and has not yet told whether it could be executed.
+struct Starting {
+    request: u32,
+    report: PipeReader,
+}
+
+struct Serving<'a> {
+    channel: &'a mut Channel,
+    launch: function::Launch<'a>,
+    /// Readable when a child may have ended.
+    children: OwnedFd,
+    starting: BTreeMap<i32, Starting>,
+    started: BTreeSet<i32>,
+}
+
+impl Serving<'_> {
+    fn serve(&mut self) -> io::Result<()> {
+        let mut ready = Vec::new();
+        loop {
+            let starting: Vec<i32> = self.starting.keys().copied().collect();
+            let reports = self.starting.values().map(|one| one.report.as_raw_fd());
+            let fds: Vec<i32> = [self.channel.as_raw_fd(), self.children.as_raw_fd()]
+                .into_iter()
+                .chain(reports)
+                .collect();
+            files::wait_readable(&fds, &mut ready)?;
+            // Started is said before Exited, whichever was seen first.
+            for (pid, _) in starting
+                .iter()
+                .zip(&ready[2..])
+                .filter(|(_, ready)| **ready)
+            {
+                self.conclude_start(*pid)?;
+            }
+            if ready[1] {
+                self.reap_ended()?;
+            }
+            if ready[0] {
+                match self.channel.receive::<Request>()? {
+                    Received::Message(request, fds) => self.handle(request, fds)?,
+                    Received::Closed => return Ok(()),
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, request: Request, fds: Vec<OwnedFd>) -> io::Result<()> {
+        match request {
+            Request::Start {
+                request,
+                argv,
+                env,
+                directory,
+            } => {
+                let Some(output) = fds.into_iter().next() else {
+                    return Err(io::Error::other("a start without an output"));
+                };
+                let program = function::Program {
+                    argv,
+                    env,
+                    directory,
+                    output,
+                };
+                match self.launch.fork(program) {
+                    Ok((pid, report)) => {
+                        self.starting.insert(pid, Starting { request, report });
+                        Ok(())
+                    }
+                    Err(error) => {
+                        let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                        let (stage, step) = (Stage::Prepare, "fork a process".to_owned());
+                        self.say(&Event::NotStarted {
+                            request,
+                            stage,
+                            step,
+                            errno,
+                        })
+                    }
+                }
+            }
+            Request::Signal {
+                request,
+                pid,
+                signal,
+            } => {
+                let errno = self.signal(pid, signal);
+                self.say(&Event::Signalled { request, errno })
+            }
+            Request::KillAll { request } => {
+                self.kill_all()?;
+                self.say(&Event::Killed { request })
+            }
+        }
+    }
+
+    /// Only processes that were started and not yet reaped: their numbers are theirs alone.
+    fn signal(&self, pid: u32, signal: i32) -> i32 {
+        match i32::try_from(pid) {
+            Ok(pid) if self.started.contains(&pid) => match processes::signal(pid, signal) {
+                Ok(()) => 0,
+                Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
+            },
+            _ => libc::ESRCH,
+        }
+    }
+
+    fn kill_all(&mut self) -> io::Result<()> {
+        loop {
+            processes::kill_everyone_else()?;
+            match processes::reap(true)? {
+                Reaped::Ended(pid, exit) => self.ended(pid, exit)?,
+                Reaped::Nothing | Reaped::NoChild => return Ok(()),
+            }
+        }
+    }
+
+    fn reap_ended(&mut self) -> io::Result<()> {
+        // One signal may stand for many children: empty the queue, then ask for all.
+        let mut queue = File::from(self.children.try_clone()?);
+        while queue.read(&mut [0; 128]).is_ok_and(|length| length > 0) {}
+        while let Reaped::Ended(pid, exit) = processes::reap(false)? {
+            self.ended(pid, exit)?;
+        }
+        Ok(())
+    }
+
+    /// A child was reaped. Those that were never started here are a function's orphans.
+    fn ended(&mut self, pid: i32, exit: Exit) -> io::Result<()> {
+        self.conclude_start(pid)?;
+        if self.started.remove(&pid) {
+            self.say(&Event::Exited {
+                pid: pid as u32,
+                exit,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Reads how the start of `pid` went, if it is starting.
+    fn conclude_start(&mut self, pid: i32) -> io::Result<()> {
+        let Some(Starting {
+            request,
+            mut report,
+        }) = self.starting.remove(&pid)
+        else {
+            return Ok(());
+        };
+        match function::read_report(&mut report)? {
+            None => {
+                self.started.insert(pid);
+                self.say(&Event::Started {
+                    request,
+                    pid: pid as u32,
+                })
+            }
+            Some(failure) => {
+                let (stage, step, errno) = failure;
+                self.say(&Event::NotStarted {
+                    request,
+                    stage,
+                    step: step.to_owned(),
+                    errno,
+                })
+            }
+        }
+    }
+
+    fn say(&self, event: &Event) -> io::Result<()> {
+        self.channel.send(event, &[])
+    }
+}

@@ -1,0 +1,113 @@
+//! From a copy of the spawner to a sandbox: everything up to the first word to the owner.
+//!
+//! First what takes the host's rights, then giving them up. Once done, neither this process nor any
+//! it forks can get them back.
+
+use std::fs::File;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+
+use crate::error::Error;
+use crate::message::{Create, Source};
+use crate::spawner::PRIVATE;
+use crate::sys::{files, mounts, namespaces, privileges, signals};
+
+/// What of the new sandbox is kept open.
+pub(super) struct Inside {
+    /// The root of `/tmp`, as a place only.
+    pub(super) tmp: OwnedFd,
+    /// `/dev/null`, for standard input.
+    pub(super) null: OwnedFd,
+}
+
+/// What init keeps, over its own user namespace alone: to become the function's user (`SETGID`,
+/// `SETUID`), to empty its capabilities (`SETPCAP`), to kill it (`KILL`) and to give it a cgroup
+/// namespace (`SYS_ADMIN`). As bits by capability number.
+const INIT_CAPABILITIES: u64 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 21;
+
+/// Files of `/proc` that tell of the host or act upon it. All are the host's root's to begin with;
+/// this is the second lock.
+const MASKED: &[&str] = &[
+    "kcore",
+    "keys",
+    "key-users",
+    "kallsyms",
+    "kmsg",
+    "timer_list",
+    "sysrq-trigger",
+];
+
+/// Makes this process the init of a sandbox.
+pub(super) fn furnish(create: &Create, network: OwnedFd, users: &File) -> Result<Inside, Error> {
+    signals::reset();
+    namespaces::enter_network(network.as_fd()).map_err(Error::step("enter the network"))?;
+    drop(network);
+    mount_all(create)?;
+    namespaces::set_host_name(&create.hostname).map_err(Error::step("set the host name"))?;
+    let null = File::open("/dev/null")
+        .map_err(Error::step("open /dev/null"))?
+        .into();
+    let tmp = files::open_directory(Path::new("/tmp")).map_err(Error::step("open /tmp"))?;
+    give_up_rights(users).map_err(Error::step("give up the host's rights"))?;
+    Ok(Inside { tmp, null })
+}
+
+fn mount_all(create: &Create) -> Result<(), Error> {
+    show(&create.task, "/var/task").map_err(Error::step("show /var/task"))?;
+    if let Some(opt) = &create.opt {
+        show(opt, "/opt").map_err(Error::step("show /opt"))?;
+    }
+    if let Some(runtime) = &create.runtime {
+        show(runtime, "/var/runtime").map_err(Error::step("show /var/runtime"))?;
+    }
+    proc().map_err(Error::step("mount /proc"))?;
+    let user = create.uid + 1;
+    let options = format!("size={},mode=0700,uid={user},gid={user}", create.tmp_bytes);
+    mounts::mount("tmpfs", Path::new("/tmp"), libc::MS_NODEV, &options)
+        .map_err(Error::step("mount /tmp"))?;
+    mounts::unmount(Path::new(PRIVATE)).map_err(Error::step("forget the folders mounted from"))
+}
+
+/// Shows one of the private folders' directories. Its mount is read-only, without setuid and
+/// devices, since the one it is copied from is.
+fn show(source: &Source, at: &str) -> std::io::Result<()> {
+    let (folder, path) = match source {
+        Source::Image(path) => ("images", path),
+        Source::Runtime(path) => ("runtimes", path),
+    };
+    let folder = files::open_directory(&Path::new(PRIVATE).join(folder))?;
+    let place = files::open_beneath(folder.as_fd(), Path::new(path))?;
+    let tree = mounts::clone_mount(place.as_fd())?;
+    mounts::attach(tree.as_fd(), Path::new(at))
+}
+
+/// `/proc` of the new pid namespace. A process sees those of its own user only, and so not init.
+fn proc() -> std::io::Result<()> {
+    let proc = Path::new("/proc");
+    let flags = libc::MS_NODEV | libc::MS_NOEXEC;
+    mounts::mount("proc", proc, flags, "hidepid=2")?;
+    for name in MASKED {
+        match mounts::bind(Path::new("/dev/null"), &proc.join(name)) {
+            // Kernels differ in what they have there.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            done => done?,
+        }
+    }
+    let sys = proc.join("sys");
+    mounts::bind(&sys, &sys)?;
+    mounts::make_read_only(&sys, flags)
+}
+
+fn give_up_rights(users: &File) -> std::io::Result<()> {
+    privileges::drop_bounding_set()?;
+    namespaces::enter_users(users.as_fd())?;
+    privileges::become_user(0, 0)?;
+    privileges::lock_secure_bits()?;
+    privileges::set_capabilities(INIT_CAPABILITIES)?;
+    privileges::no_new_privileges()?;
+    // Both last: the change of user undoes them.
+    privileges::not_inspectable()?;
+    privileges::die_with_parent()?;
+    privileges::set_process_name(c"lambent-init")?;
+    Ok(())
+}

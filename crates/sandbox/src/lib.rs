@@ -1,0 +1,43 @@
+//! Sandboxes: what one execution environment runs in.
+//!
+//! ```text
+//!   lambent ──fork──▶ spawner (one per root; in the prepared root, one thread)
+//!      │                 │ clone3: new pid, mount, ipc, uts namespaces
+//!      │                 ▼
+//!      └──control──▶ sandbox init (pid 1 inside, its own user namespace)
+//!                        │ fork, into the sandbox's cgroups
+//!                        ▼
+//!                     the function's processes (uid 993 inside, no capability, seccomp)
+//! ```
+//!
+//! [`fork_spawners`] comes before the process has a second thread, then [`ProcessEngine::start`]
+//! turns what it returned into an [`Engine`], which makes [`Instance`]s. When the owner dies, by
+//! whatever means, everything below it dies by the kernel's hand; [`sweep`] removes the empty cgroup
+//! folders that then remain.
+//!
+//! Invariants: a function's process is never a child of the owner's, never shares a user, a network
+//! namespace or a cgroup with another sandbox, and has no descriptor but its three standard streams.
+//! All unsafe code is in `sys`.
+
+mod cgroup;
+mod channel;
+mod config;
+mod engine;
+mod error;
+mod init;
+mod message;
+mod netns;
+mod process;
+mod seccomp;
+mod spawner;
+mod spec;
+mod sweep;
+mod sys;
+
+pub use config::{Config, Network, Root, RootKind};
+pub use engine::{Engine, Instance};
+pub use error::Error;
+pub use process::ProcessEngine;
+pub use spawner::{Spawners, fork_spawners};
+pub use spec::{Exit, FUNCTION_GID, FUNCTION_UID, Process, Signal, Spec, Started};
+pub use sweep::{Swept, sweep};

@@ -1,0 +1,394 @@
+//! What the owner, a spawner and a sandbox's init say to one another, and its form in bytes.
+//!
+//! ```text
+//!   owner ──Create + descriptors──▶ spawner ──Created + process handle | Failed──▶ owner
+//!   init  ──Ready + /tmp | Failed──▶ owner
+//!   owner ──Start + output | Signal | KillAll──▶ init
+//!   init  ──Started | NotStarted | Signalled | Killed | Exited──▶ owner
+//! ```
+//!
+//! All ends are the same program, so there are no versions. Integers are little-endian, texts and
+//! lists are preceded by their length in four bytes. A function has no way to these sockets; all the
+//! same nothing that can be sent makes a reader panic or allocate beyond the message's own length.
+
+use std::ffi::CString;
+
+use crate::spec::Exit;
+
+/// The longest message: an environment and arguments, above all.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 128 << 10;
+
+/// A directory below one of the folders that a spawner keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Below [`crate::Config::images`].
+    Image(String),
+    /// Below [`crate::Root::runtimes`].
+    Runtime(String),
+}
+
+/// Asks a spawner for a sandbox. The descriptors that come along: the init's control socket, the
+/// network namespace, the cgroup that init lives in, the one that functions live in, then the files
+/// through which a process enters further cgroups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Create {
+    pub(crate) request: u32,
+    pub(crate) uid: u32,
+    pub(crate) hostname: String,
+    pub(crate) task: Source,
+    pub(crate) opt: Option<Source>,
+    pub(crate) runtime: Option<Source>,
+    pub(crate) tmp_bytes: u64,
+    pub(crate) open_files_max: u32,
+}
+
+/// A spawner's answer. Its very first message, once its root stands, is `Created` with request 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Spawned {
+    Created {
+        request: u32,
+    },
+    Failed {
+        request: u32,
+        step: String,
+        errno: i32,
+    },
+}
+
+/// What init is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    Start {
+        request: u32,
+        argv: Vec<CString>,
+        env: Vec<CString>,
+        directory: CString,
+    },
+    Signal {
+        request: u32,
+        pid: u32,
+        signal: i32,
+    },
+    KillAll {
+        request: u32,
+    },
+}
+
+/// How far a start got: from the second stage on it is the caller's program that is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Prepare,
+    Directory,
+    Execute,
+}
+
+/// What init says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Ready,
+    Failed {
+        step: String,
+        errno: i32,
+    },
+    Started {
+        request: u32,
+        pid: u32,
+    },
+    NotStarted {
+        request: u32,
+        stage: Stage,
+        step: String,
+        errno: i32,
+    },
+    Signalled {
+        request: u32,
+        errno: i32,
+    },
+    Killed {
+        request: u32,
+    },
+    Exited {
+        pid: u32,
+        exit: Exit,
+    },
+}
+
+/// Has a form in bytes.
+pub(crate) trait Message: Sized {
+    fn encode(&self) -> Vec<u8>;
+    /// `None` for anything that [`Message::encode`] would not have written.
+    fn decode(bytes: &[u8]) -> Option<Self>;
+}
+
+#[derive(Default)]
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn u32(mut self, value: u32) -> Self {
+        self.0.extend(value.to_le_bytes());
+        self
+    }
+    fn i32(self, value: i32) -> Self {
+        self.u32(value as u32)
+    }
+    fn u64(mut self, value: u64) -> Self {
+        self.0.extend(value.to_le_bytes());
+        self
+    }
+    fn bytes(self, value: &[u8]) -> Self {
+        let length = u32::try_from(value.len()).expect("a message's part is below 4 GiB");
+        let mut writer = self.u32(length);
+        writer.0.extend(value);
+        writer
+    }
+    fn list(self, values: &[CString]) -> Self {
+        let length = u32::try_from(values.len()).expect("a message has below 4 G parts");
+        values.iter().fold(self.u32(length), |writer, value| {
+            writer.bytes(value.as_bytes())
+        })
+    }
+    fn source(self, source: Option<&Source>) -> Self {
+        match source {
+            None => self.u32(0),
+            Some(Source::Image(path)) => self.u32(1).bytes(path.as_bytes()),
+            Some(Source::Runtime(path)) => self.u32(2).bytes(path.as_bytes()),
+        }
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+    fn u32(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+    fn i32(&mut self) -> Option<i32> {
+        Some(self.u32()? as i32)
+    }
+    fn u64(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = self.u32()?;
+        self.take(length as usize)
+    }
+    fn text(&mut self) -> Option<String> {
+        String::from_utf8(self.bytes()?.to_vec()).ok()
+    }
+    fn c_text(&mut self) -> Option<CString> {
+        CString::new(self.bytes()?).ok()
+    }
+    fn list(&mut self) -> Option<Vec<CString>> {
+        // Not `with_capacity`: the length is a claim until the parts have been read.
+        let length = self.u32()?;
+        (0..length).map(|_| self.c_text()).collect()
+    }
+    fn source(&mut self) -> Option<Option<Source>> {
+        Some(match self.u32()? {
+            0 => None,
+            1 => Some(Source::Image(self.text()?)),
+            2 => Some(Source::Runtime(self.text()?)),
+            _ => return None,
+        })
+    }
+    fn end<T>(self, value: T) -> Option<T> {
+        self.0.is_empty().then_some(value)
+    }
+}
+
+impl Message for Create {
+    fn encode(&self) -> Vec<u8> {
+        Writer::default()
+            .u32(self.request)
+            .u32(self.uid)
+            .bytes(self.hostname.as_bytes())
+            .source(Some(&self.task))
+            .source(self.opt.as_ref())
+            .source(self.runtime.as_ref())
+            .u64(self.tmp_bytes)
+            .u32(self.open_files_max)
+            .0
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let message = Self {
+            request: reader.u32()?,
+            uid: reader.u32()?,
+            hostname: reader.text()?,
+            task: reader.source()??,
+            opt: reader.source()?,
+            runtime: reader.source()?,
+            tmp_bytes: reader.u64()?,
+            open_files_max: reader.u32()?,
+        };
+        reader.end(message)
+    }
+}
+
+impl Message for Spawned {
+    fn encode(&self) -> Vec<u8> {
+        let writer = Writer::default();
+        match self {
+            Self::Created { request } => writer.u32(0).u32(*request),
+            Self::Failed {
+                request,
+                step,
+                errno,
+            } => writer
+                .u32(1)
+                .u32(*request)
+                .bytes(step.as_bytes())
+                .i32(*errno),
+        }
+        .0
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let message = match reader.u32()? {
+            0 => Self::Created {
+                request: reader.u32()?,
+            },
+            1 => Self::Failed {
+                request: reader.u32()?,
+                step: reader.text()?,
+                errno: reader.i32()?,
+            },
+            _ => return None,
+        };
+        reader.end(message)
+    }
+}
+
+impl Message for Request {
+    fn encode(&self) -> Vec<u8> {
+        let writer = Writer::default();
+        match self {
+            Self::Start {
+                request,
+                argv,
+                env,
+                directory,
+            } => writer
+                .u32(0)
+                .u32(*request)
+                .list(argv)
+                .list(env)
+                .bytes(directory.as_bytes()),
+            Self::Signal {
+                request,
+                pid,
+                signal,
+            } => writer.u32(1).u32(*request).u32(*pid).i32(*signal),
+            Self::KillAll { request } => writer.u32(2).u32(*request),
+        }
+        .0
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let message = match reader.u32()? {
+            0 => Self::Start {
+                request: reader.u32()?,
+                argv: reader.list()?,
+                env: reader.list()?,
+                directory: reader.c_text()?,
+            },
+            1 => Self::Signal {
+                request: reader.u32()?,
+                pid: reader.u32()?,
+                signal: reader.i32()?,
+            },
+            2 => Self::KillAll {
+                request: reader.u32()?,
+            },
+            _ => return None,
+        };
+        reader.end(message)
+    }
+}
+
+impl Message for Event {
+    fn encode(&self) -> Vec<u8> {
+        let writer = Writer::default();
+        match self {
+            Self::Ready => writer.u32(0),
+            Self::Failed { step, errno } => writer.u32(1).bytes(step.as_bytes()).i32(*errno),
+            Self::Started { request, pid } => writer.u32(2).u32(*request).u32(*pid),
+            Self::NotStarted {
+                request,
+                stage,
+                step,
+                errno,
+            } => writer
+                .u32(3)
+                .u32(*request)
+                .u32(*stage as u32)
+                .bytes(step.as_bytes())
+                .i32(*errno),
+            Self::Signalled { request, errno } => writer.u32(4).u32(*request).i32(*errno),
+            Self::Killed { request } => writer.u32(5).u32(*request),
+            Self::Exited {
+                pid,
+                exit: Exit::Status(status),
+            } => writer.u32(6).u32(*pid).i32(*status),
+            Self::Exited {
+                pid,
+                exit: Exit::Signal(signal),
+            } => writer.u32(7).u32(*pid).i32(*signal),
+        }
+        .0
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let message = match reader.u32()? {
+            0 => Self::Ready,
+            1 => Self::Failed {
+                step: reader.text()?,
+                errno: reader.i32()?,
+            },
+            2 => Self::Started {
+                request: reader.u32()?,
+                pid: reader.u32()?,
+            },
+            3 => Self::NotStarted {
+                request: reader.u32()?,
+                stage: match reader.u32()? {
+                    0 => Stage::Prepare,
+                    1 => Stage::Directory,
+                    2 => Stage::Execute,
+                    _ => return None,
+                },
+                step: reader.text()?,
+                errno: reader.i32()?,
+            },
+            4 => Self::Signalled {
+                request: reader.u32()?,
+                errno: reader.i32()?,
+            },
+            5 => Self::Killed {
+                request: reader.u32()?,
+            },
+            6 => Self::Exited {
+                pid: reader.u32()?,
+                exit: Exit::Status(reader.i32()?),
+            },
+            7 => Self::Exited {
+                pid: reader.u32()?,
+                exit: Exit::Signal(reader.i32()?),
+            },
+            _ => return None,
+        };
+        reader.end(message)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! The engine whose sandboxes are processes: namespaces, cgroups, seccomp.
+//!
+//! ```text
+//!   create: pool ──▶ network + cgroups ──▶ limits ──▶ spawner ──▶ init says Ready ──▶ Instance
+//! ```
+//!
+//! Making a sandbox is a task of the engine's own: when whoever asked no longer waits, it is made to
+//! the end and then destroyed, so nothing is ever half made and forgotten.
+
+mod instance;
+mod memory;
+mod pool;
+mod spawning;
+mod supervisor;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::cgroup::{Hierarchies, Limits};
+use crate::config::Config;
+use crate::engine::{Engine, Instance};
+use crate::error::Error;
+use crate::message::{Create, Source};
+use crate::spawner::Spawners;
+use crate::spec::Spec;
+use instance::{Handle, Sandbox};
+use pool::Pool;
+use spawning::SpawnerHandle;
+
+/// Makes sandboxes of processes.
+pub struct ProcessEngine {
+    shared: Arc<Shared>,
+}
+
+/// What the engine and its sandboxes hold together.
+struct Shared {
+    hierarchies: Arc<Hierarchies>,
+    pool: Pool,
+    spawners: BTreeMap<String, SpawnerHandle>,
+    /// Thousandths of a CPU that the host has: a quota from there on would bind nothing.
+    host_cpu_millis: u32,
+    closed: AtomicBool,
+    next: AtomicU64,
+    /// What has not been destroyed yet, by the order of making.
+    live: Mutex<BTreeMap<u64, Arc<Sandbox>>>,
+    /// Makings, and destructions of what was dropped. Owned here, joined by `shutdown`.
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl ProcessEngine {
+    /// Finds the host's cgroups and begins to fill the pool. Must be called within a runtime.
+    pub async fn start(config: Config, spawners: Spawners) -> Result<Arc<Self>, Error> {
+        config.check()?;
+        let hierarchies = Arc::new(Hierarchies::prepare(&config.tag)?);
+        let spawners = spawners
+            .spawners
+            .into_iter()
+            .map(|spawner| Ok((spawner.root.clone(), SpawnerHandle::new(spawner)?)))
+            .collect::<Result<_, Error>>()?;
+        let pool = Pool::start(Arc::clone(&hierarchies), config.first_uid, config.pool)?;
+        let cpus = std::thread::available_parallelism().map_or(1, |count| count.get());
+        let shared = Shared {
+            hierarchies,
+            pool,
+            spawners,
+            host_cpu_millis: u32::try_from(cpus).unwrap_or(1).saturating_mul(1_000),
+            closed: AtomicBool::new(false),
+            next: AtomicU64::new(1),
+            live: Mutex::new(BTreeMap::new()),
+            tasks: Mutex::new(JoinSet::new()),
+        };
+        Ok(Arc::new(Self {
+            shared: Arc::new(shared),
+        }))
+    }
+}
+
+#[async_trait]
+impl Engine for ProcessEngine {
+    async fn create(&self, spec: Spec) -> Result<Arc<dyn Instance>, Error> {
+        spec.check()?;
+        let (answer, created) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        self.shared.own_task(async move {
+            // If nobody waits any more, dropping the handle destroys the sandbox.
+            let _ = answer.send(shared.create(spec).await);
+        });
+        let handle = created.await.map_err(|_| Error::Gone)??;
+        Ok(Arc::new(handle))
+    }
+
+    async fn shutdown(&self) {
+        let shared = &self.shared;
+        shared.closed.store(true, Ordering::Release);
+        shared.pool.stop().await;
+        loop {
+            let live: Vec<_> = locked(&shared.live).values().cloned().collect();
+            for sandbox in &live {
+                shared.destroy(sandbox).await;
+            }
+            let mut tasks = std::mem::take(&mut *locked(&shared.tasks));
+            if live.is_empty() && tasks.is_empty() {
+                break;
+            }
+            while tasks.join_next().await.is_some() {}
+        }
+        if let Err(error) = shared.hierarchies.remove() {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cgroup folders remain"
+            );
+        }
+    }
+}
+
+impl Shared {
+    async fn create(self: &Arc<Self>, spec: Spec) -> Result<Handle, Error> {
+        let no_root = || Error::NoSuchRoot {
+            name: spec.root.clone(),
+        };
+        let spawner = self.spawners.get(&spec.root).ok_or_else(no_root)?;
+        let request = Create {
+            request: spawner.next_request(),
+            uid: 0,
+            hostname: spec.hostname.clone(),
+            task: Source::Image(below(&spec.task, spawner.images(), "task")?),
+            opt: spec
+                .opt
+                .as_ref()
+                .map(|opt| below(opt, spawner.images(), "opt").map(Source::Image))
+                .transpose()?,
+            runtime: spec
+                .runtime
+                .as_ref()
+                .map(|runtime| below(runtime, spawner.runtimes(), "runtime").map(Source::Runtime))
+                .transpose()?,
+            tmp_bytes: spec.tmp_bytes,
+            open_files_max: spec.open_files_max,
+        };
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Gone);
+        }
+        let prepared = self.pool.take().await?;
+        prepared
+            .group
+            .controllers()
+            .limit(&self.limits(&spec))
+            .map_err(Error::step("set the limits"))?;
+        let request = Create {
+            uid: prepared.slot.uid(),
+            ..request
+        };
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let sandbox = Sandbox::create(&spec, number, prepared, spawner, request).await?;
+        locked(&self.live).insert(number, Arc::clone(&sandbox));
+        let handle = Handle {
+            sandbox,
+            shared: Arc::clone(self),
+        };
+        handle.sandbox.ready().await?;
+        Ok(handle)
+    }
+
+    fn limits(&self, spec: &Spec) -> Limits {
+        Limits {
+            // See `memory`: what /tmp may hold comes on top, the rest is watched.
+            memory_bytes: spec.memory_bytes + spec.tmp_bytes,
+            cpu_millis: Some(spec.cpu_millis).filter(|millis| *millis < self.host_cpu_millis),
+            processes: spec.processes_max,
+        }
+    }
+
+    async fn destroy(&self, sandbox: &Arc<Sandbox>) {
+        sandbox.destroy().await;
+        locked(&self.live).remove(&sandbox.number());
+    }
+
+    /// Destroys a sandbox that nobody refers to any more.
+    fn destroy_dropped(self: &Arc<Self>, sandbox: Arc<Sandbox>) {
+        let shared = Arc::clone(self);
+        self.own_task(async move { shared.destroy(&sandbox).await });
+    }
+
+    fn own_task(&self, task: impl Future<Output = ()> + Send + 'static) {
+        // Outside a runtime (it is being torn down) the task cannot run; the kernel then does what
+        // is left when this process ends.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let mut tasks = locked(&self.tasks);
+            while tasks.try_join_next().is_some() {}
+            tasks.spawn_on(task, &runtime);
+        }
+    }
+}
+
+/// The part of `path` below `folder`, checked not to climb.
+fn below(path: &Path, folder: &Path, field: &'static str) -> Result<String, Error> {
+    let rule = "a directory below the configured folder, without . or .. in its path";
+    let inside = path.strip_prefix(folder).ok().and_then(Path::to_str);
+    let plain = |text: &&str| {
+        Path::new(text)
+            .components()
+            .all(|part| matches!(part, std::path::Component::Normal(_)))
+    };
+    match inside.filter(plain) {
+        Some("") => Ok(".".to_owned()),
+        Some(inside) => Ok(inside.to_owned()),
+        None => Err(Error::Invalid { field, rule }),
+    }
+}
+
+/// A lock whose holder panicked still guards what it guards: each change under ours is one step.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_below_the_folder_are_shown() {
+        let check = |path: &str, expected: Option<&str>| {
+            let found = below(Path::new(path), Path::new("/data/images"), "task").ok();
+            assert_eq!(found.as_deref(), expected, "{path}");
+        };
+        check("/data/images/a/b", Some("a/b"));
+        check("/data/images", Some("."));
+        check("/data/images/../secrets", None);
+        check("/data/secrets", None);
+        check("/data/images2", None);
+        check("a", None);
+    }
+}

@@ -1,0 +1,278 @@
+//! The task of one sandbox: hears its init, watches its memory, sees it end.
+//!
+//! It holds everything the sandbox's callers share and ends by itself once init has: then every
+//! waiter gets its answer. Nothing that a function does can stop it from coming to that.
+
+use std::collections::BTreeMap;
+use std::future;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{oneshot, watch};
+
+use super::locked;
+use super::memory::{self, Verdict};
+use crate::cgroup::Group;
+use crate::channel::{AsyncChannel, Received};
+use crate::error::Error;
+use crate::message::{Event, Stage};
+use crate::spec::{Exit, Started};
+use crate::sys::{files, reactor};
+
+/// What waits for an answer of init's.
+pub(super) enum Waiter {
+    /// For the start of this program in this directory.
+    Start(oneshot::Sender<Result<Started, Error>>, String, String),
+    /// For a signal or a killing.
+    Done(oneshot::Sender<Result<(), Error>>),
+}
+
+/// What a sandbox's callers and its supervisor share.
+pub(super) struct Inside {
+    pub(super) id: String,
+    pub(super) channel: AsyncChannel,
+    /// Readable when init, and so everything in the sandbox, has ended.
+    pub(super) process: AsyncFd<OwnedFd>,
+    pub(super) group: Group,
+    /// The function's memory, without `/tmp`.
+    pub(super) memory_bytes: u64,
+    /// The root of the sandbox's `/tmp`, once it is ready. Taken away when it is destroyed.
+    pub(super) tmp: Mutex<Option<OwnedFd>>,
+    pub(super) ready: watch::Sender<Readiness>,
+    pub(super) out_of_memory: watch::Sender<bool>,
+    pub(super) dead: watch::Sender<bool>,
+    pub(super) waiters: Mutex<BTreeMap<u32, Waiter>>,
+    pub(super) next_request: AtomicU32,
+    /// The started processes, by number inside.
+    pub(super) exits: Mutex<BTreeMap<u32, oneshot::Sender<Exit>>>,
+    /// How many processes the kernel had killed for want of memory when that was last seen.
+    pub(super) memory_kills: AtomicU32,
+    /// Set when init has ended: nobody is to wait for it any more.
+    pub(super) closed: AtomicBool,
+}
+
+/// How far a new sandbox is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Readiness {
+    Making,
+    Ready,
+    Failed { step: String, errno: i32 },
+}
+
+/// The task. Ends when init has.
+pub(super) async fn supervise(inside: Arc<Inside>) {
+    let mut hearing = true;
+    let mut mark = inside.arm();
+    loop {
+        tokio::select! {
+            biased;
+            event = inside.channel.receive::<Event>(), if hearing => match event {
+                Ok(Received::Message(event, fds)) => inside.handle(event, fds),
+                Ok(Received::Closed) => hearing = false,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(sandbox = inside.id, error, "cannot hear a sandbox's init");
+                    hearing = false;
+                }
+            },
+            _ = inside.process.readable() => break,
+            () = passed(mark.as_ref()) => {
+                drop(mark.take());
+                mark = inside.arm();
+            }
+        }
+    }
+    inside.close();
+}
+
+/// Waits until a mark is passed; for ever if there is none.
+async fn passed(mark: Option<&AsyncFd<OwnedFd>>) {
+    match mark {
+        // An error cannot come from the descriptors that marks are; if so, look again.
+        Some(mark) => drop(mark.ready(Interest::READABLE | Interest::PRIORITY).await),
+        None => future::pending().await,
+    }
+}
+
+impl Inside {
+    /// Judges the memory in use and sets the next mark; kills if it is too much.
+    fn arm(&self) -> Option<AsyncFd<OwnedFd>> {
+        match self.try_arm() {
+            Ok(mark) => Some(mark),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(sandbox = self.id, error, "cannot watch a sandbox's memory");
+                None
+            }
+        }
+    }
+
+    fn try_arm(&self) -> io::Result<AsyncFd<OwnedFd>> {
+        // Killed by the kernel comes first: the numbers look harmless again by then.
+        if self.kernel_killed()? {
+            self.kill_for_memory()?;
+        }
+        loop {
+            let controllers = self.group.controllers();
+            let memory = controllers.memory()?;
+            let tmp_bytes = self.tmp_bytes();
+            let at = match memory::judge(self.memory_bytes, memory, tmp_bytes) {
+                Verdict::WatchAt(at) => at,
+                Verdict::Exceeded => {
+                    self.kill_for_memory()?;
+                    // Passed again by the next process that takes too much.
+                    memory.used
+                }
+            };
+            let watch = controllers.watch_memory(at)?;
+            // What happened before the watch was set is not told.
+            if self.kernel_killed()? {
+                self.kill_for_memory()?;
+            } else if controllers.memory()?.used >= at && at != memory.used {
+                continue;
+            }
+            let interest = if watch.urgent {
+                Interest::PRIORITY
+            } else {
+                Interest::READABLE
+            };
+            return reactor::watch(watch.file, interest);
+        }
+    }
+
+    /// Whether the kernel has killed since this was last asked.
+    fn kernel_killed(&self) -> io::Result<bool> {
+        let kills = self.group.controllers().memory_kills()? as u32;
+        Ok(self.memory_kills.swap(kills, Ordering::AcqRel) != kills)
+    }
+
+    fn kill_for_memory(&self) -> io::Result<()> {
+        // First said, then done: whoever sees the processes end can see why.
+        self.out_of_memory.send_replace(true);
+        self.group.kill_function()
+    }
+
+    /// What `/tmp` holds.
+    pub(super) fn tmp_bytes(&self) -> u64 {
+        let tmp = locked(&self.tmp);
+        tmp.as_ref()
+            .and_then(|tmp| files::bytes_used(tmp.as_fd()).ok())
+            .unwrap_or(0)
+    }
+
+    fn handle(&self, event: Event, fds: Vec<OwnedFd>) {
+        match event {
+            Event::Ready => {
+                *locked(&self.tmp) = fds.into_iter().next();
+                self.ready.send_replace(Readiness::Ready);
+            }
+            Event::Failed { step, errno } => {
+                self.ready.send_replace(Readiness::Failed { step, errno });
+            }
+            Event::Started { request, pid } => {
+                let (exit, exited) = oneshot::channel();
+                locked(&self.exits).insert(pid, exit);
+                self.started(request, Ok(Started { id: pid, exited }));
+            }
+            Event::NotStarted {
+                request,
+                stage,
+                step,
+                errno,
+            } => {
+                self.not_started(request, stage, step, errno);
+            }
+            Event::Signalled { request, errno } => self.done(
+                request,
+                match errno {
+                    0 => Ok(()),
+                    libc::ESRCH => Err(Error::NoSuchProcess),
+                    errno => Err(Error::Step {
+                        step: "signal a process".to_owned(),
+                        source: io::Error::from_raw_os_error(errno),
+                    }),
+                },
+            ),
+            Event::Killed { request } => self.done(request, Ok(())),
+            Event::Exited { pid, exit } => self.exited(pid, exit),
+        }
+    }
+
+    fn exited(&self, pid: u32, exit: Exit) {
+        // The kernel's killing may be heard of only after this: look before telling.
+        if exit == Exit::Signal(libc::SIGKILL) && self.kernel_killed().unwrap_or(false) {
+            // If this fails the mark's own turn does it again.
+            let _ = self.kill_for_memory();
+        }
+        if let Some(waiter) = locked(&self.exits).remove(&pid) {
+            // Not to care how a process ends is the caller's right.
+            let _ = waiter.send(exit);
+        }
+    }
+
+    fn not_started(&self, request: u32, stage: Stage, step: String, errno: i32) {
+        let Some(Waiter::Start(answer, program, directory)) = self.take_waiter(request) else {
+            return;
+        };
+        let error = match stage {
+            Stage::Execute => Error::Exec {
+                path: program,
+                errno,
+            },
+            Stage::Directory => Error::Directory {
+                path: directory,
+                errno,
+            },
+            Stage::Prepare => Error::Step {
+                step,
+                source: io::Error::from_raw_os_error(errno),
+            },
+        };
+        // The caller may have given up waiting; nothing was started.
+        let _ = answer.send(Err(error));
+    }
+
+    fn started(&self, request: u32, started: Result<Started, Error>) {
+        if let Some(Waiter::Start(answer, ..)) = self.take_waiter(request) {
+            // The caller may have given up waiting; the process ends with the sandbox.
+            let _ = answer.send(started);
+        }
+    }
+
+    fn done(&self, request: u32, result: Result<(), Error>) {
+        if let Some(Waiter::Done(answer)) = self.take_waiter(request) {
+            // The caller may have given up waiting; it is done all the same.
+            let _ = answer.send(result);
+        }
+    }
+
+    fn take_waiter(&self, request: u32) -> Option<Waiter> {
+        locked(&self.waiters).remove(&request)
+    }
+
+    /// Init has ended: answers everybody.
+    fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        // Dropping a waiter's sender tells it that the sandbox is gone.
+        locked(&self.waiters).clear();
+        for (_, exit) in std::mem::take(&mut *locked(&self.exits)) {
+            let _ = exit.send(Exit::Signal(libc::SIGKILL));
+        }
+        self.ready.send_if_modified(|readiness| {
+            let gone = *readiness == Readiness::Making;
+            if gone {
+                let step = "keep a new sandbox's init alive".to_owned();
+                *readiness = Readiness::Failed {
+                    step,
+                    errno: libc::ESRCH,
+                };
+            }
+            gone
+        });
+        self.dead.send_replace(true);
+    }
+}

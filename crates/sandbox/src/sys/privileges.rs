@@ -1,0 +1,155 @@
+//! What a process may do: identity, capabilities, limits, seccomp.
+
+use std::io;
+
+use super::check;
+
+/// The highest capability number asked about. The kernel refuses those it doesn't know, which ends
+/// the loop; 63 is what its 64-bit sets can hold at most.
+const LAST_CAPABILITY: libc::c_ulong = 63;
+
+/// Keep these capabilities out of reach for good: no rights from being user 0 at exec, no ambient
+/// set, no keeping of capabilities across a change of user; each locked.
+const SECURE_BITS: libc::c_ulong = 0x01 | 0x02 | 0x20 | 0x40 | 0x80;
+
+/// Becomes one user and one group in all three senses, with no other groups.
+pub(crate) fn become_user(uid: libc::uid_t, gid: libc::gid_t) -> io::Result<()> {
+    // SAFETY: a count of zero means that the null pointer is not read.
+    check(unsafe { libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()) })?;
+    // SAFETY: takes integers. The process has one thread, so the raw call is the whole process's.
+    check(unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) })?;
+    // SAFETY: as above.
+    check(unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) })?;
+    Ok(())
+}
+
+/// Empties the bounding set: nothing this process or its children execute can gain a capability.
+pub(crate) fn drop_bounding_set() -> io::Result<()> {
+    for capability in 0..=LAST_CAPABILITY {
+        match control(libc::PR_CAPBSET_DROP, capability) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) && capability > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Locks the rules by which exec could give capabilities back.
+pub(crate) fn lock_secure_bits() -> io::Result<()> {
+    control(libc::PR_SET_SECUREBITS, SECURE_BITS)
+}
+
+/// The capabilities that survive: a set of bits by capability number. Nothing is inheritable.
+pub(crate) fn set_capabilities(kept: u64) -> io::Result<()> {
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: i32,
+    }
+    #[repr(C)]
+    struct Data {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    let header = Header {
+        version: 0x2008_0522,
+        pid: 0,
+    };
+    let (low, high) = (kept as u32, (kept >> 32) as u32);
+    let data = [
+        Data {
+            effective: low,
+            permitted: low,
+            inheritable: 0,
+        },
+        Data {
+            effective: high,
+            permitted: high,
+            inheritable: 0,
+        },
+    ];
+    // SAFETY: version 3 of the call reads one header and two data records, which these are.
+    check(unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) })?;
+    Ok(())
+}
+
+/// Nothing this process or its children execute can gain rights.
+pub(crate) fn no_new_privileges() -> io::Result<()> {
+    control(libc::PR_SET_NO_NEW_PRIVS, 1)
+}
+
+/// Nobody without rights over this process's user namespace may look into it.
+pub(crate) fn not_inspectable() -> io::Result<()> {
+    control(libc::PR_SET_DUMPABLE, 0)
+}
+
+/// The kernel kills this process when the thread that forked it ends. A change of user undoes it.
+pub(crate) fn die_with_parent() -> io::Result<()> {
+    control(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)
+}
+
+/// What tools that list processes show: 15 bytes at most.
+pub(crate) fn set_process_name(name: &std::ffi::CStr) -> io::Result<()> {
+    control(libc::PR_SET_NAME, name.as_ptr() as libc::c_ulong)
+}
+
+fn control(operation: libc::c_int, argument: libc::c_ulong) -> io::Result<()> {
+    let zero: libc::c_ulong = 0;
+    // SAFETY: callers give operations that take an integer, or a pointer that outlives the call.
+    check(unsafe { libc::prctl(operation, argument, zero, zero, zero) })?;
+    Ok(())
+}
+
+/// Which resource a limit is of.
+#[derive(Clone, Copy)]
+pub(crate) enum Resource {
+    /// Open descriptors of a process.
+    OpenFiles,
+    /// Bytes of a core dump.
+    Core,
+}
+
+/// Sets both the soft and the hard limit.
+pub(crate) fn limit(resource: Resource, value: u64) -> io::Result<()> {
+    let resource = match resource {
+        Resource::OpenFiles => libc::RLIMIT_NOFILE,
+        Resource::Core => libc::RLIMIT_CORE,
+    };
+    let limit = libc::rlimit {
+        rlim_cur: value,
+        rlim_max: value,
+    };
+    // SAFETY: limit is a valid rlimit for the whole call.
+    check(unsafe { libc::setrlimit(resource, &raw const limit) })?;
+    Ok(())
+}
+
+/// Raises the soft limit of open descriptors to the hard one.
+pub(crate) fn raise_open_files() -> io::Result<()> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: limit is a valid place for the kernel to write to.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: limit is a valid rlimit for the whole call.
+    check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
+    Ok(())
+}
+
+/// Puts a filter upon every system call this process and its children will ever make.
+pub(crate) fn install_filter(program: &[libc::sock_filter]) -> io::Result<()> {
+    let length = u16::try_from(program.len())
+        .map_err(|_| io::Error::other("the filter is longer than the kernel takes"))?;
+    let program = libc::sock_fprog {
+        len: length,
+        filter: program.as_ptr().cast_mut(),
+    };
+    let operation = libc::SECCOMP_SET_MODE_FILTER;
+    // SAFETY: program names a valid array of its length; the kernel copies and never writes it.
+    check(unsafe { libc::syscall(libc::SYS_seccomp, operation, 0, &raw const program) })?;
+    Ok(())
+}

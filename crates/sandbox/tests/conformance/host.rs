@@ -1,0 +1,218 @@
+//! What the cases share: folders, an engine, and short ways to run something in a sandbox.
+
+use std::ffi::CString;
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use sandbox::{
+    Config, Engine as _, Exit, Instance, Network, Process, ProcessEngine, Root, RootKind, Spawners,
+    Spec, Started, fork_spawners,
+};
+use tempfile::TempDir;
+
+/// What a case ends with.
+pub(crate) type TestResult<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+pub(crate) const MB: u64 = 1 << 20;
+
+/// No wait for a condition is longer.
+const CONDITION_WITHIN: Duration = Duration::from_secs(20);
+
+/// One engine with folders of its own.
+pub(crate) struct Host {
+    pub(crate) config: Config,
+    folder: TempDir,
+    spawners: Option<Spawners>,
+    engine: Option<Arc<ProcessEngine>>,
+    next: AtomicU32,
+}
+
+impl Host {
+    /// Makes folders and forks spawners. Before there are threads.
+    pub(crate) fn prepare() -> TestResult<Self> {
+        let folder = tempfile::Builder::new().prefix("sandbox-test-").tempdir()?;
+        let config = Self::config_in(
+            folder.path().into(),
+            &format!("test-{}", std::process::id()),
+        );
+        for part in ["images/task", "images/layer", "runtimes/lang"] {
+            fs::create_dir_all(folder.path().join(part))?;
+        }
+        fs::write(
+            folder.path().join("images/task/code.txt"),
+            "the function's code\n",
+        )?;
+        fs::write(folder.path().join("images/layer/layer.txt"), "a layer\n")?;
+        fs::write(
+            folder.path().join("runtimes/lang/bootstrap.txt"),
+            "a runtime\n",
+        )?;
+        fs::write(
+            folder.path().join("images/task/not-a-program"),
+            "just text\n",
+        )?;
+        fs::set_permissions(
+            folder.path().join("images/task/not-a-program"),
+            fs::Permissions::from_mode(0o755),
+        )?;
+        fs::write(folder.path().join("secret.txt"), "the host's own\n")?;
+        let spawners = Some(fork_spawners(&config)?);
+        Ok(Self {
+            config,
+            folder,
+            spawners,
+            engine: None,
+            next: AtomicU32::new(1),
+        })
+    }
+
+    /// The configuration of an engine whose folders are in `folder`.
+    pub(crate) fn config_in(folder: PathBuf, tag: &str) -> Config {
+        let root = Root {
+            name: "host".to_owned(),
+            kind: RootKind::Host,
+            runtimes: folder.join("runtimes"),
+        };
+        Config {
+            tag: tag.to_owned(),
+            roots: vec![root],
+            images: folder.join("images"),
+            first_uid: 300_000,
+            pool: 4,
+            network: Network::None,
+        }
+    }
+
+    pub(crate) async fn start(&mut self) -> TestResult {
+        let spawners = self.spawners.take().expect("an engine is started once");
+        self.engine = Some(ProcessEngine::start(self.config.clone(), spawners).await?);
+        Ok(())
+    }
+
+    pub(crate) async fn finish(&self) {
+        self.engine().shutdown().await;
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<ProcessEngine> {
+        self.engine.as_ref().expect("cases run after the start")
+    }
+
+    /// A file of the host's that no sandbox may see.
+    pub(crate) fn secret(&self) -> PathBuf {
+        self.folder.path().join("secret.txt")
+    }
+
+    /// An ordinary sandbox's specification.
+    pub(crate) fn spec(&self) -> Spec {
+        Spec {
+            id: format!("case-{}", self.next.fetch_add(1, Ordering::Relaxed)),
+            root: "host".to_owned(),
+            task: self.config.images.join("task"),
+            opt: Some(self.config.images.join("layer")),
+            runtime: Some(self.config.roots[0].runtimes.join("lang")),
+            memory_bytes: 128 * MB,
+            cpu_millis: 2_000,
+            processes_max: 64,
+            open_files_max: 128,
+            tmp_bytes: 64 * MB,
+            hostname: "sandbox".to_owned(),
+        }
+    }
+
+    /// An ordinary sandbox.
+    pub(crate) async fn sandbox(&self) -> TestResult<Arc<dyn Instance>> {
+        Ok(self.engine().create(self.spec()).await?)
+    }
+}
+
+/// The end of a process and all it wrote.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) exit: Exit,
+    pub(crate) output: String,
+}
+
+/// A running process and its output to be.
+pub(crate) struct Running {
+    pub(crate) started: Started,
+    reader: tokio::task::JoinHandle<std::io::Result<String>>,
+}
+
+impl Running {
+    pub(crate) async fn end(self) -> TestResult<Ended> {
+        let exit = self.started.exited.await?;
+        let output = self.reader.await??;
+        Ok(Ended { exit, output })
+    }
+}
+
+pub(crate) async fn start(
+    sandbox: &Arc<dyn Instance>,
+    argv: &[&str],
+) -> Result<Running, sandbox::Error> {
+    start_in(sandbox, argv, "/var/task").await
+}
+
+pub(crate) async fn start_in(
+    sandbox: &Arc<dyn Instance>,
+    argv: &[&str],
+    directory: &str,
+) -> Result<Running, sandbox::Error> {
+    let c = |text: &str| CString::new(text).expect("a case's text has no zero");
+    let (mut reader, writer) = std::io::pipe().expect("a pipe can be made");
+    let process = Process {
+        argv: argv.iter().map(|text| c(text)).collect(),
+        env: vec![c("PATH=/usr/bin:/bin"), c("LANG=C")],
+        directory: c(directory),
+        output: writer.into(),
+    };
+    let started = sandbox.start(process).await?;
+    let reader = tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    });
+    Ok(Running { started, reader })
+}
+
+/// Runs a program to its end.
+pub(crate) async fn run(sandbox: &Arc<dyn Instance>, argv: &[&str]) -> TestResult<Ended> {
+    start(sandbox, argv).await?.end().await
+}
+
+/// Runs a shell script to its end.
+pub(crate) async fn shell(sandbox: &Arc<dyn Instance>, script: &str) -> TestResult<Ended> {
+    run(sandbox, &["/bin/sh", "-c", script]).await
+}
+
+/// Runs a Python program to its end.
+pub(crate) async fn python(sandbox: &Arc<dyn Instance>, program: &str) -> TestResult<Ended> {
+    run(sandbox, &["/usr/bin/python3", "-I", "-c", program]).await
+}
+
+/// Fails with words.
+pub(crate) fn expect(condition: bool, what: impl std::fmt::Display) -> TestResult {
+    if condition {
+        Ok(())
+    } else {
+        Err(what.to_string().into())
+    }
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) -> TestResult {
+    let deadline = tokio::time::Instant::now() + CONDITION_WITHIN;
+    while !condition() {
+        expect(
+            tokio::time::Instant::now() < deadline,
+            format!("never: {what}"),
+        )?;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Ok(())
+}

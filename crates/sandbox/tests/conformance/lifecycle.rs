@@ -1,0 +1,134 @@
+//! Making a sandbox, starting processes in it, and its end.
+
+use sandbox::{Error, Exit, Signal};
+
+use crate::host::{Host, TestResult, expect, run, shell, start, start_in};
+use crate::{Case, cases};
+
+pub(crate) const CASES: &[Case] = cases![
+    a_program_runs_as_the_functions_user,
+    its_folders_are_there,
+    exit_statuses_are_told,
+    signals_are_delivered,
+    a_program_that_cannot_be_executed_is_told_apart,
+];
+
+async fn a_program_runs_as_the_functions_user(host: &Host) -> TestResult {
+    let sandbox = host.sandbox().await?;
+    let ended = shell(
+        &sandbox,
+        "id; hostname; pwd; cat /proc/self/cgroup; ls -d /proc/[0-9]*",
+    )
+    .await?;
+    expect(
+        ended.output.contains("uid=993(sbx_user1051) gid=990"),
+        &ended.output,
+    )?;
+    expect(
+        ended.output.contains("\nsandbox\n/var/task\n"),
+        &ended.output,
+    )?;
+    expect(!ended.output.contains("lambent"), &ended.output)?;
+    expect(!ended.output.contains("/proc/1\n"), &ended.output)?;
+    sandbox.destroy().await;
+    Ok(())
+}
+
+async fn its_folders_are_there(host: &Host) -> TestResult {
+    let sandbox = host.sandbox().await?;
+    let script = "cat /var/task/code.txt /opt/layer.txt /var/runtime/bootstrap.txt; ls -a /";
+    let ended = shell(&sandbox, script).await?;
+    expect(ended.exit == Exit::Status(0), format!("{ended:?}"))?;
+    expect(
+        ended
+            .output
+            .starts_with("the function's code\na layer\na runtime\n"),
+        &ended.output,
+    )?;
+    sandbox.destroy().await;
+    Ok(())
+}
+
+async fn exit_statuses_are_told(host: &Host) -> TestResult {
+    let sandbox = host.sandbox().await?;
+    expect(
+        shell(&sandbox, "exit 0").await?.exit == Exit::Status(0),
+        "0",
+    )?;
+    expect(
+        shell(&sandbox, "exit 17").await?.exit == Exit::Status(17),
+        "17",
+    )?;
+    expect(
+        shell(&sandbox, "kill -SEGV $$").await?.exit == Exit::Signal(11),
+        "signal 11",
+    )?;
+    sandbox.destroy().await;
+    Ok(())
+}
+
+async fn signals_are_delivered(host: &Host) -> TestResult {
+    let sandbox = host.sandbox().await?;
+    let script = "trap 'echo tidied; exit 3' TERM; echo up; while :; do sleep 0.01; done";
+    let running = start(&sandbox, &["/bin/sh", "-c", script]).await?;
+    let id = running.started.id;
+    // The trap may not be set yet when the first comes.
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    sandbox.signal(id, Signal::Terminate).await?;
+    let ended = running.end().await?;
+    expect(
+        ended.exit == Exit::Status(3) && ended.output == "up\ntidied\n",
+        format!("{ended:?}"),
+    )?;
+    let gone = sandbox.signal(id, Signal::Terminate).await;
+    expect(
+        matches!(gone, Err(Error::NoSuchProcess)),
+        format!("{gone:?}"),
+    )?;
+    let running = start(&sandbox, &["/bin/sleep", "100"]).await?;
+    sandbox.signal(running.started.id, Signal::Kill).await?;
+    expect(running.end().await?.exit == Exit::Signal(9), "killed")?;
+    let other = sandbox.signal(1, Signal::Kill).await;
+    expect(
+        matches!(other, Err(Error::NoSuchProcess)),
+        "init is not a started process",
+    )?;
+    sandbox.destroy().await;
+    Ok(())
+}
+
+async fn a_program_that_cannot_be_executed_is_told_apart(host: &Host) -> TestResult {
+    let sandbox = host.sandbox().await?;
+    for (program, expected) in [
+        ("/var/task/absent", libc::ENOENT),
+        ("/var/task/code.txt", libc::EACCES),
+        ("/var/task/not-a-program", libc::ENOEXEC),
+        ("/var/task", libc::EACCES),
+    ] {
+        match start(&sandbox, &[program]).await {
+            Err(Error::Exec { path, errno }) => {
+                expect(
+                    path == program && errno == expected,
+                    format!("{path}: {errno}"),
+                )?;
+            }
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Err(format!("{program} was started").into()),
+        }
+    }
+    let nowhere = start_in(&sandbox, &["/bin/true"], "/nowhere").await;
+    let told = matches!(
+        nowhere,
+        Err(Error::Directory {
+            errno: libc::ENOENT,
+            ..
+        })
+    );
+    expect(told, "a working directory that is not there")?;
+    expect(
+        run(&sandbox, &["/bin/true"]).await?.exit == Exit::Status(0),
+        "it still works",
+    )?;
+    sandbox.destroy().await;
+    Ok(())
+}
