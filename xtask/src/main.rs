@@ -1,2 +1,47 @@
-//! The one developer tool.
-fn main() {}
+//! The one developer tool: `cargo xtask tidy` says where the tree breaks its own rules.
+//!
+//! What a compiler or linter checks is left to them; `tidy` runs them too, so that one command
+//! tells whether a change may be handed in. Rules about words and folders are here because no
+//! other tool knows them.
+
+mod tidy;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "usage: cargo xtask tidy [--fast]
+
+  tidy    layering, file headers and sizes, words, docs/compatibility.md, rustfmt, clippy
+          --fast leaves clippy out";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The number of findings.
+fn run(arguments: &[&str]) -> Result<usize> {
+    match arguments {
+        ["tidy"] => tidy::run(&root(), tidy::Lints::All),
+        ["tidy", "--fast"] => tidy::run(&root(), tidy::Lints::Format),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+/// The workspace's root, which is where this crate's folder is.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent()
+        .map_or_else(|| here.to_owned(), Path::to_owned)
+}

@@ -1,0 +1,108 @@
+//! Which crate may use which: the folder tree is the architecture's picture, and an arrow that is
+//! not in the picture does not compile a mess, it becomes one later.
+
+use crate::tidy::Finding;
+use crate::tree::File;
+
+/// A crate and the workspace's crates it may use beside `types`, which everyone may.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("types", &[]),
+    ("wire", &[]),
+    ("api", &[]),
+    ("storage", &[]),
+    ("sandbox", &[]),
+    // Speaks of requests and answers in the words of the worker's arrow.
+    ("environment", &["api"]),
+    ("image", &["storage"]),
+    ("leasing", &["storage"]),
+    ("backends", &["storage"]),
+    ("control", &["wire", "api", "storage", "image"]),
+    ("frontend", &["wire", "api", "storage"]),
+    ("event-invoke", &["wire", "api", "storage"]),
+    ("event-sources", &["api", "storage"]),
+    ("counting", &["api", "storage"]),
+    ("assignment", &["api", "storage"]),
+    ("placement", &["api"]),
+    ("az-cache", &["api", "image"]),
+    ("worker", &["api", "image", "sandbox", "environment"]),
+    ("xtask", &[]),
+];
+
+/// May use everything: they wire the parts together, or drive them from outside.
+const FREE: &[&str] = &["lambent", "benches", "sim"];
+
+/// Looks at every crate's `Cargo.toml`. Tests may use what they like.
+pub fn check(files: &[File]) -> Vec<Finding> {
+    let manifests = files
+        .iter()
+        .filter(|file| file.path.ends_with("/Cargo.toml"));
+    manifests
+        .flat_map(|file| manifest(&file.path, &file.text))
+        .collect()
+}
+
+fn manifest(path: &str, text: &str) -> Vec<Finding> {
+    let name = text.lines().find_map(|line| line.strip_prefix("name = \""));
+    let name = name
+        .and_then(|rest| rest.split('"').next())
+        .unwrap_or_default();
+    if FREE.contains(&name) {
+        return Vec::new();
+    }
+    let Some((_, allowed)) = MAY_USE.iter().find(|(known, _)| *known == name) else {
+        return vec![Finding::new(
+            path,
+            0,
+            format!("crate `{name}` has no place in the layers"),
+        )];
+    };
+    let mut section = "";
+    let mut findings = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.starts_with('[') {
+            section = line.trim();
+        } else if section == "[dependencies]" {
+            let used = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            let ours = used == "lambent" || MAY_USE.iter().any(|(known, _)| *known == used);
+            if ours && used != "types" && !allowed.contains(&used) {
+                let rule = format!("`{name}` may not use `{used}`");
+                findings.push(Finding::new(path, number, rule));
+            }
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(text: &str) -> Vec<String> {
+        manifest("x/Cargo.toml", text)
+            .into_iter()
+            .map(|finding| finding.rule)
+            .collect()
+    }
+
+    #[test]
+    fn a_role_may_not_use_a_role() {
+        let text =
+            "name = \"placement\"\n[dependencies]\napi.workspace = true\nworker.workspace = true";
+        assert_eq!(rules(text), ["`placement` may not use `worker`"]);
+    }
+
+    #[test]
+    fn tests_of_a_crate_may_use_another() {
+        let text =
+            "name = \"placement\"\n[dependencies]\n[dev-dependencies]\nworker.workspace = true";
+        assert!(rules(text).is_empty());
+    }
+
+    #[test]
+    fn a_crate_nobody_drew_is_found() {
+        assert_eq!(
+            rules("name = \"misc\""),
+            ["crate `misc` has no place in the layers"]
+        );
+    }
+}
