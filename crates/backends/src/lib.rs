@@ -1,1 +1,15 @@
-//! To be written.
+//! The stores that keep things: SQLite for rows and journals, files for blobs.
+//!
+//! ```text
+//!   DATA-DIR/metadata.db     rows and journals        DATA-DIR/blobs/…     one file each
+//! ```
+//!
+//! Architecture invariant: only `server` imports this crate; roles see the traits of `storage`.
+
+mod error;
+mod local_blobs;
+mod sqlite;
+
+pub use error::Error;
+pub use local_blobs::LocalBlobs;
+pub use sqlite::Sqlite;

@@ -5,8 +5,8 @@ use bytes::Bytes;
 
 use crate::Error;
 
-/// The longest name, bytes: what a path of a local file system takes, with room for a folder.
-pub const NAME_BYTES_MAX: usize = 512;
+/// The longest name, bytes: a local file system keeps a blob in a file of that name, and takes 255.
+pub const NAME_BYTES_MAX: usize = 200;
 
 /// Checks a blob's name, so that none can leave the place where blobs are.
 pub fn check_name(name: &str) -> Result<(), Error> {
@@ -16,12 +16,7 @@ pub fn check_name(name: &str) -> Result<(), Error> {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
     };
-    // A word is a file's or a folder's name, which Linux limits to 255 bytes.
-    if name.len() <= NAME_BYTES_MAX
-        && name
-            .split('/')
-            .all(|word| is_word(word) && word.len() < 255)
-    {
+    if name.len() <= NAME_BYTES_MAX && name.split('/').all(is_word) {
         return Ok(());
     }
     Err(Error::Invalid {
@@ -30,7 +25,7 @@ pub fn check_name(name: &str) -> Result<(), Error> {
     })
 }
 
-/// A store of blobs. Names are `/`-separated words of `[A-Za-z0-9._-]`, never `.` or `..`.
+/// A store of blobs. Names are at most [`NAME_BYTES_MAX`] of `/`-separated words of `[A-Za-z0-9._-]`, never `.` or `..`.
 #[async_trait]
 pub trait Blobs: Send + Sync {
     /// Keeps a blob. Putting the same name again replaces it as a whole: a reader sees one or the

@@ -1,0 +1,169 @@
+//! Blobs as files.
+//!
+//! ```text
+//!   DATA-DIR/blobs/4f/code%…         '/' in a name becomes '%', which no name contains; the folder
+//!                                    is a hash of the name, so that none grows large
+//!   DATA-DIR/blobs/new/12            being written; emptied when the store is opened
+//! ```
+//!
+//! A blob is written beside its place, synced, renamed to it, and the folder synced: a reader, and
+//! a crash, see the old one or the new one.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use storage::blobs::check_name;
+use storage::{Blobs, Error as StorageError};
+
+use crate::Error;
+use crate::error::unavailable;
+
+/// The store. One process at a time may have it open on a folder.
+pub struct LocalBlobs(Arc<Folder>);
+
+struct Folder {
+    root: PathBuf,
+    written: AtomicU64,
+}
+
+impl LocalBlobs {
+    /// Opens the folder at `root`, or makes it, for its owner only; what an earlier process did not
+    /// finish writing is removed.
+    pub fn open(root: &Path) -> Result<Self, Error> {
+        let folder = Folder {
+            root: root.to_owned(),
+            written: AtomicU64::new(0),
+        };
+        folder.prepare().map_err(|source| Error::Io {
+            path: root.to_owned(),
+            source,
+        })?;
+        Ok(Self(Arc::new(folder)))
+    }
+
+    /// Files block; they do so on threads that are there for it.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Folder, &str) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        check_name(name)?;
+        let (folder, name) = (self.0.clone(), name.to_owned());
+        let answer = tokio::task::spawn_blocking(move || work(&folder, &name));
+        answer.await.map_err(unavailable)?.map_err(unavailable)
+    }
+}
+
+#[async_trait]
+impl Blobs for LocalBlobs {
+    async fn put(&self, name: &str, bytes: Bytes) -> Result<(), StorageError> {
+        self.on_disk(name, move |folder, name| folder.put(name, &bytes))
+            .await
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Bytes>, StorageError> {
+        let read = |folder: &Folder, name: &str| found(fs::read(folder.path(name)));
+        Ok(self.on_disk(name, read).await?.map(Bytes::from))
+    }
+
+    async fn size(&self, name: &str) -> Result<Option<u64>, StorageError> {
+        let look = |folder: &Folder, name: &str| found(fs::metadata(folder.path(name)));
+        Ok(self
+            .on_disk(name, look)
+            .await?
+            .map(|metadata| metadata.len()))
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), StorageError> {
+        self.on_disk(name, Folder::delete).await
+    }
+}
+
+impl Folder {
+    fn prepare(&self) -> io::Result<()> {
+        make_folder(&self.root)?;
+        let unfinished = self.root.join("new");
+        match fs::remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => make_folder(&unfinished),
+        }
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.path(name);
+        let folder = path.parent().expect("a blob is in a folder of the store");
+        if !folder.is_dir() {
+            make_folder(folder)?;
+        }
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        let unfinished = self.root.join("new").join(number.to_string());
+        let written = write_durably(&unfinished, bytes)
+            .and_then(|()| fs::rename(&unfinished, &path))
+            .and_then(|()| sync(folder));
+        if written.is_err() {
+            // It may not be there; and if it cannot be removed now, the next start does it.
+            let _ = fs::remove_file(&unfinished);
+        }
+        written
+    }
+
+    fn delete(&self, name: &str) -> io::Result<()> {
+        let path = self.path(name);
+        match found(fs::remove_file(&path))? {
+            None => Ok(()),
+            Some(()) => sync(path.parent().expect("a blob is in a folder of the store")),
+        }
+    }
+
+    /// Where a blob of a name that has been checked is.
+    fn path(&self, name: &str) -> PathBuf {
+        // FNV-1a; its lowest byte has seen every byte of the name.
+        let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        self.root
+            .join(format!("{:02x}", hash & 0xff))
+            .join(name.replace('/', "%"))
+    }
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Makes a folder that may be there already, and its name durable.
+fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    match path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        Some(parent) => sync(parent),
+        None => sync(Path::new(".")),
+    }
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// What is not there is `None`.
+fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

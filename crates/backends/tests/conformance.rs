@@ -1,0 +1,39 @@
+//! SQLite and local files keep the promises of the traits.
+
+use std::ops::Deref;
+
+use backends::{LocalBlobs, Sqlite};
+use tempfile::TempDir;
+
+/// A store in a folder that goes with it. The store is dropped first.
+struct Temporary<T> {
+    store: T,
+    _folder: TempDir,
+}
+
+impl<T> Deref for Temporary<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.store
+    }
+}
+
+fn sqlite() -> Temporary<Sqlite> {
+    let folder = tempfile::tempdir().unwrap();
+    Temporary(
+        Sqlite::open(&folder.path().join("metadata.db")).unwrap(),
+        folder,
+    )
+}
+
+fn local_blobs() -> Temporary<LocalBlobs> {
+    let folder = tempfile::tempdir().unwrap();
+    Temporary(
+        LocalBlobs::open(&folder.path().join("blobs")).unwrap(),
+        folder,
+    )
+}
+
+storage::table_conformance!(sqlite());
+storage::journal_conformance!(sqlite());
+storage::blobs_conformance!(local_blobs());
