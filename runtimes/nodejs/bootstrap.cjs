@@ -9,20 +9,34 @@ const handlers = require('./handler.cjs');
 const EXIT_EXCEPTION = 129;
 const EXIT_REJECTION = 128;
 
+/** From this version on Lambda knows promises only, and leaves errors nobody caught to Node.js. */
+const PROMISES_ONLY = Number(process.versions.node.split('.')[0]) >= 24;
+
 function main() {
-  log.patch();
+  log.patch(PROMISES_ONLY ? '-' : undefined);
   defineGlobals();
   const connection = new Connection(process.env.AWS_LAMBDA_RUNTIME_API);
-  const hooks = watch(connection);
-  handlers.load(process.env.LAMBDA_TASK_ROOT ?? process.cwd(), process.env._HANDLER).then(
-    (handler) => {
-      const streaming = handlers.isStreaming(handler);
-      require(streaming ? './streaming.cjs' : './invoke.cjs').serve(connection, handler, hooks);
-    },
+  const hooks = PROMISES_ONLY ? { idle() {} } : watch(connection);
+  const loading = handlers.load(process.env.LAMBDA_TASK_ROOT ?? process.cwd(), process.env._HANDLER);
+  loading.then(
+    (handler) => serve(connection, handler, hooks),
   ).catch((error) => {
-    log.error('Uncaught Exception', error);
-    hooks.uncaught(error, EXIT_EXCEPTION);
+    log.error(PROMISES_ONLY ? 'Init Error' : 'Uncaught Exception', error);
+    failInit(connection, error, PROMISES_ONLY ? 1 : EXIT_EXCEPTION);
   });
+}
+
+function serve(connection, handler, hooks) {
+  if (handlers.isStreaming(handler)) require('./streaming.cjs').serve(connection, handler, hooks);
+  else if (PROMISES_ONLY) require('./promises.cjs').serve(connection, handler);
+  else require('./invoke.cjs').serve(connection, handler, hooks);
+}
+
+/** Tells the platform that the function can't start, and ends. */
+function failInit(connection, error, status) {
+  const body = require('./errors.cjs').body(error);
+  const type = `Lambda-Runtime-Function-Error-Type: ${body.errorType}\r\n`;
+  connection.post('init/error', JSON.stringify(body), type, () => process.exit(status));
 }
 
 /** What functions find as `awslambda` without importing anything. */
@@ -56,11 +70,7 @@ function watch(connection) {
   let whenIdle = () => {};
   const hooks = {
     /** What to do with an uncaught error, with the status to exit with. Until there is an invoke: init failed. */
-    uncaught(error, status) {
-      const body = require('./errors.cjs').body(error);
-      const type = `Lambda-Runtime-Function-Error-Type: ${body.errorType}\r\n`;
-      connection.post('init/error', JSON.stringify(body), type, () => process.exit(status));
-    },
+    uncaught: (error, status) => failInit(connection, error, status),
     /** Says what to do once nothing is left to do; nothing, if nothing is given. */
     idle(action = () => {}) {
       whenIdle = action;

@@ -4,6 +4,8 @@
 // noticed), so the connection holds the event loop exactly from the moment a request is sent until it is answered.
 'use strict';
 
+const fs = require('fs');
+
 const { connect } = require('./transport.cjs');
 
 const ROOT = '/2018-06-01/runtime/';
@@ -31,7 +33,7 @@ class Connection {
   /** Waits for an event: `done(headers, body)`, header names in lower case, body a Buffer. */
   next(done) {
     this.#send(`GET ${ROOT}invocation/next HTTP/1.1\r\nHost: ${this.#address}\r\n\r\n`, (status, headers, body) => {
-      if (status !== 200) throw new Error(`the Runtime API answered ${status} to next`);
+      if (status !== 200) end(`the Runtime API answered ${status} to next`);
       done(headers, body);
     });
   }
@@ -94,7 +96,7 @@ class Connection {
     if (!answered) return;
     const again = this.#received === 0 ? this.#request : undefined;
     this.#reset();
-    if (!again) throw new Error(`lost the Runtime API: ${error.message}`);
+    if (!again) end(`the Runtime API is lost: ${error.message}`);
     this.#send(again, answered);
   }
 
@@ -131,6 +133,12 @@ class Connection {
 }
 
 exports.Connection = Connection;
+
+/** Without the Runtime API there is nobody to tell; an exception would only come back here as an error to post. */
+function end(why) {
+  fs.writeSync(2, `${why}\n`);
+  process.exit(1);
+}
 
 /** An answer, or how many bytes it takes to know more. */
 function parse(data) {

@@ -8,11 +8,11 @@
 'use strict';
 
 const log = require('./log.cjs');
-const { contextOf } = require('./context.cjs');
+const { contextOf, fresh } = require('./context.cjs');
 
 /** `hooks` says what to do about uncaught errors; it is changed with each invoke. */
 exports.serve = (connection, handler, hooks) => {
-  const next = () => connection.next((headers, body) => invoke(connection, handler, hooks, headers, body, next));
+  const next = () => connection.next((...event) => fresh(() => invoke(connection, handler, hooks, ...event, next)));
   setImmediate(next);
 };
 
@@ -84,16 +84,17 @@ function invoke(connection, handler, hooks, headers, body, next) {
   }
 }
 
-function postResult(connection, id, result, done) {
-  connection.post(`invocation/${encodeURIComponent(id)}/response`, stringify(result), '', done);
-}
-
-function stringify(result) {
+/** Throws if the result has no form in JSON; the error is a runtime's of that name, if one is given. */
+function postResult(connection, id, result, done, errorName) {
+  let text;
   try {
-    return JSON.stringify(result === undefined ? null : result);
+    text = JSON.stringify(result === undefined ? null : result);
   } catch {
-    throw new Error('Unable to stringify response body');
+    const message = 'Unable to stringify response body';
+    if (errorName) throw new (require('./errors.cjs').RuntimeError)(errorName, message);
+    throw new Error(message);
   }
+  connection.post(`invocation/${encodeURIComponent(id)}/response`, text, '', done);
 }
 
 function postError(connection, id, error, done) {
@@ -104,3 +105,4 @@ function postError(connection, id, error, done) {
 }
 
 exports.postError = postError;
+exports.postResult = postResult;

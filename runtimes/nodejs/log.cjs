@@ -10,8 +10,9 @@ const TENANT_ID = Symbol.for('aws.lambda.runtime.tenantId');
 
 const json = process.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON';
 
-/** Replaces the methods of `console`. */
-exports.patch = () => {
+/** Replaces the methods of `console`. `outside` stands for the request id while there is no invoke. */
+exports.patch = (outside) => {
+  exports.enter(outside);
   const least = LEVELS[process.env.AWS_LAMBDA_LOG_LEVEL?.toUpperCase()] ?? LEVELS.TRACE;
   for (const [method, level] of Object.entries(METHODS)) {
     const heard = LEVELS[level] >= least || level === 'FATAL';

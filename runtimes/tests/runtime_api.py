@@ -25,7 +25,7 @@ class Event:
 
 @dataclass
 class Request:
-    """One request as it came in. Header names are in lower case, the last of equal names wins."""
+    """One request as it came in. Header names are in lower case, equal ones are joined."""
 
     method: str
     path: str
@@ -152,7 +152,8 @@ def read_headers(stream):
     headers = {}
     while line := read_line(stream):
         name, _, value = line.partition(":")
-        headers[name.strip().lower()] = value.strip()
+        name, value = name.strip().lower(), value.strip()
+        headers[name] = headers[name] + ", " + value if name in headers else value
     return headers
 
 
