@@ -1,2 +1,39 @@
-//! The one binary.
-fn main() {}
+//! Lambent: the system behind AWS Lambda, as one binary with roles.
+//!
+//! Read in this order: [`cli`] is what can be said on the command line; [`config`] what can be set;
+//! [`up`] puts the roles together; [`front_door`] takes requests to them; [`client`] and
+//! [`commands`] are for people at a terminal.
+
+mod admin;
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod data_dir;
+mod front_door;
+mod roots;
+mod telemetry;
+mod up;
+mod workers;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    let outcome = match arguments.command {
+        cli::Command::Up(options) => up::up(&options),
+        cli::Command::Invoke(options) => commands::invoke(&options),
+        cli::Command::Functions(options) => commands::functions(&options),
+        cli::Command::Env(options) => commands::env(&options),
+        cli::Command::Logs(options) => commands::logs(&options),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("lambent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

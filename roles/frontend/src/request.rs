@@ -43,9 +43,6 @@ pub(crate) fn check(headers: &HeaderMap, payload: Bytes) -> Result<Checked, ApiE
         Some("DryRun") => InvocationType::DryRun,
         _ => InvocationType::RequestResponse,
     };
-    if payload.len() > SYNC_REQUEST_BYTES_MAX {
-        return Err(too_large(payload.len()));
-    }
     Ok(Checked {
         invocation_type,
         log_tail: log_type == Some("Tail"),
@@ -139,8 +136,6 @@ mod tests {
         assert_eq!(code(&not_object, "{}"), "InvalidRequestContentException");
         let long = "A".repeat(CLIENT_CONTEXT_BYTES_MAX + 1);
         assert_eq!(code(&[("x-amz-client-context", &long)], "{}"), "InvalidRequestContentException");
-        let large = format!("\"{}\"", "a".repeat(SYNC_REQUEST_BYTES_MAX));
-        assert_eq!(code(&[], &large), "RequestTooLargeException");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use types::limits::{INIT_TIMEOUT, SYNC_RESPONSE_BYTES_MAX};
+use types::limits::{INIT_TIMEOUT, SYNC_REQUEST_BYTES_MAX, SYNC_RESPONSE_BYTES_MAX};
 use types::{Clock, FunctionArn, Random, RequestId};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};
@@ -84,10 +84,12 @@ impl Frontend {
         Arc::new(Self { config, with, verifier, metrics: Metrics::new(registry), tasks })
     }
 
-    /// Answers the Invoke operation, which `matched` is.
+    /// Answers the Invoke operation, which `matched` is. `size` is how many bytes the body had; if
+    /// that is more than it may have, the rest was left out.
     pub async fn invoke(
         self: &Arc<Self>,
         request: Request<Bytes>,
+        size: usize,
         matched: &Match,
     ) -> Response<Bytes> {
         let began = Instant::now();
@@ -95,7 +97,7 @@ impl Frontend {
         let (parts, body) = request.into_parts();
         let header = parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
         let trace = Trace::new(header, self.with.random.as_ref(), self.with.clock.now());
-        let answered = match self.check(&parts, body, matched).await {
+        let answered = match self.check(&parts, (body, size), matched).await {
             Ok(checked) => self.perform(id, &trace, checked).await,
             Err(error) => Err(error),
         };
@@ -116,9 +118,14 @@ impl Frontend {
     async fn check(
         &self,
         parts: &Parts,
-        body: Bytes,
+        (body, size): (Bytes, usize),
         matched: &Match,
     ) -> Result<Accepted, ApiError> {
+        if size > SYNC_REQUEST_BYTES_MAX {
+            // The signature of a body that is not all here cannot be verified, and tells nothing
+            // about this refusal that the caller does not know.
+            return Err(request::too_large(size));
+        }
         let now = self.with.clock.now();
         let identities = self.with.identities.as_ref();
         let caller = authenticate(identities, &self.verifier, (parts, &body), now).await?;

@@ -1,1 +1,33 @@
-//! To be written.
+//! The worker: makes execution environments and runs invokes in them.
+//!
+//! ```text
+//!   create ─▶ sandbox + code + processes ─▶ init ─▶ idle ⇄ invoke ─▶ … ─▶ shutdown
+//!                                            │       ▲        │ crash, timeout
+//!                                            └───────┴── reset ◀┘  (next invoke runs init again)
+//! ```
+//!
+//! Read in this order: [`service`] holds the environments; `environment` is one of them;
+//! `make`, `init`, `invoke` and `shutdown` are its phases; `plan`, `runtimes`, `outcome` and `report` are
+//! the pure parts: what to start, in which language, what a failure is called, what the log says.
+//!
+//! Invariants: the worker is the arbiter of lending: an environment runs one invoke at a time,
+//! whoever asks; a failure inside an environment ends in an answer to its caller and never here;
+//! nothing an environment says is trusted.
+
+mod config;
+mod environment;
+mod init;
+mod invoke;
+mod log;
+mod make;
+mod metrics;
+mod outcome;
+mod plan;
+mod report;
+mod runtimes;
+mod service;
+mod shutdown;
+
+pub use config::Config;
+pub use runtimes::{Runtime, Runtimes};
+pub use service::{Dependencies, Handle};

@@ -1,0 +1,29 @@
+//! What can be set about a worker.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use types::WorkerId;
+
+/// What can be set about a worker.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who it is, for one run of its process.
+    pub worker: WorkerId,
+    /// Its availability zone.
+    pub zone: String,
+    /// Memory it may give to environments, MB.
+    pub memory_mb: u64,
+    /// Variables every function gets beneath its own.
+    pub environment: BTreeMap<String, String>,
+    /// A folder shown at `/opt` in every environment, below the sandbox's images folder.
+    pub opt: Option<PathBuf>,
+    /// How long an idle environment goes on running before it is frozen. Short, since functions
+    /// expect to be frozen between invokes; not zero, so that invokes that follow each other at
+    /// once pay for no freezing and thawing.
+    pub freeze_after: Duration,
+    /// How long a lent environment whose last invoke is answered may take until its runtime asks
+    /// for the next; then the invoke is refused and finds another environment.
+    pub turn_patience: Duration,
+}

@@ -1,0 +1,223 @@
+//! One execution environment: its sandbox, its conversation, its log, and whose turn it is.
+//!
+//! ```text
+//!   Starting ─▶ Ready (turns: none, one, or one that is answered and one that waits) ─▶ Ending
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use api::functions::FunctionVersion;
+use environment::Session;
+use sandbox::{Exit, Instance};
+use tokio::sync::{Notify, watch};
+use tokio_util::task::TaskTracker;
+use types::{Clock, EnvironmentId, Timestamp};
+
+use crate::log::EnvironmentLog;
+use crate::outcome::Failure;
+use crate::runtimes::Launch;
+
+/// One execution environment.
+pub(crate) struct Environment {
+    pub(crate) id: EnvironmentId,
+    pub(crate) function: Arc<FunctionVersion>,
+    pub(crate) launch: Launch,
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) opt: Option<PathBuf>,
+    pub(crate) sandbox: Arc<dyn Instance>,
+    pub(crate) session: Arc<Session>,
+    pub(crate) log: EnvironmentLog,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The tasks that serve this environment; they end when `ended` is set.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) ended: watch::Sender<bool>,
+    /// Which processes of the present attempt live.
+    pub(crate) alive: watch::Sender<Alive>,
+    pub(crate) state: Mutex<State>,
+    /// Told when no invoke is under way any more.
+    pub(crate) turns_over: Notify,
+}
+
+/// The processes of an attempt that still run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Alive {
+    pub(crate) runtime: bool,
+    pub(crate) extensions: u32,
+}
+
+/// Who a process is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Who {
+    Runtime,
+    Extension(String),
+}
+
+pub(crate) struct State {
+    pub(crate) life: Life,
+    /// Goes up with every start of the processes, so that a late word of an old one is told apart.
+    pub(crate) attempt: u64,
+    pub(crate) initialised: bool,
+    /// How long the init phase took, until the first `REPORT` has told it.
+    pub(crate) init: Option<Duration>,
+    /// The runtime's process inside the sandbox.
+    pub(crate) runtime: Option<u32>,
+    /// The first process that ended in this attempt.
+    pub(crate) exit: Option<(Who, Exit)>,
+    turns: Turns,
+    frozen: bool,
+}
+
+/// Where an environment is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Life {
+    Starting,
+    Ready,
+    Ending,
+}
+
+/// Invokes that have begun and not ended: none, one, or one that has its answer and one behind it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Turns {
+    begun: u64,
+    under_way: u8,
+    answered: bool,
+}
+
+impl State {
+    pub(crate) fn new() -> Self {
+        Self {
+            life: Life::Starting,
+            attempt: 0,
+            initialised: false,
+            init: None,
+            runtime: None,
+            exit: None,
+            turns: Turns::default(),
+            frozen: false,
+        }
+    }
+}
+
+impl Environment {
+    /// Takes the turn for one invoke; `None` if another has it. Thaws.
+    pub(crate) fn begin_turn(&self) -> Option<u64> {
+        let mut state = self.lock();
+        let free = match state.turns.under_way {
+            0 => true,
+            1 => state.turns.answered,
+            _ => false,
+        };
+        if state.life != Life::Ready || !free {
+            return None;
+        }
+        if state.frozen {
+            if let Err(error) = self.sandbox.thaw() {
+                tracing::error!(environment = %self.id, %error, "an environment cannot be thawed");
+                return None;
+            }
+            state.frozen = false;
+        }
+        state.turns.begun += 1;
+        state.turns.under_way += 1;
+        state.turns.answered = false;
+        Some(state.turns.begun)
+    }
+
+    /// The turn's invoke has its answer; another may wait behind it now. Only the last turn to
+    /// have begun can say so.
+    pub(crate) fn answer_turn(&self, turn: u64) {
+        let mut state = self.lock();
+        if state.turns.begun == turn {
+            state.turns.answered = true;
+        }
+    }
+
+    /// The turn is over. True if no invoke is under way any more.
+    pub(crate) fn end_turn(&self) -> bool {
+        let mut state = self.lock();
+        state.turns.under_way -= 1;
+        let over = state.turns.under_way == 0;
+        if over {
+            self.turns_over.notify_waiters();
+        }
+        over
+    }
+
+    /// Returns when no invoke is under way.
+    pub(crate) async fn turns_over(&self) {
+        loop {
+            let told = self.turns_over.notified();
+            if !self.is_busy() {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    /// Freezes it if nothing has happened since `turn`.
+    pub(crate) fn freeze_after(&self, turn: u64) {
+        let mut state = self.lock();
+        let idle = state.turns.begun == turn && state.turns.under_way == 0;
+        if state.life == Life::Ready && idle && !state.frozen {
+            match self.sandbox.freeze() {
+                Ok(()) => state.frozen = true,
+                Err(error) => {
+                    tracing::warn!(environment = %self.id, %error, "an environment cannot be frozen");
+                }
+            }
+        }
+    }
+
+    /// Lets it take invokes.
+    pub(crate) fn ready(&self) {
+        let mut state = self.lock();
+        if state.life == Life::Starting {
+            state.life = Life::Ready;
+        }
+    }
+
+    /// Takes no more invokes. False if it was ending already. Thaws, so that processes can hear of it.
+    pub(crate) fn begin_ending(&self) -> bool {
+        let mut state = self.lock();
+        let first = state.life != Life::Ending;
+        state.life = Life::Ending;
+        if state.frozen {
+            // What cannot be thawed can still be killed.
+            let _ = self.sandbox.thaw();
+            state.frozen = false;
+        }
+        first
+    }
+
+    /// Whether an invoke is under way.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.lock().turns.under_way > 0
+    }
+
+    /// Why the conversation was closed: by a process's end, or else by ours.
+    pub(crate) fn failure(&self) -> Failure {
+        let out_of_memory = *self.sandbox.out_of_memory().borrow();
+        match &self.lock().exit {
+            Some((Who::Runtime, exit)) => Failure::exit(*exit, out_of_memory),
+            Some((Who::Extension(name), exit)) if !out_of_memory => {
+                Failure::extension_exit(name, *exit)
+            }
+            _ => Failure::exit(Exit::Signal(9), out_of_memory),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(u64::from(self.function.configuration.timeout_seconds))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no code panics while it holds an environment's state")
+    }
+}

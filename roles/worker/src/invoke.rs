@@ -1,0 +1,269 @@
+//! The invoke phase: one event in, one answer out, and the environment free again.
+//!
+//! The caller has its answer as soon as the runtime gives it; the environment is free when the
+//! runtime and all extensions have asked for the next event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::assignment::{Event, Report as Word};
+use api::worker::{Body, Error, FunctionError, Invoke, Response, StreamError};
+use bytes::Bytes;
+use environment::{Answer, AnswerBody, InvokeEvent, ShutdownReason};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::environment::Environment;
+use crate::outcome::Failure;
+use crate::report::{self, Report};
+use crate::service::Service;
+
+/// One invoke under way.
+struct Run {
+    environment: Arc<Environment>,
+    request: Invoke,
+    turn: u64,
+    caller: Option<oneshot::Sender<Result<Response, Error>>>,
+    /// The answer, kept back until the invoke is over because its caller wants the log with it.
+    kept_back: Option<Response>,
+    limit: Duration,
+    began: Instant,
+    init: Option<Duration>,
+}
+
+/// How an invoke ended.
+enum End {
+    /// It never began.
+    Refused,
+    /// All went well, or the function reported its own error: the environment lives on.
+    Done { error_type: Option<String> },
+    /// The environment must be reset.
+    Failed(Failure),
+}
+
+impl Service {
+    /// Runs an invoke whose turn is taken, to its very end.
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        environment: Arc<Environment>,
+        turn: u64,
+        request: Invoke,
+        caller: oneshot::Sender<Result<Response, Error>>,
+    ) {
+        let limit = environment.timeout();
+        let began = Instant::now();
+        let init = None;
+        let caller = Some(caller);
+        let kept_back = None;
+        let mut run =
+            Run { environment, request, turn, caller, kept_back, limit, began, init };
+        if run.request.log_tail {
+            run.environment.log.begin_tail();
+        }
+        let end = self.phases(&mut run).await;
+        run.put_down(&end);
+        match &end {
+            End::Refused => {
+                self.metrics.refused.inc();
+                let environment = run.environment.id;
+                run.answer(Err(Error::Busy { environment }));
+            }
+            End::Done { error_type } => {
+                self.metrics.invokes.inc();
+                if error_type.is_some() {
+                    self.metrics.function_errors.inc();
+                }
+            }
+            End::Failed(failure) => {
+                self.metrics.invokes.inc();
+                self.metrics.function_errors.inc();
+                let now = run.environment.now();
+                let body = failure.body(run.request.request, run.limit, now);
+                let tail = run.take_tail();
+                run.answer(Ok(failed(body, tail)));
+                let timeout = failure.status == "timeout";
+                let reason =
+                    if timeout { ShutdownReason::Timeout } else { ShutdownReason::Failure };
+                run.environment.end_attempt(reason).await;
+            }
+        }
+        if let Some(response) = run.kept_back.take() {
+            let log_tail = run.take_tail();
+            run.answer(Ok(Response { log_tail, ..response }));
+        }
+        self.finish(run).await;
+    }
+
+    /// Init if need be, then the invoke itself.
+    async fn phases(&self, run: &mut Run) -> End {
+        let environment = Arc::clone(&run.environment);
+        let (initialised, init) = {
+            let mut state = environment.lock();
+            (state.initialised, state.init.take())
+        };
+        run.init = init;
+        let deadline_ms = environment.now().after(run.limit).as_millis();
+        if !initialised {
+            run.put_start();
+            if let Err(failure) = environment.initialise(run.limit).await {
+                return End::Failed(failure);
+            }
+        }
+        let invoked = environment.session.begin_invoke(InvokeEvent {
+            request: run.request.request,
+            deadline_ms,
+            invoked_arn: run.request.invoked_arn.to_string(),
+            trace_id: std::mem::take(&mut run.request.trace_id),
+            client_context: run.request.client_context.take(),
+            payload: std::mem::take(&mut run.request.payload),
+        });
+        // The turn was ours, so only a process that has just ended can be the reason.
+        let Ok(invoked) = invoked else { return End::Refused };
+        if !self.has_started(run, invoked.started).await {
+            return End::Refused;
+        }
+        if initialised {
+            run.put_start();
+            run.began = Instant::now();
+        }
+        let over = run.began + run.limit;
+        let error_type = match tokio::time::timeout_at(over, invoked.answer).await {
+            Ok(Ok(answer)) => self.pass_on(run, answer).await,
+            Ok(Err(_)) => return End::Failed(environment.failure()),
+            Err(_) => return End::Failed(Failure::timeout()),
+        };
+        match tokio::time::timeout_at(over, invoked.done).await {
+            Ok(Ok(())) => End::Done { error_type },
+            Ok(Err(_)) => End::Failed(environment.failure()),
+            Err(_) => End::Failed(Failure::timeout()),
+        }
+    }
+
+    /// Waits a little for the runtime to ask, if the invoke before this one is just ending.
+    async fn has_started(&self, run: &Run, mut started: oneshot::Receiver<()>) -> bool {
+        if started.try_recv().is_ok() {
+            return true;
+        }
+        match tokio::time::timeout(self.config.turn_patience, &mut started).await {
+            Ok(started) => started.is_ok(),
+            // If it can't be taken back it has started this very moment.
+            Err(_) => !run.environment.session.cancel(run.request.request),
+        }
+    }
+
+    /// Hands the runtime's answer to the caller; returns the error's type if it is one.
+    async fn pass_on(&self, run: &mut Run, answer: Answer) -> Option<String> {
+        let (response, error_type, whole) = match answer {
+            Answer::Error { error_type, body } => (failed(body, None), Some(error_type), true),
+            Answer::Result { content_type, body: AnswerBody::Full(body) } => {
+                let body = Body::Full(body);
+                (Response { function_error: None, content_type, body, log_tail: None }, None, true)
+            }
+            Answer::Result { content_type, body: AnswerBody::Stream(pieces) } => {
+                let body = Body::Stream(self.adapt(pieces));
+                (Response { function_error: None, content_type, body, log_tail: None }, None, false)
+            }
+        };
+        // Only a whole answer frees the turn; and with extensions at work the next invoke would
+        // wait longer than it is worth.
+        if whole && run.environment.session.extensions().all.is_empty() {
+            run.environment.answer_turn(run.turn);
+            self.say(&run.environment, Event::Idle).await;
+        }
+        if run.request.log_tail && whole {
+            run.kept_back = Some(response);
+        } else {
+            run.answer(Ok(response));
+        }
+        error_type
+    }
+
+    /// The same stream in the words of the arrow.
+    fn adapt(
+        &self,
+        mut pieces: mpsc::Receiver<Result<Bytes, (String, Bytes)>>,
+    ) -> mpsc::Receiver<Result<Bytes, StreamError>> {
+        // The session's channel bounds what waits; this one only passes on.
+        let (sender, receiver) = mpsc::channel(1);
+        self.tasks.spawn(async move {
+            while let Some(piece) = pieces.recv().await {
+                let piece = piece.map_err(|(error_type, body)| StreamError { error_type, body });
+                if sender.send(piece).await.is_err() {
+                    return;
+                }
+            }
+        });
+        receiver
+    }
+
+    /// Gives the turn back, tells assignment, and freezes what stays idle.
+    async fn finish(self: Arc<Self>, run: Run) {
+        let idle = run.environment.end_turn();
+        if idle {
+            // Said again even if it was said early: a caller refused in between left it as busy.
+            self.say(&run.environment, Event::Idle).await;
+        }
+        drop(run.caller);
+        let (environment, turn) = (run.environment, run.turn);
+        if idle {
+            tokio::time::sleep(self.config.freeze_after).await;
+            environment.freeze_after(turn);
+        }
+    }
+
+    async fn say(&self, environment: &Environment, event: Event) {
+        let word = Word { environment: environment.id, function: environment.function.key(), event };
+        self.report(word).await;
+    }
+}
+
+impl Run {
+    /// Answers the caller, who may have gone.
+    fn answer(&mut self, answer: Result<Response, Error>) {
+        if let Some(caller) = self.caller.take() {
+            let _ = caller.send(answer);
+        }
+    }
+
+    fn take_tail(&self) -> Option<Bytes> {
+        self.environment.log.take_tail().map(Bytes::from).filter(|_| self.request.log_tail)
+    }
+
+    fn put_start(&self) {
+        let version = self.environment.function.configuration.version;
+        self.environment.log.platform([report::start(self.request.request, version)]);
+    }
+
+    /// The last lines of the invoke's log.
+    fn put_down(&self, end: &End) {
+        let request = self.request.request;
+        let (failure, line) = match end {
+            End::Refused => return,
+            End::Done { error_type: None } => (None, None),
+            End::Done { error_type } => (Some(("error", error_type.clone())), None),
+            End::Failed(failure) => {
+                let line = failure.log_line(request, self.limit, self.environment.now());
+                let error_type = Some(failure.error_type.clone());
+                let error_type = error_type.filter(|_| failure.status == "error");
+                (Some((failure.status, error_type)), line)
+            }
+        };
+        let report = Report {
+            request,
+            duration: self.began.elapsed().min(self.limit),
+            memory_mb: self.environment.function.configuration.memory_mb,
+            peak_bytes: self.environment.sandbox.memory_peak_bytes(),
+            init: self.init,
+            failure,
+        };
+        if let Some(line) = line {
+            self.environment.log.platform([line]);
+        }
+        self.environment.log.platform([report::end(request), report.line()]);
+    }
+}
+
+fn failed(body: Bytes, log_tail: Option<Bytes>) -> Response {
+    let function_error = Some(FunctionError::Unhandled);
+    Response { function_error, content_type: None, body: Body::Full(body), log_tail }
+}

@@ -1,0 +1,138 @@
+//! Making an environment: code, sandbox, log, conversation; then its init phase.
+
+use std::sync::{Arc, Mutex};
+
+use api::functions::FunctionVersion;
+use api::logs::StreamName;
+use api::worker::{Create, Error};
+use environment::{Identity, Session};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use types::limits::INIT_TIMEOUT;
+
+use crate::environment::{Alive, Environment, State};
+use crate::log::EnvironmentLog;
+use crate::plan::{self, Given};
+use crate::report;
+use crate::service::Service;
+
+impl Service {
+    /// Makes the environment of a slot that is taken.
+    pub(crate) async fn make(self: &Arc<Self>, request: Create) -> Result<Arc<Environment>, Error> {
+        let configuration = &request.function.configuration;
+        let runtime = configuration.runtime.clone().unwrap_or_default();
+        let launch = self.with.runtimes.launch(&runtime, configuration.memory_mb);
+        let launch = launch.map_err(|why| {
+            tracing::warn!(runtime, why, "a runtime is not available");
+            Error::Runtime { runtime: runtime.clone() }
+        })?;
+        let task = self.with.images.folder(&configuration.code.image).await;
+        let task = task.map_err(|error| Error::Code { reason: error.to_string() })?;
+        let opt = self.config.opt.clone();
+        let paths = (task, opt.clone());
+        let spec = plan::sandbox_spec(request.environment, &request.function, &launch, paths);
+        let failed = |error: &dyn std::fmt::Display| Error::Sandbox { reason: error.to_string() };
+        let sandbox = self.with.engine.create(spec).await.map_err(|e| failed(&e))?;
+        let listener = sandbox.take_listener().ok_or_else(|| failed(&"it has no listener"))?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(|e| failed(&e))?;
+        let log = EnvironmentLog::new(
+            Arc::clone(&self.with.logs),
+            Arc::clone(&self.with.clock),
+            self.stream(&request.function),
+        );
+        let log = log.map_err(|e| failed(&e))?;
+        let variables = plan::variables(&Given {
+            function: &request.function,
+            launch: &launch,
+            credentials: &request.credentials,
+            log_stream: &log.stream().stream,
+            common: &self.config.environment,
+        });
+        let environment = Arc::new(Environment {
+            id: request.environment,
+            session: Session::new(identity(&request.function)),
+            function: request.function,
+            launch,
+            variables,
+            opt,
+            sandbox,
+            log,
+            clock: Arc::clone(&self.with.clock),
+            tasks: TaskTracker::new(),
+            turns_over: Notify::new(),
+            ended: watch::Sender::new(false),
+            alive: watch::Sender::new(Alive::default()),
+            state: Mutex::new(State::new()),
+        });
+        environment.serve(listener);
+        Ok(environment)
+    }
+
+    /// The init phase of a new environment. Failure is for its first invoke to meet again.
+    pub(crate) async fn initialise(&self, environment: &Arc<Environment>) {
+        let configuration = &environment.function.configuration;
+        let runtime = configuration.runtime.as_deref().unwrap_or_default();
+        let region = environment.function.scope.region.as_str();
+        let line = report::init_start(&version_text(runtime), &hash_text(runtime), region);
+        environment.log.platform([line]);
+        let began = Instant::now();
+        match environment.initialise(INIT_TIMEOUT).await {
+            Ok(took) => environment.lock().init = Some(took),
+            Err(failure) => {
+                let took = began.elapsed().min(INIT_TIMEOUT);
+                let line = report::init_report(took, failure.status, &failure.error_type);
+                environment.log.platform([line]);
+            }
+        }
+    }
+
+    fn stream(&self, function: &FunctionVersion) -> StreamName {
+        let date = self.with.clock.now().to_date_path();
+        let random = self.with.random.uuid().simple().to_string();
+        StreamName {
+            scope: function.scope.clone(),
+            group: function.configuration.log_group.clone(),
+            stream: format!("{date}/[{}]{random}", function.configuration.version),
+        }
+    }
+}
+
+impl Environment {
+    /// Starts the tasks that answer its processes and take in what they print.
+    fn serve(self: &Arc<Self>, listener: tokio::net::TcpListener) {
+        let environment = Arc::clone(self);
+        let mut ended = self.ended.subscribe();
+        self.tasks.spawn(async move {
+            let session = Arc::clone(&environment.session);
+            tokio::select! {
+                biased;
+                _ = ended.wait_for(|ended| *ended) => {}
+                () = session.serve(listener) => {}
+                () = environment.log.pump() => {}
+            }
+        });
+    }
+}
+
+fn identity(function: &FunctionVersion) -> Identity {
+    Identity {
+        function_name: function.name.to_string(),
+        function_version: function.configuration.version.to_string(),
+        handler: function.configuration.handler.clone().unwrap_or_default(),
+        account_id: function.scope.account.to_string(),
+    }
+}
+
+/// `python3.12` is told as `python:3.12.v1`.
+fn version_text(runtime: &str) -> String {
+    let at = runtime.find(|c: char| c.is_ascii_digit()).unwrap_or(runtime.len());
+    let (family, version) = runtime.split_at(at);
+    format!("{}:{version}.v1", family.trim_end_matches('.'))
+}
+
+/// Names this runtime version in its ARN; the same name gives the same hash.
+fn hash_text(runtime: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, runtime.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,123 @@
+//! What a function's processes are started with: variables and limits. Pure.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::path::PathBuf;
+
+use api::credentials::Credentials;
+use api::functions::FunctionVersion;
+use sandbox::Spec;
+use types::EnvironmentId;
+use types::limits::{MEMORY_MB_PER_CPU, OPEN_FILES_MAX, PROCESSES_MAX};
+
+use crate::runtimes::Launch;
+
+/// Where the Runtime API is, inside.
+const RUNTIME_API: &str = "127.0.0.1:9001";
+const MIB: u64 = 1024 * 1024;
+
+/// Variables extensions do not get, beside all that begin with `AWS_XRAY` or `_AWS_XRAY`.
+const NOT_FOR_EXTENSIONS: [&str; 6] = [
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+    "_HANDLER",
+];
+
+/// What goes into the variables beside the function itself.
+pub(crate) struct Given<'a> {
+    pub(crate) function: &'a FunctionVersion,
+    pub(crate) launch: &'a Launch,
+    pub(crate) credentials: &'a Credentials,
+    pub(crate) log_stream: &'a str,
+    /// Variables every function of this installation gets.
+    pub(crate) common: &'a BTreeMap<String, String>,
+}
+
+/// The runtime's variables. Later ones win: defaults, the runtime's, the installation's, the
+/// user's, and last those that nobody may change.
+pub(crate) fn variables(given: &Given<'_>) -> BTreeMap<String, String> {
+    let configuration = &given.function.configuration;
+    let runtime = configuration.runtime.as_deref().unwrap_or_default();
+    let mut all: BTreeMap<String, String> = [
+        ("LANG", "en_US.UTF-8"),
+        ("PATH", "/usr/local/bin:/usr/bin/:/bin:/opt/bin"),
+        ("LD_LIBRARY_PATH", "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"),
+        ("TZ", ":UTC"),
+        ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
+        ("AWS_XRAY_DAEMON_ADDRESS", "169.254.79.129:2000"),
+        ("_AWS_XRAY_DAEMON_ADDRESS", "169.254.79.129"),
+        ("_AWS_XRAY_DAEMON_PORT", "2000"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into();
+    all.extend(given.launch.environment.clone());
+    all.extend(given.common.clone());
+    all.extend(configuration.environment.clone().unwrap_or_default());
+    let mut set = |key: &str, value: &str| all.insert(key.to_owned(), value.to_owned());
+    let region = given.function.scope.region.as_str();
+    set("_HANDLER", configuration.handler.as_deref().unwrap_or_default());
+    set("AWS_REGION", region);
+    set("AWS_DEFAULT_REGION", region);
+    if !runtime.starts_with("provided") {
+        set("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{runtime}"));
+    }
+    set("AWS_LAMBDA_FUNCTION_NAME", given.function.name.as_str());
+    set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &configuration.memory_mb.to_string());
+    set("AWS_LAMBDA_FUNCTION_VERSION", &configuration.version.to_string());
+    set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
+    set("AWS_LAMBDA_LOG_GROUP_NAME", &configuration.log_group);
+    set("AWS_LAMBDA_LOG_STREAM_NAME", given.log_stream);
+    set("AWS_ACCESS_KEY_ID", &given.credentials.access_key_id);
+    set("AWS_SECRET_ACCESS_KEY", given.credentials.secret_access_key.expose());
+    set("AWS_SESSION_TOKEN", given.credentials.session_token.expose());
+    set("AWS_LAMBDA_RUNTIME_API", RUNTIME_API);
+    set("LAMBDA_TASK_ROOT", "/var/task");
+    set("LAMBDA_RUNTIME_DIR", "/var/runtime");
+    all
+}
+
+/// The variables of an external extension, from the runtime's.
+pub(crate) fn extension_variables(runtime: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let shown = |key: &str| {
+        !NOT_FOR_EXTENSIONS.contains(&key)
+            && !key.starts_with("AWS_XRAY")
+            && !key.starts_with("_AWS_XRAY")
+    };
+    runtime.iter().filter(|(key, _)| shown(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+/// As execve takes them. A NUL in a name or value cannot be passed on; the control plane lets none
+/// in, and such a variable is left out.
+pub(crate) fn to_environ(variables: &BTreeMap<String, String>) -> Vec<CString> {
+    let pairs = variables.iter().map(|(key, value)| CString::new(format!("{key}={value}")));
+    pairs.filter_map(Result::ok).collect()
+}
+
+/// The sandbox of an environment.
+pub(crate) fn sandbox_spec(
+    environment: EnvironmentId,
+    function: &FunctionVersion,
+    launch: &Launch,
+    (task, opt): (PathBuf, Option<PathBuf>),
+) -> Spec {
+    let configuration = &function.configuration;
+    Spec {
+        id: environment.to_string(),
+        root: launch.root.clone(),
+        task,
+        opt,
+        runtime: launch.folder.clone(),
+        memory_bytes: u64::from(configuration.memory_mb) * MIB,
+        cpu_millis: (configuration.memory_mb * 1000 / MEMORY_MB_PER_CPU).max(10),
+        processes_max: PROCESSES_MAX,
+        open_files_max: OPEN_FILES_MAX,
+        tmp_bytes: u64::from(configuration.ephemeral_mb) * MIB,
+        hostname: "169.254.100.6".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! The variables a function sees.
+
+use std::sync::Arc;
+
+use api::Secret;
+use api::functions::{Code, Configuration, LastUpdate, State};
+use types::{AccountId, FunctionName, Region, Scope, Timestamp, Version};
+
+use super::*;
+
+pub(crate) fn function(environment: &[(&str, &str)]) -> FunctionVersion {
+    let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    FunctionVersion {
+        scope: Scope {
+            account: AccountId::new("000000000000").unwrap(),
+            region: Region::new("eu-west-1").unwrap(),
+        },
+        name: FunctionName::new("f").unwrap(),
+        configuration: Arc::new(Configuration {
+            version: Version::Latest,
+            generation: 1,
+            revision_id: String::new(),
+            runtime: Some("python3.12".into()),
+            handler: Some("m.h".into()),
+            role: "arn:aws:iam::000000000000:role/r".into(),
+            description: String::new(),
+            timeout_seconds: 3,
+            memory_mb: 128,
+            ephemeral_mb: 512,
+            environment: Some(environment.collect()),
+            architecture: "x86_64".into(),
+            tracing_mode: "PassThrough".into(),
+            log_group: "/aws/lambda/f".into(),
+            code: Code { image: "aa".into(), sha256: String::new(), bytes: 1 },
+            last_modified: Timestamp::default(),
+            state: State::Active,
+            last_update: LastUpdate::Successful,
+        }),
+    }
+}
+
+fn seen(environment: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let launch = Launch {
+        root: "host".into(),
+        folder: None,
+        command: vec![],
+        environment: BTreeMap::from([("PYTHONPATH".into(), "/var/runtime".into())]),
+    };
+    let credentials = Credentials {
+        access_key_id: "ASIA1".into(),
+        secret_access_key: Secret::new("s"),
+        session_token: Secret::new("t"),
+        expires: Timestamp::default(),
+    };
+    let common = BTreeMap::from([("AWS_ENDPOINT_URL".to_owned(), "http://x".to_owned())]);
+    variables(&Given {
+        function: &function(environment),
+        launch: &launch,
+        credentials: &credentials,
+        log_stream: "stream",
+        common: &common,
+    })
+}
+
+#[test]
+fn users_may_change_defaults_but_not_what_is_reserved() {
+    let all = seen(&[("PYTHONPATH", "/mine"), ("AWS_REGION", "mars"), ("LANG", "C"), ("A_KEY", "1")]);
+    assert_eq!(all["PYTHONPATH"], "/mine");
+    assert_eq!(all["LANG"], "C");
+    assert_eq!(all["A_KEY"], "1");
+    assert_eq!(all["AWS_REGION"], "eu-west-1");
+    assert_eq!(all["AWS_EXECUTION_ENV"], "AWS_Lambda_python3.12");
+    assert_eq!(all["AWS_ENDPOINT_URL"], "http://x");
+    assert_eq!(all["AWS_SESSION_TOKEN"], "t");
+}
+
+#[test]
+fn extensions_do_not_see_what_is_the_runtimes() {
+    let all = extension_variables(&seen(&[]));
+    for hidden in NOT_FOR_EXTENSIONS {
+        assert!(!all.contains_key(hidden), "{hidden}");
+    }
+    assert!(!all.keys().any(|key| key.contains("XRAY")));
+    assert_eq!(all["AWS_LAMBDA_RUNTIME_API"], "127.0.0.1:9001");
+}
+
+#[test]
+fn a_processor_is_had_in_proportion_to_memory() {
+    let launch = Launch {
+        root: "host".into(),
+        folder: None,
+        command: vec![],
+        environment: BTreeMap::new(),
+    };
+    let id = EnvironmentId::from_uuid(uuid::Uuid::nil());
+    let spec = sandbox_spec(id, &function(&[]), &launch, ("/x".into(), None));
+    assert_eq!(spec.cpu_millis, 72);
+    assert_eq!(spec.memory_bytes, 128 * MIB);
+    assert_eq!(spec.tmp_bytes, 512 * MIB);
+}

@@ -1,0 +1,144 @@
+//! Which program runs a runtime's functions: `runtime.toml` of each folder of `runtimes/`.
+//!
+//! ```toml
+//! interpreters = ["/usr/bin/python{version}", "/usr/bin/python3"]   # the first that is there
+//! command = ["{interpreter}", "-S", "/var/runtime/bootstrap.py"]
+//! [environment]
+//! PYTHONPATH = "/var/runtime"
+//! ```
+//!
+//! In `command` and `environment`, `{interpreter}`, `{version}`, `{memory_mb}` and `{heap_mb}` are
+//! replaced. `provided.*` needs no folder: the function brings its `bootstrap`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// How one runtime is to be had on this worker.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    /// The name of the sandbox root it runs in.
+    pub root: String,
+    /// Where that root is on this machine; `/` for the host's own.
+    pub root_path: PathBuf,
+    /// The folder shown at `/var/runtime`; `None` for runtimes the function brings itself.
+    pub folder: Option<PathBuf>,
+}
+
+/// All runtimes of this worker.
+#[derive(Clone, Debug, Default)]
+pub struct Runtimes {
+    /// By exact name, `python3.12`; looked up first.
+    pub exact: BTreeMap<String, Runtime>,
+    /// By family: `python`, `nodejs`, `java`, `provided`.
+    pub families: BTreeMap<String, Runtime>,
+}
+
+/// A runtime made ready for one function.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Launch {
+    pub(crate) root: String,
+    pub(crate) folder: Option<PathBuf>,
+    /// Empty when the function brings its own bootstrap.
+    pub(crate) command: Vec<String>,
+    pub(crate) environment: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    #[serde(default)]
+    interpreters: Vec<String>,
+    command: Vec<String>,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+}
+
+impl Runtimes {
+    /// What runs `runtime` with so much memory; the error says what is missing.
+    pub(crate) fn launch(&self, runtime: &str, memory_mb: u32) -> Result<Launch, String> {
+        let (family, version) = split(runtime);
+        let known = self.exact.get(runtime).or_else(|| self.families.get(family));
+        let known = known.ok_or_else(|| "it is not configured".to_owned())?;
+        let Some(folder) = &known.folder else {
+            let root = known.root.clone();
+            return Ok(Launch { root, folder: None, command: Vec::new(), environment: BTreeMap::new() });
+        };
+        let file = folder.join("runtime.toml");
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+        let description: Description = toml::from_str(&text)
+            .map_err(|error| format!("{} is wrong: {error}", file.display()))?;
+        let candidates = description.interpreters.iter().map(|i| i.replace("{version}", version));
+        let candidates: Vec<String> = candidates.collect();
+        let interpreter = match candidates.iter().find(|path| exists(&known.root_path, path)) {
+            Some(path) => path.as_str(),
+            None if candidates.is_empty() => "",
+            None => return Err(format!("none of {} is there", candidates.join(", "))),
+        };
+        let fill = |text: &String| {
+            text.replace("{interpreter}", interpreter)
+                .replace("{version}", version)
+                .replace("{memory_mb}", &memory_mb.to_string())
+                .replace("{heap_mb}", &heap_mb(memory_mb).to_string())
+        };
+        Ok(Launch {
+            root: known.root.clone(),
+            folder: Some(folder.clone()),
+            command: description.command.iter().map(fill).collect(),
+            environment: description.environment.iter().map(|(k, v)| (k.clone(), fill(v))).collect(),
+        })
+    }
+}
+
+/// `python3.12` is `python`, `3.12`; `nodejs22.x` is `nodejs`, `22`.
+fn split(runtime: &str) -> (&str, &str) {
+    let at = runtime.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(runtime.len());
+    let (family, version) = runtime.split_at(at);
+    (family, version.strip_suffix(".x").unwrap_or(version))
+}
+
+/// What a garbage-collected heap may fill: the rest is for stacks, code and native memory. AWS
+/// gives its JVMs about 85 %.
+fn heap_mb(memory_mb: u32) -> u32 {
+    memory_mb * 85 / 100
+}
+
+fn exists(root: &Path, path: &str) -> bool {
+    root.join(path.trim_start_matches('/')).exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_split_into_family_and_version() {
+        assert_eq!(split("python3.12"), ("python", "3.12"));
+        assert_eq!(split("nodejs22.x"), ("nodejs", "22"));
+        assert_eq!(split("java21"), ("java", "21"));
+        assert_eq!(split("provided.al2023"), ("provided", ".al2023"));
+    }
+
+    #[test]
+    fn the_first_interpreter_that_is_there_is_taken_and_placeholders_are_filled() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("py3"), "").unwrap();
+        let text = "interpreters = ['/py{version}', '/py3']\n\
+                    command = ['{interpreter}', '-m{memory_mb}']\n[environment]\nHEAP = '{heap_mb}'";
+        std::fs::write(folder.path().join("runtime.toml"), text).unwrap();
+        let runtime = Runtime {
+            root: "host".into(),
+            root_path: root.path().into(),
+            folder: Some(folder.path().into()),
+        };
+        let families = BTreeMap::from([("python".to_owned(), runtime)]);
+        let runtimes = Runtimes { exact: BTreeMap::new(), families };
+        let launch = runtimes.launch("python3.12", 1000).unwrap();
+        assert_eq!(launch.command, ["/py3", "-m1000"]);
+        assert_eq!(launch.environment["HEAP"], "850");
+        assert!(runtimes.launch("ruby3.3", 128).unwrap_err().contains("not configured"));
+    }
+}

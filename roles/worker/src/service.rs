@@ -1,0 +1,270 @@
+//! All environments of one worker.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+use api::assignment::{Assignment, Report};
+use api::logs::Logs;
+use api::placement::{Heartbeat, Placement};
+use api::worker::{Create, Error, Invoke, Response, Worker};
+use async_trait::async_trait;
+use image::Images;
+use prometheus_client::registry::Registry;
+use sandbox::Engine;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use types::{Clock, EnvironmentId, Random};
+
+use crate::config::Config;
+use crate::environment::Environment;
+use crate::metrics::Metrics;
+use crate::runtimes::Runtimes;
+
+/// How often a worker tells that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// What a worker works with.
+pub struct Dependencies {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Names log streams.
+    pub random: Arc<dyn Random>,
+    /// Makes sandboxes.
+    pub engine: Arc<dyn Engine>,
+    /// Has the code.
+    pub images: Arc<Images>,
+    /// Takes the logs.
+    pub logs: Arc<dyn Logs>,
+    /// Has the languages.
+    pub runtimes: Runtimes,
+}
+
+/// A cheap way to talk to a worker.
+#[derive(Clone)]
+pub struct Handle(Arc<Service>);
+
+/// The worker.
+pub(crate) struct Service {
+    pub(crate) config: Config,
+    pub(crate) metrics: Metrics,
+    /// Everything under way; waited for at the end.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) with: Dependencies,
+    environments: Mutex<HashMap<EnvironmentId, Slot>>,
+    draining: watch::Sender<bool>,
+    assignment: OnceLock<Arc<dyn Assignment>>,
+}
+
+/// An environment, or the place for one that is being made.
+enum Slot {
+    Making { memory_mb: u32 },
+    Made(Arc<Environment>),
+}
+
+impl Handle {
+    /// A worker without environments.
+    pub fn new(config: Config, with: Dependencies, registry: &mut Registry) -> Self {
+        Self(Arc::new(Service {
+            config,
+            metrics: Metrics::new(registry),
+            tasks: TaskTracker::new(),
+            with,
+            environments: Mutex::new(HashMap::new()),
+            draining: watch::Sender::new(false),
+            assignment: OnceLock::new(),
+        }))
+    }
+
+    /// Tells assignment and placement of this worker from here on. Once, and before the first
+    /// `create`.
+    pub fn connect(&self, assignment: Arc<dyn Assignment>, placement: Arc<dyn Placement>) {
+        self.0.connect(assignment, placement);
+    }
+
+    /// Ends every environment, each with its shutdown phase, after the invokes under way.
+    pub async fn shutdown(&self) {
+        self.0.shutdown().await;
+    }
+}
+
+impl Service {
+    fn connect(
+        self: &Arc<Self>,
+        assignment: Arc<dyn Assignment>,
+        placement: Arc<dyn Placement>,
+    ) {
+        if self.assignment.set(assignment).is_err() {
+            return;
+        }
+        let worker = Arc::clone(self);
+        let mut draining = self.draining.subscribe();
+        self.tasks.spawn(async move {
+            let mut beats = tokio::time::interval(HEARTBEAT);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = told(&mut draining) => {
+                        placement.heartbeat(worker.heartbeat()).await;
+                        return;
+                    }
+                    _ = beats.tick() => placement.heartbeat(worker.heartbeat()).await,
+                }
+            }
+        });
+    }
+
+    async fn shutdown(self: &Arc<Self>) {
+        self.draining.send_replace(true);
+        let all: Vec<EnvironmentId> = self.lock().keys().copied().collect();
+        let mut ends = JoinSet::new();
+        for id in all {
+            let worker = Arc::clone(self);
+            ends.spawn(async move { worker.destroy(id).await });
+        }
+        ends.join_all().await;
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.with.engine.shutdown().await;
+    }
+
+    /// Passes a word on to assignment.
+    pub(crate) async fn report(&self, word: Report) {
+        if let Some(assignment) = self.assignment.get() {
+            assignment.report(word).await;
+        }
+    }
+
+    fn heartbeat(&self) -> Heartbeat {
+        let environments = self.lock();
+        let committed_mb = environments.values().map(Slot::memory_mb).map(u64::from).sum();
+        Heartbeat {
+            worker: self.config.worker,
+            zone: self.config.zone.clone(),
+            memory_mb: self.config.memory_mb,
+            committed_mb,
+            used_mb: committed_mb,
+            environments: u32::try_from(environments.len()).unwrap_or(u32::MAX),
+            draining: *self.draining.borrow(),
+        }
+    }
+
+    fn find(&self, id: EnvironmentId) -> Result<Arc<Environment>, Error> {
+        match self.lock().get(&id) {
+            Some(Slot::Made(environment)) => Ok(Arc::clone(environment)),
+            Some(Slot::Making { .. }) => Err(Error::Busy { environment: id }),
+            None => Err(Error::NotFound { environment: id }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<EnvironmentId, Slot>> {
+        self.environments.lock().expect("no code panics while it holds the environments")
+    }
+}
+
+#[async_trait]
+impl Worker for Handle {
+    async fn create(&self, request: Create) -> Result<(), Error> {
+        self.0.create(request).await
+    }
+
+    async fn invoke(&self, request: Invoke) -> Result<Response, Error> {
+        self.0.invoke(request).await
+    }
+
+    async fn destroy(&self, id: EnvironmentId) {
+        self.0.destroy(id).await;
+    }
+
+    async fn environments(&self) -> Vec<(EnvironmentId, bool)> {
+        self.0.list()
+    }
+}
+
+impl Service {
+    async fn create(self: &Arc<Self>, request: Create) -> Result<(), Error> {
+        if *self.draining.borrow() {
+            return Err(Error::Full);
+        }
+        let id = request.environment;
+        let memory_mb = request.function.configuration.memory_mb;
+        {
+            let mut environments = self.lock();
+            if environments.contains_key(&id) {
+                return Err(Error::Busy { environment: id });
+            }
+            environments.insert(id, Slot::Making { memory_mb });
+        }
+        // In a task of its own, so that a caller who goes away leaves nothing half made.
+        let worker = Arc::clone(self);
+        let made = self.tasks.spawn(async move {
+            let began = Instant::now();
+            match worker.make(request).await {
+                Ok(environment) => {
+                    worker.lock().insert(id, Slot::Made(Arc::clone(&environment)));
+                    worker.metrics.environments.inc();
+                    worker.metrics.created.inc();
+                    worker.initialise(&environment).await;
+                    environment.ready();
+                    worker.metrics.create_seconds.observe(began.elapsed().as_secs_f64());
+                    Ok(())
+                }
+                Err(error) => {
+                    worker.lock().remove(&id);
+                    worker.metrics.create_failures.inc();
+                    Err(error)
+                }
+            }
+        });
+        made.await.unwrap_or(Err(Error::Internal))
+    }
+
+    async fn invoke(self: &Arc<Self>, request: Invoke) -> Result<Response, Error> {
+        let environment = self.find(request.environment)?;
+        let Some(turn) = environment.begin_turn() else {
+            self.metrics.refused.inc();
+            return Err(Error::Busy { environment: request.environment });
+        };
+        let (caller, answer) = oneshot::channel();
+        self.tasks.spawn(Arc::clone(self).run(environment, turn, request, caller));
+        answer.await.unwrap_or(Err(Error::Internal))
+    }
+
+    async fn destroy(&self, id: EnvironmentId) {
+        let Ok(environment) = self.find(id) else { return };
+        if !environment.begin_ending() {
+            return;
+        }
+        let limit = environment.timeout();
+        // What is over its time ends by itself; this only keeps a fault of ours from lasting.
+        let _ = tokio::time::timeout(limit, environment.turns_over()).await;
+        environment.end().await;
+        if self.lock().remove(&id).is_some() {
+            self.metrics.environments.dec();
+        }
+    }
+
+    fn list(&self) -> Vec<(EnvironmentId, bool)> {
+        let environments = self.lock();
+        let made = environments.iter().filter_map(|(id, slot)| match slot {
+            Slot::Made(environment) => Some((*id, environment.is_busy())),
+            Slot::Making { .. } => Some((*id, true)),
+        });
+        made.collect()
+    }
+}
+
+/// Returns when the flag is up, or nobody is left who could raise it.
+async fn told(flag: &mut watch::Receiver<bool>) {
+    let _ = flag.wait_for(|up| *up).await;
+}
+
+impl Slot {
+    fn memory_mb(&self) -> u32 {
+        match self {
+            Self::Making { memory_mb } => *memory_mb,
+            Self::Made(environment) => environment.function.configuration.memory_mb,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The operator's own address: `/metrics` for Prometheus, `/health`.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// Prometheus asks with one connection; so many are plenty.
+const CONNECTIONS_MAX: usize = 32;
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves until the future is dropped.
+pub(crate) async fn serve(listener: TcpListener, registry: Arc<Mutex<Registry>>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
+                let Ok((stream, _)) = accepted else {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                };
+                let registry = Arc::clone(&registry);
+                connections.spawn(async move {
+                    let service = hyper::service::service_fn(move |request| {
+                        let response = answer(&request, &registry);
+                        async move { Ok::<_, std::convert::Infallible>(response) }
+                    });
+                    // A client that goes away is its own affair.
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .timer(TokioTimer::new())
+                        .header_read_timeout(HEAD_TIMEOUT)
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        }
+    }
+}
+
+fn answer(request: &Request<Incoming>, registry: &Mutex<Registry>) -> Response<Full<Bytes>> {
+    match request.uri().path() {
+        "/health" => text("text/plain", "ok\n".to_owned()),
+        "/metrics" => {
+            let mut body = String::new();
+            let registry = registry.lock().expect("no code panics while it holds the registry");
+            // Writing to a string cannot fail.
+            let _ = prometheus_client::encoding::text::encode(&mut body, &registry);
+            text("application/openmetrics-text; version=1.0.0; charset=utf-8", body)
+        }
+        _ => {
+            let mut response = text("text/plain", "there are /metrics and /health\n".to_owned());
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
+    }
+}
+
+fn text(kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    response
+}

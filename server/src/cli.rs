@@ -1,0 +1,89 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The system behind AWS Lambda, open and self-hosted.
+///
+/// `lambent up` starts it; any AWS client then works against it by its endpoint URL.
+#[derive(Parser, Debug)]
+#[command(name = "lambent", version, about, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Start the whole system on this machine and serve until SIGTERM or SIGINT.
+    Up(Up),
+    /// Invoke a function and print its result.
+    Invoke(Invoke),
+    /// List the functions.
+    Functions(Client),
+    /// Print the export lines that point AWS clients here.
+    Env(Client),
+    /// Print what a function has logged.
+    Logs(Logs),
+}
+
+/// Options of `up`. Each wins over the configuration file and over `LAMBENT_…` variables.
+#[derive(Args, Debug)]
+pub(crate) struct Up {
+    /// Where to serve the AWS APIs; port 0 takes a free one [default: 127.0.0.1:9100].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<String>,
+    /// Where everything is kept [default: ./lambent-data].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The configuration, TOML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// How commands reach a running Lambent.
+#[derive(Args, Debug)]
+pub(crate) struct Client {
+    /// Its address.
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL", default_value = "http://127.0.0.1:9100")]
+    pub(crate) endpoint: String,
+    /// Its data folder, for the credentials.
+    #[arg(long, value_name = "DIR", env = "LAMBENT_DATA_DIR", default_value = "./lambent-data")]
+    pub(crate) data_dir: PathBuf,
+    /// The region to speak to.
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Invoke {
+    /// The function: a name, `name:alias`, or an ARN.
+    pub(crate) function: String,
+    /// The event, JSON; `@FILE` reads it from a file, `-` from standard input.
+    #[arg(long, short, default_value = "{}")]
+    pub(crate) payload: String,
+    /// Print the last of the invoke's log, too (on standard error).
+    #[arg(long)]
+    pub(crate) tail: bool,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Logs {
+    /// The function's name.
+    pub(crate) function: String,
+    /// Go on printing what comes.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Its data folder: logs are read from there.
+    #[arg(long, value_name = "DIR", env = "LAMBENT_DATA_DIR", default_value = "./lambent-data")]
+    pub(crate) data_dir: PathBuf,
+    /// The account.
+    #[arg(long, default_value = "000000000000")]
+    pub(crate) account: String,
+    /// The region.
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+}

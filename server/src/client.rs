@@ -1,0 +1,77 @@
+//! A small signing client for the commands: one request, one answer.
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use http::{Method, Request, Response, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use types::{Clock as _, SystemClock};
+use wire::sigv4::Signer;
+
+use crate::cli;
+use crate::data_dir::{RootKey, read_root_key};
+
+/// Speaks to one server as its root.
+pub(crate) struct Client {
+    endpoint: Uri,
+    key: RootKey,
+    region: String,
+}
+
+impl Client {
+    /// For the server and credentials that the options name.
+    pub(crate) fn new(options: &cli::Client) -> anyhow::Result<Self> {
+        let endpoint: Uri = options.endpoint.parse().with_context(|| {
+            format!("{} is no endpoint URL", options.endpoint)
+        })?;
+        if endpoint.scheme_str() != Some("http") {
+            bail!("{}: only http endpoints are spoken to", options.endpoint);
+        }
+        let key = read_root_key(&options.data_dir.join("credentials"))?;
+        Ok(Self { endpoint, key, region: options.region.clone() })
+    }
+
+    /// Sends one signed request to the Lambda API.
+    pub(crate) async fn send(
+        &self,
+        (method, path): (Method, &str),
+        headers: &[(&'static str, &str)],
+        body: Bytes,
+    ) -> anyhow::Result<Response<Bytes>> {
+        let authority = self.endpoint.authority().context("the endpoint URL has no host")?;
+        let mut request = Request::builder().method(method).uri(path).header("host", authority.as_str());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (mut parts, ()) = request.body(()).context("the request cannot be made")?.into_parts();
+        let signer = Signer {
+            access_key_id: &self.key.id,
+            secret: &self.key.secret,
+            session_token: None,
+            region: &self.region,
+            service: "lambda",
+        };
+        signer.sign(&mut parts, &body, SystemClock.now());
+        let address = (authority.host(), authority.port_u16().unwrap_or(80));
+        let stream = TcpStream::connect(address).await;
+        let stream = stream.with_context(|| format!("nothing answers at {}", self.endpoint))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .context("the connection broke")?;
+        let request = Request::from_parts(parts, Full::new(body));
+        let answer = async {
+            let (parts, body) = sender.send_request(request).await?.into_parts();
+            let body = body.collect().await?.to_bytes();
+            Ok::<_, hyper::Error>(Response::from_parts(parts, body))
+        };
+        tokio::select! {
+            biased;
+            answer = answer => answer.context("the answer broke off"),
+            ended = connection => {
+                ended.context("the connection broke")?;
+                bail!("the connection was closed before an answer came")
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The commands for people at a terminal.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{Method, Response};
+use serde::Deserialize;
+use types::{AccountId, Region, Scope, Timestamp};
+
+use crate::cli;
+use crate::client::Client;
+
+/// How often `logs --follow` looks for more.
+const FOLLOW_EVERY: Duration = Duration::from_millis(200);
+/// Functions of one page of a list.
+const PAGE: u32 = 50;
+
+/// `lambent invoke`: the result on standard output; exit code 1 if the function failed.
+pub(crate) fn invoke(options: &cli::Invoke) -> anyhow::Result<ExitCode> {
+    let payload = payload(&options.payload)?;
+    let client = Client::new(&options.client)?;
+    let name = wire::uri::encode(&options.function);
+    let path = format!("/2015-03-31/functions/{name}/invocations");
+    let log_type = if options.tail { "Tail" } else { "None" };
+    let headers = [("x-amz-log-type", log_type)];
+    let response = block_on(client.send((Method::POST, &path), &headers, payload))?;
+    let response = succeeded(response)?;
+    if let Some(tail) = response.headers().get("x-amz-log-result") {
+        let tail = STANDARD.decode(tail).context("the log in the answer is no base64")?;
+        eprint!("{}", String::from_utf8_lossy(&tail));
+    }
+    let mut out = std::io::stdout().lock();
+    out.write_all(response.body()).context("standard output is closed")?;
+    if out.is_terminal() {
+        writeln!(out).context("standard output is closed")?;
+    }
+    let failed = response.headers().contains_key("x-amz-function-error");
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Functions {
+    functions: Vec<Function>,
+    next_marker: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Function {
+    function_name: String,
+    runtime: Option<String>,
+    memory_size: u32,
+    timeout: u32,
+    last_modified: String,
+}
+
+/// `lambent functions`: one line each.
+pub(crate) fn functions(options: &cli::Client) -> anyhow::Result<ExitCode> {
+    let client = Client::new(options)?;
+    let mut marker = None;
+    println!("{:<40} {:<16} {:>7} {:>7}  MODIFIED", "FUNCTION", "RUNTIME", "MEMORY", "TIMEOUT");
+    loop {
+        let mut path = format!("/2015-03-31/functions?MaxItems={PAGE}");
+        if let Some(marker) = marker {
+            path = format!("{path}&Marker={}", wire::uri::encode(&marker));
+        }
+        let response = block_on(client.send((Method::GET, &path), &[], Bytes::new()))?;
+        let page: Functions = serde_json::from_slice(succeeded(response)?.body())
+            .context("the answer is no list of functions")?;
+        for function in page.functions {
+            println!(
+                "{:<40} {:<16} {:>4} MB {:>5} s  {}",
+                function.function_name,
+                function.runtime.unwrap_or_default(),
+                function.memory_size,
+                function.timeout,
+                function.last_modified
+            );
+        }
+        marker = match page.next_marker {
+            Some(next) if !next.is_empty() => Some(next),
+            _ => return Ok(ExitCode::SUCCESS),
+        };
+    }
+}
+
+/// `lambent env`: `eval "$(lambent env)"` points AWS clients here.
+pub(crate) fn env(options: &cli::Client) -> anyhow::Result<ExitCode> {
+    let file = options.data_dir.join("credentials").canonicalize();
+    let file = file.with_context(|| {
+        format!("there are no credentials in {}", options.data_dir.display())
+    })?;
+    println!("export AWS_ENDPOINT_URL='{}'", options.endpoint.replace('\'', "'\\''"));
+    let file = file.display().to_string().replace('\'', "'\\''");
+    println!("export AWS_SHARED_CREDENTIALS_FILE='{file}'");
+    println!("export AWS_REGION='{}'", options.region.replace('\'', "'\\''"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `lambent logs`: all that is kept of a function's log, in order of time.
+pub(crate) fn logs(options: &cli::Logs) -> anyhow::Result<ExitCode> {
+    let scope = Scope {
+        account: AccountId::new(&options.account)?,
+        region: Region::new(&options.region)?,
+    };
+    let reader = control::LogReader::new(&options.data_dir.join("logs"));
+    let group = format!("/aws/lambda/{}", options.function);
+    let mut follower = reader.follow(&scope, &group, Timestamp::default());
+    let mut out = std::io::stdout().lock();
+    let mut any = false;
+    loop {
+        for event in follower.next().context("the log cannot be read")? {
+            any = true;
+            let text = event.event.message.trim_end_matches('\n');
+            writeln!(out, "{} {text}", event.event.time.to_iso_text())
+                .context("standard output is closed")?;
+        }
+        if !options.follow {
+            if !any {
+                bail!("{group} has no log in {}", options.data_dir.display());
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        out.flush().context("standard output is closed")?;
+        block_on(async {
+            tokio::time::sleep(FOLLOW_EVERY).await;
+            Ok(())
+        })?;
+    }
+}
+
+fn payload(text: &str) -> anyhow::Result<Bytes> {
+    if text == "-" {
+        let mut all = Vec::new();
+        std::io::stdin().read_to_end(&mut all).context("standard input cannot be read")?;
+        return Ok(all.into());
+    }
+    if let Some(path) = text.strip_prefix('@') {
+        let all = std::fs::read(path).with_context(|| format!("{path} cannot be read"))?;
+        return Ok(all.into());
+    }
+    Ok(text.to_owned().into_bytes().into())
+}
+
+/// The answer, unless it is an error of the service: then its name and words.
+fn succeeded(response: Response<Bytes>) -> anyhow::Result<Response<Bytes>> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let name = response.headers().get("x-amzn-errortype").and_then(|value| value.to_str().ok());
+    let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    let message = body.get("message").or_else(|| body.get("Message"));
+    let message = message.and_then(|message| message.as_str()).unwrap_or_default();
+    bail!("{}: {message}", name.unwrap_or(response.status().as_str()))
+}
+
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("no runtime could be started")?.block_on(work)
+}

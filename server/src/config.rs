@@ -1,0 +1,305 @@
+//! What can be set, where it is read from, and in which order it counts.
+//!
+//! ```text
+//!   defaults  <  --config FILE (TOML)  <  LAMBENT_… variables  <  command line
+//! ```
+//!
+//! Every field has a variable: `[sandbox] pool` is `LAMBENT_SANDBOX_POOL`. A variable whose field
+//! is no text is read as TOML: `LAMBENT_FUNCTIONS_ENVIRONMENT='{ A = "1" }'`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+use types::limits::ACCOUNT_CONCURRENCY;
+use types::{AccountId, Region};
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where the AWS APIs are served.
+    pub(crate) listen: String,
+    /// Where everything is kept.
+    pub(crate) data_dir: PathBuf,
+    /// Further access keys, each the root of its account.
+    pub(crate) access_keys: Vec<AccessKey>,
+    pub(crate) admin: Admin,
+    pub(crate) account: Account,
+    pub(crate) aws: Aws,
+    pub(crate) functions: Functions,
+    pub(crate) runtimes: Runtimes,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) worker: Worker,
+    pub(crate) assignment: Assignment,
+    pub(crate) placement: Placement,
+}
+
+/// One access key.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccessKey {
+    /// Its id: `test`, say.
+    pub(crate) id: String,
+    /// Its secret.
+    pub(crate) secret: String,
+    /// The account it belongs to.
+    pub(crate) account: AccountId,
+}
+
+impl std::fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {}", self.id, self.account)
+    }
+}
+
+/// The operator's own address.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Admin {
+    /// Where `/metrics` is served; port 0 takes a free one, an empty text none at all.
+    pub(crate) listen: String,
+}
+
+/// The account that a fresh installation makes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Account {
+    /// Twelve digits.
+    pub(crate) id: AccountId,
+    /// The region that the written credentials name. Any region is served.
+    pub(crate) region: Region,
+    /// Concurrent executions, for each account and region.
+    pub(crate) concurrency: u32,
+}
+
+/// Where other AWS services are, for Lambent's own calls to them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Aws {
+    /// Of all services; empty for AWS's own.
+    pub(crate) endpoint_url: String,
+    /// Of single ones: `sqs = "http://…"`.
+    pub(crate) services: BTreeMap<String, String>,
+}
+
+/// What holds for every function.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Functions {
+    /// Variables each gets beneath its own.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Actions the credentials of execution roles may do: `lambda:InvokeFunction`, `lambda:Get*`.
+    pub(crate) role_actions: Vec<String>,
+}
+
+/// The languages.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Runtimes {
+    /// The folder with `python`, `nodejs` and `java`. Empty: `runtimes` beside the binary, or
+    /// `../share/lambent/runtimes`.
+    pub(crate) directory: PathBuf,
+    /// What single runtimes use instead: `[runtimes.use."python3.12"]`.
+    #[serde(rename = "use")]
+    pub(crate) chosen: BTreeMap<String, Chosen>,
+}
+
+/// Where one runtime is taken from.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Chosen {
+    /// A folder of `directory`, `python-ric` say; empty for the usual one.
+    pub(crate) folder: String,
+    /// A whole root file system to run in; empty for the host's own.
+    pub(crate) root: PathBuf,
+}
+
+/// The sandboxes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Sandbox {
+    /// Network namespaces and cgroups kept ready.
+    pub(crate) pool: usize,
+    /// The first of the host's user numbers that belong to sandboxes; 65 536 are taken.
+    pub(crate) first_uid: u32,
+    /// What functions reach: `none`, or `nat`.
+    pub(crate) network: String,
+}
+
+/// The worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Worker {
+    /// Memory for environments, MB; 0 for what the machine has.
+    pub(crate) memory_mb: u64,
+    /// The availability zone.
+    pub(crate) zone: String,
+    /// Milliseconds after which an idle environment is frozen.
+    pub(crate) freeze_after_ms: u64,
+}
+
+/// Assignment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Assignment {
+    /// Partitions of functions.
+    pub(crate) partitions: u32,
+    /// Seconds after which an idle environment is ended.
+    pub(crate) idle_seconds: u64,
+}
+
+/// Placement.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Placement {
+    /// Shortest life of an environment, seconds.
+    pub(crate) lease_seconds_min: u64,
+    /// Longest life of an environment, seconds.
+    pub(crate) lease_seconds_max: u64,
+    /// How often the worker's memory may be promised.
+    pub(crate) overcommit: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9100".to_owned(),
+            data_dir: PathBuf::from("./lambent-data"),
+            access_keys: Vec::new(),
+            admin: Admin::default(),
+            account: Account::default(),
+            aws: Aws::default(),
+            functions: Functions::default(),
+            runtimes: Runtimes::default(),
+            sandbox: Sandbox::default(),
+            worker: Worker::default(),
+            assignment: Assignment::default(),
+            placement: Placement::default(),
+        }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:0".to_owned() }
+    }
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            id: AccountId::new("000000000000").expect("twelve digits"),
+            region: Region::new("us-east-1").expect("a region's letters"),
+            concurrency: ACCOUNT_CONCURRENCY,
+        }
+    }
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self { pool: 64, first_uid: 1_000_000, network: "none".to_owned() }
+    }
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self { memory_mb: 0, zone: "local-1a".to_owned(), freeze_after_ms: 10 }
+    }
+}
+
+impl Default for Assignment {
+    fn default() -> Self {
+        Self { partitions: 8, idle_seconds: 600 }
+    }
+}
+
+impl Default for Placement {
+    fn default() -> Self {
+        Self { lease_seconds_min: 7_200, lease_seconds_max: 14_400, overcommit: 4.0 }
+    }
+}
+
+impl Config {
+    /// Reads the file, if there is one, and the variables.
+    pub(crate) fn load(
+        file: Option<&Path>,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> anyhow::Result<Self> {
+        let mut table = Table::try_from(Self::default()).context("the defaults are no TOML")?;
+        let fields = fields(&table);
+        if let Some(file) = file {
+            let text = std::fs::read_to_string(file);
+            let text = text.with_context(|| format!("{} cannot be read", file.display()))?;
+            let given: Table =
+                text.parse().with_context(|| format!("{} is no TOML", file.display()))?;
+            merge(&mut table, given);
+        }
+        for (name, text) in variables.filter(|(name, _)| name.starts_with("LAMBENT_")) {
+            // Not of the configuration: the log's level.
+            if name == "LAMBENT_LOG" {
+                continue;
+            }
+            let Some(path) = fields.get(&name) else { bail!("{name} names no setting") };
+            set(&mut table, path, &name, &text)?;
+        }
+        table.try_into().context("the configuration is wrong")
+    }
+}
+
+/// The variable of every field, and the field's path.
+fn fields(defaults: &Table) -> BTreeMap<String, Vec<String>> {
+    fn walk(table: &Table, path: &[String], found: &mut BTreeMap<String, Vec<String>>) {
+        for (key, value) in table {
+            let mut path = path.to_vec();
+            path.push(key.clone());
+            match value {
+                // An empty table is a map that people fill, a field of its own.
+                Value::Table(inner) if !inner.is_empty() => walk(inner, &path, found),
+                _ => {
+                    let name = path.join("_").to_uppercase();
+                    found.insert(format!("LAMBENT_{name}"), path);
+                }
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(defaults, &[], &mut found);
+    found
+}
+
+fn merge(table: &mut Table, given: Table) {
+    for (key, value) in given {
+        match (table.get_mut(&key), value) {
+            (Some(Value::Table(inner)), Value::Table(given)) => merge(inner, given),
+            (_, value) => {
+                table.insert(key, value);
+            }
+        }
+    }
+}
+
+fn set(table: &mut Table, path: &[String], name: &str, text: &str) -> anyhow::Result<()> {
+    let (last, above) = path.split_last().expect("a field has a name");
+    let mut table = table;
+    for key in above {
+        let inner = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
+        table = inner.as_table_mut().with_context(|| format!("{key} is no table"))?;
+    }
+    let value = match table.get(last) {
+        Some(Value::String(_)) => Value::String(text.to_owned()),
+        _ => {
+            let parsed: Table = format!("value = {text}")
+                .parse()
+                .with_context(|| format!("{name} is not of its setting's kind"))?;
+            parsed.get("value").cloned().with_context(|| format!("{name} is empty"))?
+        }
+    };
+    table.insert(last.clone(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
