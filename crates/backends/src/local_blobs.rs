@@ -90,7 +90,7 @@ impl Folder {
         make_folder(&self.root)?;
         let unfinished = self.root.join("new");
         match fs::remove_dir_all(&unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => make_folder(&unfinished),
         }
     }

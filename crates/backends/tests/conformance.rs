@@ -20,18 +20,20 @@ impl<T> Deref for Temporary<T> {
 
 fn sqlite() -> Temporary<Sqlite> {
     let folder = tempfile::tempdir().unwrap();
-    Temporary(
-        Sqlite::open(&folder.path().join("metadata.db")).unwrap(),
-        folder,
-    )
+    let store = Sqlite::open(&folder.path().join("metadata.db")).unwrap();
+    Temporary {
+        store,
+        _folder: folder,
+    }
 }
 
 fn local_blobs() -> Temporary<LocalBlobs> {
     let folder = tempfile::tempdir().unwrap();
-    Temporary(
-        LocalBlobs::open(&folder.path().join("blobs")).unwrap(),
-        folder,
-    )
+    let store = LocalBlobs::open(&folder.path().join("blobs")).unwrap();
+    Temporary {
+        store,
+        _folder: folder,
+    }
 }
 
 storage::table_conformance!(sqlite());

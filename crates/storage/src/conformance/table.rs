@@ -292,8 +292,9 @@ pub async fn a_watch_tells_the_changes_of_a_key_in_order(table: &dyn Table) {
         .zip(&last)
         .any(|(row, last)| row.revision != *last)
     {
-        let Some(Change::Put(row)) = next(&mut watch).await else {
-            panic!("only puts were made")
+        let change = next(&mut watch).await;
+        let Some(Change::Put(row)) = change else {
+            unreachable!("only puts were made: {change:?}")
         };
         let of = &mut last[usize::from(row.key.as_bytes()[6] - b'0')];
         assert!(row.revision > *of);
