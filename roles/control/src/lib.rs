@@ -1,1 +1,40 @@
-//! To be written.
+//! The control plane: Lambda's REST API but for its invokes, a slice of STS, who has which key,
+//! and where log lines are kept.
+//!
+//! ```text
+//!   request ─▶ service ─▶ identity, authorisation ─▶ functions | versions | aliases | … ─▶ rows ─▶ Table
+//!                                                          └─▶ Images          ▲
+//!                                          settle (in the background) ─────────┘
+//! ```
+//!
+//! What a caller is told has been written is durable. What takes longer goes on in [`Settler`]:
+//! a function stays `Pending`, or its update `InProgress`, until its code is ready to run, and a
+//! control plane that was killed in between takes it up again when it starts.
+
+mod account;
+mod aliases;
+mod answer;
+mod body;
+mod code_location;
+mod concurrency;
+mod config;
+mod failure;
+mod functions;
+mod identity;
+mod logs;
+mod page;
+mod role;
+mod rows;
+mod service;
+mod settle;
+mod sts;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod versions;
+
+pub use config::Config;
+pub use identity::{Keys, MasterSecret, RootKey};
+pub use logs::{Follow, LogReader, LogStore, StreamEvent};
+pub use service::{Control, Dependencies, REQUEST_BYTES_MAX};
+pub use settle::Settler;

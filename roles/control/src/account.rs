@@ -1,0 +1,83 @@
+//! GetAccountSettings.
+
+use api::functions::functions_prefix;
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::Serialize;
+use types::limits::{ACCOUNT_CODE_BYTES_MAX, UNZIPPED_BYTES_MAX, ZIP_UPLOAD_BYTES_MAX};
+
+use crate::answer::json;
+use crate::failure::Failure;
+use crate::service::{Call, Control};
+
+/// Versions looked at per function at once.
+const BATCH: usize = 256;
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AccountSettings {
+    account_limit: AccountLimit,
+    account_usage: AccountUsage,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AccountLimit {
+    total_code_size: u64,
+    code_size_unzipped: u64,
+    code_size_zipped: usize,
+    concurrent_executions: u32,
+    unreserved_concurrent_executions: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AccountUsage {
+    total_code_size: u64,
+    function_count: usize,
+}
+
+impl Control {
+    pub(crate) async fn account_settings(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Response<Bytes>, Failure> {
+        call.authorise(&call.scope.account, "*")?;
+        let functions = self
+            .rows
+            .all_functions(&functions_prefix(&call.scope))
+            .await?;
+        let mut total_code_size = 0;
+        for function in &functions {
+            total_code_size += function.latest.code.bytes;
+            let mut after = 0;
+            while after < function.published {
+                let versions = self.rows.versions(function, after, BATCH).await?;
+                total_code_size += versions
+                    .iter()
+                    .map(|version| version.code.bytes)
+                    .sum::<u64>();
+                match versions.last().map(|version| version.version) {
+                    Some(types::Version::Published(number)) => after = number,
+                    _ => break,
+                }
+            }
+        }
+        let reserved = self.reserved(&call.scope, None).await?;
+        let limit = self.config.account_concurrency;
+        let settings = AccountSettings {
+            account_limit: AccountLimit {
+                total_code_size: ACCOUNT_CODE_BYTES_MAX,
+                code_size_unzipped: UNZIPPED_BYTES_MAX,
+                code_size_zipped: ZIP_UPLOAD_BYTES_MAX,
+                concurrent_executions: limit,
+                unreserved_concurrent_executions: u64::from(limit).saturating_sub(reserved),
+            },
+            account_usage: AccountUsage {
+                total_code_size,
+                function_count: functions.len(),
+            },
+        };
+        Ok(json(StatusCode::OK, &settings))
+    }
+}

@@ -1,0 +1,411 @@
+//! Aliases: names that point at one version, or at two by weight.
+
+use std::collections::BTreeMap;
+
+use api::functions::{Alias, Function};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::{Deserialize, Serialize};
+use storage::Expect;
+use types::{AliasName, FunctionArn, Qualifier, Version};
+use wire::ApiError;
+use wire::uri::query_value;
+use wire::validation::{Pattern, Violations};
+
+use crate::answer::{empty, json};
+use crate::body::parse_now;
+use crate::failure::Failure;
+use crate::functions::check_revision;
+use crate::functions::settings::DESCRIPTION_CHARACTERS_MAX;
+use crate::page::Page;
+use crate::service::{Call, Control};
+
+const ALIAS: Pattern = Pattern {
+    text: "(?!^[0-9]+$)([a-zA-Z0-9-_]+)",
+    matches: |text| {
+        let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        text.bytes().all(word) && !text.bytes().all(|byte| byte.is_ascii_digit())
+    },
+};
+const VERSION: Pattern = Pattern {
+    text: r"(\$LATEST(\.PUBLISHED)?|[0-9]+)",
+    matches: |text| {
+        text == "$LATEST"
+            || text == "$LATEST.PUBLISHED"
+            || !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+    },
+};
+/// Longest alias (the public model).
+const ALIAS_CHARACTERS_MAX: usize = 128;
+/// Longest version (the public model).
+const VERSION_CHARACTERS_MAX: usize = 1_024;
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Body {
+    name: Option<String>,
+    function_version: Option<String>,
+    description: Option<String>,
+    routing_config: Option<RoutingConfig>,
+    revision_id: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct RoutingConfig {
+    additional_version_weights: Option<BTreeMap<String, f64>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AliasConfiguration {
+    alias_arn: String,
+    name: String,
+    function_version: Version,
+    description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    routing_config: Option<RoutingAnswer>,
+    revision_id: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RoutingAnswer {
+    additional_version_weights: BTreeMap<String, f64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListAliases {
+    aliases: Vec<AliasConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
+}
+
+impl Control {
+    pub(crate) async fn create_alias(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let arn = call.unqualified_function()?;
+        let body: Body = parse_now(call.body)?;
+        let mut violations = Violations::new();
+        violations.required("name", body.name.as_ref());
+        violations.required("functionVersion", body.function_version.as_ref());
+        violations.pattern("name", body.name.as_deref(), ALIAS);
+        violations.length("name", body.name.as_deref(), 1, ALIAS_CHARACTERS_MAX);
+        body.violations(&mut violations);
+        violations.finish()?;
+        let name = alias_name(body.name.as_deref().unwrap_or_default())?;
+        let (function, _) = self.rows.existing(&arn).await?;
+        let version = body.function_version.as_deref().unwrap_or_default();
+        let version = self.target(&function, &arn, version).await?;
+        let additional = match body.weights() {
+            Some(weights) => self.additional(&function, &arn, version, weights).await?,
+            None => None,
+        };
+        let alias = Alias {
+            name,
+            version,
+            additional,
+            description: body.description.unwrap_or_default(),
+            revision_id: self.new_revision_id(),
+        };
+        if !self
+            .rows
+            .put_alias(&arn.scope, &arn.name, &alias, Expect::Absent)
+            .await?
+        {
+            let arn = arn.qualified(Qualifier::Alias(alias.name));
+            return Err(ApiError::conflict(format!("Alias already exists: {arn}")).into());
+        }
+        Ok(json(
+            StatusCode::CREATED,
+            &AliasConfiguration::new(&arn, alias),
+        ))
+    }
+
+    pub(crate) async fn get_alias(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let (arn, name) = named(call)?;
+        self.rows.existing(&arn).await?;
+        let found = self.rows.alias(&arn.scope, &arn.name, &name).await?;
+        let (alias, _) = found.ok_or_else(|| {
+            let arn = arn.qualified(Qualifier::Alias(name));
+            ApiError::not_found(format!("Cannot find alias arn: {arn}"))
+        })?;
+        Ok(json(StatusCode::OK, &AliasConfiguration::new(&arn, alias)))
+    }
+
+    pub(crate) async fn list_aliases(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let arn = call.unqualified_function()?;
+        let version = query_value(call.query, "FunctionVersion");
+        let mut violations = Violations::new();
+        violations.pattern("functionVersion", version.as_deref(), VERSION);
+        violations.finish()?;
+        let page = Page::parse(call.query)?;
+        self.rows.existing(&arn).await?;
+        let mut aliases = self.rows.aliases(&arn.scope, &arn.name).await?;
+        aliases.retain(|alias| {
+            let wanted = version
+                .as_deref()
+                .is_none_or(|version| alias.version.to_string() == version);
+            let after = page
+                .after
+                .as_deref()
+                .is_none_or(|after| alias.name.as_str() > after);
+            wanted && after
+        });
+        let more = aliases.len() > page.limit;
+        aliases.truncate(page.limit);
+        let last = aliases.last().filter(|_| more);
+        let next_marker = last.map(|alias| Page::marker(alias.name.as_str()));
+        let aliases = aliases
+            .into_iter()
+            .map(|alias| AliasConfiguration::new(&arn, alias));
+        Ok(json(
+            StatusCode::OK,
+            &ListAliases {
+                aliases: aliases.collect(),
+                next_marker,
+            },
+        ))
+    }
+
+    pub(crate) async fn update_alias(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let (arn, name) = named(call)?;
+        let body: Body = parse_now(call.body)?;
+        let mut violations = Violations::new();
+        body.violations(&mut violations);
+        violations.finish()?;
+        let (function, _) = self.rows.existing(&arn).await?;
+        loop {
+            let found = self.rows.alias(&arn.scope, &arn.name, &name).await?;
+            let (mut alias, revision) = found.ok_or_else(|| {
+                let arn = arn.qualified(Qualifier::Alias(name.clone()));
+                ApiError::not_found(format!("Alias not found: {arn}"))
+            })?;
+            check_revision(body.revision_id.as_deref(), &alias.revision_id)?;
+            if let Some(version) = &body.function_version {
+                alias.version = self.target(&function, &arn, version).await?;
+            }
+            if let Some(description) = &body.description {
+                alias.description.clone_from(description);
+            }
+            if let Some(weights) = body.weights() {
+                alias.additional = self
+                    .additional(&function, &arn, alias.version, weights)
+                    .await?;
+            } else if let Some((other, weight)) = alias.additional {
+                // Kept as it was, so it must go with the version that the alias points at now.
+                let kept = BTreeMap::from([(other.to_string(), weight)]);
+                check_weights(alias.version, &kept)?;
+            }
+            alias.revision_id = self.new_revision_id();
+            // Each round that loses is one that another writer won.
+            let expect = Expect::Revision(revision);
+            if self
+                .rows
+                .put_alias(&arn.scope, &arn.name, &alias, expect)
+                .await?
+            {
+                return Ok(json(StatusCode::OK, &AliasConfiguration::new(&arn, alias)));
+            }
+        }
+    }
+
+    pub(crate) async fn delete_alias(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let (arn, name) = named(call)?;
+        self.rows.existing(&arn).await?;
+        self.rows.delete_alias(&arn.scope, &arn.name, &name).await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// The version an alias is to point at, which must exist.
+    async fn target(
+        &self,
+        function: &Function,
+        arn: &FunctionArn,
+        version: &str,
+    ) -> Result<Version, Failure> {
+        if version == "$LATEST.PUBLISHED" {
+            return Err(ApiError::not_implemented("managed instances ($LATEST.PUBLISHED)").into());
+        }
+        let version = Version::parse(version)
+            .map_err(|_| ApiError::not_found(format!("Function not found: {arn}:{version}")))?;
+        let target = arn.qualified(Qualifier::Version(version));
+        self.version_of(function, &target).await?;
+        Ok(version)
+    }
+
+    /// The second version of an alias, which must exist and go with the first.
+    async fn additional(
+        &self,
+        function: &Function,
+        arn: &FunctionArn,
+        version: Version,
+        weights: &BTreeMap<String, f64>,
+    ) -> Result<Option<(Version, f64)>, Failure> {
+        check_weights(version, weights)?;
+        let Some((other, weight)) = weights.first_key_value() else {
+            return Ok(None);
+        };
+        let other = self.target(function, arn, other).await?;
+        if version != Version::Latest {
+            let main = self
+                .version_of(function, &arn.qualified(Qualifier::Version(version)))
+                .await?;
+            let second = self
+                .version_of(function, &arn.qualified(Qualifier::Version(other)))
+                .await?;
+            if main.role != second.role {
+                return Err(ApiError::invalid_parameter(
+                    "The versions of an alias's routing configuration must have the same execution role.",
+                )
+                .into());
+            }
+        }
+        Ok(Some((other, *weight)))
+    }
+}
+
+impl Body {
+    fn violations(&self, violations: &mut Violations) {
+        let version = self.function_version.as_deref();
+        violations.pattern("functionVersion", version, VERSION);
+        violations.length("functionVersion", version, 1, VERSION_CHARACTERS_MAX);
+        let description = self.description.as_deref();
+        violations.length("description", description, 0, DESCRIPTION_CHARACTERS_MAX);
+    }
+
+    fn weights(&self) -> Option<&BTreeMap<String, f64>> {
+        let routing = self.routing_config.as_ref()?;
+        static NONE: BTreeMap<String, f64> = BTreeMap::new();
+        Some(routing.additional_version_weights.as_ref().unwrap_or(&NONE))
+    }
+}
+
+impl AliasConfiguration {
+    fn new(arn: &FunctionArn, alias: Alias) -> Self {
+        Self {
+            alias_arn: arn
+                .qualified(Qualifier::Alias(alias.name.clone()))
+                .to_string(),
+            name: alias.name.to_string(),
+            function_version: alias.version,
+            description: alias.description,
+            routing_config: alias.additional.map(|(version, weight)| RoutingAnswer {
+                additional_version_weights: BTreeMap::from([(version.to_string(), weight)]),
+            }),
+            revision_id: alias.revision_id,
+        }
+    }
+}
+
+/// What holds of weights whatever versions exist.
+fn check_weights(version: Version, weights: &BTreeMap<String, f64>) -> Result<(), ApiError> {
+    if weights.len() > 1 {
+        return Err(ApiError::invalid_parameter(
+            "Number of items in AdditionalVersionWeights cannot be greater than 1",
+        ));
+    }
+    let Some((other, weight)) = weights.first_key_value() else {
+        return Ok(());
+    };
+    let at = "at 'routingConfig.additionalVersionWeights' failed to satisfy constraint:";
+    if !(0.0..=1.0).contains(weight) {
+        return Err(ApiError::validation(format!(
+            "1 validation error detected: Value '{{{other}={weight:?}}}' {at} Map value must satisfy \
+             constraint: [Member must have value less than or equal to 1.0, Member must have value \
+             greater than or equal to 0.0, Member must not be null]"
+        )));
+    }
+    if *other == version.to_string() {
+        return Err(ApiError::invalid_parameter(format!(
+            "Invalid function version {other}. Function version {other} is already included in \
+             routing configuration."
+        )));
+    }
+    if version == Version::Latest {
+        return Err(ApiError::invalid_parameter(
+            "$LATEST is not supported for an alias pointing to more than 1 version",
+        ));
+    }
+    if other.is_empty() || !other.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ApiError::validation(format!(
+            "1 validation error detected: Value '{{{other}={weight:?}}}' {at} Map keys must satisfy \
+             constraint: [Member must have length less than or equal to 1024, Member must have \
+             length greater than or equal to 1, Member must satisfy regular expression pattern: \
+             [0-9]+, Member must not be null]"
+        )));
+    }
+    Ok(())
+}
+
+/// The function and the alias that the path names.
+fn named(call: &Call<'_>) -> Result<(FunctionArn, AliasName), ApiError> {
+    let arn = call.unqualified_function()?;
+    let name = call.matched.parameter("Name");
+    let mut violations = Violations::new();
+    violations.pattern("name", Some(name), ALIAS);
+    violations.length("name", Some(name), 1, ALIAS_CHARACTERS_MAX);
+    violations.finish()?;
+    Ok((arn, alias_name(name)?))
+}
+
+fn alias_name(text: &str) -> Result<AliasName, ApiError> {
+    AliasName::new(text).map_err(|error| ApiError::validation(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(version: Version, weights: &[(&str, f64)], expected: Option<&str>) {
+        let weights = weights
+            .iter()
+            .map(|(key, value)| (key.to_string(), *value))
+            .collect();
+        let refused = check_weights(version, &weights)
+            .err()
+            .map(|error| error.message);
+        match (refused, expected) {
+            (None, None) => {}
+            (Some(message), Some(part)) => assert!(message.contains(part), "{message}"),
+            (refused, expected) => panic!("{refused:?}, not {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn weights_obey_their_rules() {
+        let one = Version::Published(1);
+        check(one, &[], None);
+        check(one, &[("2", 0.03)], None);
+        check(
+            one,
+            &[("2", 0.5), ("3", 0.1)],
+            Some("cannot be greater than 1"),
+        );
+        check(
+            one,
+            &[("1", 0.5)],
+            Some("Function version 1 is already included"),
+        );
+        check(
+            Version::Latest,
+            &[("1", 0.5)],
+            Some("$LATEST is not supported for an alias"),
+        );
+        check(
+            one,
+            &[("$LATEST", 0.5)],
+            Some("Map keys must satisfy constraint"),
+        );
+        check(
+            one,
+            &[("2", 1.5)],
+            Some("Value '{2=1.5}' at 'routingConfig"),
+        );
+        check(
+            one,
+            &[("2", f64::NAN)],
+            Some("Map value must satisfy constraint"),
+        );
+    }
+}

@@ -1,0 +1,79 @@
+//! Reading request bodies: JSON, of a size that may take a while.
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use wire::ApiError;
+
+/// Work on more bytes than this leaves the task that serves requests: hashing or parsing 1 MiB
+/// takes about a millisecond.
+const INLINE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Does work that takes time in proportion to `bytes`, aside if it would hold up others.
+pub(crate) async fn aside<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    if bytes <= INLINE_BYTES_MAX {
+        return work();
+    }
+    let work = tokio::task::spawn_blocking(work);
+    work.await
+        .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+}
+
+/// Reads a JSON body. An empty one is an empty object, as for operations whose members are all
+/// optional.
+pub(crate) async fn parse<T: DeserializeOwned + Send + 'static>(
+    body: &Bytes,
+) -> Result<T, ApiError> {
+    let body = body.clone();
+    aside(body.len(), move || parse_now(&body)).await
+}
+
+/// Reads a small JSON body.
+pub(crate) fn parse_now<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    // The place and kind of what is wrong, and nothing of the value: it may be a secret.
+    serde_json::from_slice(body).map_err(|error| {
+        let what = match error.classify() {
+            serde_json::error::Category::Data => "a member has the wrong type",
+            _ => "it is not JSON",
+        };
+        ApiError::serialization(format!(
+            "Could not parse request body into json: {what} at line {} column {}",
+            error.line(),
+            error.column()
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize, Debug, PartialEq)]
+    #[serde(rename_all = "PascalCase")]
+    struct Example {
+        timeout: Option<i64>,
+    }
+
+    #[test]
+    fn refusals_do_not_repeat_what_they_refuse() {
+        assert_eq!(
+            parse_now::<Example>(b"").unwrap(),
+            Example { timeout: None }
+        );
+        assert_eq!(
+            parse_now::<Example>(br#"{"Timeout":3,"X":1}"#)
+                .unwrap()
+                .timeout,
+            Some(3)
+        );
+        let error = parse_now::<Example>(br#"{"Timeout":"hush"}"#).unwrap_err();
+        assert_eq!(error.code, "SerializationException");
+        assert!(!error.message.contains("hush"));
+        assert!(parse_now::<Example>(b"{\xff").is_err());
+        let deep = "[".repeat(100_000);
+        assert!(parse_now::<Example>(deep.as_bytes()).is_err());
+    }
+}

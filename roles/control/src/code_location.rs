@@ -1,0 +1,91 @@
+//! `Code.Location`: a link to a package as it was uploaded, good for ten minutes.
+//!
+//! ```text
+//!   http://<host the caller used>/_lambent/code/<hex SHA-256>?X-Amz-Signature=…
+//! ```
+//!
+//! It is pre-signed by a key of our own, derived from the master secret and known to nobody else,
+//! so that having a link gives nothing but that package.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode};
+use wire::ApiError;
+use wire::sigv4::{Form, Signed, Signer};
+
+use crate::failure::Failure;
+use crate::identity::MasterSecret;
+use crate::service::Control;
+
+/// Where links lead.
+pub(crate) const PATH: &str = "/_lambent/code/";
+/// How long a link is good (AWS: ten minutes).
+const SECONDS: u32 = 600;
+/// The key's id, the region and the service that links are signed for: no caller can have these.
+const KEY_ID: &str = "LAMBENTCODELINKS";
+const REGION: &str = "lambent";
+const SERVICE: &str = "lambent-code";
+
+/// Signs links.
+pub(crate) struct CodeLinks {
+    secret: api::Secret,
+}
+
+impl CodeLinks {
+    pub(crate) fn new(master: &MasterSecret) -> Self {
+        let key = master.derive("code-links");
+        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            secret: api::Secret::new(hex),
+        }
+    }
+
+    /// The path and query of a link to a package.
+    fn sign(&self, host: &str, image: &str, now: types::Timestamp) -> String {
+        let signer = Signer {
+            access_key_id: KEY_ID,
+            secret: self.secret.expose(),
+            session_token: None,
+            region: REGION,
+            service: SERVICE,
+        };
+        signer.presign(host, &format!("{PATH}{image}"), SECONDS, now)
+    }
+}
+
+impl Control {
+    /// A link to a package for a caller that reached us at `host`.
+    pub(crate) fn code_link(&self, host: &str, image: &str) -> String {
+        let target = self.links.sign(host, image, self.clock.now());
+        format!("{}://{host}{target}", self.config.public_scheme)
+    }
+
+    /// Serves a link.
+    pub(crate) async fn code(&self, parts: &Parts) -> Result<Response<Bytes>, Failure> {
+        let signed = Signed::parse(parts).map_err(ApiError::from)?;
+        let ours = signed.access_key_id == KEY_ID
+            && signed.service == SERVICE
+            && matches!(signed.form, Form::Query { .. });
+        if !ours {
+            return Err(ApiError::unrecognized_client().into());
+        }
+        self.verify_link(&signed, parts)?;
+        let image = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
+        let zip = self.images.zip(image).await.map_err(Failure::Images)?;
+        let zip = zip.ok_or_else(|| ApiError::not_found("The package is no longer there."))?;
+        let mut response = Response::new(zip);
+        *response.status_mut() = StatusCode::OK;
+        let zip = HeaderValue::from_static("application/zip");
+        response
+            .headers_mut()
+            .insert(http::header::CONTENT_TYPE, zip);
+        Ok(response)
+    }
+
+    fn verify_link(&self, signed: &Signed, parts: &Parts) -> Result<(), ApiError> {
+        let (secret, now) = (self.links.secret.expose(), self.clock.now());
+        self.verifier()
+            .verify(signed, secret, parts, b"", now)
+            .map_err(ApiError::from)
+    }
+}

@@ -1,0 +1,227 @@
+//! A function's configuration as it is answered.
+
+use std::collections::BTreeMap;
+
+use api::functions::{Configuration, LastUpdate, State};
+use serde::Serialize;
+use types::{FunctionArn, Version};
+
+const CREATING: &str = "Creating";
+const BEING_CREATED: &str = "The function is being created.";
+
+/// `FunctionConfiguration`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct FunctionConfiguration<'c> {
+    function_name: String,
+    function_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime: Option<&'c str>,
+    role: &'c str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handler: Option<&'c str>,
+    code_size: u64,
+    description: &'c str,
+    timeout: u32,
+    memory_size: u32,
+    last_modified: String,
+    code_sha256: &'c str,
+    version: Version,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<Environment<'c>>,
+    tracing_config: TracingConfig<'c>,
+    revision_id: &'c str,
+    #[serde(flatten)]
+    status: Option<Status<'c>>,
+    package_type: &'static str,
+    architectures: [&'c str; 1],
+    ephemeral_storage: EphemeralStorage,
+    snap_start: SnapStart,
+    logging_config: LoggingConfig<'c>,
+}
+
+/// What lists leave out.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct Status<'c> {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_reason: Option<&'c str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_reason_code: Option<&'c str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_update_status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_update_status_reason: Option<&'c str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_update_status_reason_code: Option<&'c str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Environment<'c> {
+    variables: &'c BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TracingConfig<'c> {
+    mode: &'c str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct EphemeralStorage {
+    size: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SnapStart {
+    apply_on: &'static str,
+    optimization_status: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LoggingConfig<'c> {
+    log_format: &'static str,
+    log_group: &'c str,
+}
+
+impl<'c> FunctionConfiguration<'c> {
+    /// As most operations answer it. `arn` is the function's as the answer should name it, with or
+    /// without a qualifier.
+    pub(crate) fn new(arn: &FunctionArn, configuration: &'c Configuration) -> Self {
+        Self {
+            status: Some(Status::new(configuration)),
+            ..Self::listed(arn, configuration)
+        }
+    }
+
+    /// As lists have it: without state and update status.
+    pub(crate) fn listed(arn: &FunctionArn, configuration: &'c Configuration) -> Self {
+        let variables = configuration.environment.as_ref();
+        Self {
+            function_name: arn.name.to_string(),
+            function_arn: arn.to_string(),
+            runtime: configuration.runtime.as_deref(),
+            role: &configuration.role,
+            handler: configuration.handler.as_deref(),
+            code_size: configuration.code.bytes,
+            description: &configuration.description,
+            timeout: configuration.timeout_seconds,
+            memory_size: configuration.memory_mb,
+            last_modified: configuration.last_modified.to_lambda_text(),
+            code_sha256: &configuration.code.sha256,
+            version: configuration.version,
+            environment: variables.map(|variables| Environment { variables }),
+            tracing_config: TracingConfig {
+                mode: &configuration.tracing_mode,
+            },
+            revision_id: &configuration.revision_id,
+            status: None,
+            package_type: "Zip",
+            architectures: [&configuration.architecture],
+            ephemeral_storage: EphemeralStorage {
+                size: configuration.ephemeral_mb,
+            },
+            snap_start: SnapStart {
+                apply_on: "None",
+                optimization_status: "Off",
+            },
+            logging_config: LoggingConfig {
+                log_format: "Text",
+                log_group: &configuration.log_group,
+            },
+        }
+    }
+}
+
+impl<'c> Status<'c> {
+    fn new(configuration: &'c Configuration) -> Self {
+        let mut status = match &configuration.state {
+            State::Pending => {
+                return Self {
+                    state: "Pending",
+                    state_reason: Some(BEING_CREATED),
+                    state_reason_code: Some(CREATING),
+                    ..Self::default()
+                };
+            }
+            State::Active => Self {
+                state: "Active",
+                ..Self::default()
+            },
+            State::Failed { code, reason } => Self {
+                state: "Failed",
+                state_reason: Some(reason),
+                state_reason_code: Some(code),
+                ..Self::default()
+            },
+        };
+        let (name, reason, code) = match &configuration.last_update {
+            LastUpdate::Successful => ("Successful", None, None),
+            // Lambda words the reason of an update like that of a creation.
+            LastUpdate::InProgress => ("InProgress", Some(BEING_CREATED), Some(CREATING)),
+            LastUpdate::Failed { code, reason } => {
+                ("Failed", Some(reason.as_str()), Some(code.as_str()))
+            }
+        };
+        status.last_update_status = Some(name);
+        status.last_update_status_reason = reason;
+        status.last_update_status_reason_code = code;
+        status
+    }
+}
+
+/// The ARN that names exactly this version.
+pub(crate) fn version_arn(arn: &FunctionArn, configuration: &Configuration) -> FunctionArn {
+    arn.qualified(types::Qualifier::Version(configuration.version))
+}
+
+#[cfg(test)]
+mod tests {
+    use api::functions::FunctionVersion;
+
+    use super::*;
+
+    #[test]
+    fn a_version_has_one_name_in_answers_and_in_invokes() {
+        let function = crate::tests::function("f");
+        let version = FunctionVersion {
+            scope: function.scope.clone(),
+            name: function.name.clone(),
+            configuration: function.latest.clone().into(),
+        };
+        let arn = FunctionArn {
+            qualifier: None,
+            ..version.arn()
+        };
+        assert_eq!(version_arn(&arn, &function.latest), version.arn());
+    }
+
+    #[test]
+    fn a_pending_function_has_no_update_status_yet() {
+        let function = crate::tests::function("f");
+        let arn = FunctionArn {
+            scope: function.scope.clone(),
+            name: function.name.clone(),
+            qualifier: None,
+        };
+        let pending = Configuration {
+            state: State::Pending,
+            ..function.latest.clone()
+        };
+        let json = serde_json::to_value(FunctionConfiguration::new(&arn, &pending)).unwrap();
+        assert_eq!(json["State"], "Pending");
+        assert_eq!(json["StateReasonCode"], "Creating");
+        assert!(json.get("LastUpdateStatus").is_none());
+        let json =
+            serde_json::to_value(FunctionConfiguration::new(&arn, &function.latest)).unwrap();
+        assert_eq!(json["LastUpdateStatus"], "Successful");
+        assert_eq!(json["CodeSha256"], function.latest.code.sha256.as_str());
+        let json = serde_json::to_value(FunctionConfiguration::listed(&arn, &pending)).unwrap();
+        assert!(json.get("State").is_none());
+    }
+}

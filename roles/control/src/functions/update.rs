@@ -1,0 +1,242 @@
+//! UpdateFunctionCode and UpdateFunctionConfiguration: both change `$LATEST`, and the version
+//! before goes on serving until the change is settled.
+
+use api::functions::{Configuration, Function};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::Deserialize;
+use types::{FunctionArn, Version};
+use wire::ApiError;
+use wire::rest::Operation;
+use wire::validation::Violations;
+
+use super::check_revision;
+use super::create::{CodeMembers, code};
+use super::rules::{begin_update, check_environment, check_role, check_runtime, check_settled};
+use super::settings::{ARCHITECTURES, Settings};
+use super::shape::{FunctionConfiguration, version_arn};
+use crate::answer::json;
+use crate::body::{parse, parse_now};
+use crate::failure::Failure;
+use crate::service::{Call, Control};
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct CodeBody {
+    publish: Option<bool>,
+    dry_run: Option<bool>,
+    revision_id: Option<String>,
+    architectures: Option<Vec<String>>,
+    publish_to: Option<String>,
+    #[serde(flatten)]
+    code: CodeMembers,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct ConfigurationBody {
+    revision_id: Option<String>,
+    #[serde(flatten)]
+    settings: Settings,
+}
+
+impl Control {
+    pub(crate) async fn update_function_code(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Response<Bytes>, Failure> {
+        let arn = latest_only(call)?;
+        let body: CodeBody = parse(call.body).await?;
+        let mut violations = Violations::new();
+        let architectures = body.architectures.as_deref();
+        violations.count("architectures", architectures, 1, 1);
+        violations.each_one_of("architectures", architectures, &ARCHITECTURES);
+        violations.finish()?;
+        if body.publish_to.is_some() {
+            return Err(ApiError::not_implemented("managed instances (PublishTo)").into());
+        }
+        let check = |function: &Function| {
+            check_revision(body.revision_id.as_deref(), &function.latest.revision_id)?;
+            check_settled(function)
+        };
+        // Refused before the work with the package if it can be; decided when the row is written.
+        self.rows.finish_publishing(&arn).await?;
+        check(&self.rows.existing(&arn).await?.0)?;
+        let published = self
+            .publish_code(body.code, Operation::UpdateFunctionCode)
+            .await?;
+        let architecture = body.architectures.and_then(|mut list| list.pop());
+        let apply = |function: &mut Function| {
+            check_revision(body.revision_id.as_deref(), &function.latest.revision_id)?;
+            check_settled(function)?;
+            let mut next = function.latest.clone();
+            next.code = code(&published);
+            next.last_modified = self.clock.now();
+            if let Some(architecture) = &architecture {
+                next.architecture.clone_from(architecture);
+            }
+            begin_update(function, next, self.new_revision_id());
+            if body.publish == Some(true) {
+                self.begin_publishing(function, None)?;
+            }
+            Ok(())
+        };
+        if body.dry_run == Some(true) {
+            return self.dry_run(&arn, apply).await;
+        }
+        let (function, ()) = self.rows.change(&arn, apply).await?;
+        let mut shown = FunctionArn {
+            qualifier: None,
+            ..arn.clone()
+        };
+        let mut configuration = function.latest.clone();
+        if body.publish == Some(true) {
+            configuration = match function.publishing.as_deref() {
+                Some(publishing) => publishing.clone(),
+                None => self
+                    .last_published(&function)
+                    .await?
+                    .unwrap_or(configuration),
+            };
+            shown = version_arn(&shown, &configuration);
+        }
+        self.rows.finish_publishing(&arn).await?;
+        self.settle(&arn);
+        Ok(json(
+            StatusCode::OK,
+            &FunctionConfiguration::new(&shown, &configuration),
+        ))
+    }
+
+    pub(crate) async fn update_function_configuration(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Response<Bytes>, Failure> {
+        let arn = latest_only(call)?;
+        let ConfigurationBody {
+            revision_id,
+            settings,
+        } = parse_now(call.body)?;
+        let mut violations = Violations::new();
+        settings.violations(&mut violations);
+        violations.finish()?;
+        settings.refuse_later_features()?;
+        if let Some(runtime) = &settings.runtime {
+            check_runtime(runtime, &self.config.runtimes)?;
+        }
+        if let Some(role) = &settings.role {
+            check_role(role, &arn.scope.account)?;
+        }
+        if let Some(variables) = settings
+            .environment
+            .as_ref()
+            .and_then(|e| e.variables.as_ref())
+        {
+            check_environment(variables)?;
+        }
+        let apply = |function: &mut Function| {
+            check_revision(revision_id.as_deref(), &function.latest.revision_id)?;
+            check_settled(function)?;
+            let mut next = changed(&function.latest, &settings);
+            next.last_modified = self.clock.now();
+            begin_update(function, next, self.new_revision_id());
+            Ok(())
+        };
+        let (function, ()) = self.rows.change(&arn, apply).await?;
+        self.settle(&arn);
+        let shown = FunctionArn {
+            qualifier: None,
+            ..arn
+        };
+        Ok(json(
+            StatusCode::OK,
+            &FunctionConfiguration::new(&shown, &function.latest),
+        ))
+    }
+
+    /// What the update would make of the function, which is left as it is.
+    async fn dry_run(
+        &self,
+        arn: &FunctionArn,
+        apply: impl Fn(&mut Function) -> Result<(), ApiError>,
+    ) -> Result<Response<Bytes>, Failure> {
+        let (mut function, _) = self.rows.existing(arn).await?;
+        let (state, last_update) = (
+            function.latest.state.clone(),
+            function.latest.last_update.clone(),
+        );
+        apply(&mut function)?;
+        let would_be = Configuration {
+            state,
+            last_update,
+            ..function.latest
+        };
+        let shown = FunctionArn {
+            qualifier: None,
+            ..arn.clone()
+        };
+        Ok(json(
+            StatusCode::OK,
+            &FunctionConfiguration::new(&shown, &would_be),
+        ))
+    }
+}
+
+/// The function an update is about. Only `$LATEST` can be updated.
+fn latest_only(call: &Call<'_>) -> Result<FunctionArn, ApiError> {
+    let arn = call.unqualified_function()?;
+    match &arn.qualifier {
+        None | Some(types::Qualifier::Version(Version::Latest)) => Ok(arn),
+        Some(_) => Err(ApiError::invalid_parameter(
+            "Current operation does not support versions other than $LATEST. Please set the \
+             version to $LATEST or do not set a version in your request.",
+        )),
+    }
+}
+
+/// A configuration with everything that a request names put in place of what was there.
+fn changed(present: &Configuration, settings: &Settings) -> Configuration {
+    let mut next = present.clone();
+    let number = |given: Option<i64>, present: u32| {
+        given
+            .and_then(|given| u32::try_from(given).ok())
+            .unwrap_or(present)
+    };
+    next.timeout_seconds = number(settings.timeout, present.timeout_seconds);
+    next.memory_mb = number(settings.memory_size, present.memory_mb);
+    let size = settings
+        .ephemeral_storage
+        .as_ref()
+        .and_then(|storage| storage.size);
+    next.ephemeral_mb = number(size, present.ephemeral_mb);
+    if let Some(runtime) = &settings.runtime {
+        next.runtime = Some(runtime.clone());
+    }
+    if let Some(handler) = &settings.handler {
+        next.handler = Some(handler.clone());
+    }
+    if let Some(role) = &settings.role {
+        next.role.clone_from(role);
+    }
+    if let Some(description) = &settings.description {
+        next.description.clone_from(description);
+    }
+    if let Some(environment) = &settings.environment {
+        next.environment = Some(environment.variables.clone().unwrap_or_default());
+    }
+    if let Some(mode) = settings
+        .tracing_config
+        .as_ref()
+        .and_then(|tracing| tracing.mode.as_ref())
+    {
+        next.tracing_mode.clone_from(mode);
+    }
+    if let Some(group) = settings
+        .logging_config
+        .as_ref()
+        .and_then(|l| l.log_group.as_ref())
+    {
+        next.log_group.clone_from(group);
+    }
+    next
+}

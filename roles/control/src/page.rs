@@ -1,0 +1,85 @@
+//! Paged lists: `Marker`, `MaxItems`, `NextMarker`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use wire::ApiError;
+use wire::uri::query_value;
+use wire::validation::Violations;
+
+/// Items of one answer, whatever `MaxItems` says (AWS).
+pub(crate) const PAGE_MAX: usize = 50;
+/// The largest `MaxItems` (the public model).
+const MAX_ITEMS: u32 = 10_000;
+
+/// What page is asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Page {
+    /// The last item of the page before, as [`Page::marker`] named it.
+    pub(crate) after: Option<String>,
+    /// Items at most.
+    pub(crate) limit: usize,
+}
+
+impl Page {
+    /// From a query string.
+    pub(crate) fn parse(query: Option<&str>) -> Result<Self, ApiError> {
+        let mut violations = Violations::new();
+        let limit = match query_value(query, "MaxItems") {
+            None => PAGE_MAX,
+            Some(text) => {
+                let number: i64 = text
+                    .parse()
+                    .map_err(|_| ApiError::serialization("MaxItems must be a number"))?;
+                violations.range(
+                    "maxItems",
+                    Some(number),
+                    Some(1),
+                    Some(i64::from(MAX_ITEMS)),
+                );
+                usize::try_from(number).unwrap_or(PAGE_MAX).min(PAGE_MAX)
+            }
+        };
+        violations.finish()?;
+        let after = match query_value(query, "Marker") {
+            None => None,
+            Some(text) if text.is_empty() => None,
+            Some(text) => {
+                let bytes = BASE64.decode(text.as_bytes()).ok();
+                let after = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+                Some(after.ok_or_else(|| ApiError::invalid_parameter("Invalid marker."))?)
+            }
+        };
+        Ok(Self { after, limit })
+    }
+
+    /// The marker that makes the next page begin after `item`. Opaque, so that nobody builds on it.
+    pub(crate) fn marker(item: &str) -> String {
+        BASE64.encode(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_of_fifty_at_most() {
+        let limit = |query| Page::parse(Some(query)).map(|page| page.limit).ok();
+        assert_eq!(limit(""), Some(50));
+        assert_eq!(limit("MaxItems=7"), Some(7));
+        assert_eq!(limit("MaxItems=10000"), Some(50));
+        assert_eq!(limit("MaxItems=0"), None);
+        assert_eq!(limit("MaxItems=10001"), None);
+        assert_eq!(limit("MaxItems=x"), None);
+    }
+
+    #[test]
+    fn a_marker_comes_back_as_it_was() {
+        let query = format!("Marker={}", Page::marker("f:12"));
+        assert_eq!(
+            Page::parse(Some(&query)).unwrap().after.as_deref(),
+            Some("f:12")
+        );
+        assert!(Page::parse(Some("Marker=%")).is_err());
+    }
+}

@@ -1,0 +1,340 @@
+//! From a request to an answer: who asks, what for, may they.
+
+use std::sync::Arc;
+
+use api::identity::{self, Identities, Principal, PrincipalKind};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
+use image::Images;
+use storage::Table;
+use tokio::sync::mpsc;
+use types::{Clock, FunctionArn, Random, Region, RequestId, Scope};
+use wire::authorisation::{self, Caller};
+use wire::function_name::{Naming, resolve};
+use wire::query::{Query, QueryError};
+use wire::rest::{Match, Operation, route};
+use wire::sigv4::{Signed, Verifier};
+use wire::uri::query_value;
+use wire::{ApiError, sigv4};
+
+use crate::body::aside;
+use crate::code_location::{self, CodeLinks};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::identity::MasterSecret;
+use crate::rows::Rows;
+use crate::settle::{Job, Settler};
+use crate::sts;
+
+/// The largest request body (AWS: a 50 MB package in base64, and room for the rest).
+pub const REQUEST_BYTES_MAX: usize = 70_167_211;
+/// Functions that wait to be settled. When it is full the settler finds them by itself, later.
+const JOBS_MAX: usize = 1_024;
+
+/// What the control plane needs.
+pub struct Dependencies {
+    /// Where functions are written down.
+    pub table: Arc<dyn Table>,
+    /// Where their code is kept.
+    pub images: Arc<Images>,
+    /// Who has which access key.
+    pub identities: Arc<dyn Identities>,
+    /// Keys of our own are derived from it.
+    pub master: Arc<MasterSecret>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes ids.
+    pub random: Arc<dyn Random>,
+    /// What the operator says.
+    pub config: Config,
+}
+
+/// The control plane. Cheap to share behind an `Arc`; all state is in the stores.
+pub struct Control {
+    pub(crate) rows: Arc<Rows>,
+    pub(crate) images: Arc<Images>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) config: Config,
+    pub(crate) links: CodeLinks,
+    identities: Arc<dyn Identities>,
+    verifier: Arc<Verifier>,
+    jobs: mpsc::Sender<Job>,
+}
+
+/// One verified request.
+pub(crate) struct Call<'r> {
+    pub(crate) principal: &'r Principal,
+    /// The caller's account, and the region they signed for.
+    pub(crate) scope: Scope,
+    pub(crate) matched: Match,
+    pub(crate) query: Option<&'r str>,
+    pub(crate) body: &'r Bytes,
+    /// The host the caller reached us by.
+    pub(crate) host: &'r str,
+    role_actions: &'r [String],
+}
+
+impl Control {
+    /// A control plane and the part of it that works in the background: run that for as long as
+    /// this serves.
+    pub fn new(dependencies: Dependencies) -> (Self, Settler) {
+        let Dependencies {
+            table,
+            images,
+            identities,
+            master,
+            clock,
+            random,
+            config,
+        } = dependencies;
+        let rows = Arc::new(Rows::new(table));
+        let (jobs, waiting) = mpsc::channel(JOBS_MAX);
+        let settler = Settler::new(
+            Arc::clone(&rows),
+            Arc::clone(&images),
+            Arc::clone(&random),
+            waiting,
+        );
+        let control = Self {
+            rows,
+            images,
+            clock,
+            random,
+            config,
+            links: CodeLinks::new(&master),
+            identities,
+            verifier: Arc::new(Verifier::new()),
+            jobs,
+        };
+        (control, settler)
+    }
+
+    /// Serves a request to Lambda (all operations but the invokes) or STS, or for a package by a
+    /// link we gave out. The body must be no larger than [`REQUEST_BYTES_MAX`].
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let request_id = RequestId::random(self.random.as_ref());
+        let (parts, body) = request.into_parts();
+        let mut response = if parts.uri.path().starts_with(code_location::PATH) {
+            let answer = self.code(&parts).await;
+            answer.unwrap_or_else(|failure| failure.answer().response(request_id))
+        } else if is_for_sts(&parts) {
+            let answer = self.sts(&parts, &body, request_id).await;
+            answer.unwrap_or_else(|error| error.response(request_id))
+        } else {
+            let answer = self.lambda(&parts, &body).await;
+            answer.unwrap_or_else(|failure| failure.answer().response(request_id))
+        };
+        let id = HeaderValue::from_str(&request_id.to_string()).expect("a UUID is a header value");
+        response.headers_mut().insert("x-amzn-requestid", id);
+        response
+    }
+
+    /// Asks the settler to look at a function. Loses nothing if it cannot take the request: it
+    /// looks at all functions now and then.
+    pub(crate) fn settle(&self, arn: &FunctionArn) {
+        let job = Job {
+            scope: arn.scope.clone(),
+            name: arn.name.clone(),
+        };
+        let _ = self.jobs.try_send(job);
+    }
+
+    pub(crate) fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    pub(crate) fn new_revision_id(&self) -> String {
+        self.random.uuid().to_string()
+    }
+
+    async fn lambda(&self, parts: &Parts, body: &Bytes) -> Result<Response<Bytes>, Failure> {
+        let signed = Signed::parse(parts).map_err(ApiError::from)?;
+        signed.require_service("lambda").map_err(ApiError::from)?;
+        let principal = self.authenticate(&signed, parts, body).await?;
+        let (path, query) = (parts.uri.path(), parts.uri.query());
+        let matched = route(&parts.method, path, query).ok_or_else(|| unknown_operation(parts))?;
+        if body.len() > REQUEST_BYTES_MAX {
+            return Err(too_large(matched.operation).into());
+        }
+        let region = Region::new(&signed.region).map_err(|_| {
+            ApiError::from(sigv4::Error::Scope {
+                message: "Credential should be scoped to a valid region. ".to_owned(),
+            })
+        })?;
+        let call = Call {
+            scope: Scope {
+                account: principal.account.clone(),
+                region,
+            },
+            principal: &principal,
+            matched,
+            query,
+            body,
+            host: host(parts),
+            role_actions: &self.config.role_actions,
+        };
+        self.dispatch(&call).await
+    }
+
+    async fn dispatch(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        match call.matched.operation {
+            Operation::CreateFunction => self.create_function(call).await,
+            Operation::GetFunction => self.get_function(call).await,
+            Operation::GetFunctionConfiguration => self.get_function_configuration(call).await,
+            Operation::ListFunctions => self.list_functions(call).await,
+            Operation::UpdateFunctionCode => self.update_function_code(call).await,
+            Operation::UpdateFunctionConfiguration => {
+                self.update_function_configuration(call).await
+            }
+            Operation::DeleteFunction => self.delete_function(call).await,
+            Operation::PublishVersion => self.publish_version(call).await,
+            Operation::ListVersionsByFunction => self.list_versions(call).await,
+            Operation::CreateAlias => self.create_alias(call).await,
+            Operation::GetAlias => self.get_alias(call).await,
+            Operation::ListAliases => self.list_aliases(call).await,
+            Operation::UpdateAlias => self.update_alias(call).await,
+            Operation::DeleteAlias => self.delete_alias(call).await,
+            Operation::PutFunctionConcurrency => self.put_concurrency(call).await,
+            Operation::GetFunctionConcurrency => self.get_concurrency(call).await,
+            Operation::DeleteFunctionConcurrency => self.delete_concurrency(call).await,
+            Operation::GetAccountSettings => self.account_settings(call).await,
+            Operation::TagResource => self.tag_resource(call).await,
+            Operation::UntagResource => self.untag_resource(call).await,
+            Operation::ListTags => self.list_tags(call).await,
+            other => {
+                call.authorise(&call.scope.account, "*")?;
+                Err(ApiError::not_implemented(other.name()).into())
+            }
+        }
+    }
+
+    async fn authenticate(
+        &self,
+        signed: &Signed,
+        parts: &Parts,
+        body: &Bytes,
+    ) -> Result<Principal, ApiError> {
+        let token = signed.session_token.as_deref();
+        let key = self
+            .identities
+            .access_key(&signed.access_key_id, token)
+            .await;
+        let key = key.map_err(|error| match error {
+            identity::Error::Unknown => ApiError::unrecognized_client(),
+            identity::Error::Expired => ApiError::expired_token(),
+            identity::Error::Unavailable => ApiError::unavailable(),
+        })?;
+        let verified = self.verify(signed, &key.secret, parts, body).await;
+        verified.map_err(ApiError::from)?;
+        Ok(key.principal)
+    }
+
+    async fn verify(
+        &self,
+        signed: &Signed,
+        secret: &api::Secret,
+        parts: &Parts,
+        body: &Bytes,
+    ) -> Result<(), sigv4::Error> {
+        let verifier = Arc::clone(&self.verifier);
+        let (signed, secret, now) = (signed.clone(), secret.clone(), self.clock.now());
+        let (parts, body) = (parts.clone(), body.clone());
+        aside(body.len(), move || {
+            verifier.verify(&signed, secret.expose(), &parts, &body, now)
+        })
+        .await
+    }
+
+    async fn sts(
+        &self,
+        parts: &Parts,
+        body: &Bytes,
+        request_id: RequestId,
+    ) -> Result<Response<Bytes>, QueryError> {
+        let signed = Signed::parse(parts)?;
+        signed.require_service("sts")?;
+        let token = signed.session_token.as_deref();
+        let key = self
+            .identities
+            .access_key(&signed.access_key_id, token)
+            .await;
+        let key = key.map_err(|error| match error {
+            identity::Error::Unknown => QueryError::invalid_client_token(),
+            identity::Error::Expired => QueryError::expired_token(),
+            identity::Error::Unavailable => QueryError::unavailable(),
+        })?;
+        self.verify(&signed, &key.secret, parts, body).await?;
+        sts::answer(&Query::parse(parts, body), &key.principal, request_id)
+    }
+}
+
+impl Call<'_> {
+    /// Refuses if the caller may not do this operation to that resource of that account.
+    pub(crate) fn authorise(
+        &self,
+        owner: &types::AccountId,
+        resource: &str,
+    ) -> Result<(), ApiError> {
+        let caller = Caller {
+            account: &self.principal.account,
+            arn: &self.principal.arn,
+            root: self.principal.kind == PrincipalKind::Root,
+        };
+        let action = self.matched.operation.action();
+        authorisation::check(caller, self.role_actions, action, owner, resource)
+    }
+
+    /// The function that the path and `Qualifier` name, if the caller may do this to it.
+    pub(crate) fn function(&self, naming: Naming) -> Result<FunctionArn, ApiError> {
+        let name = self.matched.parameter("FunctionName");
+        let qualifier = query_value(self.query, "Qualifier");
+        let arn = resolve(naming, name, qualifier.as_deref(), &self.scope)?;
+        self.authorise(&arn.scope.account, &arn.to_string())?;
+        Ok(arn)
+    }
+
+    /// The function that the path names, of an operation that is about the whole function.
+    pub(crate) fn unqualified_function(&self) -> Result<FunctionArn, ApiError> {
+        let name = self.matched.parameter("FunctionName");
+        let arn = resolve(Naming::Plain, name, None, &self.scope)?;
+        self.authorise(&arn.scope.account, &arn.to_string())?;
+        Ok(arn)
+    }
+}
+
+/// By the service that was signed for; what is not signed, by the path.
+fn is_for_sts(parts: &Parts) -> bool {
+    match Signed::parse(parts) {
+        Ok(signed) => signed.service == "sts",
+        Err(_) => parts.uri.path() == "/",
+    }
+}
+
+fn host(parts: &Parts) -> &str {
+    let header = parts
+        .headers
+        .get(http::header::HOST)
+        .and_then(|value| value.to_str().ok());
+    header
+        .or_else(|| parts.uri.authority().map(|a| a.as_str()))
+        .unwrap_or("localhost")
+}
+
+fn unknown_operation(parts: &Parts) -> ApiError {
+    let message = format!("Unknown operation: {} {}", parts.method, parts.uri.path());
+    ApiError::new(
+        http::StatusCode::NOT_FOUND,
+        "UnknownOperationException",
+        wire::error::Fault::Unsaid,
+        message,
+    )
+}
+
+pub(crate) fn too_large(operation: Operation) -> ApiError {
+    ApiError::too_large(format!(
+        "Request must be smaller than {REQUEST_BYTES_MAX} bytes for the {} operation",
+        operation.name()
+    ))
+}
