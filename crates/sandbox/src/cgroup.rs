@@ -1,8 +1,8 @@
-//! The cgroups of a sandbox: its limits, and the means to freeze and to kill.
+//! The cgroups of a sandbox: its limits, and the means to freeze it.
 //!
 //! ```text
 //!   <v2 tree>/lambent-<tag>/<n>/            the sandbox's init lives here
-//!   <v2 tree>/lambent-<tag>/<n>/function/   the function's processes: frozen and killed as one
+//!   <v2 tree>/lambent-<tag>/<n>/function/   the function's processes: frozen as one
 //! ```
 //!
 //! Where the host has the controllers in the v2 tree, `<n>` carries the limits. Where they are in v1
@@ -13,6 +13,9 @@
 //! spare the lock that moving another process takes, which can cost milliseconds. Init may put
 //! its children from `<n>` to `function` since it owns both `cgroup.procs` files; no function sees
 //! a cgroup file system at all.
+//!
+//! Killing is init's business, not `cgroup.kill`'s: after that was used once, Linux 6.18 kills every
+//! process that is later forked into the group from outside it, before it has run at all.
 
 mod hierarchies;
 mod v1;
@@ -90,7 +93,6 @@ pub(crate) struct Group {
     home_folder: File,
     function_folder: File,
     freeze: File,
-    kill: File,
     controllers: Box<dyn Controllers>,
 }
 
@@ -111,7 +113,6 @@ impl Group {
             home_folder: File::open(&home)?,
             function_folder: File::open(&function)?,
             freeze: open_write(&function.join("cgroup.freeze"))?,
-            kill: open_write(&function.join("cgroup.kill"))?,
             controllers: controllers(&home)?,
             function,
             home,
@@ -138,11 +139,6 @@ impl Group {
     pub(crate) fn set_frozen(&self, frozen: bool) -> io::Result<()> {
         self.freeze
             .write_all_at(if frozen { b"1" } else { b"0" }, 0)
-    }
-
-    /// Kills all of the function's processes, frozen or not.
-    pub(crate) fn kill_function(&self) -> io::Result<()> {
-        self.kill.write_all_at(b"1", 0)
     }
 
     /// Removes the folders. Busy while a process is still on its way out: try again then.

@@ -39,7 +39,7 @@ const MASKED: &[&str] = &[
 
 /// Makes this process the init of a sandbox.
 pub(super) fn furnish(create: &Create, network: OwnedFd, users: &File) -> Result<Inside, Error> {
-    signals::reset();
+    signals::heed_children();
     namespaces::enter_network(network.as_fd()).map_err(Error::step("enter the network"))?;
     drop(network);
     mount_all(create)?;
@@ -99,9 +99,10 @@ fn proc() -> std::io::Result<()> {
 }
 
 fn give_up_rights(users: &File) -> std::io::Result<()> {
-    privileges::drop_bounding_set()?;
     namespaces::enter_users(users.as_fd())?;
     privileges::become_user(0, 0)?;
+    // Not before: entering a user namespace fills the set again.
+    privileges::drop_bounding_set()?;
     privileges::lock_secure_bits()?;
     privileges::set_capabilities(INIT_CAPABILITIES)?;
     privileges::no_new_privileges()?;

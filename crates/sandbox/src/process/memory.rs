@@ -20,11 +20,11 @@ const STEP_BYTES: u64 = 1 << 20;
 
 /// What to do after a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) struct Verdict {
     /// It is over its memory.
-    Exceeded,
-    /// It could be, when this much is charged.
-    WatchAt(u64),
+    pub(super) exceeded: bool,
+    /// What must be charged for it to be over (again): where to look next.
+    pub(super) watch_at: u64,
 }
 
 /// What a sandbox uses itself.
@@ -39,9 +39,16 @@ pub(super) fn own_bytes(memory: Memory, tmp_bytes: u64) -> u64 {
 pub(super) fn judge(limit: u64, memory: Memory, tmp_bytes: u64) -> Verdict {
     let own = own_bytes(memory, tmp_bytes);
     if own > limit {
-        return Verdict::Exceeded;
+        // Passed on the way down too, as it is killed.
+        return Verdict {
+            exceeded: true,
+            watch_at: memory.used - (own - limit),
+        };
     }
-    Verdict::WatchAt(memory.used + (limit - own).max(STEP_BYTES))
+    Verdict {
+        exceeded: false,
+        watch_at: memory.used + (limit - own).max(STEP_BYTES),
+    }
 }
 
 #[cfg(test)]
@@ -50,39 +57,43 @@ mod tests {
 
     const MB: u64 = 1 << 20;
 
-    fn check(used: u64, cache: u64, tmp: u64, expected: Verdict) {
+    fn check(used: u64, cache: u64, tmp: u64, exceeded: bool, watch_at: u64) {
         let memory = Memory {
             used: used * MB,
             cache: cache * MB,
+        };
+        let expected = Verdict {
+            exceeded,
+            watch_at: watch_at * MB,
         };
         assert_eq!(judge(128 * MB, memory, tmp * MB), expected);
     }
 
     #[test]
     fn an_empty_sandbox_is_watched_at_its_limit() {
-        check(0, 0, 0, Verdict::WatchAt(128 * MB));
+        check(0, 0, 0, false, 128);
     }
 
     #[test]
     fn what_tmp_holds_is_not_its_own() {
-        check(500, 0, 480, Verdict::WatchAt(608 * MB));
-        check(640, 0, 512, Verdict::WatchAt(641 * MB));
-        check(641, 0, 512, Verdict::Exceeded);
+        check(500, 0, 480, false, 608);
+        check(640, 0, 512, false, 641);
+        check(641, 0, 512, true, 640);
     }
 
     #[test]
     fn cached_files_are_not_its_own() {
-        check(300, 200, 0, Verdict::WatchAt(328 * MB));
+        check(300, 200, 0, false, 328);
     }
 
     #[test]
     fn its_own_memory_over_the_limit_is_exceeded() {
-        check(129, 0, 0, Verdict::Exceeded);
-        check(128, 0, 0, Verdict::WatchAt(129 * MB));
+        check(129, 0, 0, true, 128);
+        check(128, 0, 0, false, 129);
     }
 
     #[test]
     fn a_reading_that_does_not_add_up_does_not_wrap() {
-        check(10, 20, 30, Verdict::WatchAt(138 * MB));
+        check(10, 20, 30, false, 138);
     }
 }

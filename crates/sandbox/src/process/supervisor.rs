@@ -9,19 +9,27 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 use super::locked;
-use super::memory::{self, Verdict};
+use super::memory;
 use crate::cgroup::Group;
 use crate::channel::{AsyncChannel, Received};
 use crate::error::Error;
-use crate::message::{Event, Stage};
+use crate::message::{Event, Request, Stage};
 use crate::spec::{Exit, Started};
 use crate::sys::{files, reactor};
+
+/// How often memory is looked at, at most: a function that swings around its mark must not keep the
+/// owner busy.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// The number of a request whose answer nobody waits for.
+const NOBODY: u32 = 0;
 
 /// What waits for an answer of init's.
 pub(super) enum Waiter {
@@ -66,12 +74,13 @@ pub(super) enum Readiness {
 /// The task. Ends when init has.
 pub(super) async fn supervise(inside: Arc<Inside>) {
     let mut hearing = true;
-    let mut mark = inside.arm();
+    let mut mark = inside.arm().await;
+    let mut looked = Instant::now();
     loop {
         tokio::select! {
             biased;
             event = inside.channel.receive::<Event>(), if hearing => match event {
-                Ok(Received::Message(event, fds)) => inside.handle(event, fds),
+                Ok(Received::Message(event, fds)) => inside.handle(event, fds).await,
                 Ok(Received::Closed) => hearing = false,
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
@@ -80,28 +89,30 @@ pub(super) async fn supervise(inside: Arc<Inside>) {
                 }
             },
             _ = inside.process.readable() => break,
-            () = passed(mark.as_ref()) => {
+            () = passed(mark.as_ref(), looked + LOOK_EVERY) => {
                 drop(mark.take());
-                mark = inside.arm();
+                mark = inside.arm().await;
+                looked = Instant::now();
             }
         }
     }
     inside.close();
 }
 
-/// Waits until a mark is passed; for ever if there is none.
-async fn passed(mark: Option<&AsyncFd<OwnedFd>>) {
+/// Waits until a mark is passed, and not shorter than that; for ever if there is none.
+async fn passed(mark: Option<&AsyncFd<OwnedFd>>, not_before: Instant) {
     match mark {
         // An error cannot come from the descriptors that marks are; if so, look again.
         Some(mark) => drop(mark.ready(Interest::READABLE | Interest::PRIORITY).await),
         None => future::pending().await,
     }
+    tokio::time::sleep_until(not_before).await;
 }
 
 impl Inside {
     /// Judges the memory in use and sets the next mark; kills if it is too much.
-    fn arm(&self) -> Option<AsyncFd<OwnedFd>> {
-        match self.try_arm() {
+    async fn arm(&self) -> Option<AsyncFd<OwnedFd>> {
+        match self.try_arm().await {
             Ok(mark) => Some(mark),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -111,28 +122,19 @@ impl Inside {
         }
     }
 
-    fn try_arm(&self) -> io::Result<AsyncFd<OwnedFd>> {
+    async fn try_arm(&self) -> io::Result<AsyncFd<OwnedFd>> {
         // Killed by the kernel comes first: the numbers look harmless again by then.
         if self.kernel_killed()? {
-            self.kill_for_memory()?;
+            self.kill_for_memory().await?;
         }
+        let controllers = self.group.controllers();
         loop {
-            let controllers = self.group.controllers();
-            let memory = controllers.memory()?;
-            let tmp_bytes = self.tmp_bytes();
-            let at = match memory::judge(self.memory_bytes, memory, tmp_bytes) {
-                Verdict::WatchAt(at) => at,
-                Verdict::Exceeded => {
-                    self.kill_for_memory()?;
-                    // Passed again by the next process that takes too much.
-                    memory.used
-                }
-            };
-            let watch = controllers.watch_memory(at)?;
-            // What happened before the watch was set is not told.
-            if self.kernel_killed()? {
-                self.kill_for_memory()?;
-            } else if controllers.memory()?.used >= at && at != memory.used {
+            let verdict = memory::judge(self.memory_bytes, controllers.memory()?, self.tmp_bytes());
+            let watch = controllers.watch_memory(verdict.watch_at)?;
+            if verdict.exceeded || self.kernel_killed()? {
+                self.kill_for_memory().await?;
+            } else if controllers.memory()?.used >= verdict.watch_at {
+                // Passed before it was watched: that is not told.
                 continue;
             }
             let interest = if watch.urgent {
@@ -150,10 +152,14 @@ impl Inside {
         Ok(self.memory_kills.swap(kills, Ordering::AcqRel) != kills)
     }
 
-    fn kill_for_memory(&self) -> io::Result<()> {
+    /// Has init kill the function's processes. Nothing that is started later can be hit: who killed
+    /// all before starting again has heard so from this task, and not before this was sent.
+    async fn kill_for_memory(&self) -> io::Result<()> {
         // First said, then done: whoever sees the processes end can see why.
         self.out_of_memory.send_replace(true);
-        self.group.kill_function()
+        self.channel
+            .send(&Request::KillAll { request: NOBODY }, &[])
+            .await
     }
 
     /// What `/tmp` holds.
@@ -164,7 +170,7 @@ impl Inside {
             .unwrap_or(0)
     }
 
-    fn handle(&self, event: Event, fds: Vec<OwnedFd>) {
+    async fn handle(&self, event: Event, fds: Vec<OwnedFd>) {
         match event {
             Event::Ready => {
                 *locked(&self.tmp) = fds.into_iter().next();
@@ -198,15 +204,15 @@ impl Inside {
                 },
             ),
             Event::Killed { request } => self.done(request, Ok(())),
-            Event::Exited { pid, exit } => self.exited(pid, exit),
+            Event::Exited { pid, exit } => self.exited(pid, exit).await,
         }
     }
 
-    fn exited(&self, pid: u32, exit: Exit) {
+    async fn exited(&self, pid: u32, exit: Exit) {
         // The kernel's killing may be heard of only after this: look before telling.
         if exit == Exit::Signal(libc::SIGKILL) && self.kernel_killed().unwrap_or(false) {
             // If this fails the mark's own turn does it again.
-            let _ = self.kill_for_memory();
+            let _ = self.kill_for_memory().await;
         }
         if let Some(waiter) = locked(&self.exits).remove(&pid) {
             // Not to care how a process ends is the caller's right.

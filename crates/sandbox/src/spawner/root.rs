@@ -181,7 +181,8 @@ fn devices(folder: &Path) -> io::Result<()> {
 
 fn private(new: &Path, images: OwnedFd, runtimes: OwnedFd) -> io::Result<()> {
     let folder = new.join(PRIVATE.trim_start_matches('/'));
-    make_folder(&folder)?;
+    // What a sandbox finds there is this empty folder, and not even that is its to read.
+    fs::DirBuilder::new().mode(0o700).create(&folder)?;
     mounts::mount("tmpfs", &folder, 0, "mode=0700,size=64k")?;
     for (name, tree) in [("images", images), ("runtimes", runtimes)] {
         make_folder(&folder.join(name))?;

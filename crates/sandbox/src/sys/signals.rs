@@ -8,19 +8,42 @@ use super::check;
 
 /// Has the kernel collect ended children by itself.
 pub(crate) fn forget_children() {
-    set(libc::SIGCHLD, libc::SIG_IGN);
+    // SAFETY: the disposition is the kernel's own, no code of ours runs on the signal. The call
+    // cannot fail for this signal.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
 }
 
-/// Undoes what Rust's start-up and [`forget_children`] set, so that no program inherits it.
+/// Undoes [`forget_children`].
+pub(crate) fn heed_children() {
+    // SAFETY: as above.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
+/// The highest signal number.
+const LAST_SIGNAL: libc::c_int = 64;
+/// How many bytes the kernel's own signal set has.
+const SIGNAL_SET_BYTES: usize = 8;
+
+/// Undoes what the owner's parents, Rust's start-up and [`forget_children`] set, so that no program
+/// inherits it: ignored signals stay ignored through exec.
 pub(crate) fn reset() {
-    set(libc::SIGCHLD, libc::SIG_DFL);
-    set(libc::SIGPIPE, libc::SIG_DFL);
-}
-
-fn set(signal: libc::c_int, disposition: libc::sighandler_t) {
-    // SAFETY: both dispositions are the kernel's own, no code of ours runs on a signal. The call
-    // cannot fail for these signals.
-    unsafe { libc::signal(signal, disposition) };
+    // The kernel's sigaction: a handler (0 is the default), flags, a restorer, a set.
+    let default = [0_u64; 4];
+    for signal in 1..=LAST_SIGNAL {
+        // SAFETY: default is a valid sigaction of the kernel's, zero in every field whichever their
+        // order. The library's own function would refuse the numbers it keeps to itself. It fails
+        // for SIGKILL and SIGSTOP alone, which are never anything but default.
+        unsafe {
+            let none = std::ptr::null_mut::<u64>();
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                none,
+                SIGNAL_SET_BYTES,
+            )
+        };
+    }
 }
 
 /// Blocks SIGCHLD and gives a descriptor that is readable when one waits; it does not block.

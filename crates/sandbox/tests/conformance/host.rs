@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::fs;
-use std::io::Read as _;
+use std::io::{PipeWriter, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,7 +82,8 @@ impl Host {
             tag: tag.to_owned(),
             roots: vec![root],
             images: folder.join("images"),
-            first_uid: 300_000,
+            // Users of its own for each copy of this program that runs at once.
+            first_uid: 1_000_000 + std::process::id() % 10_000 * 70_000,
             pool: 4,
             network: Network::None,
         }
@@ -110,11 +111,23 @@ impl Host {
     /// An ordinary sandbox's specification.
     pub(crate) fn spec(&self) -> Spec {
         Spec {
-            id: format!("case-{}", self.next.fetch_add(1, Ordering::Relaxed)),
-            root: "host".to_owned(),
-            task: self.config.images.join("task"),
             opt: Some(self.config.images.join("layer")),
             runtime: Some(self.config.roots[0].runtimes.join("lang")),
+            ..Self::spec_in(
+                &self.config,
+                &format!("case-{}", self.next.fetch_add(1, Ordering::Relaxed)),
+            )
+        }
+    }
+
+    /// A specification without layers.
+    pub(crate) fn spec_in(config: &Config, id: &str) -> Spec {
+        Spec {
+            id: id.to_owned(),
+            root: "host".to_owned(),
+            task: config.images.join("task"),
+            opt: None,
+            runtime: None,
             memory_bytes: 128 * MB,
             cpu_millis: 2_000,
             processes_max: 64,
@@ -151,6 +164,18 @@ impl Running {
     }
 }
 
+/// What a case starts, with a plain environment.
+pub(crate) fn process(argv: &[&str], directory: &str, output: PipeWriter) -> Process {
+    let c = |text: &str| CString::new(text).expect("a case's text has no zero");
+    Process {
+        argv: argv.iter().map(|text| c(text)).collect(),
+        env: vec![c("PATH=/usr/bin:/bin"), c("LANG=C")],
+        directory: c(directory),
+        output: output.into(),
+    }
+}
+
+/// Starts a program in the code's folder.
 pub(crate) async fn start(
     sandbox: &Arc<dyn Instance>,
     argv: &[&str],
@@ -158,20 +183,14 @@ pub(crate) async fn start(
     start_in(sandbox, argv, "/var/task").await
 }
 
+/// Starts a program.
 pub(crate) async fn start_in(
     sandbox: &Arc<dyn Instance>,
     argv: &[&str],
     directory: &str,
 ) -> Result<Running, sandbox::Error> {
-    let c = |text: &str| CString::new(text).expect("a case's text has no zero");
     let (mut reader, writer) = std::io::pipe().expect("a pipe can be made");
-    let process = Process {
-        argv: argv.iter().map(|text| c(text)).collect(),
-        env: vec![c("PATH=/usr/bin:/bin"), c("LANG=C")],
-        directory: c(directory),
-        output: writer.into(),
-    };
-    let started = sandbox.start(process).await?;
+    let started = sandbox.start(process(argv, directory, writer)).await?;
     let reader = tokio::task::spawn_blocking(move || {
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes)?;
