@@ -51,10 +51,15 @@ fn answer(request: &Request<Incoming>, registry: &Mutex<Registry>) -> Response<F
         "/health" => text("text/plain", "ok\n".to_owned()),
         "/metrics" => {
             let mut body = String::new();
-            let registry = registry.lock().expect("no code panics while it holds the registry");
+            let registry = registry
+                .lock()
+                .expect("no code panics while it holds the registry");
             // Writing to a string cannot fail.
             let _ = prometheus_client::encoding::text::encode(&mut body, &registry);
-            text("application/openmetrics-text; version=1.0.0; charset=utf-8", body)
+            text(
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                body,
+            )
         }
         _ => {
             let mut response = text("text/plain", "there are /metrics and /health\n".to_owned());
@@ -66,6 +71,8 @@ fn answer(request: &Request<Incoming>, registry: &Mutex<Registry>) -> Response<F
 
 fn text(kind: &'static str, body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     response
 }

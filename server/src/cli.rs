@@ -46,10 +46,20 @@ pub(crate) struct Up {
 #[derive(Args, Debug)]
 pub(crate) struct Client {
     /// Its address.
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL", default_value = "http://127.0.0.1:9100")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "AWS_ENDPOINT_URL",
+        default_value = "http://127.0.0.1:9100"
+    )]
     pub(crate) endpoint: String,
     /// Its data folder, for the credentials.
-    #[arg(long, value_name = "DIR", env = "LAMBENT_DATA_DIR", default_value = "./lambent-data")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "LAMBENT_DATA_DIR",
+        default_value = "./lambent-data"
+    )]
     pub(crate) data_dir: PathBuf,
     /// The region to speak to.
     #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
@@ -78,7 +88,12 @@ pub(crate) struct Logs {
     #[arg(long, short)]
     pub(crate) follow: bool,
     /// Its data folder: logs are read from there.
-    #[arg(long, value_name = "DIR", env = "LAMBENT_DATA_DIR", default_value = "./lambent-data")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "LAMBENT_DATA_DIR",
+        default_value = "./lambent-data"
+    )]
     pub(crate) data_dir: PathBuf,
     /// The account.
     #[arg(long, default_value = "000000000000")]

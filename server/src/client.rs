@@ -22,14 +22,19 @@ pub(crate) struct Client {
 impl Client {
     /// For the server and credentials that the options name.
     pub(crate) fn new(options: &cli::Client) -> anyhow::Result<Self> {
-        let endpoint: Uri = options.endpoint.parse().with_context(|| {
-            format!("{} is no endpoint URL", options.endpoint)
-        })?;
+        let endpoint: Uri = options
+            .endpoint
+            .parse()
+            .with_context(|| format!("{} is no endpoint URL", options.endpoint))?;
         if endpoint.scheme_str() != Some("http") {
             bail!("{}: only http endpoints are spoken to", options.endpoint);
         }
         let key = read_root_key(&options.data_dir.join("credentials"))?;
-        Ok(Self { endpoint, key, region: options.region.clone() })
+        Ok(Self {
+            endpoint,
+            key,
+            region: options.region.clone(),
+        })
     }
 
     /// Sends one signed request to the Lambda API.
@@ -39,12 +44,21 @@ impl Client {
         headers: &[(&'static str, &str)],
         body: Bytes,
     ) -> anyhow::Result<Response<Bytes>> {
-        let authority = self.endpoint.authority().context("the endpoint URL has no host")?;
-        let mut request = Request::builder().method(method).uri(path).header("host", authority.as_str());
+        let authority = self
+            .endpoint
+            .authority()
+            .context("the endpoint URL has no host")?;
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", authority.as_str());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let (mut parts, ()) = request.body(()).context("the request cannot be made")?.into_parts();
+        let (mut parts, ()) = request
+            .body(())
+            .context("the request cannot be made")?
+            .into_parts();
         let signer = Signer {
             access_key_id: &self.key.id,
             secret: &self.key.secret,

@@ -31,16 +31,23 @@ pub(crate) fn invoke(options: &cli::Invoke) -> anyhow::Result<ExitCode> {
     let response = block_on(client.send((Method::POST, &path), &headers, payload))?;
     let response = succeeded(response)?;
     if let Some(tail) = response.headers().get("x-amz-log-result") {
-        let tail = STANDARD.decode(tail).context("the log in the answer is no base64")?;
+        let tail = STANDARD
+            .decode(tail)
+            .context("the log in the answer is no base64")?;
         eprint!("{}", String::from_utf8_lossy(&tail));
     }
     let mut out = std::io::stdout().lock();
-    out.write_all(response.body()).context("standard output is closed")?;
+    out.write_all(response.body())
+        .context("standard output is closed")?;
     if out.is_terminal() {
         writeln!(out).context("standard output is closed")?;
     }
     let failed = response.headers().contains_key("x-amz-function-error");
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 #[derive(Deserialize)]
@@ -63,8 +70,11 @@ struct Function {
 /// `lambent functions`: one line each.
 pub(crate) fn functions(options: &cli::Client) -> anyhow::Result<ExitCode> {
     let client = Client::new(options)?;
-    let mut marker = None;
-    println!("{:<40} {:<16} {:>7} {:>7}  MODIFIED", "FUNCTION", "RUNTIME", "MEMORY", "TIMEOUT");
+    let mut marker: Option<String> = None;
+    println!(
+        "{:<40} {:<16} {:>7} {:>7}  MODIFIED",
+        "FUNCTION", "RUNTIME", "MEMORY", "TIMEOUT"
+    );
     loop {
         let mut path = format!("/2015-03-31/functions?MaxItems={PAGE}");
         if let Some(marker) = marker {
@@ -93,13 +103,18 @@ pub(crate) fn functions(options: &cli::Client) -> anyhow::Result<ExitCode> {
 /// `lambent env`: `eval "$(lambent env)"` points AWS clients here.
 pub(crate) fn env(options: &cli::Client) -> anyhow::Result<ExitCode> {
     let file = options.data_dir.join("credentials").canonicalize();
-    let file = file.with_context(|| {
-        format!("there are no credentials in {}", options.data_dir.display())
-    })?;
-    println!("export AWS_ENDPOINT_URL='{}'", options.endpoint.replace('\'', "'\\''"));
+    let file = file
+        .with_context(|| format!("there are no credentials in {}", options.data_dir.display()))?;
+    println!(
+        "export AWS_ENDPOINT_URL='{}'",
+        options.endpoint.replace('\'', "'\\''")
+    );
     let file = file.display().to_string().replace('\'', "'\\''");
     println!("export AWS_SHARED_CREDENTIALS_FILE='{file}'");
-    println!("export AWS_REGION='{}'", options.region.replace('\'', "'\\''"));
+    println!(
+        "export AWS_REGION='{}'",
+        options.region.replace('\'', "'\\''")
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -109,13 +124,13 @@ pub(crate) fn logs(options: &cli::Logs) -> anyhow::Result<ExitCode> {
         account: AccountId::new(&options.account)?,
         region: Region::new(&options.region)?,
     };
-    let reader = control::LogReader::new(&options.data_dir.join("logs"));
+    let reader = control::LogReader::new(options.data_dir.join("logs"));
     let group = format!("/aws/lambda/{}", options.function);
     let mut follower = reader.follow(&scope, &group, Timestamp::default());
     let mut out = std::io::stdout().lock();
     let mut any = false;
     loop {
-        for event in follower.next().context("the log cannot be read")? {
+        for event in follower.poll().context("the log cannot be read")? {
             any = true;
             let text = event.event.message.trim_end_matches('\n');
             writeln!(out, "{} {text}", event.event.time.to_iso_text())
@@ -138,7 +153,9 @@ pub(crate) fn logs(options: &cli::Logs) -> anyhow::Result<ExitCode> {
 fn payload(text: &str) -> anyhow::Result<Bytes> {
     if text == "-" {
         let mut all = Vec::new();
-        std::io::stdin().read_to_end(&mut all).context("standard input cannot be read")?;
+        std::io::stdin()
+            .read_to_end(&mut all)
+            .context("standard input cannot be read")?;
         return Ok(all.into());
     }
     if let Some(path) = text.strip_prefix('@') {
@@ -153,14 +170,23 @@ fn succeeded(response: Response<Bytes>) -> anyhow::Result<Response<Bytes>> {
     if response.status().is_success() {
         return Ok(response);
     }
-    let name = response.headers().get("x-amzn-errortype").and_then(|value| value.to_str().ok());
+    let name = response
+        .headers()
+        .get("x-amzn-errortype")
+        .and_then(|value| value.to_str().ok());
     let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap_or_default();
     let message = body.get("message").or_else(|| body.get("Message"));
-    let message = message.and_then(|message| message.as_str()).unwrap_or_default();
+    let message = message
+        .and_then(|message| message.as_str())
+        .unwrap_or_default();
     bail!("{}: {message}", name.unwrap_or(response.status().as_str()))
 }
 
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("no runtime could be started")?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime
+        .context("no runtime could be started")?
+        .block_on(work)
 }

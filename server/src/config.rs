@@ -184,7 +184,9 @@ impl Default for Config {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:0".to_owned() }
+        Self {
+            listen: "127.0.0.1:0".to_owned(),
+        }
     }
 }
 
@@ -200,25 +202,40 @@ impl Default for Account {
 
 impl Default for Sandbox {
     fn default() -> Self {
-        Self { pool: 64, first_uid: 1_000_000, network: "none".to_owned() }
+        Self {
+            pool: 64,
+            first_uid: 1_000_000,
+            network: "none".to_owned(),
+        }
     }
 }
 
 impl Default for Worker {
     fn default() -> Self {
-        Self { memory_mb: 0, zone: "local-1a".to_owned(), freeze_after_ms: 10 }
+        Self {
+            memory_mb: 0,
+            zone: "local-1a".to_owned(),
+            freeze_after_ms: 10,
+        }
     }
 }
 
 impl Default for Assignment {
     fn default() -> Self {
-        Self { partitions: 8, idle_seconds: 600 }
+        Self {
+            partitions: 8,
+            idle_seconds: 600,
+        }
     }
 }
 
 impl Default for Placement {
     fn default() -> Self {
-        Self { lease_seconds_min: 7_200, lease_seconds_max: 14_400, overcommit: 4.0 }
+        Self {
+            lease_seconds_min: 7_200,
+            lease_seconds_max: 14_400,
+            overcommit: 4.0,
+        }
     }
 }
 
@@ -233,8 +250,9 @@ impl Config {
         if let Some(file) = file {
             let text = std::fs::read_to_string(file);
             let text = text.with_context(|| format!("{} cannot be read", file.display()))?;
-            let given: Table =
-                text.parse().with_context(|| format!("{} is no TOML", file.display()))?;
+            let given: Table = text
+                .parse()
+                .with_context(|| format!("{} is no TOML", file.display()))?;
             merge(&mut table, given);
         }
         for (name, text) in variables.filter(|(name, _)| name.starts_with("LAMBENT_")) {
@@ -242,7 +260,9 @@ impl Config {
             if name == "LAMBENT_LOG" {
                 continue;
             }
-            let Some(path) = fields.get(&name) else { bail!("{name} names no setting") };
+            let Some(path) = fields.get(&name) else {
+                bail!("{name} names no setting")
+            };
             set(&mut table, path, &name, &text)?;
         }
         table.try_into().context("the configuration is wrong")
@@ -285,8 +305,12 @@ fn set(table: &mut Table, path: &[String], name: &str, text: &str) -> anyhow::Re
     let (last, above) = path.split_last().expect("a field has a name");
     let mut table = table;
     for key in above {
-        let inner = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
-        table = inner.as_table_mut().with_context(|| format!("{key} is no table"))?;
+        let inner = table
+            .entry(key)
+            .or_insert_with(|| Value::Table(Table::new()));
+        table = inner
+            .as_table_mut()
+            .with_context(|| format!("{key} is no table"))?;
     }
     let value = match table.get(last) {
         Some(Value::String(_)) => Value::String(text.to_owned()),
@@ -294,7 +318,10 @@ fn set(table: &mut Table, path: &[String], name: &str, text: &str) -> anyhow::Re
             let parsed: Table = format!("value = {text}")
                 .parse()
                 .with_context(|| format!("{name} is not of its setting's kind"))?;
-            parsed.get("value").cloned().with_context(|| format!("{name} is empty"))?
+            parsed
+                .get("value")
+                .cloned()
+                .with_context(|| format!("{name} is empty"))?
         }
     };
     table.insert(last.clone(), value);

@@ -16,7 +16,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use types::{AccountId, Random, Region};
+use types::{Random, Region};
 
 /// The folder, held.
 pub(crate) struct DataDir {
@@ -35,7 +35,11 @@ impl DataDir {
     /// Makes the folder if need be and takes it. Nobody else may read what is in it.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let describe = || format!("the data folder {} cannot be used", path.display());
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(describe)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(describe)?;
         let path = path.canonicalize().with_context(describe)?;
         let mut options = File::options();
         let lock = options.create(true).truncate(false).write(true).mode(0o600);
@@ -43,7 +47,10 @@ impl DataDir {
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(fs::TryLockError::WouldBlock) => {
-                bail!("the data folder {} is in use by another lambent", path.display())
+                bail!(
+                    "the data folder {} is in use by another lambent",
+                    path.display()
+                )
             }
             Err(fs::TryLockError::Error(error)) => Err(error).with_context(describe),
         }
@@ -57,7 +64,10 @@ impl DataDir {
     pub(crate) fn tag(&self) -> String {
         let text = self.path.as_os_str().as_encoded_bytes();
         let digest = ring::digest::digest(&ring::digest::SHA256, text);
-        digest.as_ref()[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+        digest.as_ref()[..6]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// The root access key; made on the first start.
@@ -82,18 +92,31 @@ pub(crate) fn read_root_key(path: &Path) -> anyhow::Result<RootKey> {
     let text = text.with_context(|| format!("{} cannot be read", path.display()))?;
     let value = |name: &str| {
         let pairs = text.lines().filter_map(|line| line.split_once('='));
-        let mut values = pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
-        let value = values.next().filter(|value| !value.is_empty()).map(str::to_owned);
+        let mut values = pairs
+            .filter(|(key, _)| key.trim() == name)
+            .map(|(_, value)| value.trim());
+        let value = values
+            .next()
+            .filter(|value| !value.is_empty())
+            .map(str::to_owned);
         value.with_context(|| format!("{} has no {name}", path.display()))
     };
-    Ok(RootKey { id: value("aws_access_key_id")?, secret: value("aws_secret_access_key")? })
+    Ok(RootKey {
+        id: value("aws_access_key_id")?,
+        secret: value("aws_secret_access_key")?,
+    })
 }
 
 /// Written whole or not at all, and never readable by others.
 fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     let fresh = path.with_extension("new");
     let mut options = File::options();
-    let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(&fresh)?;
+    let mut file = options
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&fresh)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&fresh, path)?;
@@ -102,24 +125,29 @@ fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
 
 /// `AKIA` and sixteen of base 32, as AWS's ids look.
 fn key_id(random: &dyn Random) -> String {
-    format!("AKIA{}", letters(random, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16))
+    format!(
+        "AKIA{}",
+        letters(random, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)
+    )
 }
 
 /// Forty letters: 237 bits.
 fn key_secret(random: &dyn Random) -> String {
-    letters(random, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 40)
+    letters(
+        random,
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+        40,
+    )
 }
 
 /// The alphabet's size divides 256, so that no letter is likelier than another.
 fn letters(random: &dyn Random, alphabet: &[u8], count: usize) -> String {
     let mut bytes = vec![0; count];
     random.fill(&mut bytes);
-    bytes.iter().map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()])).collect()
-}
-
-/// What the credentials file says of the account, for people.
-pub(crate) fn describe(account: &AccountId, region: &Region) -> String {
-    format!("account {account}, region {region}")
+    bytes
+        .iter()
+        .map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()]))
+        .collect()
 }
 
 #[cfg(test)]
@@ -138,12 +166,18 @@ mod tests {
         let held = DataDir::open(&path).unwrap();
         let key = held.root_key(&region, &SystemRandom).unwrap();
         assert!(key.id.starts_with("AKIA") && key.id.len() == 20 && key.secret.len() == 40);
-        let mode = fs::metadata(path.join("credentials")).unwrap().permissions().mode();
+        let mode = fs::metadata(path.join("credentials"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         let refused = DataDir::open(&path).err().unwrap().to_string();
         assert!(refused.contains("in use by another lambent"), "{refused}");
         drop(held);
         let again = DataDir::open(&path).unwrap();
-        assert_eq!(again.root_key(&region, &SystemRandom).unwrap().secret, key.secret);
+        assert_eq!(
+            again.root_key(&region, &SystemRandom).unwrap().secret,
+            key.secret
+        );
     }
 }

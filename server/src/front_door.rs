@@ -58,7 +58,7 @@ impl FrontDoor {
         loop {
             tokio::select! {
                 biased;
-                _ = stopped.wait_for(|stop| *stop) => break,
+                () = told(&mut stopped) => break,
                 accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                     Ok((stream, _)) => {
                         connections.spawn(Arc::clone(&self).converse(stream, stop.clone()));
@@ -94,7 +94,7 @@ impl FrontDoor {
             biased;
             // A client that goes away or speaks no HTTP is its own affair.
             _ = connection.as_mut() => return,
-            _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+            () = told(&mut stop) => connection.as_mut().graceful_shutdown(),
         }
         let _ = connection.await;
     }
@@ -112,10 +112,14 @@ impl FrontDoor {
         let Some((body, size)) = read(body, limit).await else {
             let message = "The request body ended before it was complete.";
             let id = RequestId::random(self.random.as_ref());
-            return wire::ApiError::serialization(message).response(id).map(Full::new);
+            return wire::ApiError::serialization(message)
+                .response(id)
+                .map(Full::new);
         };
         let request = Request::from_parts(parts, body);
-        self.take(request, invoke.as_ref(), size).await.map(Full::new)
+        self.take(request, invoke.as_ref(), size)
+            .await
+            .map(Full::new)
     }
 
     async fn take(
@@ -131,6 +135,11 @@ impl FrontDoor {
     }
 }
 
+/// Returns when it is time to stop, or nobody is left to say so.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
 /// Reads a body; of what is beyond `limit` only the size is kept. `None` if it breaks off.
 async fn read(mut body: Incoming, limit: usize) -> Option<(Bytes, usize)> {
     use hyper::body::Body as _;
@@ -139,7 +148,9 @@ async fn read(mut body: Incoming, limit: usize) -> Option<(Bytes, usize)> {
     let mut size = 0;
     // Most bodies come in one piece, which is then not copied.
     while let Some(frame) = body.frame().await {
-        let Ok(piece) = frame.ok()?.into_data() else { continue };
+        let Ok(piece) = frame.ok()?.into_data() else {
+            continue;
+        };
         size += piece.len();
         if size > DISCARD_BYTES_MAX.max(limit) {
             break;
@@ -151,7 +162,9 @@ async fn read(mut body: Incoming, limit: usize) -> Option<(Bytes, usize)> {
             None if all.is_empty() => first = Some(piece),
             None => all.extend_from_slice(&piece),
             Some(before) => {
-                let hint = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(limit);
+                let hint = usize::try_from(body.size_hint().lower())
+                    .unwrap_or(0)
+                    .min(limit);
                 all.reserve(before.len() + piece.len() + hint);
                 all.extend_from_slice(&before);
                 all.extend_from_slice(&piece);

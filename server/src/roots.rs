@@ -56,18 +56,39 @@ pub(crate) fn languages(config: &config::Runtimes) -> anyhow::Result<Languages> 
         }
         let root_path = chosen.root.canonicalize();
         let root_path = root_path.with_context(|| {
-            format!("runtime {name}: its root {} is not there", chosen.root.display())
+            format!(
+                "runtime {name}: its root {} is not there",
+                chosen.root.display()
+            )
         })?;
         let root = format!("root-{}", roots.len());
         let kind = RootKind::Directory(root_path.clone());
-        roots.push(Root { name: root.clone(), kind, runtimes: directory.clone() });
-        exact.insert(name.clone(), Runtime { root, root_path, folder });
+        roots.push(Root {
+            name: root.clone(),
+            kind,
+            runtimes: directory.clone(),
+        });
+        exact.insert(
+            name.clone(),
+            Runtime {
+                root,
+                root_path,
+                folder,
+            },
+        );
     }
-    Ok(Languages { roots, runtimes: Runtimes { exact, families } })
+    Ok(Languages {
+        roots,
+        runtimes: Runtimes { exact, families },
+    })
 }
 
 fn on_host(folder: Option<PathBuf>) -> Runtime {
-    Runtime { root: HOST.to_owned(), root_path: PathBuf::from("/"), folder }
+    Runtime {
+        root: HOST.to_owned(),
+        root_path: PathBuf::from("/"),
+        folder,
+    }
 }
 
 /// The configured folder, or the first that is there.
@@ -75,17 +96,25 @@ fn directory(config: &config::Runtimes) -> anyhow::Result<PathBuf> {
     if !config.directory.as_os_str().is_empty() {
         let found = config.directory.canonicalize();
         return found.with_context(|| {
-            format!("the runtimes folder {} is not there", config.directory.display())
+            format!(
+                "the runtimes folder {} is not there",
+                config.directory.display()
+            )
         });
     }
     let binary = std::env::current_exe().context("this binary's place is not known")?;
     let beside = binary.parent().unwrap_or(Path::new("/"));
-    let candidates = [beside.join("runtimes"), beside.join("../share/lambent/runtimes")];
+    let candidates = [
+        beside.join("runtimes"),
+        beside.join("../share/lambent/runtimes"),
+    ];
     let found = candidates.iter().find_map(|path| path.canonicalize().ok());
     found.with_context(|| {
         format!(
             "there is no runtimes folder at {}; set runtimes.directory",
-            candidates.map(|path| path.display().to_string()).join(" or ")
+            candidates
+                .map(|path| path.display().to_string())
+                .join(" or ")
         )
     })
 }

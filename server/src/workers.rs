@@ -1,18 +1,19 @@
 //! The workers this process knows.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use api::worker::{Worker, Workers};
 use types::WorkerId;
 
-/// The one worker of an all-in-one server.
+/// The one worker of an all-in-one server. Held weakly: the worker holds assignment, and
+/// assignment finds the worker through this, so that one of the three must let go at the end.
 pub(crate) struct OneWorker {
     pub(crate) id: WorkerId,
-    pub(crate) worker: Arc<dyn Worker>,
+    pub(crate) worker: Weak<dyn Worker>,
 }
 
 impl Workers for OneWorker {
     fn worker(&self, id: WorkerId) -> Option<Arc<dyn Worker>> {
-        (id == self.id).then(|| Arc::clone(&self.worker))
+        self.worker.upgrade().filter(|_| id == self.id)
     }
 }

@@ -10,7 +10,10 @@ pub fn error_body(error_type: &str, message: &str) -> Bytes {
         error_type: &'a str,
         error_message: &'a str,
     }
-    let body = Body { error_type, error_message: message };
+    let body = Body {
+        error_type,
+        error_message: message,
+    };
     Bytes::from(serde_json::to_vec(&body).expect("two strings always serialise"))
 }
 
@@ -29,7 +32,9 @@ fn well_formed(given: Option<&str>) -> Option<&str> {
     let (category, reason) = given?.split_once('.')?;
     let word = |text: &str| {
         (1..=128).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
     };
     let known = matches!(category, "Runtime" | "Function" | "Extension" | "Sandbox");
     (known && word(reason)).then_some(given?)
@@ -41,7 +46,10 @@ mod tests {
 
     #[test]
     fn unknown_shapes_of_error_types_are_mapped() {
-        assert_eq!(function_error_type(Some("Runtime.MarshalError")), "Runtime.MarshalError");
+        assert_eq!(
+            function_error_type(Some("Runtime.MarshalError")),
+            "Runtime.MarshalError"
+        );
         assert_eq!(function_error_type(Some("ValueError")), "Function.Unknown");
         assert_eq!(function_error_type(None), "Function.Unknown");
         assert_eq!(runtime_error_type(Some("Runtime.\n")), "Runtime.Unknown");

@@ -253,7 +253,13 @@ impl Machine {
         self.unregistered.remove(name);
         let name = name.to_owned();
         let party = Party::Running;
-        let extension = Extension { name, external, on_invoke, on_shutdown, party };
+        let extension = Extension {
+            name,
+            external,
+            on_invoke,
+            on_shutdown,
+            party,
+        };
         self.extensions.insert(id, extension);
         Ok(())
     }
@@ -261,7 +267,10 @@ impl Machine {
     /// `GET /extension/event/next`.
     pub(crate) fn extension_next(&mut self, id: Uuid) -> Result<Vec<Effect>, Refusal> {
         let phase = self.phase;
-        let extension = self.extensions.get_mut(&id).ok_or(Refusal::UnknownExtension)?;
+        let extension = self
+            .extensions
+            .get_mut(&id)
+            .ok_or(Refusal::UnknownExtension)?;
         if phase == Phase::Stopped {
             return Err(Refusal::WrongState);
         }

@@ -146,7 +146,10 @@ impl Session {
             shutdown: None,
             extension_failed: None,
         };
-        Arc::new(Self { identity, inner: Mutex::new(inner) })
+        Arc::new(Self {
+            identity,
+            inner: Mutex::new(inner),
+        })
     }
 
     /// Serves both APIs on the environment's listener until it is dropped.
@@ -172,15 +175,23 @@ impl Session {
         let (done, done_rx) = oneshot::channel();
         let mut inner = self.lock();
         let effects = inner.machine.begin_invoke(event.request)?;
-        let ends =
-            Ends { event, started: Some(started), answer: Some(answer), done: Some(done) };
+        let ends = Ends {
+            event,
+            started: Some(started),
+            answer: Some(answer),
+            done: Some(done),
+        };
         if effects.is_empty() {
             inner.queued = Some(ends);
         } else {
             inner.current = Some(ends);
         }
         inner.carry_out(effects);
-        Ok(Invoked { answer: answer_rx, done: done_rx, started: started_rx })
+        Ok(Invoked {
+            answer: answer_rx,
+            done: done_rx,
+            started: started_rx,
+        })
     }
 
     /// Takes back an invoke that the runtime has not asked for yet. False if it has started.
@@ -215,7 +226,11 @@ impl Session {
         let mut extensions = Extensions::default();
         for (name, external, invoke, shutdown) in inner.machine.extensions() {
             let events = [("INVOKE", invoke), ("SHUTDOWN", shutdown)];
-            let events = events.iter().filter(|(_, on)| *on).map(|(event, _)| *event).collect();
+            let events = events
+                .iter()
+                .filter(|(_, on)| *on)
+                .map(|(event, _)| *event)
+                .collect();
             extensions.all.push((name.to_owned(), events));
             extensions.external |= external;
         }
@@ -272,7 +287,9 @@ impl Session {
         name: &str,
         (on_invoke, on_shutdown): (bool, bool),
     ) -> Result<(), Refusal> {
-        self.lock().machine.register(id, name, on_invoke, on_shutdown)
+        self.lock()
+            .machine
+            .register(id, name, on_invoke, on_shutdown)
     }
 
     /// An extension asks for its next event.
@@ -304,7 +321,9 @@ impl Session {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().expect("no code panics while it holds the session")
+        self.inner
+            .lock()
+            .expect("no code panics while it holds the session")
     }
 }
 
@@ -322,20 +341,29 @@ impl Inner {
                     }
                 }
                 Effect::DeliverToRuntime => {
-                    let ends = self.current.as_mut().expect("an invoke is delivered after it began");
+                    let ends = self
+                        .current
+                        .as_mut()
+                        .expect("an invoke is delivered after it began");
                     self.waiters.deliver_to_runtime(ends.event.clone());
                     if let Some(started) = ends.started.take() {
                         let _ = started.send(());
                     }
                 }
                 Effect::DeliverToExtension(id) => {
-                    let ends = self.current.as_ref().expect("an invoke is delivered after it began");
+                    let ends = self
+                        .current
+                        .as_ref()
+                        .expect("an invoke is delivered after it began");
                     let event = ExtensionEvent::Invoke(ends.event.clone());
                     self.waiters.deliver_to_extension(id, event);
                 }
                 Effect::ShutExtensionDown(id) => {
                     if let Some((reason, deadline_ms)) = self.shutdown {
-                        let event = ExtensionEvent::Shutdown { reason, deadline_ms };
+                        let event = ExtensionEvent::Shutdown {
+                            reason,
+                            deadline_ms,
+                        };
                         self.waiters.deliver_to_extension(id, event);
                     }
                 }

@@ -23,24 +23,30 @@ pub(crate) struct Cache {
 impl Cache {
     pub(crate) fn open(root: PathBuf) -> Result<Self, Error> {
         let open = || -> io::Result<()> {
+            // Others may pass through (the function's user must reach its code), not look around.
+            // The folder itself is never replaced: sandboxes hold it.
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o711)
+                .create(&root)?;
             let boot = fs::read_to_string(BOOT_ID)?;
             let marker = root.join("boot-id");
-            if fs::read_to_string(&marker).ok().as_deref() != Some(boot.as_str()) {
-                remove(&root)?;
-            }
-            // Others may pass through (the function's user must reach its code), not look around.
-            fs::DirBuilder::new().recursive(true).mode(0o711).create(&root)?;
-            // What a killed run left half done.
+            let same_boot = fs::read_to_string(&marker).ok().as_deref() == Some(boot.as_str());
             for entry in fs::read_dir(&root)? {
                 let entry = entry?;
-                if entry.file_name().to_string_lossy().starts_with("new-") {
+                // What is called new a killed run has left half done.
+                let half_done = entry.file_name().to_string_lossy().starts_with("new-");
+                if entry.file_type()?.is_dir() && (half_done || !same_boot) {
                     remove(&entry.path())?;
                 }
             }
             fs::write(&marker, boot)
         };
         open().map_err(|source| at(&root, source))?;
-        Ok(Self { root, next: AtomicU64::new(0) })
+        Ok(Self {
+            root,
+            next: AtomicU64::new(0),
+        })
     }
 
     /// The package's folder, if it is here.
@@ -57,7 +63,10 @@ impl Cache {
     ) -> Result<PathBuf, Error> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let fresh = self.root.join(format!("new-{number}"));
-        fs::DirBuilder::new().mode(0o755).create(&fresh).map_err(|e| at(&fresh, e))?;
+        fs::DirBuilder::new()
+            .mode(0o755)
+            .create(&fresh)
+            .map_err(|e| at(&fresh, e))?;
         let place = self.root.join(image);
         let filled = unpack(&fresh).and_then(|()| match fs::rename(&fresh, &place) {
             Err(error) if !place.is_dir() => Err(at(&place, error)),
@@ -77,7 +86,10 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 fn at(path: &Path, source: io::Error) -> Error {
-    Error::Cache { path: path.display().to_string(), source }
+    Error::Cache {
+        path: path.display().to_string(),
+        source,
+    }
 }
 
 #[cfg(test)]

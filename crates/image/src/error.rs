@@ -45,6 +45,9 @@ pub enum Error {
 impl Error {
     /// Whether the package itself is at fault, so that trying again is useless.
     pub fn is_package(&self) -> bool {
-        matches!(self, Self::NotAZip(_) | Self::TooLarge { .. } | Self::BadEntry { .. })
+        matches!(
+            self,
+            Self::NotAZip(_) | Self::TooLarge { .. } | Self::BadEntry { .. }
+        )
     }
 }

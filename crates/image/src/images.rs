@@ -33,7 +33,10 @@ pub struct Images {
 impl Images {
     /// Packages in `blobs`, unpacked under the folder `cache`, which is made if it is not there.
     pub fn open(blobs: Arc<dyn Blobs>, cache: PathBuf) -> Result<Self, Error> {
-        Ok(Self { blobs, cache: Arc::new(Cache::open(cache)?) })
+        Ok(Self {
+            blobs,
+            cache: Arc::new(Cache::open(cache)?),
+        })
     }
 
     /// Checks a package and keeps it. Durable on return; publishing it again changes nothing.
@@ -71,7 +74,9 @@ impl Images {
             return Ok(folder);
         }
         let zip = self.zip(image).await?;
-        let zip = zip.ok_or_else(|| Error::NotFound { image: image.to_owned() })?;
+        let zip = zip.ok_or_else(|| Error::NotFound {
+            image: image.to_owned(),
+        })?;
         let (cache, image) = (Arc::clone(&self.cache), image.to_owned());
         blocking(move || cache.fill(&image, |folder| unpack::unpack(&zip, folder))).await
     }
@@ -82,7 +87,8 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let work = tokio::task::spawn_blocking(work);
-    work.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+    work.await
+        .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
 
 fn blob_name(image: &str) -> String {

@@ -31,7 +31,9 @@ pub(crate) fn check(zip: &[u8]) -> Result<u64, Error> {
         total = total.saturating_add(entry.size());
     }
     if total > UNZIPPED_BYTES_MAX {
-        return Err(Error::TooLarge { limit: UNZIPPED_BYTES_MAX });
+        return Err(Error::TooLarge {
+            limit: UNZIPPED_BYTES_MAX,
+        });
     }
     Ok(total)
 }
@@ -49,7 +51,10 @@ pub(crate) fn unpack(zip: &[u8], folder: &Path) -> Result<(), Error> {
             fs::create_dir_all(&path).map_err(|e| at(&path, e))?;
         } else if entry.is_symlink() {
             let mut target = String::new();
-            let read = entry.by_ref().take(LINK_BYTES_MAX).read_to_string(&mut target);
+            let read = entry
+                .by_ref()
+                .take(LINK_BYTES_MAX)
+                .read_to_string(&mut target);
             read.map_err(|_| bad(&name, "is a link whose target is no text"))?;
             links.insert(path, (name, target));
         } else {
@@ -87,8 +92,11 @@ fn write_file(
     let name = name_of(entry)?;
     let copied = io::copy(&mut entry.take(left.saturating_add(1)), &mut file);
     let copied = copied.map_err(|_| bad(&name, "is damaged"))?;
-    let left = left.checked_sub(copied).ok_or(Error::TooLarge { limit: UNZIPPED_BYTES_MAX })?;
-    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(|e| at(path, e))?;
+    let left = left.checked_sub(copied).ok_or(Error::TooLarge {
+        limit: UNZIPPED_BYTES_MAX,
+    })?;
+    file.set_permissions(fs::Permissions::from_mode(mode))
+        .map_err(|e| at(path, e))?;
     Ok(left)
 }
 
@@ -120,7 +128,10 @@ fn make_parent(path: &Path) -> Result<(), Error> {
 }
 
 fn bad(name: &str, problem: &'static str) -> Error {
-    Error::BadEntry { name: name.to_owned(), problem }
+    Error::BadEntry {
+        name: name.to_owned(),
+        problem,
+    }
 }
 
 fn at(path: &Path, source: io::Error) -> Error {
@@ -129,10 +140,14 @@ fn at(path: &Path, source: io::Error) -> Error {
         io::ErrorKind::NotADirectory
         | io::ErrorKind::AlreadyExists
         | io::ErrorKind::IsADirectory
-        | io::ErrorKind::InvalidFilename => {
-            bad(&path.display().to_string(), "is both a file and a folder, or has too long a name")
-        }
-        _ => Error::Cache { path: path.display().to_string(), source },
+        | io::ErrorKind::InvalidFilename => bad(
+            &path.display().to_string(),
+            "is both a file and a folder, or has too long a name",
+        ),
+        _ => Error::Cache {
+            path: path.display().to_string(),
+            source,
+        },
     }
 }
 

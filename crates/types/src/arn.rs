@@ -59,9 +59,19 @@ impl FunctionRef {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let parts: Vec<&str> = text.split(':').collect();
         let (region, account, rest) = match parts.as_slice() {
-            ["arn", "aws" | "aws-cn" | "aws-us-gov", "lambda", region, account, "function", rest @ ..] => {
-                (Some(Region::new(region)?), Some(AccountId::new(account)?), rest)
-            }
+            [
+                "arn",
+                "aws" | "aws-cn" | "aws-us-gov",
+                "lambda",
+                region,
+                account,
+                "function",
+                rest @ ..,
+            ] => (
+                Some(Region::new(region)?),
+                Some(AccountId::new(account)?),
+                rest,
+            ),
             [account, "function", rest @ ..] if !rest.is_empty() => {
                 (None, Some(AccountId::new(account)?), rest)
             }
@@ -79,7 +89,12 @@ impl FunctionRef {
                 });
             }
         };
-        Ok(Self { region, account, name: FunctionName::new(name)?, qualifier })
+        Ok(Self {
+            region,
+            account,
+            name: FunctionName::new(name)?,
+            qualifier,
+        })
     }
 }
 
@@ -97,14 +112,21 @@ pub struct FunctionArn {
 impl FunctionArn {
     /// The same function with another qualifier.
     pub fn qualified(&self, qualifier: Qualifier) -> Self {
-        Self { qualifier: Some(qualifier), ..self.clone() }
+        Self {
+            qualifier: Some(qualifier),
+            ..self.clone()
+        }
     }
 }
 
 impl fmt::Display for FunctionArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Scope { account, region } = &self.scope;
-        write!(f, "arn:aws:lambda:{region}:{account}:function:{}", self.name)?;
+        write!(
+            f,
+            "arn:aws:lambda:{region}:{account}:function:{}",
+            self.name
+        )?;
         match &self.qualifier {
             Some(qualifier) => write!(f, ":{qualifier}"),
             None => Ok(()),
@@ -131,14 +153,27 @@ mod tests {
         check("000000000000:function:f", Some(("f", None)));
         check("000000000000:function:f:live", Some(("f", Some("live"))));
         check("function:f:live", Some(("f", Some("live"))));
-        check("arn:aws:lambda:us-east-1:000000000000:function:f", Some(("f", None)));
-        check("arn:aws:lambda:us-east-1:000000000000:function:f:7", Some(("f", Some("7"))));
+        check(
+            "arn:aws:lambda:us-east-1:000000000000:function:f",
+            Some(("f", None)),
+        );
+        check(
+            "arn:aws:lambda:us-east-1:000000000000:function:f:7",
+            Some(("f", Some("7"))),
+        );
     }
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", ":", "f:", "a:b:c:d", "arn:aws:lambda:us-east-1:1:function:f", "a b",
-            "arn:aws:s3:us-east-1:000000000000:function:f"] {
+        for text in [
+            "",
+            ":",
+            "f:",
+            "a:b:c:d",
+            "arn:aws:lambda:us-east-1:1:function:f",
+            "a b",
+            "arn:aws:s3:us-east-1:000000000000:function:f",
+        ] {
             check(text, None);
         }
     }

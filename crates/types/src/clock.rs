@@ -62,7 +62,10 @@ impl Timestamp {
     fn civil(self) -> (jiff::Timestamp, u64) {
         // Years past 9999 cannot be written in these formats; the largest instant stands for them.
         let seconds = i64::try_from(self.0 / 1000).unwrap_or(i64::MAX);
-        (jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX), self.0 % 1000)
+        (
+            jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX),
+            self.0 % 1000,
+        )
     }
 }
 
@@ -83,7 +86,10 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the wall clock is read")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the wall clock is read"
+    )]
     fn now(&self) -> Timestamp {
         let since_epoch = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)

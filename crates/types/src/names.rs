@@ -124,7 +124,9 @@ impl Version {
             return Ok(Self::Latest);
         }
         match text.parse() {
-            Ok(number) if number > 0 && !text.starts_with(['0', '+']) => Ok(Self::Published(number)),
+            Ok(number) if number > 0 && !text.starts_with(['0', '+']) => {
+                Ok(Self::Published(number))
+            }
             _ => Err(NameError {
                 kind: "version",
                 value: text.to_owned(),

@@ -55,9 +55,15 @@ pub(crate) fn invoked(answer: Answer, body: Bytes, version: Version) -> Response
     let json = HeaderValue::from_static("application/json");
     headers.insert(http::header::CONTENT_TYPE, json);
     headers.insert("x-amz-executed-version", version_value(version));
-    headers.insert("x-amzn-remapped-content-length", HeaderValue::from_static("0"));
+    headers.insert(
+        "x-amzn-remapped-content-length",
+        HeaderValue::from_static("0"),
+    );
     if let Some(FunctionError::Unhandled) = answer.function_error {
-        headers.insert("x-amz-function-error", HeaderValue::from_static("Unhandled"));
+        headers.insert(
+            "x-amz-function-error",
+            HeaderValue::from_static("Unhandled"),
+        );
     }
     if let Some(tail) = answer.log_tail {
         let tail = HeaderValue::try_from(STANDARD.encode(&tail));
@@ -70,7 +76,9 @@ pub(crate) fn invoked(answer: Answer, body: Bytes, version: Version) -> Response
 pub(crate) fn dry_run(version: Version) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert("x-amz-executed-version", version_value(version));
+    response
+        .headers_mut()
+        .insert("x-amz-executed-version", version_value(version));
     response
 }
 
@@ -108,7 +116,10 @@ mod tests {
     fn throttles_name_lambdas_reasons() {
         let function = FunctionName::new("f").unwrap();
         check(
-            &counting::Error::FunctionConcurrency { function: function.clone(), limit: 10 },
+            &counting::Error::FunctionConcurrency {
+                function: function.clone(),
+                limit: 10,
+            },
             "ReservedFunctionConcurrentInvocationLimitExceeded",
         );
         check(
@@ -116,7 +127,10 @@ mod tests {
             "ConcurrentInvocationLimitExceeded",
         );
         check(
-            &counting::Error::FunctionRate { function, per_second: 100 },
+            &counting::Error::FunctionRate {
+                function,
+                per_second: 100,
+            },
             "ReservedFunctionInvocationRateLimitExceeded",
         );
         check(

@@ -22,7 +22,9 @@ pub(crate) async fn authenticate(
 ) -> Result<Caller, ApiError> {
     let signed = Signed::parse(parts)?;
     signed.require_service("lambda")?;
-    let key = identities.access_key(&signed.access_key_id, signed.session_token.as_deref()).await;
+    let key = identities
+        .access_key(&signed.access_key_id, signed.session_token.as_deref())
+        .await;
     let key = key.map_err(|error| match error {
         IdentityError::Unknown => ApiError::unrecognized_client(),
         IdentityError::Expired => ApiError::expired_token(),
@@ -30,6 +32,12 @@ pub(crate) async fn authenticate(
     })?;
     verifier.verify(&signed, key.secret.expose(), parts, body, now)?;
     let region = Region::new(&signed.region).map_err(|_| ApiError::unrecognized_client())?;
-    let scope = Scope { account: key.principal.account.clone(), region };
-    Ok(Caller { principal: key.principal, scope })
+    let scope = Scope {
+        account: key.principal.account.clone(),
+        region,
+    };
+    Ok(Caller {
+        principal: key.principal,
+        scope,
+    })
 }

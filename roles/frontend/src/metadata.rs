@@ -39,7 +39,10 @@ pub struct Metadata {
 impl Metadata {
     /// An empty cache; [`Metadata::watch`] fills it.
     pub fn new(table: Arc<dyn Table>) -> Arc<Self> {
-        Arc::new(Self { table, functions: RwLock::new(Functions::default()) })
+        Arc::new(Self {
+            table,
+            functions: RwLock::new(Functions::default()),
+        })
     }
 
     /// Fills the cache and keeps it fresh, until the future is dropped. Tells `ready` once all is in.
@@ -125,10 +128,14 @@ impl Metadata {
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Functions> {
-        self.functions.read().unwrap_or_else(PoisonError::into_inner)
+        self.functions
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Functions> {
-        self.functions.write().unwrap_or_else(PoisonError::into_inner)
+        self.functions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -22,8 +22,9 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new(registry: &mut Registry) -> Self {
         // From a warm echo to a function's longest time.
-        let buckets =
-            [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 3.0, 10.0, 60.0, 900.0];
+        let buckets = [
+            0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 3.0, 10.0, 60.0, 900.0,
+        ];
         let metrics = Self {
             answers: Family::default(),
             cold_starts: Counter::default(),
@@ -31,7 +32,11 @@ impl Metrics {
             seconds: Histogram::new(buckets),
         };
         let registry = registry.sub_registry_with_prefix("frontend");
-        registry.register("answers", "Answers to invokes by status", metrics.answers.clone());
+        registry.register(
+            "answers",
+            "Answers to invokes by status",
+            metrics.answers.clone(),
+        );
         let help = "Invokes that waited for a new environment";
         registry.register("cold_starts", help, metrics.cold_starts.clone());
         let help = "Invokes given another environment because the first was busy or gone";
@@ -42,6 +47,10 @@ impl Metrics {
     }
 
     pub(crate) fn answered(&self, status: http::StatusCode) {
-        self.answers.get_or_create(&Status { status: status.as_u16() }).inc();
+        self.answers
+            .get_or_create(&Status {
+                status: status.as_u16(),
+            })
+            .inc();
     }
 }

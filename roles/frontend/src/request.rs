@@ -35,7 +35,11 @@ pub(crate) fn check(headers: &HeaderMap, payload: Bytes) -> Result<Checked, ApiE
     let invocation_type = text(headers, "x-amz-invocation-type")?;
     let log_type = text(headers, "x-amz-log-type")?;
     let mut violations = Violations::new();
-    violations.one_of("invocationType", invocation_type, &["Event", "RequestResponse", "DryRun"]);
+    violations.one_of(
+        "invocationType",
+        invocation_type,
+        &["Event", "RequestResponse", "DryRun"],
+    );
     violations.one_of("logType", log_type, &["None", "Tail"]);
     violations.finish()?;
     let invocation_type = match invocation_type {
@@ -46,7 +50,9 @@ pub(crate) fn check(headers: &HeaderMap, payload: Bytes) -> Result<Checked, ApiE
     Ok(Checked {
         invocation_type,
         log_tail: log_type == Some("Tail"),
-        client_context: text(headers, "x-amz-client-context")?.map(client_context).transpose()?,
+        client_context: text(headers, "x-amz-client-context")?
+            .map(client_context)
+            .transpose()?,
         payload: event(payload)?,
     })
 }
@@ -62,9 +68,12 @@ pub(crate) fn too_large(bytes: usize) -> ApiError {
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h str>, ApiError> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
     let text = value.to_str();
-    text.map(Some).map_err(|_| ApiError::invalid_content(format!("Header {name} is not ASCII text")))
+    text.map(Some)
+        .map_err(|_| ApiError::invalid_content(format!("Header {name} is not ASCII text")))
 }
 
 /// Base64 of a JSON object.
@@ -128,20 +137,31 @@ mod tests {
         let code = |headers: &[(&'static str, &str)], payload: &str| {
             checked(headers, payload).unwrap_err().code
         };
-        assert_eq!(code(&[("x-amz-invocation-type", "Now")], "{}"), "ValidationException");
-        assert_eq!(code(&[("x-amz-log-type", "All")], "{}"), "ValidationException");
+        assert_eq!(
+            code(&[("x-amz-invocation-type", "Now")], "{}"),
+            "ValidationException"
+        );
+        assert_eq!(
+            code(&[("x-amz-log-type", "All")], "{}"),
+            "ValidationException"
+        );
         assert_eq!(code(&[], "{"), "InvalidRequestContentException");
         assert_eq!(code(&[], "not json"), "InvalidRequestContentException");
         let not_object = [("x-amz-client-context", "W10=")];
         assert_eq!(code(&not_object, "{}"), "InvalidRequestContentException");
         let long = "A".repeat(CLIENT_CONTEXT_BYTES_MAX + 1);
-        assert_eq!(code(&[("x-amz-client-context", &long)], "{}"), "InvalidRequestContentException");
+        assert_eq!(
+            code(&[("x-amz-client-context", &long)], "{}"),
+            "InvalidRequestContentException"
+        );
     }
 
     #[test]
     fn a_client_context_is_decoded_and_made_one_line() {
         let context = STANDARD.encode("{\n \"custom\": {\"a\": \"b\"}\n}");
-        let found = checked(&[("x-amz-client-context", &context)], "{}").unwrap().client_context;
+        let found = checked(&[("x-amz-client-context", &context)], "{}")
+            .unwrap()
+            .client_context;
         assert_eq!(found.as_deref(), Some("{\"custom\":{\"a\":\"b\"}}"));
     }
 

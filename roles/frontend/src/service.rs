@@ -81,7 +81,13 @@ impl Frontend {
     /// A frontend.
     pub fn new(config: Config, with: Dependencies, registry: &mut Registry) -> Arc<Self> {
         let (verifier, tasks) = (Verifier::new(), TaskTracker::new());
-        Arc::new(Self { config, with, verifier, metrics: Metrics::new(registry), tasks })
+        Arc::new(Self {
+            config,
+            with,
+            verifier,
+            metrics: Metrics::new(registry),
+            tasks,
+        })
     }
 
     /// Answers the Invoke operation, which `matched` is. `size` is how many bytes the body had; if
@@ -95,7 +101,10 @@ impl Frontend {
         let began = Instant::now();
         let id = RequestId::random(self.with.random.as_ref());
         let (parts, body) = request.into_parts();
-        let header = parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
+        let header = parts
+            .headers
+            .get("x-amzn-trace-id")
+            .and_then(|value| value.to_str().ok());
         let trace = Trace::new(header, self.with.random.as_ref(), self.with.clock.now());
         let answered = match self.check(&parts, (body, size), matched).await {
             Ok(checked) => self.perform(id, &trace, checked).await,
@@ -131,17 +140,39 @@ impl Frontend {
         let caller = authenticate(identities, &self.verifier, (parts, &body), now).await?;
         let qualifier = wire::uri::query_value(parts.uri.query(), "Qualifier");
         let name = matched.parameter("FunctionName");
-        let arn = resolve(Naming::Namespaced, name, qualifier.as_deref(), &caller.scope)?;
+        let arn = resolve(
+            Naming::Namespaced,
+            name,
+            qualifier.as_deref(),
+            &caller.scope,
+        )?;
         self.authorise(&caller, &arn)?;
         let request = request::check(&parts.headers, body)?;
-        let found = self.with.metadata.resolve(&arn, self.with.random.as_ref()).await?;
-        Ok(Accepted { arn, found, request })
+        let found = self
+            .with
+            .metadata
+            .resolve(&arn, self.with.random.as_ref())
+            .await?;
+        Ok(Accepted {
+            arn,
+            found,
+            request,
+        })
     }
 
     fn authorise(&self, caller: &Caller, arn: &FunctionArn) -> Result<(), ApiError> {
-        let Principal { account, arn: who, kind, .. } = &caller.principal;
+        let Principal {
+            account,
+            arn: who,
+            kind,
+            ..
+        } = &caller.principal;
         let root = *kind == PrincipalKind::Root;
-        let caller = wire::authorisation::Caller { account, arn: who, root };
+        let caller = wire::authorisation::Caller {
+            account,
+            arn: who,
+            root,
+        };
         wire::authorisation::check(
             caller,
             &self.config.role_actions,
@@ -173,7 +204,9 @@ impl Frontend {
             // The caller may have gone.
             let _ = sender.send(frontend.run(id, trace, checked).await);
         });
-        let answer = answer.await.map_err(|_| ApiError::service("The invoke was lost."))?;
+        let answer = answer
+            .await
+            .map_err(|_| ApiError::service("The invoke was lost."))?;
         let (answer, body) = answer?;
         Ok(answer::invoked(answer, body, version))
     }
@@ -210,10 +243,17 @@ impl Frontend {
         trace: String,
         checked: Accepted,
     ) -> Result<(Answer, Bytes), ApiError> {
-        let Accepted { arn, found, request } = checked;
+        let Accepted {
+            arn,
+            found,
+            request,
+        } = checked;
         for _ in 0..ATTEMPTS_MAX {
             let function = Arc::clone(&found.function);
-            let assign = Assign { function, zone: self.config.zone.clone() };
+            let assign = Assign {
+                function,
+                zone: self.config.zone.clone(),
+            };
             let lease = self.with.assignment.assign(assign).await;
             let lease = lease.map_err(|error| {
                 tracing::warn!(request_id = %id, error = &error as &dyn std::error::Error,
@@ -260,7 +300,11 @@ impl Frontend {
 
     async fn lost(&self, found: &Found, environment: types::EnvironmentId) {
         let function = found.function.key();
-        let report = Report { environment, function, event: Event::Gone };
+        let report = Report {
+            environment,
+            function,
+            event: Event::Gone,
+        };
         self.with.assignment.report(report).await;
     }
 }

@@ -22,7 +22,9 @@ pub(crate) struct Trace {
 impl Trace {
     /// The caller's, or a new one that is not sampled.
     pub(crate) fn new(header: Option<&str>, random: &dyn Random, now: Timestamp) -> Self {
-        let header = header.filter(|text| text.len() <= BYTES_MAX).unwrap_or_default();
+        let header = header
+            .filter(|text| text.len() <= BYTES_MAX)
+            .unwrap_or_default();
         let field = |name: &str| {
             header.split(';').find_map(|part| {
                 let (key, value) = part.trim().split_once('=')?;
@@ -39,12 +41,20 @@ impl Trace {
             Some(parent) => parent.to_owned(),
             None => hex(&bytes[12..]),
         };
-        Self { root, parent, sampled: field("Sampled") == Some("1") }
+        Self {
+            root,
+            parent,
+            sampled: field("Sampled") == Some("1"),
+        }
     }
 
     /// As the runtime gets it.
     pub(crate) fn for_function(&self) -> String {
-        let Self { root, parent, sampled } = self;
+        let Self {
+            root,
+            parent,
+            sampled,
+        } = self;
         format!("Root={root};Parent={parent};Sampled={}", u8::from(*sampled))
     }
 
@@ -67,11 +77,13 @@ fn is_hex(text: &str, length: usize) -> bool {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -87,12 +99,20 @@ mod tests {
         let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
         let trace = Trace::new(Some(header), &SystemRandom, NOW);
         assert_eq!(trace.for_function(), header);
-        assert_eq!(trace.for_caller(), "root=1-5759e988-bd862e3fe1be46a994272793;sampled=1");
+        assert_eq!(
+            trace.for_caller(),
+            "root=1-5759e988-bd862e3fe1be46a994272793;sampled=1"
+        );
     }
 
     #[test]
     fn nonsense_gets_a_trace_of_its_own() {
-        for header in [None, Some(""), Some("Root=x;Sampled=2"), Some("Root=1-\r\n-;Parent=;;=")] {
+        for header in [
+            None,
+            Some(""),
+            Some("Root=x;Sampled=2"),
+            Some("Root=1-\r\n-;Parent=;;="),
+        ] {
             let trace = Trace::new(header, &SystemRandom, NOW).for_function();
             assert!(trace.starts_with("Root=1-697dd76e-"), "{trace}");
             assert!(trace.ends_with(";Sampled=0"), "{trace}");

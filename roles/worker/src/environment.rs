@@ -218,6 +218,8 @@ impl Environment {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no code panics while it holds an environment's state")
+        self.state
+            .lock()
+            .expect("no code panics while it holds an environment's state")
     }
 }

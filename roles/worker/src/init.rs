@@ -73,7 +73,10 @@ impl Environment {
             let path = format!("/opt/extensions/{name}");
             let started = self.start(vec![path], variables.clone()).await;
             let started = started.map_err(|error| {
-                Failure::message("Extension.LaunchError", format!("extension {name}: {error}"))
+                Failure::message(
+                    "Extension.LaunchError",
+                    format!("extension {name}: {error}"),
+                )
             })?;
             self.alive.send_modify(|alive| alive.extensions += 1);
             self.watch_exit(attempt, Who::Extension(name), started.exited);
@@ -102,11 +105,17 @@ impl Environment {
                 Ok(started) => return Ok(started),
                 Err(sandbox::Error::Exec { errno, .. }) if errno == NOT_FOUND => {}
                 Err(error) => {
-                    return Err(Failure::message("Runtime.InvalidEntrypoint", error.to_string()));
+                    return Err(Failure::message(
+                        "Runtime.InvalidEntrypoint",
+                        error.to_string(),
+                    ));
                 }
             }
         }
-        let message = format!("Couldn't find valid bootstrap(s): [{}]", BOOTSTRAPS.join(" "));
+        let message = format!(
+            "Couldn't find valid bootstrap(s): [{}]",
+            BOOTSTRAPS.join(" ")
+        );
         Err(Failure::message("Runtime.InvalidEntrypoint", message))
     }
 
@@ -115,12 +124,25 @@ impl Environment {
         argv: Vec<String>,
         env: Vec<CString>,
     ) -> Result<sandbox::Started, sandbox::Error> {
-        let argv = argv.into_iter().filter_map(|word| CString::new(word).ok()).collect();
+        let argv = argv
+            .into_iter()
+            .filter_map(|word| CString::new(word).ok())
+            .collect();
         let step = || "make a process's output".to_owned();
         let output = self.log.output();
-        let output = output.map_err(|source| sandbox::Error::Step { step: step(), source })?;
+        let output = output.map_err(|source| sandbox::Error::Step {
+            step: step(),
+            source,
+        })?;
         let directory = c"/var/task".to_owned();
-        self.sandbox.start(Process { argv, env, directory, output }).await
+        self.sandbox
+            .start(Process {
+                argv,
+                env,
+                directory,
+                output,
+            })
+            .await
     }
 
     /// When a process of this attempt ends, everything under way ends with it.
@@ -150,15 +172,20 @@ impl Environment {
 
     /// Executable files directly in `/opt/extensions`.
     fn external_extensions(&self) -> Vec<String> {
-        let Some(opt) = &self.opt else { return Vec::new() };
-        let Ok(entries) = std::fs::read_dir(opt.join("extensions")) else { return Vec::new() };
+        let Some(opt) = &self.opt else {
+            return Vec::new();
+        };
+        let Ok(entries) = std::fs::read_dir(opt.join("extensions")) else {
+            return Vec::new();
+        };
         let executable = |entry: &std::fs::DirEntry| {
             let metadata = std::fs::metadata(entry.path());
             metadata.is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
         };
         let names = entries.flatten().filter(executable);
-        let mut names: Vec<String> =
-            names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let mut names: Vec<String> = names
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
         names.sort();
         names.truncate(EXTENSIONS_MAX);
         names

@@ -55,8 +55,16 @@ impl Service {
         let init = None;
         let caller = Some(caller);
         let kept_back = None;
-        let mut run =
-            Run { environment, request, turn, caller, kept_back, limit, began, init };
+        let mut run = Run {
+            environment,
+            request,
+            turn,
+            caller,
+            kept_back,
+            limit,
+            began,
+            init,
+        };
         if run.request.log_tail {
             run.environment.log.begin_tail();
         }
@@ -82,14 +90,20 @@ impl Service {
                 let tail = run.take_tail();
                 run.answer(Ok(failed(body, tail)));
                 let timeout = failure.status == "timeout";
-                let reason =
-                    if timeout { ShutdownReason::Timeout } else { ShutdownReason::Failure };
+                let reason = if timeout {
+                    ShutdownReason::Timeout
+                } else {
+                    ShutdownReason::Failure
+                };
                 run.environment.end_attempt(reason).await;
             }
         }
         if let Some(response) = run.kept_back.take() {
             let log_tail = run.take_tail();
-            run.answer(Ok(Response { log_tail, ..response }));
+            run.answer(Ok(Response {
+                log_tail,
+                ..response
+            }));
         }
         self.finish(run).await;
     }
@@ -118,7 +132,9 @@ impl Service {
             payload: std::mem::take(&mut run.request.payload),
         });
         // The turn was ours, so only a process that has just ended can be the reason.
-        let Ok(invoked) = invoked else { return End::Refused };
+        let Ok(invoked) = invoked else {
+            return End::Refused;
+        };
         if !self.has_started(run, invoked.started).await {
             return End::Refused;
         }
@@ -155,13 +171,37 @@ impl Service {
     async fn pass_on(&self, run: &mut Run, answer: Answer) -> Option<String> {
         let (response, error_type, whole) = match answer {
             Answer::Error { error_type, body } => (failed(body, None), Some(error_type), true),
-            Answer::Result { content_type, body: AnswerBody::Full(body) } => {
+            Answer::Result {
+                content_type,
+                body: AnswerBody::Full(body),
+            } => {
                 let body = Body::Full(body);
-                (Response { function_error: None, content_type, body, log_tail: None }, None, true)
+                (
+                    Response {
+                        function_error: None,
+                        content_type,
+                        body,
+                        log_tail: None,
+                    },
+                    None,
+                    true,
+                )
             }
-            Answer::Result { content_type, body: AnswerBody::Stream(pieces) } => {
+            Answer::Result {
+                content_type,
+                body: AnswerBody::Stream(pieces),
+            } => {
                 let body = Body::Stream(self.adapt(pieces));
-                (Response { function_error: None, content_type, body, log_tail: None }, None, false)
+                (
+                    Response {
+                        function_error: None,
+                        content_type,
+                        body,
+                        log_tail: None,
+                    },
+                    None,
+                    false,
+                )
             }
         };
         // Only a whole answer frees the turn; and with extensions at work the next invoke would
@@ -212,7 +252,11 @@ impl Service {
     }
 
     async fn say(&self, environment: &Environment, event: Event) {
-        let word = Word { environment: environment.id, function: environment.function.key(), event };
+        let word = Word {
+            environment: environment.id,
+            function: environment.function.key(),
+            event,
+        };
         self.report(word).await;
     }
 }
@@ -226,12 +270,18 @@ impl Run {
     }
 
     fn take_tail(&self) -> Option<Bytes> {
-        self.environment.log.take_tail().map(Bytes::from).filter(|_| self.request.log_tail)
+        self.environment
+            .log
+            .take_tail()
+            .map(Bytes::from)
+            .filter(|_| self.request.log_tail)
     }
 
     fn put_start(&self) {
         let version = self.environment.function.configuration.version;
-        self.environment.log.platform([report::start(self.request.request, version)]);
+        self.environment
+            .log
+            .platform([report::start(self.request.request, version)]);
     }
 
     /// The last lines of the invoke's log.
@@ -259,11 +309,18 @@ impl Run {
         if let Some(line) = line {
             self.environment.log.platform([line]);
         }
-        self.environment.log.platform([report::end(request), report.line()]);
+        self.environment
+            .log
+            .platform([report::end(request), report.line()]);
     }
 }
 
 fn failed(body: Bytes, log_tail: Option<Bytes>) -> Response {
     let function_error = Some(FunctionError::Unhandled);
-    Response { function_error, content_type: None, body: Body::Full(body), log_tail }
+    Response {
+        function_error,
+        content_type: None,
+        body: Body::Full(body),
+        log_tail,
+    }
 }

@@ -48,7 +48,14 @@ impl EnvironmentLog {
         let (reader, writer) = io::pipe()?;
         let reader = pipe::Receiver::from_owned_fd(reader.into())?;
         let inner = Mutex::new(Inner::default());
-        Ok(Self { logs, clock, stream, reader, writer: writer.into(), inner })
+        Ok(Self {
+            logs,
+            clock,
+            stream,
+            reader,
+            writer: writer.into(),
+            inner,
+        })
     }
 
     pub(crate) fn stream(&self) -> &StreamName {
@@ -133,11 +140,16 @@ impl EnvironmentLog {
             let excess = tail.len().saturating_sub(LOG_TAIL_BYTES_MAX);
             tail.drain(..excess);
         }
-        LogEvent { time: self.clock.now(), message }
+        LogEvent {
+            time: self.clock.now(),
+            message,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().expect("no code panics while it holds a log")
+        self.inner
+            .lock()
+            .expect("no code panics while it holds a log")
     }
 }
 
@@ -154,7 +166,10 @@ mod tests {
 
     impl Logs for Kept {
         fn append(&self, _: &StreamName, events: Vec<LogEvent>) {
-            self.0.lock().unwrap().extend(events.into_iter().map(|event| event.message));
+            self.0
+                .lock()
+                .unwrap()
+                .extend(events.into_iter().map(|event| event.message));
         }
     }
 
@@ -164,7 +179,11 @@ mod tests {
             account: AccountId::new("000000000000").unwrap(),
             region: Region::new("us-east-1").unwrap(),
         };
-        let stream = StreamName { scope, group: "g".into(), stream: "s".into() };
+        let stream = StreamName {
+            scope,
+            group: "g".into(),
+            stream: "s".into(),
+        };
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1)));
         let log = EnvironmentLog::new(Arc::clone(&kept) as Arc<dyn Logs>, clock, stream).unwrap();
         let output = log.output().unwrap().into();
@@ -178,7 +197,10 @@ mod tests {
         // The reactor must have seen the pipe once before reads are tried.
         log.reader.readable().await.unwrap();
         log.platform(["END\n".to_owned()]);
-        assert_eq!(*kept.0.lock().unwrap(), ["one\n", "two\n", "three", "END\n"]);
+        assert_eq!(
+            *kept.0.lock().unwrap(),
+            ["one\n", "two\n", "three", "END\n"]
+        );
     }
 
     #[tokio::test]

@@ -25,16 +25,29 @@ impl Service {
         let launch = self.with.runtimes.launch(&runtime, configuration.memory_mb);
         let launch = launch.map_err(|why| {
             tracing::warn!(runtime, why, "a runtime is not available");
-            Error::Runtime { runtime: runtime.clone() }
+            Error::Runtime {
+                runtime: runtime.clone(),
+            }
         })?;
         let task = self.with.images.folder(&configuration.code.image).await;
-        let task = task.map_err(|error| Error::Code { reason: error.to_string() })?;
+        let task = task.map_err(|error| Error::Code {
+            reason: error.to_string(),
+        })?;
         let opt = self.config.opt.clone();
         let paths = (task, opt.clone());
         let spec = plan::sandbox_spec(request.environment, &request.function, &launch, paths);
-        let failed = |error: &dyn std::fmt::Display| Error::Sandbox { reason: error.to_string() };
-        let sandbox = self.with.engine.create(spec).await.map_err(|e| failed(&e))?;
-        let listener = sandbox.take_listener().ok_or_else(|| failed(&"it has no listener"))?;
+        let failed = |error: &dyn std::fmt::Display| Error::Sandbox {
+            reason: error.to_string(),
+        };
+        let sandbox = self
+            .with
+            .engine
+            .create(spec)
+            .await
+            .map_err(|e| failed(&e))?;
+        let listener = sandbox
+            .take_listener()
+            .ok_or_else(|| failed(&"it has no listener"))?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|e| failed(&e))?;
         let log = EnvironmentLog::new(
             Arc::clone(&self.with.logs),
@@ -126,7 +139,9 @@ fn identity(function: &FunctionVersion) -> Identity {
 
 /// `python3.12` is told as `python:3.12.v1`.
 fn version_text(runtime: &str) -> String {
-    let at = runtime.find(|c: char| c.is_ascii_digit()).unwrap_or(runtime.len());
+    let at = runtime
+        .find(|c: char| c.is_ascii_digit())
+        .unwrap_or(runtime.len());
     let (family, version) = runtime.split_at(at);
     format!("{}:{version}.v1", family.trim_end_matches('.'))
 }
@@ -134,5 +149,9 @@ fn version_text(runtime: &str) -> String {
 /// Names this runtime version in its ARN; the same name gives the same hash.
 fn hash_text(runtime: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, runtime.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

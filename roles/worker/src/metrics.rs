@@ -30,17 +30,33 @@ impl Metrics {
             create_seconds: Histogram::new(buckets),
         };
         let registry = registry.sub_registry_with_prefix("worker");
-        registry.register("environments", "Environments that exist", metrics.environments.clone());
-        registry.register("environments_created", "Environments made", metrics.created.clone());
+        registry.register(
+            "environments",
+            "Environments that exist",
+            metrics.environments.clone(),
+        );
+        registry.register(
+            "environments_created",
+            "Environments made",
+            metrics.created.clone(),
+        );
         let help = "Environments that could not be made";
-        registry.register("environment_create_failures", help, metrics.create_failures.clone());
+        registry.register(
+            "environment_create_failures",
+            help,
+            metrics.create_failures.clone(),
+        );
         registry.register("invokes", "Invokes that ran", metrics.invokes.clone());
         let help = "Invokes that ended in a function error";
         registry.register("function_errors", help, metrics.function_errors.clone());
         let help = "Invokes refused because the environment was busy or gone";
         registry.register("invokes_refused", help, metrics.refused.clone());
         let help = "From the request to the end of init, seconds";
-        registry.register("environment_create_seconds", help, metrics.create_seconds.clone());
+        registry.register(
+            "environment_create_seconds",
+            help,
+            metrics.create_seconds.clone(),
+        );
         metrics
     }
 }

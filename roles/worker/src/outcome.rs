@@ -40,7 +40,11 @@ impl Failure {
                 format!("Runtime exited with error: signal: {}", signal_name(signal))
             }
         };
-        let error_type = if out_of_memory { "Runtime.OutOfMemory" } else { "Runtime.ExitError" };
+        let error_type = if out_of_memory {
+            "Runtime.OutOfMemory"
+        } else {
+            "Runtime.ExitError"
+        };
         Self::message(error_type, message)
     }
 
@@ -56,27 +60,40 @@ impl Failure {
     /// The processes could not be started or something else of that kind.
     pub(crate) fn message(error_type: &str, message: impl Into<String>) -> Self {
         let cause = Cause::Message(message.into());
-        Self { error_type: error_type.to_owned(), status: "error", cause }
+        Self {
+            error_type: error_type.to_owned(),
+            status: "error",
+            cause,
+        }
     }
 
     /// The runtime's own word.
     pub(crate) fn reported(error_type: String, body: Bytes) -> Self {
-        Self { error_type, status: "error", cause: Cause::Body(body) }
+        Self {
+            error_type,
+            status: "error",
+            cause: Cause::Body(body),
+        }
     }
 
     /// Time is over.
     pub(crate) fn timeout() -> Self {
         let error_type = "Sandbox.Timedout".to_owned();
-        Self { error_type, status: "timeout", cause: Cause::Timeout }
+        Self {
+            error_type,
+            status: "timeout",
+            cause: Cause::Timeout,
+        }
     }
 
     /// The error object the caller of `request` gets.
     pub(crate) fn body(&self, request: RequestId, limit: Duration, now: Timestamp) -> Bytes {
         match &self.cause {
             Cause::Body(body) => body.clone(),
-            Cause::Message(message) => {
-                error_body(&self.error_type, &format!("RequestId: {request} Error: {message}"))
-            }
+            Cause::Message(message) => error_body(
+                &self.error_type,
+                &format!("RequestId: {request} Error: {message}"),
+            ),
             Cause::Timeout => error_body(&self.error_type, &timeout_text(request, limit, now)),
         }
     }
@@ -90,9 +107,10 @@ impl Failure {
     ) -> Option<String> {
         match &self.cause {
             Cause::Body(_) => None,
-            Cause::Message(message) => {
-                Some(format!("RequestId: {request} Error: {message}\n{}\n", self.error_type))
-            }
+            Cause::Message(message) => Some(format!(
+                "RequestId: {request} Error: {message}\n{}\n",
+                self.error_type
+            )),
             Cause::Timeout => Some(format!("{}\n\n", timeout_text(request, limit, now))),
         }
     }
@@ -100,7 +118,10 @@ impl Failure {
 
 fn timeout_text(request: RequestId, limit: Duration, now: Timestamp) -> String {
     let seconds = limit.as_secs_f64();
-    format!("{} {request} Task timed out after {seconds:.2} seconds", now.to_iso_text())
+    format!(
+        "{} {request} Task timed out after {seconds:.2} seconds",
+        now.to_iso_text()
+    )
 }
 
 /// As Go's runtime names signals, which is what Lambda's messages show.
@@ -157,6 +178,9 @@ mod tests {
             "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"1970-01-01T00:00:00.000Z \
              00000000-0000-0000-0000-000000000001 Task timed out after 3.00 seconds\"}",
         );
-        check(&Failure::reported("Runtime.X".into(), Bytes::from_static(b"{}")), "{}");
+        check(
+            &Failure::reported("Runtime.X".into(), Bytes::from_static(b"{}")),
+            "{}",
+        );
     }
 }

@@ -44,7 +44,10 @@ pub(crate) fn variables(given: &Given<'_>) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = [
         ("LANG", "en_US.UTF-8"),
         ("PATH", "/usr/local/bin:/usr/bin/:/bin:/opt/bin"),
-        ("LD_LIBRARY_PATH", "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"),
+        (
+            "LD_LIBRARY_PATH",
+            "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+        ),
         ("TZ", ":UTC"),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
         ("AWS_XRAY_DAEMON_ADDRESS", "169.254.79.129:2000"),
@@ -58,21 +61,36 @@ pub(crate) fn variables(given: &Given<'_>) -> BTreeMap<String, String> {
     all.extend(configuration.environment.clone().unwrap_or_default());
     let mut set = |key: &str, value: &str| all.insert(key.to_owned(), value.to_owned());
     let region = given.function.scope.region.as_str();
-    set("_HANDLER", configuration.handler.as_deref().unwrap_or_default());
+    set(
+        "_HANDLER",
+        configuration.handler.as_deref().unwrap_or_default(),
+    );
     set("AWS_REGION", region);
     set("AWS_DEFAULT_REGION", region);
     if !runtime.starts_with("provided") {
         set("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{runtime}"));
     }
     set("AWS_LAMBDA_FUNCTION_NAME", given.function.name.as_str());
-    set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &configuration.memory_mb.to_string());
-    set("AWS_LAMBDA_FUNCTION_VERSION", &configuration.version.to_string());
+    set(
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        &configuration.memory_mb.to_string(),
+    );
+    set(
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        &configuration.version.to_string(),
+    );
     set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
     set("AWS_LAMBDA_LOG_GROUP_NAME", &configuration.log_group);
     set("AWS_LAMBDA_LOG_STREAM_NAME", given.log_stream);
     set("AWS_ACCESS_KEY_ID", &given.credentials.access_key_id);
-    set("AWS_SECRET_ACCESS_KEY", given.credentials.secret_access_key.expose());
-    set("AWS_SESSION_TOKEN", given.credentials.session_token.expose());
+    set(
+        "AWS_SECRET_ACCESS_KEY",
+        given.credentials.secret_access_key.expose(),
+    );
+    set(
+        "AWS_SESSION_TOKEN",
+        given.credentials.session_token.expose(),
+    );
     set("AWS_LAMBDA_RUNTIME_API", RUNTIME_API);
     set("LAMBDA_TASK_ROOT", "/var/task");
     set("LAMBDA_RUNTIME_DIR", "/var/runtime");
@@ -86,13 +104,19 @@ pub(crate) fn extension_variables(runtime: &BTreeMap<String, String>) -> BTreeMa
             && !key.starts_with("AWS_XRAY")
             && !key.starts_with("_AWS_XRAY")
     };
-    runtime.iter().filter(|(key, _)| shown(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    runtime
+        .iter()
+        .filter(|(key, _)| shown(key))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
 }
 
 /// As execve takes them. A NUL in a name or value cannot be passed on; the control plane lets none
 /// in, and such a variable is left out.
 pub(crate) fn to_environ(variables: &BTreeMap<String, String>) -> Vec<CString> {
-    let pairs = variables.iter().map(|(key, value)| CString::new(format!("{key}={value}")));
+    let pairs = variables
+        .iter()
+        .map(|(key, value)| CString::new(format!("{key}={value}")));
     pairs.filter_map(Result::ok).collect()
 }
 

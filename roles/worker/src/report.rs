@@ -35,7 +35,10 @@ pub(crate) fn init_report(duration: Duration, status: &str, error_type: &str) ->
 }
 
 pub(crate) fn extension(name: &str, events: &[&str]) -> String {
-    format!("EXTENSION\tName: {name}\tState: Ready\tEvents: [{}]\n", events.join(", "))
+    format!(
+        "EXTENSION\tName: {name}\tState: Ready\tEvents: [{}]\n",
+        events.join(", ")
+    )
 }
 
 pub(crate) fn start(request: RequestId, version: Version) -> String {
@@ -55,7 +58,9 @@ impl Report {
             millis(self.duration),
             billed_ms(self.duration + self.init.unwrap_or_default()),
             self.memory_mb,
-            self.peak_bytes.div_ceil(1024 * 1024).min(u64::from(self.memory_mb)),
+            self.peak_bytes
+                .div_ceil(1024 * 1024)
+                .min(u64::from(self.memory_mb)),
         );
         // Writing to a string cannot fail.
         if let Some(init) = self.init {
@@ -107,7 +112,11 @@ mod tests {
 
     #[test]
     fn a_cold_report_names_and_bills_the_init() {
-        let line = Report { init: Some(Duration::from_micros(120_450)), ..report() }.line();
+        let line = Report {
+            init: Some(Duration::from_micros(120_450)),
+            ..report()
+        }
+        .line();
         assert!(line.contains("Billed Duration: 122 ms\t"), "{line}");
         assert!(line.ends_with("\tInit Duration: 120.45 ms\t\n"), "{line}");
     }
@@ -115,15 +124,29 @@ mod tests {
     #[test]
     fn a_failed_report_names_its_status() {
         let failure = Some(("error", Some("Runtime.ExitError".to_owned())));
-        let line = Report { failure, ..report() }.line();
-        assert!(line.ends_with("\tStatus: error\tError Type: Runtime.ExitError\n"), "{line}");
-        let line = Report { failure: Some(("timeout", None)), ..report() }.line();
+        let line = Report {
+            failure,
+            ..report()
+        }
+        .line();
+        assert!(
+            line.ends_with("\tStatus: error\tError Type: Runtime.ExitError\n"),
+            "{line}"
+        );
+        let line = Report {
+            failure: Some(("timeout", None)),
+            ..report()
+        }
+        .line();
         assert!(line.ends_with("\tStatus: timeout\n"), "{line}");
     }
 
     #[test]
     fn a_failed_init_is_reported() {
         let line = init_report(Duration::from_secs(10), "timeout", "Sandbox.Timedout");
-        assert_eq!(line, "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout\n");
+        assert_eq!(
+            line,
+            "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout\n"
+        );
     }
 }

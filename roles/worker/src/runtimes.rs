@@ -59,20 +59,34 @@ impl Runtimes {
     /// What runs `runtime` with so much memory; the error says what is missing.
     pub(crate) fn launch(&self, runtime: &str, memory_mb: u32) -> Result<Launch, String> {
         let (family, version) = split(runtime);
-        let known = self.exact.get(runtime).or_else(|| self.families.get(family));
+        let known = self
+            .exact
+            .get(runtime)
+            .or_else(|| self.families.get(family));
         let known = known.ok_or_else(|| "it is not configured".to_owned())?;
         let Some(folder) = &known.folder else {
             let root = known.root.clone();
-            return Ok(Launch { root, folder: None, command: Vec::new(), environment: BTreeMap::new() });
+            return Ok(Launch {
+                root,
+                folder: None,
+                command: Vec::new(),
+                environment: BTreeMap::new(),
+            });
         };
         let file = folder.join("runtime.toml");
         let text = std::fs::read_to_string(&file)
             .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
         let description: Description = toml::from_str(&text)
             .map_err(|error| format!("{} is wrong: {error}", file.display()))?;
-        let candidates = description.interpreters.iter().map(|i| i.replace("{version}", version));
+        let candidates = description
+            .interpreters
+            .iter()
+            .map(|i| i.replace("{version}", version));
         let candidates: Vec<String> = candidates.collect();
-        let interpreter = match candidates.iter().find(|path| exists(&known.root_path, path)) {
+        let interpreter = match candidates
+            .iter()
+            .find(|path| exists(&known.root_path, path))
+        {
             Some(path) => path.as_str(),
             None if candidates.is_empty() => "",
             None => return Err(format!("none of {} is there", candidates.join(", "))),
@@ -87,14 +101,20 @@ impl Runtimes {
             root: known.root.clone(),
             folder: Some(folder.clone()),
             command: description.command.iter().map(fill).collect(),
-            environment: description.environment.iter().map(|(k, v)| (k.clone(), fill(v))).collect(),
+            environment: description
+                .environment
+                .iter()
+                .map(|(k, v)| (k.clone(), fill(v)))
+                .collect(),
         })
     }
 }
 
 /// `python3.12` is `python`, `3.12`; `nodejs22.x` is `nodejs`, `22`.
 fn split(runtime: &str) -> (&str, &str) {
-    let at = runtime.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(runtime.len());
+    let at = runtime
+        .find(|c: char| c.is_ascii_digit() || c == '.')
+        .unwrap_or(runtime.len());
     let (family, version) = runtime.split_at(at);
     (family, version.strip_suffix(".x").unwrap_or(version))
 }
@@ -135,10 +155,18 @@ mod tests {
             folder: Some(folder.path().into()),
         };
         let families = BTreeMap::from([("python".to_owned(), runtime)]);
-        let runtimes = Runtimes { exact: BTreeMap::new(), families };
+        let runtimes = Runtimes {
+            exact: BTreeMap::new(),
+            families,
+        };
         let launch = runtimes.launch("python3.12", 1000).unwrap();
         assert_eq!(launch.command, ["/py3", "-m1000"]);
         assert_eq!(launch.environment["HEAP"], "850");
-        assert!(runtimes.launch("ruby3.3", 128).unwrap_err().contains("not configured"));
+        assert!(
+            runtimes
+                .launch("ruby3.3", 128)
+                .unwrap_err()
+                .contains("not configured")
+        );
     }
 }

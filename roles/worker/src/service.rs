@@ -90,11 +90,7 @@ impl Handle {
 }
 
 impl Service {
-    fn connect(
-        self: &Arc<Self>,
-        assignment: Arc<dyn Assignment>,
-        placement: Arc<dyn Placement>,
-    ) {
+    fn connect(self: &Arc<Self>, assignment: Arc<dyn Assignment>, placement: Arc<dyn Placement>) {
         if self.assignment.set(assignment).is_err() {
             return;
         }
@@ -138,7 +134,11 @@ impl Service {
 
     fn heartbeat(&self) -> Heartbeat {
         let environments = self.lock();
-        let committed_mb = environments.values().map(Slot::memory_mb).map(u64::from).sum();
+        let committed_mb = environments
+            .values()
+            .map(Slot::memory_mb)
+            .map(u64::from)
+            .sum();
         Heartbeat {
             worker: self.config.worker,
             zone: self.config.zone.clone(),
@@ -159,7 +159,9 @@ impl Service {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<EnvironmentId, Slot>> {
-        self.environments.lock().expect("no code panics while it holds the environments")
+        self.environments
+            .lock()
+            .expect("no code panics while it holds the environments")
     }
 }
 
@@ -202,12 +204,17 @@ impl Service {
             let began = Instant::now();
             match worker.make(request).await {
                 Ok(environment) => {
-                    worker.lock().insert(id, Slot::Made(Arc::clone(&environment)));
+                    worker
+                        .lock()
+                        .insert(id, Slot::Made(Arc::clone(&environment)));
                     worker.metrics.environments.inc();
                     worker.metrics.created.inc();
                     worker.initialise(&environment).await;
                     environment.ready();
-                    worker.metrics.create_seconds.observe(began.elapsed().as_secs_f64());
+                    worker
+                        .metrics
+                        .create_seconds
+                        .observe(began.elapsed().as_secs_f64());
                     Ok(())
                 }
                 Err(error) => {
@@ -224,15 +231,20 @@ impl Service {
         let environment = self.find(request.environment)?;
         let Some(turn) = environment.begin_turn() else {
             self.metrics.refused.inc();
-            return Err(Error::Busy { environment: request.environment });
+            return Err(Error::Busy {
+                environment: request.environment,
+            });
         };
         let (caller, answer) = oneshot::channel();
-        self.tasks.spawn(Arc::clone(self).run(environment, turn, request, caller));
+        self.tasks
+            .spawn(Arc::clone(self).run(environment, turn, request, caller));
         answer.await.unwrap_or(Err(Error::Internal))
     }
 
     async fn destroy(&self, id: EnvironmentId) {
-        let Ok(environment) = self.find(id) else { return };
+        let Ok(environment) = self.find(id) else {
+            return;
+        };
         if !environment.begin_ending() {
             return;
         }

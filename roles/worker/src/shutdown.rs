@@ -37,7 +37,11 @@ impl Environment {
         if extensions.all.is_empty() {
             return;
         }
-        let window = if extensions.external { SHUTDOWN_EXTERNAL } else { SHUTDOWN_INTERNAL };
+        let window = if extensions.external {
+            SHUTDOWN_EXTERNAL
+        } else {
+            SHUTDOWN_INTERNAL
+        };
         let end = Instant::now() + window;
         let runtime = self.lock().runtime;
         if let Some(runtime) = runtime.filter(|_| self.alive.borrow().runtime) {

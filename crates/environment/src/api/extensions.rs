@@ -72,7 +72,11 @@ async fn register(session: &Session, request: Request<Incoming>) -> Reply {
             "SHUTDOWN" => on_shutdown = true,
             other => {
                 let message = format!("{other}: invalid event type");
-                return error(StatusCode::FORBIDDEN, "Extension.InvalidEventType", &message);
+                return error(
+                    StatusCode::FORBIDDEN,
+                    "Extension.InvalidEventType",
+                    &message,
+                );
             }
         }
     }
@@ -98,9 +102,17 @@ async fn register(session: &Session, request: Request<Incoming>) -> Reply {
 #[serde(tag = "eventType", rename_all_fields = "camelCase")]
 enum Event<'a> {
     #[serde(rename = "INVOKE")]
-    Invoke { deadline_ms: u64, request_id: String, invoked_function_arn: &'a str, tracing: Tracing<'a> },
+    Invoke {
+        deadline_ms: u64,
+        request_id: String,
+        invoked_function_arn: &'a str,
+        tracing: Tracing<'a>,
+    },
     #[serde(rename = "SHUTDOWN")]
-    Shutdown { shutdown_reason: &'static str, deadline_ms: u64 },
+    Shutdown {
+        shutdown_reason: &'static str,
+        deadline_ms: u64,
+    },
 }
 
 #[derive(Serialize)]
@@ -119,16 +131,26 @@ async fn next(session: &Session, request: &Request<Incoming>) -> Reply {
         Err(refusal) => return refused(refusal),
     };
     let Ok(event) = receiver.await else {
-        return error(StatusCode::GONE, "Closed", "the environment is shutting down");
+        return error(
+            StatusCode::GONE,
+            "Closed",
+            "the environment is shutting down",
+        );
     };
     let mut reply = match &event {
         ExtensionEvent::Invoke(invoke) => ok(&Event::Invoke {
             deadline_ms: invoke.deadline_ms,
             request_id: invoke.request.to_string(),
             invoked_function_arn: &invoke.invoked_arn,
-            tracing: Tracing { r#type: "X-Amzn-Trace-Id", value: &invoke.trace_id },
+            tracing: Tracing {
+                r#type: "X-Amzn-Trace-Id",
+                value: &invoke.trace_id,
+            },
         }),
-        ExtensionEvent::Shutdown { reason, deadline_ms } => ok(&Event::Shutdown {
+        ExtensionEvent::Shutdown {
+            reason,
+            deadline_ms,
+        } => ok(&Event::Shutdown {
             shutdown_reason: match reason {
                 ShutdownReason::Spindown => "SPINDOWN",
                 ShutdownReason::Timeout => "TIMEOUT",
@@ -184,5 +206,7 @@ fn ok(body: &impl Serialize) -> Reply {
 
 fn insert(reply: &mut hyper::Response<Full<Bytes>>, name: &'static str, id: Uuid) {
     let value = HeaderValue::from_str(&id.to_string()).expect("a UUID is a header's text");
-    reply.headers_mut().insert(HeaderName::from_static(name), value);
+    reply
+        .headers_mut()
+        .insert(HeaderName::from_static(name), value);
 }

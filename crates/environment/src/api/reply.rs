@@ -11,7 +11,10 @@ pub(super) type Reply = Response<Full<Bytes>>;
 
 /// `{"status":"OK"}` with 202.
 pub(super) fn accepted() -> Reply {
-    json(StatusCode::ACCEPTED, Bytes::from_static(b"{\"status\":\"OK\"}\n"))
+    json(
+        StatusCode::ACCEPTED,
+        Bytes::from_static(b"{\"status\":\"OK\"}\n"),
+    )
 }
 
 pub(super) fn json(status: StatusCode, body: Bytes) -> Reply {
@@ -30,13 +33,20 @@ pub(super) fn error(status: StatusCode, error_type: &str, message: &str) -> Repl
         error_message: &'a str,
         error_type: &'a str,
     }
-    let body = Body { error_message: message, error_type };
+    let body = Body {
+        error_message: message,
+        error_type,
+    };
     let body = serde_json::to_vec(&body).expect("two strings always serialise");
     json(status, Bytes::from(body))
 }
 
 pub(super) fn not_found(path: &str) -> Reply {
-    error(StatusCode::NOT_FOUND, "NotFound", &format!("there is nothing at {path}"))
+    error(
+        StatusCode::NOT_FOUND,
+        "NotFound",
+        &format!("there is nothing at {path}"),
+    )
 }
 
 /// As AWS's own local emulator answers for an API that it does not have.
@@ -52,10 +62,16 @@ pub(super) fn not_supported(api: &str) -> Reply {
 /// What a refusal of the session is called.
 pub(super) fn refused(refusal: Refusal) -> Reply {
     let (status, error_type, message) = match refusal {
-        Refusal::WrongState => {
-            (StatusCode::FORBIDDEN, "InvalidStateTransition", "State transition is not allowed")
-        }
-        Refusal::WrongRequest => (StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
+        Refusal::WrongState => (
+            StatusCode::FORBIDDEN,
+            "InvalidStateTransition",
+            "State transition is not allowed",
+        ),
+        Refusal::WrongRequest => (
+            StatusCode::BAD_REQUEST,
+            "InvalidRequestID",
+            "Invalid request ID",
+        ),
         Refusal::RegistrationClosed => (
             StatusCode::FORBIDDEN,
             "Extension.RegistrationClosed",
@@ -92,7 +108,9 @@ pub(super) enum BodyError {
 pub(super) async fn collect(body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(BodyError::TooLarge),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            Err(BodyError::TooLarge)
+        }
         Err(_) => Err(BodyError::Broken),
     }
 }

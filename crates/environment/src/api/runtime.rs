@@ -47,7 +47,11 @@ async fn next(session: &Session) -> Reply {
     match receiver.await {
         Ok(event) => invocation(event),
         // The environment is being stopped, and the runtime with it.
-        Err(_) => error(StatusCode::GONE, "Closed", "the environment is shutting down"),
+        Err(_) => error(
+            StatusCode::GONE,
+            "Closed",
+            "the environment is shutting down",
+        ),
     }
 }
 
@@ -56,9 +60,21 @@ fn invocation(event: InvokeEvent) -> Reply {
     let headers = response.headers_mut();
     headers.reserve(8);
     set(headers, "content-type", "application/json");
-    set(headers, "lambda-runtime-aws-request-id", &event.request.to_string());
-    set(headers, "lambda-runtime-deadline-ms", &event.deadline_ms.to_string());
-    set(headers, "lambda-runtime-invoked-function-arn", &event.invoked_arn);
+    set(
+        headers,
+        "lambda-runtime-aws-request-id",
+        &event.request.to_string(),
+    );
+    set(
+        headers,
+        "lambda-runtime-deadline-ms",
+        &event.deadline_ms.to_string(),
+    );
+    set(
+        headers,
+        "lambda-runtime-invoked-function-arn",
+        &event.invoked_arn,
+    );
     set(headers, "lambda-runtime-trace-id", &event.trace_id);
     if let Some(context) = &event.client_context {
         set(headers, "lambda-runtime-client-context", context);
@@ -114,5 +130,9 @@ fn parse_id(text: &str) -> Option<RequestId> {
 }
 
 fn invalid_id() -> Reply {
-    error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID")
+    error(
+        StatusCode::BAD_REQUEST,
+        "InvalidRequestID",
+        "Invalid request ID",
+    )
 }

@@ -27,7 +27,11 @@ async fn server() -> Server {
     let address = listener.local_addr().unwrap();
     let mut task = JoinSet::new();
     task.spawn(Arc::clone(&session).serve(listener));
-    Server { session, address, _task: task }
+    Server {
+        session,
+        address,
+        _task: task,
+    }
 }
 
 impl Server {
@@ -48,7 +52,9 @@ async fn read(stream: &mut TcpStream) -> String {
     loop {
         let seen = String::from_utf8_lossy(&text).into_owned();
         if let Some((head, body)) = seen.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|l| l.strip_prefix("content-length: "));
+            let length = head
+                .lines()
+                .find_map(|l| l.strip_prefix("content-length: "));
             if body.len() >= length.map_or(0, |l| l.parse().unwrap()) {
                 return seen;
             }
@@ -86,7 +92,9 @@ fn event(payload: &'static str) -> InvokeEvent {
 
 async fn initialised(server: &Server) -> TcpStream {
     let ready = server.session.begin_init(vec![]);
-    let stream = server.send(&get("/2018-06-01/runtime/invocation/next")).await;
+    let stream = server
+        .send(&get("/2018-06-01/runtime/invocation/next"))
+        .await;
     assert_eq!(ready.await, Ok(InitEnd::Ready));
     stream
 }
@@ -113,12 +121,23 @@ async fn a_runtime_takes_an_event_with_all_its_headers_and_answers() {
     let reply = server.ask(&post(&path, "", "\"ok\"")).await;
     assert!(reply.starts_with("HTTP/1.1 202"), "{reply}");
     match invoked.answer.await.unwrap() {
-        Answer::Result { body: AnswerBody::Full(body), .. } => assert_eq!(body, "\"ok\""),
+        Answer::Result {
+            body: AnswerBody::Full(body),
+            ..
+        } => assert_eq!(body, "\"ok\""),
         other => panic!("{other:?}"),
     }
     // A second answer, and an answer to nobody's request, are refused.
-    assert!(server.ask(&post(&path, "", "1")).await.starts_with("HTTP/1.1 403"));
-    let other = format!("/2018-06-01/runtime/invocation/{}/response", SystemRandom.uuid());
+    assert!(
+        server
+            .ask(&post(&path, "", "1"))
+            .await
+            .starts_with("HTTP/1.1 403")
+    );
+    let other = format!(
+        "/2018-06-01/runtime/invocation/{}/response",
+        SystemRandom.uuid()
+    );
     let refused = server.ask(&post(&other, "", "1")).await;
     assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("InvalidRequestID"));
 }
@@ -132,7 +151,9 @@ async fn errors_carry_their_type_and_body() {
     let invoked = server.session.begin_invoke(event).unwrap();
     read(&mut runtime).await;
     let header = "Lambda-Runtime-Function-Error-Type: Runtime.MarshalError\r\n";
-    server.ask(&post(&path, header, "{\"errorMessage\":\"m\"}")).await;
+    server
+        .ask(&post(&path, header, "{\"errorMessage\":\"m\"}"))
+        .await;
     match invoked.answer.await.unwrap() {
         Answer::Error { error_type, body } => {
             assert_eq!(error_type, "Runtime.MarshalError");
@@ -150,9 +171,20 @@ async fn an_init_error_ends_init_and_is_refused_later() {
     let reply = server.ask(&post(path, "", "{\"errorType\":\"x\"}")).await;
     assert!(reply.starts_with("HTTP/1.1 202"), "{reply}");
     let body = Bytes::from_static(b"{\"errorType\":\"x\"}");
-    assert_eq!(end.await, Ok(InitEnd::Error { error_type: "Runtime.Unknown".into(), body }));
+    assert_eq!(
+        end.await,
+        Ok(InitEnd::Error {
+            error_type: "Runtime.Unknown".into(),
+            body
+        })
+    );
     initialised(&server).await;
-    assert!(server.ask(&post(path, "", "{}")).await.starts_with("HTTP/1.1 403"));
+    assert!(
+        server
+            .ask(&post(path, "", "{}"))
+            .await
+            .starts_with("HTTP/1.1 403")
+    );
 }
 
 #[tokio::test]
@@ -171,8 +203,10 @@ async fn a_streamed_answer_arrives_in_pieces_and_may_fail_in_the_middle() {
              transfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n"
         ))
         .await;
-    let Answer::Result { content_type, body: AnswerBody::Stream(mut pieces) } =
-        invoked.answer.await.unwrap()
+    let Answer::Result {
+        content_type,
+        body: AnswerBody::Stream(mut pieces),
+    } = invoked.answer.await.unwrap()
     else {
         panic!("a streamed answer");
     };
@@ -211,7 +245,10 @@ async fn a_result_over_the_limit_is_an_error_that_names_size_and_limit() {
         Answer::Error { error_type, body } => {
             assert_eq!(error_type, "Function.ResponseSizeTooLarge");
             let body = String::from_utf8_lossy(&body).into_owned();
-            assert!(body.contains("(7000000 bytes)") && body.contains("6291556"), "{body}");
+            assert!(
+                body.contains("(7000000 bytes)") && body.contains("6291556"),
+                "{body}"
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -223,15 +260,22 @@ async fn an_external_extension_registers_and_hears_of_invoke_and_shutdown() {
     let ready = server.session.begin_init(vec!["ext".into()]);
     let name = "Lambda-Extension-Name: ext\r\nLambda-Extension-Accept-Feature: accountId\r\n";
     let body = "{\"events\":[\"INVOKE\",\"SHUTDOWN\"]}";
-    let reply = server.ask(&post("/2020-01-01/extension/register", name, body)).await;
+    let reply = server
+        .ask(&post("/2020-01-01/extension/register", name, body))
+        .await;
     let told = "{\"functionName\":\"f\",\"functionVersion\":\"7\",\"handler\":\"h.g\",\"accountId\":\"000000000000\"}";
     assert!(reply.contains(told), "{reply}");
-    let id = reply.lines().find_map(|l| l.strip_prefix("lambda-extension-identifier: ")).unwrap();
+    let id = reply
+        .lines()
+        .find_map(|l| l.strip_prefix("lambda-extension-identifier: "))
+        .unwrap();
     let next = format!(
         "GET /2020-01-01/extension/event/next HTTP/1.1\r\nhost: x\r\nLambda-Extension-Identifier: {id}\r\n\r\n"
     );
     let mut extension = server.send(&next).await;
-    let _runtime = server.send(&get("/2018-06-01/runtime/invocation/next")).await;
+    let _runtime = server
+        .send(&get("/2018-06-01/runtime/invocation/next"))
+        .await;
     assert_eq!(ready.await, Ok(InitEnd::Ready));
     let event = event("{}");
     let request = event.request;
@@ -239,7 +283,12 @@ async fn an_external_extension_registers_and_hears_of_invoke_and_shutdown() {
     let told = read(&mut extension).await;
     assert!(told.contains("\"eventType\":\"INVOKE\""), "{told}");
     assert!(told.contains(&request.to_string()), "{told}");
-    assert_eq!(server.session.begin_shutdown(crate::ShutdownReason::Timeout, 9), 1);
+    assert_eq!(
+        server
+            .session
+            .begin_shutdown(crate::ShutdownReason::Timeout, 9),
+        1
+    );
     let told = server.ask(&next).await;
     let expected = "{\"eventType\":\"SHUTDOWN\",\"shutdownReason\":\"TIMEOUT\",\"deadlineMs\":9}";
     assert!(told.contains(expected), "{told}");
@@ -256,8 +305,16 @@ async fn nonsense_is_answered_and_harms_nobody() {
         post("/2018-06-01/runtime/invocation/not-an-id/response", "", "1"),
         post("/2018-06-01/runtime/invocation/%00/error", "", "1"),
         post("/2020-01-01/extension/register", "", "{}"),
-        post("/2020-01-01/extension/register", "Lambda-Extension-Name: a\r\n", "["),
-        post("/2020-01-01/extension/register", "Lambda-Extension-Name: a\r\n", "{\"events\":[\"X\"]}"),
+        post(
+            "/2020-01-01/extension/register",
+            "Lambda-Extension-Name: a\r\n",
+            "[",
+        ),
+        post(
+            "/2020-01-01/extension/register",
+            "Lambda-Extension-Name: a\r\n",
+            "{\"events\":[\"X\"]}",
+        ),
         get("/2020-01-01/extension/event/next"),
         "GARBAGE\r\n\r\n".to_owned(),
         "GET / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n".to_owned(),

@@ -64,7 +64,10 @@ fn an_invoke_given_early_starts_when_the_runtime_asks() {
     assert_eq!(machine.begin_invoke(second), Ok(vec![]));
     assert_eq!(machine.begin_invoke(request()), Err(NotReady));
     let effects = machine.runtime_next();
-    assert_eq!(effects, Ok(vec![Effect::InvokeDone, Effect::DeliverToRuntime]));
+    assert_eq!(
+        effects,
+        Ok(vec![Effect::InvokeDone, Effect::DeliverToRuntime])
+    );
     assert!(!machine.cancel_queued(second));
     assert_eq!(machine.answer_begins(second), Ok(()));
 }
@@ -86,9 +89,15 @@ fn internal_extensions_cannot_have_shutdown_and_nobody_registers_after_init() {
     let mut machine = Machine::new();
     machine.begin_init([]);
     let id = SystemRandom.uuid();
-    assert_eq!(machine.register(id, "inner", true, true), Err(Refusal::ShutdownForInternal));
+    assert_eq!(
+        machine.register(id, "inner", true, true),
+        Err(Refusal::ShutdownForInternal)
+    );
     machine.runtime_next().unwrap();
-    assert_eq!(machine.register(id, "inner", true, false), Err(Refusal::RegistrationClosed));
+    assert_eq!(
+        machine.register(id, "inner", true, false),
+        Err(Refusal::RegistrationClosed)
+    );
 }
 
 #[test]
@@ -99,17 +108,29 @@ fn there_are_ten_extensions_at_most() {
         extension(&mut machine, &number.to_string(), false);
     }
     let id = SystemRandom.uuid();
-    assert_eq!(machine.register(id, "x", true, false), Err(Refusal::TooManyExtensions));
+    assert_eq!(
+        machine.register(id, "x", true, false),
+        Err(Refusal::TooManyExtensions)
+    );
 }
 
 #[test]
 fn shutdown_reaches_those_who_wait_now_and_those_who_ask_later() {
     let mut machine = Machine::new();
     machine.begin_init(["a".to_owned(), "b".to_owned()]);
-    let (a, b) = (extension(&mut machine, "a", true), extension(&mut machine, "b", true));
+    let (a, b) = (
+        extension(&mut machine, "a", true),
+        extension(&mut machine, "b", true),
+    );
     machine.extension_next(a).unwrap();
-    assert_eq!(machine.begin_shutdown(), (vec![Effect::ShutExtensionDown(a)], 2));
-    assert_eq!(machine.extension_next(b), Ok(vec![Effect::ShutExtensionDown(b)]));
+    assert_eq!(
+        machine.begin_shutdown(),
+        (vec![Effect::ShutExtensionDown(a)], 2)
+    );
+    assert_eq!(
+        machine.extension_next(b),
+        Ok(vec![Effect::ShutExtensionDown(b)])
+    );
 }
 
 proptest! {

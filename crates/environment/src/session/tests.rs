@@ -35,7 +35,12 @@ async fn an_invoke_given_early_is_delivered_when_the_runtime_asks() {
     let delivered = first_wait.await.unwrap();
     let answer = session.answer_begins(delivered.request).unwrap();
     session.answer_ends(delivered.request);
-    answer.send(Answer::Error { error_type: "x".into(), body: Bytes::new() }).unwrap();
+    answer
+        .send(Answer::Error {
+            error_type: "x".into(),
+            body: Bytes::new(),
+        })
+        .unwrap();
     assert!(matches!(first.answer.await, Ok(Answer::Error { .. })));
 
     let mut second = session.begin_invoke(event()).unwrap();

@@ -40,7 +40,10 @@ fn files_keep_their_content_and_mode_without_set_id_bits() {
     result.unwrap();
     let inner = folder.path().join("in");
     assert_eq!(fs::read_to_string(inner.join("a/b.py")).unwrap(), "print()");
-    let mode = fs::metadata(inner.join("bootstrap")).unwrap().permissions().mode();
+    let mode = fs::metadata(inner.join("bootstrap"))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o7777, 0o755);
 }
 
@@ -58,7 +61,8 @@ fn names_that_lead_out_are_refused() {
 #[test]
 fn nothing_is_written_through_a_link() {
     let zip = archive(|w| {
-        w.add_symlink("out", "/tmp", SimpleFileOptions::default()).unwrap();
+        w.add_symlink("out", "/tmp", SimpleFileOptions::default())
+            .unwrap();
         file(w, "out/lambent-escape", 0o644, "x");
     });
     let (_folder, result) = unpacked(&zip);

@@ -76,11 +76,17 @@ impl Functions {
         };
         let scope = place.scope.clone();
         let entry = self.functions.entry((place.scope, place.name)).or_default();
-        if is_older(known.as_ref().map(|k| k.0), entry.function.as_ref().map(|k| k.0)) {
+        if is_older(
+            known.as_ref().map(|k| k.0),
+            entry.function.as_ref().map(|k| k.0),
+        ) {
             return Some(());
         }
         let reserved = |known: &Option<(Revision, Known)>| {
-            known.as_ref().and_then(|(_, known)| known.reserved).unwrap_or(0)
+            known
+                .as_ref()
+                .and_then(|(_, known)| known.reserved)
+                .unwrap_or(0)
         };
         let (before, after) = (reserved(&entry.function), reserved(&known));
         entry.function = known;
@@ -95,10 +101,17 @@ impl Functions {
             None => None,
             Some(row) => {
                 let configuration: Configuration = serde_json::from_slice(&row.value).ok()?;
-                Some((row.revision, version(&place.scope, &place.name, configuration.into())))
+                Some((
+                    row.revision,
+                    version(&place.scope, &place.name, configuration.into()),
+                ))
             }
         };
-        let versions = &mut self.functions.entry((place.scope, place.name)).or_default().versions;
+        let versions = &mut self
+            .functions
+            .entry((place.scope, place.name))
+            .or_default()
+            .versions;
         let present = versions.get(&number).map(|(revision, _)| *revision);
         if !is_older(version.as_ref().map(|v| v.0), present) {
             match version {
@@ -115,7 +128,11 @@ impl Functions {
             None => None,
             Some(row) => Some((row.revision, serde_json::from_slice(&row.value).ok()?)),
         };
-        let aliases = &mut self.functions.entry((place.scope, place.name)).or_default().aliases;
+        let aliases = &mut self
+            .functions
+            .entry((place.scope, place.name))
+            .or_default()
+            .aliases;
         let present = aliases.get(&name).map(|(revision, _)| *revision);
         if !is_older(alias.as_ref().map(|a| a.0), present) {
             match alias {
@@ -135,8 +152,12 @@ impl Functions {
     ) -> Result<Option<Found>, ApiError> {
         // The key's parts are shared texts: cloning them copies no text.
         let key = (arn.scope.clone(), arn.name.clone());
-        let Some(entry) = self.functions.get(&key) else { return Ok(None) };
-        let Some((_, known)) = &entry.function else { return Ok(None) };
+        let Some(entry) = self.functions.get(&key) else {
+            return Ok(None);
+        };
+        let Some((_, known)) = &entry.function else {
+            return Ok(None);
+        };
         let version = match &arn.qualifier {
             None => Version::Latest,
             Some(Qualifier::Version(version)) => *version,
@@ -192,11 +213,17 @@ fn place(key: &str) -> Option<Place<'_>> {
     let account = AccountId::new(parts.next()?).ok()?;
     let region = Region::new(parts.next()?).ok()?;
     let name = FunctionName::new(parts.next()?).ok()?;
-    Some(Place { scope: Scope { account, region }, name, rest: parts.next() })
+    Some(Place {
+        scope: Scope { account, region },
+        name,
+        rest: parts.next(),
+    })
 }
 
 fn known(function: Function) -> Known {
-    let configuration = function.serving.unwrap_or_else(|| Arc::new(function.latest));
+    let configuration = function
+        .serving
+        .unwrap_or_else(|| Arc::new(function.latest));
     Known {
         latest: version(&function.scope, &function.name, configuration),
         reserved: function.reserved_concurrency,
@@ -209,7 +236,11 @@ fn version(
     name: &FunctionName,
     configuration: Arc<Configuration>,
 ) -> Arc<FunctionVersion> {
-    Arc::new(FunctionVersion { scope: scope.clone(), name: name.clone(), configuration })
+    Arc::new(FunctionVersion {
+        scope: scope.clone(),
+        name: name.clone(),
+        configuration,
+    })
 }
 
 /// By weight, if the alias has two versions.

@@ -9,7 +9,9 @@ use types::{AccountId, FunctionName, Region, Scope, Timestamp, Version};
 use super::*;
 
 pub(crate) fn function(environment: &[(&str, &str)]) -> FunctionVersion {
-    let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    let environment = environment
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     FunctionVersion {
         scope: Scope {
             account: AccountId::new("000000000000").unwrap(),
@@ -31,7 +33,11 @@ pub(crate) fn function(environment: &[(&str, &str)]) -> FunctionVersion {
             architecture: "x86_64".into(),
             tracing_mode: "PassThrough".into(),
             log_group: "/aws/lambda/f".into(),
-            code: Code { image: "aa".into(), sha256: String::new(), bytes: 1 },
+            code: Code {
+                image: "aa".into(),
+                sha256: String::new(),
+                bytes: 1,
+            },
             last_modified: Timestamp::default(),
             state: State::Active,
             last_update: LastUpdate::Successful,
@@ -64,7 +70,12 @@ fn seen(environment: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 #[test]
 fn users_may_change_defaults_but_not_what_is_reserved() {
-    let all = seen(&[("PYTHONPATH", "/mine"), ("AWS_REGION", "mars"), ("LANG", "C"), ("A_KEY", "1")]);
+    let all = seen(&[
+        ("PYTHONPATH", "/mine"),
+        ("AWS_REGION", "mars"),
+        ("LANG", "C"),
+        ("A_KEY", "1"),
+    ]);
     assert_eq!(all["PYTHONPATH"], "/mine");
     assert_eq!(all["LANG"], "C");
     assert_eq!(all["A_KEY"], "1");

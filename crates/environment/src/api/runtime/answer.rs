@@ -57,12 +57,24 @@ pub(super) async fn post(session: &Session, request: Request<Incoming>, id: Requ
         }
         Err(BodyError::TooLarge) => {
             let error_type = "Function.ResponseSizeTooLarge".to_owned();
-            (Answer::Error { error_type, body: too_large_body(declared) }, too_large_reply())
+            (
+                Answer::Error {
+                    error_type,
+                    body: too_large_body(declared),
+                },
+                too_large_reply(),
+            )
         }
         Err(BodyError::Broken) => {
             let error_type = "Runtime.TruncatedResponse".to_owned();
             // The reply finds nobody: the connection is what broke.
-            (Answer::Error { error_type, body: truncated_body() }, accepted())
+            (
+                Answer::Error {
+                    error_type,
+                    body: truncated_body(),
+                },
+                accepted(),
+            )
         }
     };
     session.answer_ends(id);
@@ -79,7 +91,12 @@ async fn forward(
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             // A caller that has gone needs no error either.
-            let _ = sender.send(Err(("Runtime.TruncatedResponse".to_owned(), truncated_body()))).await;
+            let _ = sender
+                .send(Err((
+                    "Runtime.TruncatedResponse".to_owned(),
+                    truncated_body(),
+                )))
+                .await;
             return accepted();
         };
         match frame.into_data() {
@@ -87,7 +104,9 @@ async fn forward(
                 total += piece.len() as u64;
                 if total > STREAMED_RESPONSE_BYTES_MAX {
                     let error_type = "Function.ResponseSizeTooLarge".to_owned();
-                    let _ = sender.send(Err((error_type, too_large_body(Some(total))))).await;
+                    let _ = sender
+                        .send(Err((error_type, too_large_body(Some(total)))))
+                        .await;
                     return too_large_reply();
                 }
                 // When the caller has gone the rest is read and dropped: the invoke goes on.
@@ -116,17 +135,25 @@ fn trailer_error(trailers: &HeaderMap) -> Option<(String, Bytes)> {
 pub(super) fn too_large_body(size: Option<u64>) -> Bytes {
     let limit = SYNC_RESPONSE_BYTES_MAX;
     let size = size.map_or(String::new(), |size| format!(" ({size} bytes)"));
-    let message =
-        format!("Response payload size{size} exceeded maximum allowed payload size ({limit} bytes).");
+    let message = format!(
+        "Response payload size{size} exceeded maximum allowed payload size ({limit} bytes)."
+    );
     error_body("Function.ResponseSizeTooLarge", &message)
 }
 
 pub(super) fn too_large_reply() -> Reply {
     let limit = SYNC_RESPONSE_BYTES_MAX;
     let message = format!("Exceeded maximum allowed payload size ({limit} bytes).");
-    error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
+    error(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "RequestEntityTooLarge",
+        &message,
+    )
 }
 
 pub(super) fn truncated_body() -> Bytes {
-    error_body("Runtime.TruncatedResponse", "the runtime's response ended before it was complete")
+    error_body(
+        "Runtime.TruncatedResponse",
+        "the runtime's response ended before it was complete",
+    )
 }

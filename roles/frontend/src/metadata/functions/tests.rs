@@ -33,7 +33,11 @@ fn configuration(version: Version, generation: u64, state: State) -> Configurati
         architecture: "x86_64".into(),
         tracing_mode: "PassThrough".into(),
         log_group: String::new(),
-        code: Code { image: String::new(), sha256: String::new(), bytes: 0 },
+        code: Code {
+            image: String::new(),
+            sha256: String::new(),
+            bytes: 0,
+        },
         last_modified: Timestamp::default(),
         state,
         last_update: LastUpdate::Successful,
@@ -56,7 +60,11 @@ fn function(state: State, published: u64, reserved: Option<u32>) -> Function {
 
 fn put(key: String, value: &impl serde::Serialize, revision: u64) -> Change {
     let value = Bytes::from(serde_json::to_vec(value).unwrap());
-    Change::Put(Row { key, value, revision: Revision(revision) })
+    Change::Put(Row {
+        key,
+        value,
+        revision: Revision(revision),
+    })
 }
 
 fn known() -> Functions {
@@ -80,7 +88,11 @@ fn known() -> Functions {
 
 fn check(functions: &Functions, text: &str, fraction: f64, expected: Option<Version>) {
     let parsed = FunctionRef::parse(text).unwrap();
-    let arn = FunctionArn { scope: scope(), name: parsed.name, qualifier: parsed.qualifier };
+    let arn = FunctionArn {
+        scope: scope(),
+        name: parsed.name,
+        qualifier: parsed.qualifier,
+    };
     let found = functions.resolve(&arn, || fraction).unwrap();
     let version = found.map(|found| found.function.configuration.version);
     assert_eq!(version, expected, "{text}");
@@ -109,7 +121,11 @@ fn what_serves_during_an_update_is_what_runs() {
     let mut updating = function(State::Active, 2, None);
     updating.serving = Some(Arc::new(configuration(Version::Latest, 8, State::Active)));
     functions.apply(&put(function_key(&scope(), &name()), &updating, 2));
-    let arn = FunctionArn { scope: scope(), name: name(), qualifier: None };
+    let arn = FunctionArn {
+        scope: scope(),
+        name: name(),
+        qualifier: None,
+    };
     let found = functions.resolve(&arn, || 0.0).unwrap().unwrap();
     assert_eq!(found.function.configuration.generation, 8);
 }
@@ -119,7 +135,11 @@ fn a_pending_function_cannot_be_invoked() {
     let mut functions = known();
     let pending = function(State::Pending, 2, None);
     functions.apply(&put(function_key(&scope(), &name()), &pending, 2));
-    let arn = FunctionArn { scope: scope(), name: name(), qualifier: None };
+    let arn = FunctionArn {
+        scope: scope(),
+        name: name(),
+        qualifier: None,
+    };
     let error = functions.resolve(&arn, || 0.0).unwrap_err();
     assert_eq!(error.code, "ResourceConflictException");
 }
@@ -128,11 +148,21 @@ fn a_pending_function_cannot_be_invoked() {
 fn reservations_are_summed_and_changes_that_come_late_are_ignored() {
     let mut functions = known();
     assert_eq!(functions.reserved_total(&scope()), 5);
-    functions.apply(&put(function_key(&scope(), &name()), &function(State::Active, 2, Some(7)), 3));
+    functions.apply(&put(
+        function_key(&scope(), &name()),
+        &function(State::Active, 2, Some(7)),
+        3,
+    ));
     assert_eq!(functions.reserved_total(&scope()), 7);
-    functions.apply(&put(function_key(&scope(), &name()), &function(State::Active, 2, Some(9)), 2));
+    functions.apply(&put(
+        function_key(&scope(), &name()),
+        &function(State::Active, 2, Some(9)),
+        2,
+    ));
     assert_eq!(functions.reserved_total(&scope()), 7);
-    functions.apply(&Change::Delete { key: function_key(&scope(), &name()) });
+    functions.apply(&Change::Delete {
+        key: function_key(&scope(), &name()),
+    });
     assert_eq!(functions.reserved_total(&scope()), 0);
     check(&functions, "f", 0.0, None);
 }
@@ -140,8 +170,17 @@ fn reservations_are_summed_and_changes_that_come_late_are_ignored() {
 #[test]
 fn rows_that_cannot_be_read_are_left_out() {
     let mut functions = known();
-    for key in ["function/x", "function/000000000000/us-east-1/f", "version/a/b/c/d", "alias/"] {
-        let row = Row { key: key.into(), value: Bytes::from_static(b"{"), revision: Revision(9) };
+    for key in [
+        "function/x",
+        "function/000000000000/us-east-1/f",
+        "version/a/b/c/d",
+        "alias/",
+    ] {
+        let row = Row {
+            key: key.into(),
+            value: Bytes::from_static(b"{"),
+            revision: Revision(9),
+        };
         functions.apply(&Change::Put(row));
     }
     check(&functions, "f", 0.0, Some(Version::Latest));

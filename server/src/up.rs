@@ -1,0 +1,140 @@
+//! `lambent up`: the whole system in one process.
+//!
+//! ```text
+//!   one thread:   configuration, data folder, spawners of sandboxes (forked)
+//!   many threads: bind ─▶ stores ─▶ roles ─▶ `ready` ─▶ serve ─▶ drain
+//! ```
+//!
+//! All-in-one and cluster differ only in what is put behind the `Arc<dyn …>`s here.
+
+mod drain;
+mod roles;
+
+use std::os::unix::fs::DirBuilderExt as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use types::{Random, SystemRandom};
+
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::front_door::{self, FrontDoor};
+use crate::roots::{Languages, languages};
+use crate::{cli, telemetry};
+
+/// Serves until it is told to stop.
+pub(crate) fn up(options: &cli::Up) -> anyhow::Result<ExitCode> {
+    telemetry::start();
+    let config = configuration(options)?;
+    let data = DataDir::open(&config.data_dir)?;
+    let languages = languages(&config.runtimes)?;
+    let sandboxes = sandboxes(&config, &data, &languages)?;
+    let swept =
+        sandbox::sweep(&sandboxes.tag).context("a former run cannot be cleaned up after")?;
+    if swept.processes + swept.cgroups > 0 {
+        tracing::info!(
+            processes = swept.processes,
+            cgroups = swept.cgroups,
+            "left-overs of a killed run are removed"
+        );
+    }
+    // Before the runtime's threads: a fork copies only the thread that forks.
+    let spawners = sandbox::fork_spawners(&sandboxes).context("sandboxes cannot be made")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.context("no runtime could be started")?;
+    runtime.block_on(serve(config, data, languages, (sandboxes, spawners)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn configuration(options: &cli::Up) -> anyhow::Result<Config> {
+    let mut config = Config::load(options.config.as_deref(), std::env::vars())?;
+    if let Some(listen) = &options.listen {
+        config.listen.clone_from(listen);
+    }
+    if let Some(data_dir) = &options.data_dir {
+        config.data_dir.clone_from(data_dir);
+    }
+    Ok(config)
+}
+
+fn sandboxes(
+    config: &Config,
+    data: &DataDir,
+    languages: &Languages,
+) -> anyhow::Result<sandbox::Config> {
+    let images = data.path().join("images");
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o711)
+        .create(&images);
+    made.with_context(|| format!("{} cannot be made", images.display()))?;
+    let network = match config.sandbox.network.as_str() {
+        "none" => sandbox::Network::None,
+        other => bail!("sandbox.network: {other} is not none"),
+    };
+    Ok(sandbox::Config {
+        tag: data.tag(),
+        roots: languages.roots.clone(),
+        images,
+        first_uid: config.sandbox.first_uid,
+        pool: config.sandbox.pool,
+        network,
+    })
+}
+
+async fn serve(
+    config: Config,
+    data: DataDir,
+    languages: Languages,
+    sandboxes: (sandbox::Config, sandbox::Spawners),
+) -> anyhow::Result<()> {
+    let (listener, address) = front_door::bind(&config.listen).await?;
+    let admin = match config.admin.listen.as_str() {
+        "" => None,
+        listen => Some(front_door::bind(listen).await?),
+    };
+    let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    let mut running = roles::start(&config, &data, languages, sandboxes).await?;
+    if let Some((listener, address)) = admin {
+        tracing::info!(%address, "metrics are served");
+        running
+            .background
+            .spawn(crate::admin::serve(listener, Arc::clone(&running.registry)));
+    }
+    let door = FrontDoor {
+        control: Arc::clone(&running.control),
+        frontend: Arc::clone(&running.frontend),
+        random,
+    };
+    let (stop, stopped) = watch::channel(false);
+    let serving = tokio::spawn(Arc::new(door).serve(listener, stopped));
+    println!("lambent ready at http://{address}");
+    tracing::info!(
+        %address,
+        data_dir = %data.path().display(),
+        account = %config.account.id,
+        "serving; credentials are in the data folder"
+    );
+    told_to_stop().await?;
+    tracing::info!("stopping: invokes under way are finished first");
+    stop.send_replace(true);
+    drain::drain(running, serving).await;
+    Ok(())
+}
+
+/// Returns on SIGTERM or SIGINT.
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be awaited")?;
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! The roles of an all-in-one server, each behind its arrow.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use api::Secret;
+use api::assignment::Assignment;
+use api::counting::Counting;
+use api::credentials::RoleCredentials;
+use api::identity::Identities;
+use api::logs::Logs;
+use api::placement::Placement;
+use api::worker::{Worker, Workers};
+use backends::{LocalBlobs, Sqlite};
+use control::{Control, Keys, LogStore, MasterSecret, RootKey};
+use frontend::{Frontend, Metadata};
+use image::Images;
+use prometheus_client::registry::Registry;
+use storage::{Journal, Table};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use types::{Clock, Random, SystemClock, SystemRandom, WorkerId};
+
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::roots::Languages;
+use crate::workers::OneWorker;
+
+/// The roles, running.
+pub(crate) struct Running {
+    pub(crate) control: Arc<Control>,
+    pub(crate) frontend: Arc<Frontend>,
+    pub(crate) assignment: Arc<assignment::Service>,
+    pub(crate) worker: worker::Handle,
+    /// What the other roles' weak references lead to.
+    pub(crate) _near: Arc<dyn Worker>,
+    pub(crate) registry: Arc<Mutex<Registry>>,
+    /// What goes on until the end: watches, timers.
+    pub(crate) background: JoinSet<()>,
+}
+
+/// Stores first, then the roles from the bottom of the picture up.
+pub(crate) async fn start(
+    config: &Config,
+    data: &DataDir,
+    languages: Languages,
+    (sandboxes, spawners): (sandbox::Config, sandbox::Spawners),
+) -> anyhow::Result<Running> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    let mut registry = Registry::with_prefix("lambent");
+    let mut background = JoinSet::new();
+
+    let path = data.path();
+    let sqlite = Sqlite::open(&path.join("metadata.db")).context("metadata.db cannot be used")?;
+    let sqlite = Arc::new(sqlite);
+    let (table, journal): (Arc<dyn Table>, Arc<dyn Journal>) = (sqlite.clone(), sqlite);
+    let blobs = LocalBlobs::open(&path.join("blobs")).context("blobs/ cannot be used")?;
+    let images = Images::open(Arc::new(blobs), sandboxes.images.clone());
+    let images = Arc::new(images.context("images/ cannot be used")?);
+    let logs = Arc::new(LogStore::open(path.join("logs")).context("logs/ cannot be used")?);
+
+    let master = MasterSecret::open(&path.join("secret"), random.as_ref());
+    let master = Arc::new(master.context("secret cannot be used")?);
+    let roots = root_keys(config, data, random.as_ref())?;
+    let keys = Arc::new(Keys::new(
+        roots,
+        &master,
+        Arc::clone(&clock),
+        Arc::clone(&random),
+    ));
+
+    let placement = Arc::new(placement::Service::new(
+        placement_config(config),
+        Arc::clone(&clock),
+        Arc::clone(&random),
+        placement::Metrics::new(&mut registry),
+    ));
+    background.spawn(forever(
+        Arc::clone(&placement),
+        |p| async move { p.run().await },
+    ));
+    let counting = Arc::new(counting::Service::new(
+        counting::Config::default(),
+        Arc::clone(&clock),
+        random.as_ref(),
+        counting::Metrics::new(&mut registry),
+    ));
+    background.spawn(forever(
+        Arc::clone(&counting),
+        |c| async move { c.run().await },
+    ));
+
+    let engine = sandbox::ProcessEngine::start(sandboxes, spawners).await;
+    let worker_config = worker_config(config, random.as_ref())?;
+    let worker_id = worker_config.worker;
+    let with = worker::Dependencies {
+        clock: Arc::clone(&clock),
+        random: Arc::clone(&random),
+        engine: engine.context("sandboxes cannot be made")?,
+        images: Arc::clone(&images),
+        logs: Arc::clone(&logs) as Arc<dyn Logs>,
+        runtimes: languages.runtimes,
+    };
+    let worker = worker::Handle::new(worker_config, with, &mut registry);
+    let near: Arc<dyn Worker> = Arc::new(worker.clone());
+    let workers: Arc<dyn Workers> = Arc::new(OneWorker {
+        id: worker_id,
+        worker: Arc::downgrade(&near),
+    });
+
+    let placing = Arc::clone(&placement) as Arc<dyn Placement>;
+    let dependencies = assignment::Dependencies {
+        clock: Arc::clone(&clock),
+        random: Arc::clone(&random),
+        journal,
+        placement: Arc::clone(&placing),
+        credentials: Arc::clone(&keys) as Arc<dyn RoleCredentials>,
+        workers: Arc::clone(&workers),
+    };
+    let metrics = assignment::Metrics::new(&mut registry);
+    let assignment = assignment::Service::start(assignment_config(config), dependencies, metrics);
+    let assignment = Arc::new(assignment.await.context("assignment cannot be started")?);
+    let assigning = Arc::clone(&assignment) as Arc<dyn Assignment>;
+    worker.connect(Arc::clone(&assigning), placing);
+
+    let identities = Arc::clone(&keys) as Arc<dyn Identities>;
+    let (control, settler) = Control::new(control::Dependencies {
+        table: Arc::clone(&table),
+        images,
+        identities: Arc::clone(&identities),
+        master,
+        clock: Arc::clone(&clock),
+        random: Arc::clone(&random),
+        config: control::Config {
+            role_actions: config.functions.role_actions.clone(),
+            account_concurrency: config.account.concurrency,
+            ..control::Config::default()
+        },
+    });
+    background.spawn(settler.run());
+
+    let metadata = Metadata::new(table);
+    let (told, mut ready) = mpsc::channel(1);
+    background.spawn(Arc::clone(&metadata).watch(told));
+    ready
+        .recv()
+        .await
+        .context("function metadata cannot be read")?;
+    let frontend = Frontend::new(
+        frontend::Config {
+            zone: Some(config.worker.zone.clone()),
+            account_concurrency: config.account.concurrency,
+            role_actions: config.functions.role_actions.clone(),
+        },
+        frontend::Dependencies {
+            clock,
+            random,
+            identities,
+            metadata,
+            counting: counting as Arc<dyn Counting>,
+            assignment: assigning,
+            workers,
+        },
+        &mut registry,
+    );
+    Ok(Running {
+        control: Arc::new(control),
+        frontend,
+        assignment,
+        worker,
+        _near: near,
+        registry: Arc::new(Mutex::new(registry)),
+        background,
+    })
+}
+
+/// Owns what it runs.
+async fn forever<S, F: Future<Output = ()>>(service: Arc<S>, run: impl FnOnce(Arc<S>) -> F) {
+    run(service).await;
+}
+
+/// The key of the data folder, and those of the configuration.
+fn root_keys(config: &Config, data: &DataDir, random: &dyn Random) -> anyhow::Result<Vec<RootKey>> {
+    let first = data.root_key(&config.account.region, random)?;
+    let mut keys = vec![RootKey {
+        access_key_id: first.id,
+        secret: Secret::new(first.secret),
+        account: config.account.id.clone(),
+    }];
+    keys.extend(config.access_keys.iter().map(|key| RootKey {
+        access_key_id: key.id.clone(),
+        secret: Secret::new(key.secret.clone()),
+        account: key.account.clone(),
+    }));
+    Ok(keys)
+}
+
+fn placement_config(config: &Config) -> placement::Config {
+    placement::Config {
+        overcommit: config.placement.overcommit,
+        lease_min: Duration::from_secs(config.placement.lease_seconds_min),
+        lease_max: Duration::from_secs(config.placement.lease_seconds_max),
+        ..placement::Config::default()
+    }
+}
+
+fn assignment_config(config: &Config) -> assignment::Config {
+    assignment::Config {
+        partitions: config.assignment.partitions,
+        idle_timeout: Duration::from_secs(config.assignment.idle_seconds),
+        ..assignment::Config::default()
+    }
+}
+
+fn worker_config(config: &Config, random: &dyn Random) -> anyhow::Result<worker::Config> {
+    let memory_mb = match config.worker.memory_mb {
+        0 => machine_memory_mb().context("this machine's memory is not known")?,
+        given => given,
+    };
+    Ok(worker::Config {
+        worker: WorkerId::random(random),
+        zone: config.worker.zone.clone(),
+        memory_mb,
+        environment: config.functions.environment.clone(),
+        opt: None,
+        freeze_after: Duration::from_millis(config.worker.freeze_after_ms),
+        // A runtime asks for its next event within some 0.1 ms of its answer; thirty times that
+        // covers a busy machine, and another environment takes longer to make.
+        turn_patience: Duration::from_millis(3),
+    })
+}
+
+/// `MemTotal` of `/proc/meminfo`.
+fn machine_memory_mb() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kb: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kb / 1024)
+}
