@@ -1,0 +1,113 @@
+"""Fixtures of all end-to-end tests.
+
+One server serves most tests of a run: they differ by function names, and where they need an
+account's whole region to themselves, by region.
+"""
+
+import contextlib
+import json
+import os
+
+import pytest
+
+from support import clients, functions
+from support.server import Server
+
+CONFIG = """
+[[access_keys]]
+id = "AKIATESTSOFANOTHERAC"
+secret = "secret-of-another-account"
+account = "111122223333"
+"""
+OTHER_ACCOUNT = ("AKIATESTSOFANOTHERAC", "secret-of-another-account")
+
+
+def pytest_configure(config):
+    if os.geteuid() != 0:
+        pytest.exit("sandboxes need root: run as root or through sudo", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def server():
+    """The server most tests share. Its end is a test too: see `Server.finish`."""
+    server = Server(CONFIG).start()
+    yield server
+    server.finish()
+
+
+@pytest.fixture
+def own_server():
+    """Makes servers for tests that stop, kill or configure theirs."""
+    with contextlib.ExitStack() as stack:
+
+        def make(config=""):
+            server = Server(config)
+            stack.callback(server.abandon)
+            return server
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def client(server):
+    """Lambda's client, as the root of the account."""
+    return clients.make(server)
+
+
+@pytest.fixture(scope="session")
+def loose(server):
+    """As `client`, without checks of requests: what it sends may be nonsense."""
+    return clients.make(server, parameter_validation=False)
+
+
+# Regions nobody else of this run uses: a test that counts functions or concurrency takes its own.
+REGIONS = (f"eu-{place}-{number}" for number in range(4, 10) for place in ("north", "south", "west"))
+
+
+@pytest.fixture
+def regional(server):
+    """A client in a region of its own."""
+    return clients.make(server, region=next(REGIONS))
+
+
+@pytest.fixture
+def deploy(client):
+    """Creates functions for one test and deletes them after it."""
+    made = []
+
+    def make(source, client=client, prefix="f", **settings):
+        name = functions.unique(prefix)
+        made.append((client, name))
+        functions.create(client, name, source, **settings)
+        return name
+
+    yield make
+    for client_, name in made:
+        functions.delete(client_, name)
+
+
+class Answer:
+    """What an invoke answered, read."""
+
+    def __init__(self, answer):
+        self.raw = answer
+        self.status = answer["StatusCode"]
+        self.error = answer.get("FunctionError")
+        self.version = answer.get("ExecutedVersion")
+        self.body = answer["Payload"].read()
+        self.request_id = answer["ResponseMetadata"]["RequestId"]
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+@pytest.fixture
+def invoke(client):
+    """Invokes and reads: `invoke(name, event, …).json`."""
+
+    def call(name, event=None, client=client, **arguments):
+        payload = b"" if event is None else json.dumps(event).encode()
+        return Answer(client.invoke(FunctionName=name, Payload=payload, **arguments))
+
+    return call

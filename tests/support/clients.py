@@ -1,0 +1,30 @@
+"""boto3 clients that forgive nothing: no retries, and every answer is held against the model."""
+
+import boto3
+from botocore.config import Config
+
+from . import shapes
+
+REGION = "us-east-1"
+
+
+def make(server, service="lambda", region=REGION, keys=None, token=None, strict=True, **config):
+    """A client of `server`, signed with its root key unless told otherwise."""
+    key, secret = keys or server.credentials()
+    session = boto3.session.Session(
+        aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token
+    )
+    settings = {
+        "retries": {"total_max_attempts": 1},
+        "max_pool_connections": 128,
+        "connect_timeout": 5,
+        "read_timeout": 60,
+        "user_agent_appid": "lambent-tests",
+        **config,
+    }
+    client = session.client(
+        service, region_name=region, endpoint_url=server.url, config=Config(**settings)
+    )
+    if strict and service == "lambda":
+        client.meta.events.register("after-call.lambda", shapes.check_answer)
+    return client

@@ -1,0 +1,65 @@
+"""What a server could leave on a machine: processes, cgroups, mounts, network namespaces."""
+
+import hashlib
+import os
+import pathlib
+import time
+
+# The kernel tears namespaces down after the last process's end, in its own time.
+GONE_WITHIN = 10
+
+
+def tag(data):
+    """How a server names what it owns on the machine: by its data directory."""
+    return hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]
+
+
+def cgroups(data):
+    """The cgroups of the server with this data directory."""
+    name = f"lambent-{tag(data)}"
+    found = []
+    for folder, children, _ in os.walk("/sys/fs/cgroup"):
+        if name in children:
+            path = pathlib.Path(folder, name)
+            found.append(str(path))
+            found += [str(child) for child in path.iterdir() if child.is_dir()]
+            children.remove(name)
+    return found
+
+
+def mounts(data):
+    """Mounts of our namespace from or onto something of this data directory."""
+    lines = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+    return [line for line in lines if str(data) in line]
+
+
+def processes(data):
+    """Processes that were started for this data directory, or have it as a file or a root."""
+    needle = str(data).encode()
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            text = (entry / "cmdline").read_bytes() + (entry / "mountinfo").read_bytes()
+            if needle in text and not (entry / "stat").read_text().rpartition(")")[2].startswith(" Z"):
+                found.append(f"{entry.name} {(entry / 'comm').read_text().strip()}")
+        except OSError:
+            continue
+    return found
+
+
+def named_network_namespaces():
+    """Those of `ip netns`; a server makes none with a name."""
+    folder = pathlib.Path("/run/netns")
+    return [name for name in os.listdir(folder) if "lambent" in name] if folder.exists() else []
+
+
+def of(data):
+    """Everything that is there of a server that has ended, once the kernel has had its time."""
+    deadline = time.monotonic() + GONE_WITHIN
+    while True:
+        left = cgroups(data) + mounts(data) + processes(data) + named_network_namespaces()
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.05)

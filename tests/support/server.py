@@ -1,0 +1,168 @@
+"""A real `lambent up` on a free port and a data directory of its own."""
+
+import configparser
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+from . import leftovers
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+READY = "lambent ready at "
+READY_WITHIN = 30
+DRAINED_WITHIN = 30
+
+# Warnings that tests provoke on purpose. Any other WARN or ERROR line of the server fails the run.
+EXPECTED_WARNINGS = ()
+
+
+def binary():
+    """The server under test."""
+    given = os.environ.get("LAMBENT_BINARY")
+    if given:
+        return given
+    for profile in ("release", "debug"):
+        path = REPOSITORY / "target" / profile / "lambent"
+        if path.exists():
+            return str(path)
+    raise RuntimeError("no lambent is built: run `cargo build` first, or tests/run")
+
+
+def runtimes_directory():
+    """Where `runtimes/build` has put the languages."""
+    given = os.environ.get("LAMBENT_RUNTIMES_DIRECTORY")
+    built = REPOSITORY / "target" / "runtimes"
+    return given or str(built if built.exists() else REPOSITORY / "runtimes")
+
+
+class Server:
+    """One data directory, and the server upon it while it runs."""
+
+    def __init__(self, config="", folder=None):
+        self._folder = folder or tempfile.TemporaryDirectory(prefix="lambent-test-")
+        self.root = pathlib.Path(self._folder.name)
+        self.data = self.root / "data"
+        self.log = self.root / "server.log"
+        self.config = self.root / "lambent.toml"
+        self.config.write_text(config)
+        self.process = None
+        self.url = None
+
+    def environment(self):
+        """What the server's own commands are run with: nothing of ours names a setting by accident."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("LAMBENT_", "AWS_"))}
+        kept["LAMBENT_RUNTIMES_DIRECTORY"] = runtimes_directory()
+        return kept
+
+    def command(self):
+        """The command line of this server."""
+        return [
+            binary(), "up",
+            "--listen", "127.0.0.1:0",
+            "--data-dir", str(self.data),
+            "--config", str(self.config),
+        ]  # fmt: skip
+
+    def start(self):
+        """Starts it and waits until it serves."""
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                env=self.environment(), cwd=self.root,
+            )  # fmt: skip
+        timer = threading.Timer(READY_WITHIN, self.process.kill)
+        timer.start()
+        line = self.process.stdout.readline().decode()
+        timer.cancel()
+        if not line.startswith(READY):
+            self.process.kill()
+            self.process.wait()
+            raise RuntimeError(f"no ready line but {line!r}; its log:\n{self.log_tail()}")
+        self.url = line[len(READY) :].strip()
+        return self
+
+    def log_tail(self):
+        """The last of its log, for a person who looks at a failure."""
+        return self.log.read_text(errors="replace")[-4000:]
+
+    def credentials(self):
+        """The root access key: id and secret."""
+        parser = configparser.ConfigParser()
+        parser.read(self.data / "credentials")
+        section = parser["default"]
+        return section["aws_access_key_id"], section["aws_secret_access_key"]
+
+    def kill(self):
+        """As a power cut would: no chance to tidy up."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+
+    def terminate(self):
+        """Asks it to stop and says how it ended and what it still printed."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self):
+        """Waits for its end: the exit status and the rest of its standard output."""
+        try:
+            status = self.process.wait(DRAINED_WITHIN)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"it did not drain; its log:\n{self.log_tail()}") from None
+        rest = self.process.stdout.read().decode()
+        self.process.stdout.close()
+        return status, rest
+
+    def complaints(self):
+        """The lines of its log that an operator would have to look at."""
+        found = []
+        for line in self.log.read_text(errors="replace").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                found.append(line)
+                continue
+            message = entry.get("fields", entry).get("message", "")
+            bad = entry.get("level") in ("WARN", "ERROR")
+            if bad and not any(message.startswith(start) for start in EXPECTED_WARNINGS):
+                found.append(line)
+        return found
+
+    def finish(self):
+        """Stops it and makes sure that it leaves nothing behind."""
+        status = 0
+        if self.process.poll() is None:
+            status, _ = self.terminate()
+        complaints = self.complaints()
+        log = self.log_tail()
+        left = leftovers.of(self.data)
+        self._folder.cleanup()
+        assert status == 0, f"exit status {status}; its log:\n{log}"
+        assert not left, f"left behind: {left}"
+        assert not complaints, "unexpected in its log:\n" + "\n".join(complaints[:20])
+
+    def abandon(self):
+        """For tests that failed: ends it anyhow."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._folder.cleanup()
+
+
+def wait_for(condition, within=10, every=0.01):
+    """Waits until `condition()` is true and gives its value."""
+    deadline = time.monotonic() + within
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not so within {within} s")
+        time.sleep(every)
