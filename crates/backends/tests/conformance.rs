@@ -1,5 +1,10 @@
 //! SQLite and local files keep the promises of the traits.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code, beside the functions marked as tests"
+)]
+
 use std::ops::Deref;
 
 use backends::{LocalBlobs, Sqlite};

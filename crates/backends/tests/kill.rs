@@ -6,7 +6,11 @@
 //! they are on disk, and not in the kernel's memory, only a power cut shows; for that we rely on
 //! `synchronous=FULL` and on the bench, whose figures are no better than the disk's fsync.)
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test with a main of its own")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test with a main of its own"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -119,7 +123,7 @@ async fn append_records(store: Arc<Sqlite>, journal: String) {
             other => panic!("{other:?}"),
         }
         acknowledge(&journal, number);
-        if number % 10 == 0 {
+        if number.is_multiple_of(10) {
             store
                 .trim(&journal, Position(tail.0 - RECORDS))
                 .await
