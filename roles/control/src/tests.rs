@@ -1,5 +1,14 @@
 //! The control plane as its callers see it, over stores in memory.
 
+mod access;
+mod aliases;
+mod functions;
+mod harness;
+mod misc;
+mod recovery;
+mod updates;
+mod versions;
+
 use api::functions::Function;
 
 /// A function as it is once it has been settled.

@@ -1,0 +1,220 @@
+//! Who is let in, and what the others are told.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use serde_json::Value;
+use wire::sigv4::Signer;
+
+use super::harness::{ARN, FUNCTIONS, World, create, signer};
+use crate::Config;
+
+#[tokio::test]
+async fn a_request_without_a_signature_is_told_so() {
+    let world = World::new();
+    let request = Request::builder()
+        .uri(FUNCTIONS)
+        .body(Bytes::new())
+        .unwrap();
+    let answer = world.answer(request).await;
+    answer.refused(
+        403,
+        "MissingAuthenticationTokenException",
+        "Missing Authentication Token",
+    );
+}
+
+#[tokio::test]
+async fn unknown_keys_wrong_secrets_and_old_requests_are_told_apart() {
+    let world = World::new();
+    let unknown = world
+        .send(&signer("AKIANOBODY", "secret"), "GET", FUNCTIONS, b"")
+        .await;
+    let invalid = "The security token included in the request is invalid.";
+    unknown.refused(403, "UnrecognizedClientException", invalid);
+    let wrong = world
+        .send(&signer("AKIATEST", "wrong"), "GET", FUNCTIONS, b"")
+        .await;
+    wrong.refused(
+        403,
+        "InvalidSignatureException",
+        "The request signature we calculated does not",
+    );
+    assert!(!wrong.message().contains("secret'"));
+    let other = Signer {
+        service: "s3",
+        ..signer("AKIATEST", "secret")
+    };
+    let other = world.send(&other, "GET", FUNCTIONS, b"").await;
+    other.refused(
+        403,
+        "InvalidSignatureException",
+        "scoped to correct service: 'lambda'",
+    );
+
+    let request = Request::builder()
+        .uri(FUNCTIONS)
+        .header("host", "h")
+        .body(())
+        .unwrap();
+    let (mut parts, ()) = request.into_parts();
+    signer("AKIATEST", "secret").sign(&mut parts, b"", types::Clock::now(world.clock.as_ref()));
+    world.clock.advance(Duration::from_secs(301));
+    let old = world.answer(Request::from_parts(parts, Bytes::new())).await;
+    old.refused(
+        403,
+        "InvalidSignatureException",
+        "Signature expired: 20260131T102030Z is now",
+    );
+}
+
+#[tokio::test]
+async fn a_changed_body_is_refused() {
+    let world = World::new();
+    let request = Request::builder()
+        .method("POST")
+        .uri(FUNCTIONS)
+        .header("host", "h");
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    signer("AKIATEST", "secret").sign(&mut parts, b"{}", types::Clock::now(world.clock.as_ref()));
+    let answer = world
+        .answer(Request::from_parts(parts, Bytes::from("{ }")))
+        .await;
+    answer.refused(403, "InvalidSignatureException", "");
+}
+
+#[tokio::test]
+async fn a_function_of_another_account_is_denied_and_one_of_another_region_unreachable() {
+    let world = World::with_function().await;
+    let target = format!("{FUNCTIONS}/{}", wire::uri::encode(ARN));
+    let other = world
+        .send(&signer("AKIAOTHER", "secret"), "GET", &target, b"")
+        .await;
+    other.refused(
+        403,
+        "AccessDeniedException",
+        "User: arn:aws:iam::111111111111:root is not authorized to perform: lambda:GetFunction on \
+         resource: arn:aws:lambda:us-east-1:000000000000:function:f because no resource-based \
+         policy allows the lambda:GetFunction action",
+    );
+    let own = world
+        .send(
+            &signer("AKIAOTHER", "secret"),
+            "GET",
+            "/2015-03-31/functions/f",
+            b"",
+        )
+        .await;
+    own.refused(404, "ResourceNotFoundException", "111111111111:function:f");
+    let west = Signer {
+        region: "us-west-2",
+        ..signer("AKIATEST", "secret")
+    };
+    let answer = world.send(&west, "GET", &target, b"").await;
+    answer.refused(
+        404,
+        "ResourceNotFoundException",
+        "Functions from 'us-east-1' are not reachable",
+    );
+    let answer = world.send(&west, "GET", FUNCTIONS, b"").await;
+    assert_eq!(answer.body["Functions"], Value::Array(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_functions_role_may_do_what_the_operator_lists() {
+    let world = World::with_function().await;
+    let keys = world.role_keys().await;
+    let role = Signer {
+        session_token: Some(keys.session_token.expose()),
+        ..signer(&keys.access_key_id, keys.secret_access_key.expose())
+    };
+    let denied = world
+        .send(&role, "GET", "/2015-03-31/functions/f", b"")
+        .await;
+    denied.refused(
+        403,
+        "AccessDeniedException",
+        "User: arn:aws:sts::000000000000:assumed-role/worker/f is not authorized to perform: \
+         lambda:GetFunction on resource: arn:aws:lambda:us-east-1:000000000000:function:f because \
+         no identity-based policy allows the lambda:GetFunction action",
+    );
+    let config = Config {
+        role_actions: vec!["lambda:List*".to_owned()],
+        ..Config::default()
+    };
+    let (listing, _settler) = World::unsettled(config);
+    let allowed = listing.send(&role, "GET", FUNCTIONS, b"").await;
+    assert_eq!(allowed.status, 200, "{}", allowed.body);
+    let body = create("g").to_string();
+    let denied = listing
+        .send(&role, "POST", FUNCTIONS, body.as_bytes())
+        .await;
+    denied.refused(403, "AccessDeniedException", "lambda:CreateFunction");
+    world.clock.advance(Duration::from_secs(13 * 60 * 60));
+    let late = world.send(&role, "GET", FUNCTIONS, b"").await;
+    late.refused(403, "ExpiredTokenException", "is expired");
+}
+
+#[tokio::test]
+async fn sts_tells_callers_who_they_are() {
+    let world = World::new();
+    let body = b"Action=GetCallerIdentity&Version=2011-06-15";
+    let root = Signer {
+        service: "sts",
+        ..signer("AKIATEST", "secret")
+    };
+    let answer = world.send(&root, "POST", "/", body).await;
+    let text = String::from_utf8(answer.raw.body().to_vec()).unwrap();
+    assert_eq!(answer.status, 200, "{text}");
+    assert!(
+        text.contains("<Arn>arn:aws:iam::000000000000:root</Arn>"),
+        "{text}"
+    );
+    assert!(text.contains("<UserId>000000000000</UserId>"));
+    assert!(text.contains("<Account>000000000000</Account>"));
+
+    let keys = world.role_keys().await;
+    let role = Signer {
+        service: "sts",
+        session_token: Some(keys.session_token.expose()),
+        ..signer(&keys.access_key_id, keys.secret_access_key.expose())
+    };
+    let answer = world.send(&role, "POST", "/", body).await;
+    let text = String::from_utf8(answer.raw.body().to_vec()).unwrap();
+    assert!(text.contains("assumed-role/worker/f</Arn>"), "{text}");
+
+    for (key, secret, body, status, code) in [
+        (
+            "AKIATEST",
+            "secret",
+            "Action=AssumeRole",
+            501,
+            "NotImplemented",
+        ),
+        ("AKIATEST", "secret", "Action=Dance", 400, "InvalidAction"),
+        ("AKIATEST", "secret", "", 400, "InvalidAction"),
+        ("AKIATEST", "wrong", "", 403, "SignatureDoesNotMatch"),
+        ("AKIANOBODY", "x", "", 403, "InvalidClientTokenId"),
+    ] {
+        let signer = Signer {
+            service: "sts",
+            ..signer(key, secret)
+        };
+        let answer = world.send(&signer, "POST", "/", body.as_bytes()).await;
+        let text = String::from_utf8(answer.raw.body().to_vec()).unwrap();
+        assert_eq!(answer.status, status, "{text}");
+        assert!(text.contains(&format!("<Code>{code}</Code>")), "{text}");
+    }
+    let unsigned = Request::builder()
+        .method("POST")
+        .uri("/")
+        .body(Bytes::new())
+        .unwrap();
+    let answer = world.answer(unsigned).await;
+    let text = String::from_utf8(answer.raw.body().to_vec()).unwrap();
+    assert!(
+        text.contains("<Code>MissingAuthenticationToken</Code>"),
+        "{text}"
+    );
+}

@@ -1,0 +1,436 @@
+//! Creating, reading, listing and deleting functions.
+
+use base64::Engine as _;
+use bytes::Bytes;
+use http::Request;
+use serde_json::{Value, json};
+
+use super::harness::{ARN, FUNCTIONS, ROLE, World, create, create_with, signer, zip};
+
+#[tokio::test]
+async fn a_new_function_is_pending_and_becomes_active() {
+    let (world, settler) = World::unsettled(crate::Config::default());
+    let body =
+        create_with(json!({"Environment": {"Variables": {"KEY": "value"}}, "Tags": {"t": "1"}}));
+    let created = world.call("POST", FUNCTIONS, body).await;
+    assert_eq!(created.status, 201, "{}", created.body);
+    let revision = created.body["RevisionId"].clone();
+    let package = base64::engine::general_purpose::STANDARD
+        .decode(zip("one"))
+        .unwrap();
+    let mut expected = json!({
+        "FunctionName": "f",
+        "FunctionArn": ARN,
+        "Runtime": "python3.12",
+        "Role": ROLE,
+        "Handler": "a.b",
+        "CodeSize": package.len(),
+        "Description": "",
+        "Timeout": 3,
+        "MemorySize": 128,
+        "LastModified": "2026-01-31T10:20:30.123+0000",
+        "CodeSha256": created.body["CodeSha256"],
+        "Version": "$LATEST",
+        "Environment": {"Variables": {"KEY": "value"}},
+        "TracingConfig": {"Mode": "PassThrough"},
+        "RevisionId": revision,
+        "State": "Pending",
+        "StateReason": "The function is being created.",
+        "StateReasonCode": "Creating",
+        "PackageType": "Zip",
+        "Architectures": ["x86_64"],
+        "EphemeralStorage": {"Size": 512},
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": "/aws/lambda/f"},
+    });
+    assert_eq!(created.body, expected);
+    let again = world.call("POST", FUNCTIONS, create("f")).await;
+    again.refused(
+        409,
+        "ResourceConflictException",
+        "Function already exist: f",
+    );
+    assert_eq!(again.body["Type"], "User");
+
+    let running = tokio::spawn(settler.run());
+    let active = world.wait("f", "State", "Active").await;
+    assert_ne!(active["RevisionId"], revision);
+    let members = expected.as_object_mut().unwrap();
+    members.remove("StateReason");
+    members.remove("StateReasonCode");
+    members.insert("State".to_owned(), json!("Active"));
+    members.insert("LastUpdateStatus".to_owned(), json!("Successful"));
+    members.insert("RevisionId".to_owned(), active["RevisionId"].clone());
+    assert_eq!(active, expected);
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_function_is_got_with_its_code_and_tags() {
+    let world = World::with_function().await;
+    world
+        .call(
+            "POST",
+            &format!("/2017-03-31/tags/{ARN}"),
+            json!({"Tags": {"k": "v"}}),
+        )
+        .await;
+    let found = world.get("/2015-03-31/functions/f").await;
+    assert_eq!(found.status, 200);
+    assert_eq!(found.body["Tags"], json!({"k": "v"}));
+    assert_eq!(found.body["Code"]["RepositoryType"], "S3");
+    assert!(found.body.get("Concurrency").is_none());
+    let link = found.body["Code"]["Location"].as_str().unwrap();
+    let target = link.strip_prefix("http://localhost:9100").unwrap();
+    let follow = |target: &str| {
+        Request::builder()
+            .uri(target)
+            .header("host", "localhost:9100")
+            .body(Bytes::new())
+            .unwrap()
+    };
+    let package = world.answer(follow(target)).await;
+    assert_eq!(package.status, 200);
+    assert_eq!(
+        base64::engine::general_purpose::STANDARD.encode(package.raw.body()),
+        zip("one")
+    );
+
+    let moved = target.replacen("/code/", "/code/0", 1);
+    world
+        .answer(follow(&moved))
+        .await
+        .refused(403, "InvalidSignatureException", "");
+    let bare = target.split('?').next().unwrap();
+    world
+        .answer(follow(bare))
+        .await
+        .refused(403, "MissingAuthenticationTokenException", "");
+    let own = world
+        .send(&signer("AKIATEST", "secret"), "GET", bare, b"")
+        .await;
+    own.refused(403, "UnrecognizedClientException", "");
+    world.clock.advance(std::time::Duration::from_secs(601));
+    world.answer(follow(target)).await.refused(
+        403,
+        "InvalidSignatureException",
+        "Signature expired",
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found_by_its_arn() {
+    let world = World::with_function().await;
+    for (target, arn) in [
+        ("/2015-03-31/functions/g", "function:g"),
+        ("/2015-03-31/functions/f?Qualifier=7", "function:f:7"),
+        (
+            "/2015-03-31/functions/f:live/configuration",
+            "function:f:live",
+        ),
+        ("/2015-03-31/functions/f/versions/../../g/aliases", ""),
+        ("/2015-03-31/functions/g/versions", "function:g"),
+        ("/2015-03-31/functions/g/aliases", "function:g"),
+        ("/2019-09-30/functions/g/concurrency", "function:g"),
+    ] {
+        let answer = world.get(target).await;
+        if arn.is_empty() {
+            answer.refused(404, "UnknownOperationException", "Unknown operation: GET");
+            continue;
+        }
+        let expected = format!("Function not found: arn:aws:lambda:us-east-1:000000000000:{arn}");
+        answer.refused(404, "ResourceNotFoundException", &expected);
+        assert_eq!(answer.body["Type"], "User");
+    }
+}
+
+#[tokio::test]
+async fn wrong_functions_are_refused_in_the_services_words() {
+    let world = World::new();
+    let validation = "ValidationException";
+    let parameter = "InvalidParameterValueException";
+    for (members, status, error, message) in [
+        (
+            json!({"FunctionName": null}),
+            400,
+            validation,
+            "Value null at 'functionName' failed to satisfy constraint: Member must not be null",
+        ),
+        (
+            json!({"Role": null, "Code": null}),
+            400,
+            validation,
+            "2 validation errors detected: Value null at 'role'",
+        ),
+        (
+            json!({"Role": "x"}),
+            400,
+            validation,
+            "Value 'x' at 'role' failed to satisfy constraint",
+        ),
+        (
+            json!({"MemorySize": 10241}),
+            400,
+            validation,
+            "1 validation error detected: Value '10241' at 'memorySize' failed to satisfy constraint: Member must have value less than or equal to 10240",
+        ),
+        (
+            json!({"Timeout": 0}),
+            400,
+            validation,
+            "Value '0' at 'timeout'",
+        ),
+        (
+            json!({"Architectures": ["x86_64", "arm64"]}),
+            400,
+            validation,
+            "Value '[x86_64, arm64]' at 'architectures'",
+        ),
+        (
+            json!({"Runtime": "cobol"}),
+            400,
+            parameter,
+            "Value cobol at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [java11",
+        ),
+        (
+            json!({"Handler": null}),
+            400,
+            parameter,
+            "Runtime and Handler are mandatory parameters",
+        ),
+        (
+            json!({"Role": "arn:aws:iam::111111111111:role/r"}),
+            403,
+            "AccessDeniedException",
+            "Cross-account pass role is not allowed.",
+        ),
+        (
+            json!({"FunctionName": "a".repeat(65)}),
+            400,
+            parameter,
+            "at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64",
+        ),
+        (
+            json!({"FunctionName": "a b"}),
+            400,
+            validation,
+            "Value 'a b' at 'functionName'",
+        ),
+        (
+            json!({"Environment": {"Variables": {"AWS_REGION": "x"}}}),
+            400,
+            parameter,
+            "Reserved keys used in this request: AWS_REGION",
+        ),
+        (
+            json!({"Environment": {"Variables": {"KEY": "x".repeat(4_096)}}}),
+            400,
+            parameter,
+            "exceeded the 4KB limit. String measured: ",
+        ),
+        (
+            json!({"Code": {}}),
+            400,
+            parameter,
+            "Please provide a source for function code.",
+        ),
+        (
+            json!({"Code": {"S3Bucket": "b", "S3Key": "k"}}),
+            501,
+            "NotImplementedException",
+            "code from S3",
+        ),
+        (
+            json!({"Code": {"ImageUri": "x"}}),
+            501,
+            "NotImplementedException",
+            "container images",
+        ),
+        (
+            json!({"PackageType": "Image"}),
+            501,
+            "NotImplementedException",
+            "PackageType Image",
+        ),
+        (
+            json!({"Layers": ["arn"]}),
+            501,
+            "NotImplementedException",
+            "layers",
+        ),
+        (
+            json!({"Code": {"ZipFile": "AAAA"}}),
+            400,
+            parameter,
+            "Could not unzip uploaded file. Please check your file, then try to upload again.",
+        ),
+        (
+            json!({"Code": {"ZipFile": ""}}),
+            400,
+            parameter,
+            "Uploaded file must be a non-empty zip",
+        ),
+        (
+            json!({"Code": {"ZipFile": "*"}}),
+            400,
+            "SerializationException",
+            "not base64",
+        ),
+        (
+            json!({"Timeout": "3"}),
+            400,
+            "SerializationException",
+            "Could not parse request body into json",
+        ),
+    ] {
+        let answer = world.call("POST", FUNCTIONS, create_with(members)).await;
+        answer.refused(status, error, message);
+    }
+    let none = world.get(FUNCTIONS).await;
+    assert_eq!(none.body, json!({"Functions": []}));
+}
+
+#[tokio::test]
+async fn functions_are_listed_by_pages() {
+    let world = World::new();
+    for number in 0..5 {
+        world
+            .call("POST", FUNCTIONS, create(&format!("f{number}")))
+            .await;
+        world.wait(&format!("f{number}"), "State", "Active").await;
+    }
+    for _ in 0..2 {
+        let update = json!({"Description": "new"});
+        world
+            .call("PUT", "/2015-03-31/functions/f1/configuration", update)
+            .await;
+        world.wait("f1", "LastUpdateStatus", "Successful").await;
+        let published = world
+            .call("POST", "/2015-03-31/functions/f1/versions", Value::Null)
+            .await;
+        assert_eq!(published.status, 201);
+    }
+    let names = |answer: &Value| -> Vec<String> {
+        let list = answer["Functions"].as_array().unwrap();
+        list.iter()
+            .map(|f| {
+                f["FunctionArn"]
+                    .as_str()
+                    .unwrap()
+                    .rsplit("function:")
+                    .next()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect()
+    };
+    for size in 1..=9 {
+        for (extra, expected) in [
+            ("", vec!["f0", "f1", "f2", "f3", "f4"]),
+            (
+                "&FunctionVersion=ALL",
+                vec![
+                    "f0:$LATEST",
+                    "f1:$LATEST",
+                    "f1:1",
+                    "f2:$LATEST",
+                    "f3:$LATEST",
+                    "f4:$LATEST",
+                ],
+            ),
+        ] {
+            let (mut found, mut marker) = (Vec::new(), String::new());
+            loop {
+                let page = world
+                    .get(&format!("{FUNCTIONS}?MaxItems={size}{extra}{marker}"))
+                    .await;
+                assert_eq!(page.status, 200, "{}", page.body);
+                let listed = names(&page.body);
+                assert!(listed.len() <= size && !listed.is_empty());
+                found.extend(listed);
+                match page.body["NextMarker"].as_str() {
+                    Some(next) => marker = format!("&Marker={next}"),
+                    None => break,
+                }
+            }
+            assert_eq!(found, expected, "pages of {size}{extra}");
+        }
+    }
+    let first = world.get(FUNCTIONS).await.body["Functions"][0].clone();
+    assert!(first.get("State").is_none() && first.get("LastUpdateStatus").is_none());
+    world.get(&format!("{FUNCTIONS}?MaxItems=0")).await.refused(
+        400,
+        "ValidationException",
+        "'maxItems'",
+    );
+    let some = world
+        .get(&format!("{FUNCTIONS}?FunctionVersion=SOME"))
+        .await;
+    some.refused(
+        400,
+        "ValidationException",
+        "Member must satisfy enum value set: [ALL]",
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_function_is_gone_with_all_its_versions_and_aliases() {
+    let world = World::with_function().await;
+    world
+        .call("POST", "/2015-03-31/functions/f/versions", Value::Null)
+        .await;
+    let alias = json!({"Name": "live", "FunctionVersion": "1"});
+    world
+        .call("POST", "/2015-03-31/functions/f/aliases", alias)
+        .await;
+    let deleted = world
+        .call("DELETE", "/2015-03-31/functions/f", Value::Null)
+        .await;
+    assert_eq!((deleted.status, deleted.raw.body().len()), (204, 0));
+    world
+        .get("/2015-03-31/functions/f")
+        .await
+        .refused(404, "ResourceNotFoundException", ARN);
+    let again = world
+        .call("DELETE", "/2015-03-31/functions/f", Value::Null)
+        .await;
+    again.refused(
+        404,
+        "ResourceNotFoundException",
+        &format!("Function not found: {ARN}"),
+    );
+    let left = storage::Table::list(world.table.as_ref(), "", None, 10)
+        .await
+        .unwrap();
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(world.call("POST", FUNCTIONS, create("f")).await.status, 201);
+}
+
+#[tokio::test]
+async fn every_other_operation_says_that_it_is_not_there_yet() {
+    let world = World::new();
+    let mut refused = 0;
+    for operation in wire::rest::Operation::ALL {
+        let target = operation.template().replace('{', "x").replace('}', "");
+        let answer = world
+            .call(operation.method().as_str(), &target, Value::Null)
+            .await;
+        if answer.status == 501 {
+            answer.refused(501, "NotImplementedException", "Lambent does not implement");
+            refused += 1;
+        }
+        let known = [200, 400, 404, 501].contains(&answer.status);
+        assert!(
+            known,
+            "{}: {} {}",
+            operation.name(),
+            answer.status,
+            answer.body
+        );
+    }
+    assert_eq!(refused, wire::rest::Operation::ALL.len() - 21);
+    world
+        .get("/2015-03-31/nothing")
+        .await
+        .refused(404, "UnknownOperationException", "/nothing");
+}
