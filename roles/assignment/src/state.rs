@@ -17,6 +17,8 @@
 //!
 //! Deliberately absent: IO, clocks, randomness, tokio. [`crate::service`] has them.
 
+#[cfg(test)]
+mod invariants;
 mod lending;
 mod pool;
 

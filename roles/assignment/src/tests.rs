@@ -1,5 +1,6 @@
 //! What assignment promises: its parts' rules, the service's behaviour, random histories.
 
+mod histories;
 mod lending;
 mod parts;
 mod serving;

@@ -1,0 +1,305 @@
+//! Random histories: whatever comes in whatever order, the invariants hold and nothing leaks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use api::assignment::Error;
+use api::functions::FunctionKey;
+use proptest::prelude::*;
+use types::{EnvironmentId, Timestamp};
+
+use super::parts::{created, environment, function, worker};
+use crate::Config;
+use crate::command::{Command, Created};
+use crate::state::{Assigned, Effect, State, WaiterId};
+
+/// Something that happens; numbers choose among what there is to choose from.
+#[derive(Clone, Debug)]
+enum Step {
+    Assign { function: usize, zone: usize },
+    Deploy { function: usize },
+    GoAway(usize),
+    Record { which: usize, lasts_seconds: u64 },
+    EndCreation { which: usize, well: bool },
+    Return(usize),
+    ReturnAgain(usize),
+    Die(usize),
+    Destroyed(usize),
+    Pass { seconds: u64 },
+    Drain,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let any = any::<usize>();
+    prop_oneof![
+        12 => (0..2usize, 0..3usize).prop_map(|(function, zone)| Step::Assign { function, zone }),
+        1 => (0..2usize).prop_map(|function| Step::Deploy { function }),
+        2 => any.prop_map(Step::GoAway),
+        8 => (any, 0..2_000u64)
+            .prop_map(|(which, lasts_seconds)| Step::Record { which, lasts_seconds }),
+        8 => (any, prop::bool::weighted(0.8))
+            .prop_map(|(which, well)| Step::EndCreation { which, well }),
+        10 => any.prop_map(Step::Return),
+        2 => any.prop_map(Step::ReturnAgain),
+        2 => any.prop_map(Step::Die),
+        4 => any.prop_map(Step::Destroyed),
+        3 => (0..700u64).prop_map(|seconds| Step::Pass { seconds }),
+        1 => prop::bool::weighted(0.05)
+            .prop_map(|drain| if drain { Step::Drain } else { Step::Pass { seconds: 1 } }),
+    ]
+}
+
+/// A creation the service would have under way.
+struct Creation {
+    function: FunctionKey,
+    recorded: Option<EnvironmentId>,
+}
+
+/// The world around the state: what a worker, callers and the journal know.
+struct Model {
+    state: State,
+    now: Timestamp,
+    journal: Vec<Command>,
+    generations: [u64; 2],
+    creations: Vec<Creation>,
+    waiting: BTreeMap<WaiterId, FunctionKey>,
+    /// Environments that run an invoke.
+    running: BTreeSet<EnvironmentId>,
+    /// Environments that do not, and have not ended.
+    free: BTreeMap<EnvironmentId, FunctionKey>,
+    destroying: Vec<EnvironmentId>,
+    environments: u64,
+}
+
+fn pick<T>(which: usize, of: &[T]) -> Option<usize> {
+    (!of.is_empty()).then(|| which % of.len())
+}
+
+impl Model {
+    fn new() -> Self {
+        Self {
+            state: State::default(),
+            now: Timestamp::from_millis(1_000_000),
+            journal: Vec::new(),
+            generations: [1, 1],
+            creations: Vec::new(),
+            waiting: BTreeMap::new(),
+            running: BTreeSet::new(),
+            free: BTreeMap::new(),
+            destroying: Vec::new(),
+            environments: 0,
+        }
+    }
+
+    fn key(&self, which: usize) -> FunctionKey {
+        function(["f", "g"][which], self.generations[which])
+    }
+
+    fn lend(&mut self, id: EnvironmentId, to: &FunctionKey) {
+        let of = self.free.remove(&id);
+        assert_eq!(
+            of.as_ref(),
+            Some(to),
+            "{id} is alive, free and of that very function"
+        );
+        assert!(self.running.insert(id));
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Append(command) => self.journal.push(command),
+                Effect::Serve { waiter, lease } => {
+                    let function = self
+                        .waiting
+                        .remove(&waiter)
+                        .expect("served once, if waiting");
+                    self.lend(lease.environment, &function);
+                }
+                Effect::Refuse { waiter, .. } => {
+                    self.waiting
+                        .remove(&waiter)
+                        .expect("refused once, if waiting");
+                }
+                Effect::Destroy {
+                    environment,
+                    worker: of,
+                } => {
+                    assert!(
+                        !self.running.contains(&environment),
+                        "only what is idle is destroyed"
+                    );
+                    assert_eq!(of, worker(1));
+                    self.free.remove(&environment);
+                    self.destroying.push(environment);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Assign { function, zone } => self.assign(function, zone),
+            Step::Deploy { function } => self.generations[function] += 1,
+            Step::GoAway(which) => {
+                let waiters: Vec<WaiterId> = self.waiting.keys().copied().collect();
+                if let Some(place) = pick(which, &waiters) {
+                    let function = self.waiting.remove(&waiters[place]).unwrap();
+                    self.state.abandon(&function, waiters[place]);
+                }
+            }
+            Step::Record {
+                which,
+                lasts_seconds,
+            } => self.record(which, lasts_seconds),
+            Step::EndCreation { which, well } => self.end_creation(which, well),
+            Step::Return(which) => {
+                let running: Vec<EnvironmentId> = self.running.iter().copied().collect();
+                if let Some(place) = pick(which, &running) {
+                    self.give_back(running[place]);
+                }
+            }
+            Step::ReturnAgain(which) => {
+                let id = environment(which as u64 % (self.environments + 1));
+                // Of one that runs, no state can tell a late report from a true one: the worker
+                // refuses the second invoke.
+                if !self.running.contains(&id) {
+                    let effects = self.state.returned(self.now, id);
+                    assert_eq!(effects, []);
+                }
+            }
+            Step::Die(which) => {
+                let id = environment(which as u64 % (self.environments + 1));
+                self.running.remove(&id);
+                self.free.remove(&id);
+                let effects = self.state.gone(id);
+                self.carry_out(effects);
+            }
+            Step::Destroyed(which) => {
+                if let Some(place) = pick(which, &self.destroying) {
+                    let id = self.destroying.swap_remove(place);
+                    let effects = self.state.gone(id);
+                    self.carry_out(effects);
+                }
+            }
+            Step::Pass { seconds } => {
+                self.now = self.now.after(Duration::from_secs(seconds));
+                let effects = self.state.tick(self.now, &Config::default());
+                self.carry_out(effects);
+            }
+            Step::Drain => {
+                let effects = self.state.drain();
+                self.carry_out(effects);
+            }
+        }
+    }
+
+    fn assign(&mut self, which: usize, zone: usize) {
+        let function = self.key(which);
+        let zone = [None, Some("a"), Some("b")][zone];
+        let (assigned, effects) = self.state.assign(self.now, function.clone(), zone);
+        match assigned {
+            Assigned::Lent(lease) => self.lend(lease.environment, &function),
+            Assigned::Waits { waiter, create } => {
+                assert!(self.waiting.insert(waiter, function.clone()).is_none());
+                if create {
+                    self.creations.push(Creation {
+                        function,
+                        recorded: None,
+                    });
+                }
+            }
+            Assigned::Draining => {}
+        }
+        self.carry_out(effects);
+    }
+
+    fn record(&mut self, which: usize, lasts_seconds: u64) {
+        let Some(place) = pick(which, &self.creations) else {
+            return;
+        };
+        let Creation { function, recorded } = &mut self.creations[place];
+        if recorded.is_some() {
+            return;
+        }
+        self.environments += 1;
+        let lends_until = self.now.after(Duration::from_secs(lasts_seconds));
+        let made = Created {
+            function: function.clone(),
+            lends_until,
+            ..created(self.environments)
+        };
+        *recorded = Some(made.environment);
+        self.free.insert(made.environment, made.function.clone());
+        let command = Command::Created(made);
+        self.state.apply(&command);
+        self.journal.push(command);
+    }
+
+    fn end_creation(&mut self, which: usize, well: bool) {
+        let Some(place) = pick(which, &self.creations) else {
+            return;
+        };
+        let Creation { function, recorded } = self.creations.swap_remove(place);
+        let effects = match (recorded, well) {
+            (Some(id), true) => self.state.made(self.now, &function, id),
+            (recorded, _) => {
+                let mut effects = recorded
+                    .map(|id| self.state.give_up(id))
+                    .unwrap_or_default();
+                let error = Error::Create {
+                    reason: "as the history wants it".to_owned(),
+                };
+                effects.extend(self.state.not_made(&function, error));
+                effects
+            }
+        };
+        self.carry_out(effects);
+    }
+
+    fn give_back(&mut self, id: EnvironmentId) {
+        self.running.remove(&id);
+        let function = self.journal.iter().find_map(|command| match command {
+            Command::Created(created) if created.environment == id => Some(&created.function),
+            _ => None,
+        });
+        self.free.insert(id, function.unwrap().clone());
+        let effects = self.state.returned(self.now, id);
+        self.carry_out(effects);
+    }
+
+    /// Everything comes to its end: then nothing is left.
+    fn settle(mut self) {
+        while !self.creations.is_empty() {
+            self.end_creation(0, true);
+        }
+        assert_eq!(self.waiting.len(), 0, "everybody has been answered");
+        while let Some(id) = self.running.first().copied() {
+            self.give_back(id);
+        }
+        let effects = self.state.drain();
+        self.carry_out(effects);
+        while !self.destroying.is_empty() {
+            self.take(Step::Destroyed(0));
+        }
+        self.take(Step::Pass { seconds: 0 });
+        self.state.assert_invariants(self.now, &self.journal);
+        assert!(self.state.remembers_nothing());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_history_breaks_an_invariant_or_leaves_anything(
+        steps in proptest::collection::vec(step(), 1..150)
+    ) {
+        let mut model = Model::new();
+        for step in steps {
+            model.take(step);
+            model.state.assert_invariants(model.now, &model.journal);
+        }
+        model.settle();
+    }
+}
