@@ -162,8 +162,10 @@ impl<'c> Status<'c> {
         };
         let (name, reason, code) = match &configuration.last_update {
             LastUpdate::Successful => ("Successful", None, None),
-            // Lambda words the reason of an update like that of a creation.
-            LastUpdate::InProgress => ("InProgress", Some(BEING_CREATED), Some(CREATING)),
+            // Lambda words the reason of an update like that of a creation. It has been seen to
+            // answer the code `Creating` too, which its own model does not have for updates and
+            // strict clients refuse: so there is none.
+            LastUpdate::InProgress => ("InProgress", Some(BEING_CREATED), None),
             LastUpdate::Failed { code, reason } => {
                 ("Failed", Some(reason.as_str()), Some(code.as_str()))
             }

@@ -46,7 +46,8 @@ async fn new_code_takes_over_once_it_is_ready() {
         .await;
     assert_eq!(updated.status, 200, "{}", updated.body);
     assert_eq!(updated.body["LastUpdateStatus"], "InProgress");
-    assert_eq!(updated.body["LastUpdateStatusReasonCode"], "Creating");
+    assert_eq!(updated.body["LastUpdateStatusReason"], "The function is being created.");
+    assert!(updated.body.get("LastUpdateStatusReasonCode").is_none());
     assert_eq!(updated.body["State"], "Active");
     assert_ne!(updated.body["CodeSha256"], before["CodeSha256"]);
     assert_ne!(updated.body["RevisionId"], before["RevisionId"]);
