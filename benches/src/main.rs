@@ -1,2 +1,77 @@
-//! Load tool.
-fn main() {}
+//! Measures a whole server, isolation on, beside the floor of each figure in the same run.
+//!
+//! ```text
+//!   lambent-bench SERVER RUNTIMES [warm] [cold] [burst] [memory]
+//! ```
+//!
+//! `SERVER` is the binary to measure, `RUNTIMES` the folder that `runtimes/build` made. Without a
+//! section's name all are run. Must run as root, as the server does.
+
+mod burst;
+mod cold;
+mod floor;
+mod functions;
+mod http;
+mod load;
+mod memory;
+mod server;
+mod warm;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+
+/// What is measured, and with what.
+pub(crate) struct Setup {
+    pub(crate) server: PathBuf,
+    pub(crate) runtimes: PathBuf,
+    /// The `echo-runtime` beside this binary.
+    pub(crate) echo: PathBuf,
+}
+
+const SECTIONS: [&str; 4] = ["warm", "cold", "burst", "memory"];
+
+fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(server), Some(runtimes)) = (arguments.next(), arguments.next()) else {
+        bail!(
+            "usage: lambent-bench SERVER RUNTIMES [{}]",
+            SECTIONS.join("] [")
+        );
+    };
+    let mut sections: Vec<String> = arguments.collect();
+    if let Some(unknown) = sections
+        .iter()
+        .find(|section| !SECTIONS.contains(&section.as_str()))
+    {
+        bail!("{unknown} is none of {}", SECTIONS.join(", "));
+    }
+    if sections.is_empty() {
+        sections = SECTIONS.map(str::to_owned).to_vec();
+    }
+    let beside = std::env::current_exe().context("this binary's place is not known")?;
+    let setup = Setup {
+        server: PathBuf::from(server)
+            .canonicalize()
+            .context("SERVER is not there")?,
+        runtimes: PathBuf::from(runtimes)
+            .canonicalize()
+            .context("RUNTIMES is not there")?,
+        echo: beside.with_file_name("echo-runtime"),
+    };
+    // One thread: the client must leave the processors to what it measures.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        for section in sections {
+            match section.as_str() {
+                "warm" => warm::measure(&setup).await?,
+                "cold" => cold::measure(&setup).await?,
+                "burst" => burst::measure(&setup).await?,
+                _ => memory::measure(&setup).await?,
+            }
+        }
+        Ok(())
+    })
+}

@@ -7,8 +7,9 @@
 //! PYTHONPATH = "/var/runtime"
 //! ```
 //!
-//! In `command` and `environment`, `{interpreter}`, `{version}`, `{memory_mb}` and `{heap_mb}` are
-//! replaced. `provided.*` needs no folder: the function brings its `bootstrap`.
+//! In `command` and `environment`, `{interpreter}`, `{version}`, `{memory_mb}`, `{heap_mb}` and
+//! `{semi_mb}` are replaced; the last two are percentages of the function's memory that the file
+//! may set. `provided.*` needs no folder: the function brings its `bootstrap`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,13 @@ struct Description {
     #[serde(default)]
     interpreters: Vec<String>,
     command: Vec<String>,
+    /// `{heap_mb}`: what a garbage-collected heap may fill; the rest is for stacks, code and native
+    /// memory.
+    #[serde(default = "heap_percent")]
+    heap_percent: u32,
+    /// `{semi_mb}`: the young generation of V8.
+    #[serde(default)]
+    semi_percent: u32,
     #[serde(default)]
     environment: BTreeMap<String, String>,
 }
@@ -91,11 +99,13 @@ impl Runtimes {
             None if candidates.is_empty() => "",
             None => return Err(format!("none of {} is there", candidates.join(", "))),
         };
+        let percent = |of: u32| (u64::from(memory_mb) * u64::from(of) / 100).to_string();
         let fill = |text: &String| {
             text.replace("{interpreter}", interpreter)
                 .replace("{version}", version)
                 .replace("{memory_mb}", &memory_mb.to_string())
-                .replace("{heap_mb}", &heap_mb(memory_mb).to_string())
+                .replace("{heap_mb}", &percent(description.heap_percent))
+                .replace("{semi_mb}", &percent(description.semi_percent))
         };
         Ok(Launch {
             root: known.root.clone(),
@@ -119,10 +129,9 @@ fn split(runtime: &str) -> (&str, &str) {
     (family, version.strip_suffix(".x").unwrap_or(version))
 }
 
-/// What a garbage-collected heap may fill: the rest is for stacks, code and native memory. AWS
-/// gives its JVMs about 85 %.
-fn heap_mb(memory_mb: u32) -> u32 {
-    memory_mb * 85 / 100
+/// AWS gives its JVMs about 85 %.
+fn heap_percent() -> u32 {
+    85
 }
 
 fn exists(root: &Path, path: &str) -> bool {

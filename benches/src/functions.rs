@@ -1,0 +1,95 @@
+//! The functions that are measured.
+
+use std::io::{Cursor, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::Setup;
+
+/// A function to create.
+pub(crate) struct Function {
+    pub(crate) language: &'static str,
+    pub(crate) runtime: &'static str,
+    pub(crate) handler: &'static str,
+    /// File, mode, content.
+    pub(crate) files: Vec<(&'static str, u32, Vec<u8>)>,
+}
+
+const PYTHON: &str = "import time
+def echo(event, context):
+    return event
+def sleep(event, context):
+    time.sleep(1)
+    return event
+";
+const NODE: &str = "exports.echo = async (event) => event;\n";
+
+impl Function {
+    pub(crate) fn python(handler: &'static str) -> Self {
+        let files = vec![("app.py", 0o644, PYTHON.into())];
+        Self {
+            language: "Python",
+            runtime: "python3.11",
+            handler,
+            files,
+        }
+    }
+
+    pub(crate) fn node() -> Self {
+        let files = vec![("app.js", 0o644, NODE.into())];
+        Self {
+            language: "Node.js",
+            runtime: "nodejs20.x",
+            handler: "app.echo",
+            files,
+        }
+    }
+
+    pub(crate) fn rust(setup: &Setup) -> anyhow::Result<Self> {
+        let program = std::fs::read(&setup.echo).context("echo-runtime is not built")?;
+        let files = vec![("bootstrap", 0o755, program)];
+        Ok(Self {
+            language: "Rust",
+            runtime: "provided.al2023",
+            handler: "x",
+            files,
+        })
+    }
+
+    /// A Java echo, if its classes have been built.
+    pub(crate) fn java(setup: &Setup) -> Option<Self> {
+        let jar = std::fs::read(setup.runtimes.join("examples/java/hello.jar")).ok()?;
+        let files = vec![("lib/hello.jar", 0o644, jar)];
+        Some(Self {
+            language: "Java",
+            runtime: "java17",
+            handler: "example.Hello::handleRequest",
+            files,
+        })
+    }
+
+    /// The package.
+    pub(crate) fn zip(&self) -> anyhow::Result<Vec<u8>> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, mode, content) in &self.files {
+            writer.start_file(*name, SimpleFileOptions::default().unix_permissions(*mode))?;
+            writer.write_all(content)?;
+        }
+        Ok(writer.finish()?.into_inner())
+    }
+
+    /// Puts the files into a folder, for running them without the server.
+    pub(crate) fn lay_out(&self, folder: &Path) -> anyhow::Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        for (name, mode, content) in &self.files {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().context("a file in a folder")?)?;
+            std::fs::write(&path, content)?;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(*mode))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! The server under measurement.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use types::{Clock as _, SystemClock};
+use wire::sigv4::Signer;
+
+use crate::Setup;
+use crate::functions::Function;
+use crate::http::{Answer, Connection};
+
+/// Memory of measured functions: one whole processor, so that the quota measures nothing.
+const MEMORY_MB: u32 = 1_769;
+
+/// A running server with a data folder of its own.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: String,
+    key: (String, String),
+    _data: tempfile::TempDir,
+}
+
+impl Server {
+    pub(crate) fn start(setup: &Setup) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir()?;
+        let mut child = Command::new(&setup.server)
+            .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data.path())
+            .env("LAMBENT_RUNTIMES_DIRECTORY", &setup.runtimes)
+            // Lambda's rate limit of ten invokes a second for each concurrency is not measured here.
+            .env("LAMBENT_ACCOUNT_CONCURRENCY", "100000")
+            .env("LAMBENT_LOG", "error")
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the server cannot be started")?;
+        let out = child.stdout.take().context("the server has an output")?;
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line)?;
+        let Some(address) = line.trim().strip_prefix("lambent ready at http://") else {
+            bail!("the server did not start: {line:?}");
+        };
+        let credentials = std::fs::read_to_string(data.path().join("credentials"))?;
+        let value = |name: &str| {
+            let pairs = credentials
+                .lines()
+                .filter_map(|line| line.split_once(" = "));
+            let found = pairs
+                .filter(|(key, _)| *key == name)
+                .map(|(_, v)| v.to_owned())
+                .next();
+            found.with_context(|| format!("the credentials lack {name}"))
+        };
+        let key = (value("aws_access_key_id")?, value("aws_secret_access_key")?);
+        Ok(Self {
+            child,
+            address: address.to_owned(),
+            key,
+            _data: data,
+        })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A signed request to the last byte. Good for five minutes, as often as one likes.
+    pub(crate) fn request(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let request = http::Request::builder().method(method).uri(path);
+        let request = request.header("host", &self.address).body(())?;
+        let (mut parts, ()) = request.into_parts();
+        let signer = Signer {
+            access_key_id: &self.key.0,
+            secret: &self.key.1,
+            session_token: None,
+            region: "us-east-1",
+            service: "lambda",
+        };
+        signer.sign(&mut parts, body, SystemClock.now());
+        let mut bytes = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
+        for (name, value) in &parts.headers {
+            bytes.extend_from_slice(name.as_str().as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+        bytes.extend_from_slice(body);
+        Ok(bytes)
+    }
+
+    /// The request that invokes a function.
+    pub(crate) fn invoke(&self, name: &str, event: &[u8]) -> anyhow::Result<Vec<u8>> {
+        self.request(
+            "POST",
+            &format!("/2015-03-31/functions/{name}/invocations"),
+            event,
+        )
+    }
+
+    pub(crate) async fn connect(&self) -> anyhow::Result<Connection> {
+        Connection::open(&self.address).await
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<Answer> {
+        self.connect()
+            .await?
+            .ask(&self.request(method, path, body)?)
+            .await
+    }
+
+    /// Creates a function and waits until it is active. It is not invoked.
+    pub(crate) async fn create(&self, name: &str, function: &Function) -> anyhow::Result<()> {
+        let body = serde_json::json!({
+            "FunctionName": name,
+            "Runtime": function.runtime,
+            "Handler": function.handler,
+            "Role": "arn:aws:iam::000000000000:role/bench",
+            "MemorySize": MEMORY_MB,
+            "Timeout": 30,
+            "Code": { "ZipFile": STANDARD.encode(function.zip()?) },
+        });
+        let answer = self
+            .ask("POST", "/2015-03-31/functions", body.to_string().as_bytes())
+            .await?;
+        if answer.status != 201 {
+            bail!(
+                "{name} is not created: {}",
+                String::from_utf8_lossy(&answer.body)
+            );
+        }
+        for _ in 0..1_000 {
+            let path = format!("/2015-03-31/functions/{name}/configuration");
+            let answer = self.ask("GET", &path, b"").await?;
+            let body: serde_json::Value = serde_json::from_slice(&answer.body)?;
+            if body["State"] == "Active" {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        bail!("{name} does not become active")
+    }
+
+    /// Processor time the server has used, milliseconds. Sandboxes count for themselves.
+    pub(crate) fn cpu_ms(&self) -> anyhow::Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
+        let fields: Vec<&str> = stat
+            .rsplit_once(") ")
+            .context("a stat line")?
+            .1
+            .split(' ')
+            .collect();
+        let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
+        // USER_HZ is 100 on Linux.
+        Ok(ticks * 10.0)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Asked kindly, so that it cleans up; if that fails it is killed.
+        let asked = Command::new("kill").arg(self.pid().to_string()).status();
+        if asked.is_ok_and(|status| status.success()) {
+            let _ = self.child.wait();
+        } else {
+            let _ = self.child.kill();
+        }
+    }
+}
