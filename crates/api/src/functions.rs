@@ -49,7 +49,8 @@ pub struct Configuration {
     /// `$LATEST` or the published number.
     pub version: Version,
     /// Goes up with every change to code or configuration of this function: environments made for
-    /// an older generation are not used for a newer one.
+    /// an older generation are not used for a newer one. Begins at random, so that a function made
+    /// anew under an old name shares none with it.
     pub generation: u64,
     /// Changes with every write, for callers' compare-and-set (`RevisionId`).
     pub revision_id: String,

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use types::limits::{
     EPHEMERAL_MB_MIN, MEMORY_MB_DEFAULT, TIMEOUT_SECONDS_DEFAULT, ZIP_UPLOAD_BYTES_MAX,
 };
-use types::{FunctionArn, Version};
+use types::{FunctionArn, Random, Version};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};
 use wire::rest::Operation;
@@ -259,7 +259,7 @@ impl Body {
         let architecture = self.architectures.take().unwrap_or_default().pop();
         Configuration {
             version: Version::Latest,
-            generation: 1,
+            generation: first_generation(control.random.as_ref()),
             revision_id: control.new_revision_id(),
             runtime: settings.runtime,
             handler: settings.handler,
@@ -286,6 +286,13 @@ impl Body {
             last_update: LastUpdate::Successful,
         }
     }
+}
+
+/// Where a new function's generations begin: somewhere else each time, so that environments of a
+/// deleted function are never taken for those of a new one of the same name. 48 bits leave room
+/// to count upward.
+fn first_generation(random: &dyn Random) -> u64 {
+    1 + (random.next_u64() >> 16)
 }
 
 /// A package as a configuration names it.

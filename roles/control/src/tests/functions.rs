@@ -407,6 +407,34 @@ async fn a_deleted_function_is_gone_with_all_its_versions_and_aliases() {
 }
 
 #[tokio::test]
+async fn a_function_made_anew_shares_no_environment_with_the_one_before() {
+    let world = World::with_function().await;
+    let scope = super::function("f").scope;
+    let name = super::function("f").name;
+    let before = world
+        .control
+        .rows
+        .function(&scope, &name)
+        .await
+        .unwrap()
+        .unwrap()
+        .0;
+    world
+        .call("DELETE", "/2015-03-31/functions/f", Value::Null)
+        .await;
+    world.call("POST", FUNCTIONS, create("f")).await;
+    let after = world
+        .control
+        .rows
+        .function(&scope, &name)
+        .await
+        .unwrap()
+        .unwrap()
+        .0;
+    assert_ne!(before.latest.generation, after.latest.generation);
+}
+
+#[tokio::test]
 async fn every_other_operation_says_that_it_is_not_there_yet() {
     let world = World::new();
     let mut refused = 0;

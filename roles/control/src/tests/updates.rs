@@ -46,7 +46,10 @@ async fn new_code_takes_over_once_it_is_ready() {
         .await;
     assert_eq!(updated.status, 200, "{}", updated.body);
     assert_eq!(updated.body["LastUpdateStatus"], "InProgress");
-    assert_eq!(updated.body["LastUpdateStatusReason"], "The function is being created.");
+    assert_eq!(
+        updated.body["LastUpdateStatusReason"],
+        "The function is being created."
+    );
     assert!(updated.body.get("LastUpdateStatusReasonCode").is_none());
     assert_eq!(updated.body["State"], "Active");
     assert_ne!(updated.body["CodeSha256"], before["CodeSha256"]);
@@ -69,6 +72,7 @@ async fn new_code_takes_over_once_it_is_ready() {
 #[tokio::test]
 async fn a_settled_update_serves_and_another_may_follow() {
     let world = World::with_function().await;
+    let first = row(&world).await.latest.generation;
     for (round, content) in ["two", "three", "three"].iter().enumerate() {
         let updated = world
             .call("PUT", CODE, json!({"ZipFile": zip(content)}))
@@ -78,7 +82,7 @@ async fn a_settled_update_serves_and_another_may_follow() {
         let function = row(&world).await;
         assert!(function.serving.is_none());
         // The same code again changes nothing that environments would notice.
-        assert_eq!(function.latest.generation, [2, 3, 3][round]);
+        assert_eq!(function.latest.generation - first, [1, 2, 2][round]);
     }
 }
 
