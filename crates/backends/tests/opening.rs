@@ -1,6 +1,9 @@
 //! Which files are opened, what is left alone, and what outlives the store that wrote it.
 
-#![expect(clippy::unwrap_used, reason = "test code, beside the functions marked as tests")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code, beside the functions marked as tests"
+)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

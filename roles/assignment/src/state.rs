@@ -63,7 +63,9 @@ enum Phase {
     Idle {
         since: Timestamp,
     },
-    Busy,
+    Busy {
+        since: Timestamp,
+    },
     /// The worker is shutting it down. It is journalled as retired when that is done: a leader
     /// that dies in between leaves it to the next one.
     Draining(Reason),
@@ -189,7 +191,7 @@ impl State {
             match (living.get(&id), phase) {
                 (None, _) => self.retire(id, Reason::Lost, &mut effects),
                 // Even if its `Ready` was lost: what runs an invoke has been lent.
-                (Some(true), _) => self.environment(id).phase = Phase::Busy,
+                (Some(true), _) => self.environment(id).phase = Phase::Busy { since: now },
                 (Some(false), Phase::Creating) => {
                     self.drain_one(id, Reason::Lost, &mut effects);
                 }
@@ -206,7 +208,7 @@ impl State {
             match environment.phase {
                 Phase::Creating => counts.creating += 1,
                 Phase::Idle { .. } => counts.idle += 1,
-                Phase::Ready | Phase::Busy => counts.busy += 1,
+                Phase::Ready | Phase::Busy { .. } => counts.busy += 1,
                 Phase::Draining(_) => counts.draining += 1,
             }
         }
@@ -255,11 +257,11 @@ impl State {
         }
     }
 
-    /// Has the worker shut an environment down. It must not be lent.
+    /// Has the worker shut an environment down. It must not run an invoke.
     fn drain_one(&mut self, id: EnvironmentId, reason: Reason, effects: &mut Vec<Effect>) {
         let environment = self.environment(id);
         assert!(
-            environment.phase != Phase::Busy,
+            !matches!(environment.phase, Phase::Busy { .. }) || reason == Reason::Lost,
             "an environment is destroyed only while idle"
         );
         environment.phase = Phase::Draining(reason);

@@ -221,7 +221,9 @@ async fn leases_end_between_two_and_four_hours_from_now_and_not_together() {
 proptest! {
     #[test]
     fn nobody_promises_more_than_they_may(
-        workers in proptest::collection::vec((0..4u64, 0..5_000u64, 0..5_000u64, any::<bool>()), 1..6),
+        workers in proptest::collection::vec(
+            (0..4u64, 0..5_000u64, 0..5_000u64, any::<bool>()), 1..6
+        ),
         requests in proptest::collection::vec(1..3_000u32, 1..60),
     ) {
         let config = Config { overcommit: 1.5, ..Config::default() };

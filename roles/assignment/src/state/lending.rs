@@ -1,14 +1,20 @@
 //! What only the leader does, in memory: lend, take back, let wait, retire.
 
 use std::mem;
+use std::time::Duration;
 
 use api::assignment::{Error, Lease};
 use api::functions::FunctionKey;
+use types::limits::TIMEOUT_SECONDS_MAX;
 use types::{EnvironmentId, Timestamp};
 
 use super::{Assigned, Effect, Phase, State, WaiterId, pool, split};
 use crate::Config;
 use crate::command::{Command, Reason};
+
+/// Nothing runs an invoke for longer: what has been lent for so long was never reached, or its
+/// report was lost. The longest timeout there is, and time for two inits and the ways.
+const BUSY_MAX: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 + 100);
 
 impl State {
     /// Lends the most recently used idle environment of exactly this function, or puts the caller
@@ -42,7 +48,7 @@ impl State {
                 .environments
                 .get_mut(&id)
                 .expect("what is idle has not been forgotten");
-            environment.phase = Phase::Busy;
+            environment.phase = Phase::Busy { since: now };
             Assigned::Lent(Lease {
                 environment: id,
                 worker: environment.worker,
@@ -91,7 +97,7 @@ impl State {
         pool.creating -= 1;
         // Even one whose lease is too short for a second invoke serves the first.
         match pool.waiters.pop_front() {
-            Some(waiter) => self.lend(id, waiter, true, &mut effects),
+            Some(waiter) => self.lend(now, id, (waiter, true), &mut effects),
             None => self.settle(now, id, &mut effects),
         }
         effects
@@ -133,7 +139,7 @@ impl State {
             .environments
             .get(&id)
             .map(|environment| environment.phase);
-        if phase == Some(Phase::Busy) {
+        if matches!(phase, Some(Phase::Busy { .. })) {
             self.environment(id).phase = Phase::Ready;
             self.settle(now, id, &mut effects);
         }
@@ -155,20 +161,19 @@ impl State {
         effects
     }
 
-    /// Retires what has been idle for long or whose lease ends, and forgets functions of which
+    /// Retires what has been idle for long, whose lease ends or whose report was lost, and forgets functions of which
     /// nothing is left.
     pub(crate) fn tick(&mut self, now: Timestamp, config: &Config) -> Vec<Effect> {
         let mut effects = Vec::new();
         let mut ending = Vec::new();
         for (id, environment) in &self.environments {
-            let Phase::Idle { since } = environment.phase else {
-                continue;
+            let ended = match environment.phase {
+                Phase::Idle { .. } if environment.lends_until <= now => Reason::Lease,
+                Phase::Idle { since } if now.since(since) >= config.idle_timeout => Reason::Idle,
+                Phase::Busy { since } if now.since(since) >= BUSY_MAX => Reason::Lost,
+                _ => continue,
             };
-            if environment.lends_until <= now {
-                ending.push((*id, Reason::Lease));
-            } else if now.since(since) >= config.idle_timeout {
-                ending.push((*id, Reason::Idle));
-            }
+            ending.push((*id, ended));
         }
         for (id, reason) in ending {
             self.drain_one(id, reason, &mut effects);
@@ -230,7 +235,7 @@ impl State {
         if ends {
             self.drain_one(id, Reason::Lease, effects);
         } else if let Some(waiter) = pool.waiters.pop_front() {
-            self.lend(id, waiter, false, effects);
+            self.lend(now, id, (waiter, false), effects);
         } else if self.draining {
             self.drain_one(id, Reason::Drained, effects);
         } else if superseded {
@@ -240,9 +245,15 @@ impl State {
         }
     }
 
-    fn lend(&mut self, id: EnvironmentId, waiter: WaiterId, cold: bool, effects: &mut Vec<Effect>) {
+    fn lend(
+        &mut self,
+        now: Timestamp,
+        id: EnvironmentId,
+        (waiter, cold): (WaiterId, bool),
+        effects: &mut Vec<Effect>,
+    ) {
         let environment = self.environment(id);
-        environment.phase = Phase::Busy;
+        environment.phase = Phase::Busy { since: now };
         let lease = Lease {
             environment: id,
             worker: environment.worker,

@@ -1,6 +1,6 @@
 //! Random histories: whatever comes in whatever order, the invariants hold and nothing leaks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::assignment::Error;
@@ -63,8 +63,8 @@ struct Model {
     generations: [u64; 2],
     creations: Vec<Creation>,
     waiting: BTreeMap<WaiterId, FunctionKey>,
-    /// Environments that run an invoke.
-    running: BTreeSet<EnvironmentId>,
+    /// Environments that run an invoke, and since when.
+    running: BTreeMap<EnvironmentId, Timestamp>,
     /// Environments that do not, and have not ended.
     free: BTreeMap<EnvironmentId, FunctionKey>,
     destroying: Vec<EnvironmentId>,
@@ -84,7 +84,7 @@ impl Model {
             generations: [1, 1],
             creations: Vec::new(),
             waiting: BTreeMap::new(),
-            running: BTreeSet::new(),
+            running: BTreeMap::new(),
             free: BTreeMap::new(),
             destroying: Vec::new(),
             environments: 0,
@@ -102,7 +102,7 @@ impl Model {
             Some(to),
             "{id} is alive, free and of that very function"
         );
-        assert!(self.running.insert(id));
+        assert_eq!(self.running.insert(id, self.now), None);
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -125,10 +125,10 @@ impl Model {
                     environment,
                     worker: of,
                 } => {
-                    assert!(
-                        !self.running.contains(&environment),
-                        "only what is idle is destroyed"
-                    );
+                    // Only what is idle is destroyed, or what can run no more.
+                    if let Some(since) = self.running.remove(&environment) {
+                        assert!(self.now.since(since) >= Duration::from_secs(900));
+                    }
                     assert_eq!(of, worker(1));
                     self.free.remove(&environment);
                     self.destroying.push(environment);
@@ -154,7 +154,7 @@ impl Model {
             } => self.record(which, lasts_seconds),
             Step::EndCreation { which, well } => self.end_creation(which, well),
             Step::Return(which) => {
-                let running: Vec<EnvironmentId> = self.running.iter().copied().collect();
+                let running: Vec<EnvironmentId> = self.running.keys().copied().collect();
                 if let Some(place) = pick(which, &running) {
                     self.give_back(running[place]);
                 }
@@ -163,7 +163,7 @@ impl Model {
                 let id = environment(which as u64 % (self.environments + 1));
                 // Of one that runs, no state can tell a late report from a true one: the worker
                 // refuses the second invoke.
-                if !self.running.contains(&id) {
+                if !self.running.contains_key(&id) {
                     let effects = self.state.returned(self.now, id);
                     assert_eq!(effects, []);
                 }
@@ -274,7 +274,7 @@ impl Model {
             self.end_creation(0, true);
         }
         assert_eq!(self.waiting.len(), 0, "everybody has been answered");
-        while let Some(id) = self.running.first().copied() {
+        while let Some(id) = self.running.keys().next().copied() {
             self.give_back(id);
         }
         let effects = self.state.drain();

@@ -312,10 +312,19 @@ fn what_is_idle_for_ten_minutes_is_retired_and_what_is_used_is_not() {
     assert_eq!(state.tick(later(600), &Config::default()), [], "once");
     assert_eq!(lent(&mut state), Some(environment(2)));
     assert_eq!(
-        state.tick(later(9_000), &Config::default()),
+        state.tick(later(999), &Config::default()),
         [],
         "what is busy is left alone"
     );
+}
+
+#[test]
+fn what_is_busy_for_longer_than_any_invoke_was_lost() {
+    let mut state = with_idle(&[created(1)]);
+    lent(&mut state).unwrap();
+    assert_eq!(state.tick(later(999), &Config::default()), []);
+    assert_eq!(state.tick(later(1_000), &Config::default()), [destroy(1)]);
+    assert_eq!(state.gone(environment(1)), [retired(1, Reason::Lost)]);
 }
 
 #[test]
