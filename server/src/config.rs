@@ -123,7 +123,8 @@ pub(crate) struct Chosen {
 pub(crate) struct Sandbox {
     /// Network namespaces and cgroups kept ready.
     pub(crate) pool: usize,
-    /// The first of the host's user numbers that belong to sandboxes; 65 536 are taken.
+    /// The first of the host's user numbers that belong to sandboxes; 65 536 are taken. 0 chooses
+    /// a range by the data folder, so that servers beside each other keep apart.
     pub(crate) first_uid: u32,
     /// What functions reach: `none`, or `nat`.
     pub(crate) network: String,
@@ -204,7 +205,7 @@ impl Default for Sandbox {
     fn default() -> Self {
         Self {
             pool: 64,
-            first_uid: 1_000_000,
+            first_uid: 0,
             network: "none".to_owned(),
         }
     }

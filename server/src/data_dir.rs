@@ -70,6 +70,16 @@ impl DataDir {
             .collect()
     }
 
+    /// The first of 65 536 of the host's user numbers, chosen by the folder: far above those of
+    /// people and of most container tools, below 2^31.
+    pub(crate) fn first_uid(&self) -> u32 {
+        const RANGES: u32 = 30_000;
+        let text = self.path.as_os_str().as_encoded_bytes();
+        let digest = ring::digest::digest(&ring::digest::SHA256, text);
+        let bytes = digest.as_ref()[8..12].try_into().expect("four bytes");
+        (u32::from_le_bytes(bytes) % RANGES + 2_000) * 65_536
+    }
+
     /// The root access key; made on the first start.
     pub(crate) fn root_key(&self, region: &Region, random: &dyn Random) -> anyhow::Result<RootKey> {
         let path = self.path.join("credentials");

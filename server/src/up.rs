@@ -81,7 +81,10 @@ fn sandboxes(
         tag: data.tag(),
         roots: languages.roots.clone(),
         images,
-        first_uid: config.sandbox.first_uid,
+        first_uid: match config.sandbox.first_uid {
+            0 => data.first_uid(),
+            given => given,
+        },
         pool: config.sandbox.pool,
         network,
     })

@@ -84,6 +84,17 @@ struct Turns {
     begun: u64,
     under_way: u8,
     answered: bool,
+    /// Somebody was refused since nothing was under way: assignment holds that it is lent.
+    refused: bool,
+}
+
+/// What the end of a turn leaves behind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct TurnEnd {
+    /// No invoke is under way any more.
+    pub(crate) idle: bool,
+    /// Somebody was refused meanwhile.
+    pub(crate) refused: bool,
 }
 
 impl State {
@@ -111,6 +122,7 @@ impl Environment {
             _ => false,
         };
         if state.life != Life::Ready || !free {
+            state.turns.refused = true;
             return None;
         }
         if state.frozen {
@@ -135,15 +147,21 @@ impl Environment {
         }
     }
 
-    /// The turn is over. True if no invoke is under way any more.
-    pub(crate) fn end_turn(&self) -> bool {
+    /// The turn is over; `refused` if its invoke never ran.
+    pub(crate) fn end_turn(&self, refused: bool) -> TurnEnd {
         let mut state = self.lock();
         state.turns.under_way -= 1;
-        let over = state.turns.under_way == 0;
-        if over {
+        state.turns.refused |= refused;
+        let idle = state.turns.under_way == 0;
+        let end = TurnEnd {
+            idle,
+            refused: state.turns.refused,
+        };
+        if idle {
+            state.turns.refused = false;
             self.turns_over.notify_waiters();
         }
-        over
+        end
     }
 
     /// Returns when no invoke is under way.

@@ -29,6 +29,8 @@ struct Run {
     limit: Duration,
     began: Instant,
     init: Option<Duration>,
+    /// Assignment has been told that the environment is idle.
+    said_idle: bool,
 }
 
 /// How an invoke ended.
@@ -64,6 +66,7 @@ impl Service {
             limit,
             began,
             init,
+            said_idle: false,
         };
         if run.request.log_tail {
             run.environment.log.begin_tail();
@@ -105,7 +108,7 @@ impl Service {
                 ..response
             }));
         }
-        self.finish(run).await;
+        self.finish(run, matches!(end, End::Refused)).await;
     }
 
     /// Init if need be, then the invoke itself.
@@ -208,6 +211,7 @@ impl Service {
         // wait longer than it is worth.
         if whole && run.environment.session.extensions().all.is_empty() {
             run.environment.answer_turn(run.turn);
+            run.said_idle = true;
             self.say(&run.environment, Event::Idle).await;
         }
         if run.request.log_tail && whole {
@@ -237,15 +241,21 @@ impl Service {
     }
 
     /// Gives the turn back, tells assignment, and freezes what stays idle.
-    async fn finish(self: Arc<Self>, run: Run) {
-        let idle = run.environment.end_turn();
-        if idle {
-            // Said again even if it was said early: a caller refused in between left it as busy.
+    async fn finish(self: Arc<Self>, run: Run, refused: bool) {
+        let end = run.environment.end_turn(refused);
+        if *run.environment.sandbox.dead().borrow() {
+            // A sandbox whose init has died cannot be used again.
+            self.say(&run.environment, Event::Gone).await;
+            self.remove(run.environment.id).await;
+            return;
+        }
+        // What was said early must not be said again: it may be lent anew by now. Unless its
+        // borrower was refused, and nobody else will say it.
+        if end.idle && (end.refused || !run.said_idle) {
             self.say(&run.environment, Event::Idle).await;
         }
-        drop(run.caller);
         let (environment, turn) = (run.environment, run.turn);
-        if idle {
+        if end.idle {
             tokio::time::sleep(self.config.freeze_after).await;
             environment.freeze_after(turn);
         }

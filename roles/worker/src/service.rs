@@ -117,7 +117,7 @@ impl Service {
         let mut ends = JoinSet::new();
         for id in all {
             let worker = Arc::clone(self);
-            ends.spawn(async move { worker.destroy(id).await });
+            ends.spawn(async move { worker.remove(id).await });
         }
         ends.join_all().await;
         self.tasks.close();
@@ -176,7 +176,7 @@ impl Worker for Handle {
     }
 
     async fn destroy(&self, id: EnvironmentId) {
-        self.0.destroy(id).await;
+        self.0.remove(id).await;
     }
 
     async fn environments(&self) -> Vec<(EnvironmentId, bool)> {
@@ -241,7 +241,7 @@ impl Service {
         answer.await.unwrap_or(Err(Error::Internal))
     }
 
-    async fn destroy(&self, id: EnvironmentId) {
+    pub(crate) async fn remove(&self, id: EnvironmentId) {
         let Ok(environment) = self.find(id) else {
             return;
         };
