@@ -122,6 +122,8 @@ impl Table for MemoryTable {
                 .try_send(change)
                 .expect("the channel was made for all of them");
         }
+        // Those who left while nothing changed under their prefix are not noticed otherwise.
+        table.watchers.retain(|(_, watcher)| !watcher.is_closed());
         table.watchers.push((prefix.to_owned(), sender));
         Ok(receiver)
     }

@@ -323,6 +323,8 @@ impl Writer {
                 .try_send(change)
                 .expect("the channel was made for all of them");
         }
+        // Those who left while nothing changed under their prefix are not noticed otherwise.
+        self.watchers.retain(|watcher| !watcher.changes.is_closed());
         self.watchers.push(Watcher { prefix, changes });
         Ok(receiver)
     }
