@@ -192,7 +192,11 @@ impl Signed {
             "Date must be in ISO-8601 'basic format'. Got '{}'. See http://en.wikipedia.org/wiki/ISO_8601",
             texts.time
         )))?;
-        let time_text = date::format(time);
+        // Nearly always as it was sent; the other form is that of a `Date` header.
+        let time_text = match date::parse(texts.time) {
+            Some(_) => texts.time.to_owned(),
+            None => date::format(time),
+        };
         if !time_text.starts_with(day) || day.len() != 8 {
             return Err(Error::Scope {
                 message: format!(
