@@ -4,6 +4,7 @@ mod access;
 mod aliases;
 mod functions;
 mod harness;
+mod hostile;
 mod misc;
 mod recovery;
 mod updates;

@@ -1,0 +1,106 @@
+//! What may stand in `AdditionalVersionWeights`.
+
+use std::collections::BTreeMap;
+
+use types::Version;
+use wire::ApiError;
+
+/// What holds of weights whatever versions exist.
+pub(super) fn check_weights(
+    version: Version,
+    weights: &BTreeMap<String, f64>,
+) -> Result<(), ApiError> {
+    if weights.len() > 1 {
+        return Err(ApiError::invalid_parameter(
+            "Number of items in AdditionalVersionWeights cannot be greater than 1",
+        ));
+    }
+    let Some((other, weight)) = weights.first_key_value() else {
+        return Ok(());
+    };
+    let at = "at 'routingConfig.additionalVersionWeights' failed to satisfy constraint:";
+    if !(0.0..=1.0).contains(weight) {
+        return Err(ApiError::validation(format!(
+            "1 validation error detected: Value '{{{other}={weight:?}}}' {at} Map value must satisfy \
+             constraint: [Member must have value less than or equal to 1.0, Member must have value \
+             greater than or equal to 0.0, Member must not be null]"
+        )));
+    }
+    if *other == version.to_string() {
+        return Err(ApiError::invalid_parameter(format!(
+            "Invalid function version {other}. Function version {other} is already included in \
+             routing configuration."
+        )));
+    }
+    if version == Version::Latest {
+        return Err(ApiError::invalid_parameter(
+            "$LATEST is not supported for an alias pointing to more than 1 version",
+        ));
+    }
+    if other.is_empty() || !other.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ApiError::validation(format!(
+            "1 validation error detected: Value '{{{other}={weight:?}}}' {at} Map keys must satisfy \
+             constraint: [Member must have length less than or equal to 1024, Member must have \
+             length greater than or equal to 1, Member must satisfy regular expression pattern: \
+             [0-9]+, Member must not be null]"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(version: Version, weights: &[(&str, f64)], expected: Option<&str>) {
+        let weights = weights
+            .iter()
+            .map(|(key, value)| (key.to_string(), *value))
+            .collect();
+        let refused = check_weights(version, &weights)
+            .err()
+            .map(|error| error.message);
+        match (refused, expected) {
+            (None, None) => {}
+            (Some(message), Some(part)) => assert!(message.contains(part), "{message}"),
+            (refused, expected) => panic!("{refused:?}, not {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn weights_obey_their_rules() {
+        let one = Version::Published(1);
+        check(one, &[], None);
+        check(one, &[("2", 0.03)], None);
+        check(
+            one,
+            &[("2", 0.5), ("3", 0.1)],
+            Some("cannot be greater than 1"),
+        );
+        check(
+            one,
+            &[("1", 0.5)],
+            Some("Function version 1 is already included"),
+        );
+        check(
+            Version::Latest,
+            &[("1", 0.5)],
+            Some("$LATEST is not supported for an alias"),
+        );
+        check(
+            one,
+            &[("$LATEST", 0.5)],
+            Some("Map keys must satisfy constraint"),
+        );
+        check(
+            one,
+            &[("2", 1.5)],
+            Some("Value '{2=1.5}' at 'routingConfig"),
+        );
+        check(
+            one,
+            &[("2", f64::NAN)],
+            Some("Map value must satisfy constraint"),
+        );
+    }
+}
