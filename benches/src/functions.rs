@@ -1,6 +1,6 @@
 //! The functions that are measured.
 
-use std::io::{Cursor, Write as _};
+use std::io::{Cursor, Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -59,14 +59,17 @@ impl Function {
         })
     }
 
-    /// A Java echo, if its classes have been built.
+    /// The Java example, if it was built.
     pub(crate) fn java(setup: &Setup) -> Option<Self> {
-        let jar = std::fs::read(setup.runtimes.join("examples/java/hello.jar")).ok()?;
-        let files = vec![("lib/hello.jar", 0o644, jar)];
+        let zip = std::fs::read(setup.runtimes.join("examples/java.zip")).ok()?;
+        let mut archive = zip::ZipArchive::new(Cursor::new(zip)).ok()?;
+        let mut content = Vec::new();
+        archive.by_name("example/Hello.class").ok()?.read_to_end(&mut content).ok()?;
+        let files = vec![("example/Hello.class", 0o644, content)];
         Some(Self {
             language: "Java",
             runtime: "java17",
-            handler: "example.Hello::handleRequest",
+            handler: "example.Hello",
             files,
         })
     }

@@ -95,7 +95,10 @@ impl Environment {
     async fn start_runtime(&self) -> Result<sandbox::Started, Failure> {
         let variables = plan::to_environ(&self.variables);
         if !self.launch.command.is_empty() {
-            let started = self.start(self.launch.command.clone(), variables).await;
+            // Managed runtimes may be started by a script of the function's, which gets the command.
+            let wrapper = self.variables.get("AWS_LAMBDA_EXEC_WRAPPER").cloned();
+            let command = wrapper.into_iter().chain(self.launch.command.iter().cloned());
+            let started = self.start(command.collect(), variables).await;
             return started.map_err(|error| {
                 Failure::message("Runtime.InvalidEntrypoint", format!("Error: {error}"))
             });

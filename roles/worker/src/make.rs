@@ -22,7 +22,8 @@ impl Service {
     pub(crate) async fn make(self: &Arc<Self>, request: Create) -> Result<Arc<Environment>, Error> {
         let configuration = &request.function.configuration;
         let runtime = configuration.runtime.clone().unwrap_or_default();
-        let launch = self.with.runtimes.launch(&runtime, configuration.memory_mb);
+        let handler = configuration.handler.as_deref().unwrap_or_default();
+        let launch = self.with.runtimes.launch(&runtime, configuration.memory_mb, handler);
         let launch = launch.map_err(|why| {
             tracing::warn!(runtime, why, "a runtime is not available");
             Error::Runtime {

@@ -7,8 +7,8 @@
 //! PYTHONPATH = "/var/runtime"
 //! ```
 //!
-//! In `command` and `environment`, `{interpreter}`, `{version}`, `{memory_mb}`, `{heap_mb}` and
-//! `{semi_mb}` are replaced; the last two are percentages of the function's memory that the file
+//! In `command` and `environment`, `{interpreter}`, `{version}`, `{handler}`, `{memory_mb}`,
+//! `{heap_mb}` and `{semi_mb}` are replaced; the last two are percentages of the function's memory that the file
 //! may set. `provided.*` needs no folder: the function brings its `bootstrap`.
 
 use std::collections::BTreeMap;
@@ -64,8 +64,13 @@ struct Description {
 }
 
 impl Runtimes {
-    /// What runs `runtime` with so much memory; the error says what is missing.
-    pub(crate) fn launch(&self, runtime: &str, memory_mb: u32) -> Result<Launch, String> {
+    /// What runs `handler` under `runtime` with so much memory; the error says what is missing.
+    pub(crate) fn launch(
+        &self,
+        runtime: &str,
+        memory_mb: u32,
+        handler: &str,
+    ) -> Result<Launch, String> {
         let (family, version) = split(runtime);
         let known = self
             .exact
@@ -99,10 +104,11 @@ impl Runtimes {
             None if candidates.is_empty() => "",
             None => return Err(format!("none of {} is there", candidates.join(", "))),
         };
-        let percent = |of: u32| (u64::from(memory_mb) * u64::from(of) / 100).to_string();
+        let percent = |of: u32| (u64::from(memory_mb) * u64::from(of) / 100).max(1).to_string();
         let fill = |text: &String| {
             text.replace("{interpreter}", interpreter)
                 .replace("{version}", version)
+                .replace("{handler}", handler)
                 .replace("{memory_mb}", &memory_mb.to_string())
                 .replace("{heap_mb}", &percent(description.heap_percent))
                 .replace("{semi_mb}", &percent(description.semi_percent))
@@ -168,12 +174,12 @@ mod tests {
             exact: BTreeMap::new(),
             families,
         };
-        let launch = runtimes.launch("python3.12", 1000).unwrap();
+        let launch = runtimes.launch("python3.12", 1000, "a.b").unwrap();
         assert_eq!(launch.command, ["/py3", "-m1000"]);
         assert_eq!(launch.environment["HEAP"], "850");
         assert!(
             runtimes
-                .launch("ruby3.3", 128)
+                .launch("ruby3.3", 128, "a.b")
                 .unwrap_err()
                 .contains("not configured")
         );
