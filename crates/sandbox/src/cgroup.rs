@@ -23,7 +23,7 @@ mod v2;
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -61,27 +61,20 @@ pub(crate) struct Memory {
     pub(crate) cache: u64,
 }
 
-/// Becomes ready when the memory in use passes a mark or the kernel ran out of it.
-pub(crate) struct Watch {
-    pub(crate) file: OwnedFd,
-    /// Whether readiness is "urgent" (`POLLPRI`) rather than readable.
-    pub(crate) urgent: bool,
-}
-
 /// The limiting part, which differs by where the host has its controllers.
 pub(crate) trait Controllers: Send + Sync {
     /// Sets all limits.
     fn limit(&self, limits: &Limits) -> io::Result<()>;
     /// Files to which a process writes "0" to come under the limits.
     fn entrances(&self) -> Vec<BorrowedFd<'_>>;
+    /// Reads how much is in use, which is cheaper than [`Controllers::memory`].
+    fn memory_used(&self) -> io::Result<u64>;
     /// Reads what is in use.
     fn memory(&self) -> io::Result<Memory>;
     /// The most that was in use at once.
     fn memory_peak(&self) -> io::Result<u64>;
     /// How many processes the kernel killed for want of memory.
     fn memory_kills(&self) -> io::Result<u64>;
-    /// Asks to be told when `used` bytes are passed. It may be told too often.
-    fn watch_memory(&self, used: u64) -> io::Result<Watch>;
     /// The folders to remove, which are empty of processes and of folders by then.
     fn folders(&self) -> &[PathBuf];
 }

@@ -12,6 +12,7 @@ mod memory;
 mod pool;
 mod spawning;
 mod supervisor;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -2,14 +2,12 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use super::{
-    Controllers, Limits, Memory, Watch, open_write, read_from_start, read_number, value_of,
-    write_value,
+    Controllers, Limits, Memory, open_write, read_from_start, read_number, value_of, write_value,
 };
-use crate::sys::files::event_counter;
 
 /// One sandbox's groups.
 pub(super) struct V1 {
@@ -43,11 +41,6 @@ impl V1 {
             folders,
         })
     }
-
-    fn tell(&self, listener: BorrowedFd<'_>, of: &File, argument: &str) -> io::Result<()> {
-        let line = format!("{} {} {argument}", listener.as_raw_fd(), of.as_raw_fd());
-        write_value(&self.folders[0].join("cgroup.event_control"), &line)
-    }
 }
 
 impl Controllers for V1 {
@@ -72,11 +65,15 @@ impl Controllers for V1 {
         self.entrances.iter().map(|file| file.as_fd()).collect()
     }
 
+    fn memory_used(&self) -> io::Result<u64> {
+        read_number(&self.usage)
+    }
+
     fn memory(&self) -> io::Result<Memory> {
         let stat = read_from_start(&self.stat)?;
         let cache = value_of(&stat, "inactive_file") + value_of(&stat, "active_file");
         Ok(Memory {
-            used: read_number(&self.usage)?,
+            used: self.memory_used()?,
             cache,
         })
     }
@@ -87,16 +84,6 @@ impl Controllers for V1 {
 
     fn memory_kills(&self) -> io::Result<u64> {
         Ok(value_of(&read_from_start(&self.oom)?, "oom_kill"))
-    }
-
-    fn watch_memory(&self, used: u64) -> io::Result<Watch> {
-        let counter = event_counter()?;
-        self.tell(counter.as_fd(), &self.usage, &used.to_string())?;
-        self.tell(counter.as_fd(), &self.oom, "")?;
-        Ok(Watch {
-            file: counter,
-            urgent: false,
-        })
     }
 
     fn folders(&self) -> &[PathBuf] {

@@ -9,8 +9,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use super::{
-    CPU_PERIOD_US, Controllers, Limits, Memory, Watch, read_from_start, read_number, value_of,
-    write_value,
+    CPU_PERIOD_US, Controllers, Limits, Memory, read_from_start, read_number, value_of, write_value,
 };
 
 /// What init itself may come to use: its copied pages and page tables, some hundred KiB.
@@ -65,10 +64,14 @@ impl Controllers for V2 {
         Vec::new()
     }
 
+    fn memory_used(&self) -> io::Result<u64> {
+        Ok(read_number(&self.current)?.saturating_sub(INIT_BYTES))
+    }
+
     fn memory(&self) -> io::Result<Memory> {
         let stat = read_from_start(&self.stat)?;
         let cache = value_of(&stat, "inactive_file") + value_of(&stat, "active_file");
-        let used = read_number(&self.current)?.saturating_sub(INIT_BYTES);
+        let used = self.memory_used()?;
         Ok(Memory {
             used,
             cache: cache.min(used),
@@ -78,29 +81,12 @@ impl Controllers for V2 {
     fn memory_peak(&self) -> io::Result<u64> {
         match &self.peak {
             Some(peak) => Ok(read_number(peak)?.saturating_sub(INIT_BYTES)),
-            None => Ok(self.memory()?.used),
+            None => self.memory_used(),
         }
     }
 
     fn memory_kills(&self) -> io::Result<u64> {
         Ok(value_of(&read_from_start(&self.events)?, "oom_kill"))
-    }
-
-    /// The tree has no such thing as a mark. `memory.high` comes nearest: past it the kernel first
-    /// gives up cache, then slows whoever allocates, and tells; so what passes the mark is slow
-    /// until the owner has looked and moved the mark or killed.
-    fn watch_memory(&self, used: u64) -> io::Result<Watch> {
-        let events = File::open(self.home.join("memory.events"))?;
-        // What was before the first reading would not be told.
-        read_from_start(&events)?;
-        write_value(
-            &self.home.join("memory.high"),
-            &(used + INIT_BYTES).to_string(),
-        )?;
-        Ok(Watch {
-            file: events.into(),
-            urgent: true,
-        })
     }
 
     fn folders(&self) -> &[PathBuf] {

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::pool::{Prepared, Slot};
 use super::spawning::SpawnerHandle;
 use super::supervisor::{Inside, Readiness, Waiter, supervise};
+use super::watching::Frozen;
 use super::{Shared, locked};
 use crate::channel::{self, AsyncChannel};
 use crate::engine::Instance;
@@ -76,6 +77,7 @@ impl Sandbox {
             group,
             memory_bytes: spec.memory_bytes,
             tmp: Mutex::new(None),
+            frozen: Frozen::default(),
             ready: watch::Sender::new(Readiness::Making),
             out_of_memory: watch::Sender::new(false),
             dead: watch::Sender::new(false),
@@ -292,15 +294,20 @@ impl Instance for Handle {
     }
 
     fn freeze(&self) -> Result<(), Error> {
-        let group = &self.sandbox.inside.group;
-        group
+        let inside = &self.sandbox.inside;
+        inside
+            .group
             .set_frozen(true)
-            .map_err(Error::step("freeze a sandbox"))
+            .map_err(Error::step("freeze a sandbox"))?;
+        inside.frozen.set(true);
+        Ok(())
     }
 
     fn thaw(&self) -> Result<(), Error> {
-        let group = &self.sandbox.inside.group;
-        group
+        let inside = &self.sandbox.inside;
+        inside.frozen.set(false);
+        inside
+            .group
             .set_frozen(false)
             .map_err(Error::step("thaw a sandbox"))
     }

@@ -6,29 +6,34 @@
 //!
 //! - its hard limit is memory plus the whole of `/tmp`. Nothing ever gets past that;
 //! - what is the function's own is watched: all that is charged, less what `/tmp` holds, less cached
-//!   files. The kernel tells when a mark is passed; whoever is over its memory by then is killed, all
-//!   of it, else the mark is moved to where it could next be over.
+//!   files. Whoever is over its memory is killed, all of it.
 //!
-//! So a function can be over its memory for the moment that takes. Raising the hard limit as `/tmp`
-//! fills was rejected: a write to `/tmp` would race the raise, and fail with "out of memory" when it
-//! won.
+//! So a function can be over its memory for the moment between two looks. Raising the hard limit as
+//! `/tmp` fills was rejected: a write to `/tmp` would race the raise, and fail with "out of memory"
+//! when it won.
+
+use std::time::Duration;
 
 use crate::cgroup::Memory;
 
-/// A mark closer than this would be passed by the kernel's own batches (64 pages for each CPU).
-const STEP_BYTES: u64 = 1 << 20;
+/// How fast a function can take memory: some 1 us for each page of 4 KiB, on more than one CPU.
+const BYTES_PER_MS: u64 = 8 << 20;
+/// The shortest time between two looks: a function at its limit must not keep the owner busy.
+const PAUSE_MIN: Duration = Duration::from_millis(2);
+/// The longest: larger pages come faster than [`BYTES_PER_MS`] says.
+pub(super) const PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// What to do after a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     /// It is over its memory.
     pub(super) exceeded: bool,
-    /// What must be charged for it to be over (again): where to look next.
+    /// What must be charged for it to be over (again): below that there is no need to judge.
     pub(super) watch_at: u64,
 }
 
 /// What a sandbox uses itself.
-pub(super) fn own_bytes(memory: Memory, tmp_bytes: u64) -> u64 {
+fn own_bytes(memory: Memory, tmp_bytes: u64) -> u64 {
     memory
         .used
         .saturating_sub(memory.cache)
@@ -39,7 +44,6 @@ pub(super) fn own_bytes(memory: Memory, tmp_bytes: u64) -> u64 {
 pub(super) fn judge(limit: u64, memory: Memory, tmp_bytes: u64) -> Verdict {
     let own = own_bytes(memory, tmp_bytes);
     if own > limit {
-        // Passed on the way down too, as it is killed.
         return Verdict {
             exceeded: true,
             watch_at: memory.used - (own - limit),
@@ -47,8 +51,13 @@ pub(super) fn judge(limit: u64, memory: Memory, tmp_bytes: u64) -> Verdict {
     }
     Verdict {
         exceeded: false,
-        watch_at: memory.used + (limit - own).max(STEP_BYTES),
+        watch_at: memory.used + limit - own,
     }
+}
+
+/// How long to wait with the next look when this much is left.
+pub(super) fn pause(bytes_left: u64) -> Duration {
+    Duration::from_millis(bytes_left / BYTES_PER_MS).clamp(PAUSE_MIN, PAUSE_MAX)
 }
 
 #[cfg(test)]
@@ -77,7 +86,7 @@ mod tests {
     #[test]
     fn what_tmp_holds_is_not_its_own() {
         check(500, 0, 480, false, 608);
-        check(640, 0, 512, false, 641);
+        check(640, 0, 512, false, 640);
         check(641, 0, 512, true, 640);
     }
 
@@ -89,7 +98,14 @@ mod tests {
     #[test]
     fn its_own_memory_over_the_limit_is_exceeded() {
         check(129, 0, 0, true, 128);
-        check(128, 0, 0, false, 129);
+        check(128, 0, 0, false, 128);
+    }
+
+    #[test]
+    fn the_less_is_left_the_sooner_it_is_looked() {
+        assert_eq!(pause(0), PAUSE_MIN);
+        assert_eq!(pause(128 * MB), Duration::from_millis(16));
+        assert_eq!(pause(u64::MAX), PAUSE_MAX);
     }
 
     #[test]

@@ -4,30 +4,23 @@
 //! waiter gets its answer. Nothing that a function does can stop it from coming to that.
 
 use std::collections::BTreeMap;
-use std::future;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{oneshot, watch};
-use tokio::time::Instant;
 
 use super::locked;
-use super::memory;
+use super::watching::{Frozen, Watching};
 use crate::cgroup::Group;
 use crate::channel::{AsyncChannel, Received};
 use crate::error::Error;
 use crate::message::{Event, Request, Stage};
 use crate::spec::{Exit, Started};
-use crate::sys::{files, reactor};
+use crate::sys::files;
 
-/// How often memory is looked at, at most: a function that swings around its mark must not keep the
-/// owner busy.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// The number of a request whose answer nobody waits for.
 const NOBODY: u32 = 0;
 
@@ -50,6 +43,7 @@ pub(super) struct Inside {
     pub(super) memory_bytes: u64,
     /// The root of the sandbox's `/tmp`, once it is ready. Taken away when it is destroyed.
     pub(super) tmp: Mutex<Option<OwnedFd>>,
+    pub(super) frozen: Frozen,
     pub(super) ready: watch::Sender<Readiness>,
     pub(super) out_of_memory: watch::Sender<bool>,
     pub(super) dead: watch::Sender<bool>,
@@ -74,8 +68,7 @@ pub(super) enum Readiness {
 /// The task. Ends when init has.
 pub(super) async fn supervise(inside: Arc<Inside>) {
     let mut hearing = true;
-    let mut mark = inside.arm().await;
-    let mut looked = Instant::now();
+    let mut watching = Watching::begin(Arc::clone(&inside));
     loop {
         tokio::select! {
             biased;
@@ -89,72 +82,22 @@ pub(super) async fn supervise(inside: Arc<Inside>) {
                 }
             },
             _ = inside.process.readable() => break,
-            () = passed(mark.as_ref(), looked + LOOK_EVERY) => {
-                drop(mark.take());
-                mark = inside.arm().await;
-                looked = Instant::now();
-            }
+            () = watching.due() => watching.look().await,
         }
     }
     inside.close();
 }
 
-/// Waits until a mark is passed, and not shorter than that; for ever if there is none.
-async fn passed(mark: Option<&AsyncFd<OwnedFd>>, not_before: Instant) {
-    match mark {
-        // An error cannot come from the descriptors that marks are; if so, look again.
-        Some(mark) => drop(mark.ready(Interest::READABLE | Interest::PRIORITY).await),
-        None => future::pending().await,
-    }
-    tokio::time::sleep_until(not_before).await;
-}
-
 impl Inside {
-    /// Judges the memory in use and sets the next mark; kills if it is too much.
-    async fn arm(&self) -> Option<AsyncFd<OwnedFd>> {
-        match self.try_arm().await {
-            Ok(mark) => Some(mark),
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(sandbox = self.id, error, "cannot watch a sandbox's memory");
-                None
-            }
-        }
-    }
-
-    async fn try_arm(&self) -> io::Result<AsyncFd<OwnedFd>> {
-        // Killed by the kernel comes first: the numbers look harmless again by then.
-        if self.kernel_killed()? {
-            self.kill_for_memory().await?;
-        }
-        let controllers = self.group.controllers();
-        loop {
-            let verdict = memory::judge(self.memory_bytes, controllers.memory()?, self.tmp_bytes());
-            let watch = controllers.watch_memory(verdict.watch_at)?;
-            if verdict.exceeded || self.kernel_killed()? {
-                self.kill_for_memory().await?;
-            } else if controllers.memory()?.used >= verdict.watch_at {
-                // Passed before it was watched: that is not told.
-                continue;
-            }
-            let interest = if watch.urgent {
-                Interest::PRIORITY
-            } else {
-                Interest::READABLE
-            };
-            return reactor::watch(watch.file, interest);
-        }
-    }
-
     /// Whether the kernel has killed since this was last asked.
-    fn kernel_killed(&self) -> io::Result<bool> {
+    pub(super) fn kernel_killed(&self) -> io::Result<bool> {
         let kills = self.group.controllers().memory_kills()? as u32;
         Ok(self.memory_kills.swap(kills, Ordering::AcqRel) != kills)
     }
 
     /// Has init kill the function's processes. Nothing that is started later can be hit: who killed
     /// all before starting again has heard so from this task, and not before this was sent.
-    async fn kill_for_memory(&self) -> io::Result<()> {
+    pub(super) async fn kill_for_memory(&self) -> io::Result<()> {
         // First said, then done: whoever sees the processes end can see why.
         self.out_of_memory.send_replace(true);
         self.channel

@@ -99,14 +99,6 @@ fn close_range(first: u32, last: u32, flags: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// A counter that can be waited for, not blocking.
-pub(crate) fn event_counter() -> io::Result<OwnedFd> {
-    // SAFETY: takes integers.
-    let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
-    // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
-}
-
 /// Sets the mode that new files are refused.
 pub(crate) fn set_creation_mask(mask: libc::mode_t) {
     // SAFETY: takes an integer and cannot fail.

@@ -1,0 +1,110 @@
+//! Watching one sandbox's memory: looking often enough, and killing when it is too much.
+//!
+//! ```text
+//!   look ──▶ over? kill ──▶ sleep for as long as it takes to fill what is left ──▶ look ...
+//!              frozen: park ──▶ thawed ──▶ look ...
+//! ```
+//!
+//! Looking costs a few microseconds, and nothing while the sandbox is frozen. Having the kernel tell
+//! instead was tried and rejected: a v1 kernel takes a grace period (some 10 ms) to set a mark, and
+//! removing a cgroup meanwhile waits for that with the lock of all cgroups held; v2's `memory.high`
+//! slows a function down that does no harm.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::memory::{self, Verdict};
+use super::supervisor::Inside;
+
+/// Whether a sandbox is frozen, as far as its watch must know.
+#[derive(Default)]
+pub(super) struct Frozen {
+    frozen: AtomicBool,
+    /// The watch has seen it frozen and sleeps until it is told.
+    parked: AtomicBool,
+    thawed: Notify,
+}
+
+impl Frozen {
+    /// Said after freezing and before thawing. Costs next to nothing unless the watch is parked.
+    pub(super) fn set(&self, frozen: bool) {
+        self.frozen.store(frozen, Ordering::SeqCst);
+        if !frozen && self.parked.swap(false, Ordering::SeqCst) {
+            self.thawed.notify_one();
+        }
+    }
+
+    async fn wait_until_thawed(&self) {
+        self.parked.store(true, Ordering::SeqCst);
+        // Looked at after parking: either it is seen thawed here, or whoever thaws sees it parked.
+        if self.frozen.load(Ordering::SeqCst) {
+            self.thawed.notified().await;
+        }
+        self.parked.store(false, Ordering::SeqCst);
+    }
+}
+
+/// The watch over one sandbox.
+pub(super) struct Watching {
+    inside: Arc<Inside>,
+    /// Nothing need be looked at closely below this.
+    watch_at: u64,
+    look_at: Instant,
+}
+
+impl Watching {
+    /// Begins with an empty sandbox.
+    pub(super) fn begin(inside: Arc<Inside>) -> Self {
+        let watch_at = inside.memory_bytes;
+        Self {
+            inside,
+            watch_at,
+            look_at: Instant::now() + memory::pause(watch_at),
+        }
+    }
+
+    /// Waits until it is time to [`Watching::look`]. Giving up waiting only postpones that.
+    pub(super) async fn due(&self) {
+        tokio::time::sleep_until(self.look_at).await;
+        if self.inside.frozen.frozen.load(Ordering::SeqCst) {
+            self.inside.frozen.wait_until_thawed().await;
+        }
+    }
+
+    /// Kills if too much is in use.
+    pub(super) async fn look(&mut self) {
+        if let Err(error) = self.try_look().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(
+                sandbox = self.inside.id,
+                error,
+                "cannot watch a sandbox's memory"
+            );
+            self.look_at = Instant::now() + memory::PAUSE_MAX;
+        }
+    }
+
+    async fn try_look(&mut self) -> io::Result<()> {
+        let inside = &self.inside;
+        let killed = inside.kernel_killed()?;
+        let used = inside.group.controllers().memory_used()?;
+        let mut exceeded = false;
+        if used >= self.watch_at {
+            let memory = inside.group.controllers().memory()?;
+            let verdict = memory::judge(inside.memory_bytes, memory, inside.tmp_bytes());
+            Verdict {
+                exceeded,
+                watch_at: self.watch_at,
+            } = verdict;
+        }
+        self.look_at = Instant::now() + memory::pause(self.watch_at.saturating_sub(used));
+        if killed || exceeded {
+            inside.kill_for_memory().await?;
+        }
+        Ok(())
+    }
+}
