@@ -235,7 +235,10 @@ impl State {
         self.environments.insert(created.environment, environment);
         let (family, generation) = split(created.function.clone());
         let family = self.families.entry(family).or_default();
-        family.newest = family.newest.max(generation);
+        if family.asked == Timestamp::default() {
+            // A replay: what was made last was asked for last.
+            family.current = generation;
+        }
         family.pools.entry(generation).or_default().living += 1;
     }
 

@@ -18,7 +18,7 @@ const BUSY_MAX: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 + 100)
 
 impl State {
     /// Lends the most recently used idle environment of exactly this function, or puts the caller
-    /// in line. A generation newer than any before retires the idle environments of older ones.
+    /// in line. A newer generation retires the idle environments of older ones.
     pub(crate) fn assign(
         &mut self,
         now: Timestamp,
@@ -32,8 +32,7 @@ impl State {
         let (family, generation) = split(function);
         let generations = self.families.entry(family).or_default();
         let mut superseded = Vec::new();
-        if generation > generations.newest {
-            generations.newest = generation;
+        if generations.ask(now, generation) {
             superseded.extend(
                 generations
                     .pools
@@ -227,7 +226,7 @@ impl State {
             .families
             .get_mut(&family)
             .expect("a family is kept while an environment lives");
-        let superseded = generation < generations.newest;
+        let superseded = generation != generations.current;
         let pool = generations
             .pools
             .get_mut(&generation)

@@ -1,6 +1,7 @@
 //! The environments and waiters of one function key, and which idle environment is lent.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 use api::functions::FunctionKey;
 use types::{EnvironmentId, Timestamp};
@@ -11,13 +12,35 @@ use super::{Environment, Family, WaiterId, split};
 /// The search is on every invoke's path; beyond so many, another zone's is as good.
 const ZONE_SEARCH_MAX: usize = 16;
 
+/// A higher generation is newer. A lower one is asked for by a frontend that has not heard of the
+/// change yet, which takes it some milliseconds; or, when the higher one is asked for no longer,
+/// because the function was deleted and another one made under its name.
+const STALE_AFTER: Duration = Duration::from_secs(1);
+
 /// The generations of one function version.
 #[derive(Debug, Default)]
 pub(super) struct Generations {
-    /// The newest anybody asked for. Environments of older ones are lent only to those in line.
-    pub(super) newest: u64,
+    /// The one that counts. Environments of others are lent only to those in line.
+    pub(super) current: u64,
+    /// When it was last asked for.
+    pub(super) asked: Timestamp,
     /// One, nearly always.
     pub(super) pools: BTreeMap<u64, Pool>,
+}
+
+impl Generations {
+    /// Notes that a generation is asked for, and says whether another one has counted until now.
+    pub(super) fn ask(&mut self, now: Timestamp, generation: u64) -> bool {
+        let renewed = now.since(self.asked) >= STALE_AFTER;
+        let changed = generation > self.current || (generation < self.current && renewed);
+        if changed {
+            self.current = generation;
+        }
+        if generation == self.current {
+            self.asked = now;
+        }
+        changed
+    }
 }
 
 /// See the module.

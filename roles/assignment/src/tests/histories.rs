@@ -17,7 +17,7 @@ use crate::state::{Assigned, Effect, State, WaiterId};
 #[derive(Clone, Debug)]
 enum Step {
     Assign { function: usize, zone: usize },
-    Deploy { function: usize },
+    Deploy { function: usize, generation: u64 },
     GoAway(usize),
     Record { which: usize, lasts_seconds: u64 },
     EndCreation { which: usize, well: bool },
@@ -33,7 +33,8 @@ fn step() -> impl Strategy<Value = Step> {
     let any = any::<usize>();
     prop_oneof![
         12 => (0..2usize, 0..3usize).prop_map(|(function, zone)| Step::Assign { function, zone }),
-        1 => (0..2usize).prop_map(|function| Step::Deploy { function }),
+        1 => (0..2usize, 1..5u64)
+            .prop_map(|(function, generation)| Step::Deploy { function, generation }),
         2 => any.prop_map(Step::GoAway),
         8 => (any, 0..2_000u64)
             .prop_map(|(which, lasts_seconds)| Step::Record { which, lasts_seconds }),
@@ -140,7 +141,10 @@ impl Model {
     fn take(&mut self, step: Step) {
         match step {
             Step::Assign { function, zone } => self.assign(function, zone),
-            Step::Deploy { function } => self.generations[function] += 1,
+            Step::Deploy {
+                function,
+                generation,
+            } => self.generations[function] = generation,
             Step::GoAway(which) => {
                 let waiters: Vec<WaiterId> = self.waiting.keys().copied().collect();
                 if let Some(place) = pick(which, &waiters) {

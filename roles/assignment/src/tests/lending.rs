@@ -290,6 +290,61 @@ fn a_newer_generation_retires_what_is_idle_and_then_what_becomes_idle() {
 }
 
 #[test]
+fn a_late_request_for_an_older_generation_does_not_retire_the_newer() {
+    let mut state = with_idle(&[created(1)]);
+    lent(&mut state).unwrap();
+    state.assign(START, function("f", 2), None);
+    make(
+        &mut state,
+        Created {
+            function: function("f", 2),
+            ..created(2)
+        },
+    );
+    assert_eq!(state.returned(START, environment(2)), []);
+    assert!(matches!(assign(&mut state, None), Assigned::Waits { .. }));
+    assert_eq!(state.counts().idle, 1);
+    make(&mut state, created(3));
+    assert_eq!(state.returned(START, environment(3)), [destroy(3)]);
+}
+
+#[test]
+fn a_function_made_anew_may_count_from_lower() {
+    let mut state = with_idle(&[created(1), created(2)]);
+    lent(&mut state).unwrap();
+    let (_, effects) = state.assign(later(1), function("f", 0), None);
+    assert_eq!(effects, [destroy(1)]);
+    make(
+        &mut state,
+        Created {
+            function: function("f", 0),
+            ..created(3)
+        },
+    );
+    assert_eq!(state.returned(later(1), environment(3)), [], "it is kept");
+    assert_eq!(state.returned(later(1), environment(2)), [destroy(2)]);
+}
+
+#[test]
+fn after_a_replay_the_generation_made_last_counts() {
+    let mut state = State::default();
+    for (number, generation) in [(1, 7), (2, 3)] {
+        let function = function("f", generation);
+        state.apply(&Command::Created(Created {
+            function,
+            ..created(number)
+        }));
+        state.apply(&Command::Ready {
+            environment: environment(number),
+        });
+    }
+    let living = [1, 2].map(|number| (environment(number), true)).into();
+    state.recover(START, &living);
+    assert_eq!(state.returned(START, environment(1)), [destroy(1)]);
+    assert_eq!(state.returned(START, environment(2)), []);
+}
+
+#[test]
 fn who_waits_for_an_older_generation_is_still_served_by_it() {
     let mut state = with_idle(&[created(1)]);
     lent(&mut state).unwrap();
