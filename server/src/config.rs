@@ -91,6 +91,9 @@ pub(crate) struct Aws {
 pub(crate) struct Functions {
     /// Variables each gets beneath its own.
     pub(crate) environment: BTreeMap<String, String>,
+    /// A zip package that every function finds unpacked at `/opt`, as a layer of its own would be:
+    /// extensions of the operator's, say. Empty for none.
+    pub(crate) opt: PathBuf,
     /// Actions the credentials of execution roles may do: `lambda:InvokeFunction`, `lambda:Get*`.
     pub(crate) role_actions: Vec<String>,
 }

@@ -20,5 +20,5 @@ mod session;
 pub use error::{error_body, function_error_type, runtime_error_type};
 pub use machine::{NotReady, ShutdownReason};
 pub use session::{
-    Answer, AnswerBody, Extensions, Identity, InitEnd, InvokeEvent, Invoked, Session,
+    Answer, AnswerBody, Extensions, Identity, InitEnd, Initialising, InvokeEvent, Invoked, Session,
 };

@@ -60,6 +60,8 @@ struct Extension {
 /// What the session must do now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Effect {
+    /// Every external extension has registered: the runtime may be started.
+    AllRegistered,
     /// Init is complete.
     InitDone,
     /// Hand the current invoke to the waiting runtime.
@@ -238,7 +240,7 @@ impl Machine {
         name: &str,
         on_invoke: bool,
         on_shutdown: bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vec<Effect>, Refusal> {
         if self.phase != Phase::Init || self.runtime == Party::Waiting {
             return Err(Refusal::RegistrationClosed);
         }
@@ -251,6 +253,7 @@ impl Machine {
             return Err(Refusal::ShutdownForInternal);
         }
         self.unregistered.remove(name);
+        let last = external && self.unregistered.is_empty();
         let name = name.to_owned();
         let party = Party::Running;
         let extension = Extension {
@@ -261,7 +264,11 @@ impl Machine {
             party,
         };
         self.extensions.insert(id, extension);
-        Ok(())
+        Ok(if last {
+            vec![Effect::AllRegistered]
+        } else {
+            Vec::new()
+        })
     }
 
     /// `GET /extension/event/next`.

@@ -46,6 +46,16 @@ pub struct InvokeEvent {
     pub payload: Bytes,
 }
 
+/// An init attempt under way.
+#[derive(Debug)]
+pub struct Initialising {
+    /// Resolves when every external extension has registered: the runtime is started after that.
+    /// At once if there are none; closed when the attempt ends before.
+    pub registered: oneshot::Receiver<()>,
+    /// Resolves when init ends by the word of those who run. Closed when the session is stopped.
+    pub end: oneshot::Receiver<InitEnd>,
+}
+
 /// How an init attempt ended by its own word. (It may also end by a process's exit, or by time.)
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum InitEnd {
@@ -121,6 +131,7 @@ struct Ends {
 struct Inner {
     machine: Machine,
     waiters: Waiters,
+    registered: Option<oneshot::Sender<()>>,
     init: Option<oneshot::Sender<InitEnd>>,
     current: Option<Ends>,
     queued: Option<Ends>,
@@ -140,6 +151,7 @@ impl Session {
         let inner = Inner {
             machine: Machine::new(),
             waiters: Waiters::default(),
+            registered: None,
             init: None,
             current: None,
             queued: None,
@@ -157,15 +169,19 @@ impl Session {
         crate::api::serve(self, listener).await;
     }
 
-    /// Processes are about to be started: the runtime and these external extensions. The answer
-    /// resolves when init ends by their word.
-    pub fn begin_init(&self, externals: Vec<String>) -> oneshot::Receiver<InitEnd> {
-        let (sender, receiver) = oneshot::channel();
+    /// Processes are about to be started: these external extensions, then the runtime.
+    pub fn begin_init(&self, externals: Vec<String>) -> Initialising {
+        let (end_sender, end) = oneshot::channel();
+        let (registered_sender, registered) = oneshot::channel();
         let mut inner = self.lock();
         inner.drop_all();
+        inner.registered = Some(registered_sender);
+        if externals.is_empty() {
+            inner.carry_out(vec![Effect::AllRegistered]);
+        }
         inner.machine.begin_init(externals);
-        inner.init = Some(sender);
-        receiver
+        inner.init = Some(end_sender);
+        Initialising { registered, end }
     }
 
     /// Starts an invoke, at once or as soon as the runtime asks for it; see [`Invoked::started`].
@@ -287,9 +303,10 @@ impl Session {
         name: &str,
         (on_invoke, on_shutdown): (bool, bool),
     ) -> Result<(), Refusal> {
-        self.lock()
-            .machine
-            .register(id, name, on_invoke, on_shutdown)
+        let mut inner = self.lock();
+        let effects = inner.machine.register(id, name, on_invoke, on_shutdown)?;
+        inner.carry_out(effects);
+        Ok(())
     }
 
     /// An extension asks for its next event.
@@ -331,6 +348,12 @@ impl Inner {
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
+                Effect::AllRegistered => {
+                    if let Some(registered) = self.registered.take() {
+                        // The worker may have given up on this attempt.
+                        let _ = registered.send(());
+                    }
+                }
                 Effect::InitDone => self.end_init(InitEnd::Ready),
                 Effect::InvokeDone => {
                     let ends = self.current.take();
@@ -372,6 +395,7 @@ impl Inner {
     }
 
     fn end_init(&mut self, end: InitEnd) {
+        self.registered = None;
         if let Some(init) = self.init.take() {
             // The worker may have given up on this attempt.
             let _ = init.send(end);
@@ -381,6 +405,7 @@ impl Inner {
     /// Drops everybody's ends; those who wait see them closed.
     fn drop_all(&mut self) {
         self.waiters = Waiters::default();
+        self.registered = None;
         self.init = None;
         self.current = None;
         self.queued = None;

@@ -67,7 +67,7 @@ impl Environment {
             state.exit = None;
             state.attempt
         };
-        let end = self.session.begin_init(externals.clone());
+        let init = self.session.begin_init(externals.clone());
         let variables = plan::to_environ(&plan::extension_variables(&self.variables));
         for name in externals {
             let path = format!("/opt/extensions/{name}");
@@ -81,11 +81,18 @@ impl Environment {
             self.alive.send_modify(|alive| alive.extensions += 1);
             self.watch_exit(attempt, Who::Extension(name), started.exited);
         }
+        if init.registered.await.is_err() {
+            return self.ended(init.end.await);
+        }
         let started = self.start_runtime().await?;
         self.lock().runtime = Some(started.id);
         self.alive.send_modify(|alive| alive.runtime = true);
         self.watch_exit(attempt, Who::Runtime, started.exited);
-        match end.await {
+        self.ended(init.end.await)
+    }
+
+    fn ended(&self, end: Result<InitEnd, oneshot::error::RecvError>) -> Result<(), Failure> {
+        match end {
             Ok(InitEnd::Ready) => Ok(()),
             Ok(InitEnd::Error { error_type, body }) => Err(Failure::reported(error_type, body)),
             Err(_) => Err(self.failure()),
@@ -97,7 +104,9 @@ impl Environment {
         if !self.launch.command.is_empty() {
             // Managed runtimes may be started by a script of the function's, which gets the command.
             let wrapper = self.variables.get("AWS_LAMBDA_EXEC_WRAPPER").cloned();
-            let command = wrapper.into_iter().chain(self.launch.command.iter().cloned());
+            let command = wrapper
+                .into_iter()
+                .chain(self.launch.command.iter().cloned());
             let started = self.start(command.collect(), variables).await;
             return started.map_err(|error| {
                 Failure::message("Runtime.InvalidEntrypoint", format!("Error: {error}"))

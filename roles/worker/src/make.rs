@@ -23,7 +23,10 @@ impl Service {
         let configuration = &request.function.configuration;
         let runtime = configuration.runtime.clone().unwrap_or_default();
         let handler = configuration.handler.as_deref().unwrap_or_default();
-        let launch = self.with.runtimes.launch(&runtime, configuration.memory_mb, handler);
+        let launch = self
+            .with
+            .runtimes
+            .launch(&runtime, configuration.memory_mb, handler);
         let launch = launch.map_err(|why| {
             tracing::warn!(runtime, why, "a runtime is not available");
             Error::Runtime {

@@ -104,7 +104,11 @@ impl Runtimes {
             None if candidates.is_empty() => "",
             None => return Err(format!("none of {} is there", candidates.join(", "))),
         };
-        let percent = |of: u32| (u64::from(memory_mb) * u64::from(of) / 100).max(1).to_string();
+        let percent = |of: u32| {
+            (u64::from(memory_mb) * u64::from(of) / 100)
+                .max(1)
+                .to_string()
+        };
         let fill = |text: &String| {
             text.replace("{interpreter}", interpreter)
                 .replace("{version}", version)

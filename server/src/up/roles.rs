@@ -1,5 +1,6 @@
 //! The roles of an all-in-one server, each behind its arrow.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -93,7 +94,8 @@ pub(crate) async fn start(
     ));
 
     let engine = sandbox::ProcessEngine::start(sandboxes, spawners).await;
-    let worker_config = worker_config(config, random.as_ref())?;
+    let opt = everybodys_opt(config, &images).await?;
+    let worker_config = worker_config(config, opt, random.as_ref())?;
     let worker_id = worker_config.worker;
     let with = worker::Dependencies {
         clock: Arc::clone(&clock),
@@ -214,7 +216,27 @@ fn assignment_config(config: &Config) -> assignment::Config {
     }
 }
 
-fn worker_config(config: &Config, random: &dyn Random) -> anyhow::Result<worker::Config> {
+/// The folder of the package that every function finds at `/opt`.
+async fn everybodys_opt(config: &Config, images: &Images) -> anyhow::Result<Option<PathBuf>> {
+    let path = &config.functions.opt;
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let zip = std::fs::read(path)
+        .with_context(|| format!("functions.opt: {} cannot be read", path.display()))?;
+    let published = images.publish(zip.into()).await.context("functions.opt")?;
+    let folder = images
+        .folder(&published.image)
+        .await
+        .context("functions.opt")?;
+    Ok(Some(folder))
+}
+
+fn worker_config(
+    config: &Config,
+    opt: Option<PathBuf>,
+    random: &dyn Random,
+) -> anyhow::Result<worker::Config> {
     let memory_mb = match config.worker.memory_mb {
         0 => machine_memory_mb().context("this machine's memory is not known")?,
         given => given,
@@ -224,7 +246,7 @@ fn worker_config(config: &Config, random: &dyn Random) -> anyhow::Result<worker:
         zone: config.worker.zone.clone(),
         memory_mb,
         environment: config.functions.environment.clone(),
-        opt: None,
+        opt,
         freeze_after: Duration::from_millis(config.worker.freeze_after_ms),
         // A runtime asks for its next event within some 0.1 ms of its answer; thirty times that
         // covers a busy machine, and another environment takes longer to make.

@@ -95,7 +95,7 @@ async fn initialised(server: &Server) -> TcpStream {
     let stream = server
         .send(&get("/2018-06-01/runtime/invocation/next"))
         .await;
-    assert_eq!(ready.await, Ok(InitEnd::Ready));
+    assert_eq!(ready.end.await, Ok(InitEnd::Ready));
     stream
 }
 
@@ -172,7 +172,7 @@ async fn an_init_error_ends_init_and_is_refused_later() {
     assert!(reply.starts_with("HTTP/1.1 202"), "{reply}");
     let body = Bytes::from_static(b"{\"errorType\":\"x\"}");
     assert_eq!(
-        end.await,
+        end.end.await,
         Ok(InitEnd::Error {
             error_type: "Runtime.Unknown".into(),
             body
@@ -276,7 +276,7 @@ async fn an_external_extension_registers_and_hears_of_invoke_and_shutdown() {
     let _runtime = server
         .send(&get("/2018-06-01/runtime/invocation/next"))
         .await;
-    assert_eq!(ready.await, Ok(InitEnd::Ready));
+    assert_eq!(ready.end.await, Ok(InitEnd::Ready));
     let event = event("{}");
     let request = event.request;
     server.session.begin_invoke(event).unwrap();

@@ -1,6 +1,6 @@
 //! What the worker sees of a conversation.
 
-use types::SystemRandom;
+use types::{Random as _, SystemRandom};
 
 use super::*;
 
@@ -29,7 +29,7 @@ async fn an_invoke_given_early_is_delivered_when_the_runtime_asks() {
     let session = session();
     let ready = session.begin_init(vec![]);
     let first_wait = session.runtime_next().unwrap();
-    assert_eq!(ready.await, Ok(InitEnd::Ready));
+    assert_eq!(ready.end.await, Ok(InitEnd::Ready));
 
     let first = session.begin_invoke(event()).unwrap();
     let delivered = first_wait.await.unwrap();
@@ -56,7 +56,7 @@ async fn a_stopped_session_closes_everything_under_way() {
     let session = session();
     let ready = session.begin_init(vec![]);
     let wait = session.runtime_next().unwrap();
-    ready.await.unwrap();
+    ready.end.await.unwrap();
     let invoked = session.begin_invoke(event()).unwrap();
     let delivered = wait.await.unwrap();
     session.stop();
@@ -83,4 +83,21 @@ async fn an_invoke_taken_back_is_never_delivered() {
     assert_eq!(first.done.await, Ok(()));
     assert!(wait.try_recv().is_err());
     assert!(invoked.answer.await.is_err());
+}
+
+#[tokio::test]
+async fn the_runtime_may_start_when_all_external_extensions_have_registered() {
+    let session = session();
+    let none = session.begin_init(vec![]);
+    assert_eq!(none.registered.await, Ok(()));
+    let mut two = session.begin_init(vec!["a".into(), "b".into()]);
+    let register = |name| {
+        session
+            .register(SystemRandom.uuid(), name, (true, false))
+            .unwrap()
+    };
+    register("a");
+    assert!(two.registered.try_recv().is_err());
+    register("b");
+    assert_eq!(two.registered.await, Ok(()));
 }
