@@ -8,6 +8,7 @@ mod host;
 mod leftovers;
 mod lifecycle;
 mod limits;
+mod runtimes;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         limits::CASES,
         leftovers::CASES,
         escapes::CASES,
+        runtimes::CASES,
     ]
     .into_iter()
     .flatten()
