@@ -15,6 +15,7 @@ use crate::environment::{Alive, Environment, State};
 use crate::log::EnvironmentLog;
 use crate::plan::{self, Given};
 use crate::report;
+use crate::runtimes;
 use crate::service::Service;
 
 impl Service {
@@ -141,13 +142,10 @@ fn identity(function: &FunctionVersion) -> Identity {
     }
 }
 
-/// `python3.12` is told as `python:3.12.v1`.
+/// `python3.12` is told as `python:3.12.v1`, `provided.al2023` as `provided:al2023.v1`.
 fn version_text(runtime: &str) -> String {
-    let at = runtime
-        .find(|c: char| c.is_ascii_digit())
-        .unwrap_or(runtime.len());
-    let (family, version) = runtime.split_at(at);
-    format!("{}:{version}.v1", family.trim_end_matches('.'))
+    let (family, version) = runtimes::split(runtime);
+    format!("{family}:{}.v1", version.trim_start_matches('.'))
 }
 
 /// Names this runtime version in its ARN; the same name gives the same hash.

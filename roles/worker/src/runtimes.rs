@@ -131,7 +131,7 @@ impl Runtimes {
 }
 
 /// `python3.12` is `python`, `3.12`; `nodejs22.x` is `nodejs`, `22`.
-fn split(runtime: &str) -> (&str, &str) {
+pub(crate) fn split(runtime: &str) -> (&str, &str) {
     let at = runtime
         .find(|c: char| c.is_ascii_digit() || c == '.')
         .unwrap_or(runtime.len());

@@ -259,11 +259,11 @@ impl Service {
 
     fn list(&self) -> Vec<(EnvironmentId, bool)> {
         let environments = self.lock();
-        let made = environments.iter().filter_map(|(id, slot)| match slot {
-            Slot::Made(environment) => Some((*id, environment.is_busy())),
-            Slot::Making { .. } => Some((*id, true)),
+        let all = environments.iter().map(|(id, slot)| match slot {
+            Slot::Made(environment) => (*id, environment.is_busy()),
+            Slot::Making { .. } => (*id, true),
         });
-        made.collect()
+        all.collect()
     }
 }
 
