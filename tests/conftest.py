@@ -86,6 +86,23 @@ def deploy(client):
         functions.delete(client_, name)
 
 
+@pytest.fixture(scope="module")
+def deploy_once(client):
+    """As `deploy`, but the same source is the same function for all tests of a module."""
+    made = {}
+
+    def make(source, **settings):
+        key = (source, repr(sorted(settings.items())))
+        if key not in made:
+            made[key] = functions.unique("shared")
+            functions.create(client, made[key], source, **settings)
+        return made[key]
+
+    yield make
+    for name in made.values():
+        functions.delete(client, name)
+
+
 class Answer:
     """What an invoke answered, read."""
 
@@ -106,8 +123,9 @@ class Answer:
 def invoke(client):
     """Invokes and reads: `invoke(name, event, …).json`."""
 
-    def call(name, event=None, client=client, **arguments):
-        payload = b"" if event is None else json.dumps(event).encode()
+    def call(name, event=None, client=client, payload=None, **arguments):
+        if payload is None:
+            payload = b"" if event is None else json.dumps(event).encode()
         return Answer(client.invoke(FunctionName=name, Payload=payload, **arguments))
 
     return call

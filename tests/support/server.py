@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.request
 
 from . import leftovers
 
@@ -90,6 +91,26 @@ class Server:
         """The last of its log, for a person who looks at a failure."""
         return self.log.read_text(errors="replace")[-4000:]
 
+    def entries(self):
+        """The lines of its log, read. A line that is no JSON comes as its text."""
+        for line in self.log.read_text(errors="replace").splitlines():
+            try:
+                yield json.loads(line)
+            except ValueError:
+                yield line
+
+    def admin_url(self):
+        """Where metrics are; the port is free, so the log tells it."""
+        told = [e["address"] for e in self.entries()
+                if isinstance(e, dict) and e.get("message") == "metrics are served"]
+        return f"http://{told[-1]}"
+
+    def metric(self, name):
+        """The value of a metric that has no labels."""
+        with urllib.request.urlopen(f"{self.admin_url()}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        return next(float(line.split()[1]) for line in lines if line.split()[0] == name)
+
     def credentials(self):
         """The root access key: id and secret."""
         parser = configparser.ConfigParser()
@@ -123,16 +144,14 @@ class Server:
     def complaints(self):
         """The lines of its log that an operator would have to look at."""
         found = []
-        for line in self.log.read_text(errors="replace").splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                found.append(line)
+        for entry in self.entries():
+            if isinstance(entry, str):
+                found.append(entry)
                 continue
-            message = entry.get("fields", entry).get("message", "")
+            message = entry.get("message", "")
             bad = entry.get("level") in ("WARN", "ERROR")
             if bad and not any(message.startswith(start) for start in EXPECTED_WARNINGS):
-                found.append(line)
+                found.append(json.dumps(entry))
         return found
 
     def finish(self):
