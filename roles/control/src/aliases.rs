@@ -8,7 +8,7 @@ use api::functions::{Alias, Function};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
-use storage::Expect;
+use storage::{Expect, Revision};
 use types::{AliasName, FunctionArn, Qualifier, Version};
 use wire::ApiError;
 use wire::uri::query_value;
@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::functions::check_revision;
 use crate::functions::settings::DESCRIPTION_CHARACTERS_MAX;
 use crate::page::Page;
+use crate::rows::TRIES_MAX;
 use crate::service::{Call, Control};
 
 const ALIAS: Pattern = Pattern {
@@ -112,11 +113,7 @@ impl Control {
             description: body.description.unwrap_or_default(),
             revision_id: self.new_revision_id(),
         };
-        if !self
-            .rows
-            .put_alias(&arn.scope, &arn.name, &alias, Expect::Absent)
-            .await?
-        {
+        if !self.write_alias(&arn, &alias, None).await? {
             let arn = arn.qualified(Qualifier::Alias(alias.name));
             return Err(ApiError::conflict(format!("Alias already exists: {arn}")).into());
         }
@@ -179,46 +176,102 @@ impl Control {
         body.violations(&mut violations);
         violations.finish()?;
         let (function, _) = self.rows.existing(&arn).await?;
-        loop {
+        for _ in 0..TRIES_MAX {
             let found = self.rows.alias(&arn.scope, &arn.name, &name).await?;
-            let (mut alias, revision) = found.ok_or_else(|| {
+            let before = found.ok_or_else(|| {
                 let arn = arn.qualified(Qualifier::Alias(name.clone()));
                 ApiError::not_found(format!("Alias not found: {arn}"))
             })?;
-            check_revision(body.revision_id.as_deref(), &alias.revision_id)?;
-            if let Some(version) = &body.function_version {
-                alias.version = self.target(&function, &arn, version).await?;
-            }
-            if let Some(description) = &body.description {
-                alias.description.clone_from(description);
-            }
-            if let Some(weights) = body.weights() {
-                alias.additional = self
-                    .additional(&function, &arn, alias.version, weights)
-                    .await?;
-            } else if let Some((other, weight)) = alias.additional {
-                // Kept as it was, so it must go with the version that the alias points at now.
-                let kept = BTreeMap::from([(other.to_string(), weight)]);
-                check_weights(alias.version, &kept)?;
-            }
-            alias.revision_id = self.new_revision_id();
-            // Each round that loses is one that another writer won.
-            let expect = Expect::Revision(revision);
-            if self
-                .rows
-                .put_alias(&arn.scope, &arn.name, &alias, expect)
-                .await?
-            {
+            let alias = self
+                .changed_alias(&function, &arn, &before.0, &body)
+                .await?;
+            if self.write_alias(&arn, &alias, Some(before)).await? {
                 return Ok(json(StatusCode::OK, &AliasConfiguration::new(&arn, alias)));
             }
         }
+        Err(Failure::Contended {
+            key: format!("{arn}:{name}"),
+        })
     }
 
     pub(crate) async fn delete_alias(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let (arn, name) = named(call)?;
         self.rows.existing(&arn).await?;
-        self.rows.delete_alias(&arn.scope, &arn.name, &name).await?;
+        self.rows
+            .delete_alias(&arn.scope, &arn.name, &name, Expect::Any)
+            .await?;
         Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// An alias with everything that a request names put in place of what was there.
+    async fn changed_alias(
+        &self,
+        function: &Function,
+        arn: &FunctionArn,
+        before: &Alias,
+        body: &Body,
+    ) -> Result<Alias, Failure> {
+        check_revision(body.revision_id.as_deref(), &before.revision_id)?;
+        let mut alias = Alias {
+            revision_id: self.new_revision_id(),
+            ..before.clone()
+        };
+        if let Some(version) = &body.function_version {
+            alias.version = self.target(function, arn, version).await?;
+        }
+        if let Some(description) = &body.description {
+            alias.description.clone_from(description);
+        }
+        if let Some(weights) = body.weights() {
+            alias.additional = self
+                .additional(function, arn, alias.version, weights)
+                .await?;
+        } else if let Some((other, weight)) = alias.additional {
+            // Kept as it was, so it must go with the version that the alias points at now.
+            let kept = BTreeMap::from([(other.to_string(), weight)]);
+            check_weights(alias.version, &kept)?;
+        }
+        Ok(alias)
+    }
+
+    /// Writes an alias in place of what was there `before`; `false` if that has changed. Then
+    /// looks whether its versions are still there, and takes it back if not: a version's deletion
+    /// looks for aliases after it, so that one of the two always sees the other.
+    async fn write_alias(
+        &self,
+        arn: &FunctionArn,
+        alias: &Alias,
+        before: Option<(Alias, Revision)>,
+    ) -> Result<bool, Failure> {
+        let (scope, name) = (&arn.scope, &arn.name);
+        let expect = before
+            .as_ref()
+            .map_or(Expect::Absent, |(_, at)| Expect::Revision(*at));
+        let Some(written) = self.rows.put_alias(scope, name, alias, expect).await? else {
+            return Ok(false);
+        };
+        let Err(gone) = self.check_versions(arn, alias).await else {
+            return Ok(true);
+        };
+        let undo = Expect::Revision(written);
+        match before {
+            Some((before, _)) => drop(self.rows.put_alias(scope, name, &before, undo).await?),
+            None => {
+                self.rows
+                    .delete_alias(scope, name, &alias.name, undo)
+                    .await?
+            }
+        }
+        Err(gone)
+    }
+
+    async fn check_versions(&self, arn: &FunctionArn, alias: &Alias) -> Result<(), Failure> {
+        let (function, _) = self.rows.existing(arn).await?;
+        for version in std::iter::once(alias.version).chain(alias.additional.map(|(v, _)| v)) {
+            self.version_of(&function, &arn.qualified(Qualifier::Version(version)))
+                .await?;
+        }
+        Ok(())
     }
 
     /// The version an alias is to point at, which must exist.

@@ -21,7 +21,7 @@ use crate::failure::Failure;
 mod publishing;
 
 /// Lost races before a change gives up. Each loss means that another writer succeeded.
-const TRIES_MAX: usize = 16;
+pub(crate) const TRIES_MAX: usize = 16;
 /// Rows read at once when all under a prefix are wanted.
 const BATCH: usize = 256;
 
@@ -226,26 +226,27 @@ impl Rows {
             .collect()
     }
 
-    /// Writes an alias; `false` if it is not as expected.
+    /// Writes an alias; `None` if it is not as expected.
     pub(crate) async fn put_alias(
         &self,
         scope: &Scope,
         name: &FunctionName,
         alias: &Alias,
         expect: Expect,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Option<Revision>, Failure> {
         let key = alias_key(scope, name, &alias.name);
-        Ok(self.put(&key, alias, expect).await?.is_some())
+        self.put(&key, alias, expect).await
     }
 
-    /// Deletes an alias; harmless if it is not there.
+    /// Deletes an alias if it is as expected; harmless if it is not there.
     pub(crate) async fn delete_alias(
         &self,
         scope: &Scope,
         name: &FunctionName,
         alias: &AliasName,
+        expect: Expect,
     ) -> Result<(), Failure> {
-        self.delete(&alias_key(scope, name, alias), Expect::Any)
+        self.delete(&alias_key(scope, name, alias), expect)
             .await
             .map(|_| ())
     }

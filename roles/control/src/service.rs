@@ -1,6 +1,7 @@
 //! From a request to an answer: who asks, what for, may they.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use api::identity::{self, Identities, Principal, PrincipalKind};
 use bytes::Bytes;
@@ -24,7 +25,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::identity::MasterSecret;
 use crate::rows::Rows;
-use crate::settle::{Job, Settler};
+use crate::settle::{Job, Missed, Settler};
 use crate::sts;
 
 /// The largest request body (AWS: a 50 MB package in base64, and room for the rest).
@@ -61,6 +62,7 @@ pub struct Control {
     identities: Arc<dyn Identities>,
     verifier: Arc<Verifier>,
     jobs: mpsc::Sender<Job>,
+    missed: Missed,
 }
 
 /// One verified request.
@@ -91,11 +93,13 @@ impl Control {
         } = dependencies;
         let rows = Arc::new(Rows::new(table));
         let (jobs, waiting) = mpsc::channel(JOBS_MAX);
+        let missed = Missed::default();
         let settler = Settler::new(
             Arc::clone(&rows),
             Arc::clone(&images),
             Arc::clone(&random),
             waiting,
+            Arc::clone(&missed),
         );
         let control = Self {
             rows,
@@ -107,6 +111,7 @@ impl Control {
             identities,
             verifier: Arc::new(Verifier::new()),
             jobs,
+            missed,
         };
         (control, settler)
     }
@@ -132,13 +137,15 @@ impl Control {
     }
 
     /// Asks the settler to look at a function. Loses nothing if it cannot take the request: it
-    /// looks at all functions now and then.
+    /// then looks at all functions.
     pub(crate) fn settle(&self, arn: &FunctionArn) {
         let job = Job {
             scope: arn.scope.clone(),
             name: arn.name.clone(),
         };
-        let _ = self.jobs.try_send(job);
+        if self.jobs.try_send(job).is_err() {
+            self.missed.store(true, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn verifier(&self) -> &Verifier {

@@ -3,10 +3,11 @@
 //!
 //! A reconciler: it looks at a function as it is and does what is missing, so that it makes no
 //! difference whether it was asked, found the function by itself, or is run twice. It looks at all
-//! functions when it starts, which is how what a crash interrupted goes on, and now and then
-//! afterwards.
+//! functions when it starts, which is how what a crash interrupted goes on, and afterwards when it
+//! has missed one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::functions::{FUNCTIONS, Function, LastUpdate, State};
@@ -20,9 +21,12 @@ use crate::failure::{Failure, chain};
 use crate::functions::arn_of;
 use crate::rows::Rows;
 
-/// How often all functions are looked at. What is missed for want of room among the jobs, or
-/// failed because a store did not answer, waits no longer.
+/// What was missed for want of room among the jobs, or failed because a store did not answer,
+/// waits no longer than this.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// All functions are looked at after so many times [`LOOK_AGAIN`] even if nothing is known to have
+/// been missed: another control plane may have died.
+const LOOK_ANYWAY: u32 = 20;
 /// Functions settled at once: unpacking is work for processors and disks, not for waiting.
 const AT_ONCE: usize = 4;
 
@@ -40,7 +44,11 @@ pub struct Settler {
     jobs: mpsc::Receiver<Job>,
 }
 
+/// Something was missed: all functions must be looked at. Shared with whoever can miss something.
+pub(crate) type Missed = Arc<AtomicBool>;
+
 struct Worker {
+    missed: Missed,
     rows: Arc<Rows>,
     images: Arc<Images>,
     random: Arc<dyn Random>,
@@ -52,9 +60,11 @@ impl Settler {
         images: Arc<Images>,
         random: Arc<dyn Random>,
         jobs: mpsc::Receiver<Job>,
+        missed: Missed,
     ) -> Self {
         Self {
             worker: Arc::new(Worker {
+                missed,
                 rows,
                 images,
                 random,
@@ -68,6 +78,7 @@ impl Settler {
         let mut again = tokio::time::interval(LOOK_AGAIN);
         again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut tasks = JoinSet::new();
+        let mut ticks = 0;
         loop {
             let full = tasks.len() >= AT_ONCE;
             tokio::select! {
@@ -85,8 +96,13 @@ impl Settler {
                     None => break,
                 },
                 _ = again.tick(), if !full => {
-                    let worker = Arc::clone(&self.worker);
-                    tasks.spawn(async move { worker.look_at_all().await });
+                    // The first look, at the start, is for what a crash interrupted.
+                    let anyway = ticks % LOOK_ANYWAY == 0;
+                    ticks = ticks.wrapping_add(1);
+                    if self.worker.missed.swap(false, Ordering::Relaxed) || anyway {
+                        let worker = Arc::clone(&self.worker);
+                        tasks.spawn(async move { worker.look_at_all().await });
+                    }
                 }
             }
         }
@@ -99,6 +115,7 @@ impl Worker {
         let functions = match self.rows.all_functions(FUNCTIONS).await {
             Ok(functions) => functions,
             Err(error) => {
+                self.missed.store(true, Ordering::Relaxed);
                 tracing::warn!(error = %chain(&error), "functions cannot be listed to settle them");
                 return;
             }
@@ -114,6 +131,7 @@ impl Worker {
 
     async fn settle_logged(&self, job: &Job) {
         if let Err(error) = self.settle(job).await {
+            self.missed.store(true, Ordering::Relaxed);
             let function = job.name.as_str();
             tracing::warn!(function, error = %chain(&error), "a function cannot be settled yet");
         }

@@ -1,5 +1,7 @@
 //! What a request says about its signature, read before anything is verified.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::request::Parts;
@@ -21,8 +23,8 @@ pub enum Form {
     },
 }
 
-/// A request's signature, not verified yet.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A request's signature, not verified yet. Its `Debug` shows neither token nor signature.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Signed {
     /// Whose secret should verify it.
     pub access_key_id: String,
@@ -226,6 +228,17 @@ impl Signed {
             // What is not 64 hex digits matches nothing; the refusal is that of a wrong signature.
             signature: unhex(texts.signature).unwrap_or_default(),
         })
+    }
+}
+
+impl fmt::Debug for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signed")
+            .field("credential", &self.credential)
+            .field("time", &self.time)
+            .field("form", &self.form)
+            .field("signed_headers", &self.signed_headers)
+            .finish_non_exhaustive()
     }
 }
 

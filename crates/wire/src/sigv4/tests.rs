@@ -140,6 +140,21 @@ fn a_mismatch_tells_what_should_have_been_signed_and_not_the_secret() {
     assert!(!text.contains(SECRET));
 }
 
+#[test]
+fn a_printed_signature_shows_no_token() {
+    let mut signed = parts("GET", "/", &[]);
+    let session = Signer {
+        session_token: Some("hush"),
+        ..SIGNER
+    };
+    session.sign(&mut signed, b"", then());
+    let printed = format!("{:?}", Signed::parse(&signed).unwrap());
+    assert!(
+        printed.contains(ID) && !printed.contains("hush"),
+        "{printed}"
+    );
+}
+
 fn check_header(authorization: &str, expected: &str) {
     let parts = parts(
         "GET",

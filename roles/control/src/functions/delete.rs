@@ -1,6 +1,6 @@
 //! DeleteFunction: the whole function, or one published version.
 
-use api::functions::Function;
+use api::functions::{Alias, Function};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use storage::Expect;
@@ -37,45 +37,62 @@ impl Control {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// A version that is not there is deleted already; one that an alias points at stays.
+    /// A version that is not there is deleted already; one that an alias points at stays. An alias
+    /// that is made to point at it meanwhile is seen by the second look, and the version put back;
+    /// see also `write_alias`.
     async fn delete_version(&self, arn: &FunctionArn, number: u64) -> Result<(), Failure> {
         let function = FunctionArn {
             qualifier: None,
             ..arn.clone()
         };
+        let (scope, name) = (&arn.scope, &arn.name);
         let (row, _) = self.rows.existing(&function).await?;
-        let version = Version::Published(number);
-        let aliases = self.rows.aliases(&arn.scope, &arn.name).await?;
-        let referring: Vec<String> = aliases
-            .iter()
-            .filter(|alias| {
-                alias.version == version
-                    || alias.additional.is_some_and(|(other, _)| other == version)
-            })
-            .map(|alias| alias.name.to_string())
-            .collect();
-        if !referring.is_empty() {
-            return Err(ApiError::conflict(format!(
-                "Unable to delete version because the following aliases reference it: [{}]",
-                referring.join(", ")
-            ))
-            .into());
-        }
-        if number <= row.published {
+        self.refuse_if_referred(arn, number).await?;
+        let found = self.rows.version(scope, name, number).await?;
+        let Some((version, revision)) = found.filter(|_| number <= row.published) else {
+            return Ok(());
+        };
+        self.rows
+            .delete_version(scope, name, number, Expect::Revision(revision))
+            .await?;
+        if let Err(refusal) = self.refuse_if_referred(arn, number).await {
             self.rows
-                .delete_version(&arn.scope, &arn.name, number, Expect::Any)
+                .put_version(scope, name, number, &version, Expect::Absent)
                 .await?;
+            return Err(refusal);
         }
+        // If the last version is no more, publishing makes a new one even if nothing changed.
+        let forget = |function: &mut Function| {
+            if function.published == number {
+                function.published_generation = 0;
+            }
+            Ok(())
+        };
         if number == row.published {
-            // The last version is no more: publishing makes a new one even if nothing changed.
-            let forget = |function: &mut Function| {
-                if function.published == number {
-                    function.published_generation = 0;
-                }
-                Ok(())
-            };
             self.rows.change(&function, forget).await?;
         }
         Ok(())
+    }
+
+    async fn refuse_if_referred(&self, arn: &FunctionArn, number: u64) -> Result<(), Failure> {
+        let version = Version::Published(number);
+        let aliases = self.rows.aliases(&arn.scope, &arn.name).await?;
+        let refers = |alias: &&Alias| {
+            let additional = alias.additional.map(|(other, _)| other);
+            alias.version == version || additional == Some(version)
+        };
+        let referring: Vec<&str> = aliases
+            .iter()
+            .filter(refers)
+            .map(|alias| alias.name.as_str())
+            .collect();
+        if referring.is_empty() {
+            return Ok(());
+        }
+        Err(ApiError::conflict(format!(
+            "Unable to delete version because the following aliases reference it: [{}]",
+            referring.join(", ")
+        ))
+        .into())
     }
 }

@@ -230,3 +230,33 @@ async fn aliases_are_listed_by_name_and_by_version() {
     assert_eq!(names(&rest), ["latest"]);
     assert!(rest.get("NextMarker").is_none());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_alias_never_points_at_a_version_that_is_being_deleted() {
+    let world = std::sync::Arc::new(with_versions().await);
+    let call = |method: &'static str, target: &'static str, body: Value| {
+        let world = world.clone();
+        tokio::spawn(async move { world.call(method, target, body).await.status })
+    };
+    for _ in 0..20 {
+        let alias = json!({"Name": "a", "FunctionVersion": "1"});
+        let made = call("POST", ALIASES, alias);
+        let deleted = call("DELETE", "/2015-03-31/functions/f?Qualifier=1", Value::Null);
+        let (made, deleted) = (made.await.unwrap(), deleted.await.unwrap());
+        let version = world
+            .get("/2015-03-31/functions/f?Qualifier=1")
+            .await
+            .status;
+        let alias = world.get(&format!("{ALIASES}/a")).await.status;
+        assert!(
+            alias == 404 || version == 200,
+            "made {made}, deleted {deleted}"
+        );
+        if version == 404 {
+            return;
+        }
+        world
+            .call("DELETE", &format!("{ALIASES}/a"), Value::Null)
+            .await;
+    }
+}

@@ -197,7 +197,7 @@ async fn a_dry_run_changes_nothing() {
     assert_eq!(world.get(CONFIGURATION).await.body, before);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_updates_at_once_each_is_whole_or_refused() {
     let world = std::sync::Arc::new(World::with_function().await);
     let tasks: Vec<_> = (0..20)

@@ -205,7 +205,7 @@ async fn one_version_can_be_deleted_unless_an_alias_needs_it() {
     assert_eq!(published.body["Version"], "3", "{}", published.body);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_publishes_at_once_all_get_the_same_version() {
     let world = std::sync::Arc::new(World::with_function().await);
     let tasks: Vec<_> = (0..16)
