@@ -145,23 +145,26 @@ def serve(connection, encoder, handler):
         flush_err()
         if failure is None:
             path = client.INVOCATION + request_id + "/response"
-            status = connection.post(path, result, content_type)
+            status, answer = connection.post(path, result, content_type)
             if not 200 <= status < 300:
-                _refused(request_id, "success response", status)
+                _refused("success response", status, answer)
                 raise RuntimeError("Failed to post invocation response")
         else:
             from lambent_runtime import faults
 
-            status = faults.report_invoke(connection, encoder, request_id, failure)
+            status, answer = faults.report_invoke(connection, encoder, request_id, failure)
             if not 200 <= status < 300:
-                _refused(request_id, "failure response", status)
+                _refused("failure", status, answer)
                 raise RuntimeError("Failed to post invocation error")
             failure = None  # Its traceback holds the frames of the invoke, and all they refer to.
 
 
-def _refused(request_id, what, status):
+def _refused(what, status, answer):
+    from time import time
+
     sys.stderr.write(
-        "[ERROR] LAMBDA_RUNTIME Failed to post handler %s of %s. Http response code: %d.\n" % (what, request_id, status)
+        "[ERROR] [%d] LAMBDA_RUNTIME Failed to post handler %s. Http response code: %d. %s\n"
+        % (time() * 1000, what, status, answer.decode("utf-8", "replace"))
     )
 
 

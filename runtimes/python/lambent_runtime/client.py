@@ -30,7 +30,7 @@ class Client:
         return headers, body
 
     def post(self, path, body, content_type, more=""):
-        """Returns the status. `more` is further header lines, each with its line end."""
+        """Returns status and body. `more` is further header lines, each with its line end."""
         head = "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n" % (
             path,
             self._host,
@@ -38,7 +38,8 @@ class Client:
             len(body),
             more,
         )
-        return self._exchange(head.encode() + body)[0]
+        status, _, answer = self._exchange(head.encode() + body)
+        return status, answer
 
     def _exchange(self, request):
         kept = self._socket is not None

@@ -23,13 +23,13 @@ def report_init(connection, encoder, error):
         result = _result(str(error), type(error).__name__, traceback.format_list(frames), None)
     _log(result, encoder)
     more = "Lambda-Runtime-Function-Error-Type: %s\r\n" % result["errorType"]
-    status = connection.post(client.INIT_ERROR, encoder.encode(result).encode(), "application/json", more)
+    status, _ = connection.post(client.INIT_ERROR, encoder.encode(result).encode(), "application/json", more)
     if status != 202:
         raise RuntimeError("Failed to post the init error: the Runtime API answered %d" % status)
 
 
 def report_invoke(connection, encoder, request_id, error):
-    """The invoke failed. Returns the status of the post."""
+    """The invoke failed. Returns status and body of the answer to the post."""
     if isinstance(error, Fault):
         frames = []
         result = _result(error.message, error.kind, error.trace, request_id)

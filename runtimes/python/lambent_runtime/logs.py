@@ -38,6 +38,9 @@ def set_up(logging, invoke, environment):
         def format(self, record):
             return _as_json(logging, self, record)
 
+    if json_format or level:
+        # Programs look for their handler by this name.
+        LambdaLoggerHandler.__name__ = "LambdaLoggerHandlerWithFrameType"
     handler = LambdaLoggerHandler()
     if json_format:
         handler.setFormatter(JsonFormatter(datefmt="%Y-%m-%dT%H:%M:%SZ"))

@@ -1,0 +1,5 @@
+def deep():
+    raise RuntimeError("at import é")
+
+
+deep()
