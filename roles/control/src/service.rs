@@ -117,7 +117,8 @@ impl Control {
     }
 
     /// Serves a request to Lambda (all operations but the invokes) or STS, or for a package by a
-    /// link we gave out. The body must be no larger than [`REQUEST_BYTES_MAX`].
+    /// link we gave out. Of a body larger than [`REQUEST_BYTES_MAX`] it is enough to hand in one
+    /// byte more than that: it is refused as too large.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let request_id = RequestId::random(self.random.as_ref());
         let (parts, body) = request.into_parts();
@@ -157,14 +158,17 @@ impl Control {
     }
 
     async fn lambda(&self, parts: &Parts, body: &Bytes) -> Result<Response<Bytes>, Failure> {
+        let (path, query) = (parts.uri.path(), parts.uri.query());
+        let matched = route(&parts.method, path, query);
+        // Of a body that is too large there is only the beginning, which nobody signed.
+        if body.len() > REQUEST_BYTES_MAX {
+            let operation = matched.map(|matched| matched.operation);
+            return Err(too_large(operation.unwrap_or(Operation::CreateFunction)).into());
+        }
         let signed = Signed::parse(parts).map_err(ApiError::from)?;
         signed.require_service("lambda").map_err(ApiError::from)?;
         let principal = self.authenticate(&signed, parts, body).await?;
-        let (path, query) = (parts.uri.path(), parts.uri.query());
-        let matched = route(&parts.method, path, query).ok_or_else(|| unknown_operation(parts))?;
-        if body.len() > REQUEST_BYTES_MAX {
-            return Err(too_large(matched.operation).into());
-        }
+        let matched = matched.ok_or_else(|| unknown_operation(parts))?;
         let region = Region::new(&signed.region).map_err(|_| {
             ApiError::from(sigv4::Error::Scope {
                 message: "Credential should be scoped to a valid region. ".to_owned(),

@@ -1,4 +1,7 @@
 //! DeleteFunction: the whole function, or one published version.
+//!
+//! Packages stay in the image store: equal ones are kept once and may be another version's, and
+//! the store's own collection of garbage is what will tell.
 
 use api::functions::{Alias, Function};
 use bytes::Bytes;

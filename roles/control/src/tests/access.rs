@@ -218,3 +218,19 @@ async fn sts_tells_callers_who_they_are() {
         "{text}"
     );
 }
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_as_that_whether_or_not_all_of_it_came() {
+    let world = World::new();
+    let body = vec![b' '; crate::REQUEST_BYTES_MAX + 1];
+    let request = Request::builder()
+        .method("POST")
+        .uri(FUNCTIONS)
+        .body(Bytes::from(body))
+        .unwrap();
+    world.answer(request).await.refused(
+        413,
+        "RequestEntityTooLargeException",
+        "Request must be smaller than 70167211 bytes for the CreateFunction operation",
+    );
+}
