@@ -71,6 +71,8 @@ pub(crate) enum Reason {
     Lease,
     /// Its function has changed.
     Superseded,
+    /// Another function needed its room.
+    Evicted,
     /// This replica is shutting down.
     Drained,
     /// Its worker says that it is no more.

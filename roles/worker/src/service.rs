@@ -55,6 +55,7 @@ pub(crate) struct Service {
     environments: Mutex<HashMap<EnvironmentId, Slot>>,
     draining: watch::Sender<bool>,
     assignment: OnceLock<Arc<dyn Assignment>>,
+    placement: OnceLock<Arc<dyn Placement>>,
 }
 
 /// An environment, or the place for one that is being made.
@@ -74,6 +75,7 @@ impl Handle {
             environments: Mutex::new(HashMap::new()),
             draining: watch::Sender::new(false),
             assignment: OnceLock::new(),
+            placement: OnceLock::new(),
         }))
     }
 
@@ -91,7 +93,8 @@ impl Handle {
 
 impl Service {
     fn connect(self: &Arc<Self>, assignment: Arc<dyn Assignment>, placement: Arc<dyn Placement>) {
-        if self.assignment.set(assignment).is_err() {
+        let first = self.assignment.set(assignment).is_ok();
+        if !first || self.placement.set(placement).is_err() {
             return;
         }
         let worker = Arc::clone(self);
@@ -101,11 +104,8 @@ impl Service {
             loop {
                 tokio::select! {
                     biased;
-                    () = told(&mut draining) => {
-                        placement.heartbeat(worker.heartbeat()).await;
-                        return;
-                    }
-                    _ = beats.tick() => placement.heartbeat(worker.heartbeat()).await,
+                    () = told(&mut draining) => return worker.beat().await,
+                    _ = beats.tick() => worker.beat().await,
                 }
             }
         });
@@ -129,6 +129,13 @@ impl Service {
     pub(crate) async fn report(&self, word: Report) {
         if let Some(assignment) = self.assignment.get() {
             assignment.report(word).await;
+        }
+    }
+
+    /// Tells placement how it stands.
+    async fn beat(&self) {
+        if let Some(placement) = self.placement.get() {
+            placement.heartbeat(self.heartbeat()).await;
         }
     }
 
@@ -255,6 +262,8 @@ impl Service {
         if self.lock().remove(&id).is_some() {
             self.metrics.environments.dec();
         }
+        // Somebody may be waiting for the room.
+        self.beat().await;
     }
 
     fn list(&self) -> Vec<(EnvironmentId, bool)> {

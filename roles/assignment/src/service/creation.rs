@@ -17,6 +17,10 @@ use crate::command::Created;
 /// old, so one may be full; if three are, the fleet is.
 const WORKERS_TRIED_MAX: usize = 3;
 
+/// How many idle environments are shut down to make room for one: a function of 10 GB takes the
+/// room of eighty of the smallest.
+const EVICTIONS_MAX: usize = 100;
+
 /// Starts making an environment for whoever is first in line.
 pub(super) fn start(shared: Arc<Shared>, partition: usize, request: Assign) {
     let function = request.function.key();
@@ -46,6 +50,28 @@ pub(super) fn destroy(
         }
         task.act(partition, |state, _| state.gone(environment));
     });
+}
+
+/// Shuts down the environment that has been idle longest, of whatever function: what idles must
+/// not keep out what has work. False if none is idle.
+async fn evict_oldest(shared: &Arc<Shared>) -> bool {
+    let partitions = shared.partitions.iter().enumerate();
+    let oldest = partitions.filter_map(|(index, partition)| {
+        let (since, id) = partition.lock().state.oldest_idle()?;
+        Some((since, index, id))
+    });
+    let Some((_, index, id)) = oldest.min() else {
+        return false;
+    };
+    let evicted = shared.partitions[index].lock().state.evict(id);
+    // If it was lent this very moment, there may still be others.
+    if let Some(worker) = evicted {
+        if let Some(worker) = shared.dependencies.workers.worker(worker) {
+            worker.destroy(id).await;
+        }
+        shared.act(index, |state, _| state.gone(id));
+    }
+    true
 }
 
 /// A creation under way. However it ends, cancelled or panicking included, somebody is told:
@@ -82,6 +108,7 @@ impl Attempt {
                 reason: error.to_string(),
             })?;
         let mut avoid = Vec::new();
+        let mut evictions = 0;
         while avoid.len() < WORKERS_TRIED_MAX {
             let place = Place {
                 function: self.function.clone(),
@@ -91,7 +118,14 @@ impl Attempt {
             };
             let placed = match shared.dependencies.placement.place(place).await {
                 Ok(placed) => placed,
-                Err(PlacementError::NoCapacity { .. }) => break,
+                Err(PlacementError::NoCapacity { .. }) => {
+                    evictions += 1;
+                    if evictions <= EVICTIONS_MAX && evict_oldest(&shared).await {
+                        avoid.clear();
+                        continue;
+                    }
+                    break;
+                }
                 Err(PlacementError::Unavailable) => return Err(Error::Unavailable),
             };
             let worker = placed.worker;

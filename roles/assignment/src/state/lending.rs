@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::assignment::{Error, Lease};
 use api::functions::FunctionKey;
 use types::limits::TIMEOUT_SECONDS_MAX;
-use types::{EnvironmentId, Timestamp};
+use types::{EnvironmentId, Timestamp, WorkerId};
 
 use super::{Assigned, Effect, Phase, State, WaiterId, pool, split};
 use crate::Config;
@@ -182,6 +182,31 @@ impl State {
             !family.pools.is_empty()
         });
         effects
+    }
+
+    /// The environment that has been idle longest, and since when.
+    pub(crate) fn oldest_idle(&self) -> Option<(Timestamp, EnvironmentId)> {
+        let idle =
+            self.environments
+                .iter()
+                .filter_map(|(id, environment)| match environment.phase {
+                    Phase::Idle { since } => Some((since, *id)),
+                    _ => None,
+                });
+        idle.min()
+    }
+
+    /// Takes an idle environment away for the sake of its room. Says whose it is, for the caller
+    /// to have it destroyed and then say that it is [`State::gone`]; `None` if it is not idle.
+    pub(crate) fn evict(&mut self, id: EnvironmentId) -> Option<WorkerId> {
+        let environment = self.environments.get(&id)?;
+        let worker = environment.worker;
+        if !matches!(environment.phase, Phase::Idle { .. }) {
+            return None;
+        }
+        // The one effect is the destruction, which is the caller's.
+        self.drain_one(id, Reason::Evicted, &mut Vec::new());
+        Some(worker)
     }
 
     /// From now on nothing is lent: who waits is refused, what is idle or becomes so is shut down.

@@ -245,6 +245,26 @@ impl Placement for FirstWorker {
     async fn heartbeat(&self, _heartbeat: Heartbeat) {}
 }
 
+/// Has room on the first worker for so many environments in all.
+pub(crate) struct Room(
+    pub(crate) Arc<ManualClock>,
+    pub(crate) Arc<FakeWorker>,
+    pub(crate) usize,
+);
+
+#[async_trait]
+impl Placement for Room {
+    async fn place(&self, request: Place) -> Result<Placed, placement::Error> {
+        let memory_mb = request.memory_mb;
+        if self.1.living().len() >= self.2 {
+            return Err(placement::Error::NoCapacity { memory_mb });
+        }
+        FirstWorker(self.0.clone()).place(request).await
+    }
+
+    async fn heartbeat(&self, _heartbeat: Heartbeat) {}
+}
+
 struct AnyRole;
 
 #[async_trait]

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use storage::{Appended, Journal, Position, Record};
 use types::EnvironmentId;
 
-use super::parts::{World, function, version, worker};
+use super::parts::{Room, World, function, version, worker};
 use crate::{Counts, Dependencies, Service};
 
 fn ask(function: &Arc<FunctionVersion>) -> Assign {
@@ -124,6 +124,31 @@ async fn a_failed_creation_is_told_to_the_first_in_line() {
     let refusal = assign(&service).await.unwrap_err();
     assert!(matches!(&refusal, Error::Create { reason } if reason.contains("no pids")));
     assert!(assign(&service).await.unwrap().cold);
+}
+
+#[tokio::test]
+async fn what_has_been_idle_longest_makes_room_for_what_has_work() {
+    let world = World::new();
+    let room = Room(world.clock.clone(), world.workers[&worker(1)].clone(), 2);
+    let dependencies = Dependencies {
+        placement: Arc::new(room),
+        ..world.dependencies()
+    };
+    let service = world.start_with(dependencies).await.unwrap();
+    let first = assign(&service).await.unwrap();
+    let second = assign(&service).await.unwrap();
+    let other = ask(&version("g", 1));
+    // Nobody idles: there is no room.
+    let refused = service.assign(other.clone()).await;
+    assert!(matches!(refused, Err(Error::NoCapacity { .. })));
+    service.report(report(first.environment, Event::Idle)).await;
+    world.clock.advance(Duration::from_secs(1));
+    service
+        .report(report(second.environment, Event::Idle))
+        .await;
+    service.assign(other).await.unwrap();
+    assert_eq!(world.worker(1).destroyed(), [first.environment]);
+    assert_eq!(service.counts().idle, 1);
 }
 
 #[tokio::test]
