@@ -1,19 +1,16 @@
 // What is told of an error: to the caller, to the log, to X-Ray. Loaded with the first error.
 'use strict';
 
-/** An error the runtime found. Its type is `Runtime.` and the name. */
-class RuntimeError extends Error {
-  constructor(name, message) {
-    super(message);
-    Object.defineProperty(this, 'name', { value: `Runtime.${name}`, configurable: true, writable: true });
-  }
-}
-
-exports.RuntimeError = RuntimeError;
+/** An error the runtime found. Its type is `Runtime.` and the name, its class is called by the name alone. */
+exports.ofRuntime = (name, message) => {
+  const Kind = { [name]: class extends Error {} }[name];
+  Kind.prototype.name = `Runtime.${name}`;
+  return new Kind(message);
+};
 
 /** A promise of the function failed and nobody was listening. */
 exports.unhandledRejection = (reason, promise) =>
-  Object.assign(new RuntimeError('UnhandledPromiseRejection', messageOf(reason)), { reason, promise });
+  Object.assign(exports.ofRuntime('UnhandledPromiseRejection', messageOf(reason)), { reason, promise });
 
 exports.asError = (value) => (value instanceof Error ? value : new Error(value));
 

@@ -39,8 +39,7 @@ exports.isStreaming = (handler) => {
 };
 
 function fault(kind, message) {
-  const { RuntimeError } = require('./errors.cjs');
-  return new RuntimeError(kind, message);
+  return require('./errors.cjs').ofRuntime(kind, message);
 }
 
 function byDefault(exported, fields) {
@@ -52,10 +51,7 @@ async function read(root, folder, module) {
   try {
     return await find(root, folder, module);
   } catch (error) {
-    if (error instanceof SyntaxError) {
-      const wrapped = fault('UserCodeSyntaxError', String(error));
-      throw wrapped;
-    }
+    if (error instanceof SyntaxError) throw fault('UserCodeSyntaxError', String(error));
     if (error?.code === 'MODULE_NOT_FOUND') throw fault('ImportModuleError', String(error));
     throw error;
   }

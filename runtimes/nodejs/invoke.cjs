@@ -91,18 +91,32 @@ function postResult(connection, id, result, done, errorName) {
     text = JSON.stringify(result === undefined ? null : result);
   } catch {
     const message = 'Unable to stringify response body';
-    if (errorName) throw new (require('./errors.cjs').RuntimeError)(errorName, message);
+    if (errorName) throw require('./errors.cjs').ofRuntime(errorName, message);
     throw new Error(message);
   }
-  connection.post(`invocation/${encodeURIComponent(id)}/response`, text, '', done);
+  connection.post(`invocation/${encodeURIComponent(id)}/response`, text, '', (status) => {
+    report(status, 'success response');
+    done();
+  });
 }
 
 function postError(connection, id, error, done) {
   const errors = require('./errors.cjs');
   const cause = errors.cause(error);
   const more = cause === '' ? '' : `Lambda-Runtime-Function-Xray-Error-Cause: ${cause}\r\n`;
-  connection.post(`invocation/${encodeURIComponent(id)}/error`, JSON.stringify(errors.body(error)), more, done);
+  connection.post(`invocation/${encodeURIComponent(id)}/error`, JSON.stringify(errors.body(error)), more, (status) => {
+    report(status, 'failure');
+    done();
+  });
+}
+
+/** A refused answer is the platform's to tell the caller of; the function's log gets a line. */
+function report(status, what) {
+  if (status < 300) return;
+  const line = `[ERROR] [${Date.now()}] LAMBDA_RUNTIME Failed to post handler ${what}. Http response code: ${status}.`;
+  require('fs').writeSync(2, `${line}\n`);
 }
 
 exports.postError = postError;
 exports.postResult = postResult;
+exports.report = report;

@@ -4,7 +4,7 @@
 const fs = require('fs');
 
 const LEVELS = { TRACE: 1, DEBUG: 2, INFO: 3, WARN: 4, ERROR: 5, FATAL: 6 };
-const METHODS = { trace: 'TRACE', debug: 'DEBUG', info: 'INFO', log: 'INFO', warn: 'WARN', error: 'ERROR', fatal: 'FATAL' };
+const METHODS = { trace: 'TRACE', debug: 'DEBUG', info: 'INFO', warn: 'WARN', error: 'ERROR', fatal: 'FATAL' };
 const REQUEST_ID = Symbol.for('aws.lambda.runtime.requestId');
 const TENANT_ID = Symbol.for('aws.lambda.runtime.tenantId');
 
@@ -18,6 +18,7 @@ exports.patch = (outside) => {
     const heard = LEVELS[level] >= least || level === 'FATAL';
     console[method] = heard ? (message, ...parameters) => log(level, message, parameters) : () => {};
   }
+  console.log = console.info;
 };
 
 /** Says which invoke the messages to come belong to. */

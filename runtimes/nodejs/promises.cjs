@@ -13,8 +13,7 @@ const NO_CALLBACKS =
 
 exports.serve = (connection, handler) => {
   if (handler.length >= 3) {
-    const { RuntimeError } = require('./errors.cjs');
-    throw new RuntimeError('CallbackHandlerDeprecated', NO_CALLBACKS);
+    throw require('./errors.cjs').ofRuntime('CallbackHandlerDeprecated', NO_CALLBACKS);
   }
   const next = () => connection.next((...event) => fresh(() => invoke(connection, handler, ...event, next)));
   next();

@@ -9,6 +9,7 @@ const { Writable } = require('stream');
 const log = require('./log.cjs');
 const { contextOf, fresh } = require('./context.cjs');
 const { HIGH_WATER_MARK } = require('./handler.cjs');
+const { report } = require('./invoke.cjs');
 
 const ERROR_TYPE = 'Lambda-Runtime-Function-Error-Type';
 const ERROR_BODY = 'Lambda-Runtime-Function-Error-Body';
@@ -39,8 +40,7 @@ class ResponseStream extends Writable {
 
   setContentType(type) {
     if (this.#begun) {
-      const { RuntimeError } = require('./errors.cjs');
-      throw new RuntimeError('InvalidStreamingOperation', 'Cannot set content-type, too late.');
+      throw require('./errors.cjs').ofRuntime('InvalidStreamingOperation', 'Cannot set content-type, too late.');
     }
     this.#type = type;
   }
@@ -55,10 +55,10 @@ class ResponseStream extends Writable {
     return super.write(data, encoding, callback);
   }
 
-  /** As with AWS's stream, what is given to `end` alone has nothing written before it. */
+  /** As with AWS's stream, what is given to `end` alone has nothing written before it, and nothing is returned. */
   end(chunk, encoding, callback) {
     this.#begin();
-    return super.end(chunk, encoding, callback);
+    super.end(chunk, encoding, callback);
   }
 
   /** Ends the response with an error, which the caller finds behind what was written so far. */
@@ -90,7 +90,10 @@ class ResponseStream extends Writable {
       `Content-Type: ${this.#type}\r\n` +
       'Lambda-Runtime-Function-Response-Mode: streaming\r\n' +
       `Trailer: ${ERROR_TYPE}, ${ERROR_BODY}\r\n`;
-    this.#connection.start(this.#path, headers, () => this.#answered());
+    this.#connection.start(this.#path, headers, (status) => {
+      report(status, 'success response');
+      this.#answered();
+    });
   }
 }
 
