@@ -37,8 +37,7 @@ def binary():
 def runtimes_directory():
     """Where `runtimes/build` has put the languages."""
     given = os.environ.get("LAMBENT_RUNTIMES_DIRECTORY")
-    built = REPOSITORY / "target" / "runtimes"
-    return given or str(built if built.exists() else REPOSITORY / "runtimes")
+    return given or str(pathlib.Path(binary()).parent / "runtimes")
 
 
 class Server:

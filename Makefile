@@ -1,0 +1,26 @@
+# What one does here; each target installs or builds what it needs and says so.
+
+.PHONY: help demo test build install tidy
+
+help:
+	@echo "make demo     build everything, start Lambent, run a first function, stop"
+	@echo "make test     every test there is"
+	@echo "make build    target/release/lambent with its runtimes"
+	@echo "make install  the same into PREFIX (default /usr/local)"
+	@echo "make tidy     the rules of the tree, formatting, lints"
+
+demo:
+	@tools/demo
+
+test:
+	@tools/test
+
+build:
+	@tools/build
+
+install: build
+	@tools/install "$(DESTDIR)$(or $(PREFIX),/usr/local)"
+
+tidy:
+	@tools/needs rust rust-tools
+	@. tools/rust && cargo xtask tidy
