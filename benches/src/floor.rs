@@ -1,6 +1,7 @@
 //! The floor: the same runtime and handler, no sandbox, behind a loop that speaks the Runtime API
 //! and nothing else.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ impl Bare {
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "floor")
             .current_dir(folder.path())
             .stdin(Stdio::null())
+            // It complains when its server goes away at the end.
+            .stderr(Stdio::null())
             .kill_on_drop(true);
         let began = Instant::now();
         let child = command.spawn().context("the runtime cannot be started")?;
@@ -121,15 +124,24 @@ impl Bare {
     }
 }
 
+/// A command that inherits nothing of this process's environment.
+fn bare(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    command
+}
+
 /// The runtime's command, as its `runtime.toml` says it, with the runtime's folder where it is.
-fn command(setup: &Setup, function: &Function, task: &std::path::Path) -> anyhow::Result<Command> {
+fn command(setup: &Setup, function: &Function, task: &Path) -> anyhow::Result<Command> {
     let family: String = function
         .runtime
         .chars()
         .take_while(char::is_ascii_alphabetic)
         .collect();
     if family == "provided" {
-        return Ok(Command::new(task.join("bootstrap")));
+        return Ok(bare(&task.join("bootstrap")));
     }
     let folder = setup.runtimes.join(&family);
     let text = std::fs::read_to_string(folder.join("runtime.toml"))?;
@@ -148,7 +160,7 @@ fn command(setup: &Setup, function: &Function, task: &std::path::Path) -> anyhow
     let interpreters = words("interpreters");
     let interpreter = interpreters
         .iter()
-        .find(|path| std::path::Path::new(path).exists());
+        .find(|path| Path::new(path).exists());
     let here = folder.display().to_string();
     let fill = |text: &str| {
         text.replace("{interpreter}", interpreter.map_or("", String::as_str))
@@ -159,7 +171,7 @@ fn command(setup: &Setup, function: &Function, task: &std::path::Path) -> anyhow
     };
     let words: Vec<String> = words("command").iter().map(|word| fill(word)).collect();
     let (program, arguments) = words.split_first().context("a runtime without a command")?;
-    let mut command = Command::new(program);
+    let mut command = bare(Path::new(program));
     command.args(arguments);
     for (key, value) in table
         .get("environment")

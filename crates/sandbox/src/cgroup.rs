@@ -29,9 +29,12 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use hierarchies::{Hierarchies, candidates};
 
-/// The kernel's processor quota is per this many microseconds: its own default. A function may run
-/// that long a share in one piece, so short invokes are not cut up.
-const CPU_PERIOD_US: u64 = 100_000;
+/// The kernel's processor quota is per this many microseconds: Lambda's own period, as measured
+/// from inside it. A function that has used up its share waits for milliseconds, and not for the
+/// tenth of a second of the kernel's default.
+const CPU_PERIOD_US: u64 = 20_000;
+/// The kernel's least quota.
+const CPU_QUOTA_US_MIN: u64 = 1_000;
 
 /// What a sandbox may use.
 #[derive(Clone, Copy, Debug)]
@@ -44,12 +47,9 @@ pub(crate) struct Limits {
     pub(crate) processes: u32,
 }
 
-impl Limits {
-    /// Microseconds of processor time in each period.
-    fn cpu_quota_us(&self) -> Option<u64> {
-        self.cpu_millis
-            .map(|millis| u64::from(millis) * CPU_PERIOD_US / 1_000)
-    }
+/// Microseconds of processor time in each period, for so many thousandths of a CPU.
+fn cpu_quota_us(cpu_millis: u32) -> u64 {
+    (u64::from(cpu_millis) * CPU_PERIOD_US / 1_000).max(CPU_QUOTA_US_MIN)
 }
 
 /// What the sandbox holds at a moment.
@@ -65,6 +65,8 @@ pub(crate) struct Memory {
 pub(crate) trait Controllers: Send + Sync {
     /// Sets all limits.
     fn limit(&self, limits: &Limits) -> io::Result<()>;
+    /// Changes the processor's share alone, thousandths of a CPU.
+    fn limit_cpu(&self, cpu_millis: u32) -> io::Result<()>;
     /// Files to which a process writes "0" to come under the limits.
     fn entrances(&self) -> Vec<BorrowedFd<'_>>;
     /// Reads how much is in use, which is cheaper than [`Controllers::memory`].
@@ -211,11 +213,7 @@ mod tests {
 
     #[test]
     fn a_share_of_a_cpu_is_that_share_of_the_period() {
-        let limits = Limits {
-            memory_bytes: 0,
-            cpu_millis: Some(72),
-            processes: 1,
-        };
-        assert_eq!(limits.cpu_quota_us(), Some(7_200));
+        assert_eq!(cpu_quota_us(72), 1_440);
+        assert_eq!(cpu_quota_us(10), CPU_QUOTA_US_MIN);
     }
 }

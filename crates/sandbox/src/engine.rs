@@ -41,6 +41,10 @@ pub trait Instance: Send + Sync {
     /// Lets them go on. Twice is harmless.
     fn thaw(&self) -> Result<(), Error>;
 
+    /// Changes its share of the processor, thousandths of one CPU: an init may have more than what
+    /// follows.
+    fn limit_cpu(&self, cpu_millis: u32) -> Result<(), Error>;
+
     /// The most memory that was in use at once, less what `/tmp` now holds. Zero if not known.
     fn memory_peak_bytes(&self) -> u64;
 

@@ -103,6 +103,11 @@ impl Service {
                 environment.log.platform([line]);
             }
         }
+        let share = plan::cpu_millis(configuration.memory_mb);
+        if let Err(error) = environment.sandbox.limit_cpu(share) {
+            // It runs with the share of its init then.
+            tracing::warn!(environment = %environment.id, %error, "a processor share is not set");
+        }
     }
 
     fn stream(&self, function: &FunctionVersion) -> StreamName {

@@ -14,6 +14,8 @@ use crate::runtimes::Launch;
 
 /// Where the Runtime API is, inside.
 const RUNTIME_API: &str = "127.0.0.1:9001";
+/// What an init phase gets of the processors at least: one.
+const INIT_CPU_MILLIS: u32 = 1_000;
 const MIB: u64 = 1024 * 1024;
 
 /// Variables extensions do not get, beside all that begin with `AWS_XRAY` or `_AWS_XRAY`.
@@ -120,7 +122,12 @@ pub(crate) fn to_environ(variables: &BTreeMap<String, String>) -> Vec<CString> {
     pairs.filter_map(Result::ok).collect()
 }
 
-/// The sandbox of an environment.
+/// The share of processors that so much memory buys, thousandths of one.
+pub(crate) fn cpu_millis(memory_mb: u32) -> u32 {
+    memory_mb * 1000 / MEMORY_MB_PER_CPU
+}
+
+/// The sandbox of an environment, as its init phase finds it.
 pub(crate) fn sandbox_spec(
     environment: EnvironmentId,
     function: &FunctionVersion,
@@ -135,7 +142,8 @@ pub(crate) fn sandbox_spec(
         opt,
         runtime: launch.folder.clone(),
         memory_bytes: u64::from(configuration.memory_mb) * MIB,
-        cpu_millis: (configuration.memory_mb * 1000 / MEMORY_MB_PER_CPU).max(10),
+        // As Lambda does, init gets a whole processor at least, whatever the function's share.
+        cpu_millis: cpu_millis(configuration.memory_mb).max(INIT_CPU_MILLIS),
         processes_max: PROCESSES_MAX,
         open_files_max: OPEN_FILES_MAX,
         tmp_bytes: u64::from(configuration.ephemeral_mb) * MIB,

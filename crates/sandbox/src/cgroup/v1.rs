@@ -6,7 +6,8 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use super::{
-    Controllers, Limits, Memory, open_write, read_from_start, read_number, value_of, write_value,
+    CPU_PERIOD_US, Controllers, Limits, Memory, cpu_quota_us, open_write, read_from_start,
+    read_number, value_of, write_value,
 };
 
 /// One sandbox's groups.
@@ -55,10 +56,16 @@ impl Controllers for V1 {
             }
             done => done?,
         }
-        if let Some(quota) = limits.cpu_quota_us() {
-            write_value(&cpu.join("cpu.cfs_quota_us"), &quota.to_string())?;
+        if let Some(millis) = limits.cpu_millis {
+            write_value(&cpu.join("cpu.cfs_period_us"), &CPU_PERIOD_US.to_string())?;
+            self.limit_cpu(millis)?;
         }
         write_value(&pids.join("pids.max"), &limits.processes.to_string())
+    }
+
+    fn limit_cpu(&self, cpu_millis: u32) -> io::Result<()> {
+        let quota = cpu_quota_us(cpu_millis).to_string();
+        write_value(&self.folders[1].join("cpu.cfs_quota_us"), &quota)
     }
 
     fn entrances(&self) -> Vec<BorrowedFd<'_>> {

@@ -9,7 +9,8 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use super::{
-    CPU_PERIOD_US, Controllers, Limits, Memory, read_from_start, read_number, value_of, write_value,
+    CPU_PERIOD_US, Controllers, Limits, Memory, cpu_quota_us, read_from_start, read_number,
+    value_of, write_value,
 };
 
 /// What init itself may come to use: its copied pages and page tables, some hundred KiB.
@@ -48,15 +49,20 @@ impl Controllers for V2 {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             done => done?,
         }
-        if let Some(quota) = limits.cpu_quota_us() {
-            write_value(
-                &self.home.join("cpu.max"),
-                &format!("{quota} {CPU_PERIOD_US}"),
-            )?;
+        if let Some(millis) = limits.cpu_millis {
+            self.limit_cpu(millis)?;
         }
         write_value(
             &self.home.join("pids.max"),
             &(limits.processes + 1).to_string(),
+        )
+    }
+
+    fn limit_cpu(&self, cpu_millis: u32) -> io::Result<()> {
+        let quota = cpu_quota_us(cpu_millis);
+        write_value(
+            &self.home.join("cpu.max"),
+            &format!("{quota} {CPU_PERIOD_US}"),
         )
     }
 

@@ -303,6 +303,12 @@ impl Instance for Handle {
         Ok(())
     }
 
+    fn limit_cpu(&self, cpu_millis: u32) -> Result<(), Error> {
+        let controllers = self.sandbox.inside.group.controllers();
+        let limited = controllers.limit_cpu(cpu_millis);
+        limited.map_err(Error::step("limit a sandbox's processor"))
+    }
+
     fn thaw(&self) -> Result<(), Error> {
         let inside = &self.sandbox.inside;
         inside.frozen.set(false);

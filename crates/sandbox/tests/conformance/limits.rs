@@ -290,6 +290,14 @@ print(sum(os.times()[:2]))
         seconds < 0.6,
         format!("{seconds} s of processor in 2 s at 0.2 CPU"),
     )?;
+    // The share can be changed later.
+    sandbox.limit_cpu(50)?;
+    let ended = python(&sandbox, program).await?;
+    let seconds: f64 = ended.output.trim().parse()?;
+    expect(
+        seconds < 0.25,
+        format!("{seconds} s of processor in 2 s at 0.05 CPU"),
+    )?;
     sandbox.destroy().await;
     Ok(())
 }
