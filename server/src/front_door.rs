@@ -5,25 +5,30 @@
 //! ```
 //!
 //! The front door reads bodies and counts connections; it decides nothing about a request beside
-//! where it goes.
+//! where it goes. One thing it does before a large body is read: it asks whether anybody has the
+//! access key the head names, so that strangers cannot fill the server's memory.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use api::identity::{Error, Identities};
 use bytes::{Bytes, BytesMut};
 use control::Control;
 use frontend::Frontend;
+use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
+use types::limits::SYNC_REQUEST_BYTES_MAX;
 use types::{Random, RequestId};
 use wire::rest::{Match, Operation};
+use wire::sigv4::Signed;
 
 /// Connections at a time; beyond it they wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -35,11 +40,19 @@ const HEAD_BYTES_MAX: usize = 1024 * 1024;
 /// the refusal instead of a broken connection.
 const DISCARD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// A body of so many bytes is read whoever sends it; of a larger one the head must name a known
+/// access key.
+const STRANGERS_BYTES_MAX: u64 = 64 * 1024;
+/// Bodies larger than any invoke's that are read at a time: packages. More wait.
+const LARGE_BODIES_MAX: usize = 8;
+
 /// Where requests are taken.
 pub(crate) struct FrontDoor {
-    pub(crate) control: Arc<Control>,
-    pub(crate) frontend: Arc<Frontend>,
-    pub(crate) random: Arc<dyn Random>,
+    control: Arc<Control>,
+    frontend: Arc<Frontend>,
+    identities: Arc<dyn Identities>,
+    random: Arc<dyn Random>,
+    large_bodies: Semaphore,
 }
 
 /// Binds an address, before any other work is done.
@@ -51,6 +64,21 @@ pub(crate) async fn bind(address: &str) -> anyhow::Result<(TcpListener, SocketAd
 }
 
 impl FrontDoor {
+    pub(crate) fn new(
+        control: Arc<Control>,
+        frontend: Arc<Frontend>,
+        identities: Arc<dyn Identities>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Self {
+            control,
+            frontend,
+            identities,
+            random,
+            large_bodies: Semaphore::new(LARGE_BODIES_MAX),
+        }
+    }
+
     /// Accepts until `stop`; then finishes the requests under way and returns.
     pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, stop: watch::Receiver<bool>) {
         let connections = TaskTracker::new();
@@ -105,10 +133,22 @@ impl FrontDoor {
         let invoke = matched.filter(|matched| matched.operation == Operation::Invoke);
         let limit = match invoke {
             // One byte more than may be, so that the frontend sees that it is too many.
-            Some(_) => types::limits::SYNC_REQUEST_BYTES_MAX + 1,
+            Some(_) => SYNC_REQUEST_BYTES_MAX + 1,
             None => control::REQUEST_BYTES_MAX + 1,
         };
         let (parts, body) = request.into_parts();
+        // A body without a length says that it is endless.
+        let length = body.size_hint().exact().unwrap_or(u64::MAX);
+        if length > STRANGERS_BYTES_MAX && !self.is_known(&parts).await {
+            // Refused where signatures are: that no such key exists, or none is named.
+            let request = Request::from_parts(parts, Bytes::new());
+            return self.take(request, invoke.as_ref(), 0).await.map(Full::new);
+        }
+        let _turn = match length > SYNC_REQUEST_BYTES_MAX as u64 {
+            // Never closed, so that there is always a turn.
+            true => self.large_bodies.acquire().await.ok(),
+            false => None,
+        };
         let Some((body, size)) = read(body, limit).await else {
             let message = "The request body ended before it was complete.";
             let id = RequestId::random(self.random.as_ref());
@@ -120,6 +160,17 @@ impl FrontDoor {
         self.take(request, invoke.as_ref(), size)
             .await
             .map(Full::new)
+    }
+
+    /// Whether anybody has the access key that the head names. Its signature is verified later.
+    async fn is_known(&self, parts: &Parts) -> bool {
+        let Ok(signed) = Signed::parse(parts) else {
+            return false;
+        };
+        let token = signed.session_token.as_deref();
+        let key = self.identities.access_key(&signed.access_key_id, token);
+        // If it can't be told now, it will be told when the signature is verified.
+        !matches!(key.await, Err(Error::Unknown | Error::Expired))
     }
 
     async fn take(
@@ -142,7 +193,6 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 
 /// Reads a body; of what is beyond `limit` only the size is kept. `None` if it breaks off.
 async fn read(mut body: Incoming, limit: usize) -> Option<(Bytes, usize)> {
-    use hyper::body::Body as _;
     let mut first: Option<Bytes> = None;
     let mut all = BytesMut::new();
     let mut size = 0;

@@ -109,11 +109,8 @@ async fn serve(
             .background
             .spawn(crate::admin::serve(listener, Arc::clone(&running.registry)));
     }
-    let door = FrontDoor {
-        control: Arc::clone(&running.control),
-        frontend: Arc::clone(&running.frontend),
-        random,
-    };
+    let (control, frontend) = (running.control.clone(), running.frontend.clone());
+    let door = FrontDoor::new(control, frontend, running.identities.clone(), random);
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(Arc::new(door).serve(listener, stopped));
     println!("lambent ready at http://{address}");

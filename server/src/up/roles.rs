@@ -32,6 +32,7 @@ use crate::workers::OneWorker;
 pub(crate) struct Running {
     pub(crate) control: Arc<Control>,
     pub(crate) frontend: Arc<Frontend>,
+    pub(crate) identities: Arc<dyn Identities>,
     pub(crate) assignment: Arc<assignment::Service>,
     pub(crate) worker: worker::Handle,
     /// What the other roles' weak references lead to.
@@ -159,7 +160,7 @@ pub(crate) async fn start(
         frontend::Dependencies {
             clock,
             random,
-            identities,
+            identities: Arc::clone(&identities),
             metadata,
             counting: counting as Arc<dyn Counting>,
             assignment: assigning,
@@ -170,6 +171,7 @@ pub(crate) async fn start(
     Ok(Running {
         control: Arc::new(control),
         frontend,
+        identities,
         assignment,
         worker,
         _near: near,
