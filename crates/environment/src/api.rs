@@ -24,10 +24,13 @@ use tokio::task::JoinSet;
 use crate::session::Session;
 use reply::not_found;
 
-/// Connections of one environment at a time: a runtime and ten extensions with a few each.
-const CONNECTIONS_MAX: usize = 128;
-/// Header bytes of one request: the largest legal header is an X-Ray cause of 1 MB.
-const HEADER_BYTES_MAX: usize = 1_200_000;
+/// Connections of one environment at a time: a runtime and ten extensions with two each, and some
+/// to spare. With the two bounds below it says what memory of ours an environment can take: 8 MiB
+/// of heads and 32 MiB of bodies, at its worst.
+const CONNECTIONS_MAX: usize = 32;
+/// Header bytes of one request. The largest that runtimes send is an X-Ray cause, which may have a
+/// megabyte by the book and has some kilobytes in truth.
+const HEADER_BYTES_MAX: usize = 256 * 1024;
 /// After an accept that failed (out of descriptors, say), the next is tried so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

@@ -254,10 +254,8 @@ impl Service {
         if end.idle && (end.refused || !run.said_idle) {
             self.say(&run.environment, Event::Idle).await;
         }
-        let (environment, turn) = (run.environment, run.turn);
         if end.idle {
-            tokio::time::sleep(self.config.freeze_after).await;
-            environment.freeze_after(turn);
+            self.freeze_soon(run.environment, run.turn);
         }
     }
 

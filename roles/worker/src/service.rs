@@ -218,6 +218,7 @@ impl Service {
                     worker.metrics.created.inc();
                     worker.initialise(&environment).await;
                     environment.ready();
+                    worker.freeze_soon(environment, 0);
                     worker
                         .metrics
                         .create_seconds
@@ -264,6 +265,15 @@ impl Service {
         }
         // Somebody may be waiting for the room.
         self.beat().await;
+    }
+
+    /// Freezes an environment a little later, unless a turn after `turn` has begun by then.
+    pub(crate) fn freeze_soon(self: &Arc<Self>, environment: Arc<Environment>, turn: u64) {
+        let after = self.config.freeze_after;
+        self.tasks.spawn(async move {
+            tokio::time::sleep(after).await;
+            environment.freeze_after(turn);
+        });
     }
 
     fn list(&self) -> Vec<(EnvironmentId, bool)> {

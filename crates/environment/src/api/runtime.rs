@@ -18,6 +18,9 @@ use crate::session::{Answer, InvokeEvent, Session};
 /// Set by runtimes on error posts.
 pub(super) const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 
+/// An init error's object: a stack trace and some words.
+const INIT_ERROR_BYTES_MAX: usize = 1024 * 1024;
+
 pub(super) async fn route(session: &Session, request: Request<Incoming>, path: &[&str]) -> Reply {
     match (request.method(), path) {
         (&Method::GET, ["invocation", "next"]) => next(session).await,
@@ -108,7 +111,7 @@ async fn invocation_error(session: &Session, request: Request<Incoming>, id: Req
 
 async fn init_error(session: &Session, request: Request<Incoming>) -> Reply {
     let error_type = runtime_error_type(header(request.headers(), ERROR_TYPE));
-    let Ok(body) = collect(request.into_body(), SYNC_RESPONSE_BYTES_MAX).await else {
+    let Ok(body) = collect(request.into_body(), INIT_ERROR_BYTES_MAX).await else {
         return answer::too_large_reply();
     };
     let body = match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
