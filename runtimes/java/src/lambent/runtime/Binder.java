@@ -16,6 +16,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Date;
 import java.util.Deque;
 import java.util.HashMap;
@@ -59,7 +60,7 @@ final class Binder {
         }
         if (type instanceof GenericArrayType) {
             Type item = ((GenericArrayType) type).getGenericComponentType();
-            return array(value, item, raw(item), variables);
+            return value == null ? null : array(asList(value), item, raw(item), variables);
         }
         Type[] arguments = {};
         Class<?> target = (Class<?>) (type instanceof ParameterizedType ? ((ParameterizedType) type).getRawType() : type);
@@ -69,7 +70,7 @@ final class Binder {
                 arguments[i] = variables.getOrDefault(arguments[i], arguments[i]);
             }
         }
-        if (value == null) {
+        if (value == null || (isEmptyList(value) && !holdsList(target))) {
             return target.isPrimitive() ? Array.get(Array.newInstance(target, 1), 0) : null;
         }
         try {
@@ -82,15 +83,15 @@ final class Binder {
     private static Object bind(Object value, Class<?> target, Type[] arguments, Map<TypeVariable<?>, Type> variables)
             throws ReflectiveOperationException {
         if (target == Object.class) {
-            return value;
+            return Json.plain(value);
         }
         boolean isObject = value instanceof Map;
         boolean isList = value instanceof List;
         if (target.isArray() && (isList || target != byte[].class)) {
-            return array(value, target.getComponentType(), target.getComponentType(), variables);
+            return array(asList(value), target.getComponentType(), target.getComponentType(), variables);
         }
-        if (isList && Collection.class.isAssignableFrom(target) || target == Iterable.class) {
-            return collection((List<?>) value, target, arguments.length == 1 ? arguments[0] : Object.class, variables);
+        if (Collection.class.isAssignableFrom(target) || target == Iterable.class) {
+            return collection(asList(value), target, arguments.length == 1 ? arguments[0] : Object.class, variables);
         }
         if (isObject && Map.class.isAssignableFrom(target)) {
             return map((Map<?, ?>) value, target, arguments, variables);
@@ -108,6 +109,15 @@ final class Binder {
         return bean((Map<?, ?>) value, target, inside);
     }
 
+    private static boolean isEmptyList(Object value) {
+        return value instanceof List && ((List<?>) value).isEmpty();
+    }
+
+    /** An empty list stands for null where no list can be; but primitives have no null. */
+    private static boolean holdsList(Class<?> target) {
+        return target == Object.class || target.isPrimitive() || target.isArray() || Iterable.class.isAssignableFrom(target);
+    }
+
     private static Class<?> raw(Type type) {
         if (type instanceof ParameterizedType) {
             return (Class<?>) ((ParameterizedType) type).getRawType();
@@ -115,11 +125,12 @@ final class Binder {
         return type instanceof Class ? (Class<?>) type : Object.class;
     }
 
-    private static Object array(Object value, Type item, Class<?> raw, Map<TypeVariable<?>, Type> variables) {
-        if (!(value instanceof List)) {
-            throw new Mismatch(value, raw.arrayType(), null);
-        }
-        List<?> list = (List<?>) value;
+    /** A single value stands for a list of one. */
+    private static List<?> asList(Object value) {
+        return value instanceof List ? (List<?>) value : Collections.singletonList(value);
+    }
+
+    private static Object array(List<?> list, Type item, Class<?> raw, Map<TypeVariable<?>, Type> variables) {
         Object array = Array.newInstance(raw, list.size());
         for (int i = 0; i < list.size(); i++) {
             Array.set(array, i, bind(list.get(i), item, variables));
@@ -149,7 +160,8 @@ final class Binder {
     @SuppressWarnings("unchecked")
     private static Object map(Map<?, ?> values, Class<?> target, Type[] arguments, Map<TypeVariable<?>, Type> variables)
             throws ReflectiveOperationException {
-        boolean typed = arguments.length == 2;
+        Type ofKeys = arguments.length == 2 ? arguments[0] : Object.class;
+        Type ofValues = arguments.length == 2 ? arguments[1] : Object.class;
         Map<Object, Object> map;
         if (target != LinkedHashMap.class && isConcrete(target)) {
             map = (Map<Object, Object>) target.getDeclaredConstructor().newInstance();
@@ -159,8 +171,7 @@ final class Binder {
             map = new LinkedHashMap<>();
         }
         for (Map.Entry<?, ?> entry : values.entrySet()) {
-            Object key = typed ? bind(entry.getKey(), arguments[0], variables) : entry.getKey();
-            map.put(key, typed ? bind(entry.getValue(), arguments[1], variables) : entry.getValue());
+            map.put(bind(entry.getKey(), ofKeys, variables), bind(entry.getValue(), ofValues, variables));
         }
         return map;
     }
@@ -192,7 +203,7 @@ final class Binder {
     }
 
     private static Object scalar(Object value, Class<?> target) throws ReflectiveOperationException {
-        if (target.isInstance(value)) {
+        if (target.isInstance(value) && target != Number.class) {
             return value;
         }
         String text = value.toString();
@@ -220,7 +231,7 @@ final class Binder {
                     return constant;
                 }
             }
-            throw new Mismatch(value, target, null);
+            return null; // As AWS's client does it with names it doesn't know.
         }
         return special(value, text, target);
     }
@@ -236,8 +247,11 @@ final class Binder {
         if (target == float.class || target == Float.class) {
             return number.floatValue();
         }
-        if (target == BigDecimal.class || target == Number.class) {
+        if (target == BigDecimal.class) {
             return number;
+        }
+        if (target == Number.class) {
+            return Json.plain(value);
         }
         BigInteger whole = number.toBigInteger();
         try {

@@ -99,11 +99,12 @@ final class Handlers {
         Object instance = Modifier.isStatic(method.getModifiers()) ? null : create(type);
         method.setAccessible(true);
         Class<?>[] parameters = method.getParameterTypes();
-        if (Arrays.asList(parameters).contains(InputStream.class) || Arrays.asList(parameters).contains(OutputStream.class)) {
+        boolean writes = Arrays.asList(parameters).contains(OutputStream.class);
+        if (writes || Arrays.asList(parameters).contains(InputStream.class)) {
             return (event, context) -> {
                 ByteArrayOutputStream out = new ByteArrayOutputStream();
                 invoke(method, instance, arguments(parameters, new ByteArrayInputStream(event), out, context));
-                return out.toByteArray();
+                return writes ? out.toByteArray() : JsonText.bytes(null);
             };
         }
         boolean hasInput = parameters.length > 0 && parameters[0] != Context.class;
@@ -175,16 +176,14 @@ final class Handlers {
             Fault.trim(cause, new java.util.HashSet<>());
             String message = cause.getMessage();
             throw new Fault(Fault.BAD_CODE, message == null ? cause.getClass().getName() : message, cause, true);
-        } catch (NoSuchMethodException none) {
-            throw badConstructor(type, " has no public zero-argument constructor", none);
         } catch (ReflectiveOperationException impossible) {
-            throw badConstructor(type, " cannot be instantiated", impossible);
+            boolean inner = type.getEnclosingClass() != null && !Modifier.isStatic(type.getModifiers());
+            String message = "Class " + type.getName()
+                    + (inner ? " cannot be instantiated because it is a non-static inner class" : " has no public zero-argument constructor");
+            Exception cause = new Exception(message);
+            Fault.trim(cause, new java.util.HashSet<>());
+            throw Fault.badCode(message, cause);
         }
-    }
-
-    private static Fault badConstructor(Class<?> type, String what, Exception cause) {
-        Fault.trim(cause, new java.util.HashSet<>());
-        return Fault.badCode("Class " + type.getName() + what, cause);
     }
 
     /** The first type argument that the class gives to RequestHandler, through whatever lies between. */

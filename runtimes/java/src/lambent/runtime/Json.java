@@ -9,7 +9,7 @@ import java.util.Map;
 
 /**
  * JSON to plain values: maps, lists, strings, booleans, null; whole numbers become the smallest of Integer, Long and
- * BigInteger that holds them, others Double.
+ * BigInteger that holds them. Others stay a {@link Real} until it is known whether their digits are wanted.
  */
 final class Json {
     /** Deeper input would exhaust the stack. */
@@ -28,18 +28,50 @@ final class Json {
         }
     }
 
+    /** A number that is not whole, as it was written. */
+    static final class Real {
+        private final String digits;
+
+        Real(String digits) {
+            this.digits = digits;
+        }
+
+        @Override
+        public String toString() {
+            return digits;
+        }
+    }
+
+    /** The value with all numbers as the numbers of Java that functions expect where they named no type. */
+    static Object plain(Object value) {
+        if (value instanceof Real) {
+            return Double.valueOf(value.toString());
+        }
+        if (value instanceof List) {
+            List<Object> list = new ArrayList<>(((List<?>) value).size());
+            for (Object item : (List<?>) value) {
+                list.add(plain(item));
+            }
+            return list;
+        }
+        if (value instanceof Map) {
+            Map<Object, Object> map = new LinkedHashMap<>();
+            for (Map.Entry<?, ?> entry : ((Map<?, ?>) value).entrySet()) {
+                map.put(entry.getKey(), plain(entry.getValue()));
+            }
+            return map;
+        }
+        return value;
+    }
+
     private Json(String text) {
         this.text = text;
     }
 
+    /** What stands behind the value is not looked at, as AWS's client does it; the platform lets no such event through. */
     static Object parse(byte[] data) {
         Json json = new Json(new String(data, StandardCharsets.UTF_8));
-        Object value = json.value();
-        json.blank();
-        if (json.at != json.text.length()) {
-            throw new Invalid("text after the value", json.at);
-        }
-        return value;
+        return json.value();
     }
 
     private Object value() {
@@ -149,7 +181,8 @@ final class Json {
         String digits = text.substring(start, at);
         try {
             if (!whole) {
-                return Double.valueOf(digits);
+                Double.parseDouble(digits); // Is it one?
+                return new Real(digits);
             }
             if (digits.length() > 18) {
                 BigInteger big = new BigInteger(digits);

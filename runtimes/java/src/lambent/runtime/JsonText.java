@@ -136,8 +136,11 @@ final class JsonText {
                 text.append("\\b");
             } else if (c == '\f') {
                 text.append("\\f");
-            } else if (c < ' ' || (ascii && c > '~')) {
-                text.append("\\u").append(String.format("%04X", (int) c));
+            } else if (c < ' ' || Character.isSurrogate(c) || (ascii && c > '~')) {
+                text.append("\\u");
+                for (int shift = 12; shift >= 0; shift -= 4) {
+                    text.append("0123456789ABCDEF".charAt(c >> shift & 15));
+                }
             } else {
                 text.append(c);
             }

@@ -62,11 +62,19 @@ public final class Main {
             if (xray != null) {
                 more += "Lambda-Runtime-Function-Xray-Error-Cause: " + xray + "\r\n";
             }
-            api.post(path + "/error", fault.body(), more);
+            report(api.post(path + "/error", fault.body(), more), "failure");
             return !(error instanceof VirtualMachineError);
         }
-        api.post(path + "/response", result, "");
+        report(api.post(path + "/response", result, ""), "success response");
         return true;
+    }
+
+    /** A refused answer is the platform's to tell the caller of; the function's log gets a line. */
+    private static void report(int status, String what) {
+        if (status >= 300) {
+            System.err.println("[ERROR] [" + System.currentTimeMillis() + "] LAMBDA_RUNTIME Failed to post handler " + what
+                    + ". Http response code: " + status + ".");
+        }
     }
 
     private static String errorType(Fault fault) {

@@ -33,7 +33,7 @@ public class Functions {
         private Double ratio;
         private boolean ok;
         private Colour colour;
-        private Map<String, Pair> pairs;
+        private Map<String, Inner> more;
         private transient String transientOne = "t";
 
         public String getName() {
@@ -92,12 +92,12 @@ public class Functions {
             this.colour = colour;
         }
 
-        public Map<String, Pair> getPairs() {
-            return pairs;
+        public Map<String, Inner> getMore() {
+            return more;
         }
 
-        public void setPairs(Map<String, Pair> pairs) {
-            this.pairs = pairs;
+        public void setMore(Map<String, Inner> more) {
+            this.more = more;
         }
     }
 
@@ -200,6 +200,14 @@ public class Functions {
 
     public int number(int number) {
         return number + 1;
+    }
+
+    public BigDecimal decimal(BigDecimal number) {
+        return number;
+    }
+
+    public String anyNumber(Number number) {
+        return number.getClass() + " " + number;
     }
 
     public boolean not(boolean value) {

@@ -1,0 +1,100 @@
+"""Java: ours and AWS's runtime interface client do the same, post by post."""
+
+import json
+import re
+
+import pytest
+
+from harness import assert_same, run, without_times
+
+# Headers that say something of the invoke, not of the HTTP client.
+HEADERS = ("content-type", "lambda-runtime-function-error-type", "lambda-runtime-function-xray-error-cause")
+CLIENT = json.dumps({"client": {"app_title": "t"}, "custom": {"a": "1"}, "env": {"b": "2"}})
+IDENTITY = json.dumps({"cognitoIdentityId": "i", "cognitoIdentityPoolId": "p"})
+MOBILE = {"Lambda-Runtime-Client-Context": CLIENT, "Lambda-Runtime-Cognito-Identity": IDENTITY}
+PERSON = (
+    b'{"open":"p","name":"n","age":3,"tags":["a",null],"unknown":{"x":1},"inner":{"open":"q","number":12345678901,"unseen":"x"},'
+    b'"ratio":1,"ok":true,"colour":"GREEN","more":{"k":{"number":5}}}'
+)
+TYPES = (
+    b'{"i":1,"l":12345678901,"d":1.5,"s":"x","a":[],"o":{},"n":null,"b":true,"e":1e2,"neg":-2147483649,'
+    b'"big":123456789012345678901234567890,"max":9223372036854775807,"over":9223372036854775808}'
+)
+RESULTS = ["decimal", "float", "double", "nan", "character", "object array", "keys", "long", "control", "unknown"]
+# handler, events, headers of the events
+CASES = [
+    ("Functions::text", [b'"x"', b"5", b"true", b"null", '"\\u00e9\U0001f600\\n\\/"'.encode(), b"1.50"], {}),
+    ("Functions::text", [b"nope", b"", b'"open', b"[1", b'{"a":}', b'"x" 1'], {}),
+    ("Functions::text", [b"{}", b"[]"], {}),
+    ("Functions::context", [b'{"a":1.0,"b":[1,2.5,null,true],"c":{"x":"y","none":null},"none":null}'], {}),
+    ("Functions::context", [b"{}"], MOBILE),
+    ("Functions::context", [b"{}"], {"Lambda-Runtime-Trace-Id": None}),
+    ("Functions::state", [b"1", b"1", b"1"], {}),
+    ("Functions::person", [PERSON, b"{}", b'{"age":null,"name":null}', b'{"age":"7","name":8,"ok":"true"}', b"null"], {}),
+    ("Functions::person", [b'{"age":"x"}', b'{"age":[]}', b'{"colour":"BLUE"}', b'{"tags":5}', b"[]", b'{"age":99999999999}'], {}),
+    ("Functions::decimal", [b"1.10", b'"2.50"', b"3", b"1e3"], {}), ("Functions::anyNumber", [b"1.5", b"3"], {}),
+    ("Functions::sum", [b"[1,2]", b"[]", b'["3"]', b"{}"], {}),
+    ("Functions::generic", [b'{"1":["RED"],"2":[]}', b'{"x":[]}'], {}),
+    ("Functions::array", [b"[5,6]", b"[]"], {}),
+    ("Functions::number", [b"5", b'"7"', b"1.9", b"null", b"true"], {}),
+    ("Functions::not", [b"true", b'"false"', b"null"], {}),
+    ("Functions::types", [TYPES, b'"x"', b"[1]", b"null", b"1.5"], {}),
+    ("Functions::results", [json.dumps(name).encode() for name in RESULTS], {}),
+    ("Functions::nothing", [b"{}"], {}), ("Functions::contextOnly", [b"{}"], {}), ("Functions::ofClass", [b'"x"'], {}),
+    ("Functions::overloaded", [b'"x"'], {}), ("Functions::stream", [b'{"a":1}', b"\xff"], {}), ("Functions::streamIn", [b'{"a":1}'], {}),
+    ("Functions::fails", [b"1", b"2"], {}), ("Functions::failsDeep", [b"1"], {}), ("Functions::exhausts", [b"1"], {}),
+    ("Functions::leaves", [b"1"], {}), ("Functions::missing", [b"1", b"2"], {}), ("Functions", [b"1"], {}),
+    ("Missing", [b"1"], {}), ("Missing::method", [b"1"], {}), ("Functions::Person", [b"1"], {}),
+    ("Interfaces$Sum", [b'{"a":1,"b":2}', b'{"a":"x"}'], {}), ("Interfaces$Sum::handleRequest", [b'{"a":1}'], {}),
+    ("Interfaces$Derived", [b'{"name":"n"}'], {}), ("Interfaces$Failing", [b"1"], {}), ("Interfaces$Copy", [b'{"a":1}'], {}),
+    ("Interfaces$BadStatic::handle", [b'"x"'], {}), ("Interfaces$BadConstructor::handle", [b'"x"'], {}),
+    ("Interfaces$NoConstructor::handle", [b'"x"'], {}), ("Interfaces$NotStatic::handle", [b'"x"'], {}),
+]
+
+
+def seen(outcome, runtime):
+    """What the platform sees, without what is the runtime's own business."""
+    posts = []
+    for post in outcome.posts:
+        headers = {name: post.headers.get(name) for name in HEADERS}
+        body = post.body
+        if post.path.endswith("error"):
+            body = json.loads(body)
+        elif body.startswith(b"{"):
+            body = json.loads(body)  # The order of the properties of beans is not promised.
+        if headers[HEADERS[2]]:
+            # AWS's client sends what is not ASCII as question marks.
+            text = json.dumps(json.loads(headers[HEADERS[2]]), ensure_ascii=False).replace("é", "??")
+            headers[HEADERS[2]] = json.loads(text)
+            headers[HEADERS[2]]["paths"].sort()
+        posts.append((post.method, post.path, headers, body))
+    return posts, plain(without_times(outcome.output)), outcome.status
+
+
+def plain(output):
+    """Without what the JSON parser has to say, and where it or the class loader say it."""
+    lines = []
+    for line in output.split("\n"):
+        line = re.sub(r"\[\d+\] LAMBDA", "LAMBDA", line)
+        parser = "fasterxml" in line or "lambent.runtime" in line or line.startswith((" at [Source", "Caused by: java.", "\t... "))
+        loader = line.startswith("\tat java.base/") or line.startswith("\tat com.amazonaws")
+        if not parser and not loader:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(("handler", "events", "headers"), CASES, ids=lambda value: value if isinstance(value, str) else None)
+def test_the_same_as_the_java_client(java, java_task, handler, events, headers):
+    ours, theirs = (seen(run(runtime, java_task, "example." + handler, events, None, headers), runtime) for runtime in java)
+    assert_same(ours, theirs)
+
+
+def test_a_record_is_bound_by_its_components(java, java_task):
+    outcome = run(java[0], java_task, "example.Functions::record", [b'{"left":"l","right":[1],"more":0}', b"{}"])
+    assert [post.body for post in outcome.posts] == [b'{"left":"l","right":[1]}', b"{}"]
+
+
+def test_a_refused_response_does_not_end_the_runtime(java, java_task):
+    outcome = run(java[0], java_task, "example.Functions::size", [b"7000000", b"10"])
+    assert outcome.posts[-1].body == b'"xxxxxxxxxx"'
+    assert "Failed to post handler success response. Http response code: 413." in outcome.output
