@@ -16,8 +16,9 @@ use libc::sock_filter;
 
 use crate::message::Stage;
 use crate::spec::{FUNCTION_GID, FUNCTION_UID};
+use crate::sys::privileges::{self, Resource};
 use crate::sys::processes::{self, Side, SingleThreaded};
-use crate::sys::{files, namespaces, privileges, signals};
+use crate::sys::{files, namespaces, signals};
 
 /// What all processes of a sandbox are started with.
 pub(super) struct Launch<'a> {
@@ -113,11 +114,11 @@ impl Launch<'_> {
     }
 
     fn set_limits(&self) -> io::Result<()> {
-        privileges::limit(
-            privileges::Resource::OpenFiles,
-            u64::from(self.open_files_max),
-        )?;
-        privileges::limit(privileges::Resource::Core, 0)
+        privileges::limit(Resource::OpenFiles, u64::from(self.open_files_max))?;
+        privileges::limit(Resource::Core, 0)?;
+        // Whatever the owner itself was given.
+        privileges::limit(Resource::RealTimePriority, 0)?;
+        privileges::limit(Resource::Niceness, 0)
     }
 
     fn drop_rights(&self) -> io::Result<()> {

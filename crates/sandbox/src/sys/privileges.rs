@@ -109,6 +109,10 @@ pub(crate) enum Resource {
     OpenFiles,
     /// Bytes of a core dump.
     Core,
+    /// The highest real-time priority.
+    RealTimePriority,
+    /// How far below zero "nice" may go.
+    Niceness,
 }
 
 /// Sets both the soft and the hard limit.
@@ -116,6 +120,8 @@ pub(crate) fn limit(resource: Resource, value: u64) -> io::Result<()> {
     let resource = match resource {
         Resource::OpenFiles => libc::RLIMIT_NOFILE,
         Resource::Core => libc::RLIMIT_CORE,
+        Resource::RealTimePriority => libc::RLIMIT_RTPRIO,
+        Resource::Niceness => libc::RLIMIT_NICE,
     };
     let limit = libc::rlimit {
         rlim_cur: value,

@@ -15,6 +15,8 @@ use sandbox::{
 };
 use tempfile::TempDir;
 
+use crate::images;
+
 /// What a case ends with.
 pub(crate) type TestResult<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -60,6 +62,7 @@ impl Host {
             folder.path().join("images/task/not-a-program"),
             fs::Permissions::from_mode(0o755),
         )?;
+        images::fill(&folder.path().join("root"))?;
         fs::write(folder.path().join("secret.txt"), "the host's own\n")?;
         let spawners = Some(fork_spawners(&config)?);
         Ok(Self {
@@ -73,14 +76,15 @@ impl Host {
 
     /// The configuration of an engine whose folders are in `folder`.
     pub(crate) fn config_in(folder: PathBuf, tag: &str) -> Config {
-        let root = Root {
-            name: "host".to_owned(),
-            kind: RootKind::Host,
+        let root = |name: &str, kind| Root {
+            name: name.to_owned(),
+            kind,
             runtimes: folder.join("runtimes"),
         };
+        let image = RootKind::Directory(folder.join("root"));
         Config {
             tag: tag.to_owned(),
-            roots: vec![root],
+            roots: vec![root("host", RootKind::Host), root("image", image)],
             images: folder.join("images"),
             // Users of its own for each copy of this program that runs at once.
             first_uid: 1_000_000 + std::process::id() % 10_000 * 70_000,

