@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,9 +76,9 @@ def start(runtime, api, task, handler, env=None, **popen):
     return subprocess.Popen(command, env=environment, cwd=task, **popen)
 
 
-def run(runtime, task, handler, events, env=None, headers=None):
+def run(runtime, task, handler, events, env=None, headers=None, manner="plain"):
     """Hands out the events (bytes) one after the other and waits until all are answered, or the process ends."""
-    api = RuntimeApi()
+    api = RuntimeApi(manner)
     process = start(runtime, api, task, handler, env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         for number, body in enumerate(events):
@@ -93,8 +94,6 @@ def run(runtime, task, handler, events, env=None, headers=None):
 
 
 def default_headers():
-    import time
-
     return {
         "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 60000),
         "Lambda-Runtime-Invoked-Function-Arn": ARN,

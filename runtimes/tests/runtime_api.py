@@ -7,6 +7,7 @@ headers, body and trailers, byte for byte. It knows nothing of functions or of t
 import queue
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 
 PREFIX = "/2018-06-01/runtime/"
@@ -39,9 +40,14 @@ class Closed(Exception):
 
 
 class RuntimeApi:
-    """Listens on a free port of the loopback until `close`."""
+    """Listens on a free port of the loopback until `close`.
 
-    def __init__(self):
+    `manner` is how it answers: "plain"; "pieces", in many small writes; "chunked"; "closing", which says so and closes
+    after each answer; "silent", which closes without having said so.
+    """
+
+    def __init__(self, manner="plain"):
+        self._manner = manner
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
         self._events = queue.Queue()
@@ -71,8 +77,6 @@ class RuntimeApi:
 
     def wait(self, condition, deadline_s, alive=lambda: True):
         """Waits until `condition()` holds; False if time ran out or `alive()` became false before."""
-        import time
-
         end = time.monotonic() + deadline_s
         with self._changed:
             while not condition():
@@ -103,6 +107,8 @@ class RuntimeApi:
         try:
             while not self._closed:
                 self._answer(connection, read_request(stream))
+                if self._manner in ("closing", "silent"):
+                    return
         except (Closed, OSError):
             pass
         finally:
@@ -122,7 +128,7 @@ class RuntimeApi:
                 raise Closed
             headers = {"Content-Type": "application/json", **event.headers}
             headers["Lambda-Runtime-Aws-Request-Id"] = event.request_id
-            respond(connection, 200, event.body, headers)
+            respond(connection, 200, event.body, headers, self._manner)
             return
         with self._changed:
             self.requests.append(request)
@@ -130,15 +136,31 @@ class RuntimeApi:
         if path.endswith("/response") and len(request.body) > RESPONSE_BYTES_MAX:
             respond(connection, 413, b'{"errorMessage":"too large","errorType":"RequestEntityTooLarge"}')
         else:
-            respond(connection, 202, b'{"status":"OK"}\n')
+            respond(connection, 202, b'{"status":"OK"}\n', None, self._manner)
 
 
-def respond(connection, status, body, headers=None):
-    lines = ["HTTP/1.1 %d X" % status]
+def respond(connection, status, body, headers=None, manner="plain"):
     headers = {"Content-Type": "application/json", **(headers or {})}
-    headers["Content-Length"] = str(len(body))
-    lines += ["%s: %s" % pair for pair in headers.items() if pair[1] is not None]
-    connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+    if manner == "chunked":
+        headers["Transfer-Encoding"] = "chunked"
+        half = len(body) // 2
+        chunks = [chunk for chunk in (body[:half], body[half:]) if chunk]
+        body = b"".join(b"%x;ext=1\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\nTrailer: x\r\n\r\n"
+    else:
+        headers["Content-Length"] = str(len(body))
+    if manner == "closing":
+        headers["Connection"] = "close"
+    lines = ["HTTP/1.1 %d X" % status] + ["%s: %s" % pair for pair in headers.items() if pair[1] is not None]
+    data = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+    if manner != "pieces":
+        connection.sendall(data)
+        return
+    # Cut everywhere near the end of the headers, and once in the body.
+    middle = data.index(b"\r\n\r\n")
+    cuts = [0, 5, *range(middle - 2, middle + 6), (middle + len(data)) // 2, len(data)]
+    for start, end in zip(cuts, cuts[1:]):
+        connection.sendall(data[start:end])
+        time.sleep(0.002)
 
 
 def read_line(stream):

@@ -114,3 +114,17 @@ def plain(output, runtime):
 def test_the_same_as_aws_lambda_ric(nodejs, nodejs_task, handler, events, env, headers):
     ours, theirs = (seen(run(runtime, nodejs_task, handler, events, env, headers), runtime) for runtime in nodejs)
     assert_same(ours, theirs)
+
+
+def test_without_the_binding_net_serves(nodejs, nodejs_task):
+    """The option would make the binding print a warning."""
+    outcome = run(nodejs[0], nodejs_task, "index.callbackWaits", [b"{}", b"{}"], {"NODE_OPTIONS": "--pending-deprecation"})
+    assert [post.body for post in outcome.posts] == [b'"result"', b'"result"']
+    assert "Deprecat" not in outcome.output
+
+
+def test_an_uncaught_error_in_the_middle_of_a_stream_goes_into_the_trailers(nodejs, nodejs_task):
+    outcome = run(nodejs[0], nodejs_task, "stream.uncaught", [b"{}"])
+    assert outcome.status == 129
+    assert outcome.posts[0].body == b"x"
+    assert outcome.posts[0].trailers["lambda-runtime-function-error-type"] == "Error"

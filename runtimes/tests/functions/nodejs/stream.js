@@ -55,3 +55,8 @@ exports.large = stream(async (event, out) => {
   }
   out.end();
 });
+exports.uncaught = stream(async (event, out) => {
+  out.write('x');
+  setTimeout(() => { throw new Error('nobody catches'); }, 5);
+  await later(1000);
+});

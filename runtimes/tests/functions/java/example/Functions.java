@@ -210,6 +210,10 @@ public class Functions {
         return number.getClass() + " " + number;
     }
 
+    public Map<String, Object> same(Map<String, Object> event) {
+        return event;
+    }
+
     public boolean not(boolean value) {
         return !value;
     }
