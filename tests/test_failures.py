@@ -46,7 +46,7 @@ def failing(deploy_once, invoke):
     """Calls one of the functions above."""
 
     def call(how, **arguments):
-        name = deploy_once(PYTHON, Timeout=2, MemorySize=128)
+        name = deploy_once(PYTHON, Timeout=arguments.pop("timeout", 2), MemorySize=128)
         return invoke(name, {"how": how, **arguments.pop("event", {})}, **arguments)
 
     return call
@@ -118,7 +118,7 @@ def test_a_function_that_takes_too_long(failing):
 
 
 def test_memory_is_as_much_as_was_asked_for(failing):
-    answer = failing("eats", LogType="Tail")
+    answer = failing("eats", timeout=30, LogType="Tail")
     assert (answer.status, answer.error) == (200, "Unhandled")
     assert answer.json["errorType"] == "Runtime.OutOfMemory"
     assert "signal: killed" in answer.json["errorMessage"]

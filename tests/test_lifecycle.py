@@ -129,3 +129,51 @@ def test_an_environment_is_busy_until_its_extensions_are_done(deploy, invoke):
     answer = invoke(name, {"wanted": 1}, LogType="Tail")
     assert answer.error is None
     assert time.monotonic() - began < 5
+
+
+EXTERNAL = """#!/usr/bin/python3
+import json, os, urllib.request
+API = 'http://' + os.environ['AWS_LAMBDA_RUNTIME_API'] + '/2020-01-01/extension'
+def call(path, data=None, headers={}):
+    with urllib.request.urlopen(urllib.request.Request(API + path, data, headers)) as answer:
+        return answer.headers, json.load(answer)
+headers, told = call('/register', json.dumps({'events': ['INVOKE', 'SHUTDOWN']}).encode(),
+                     {'Lambda-Extension-Name': os.path.basename(__file__)})
+hidden = [name for name in ('_HANDLER', 'LAMBDA_TASK_ROOT', 'AWS_EXECUTION_ENV') if name in os.environ]
+print('outer registered', told['functionName'], hidden, flush=True)
+me = {'Lambda-Extension-Identifier': headers['Lambda-Extension-Identifier']}
+while True:
+    event = call('/event/next', headers=me)[1]
+    print('outer heard', event['eventType'], event.get('shutdownReason'), flush=True)
+    if event['eventType'] == 'SHUTDOWN':
+        break
+"""
+
+
+def test_an_external_extension_lives_from_init_to_shutdown(own_server, tmp_path):
+    package = tmp_path / "opt.zip"
+    package.write_bytes(functions.package({"extensions/outer": EXTERNAL}))
+    server = own_server(f'[functions]\nopt = "{package}"\n').start()
+    client = clients.make(server)
+    functions.create(client, "f", "def handler(event, context):\n    return event\n", Timeout=10)
+    for event in (b"1", b"2"):
+        answer = client.invoke(FunctionName="f", Payload=event)
+        assert answer["Payload"].read() == event
+    assert server.terminate() == (0, "")
+    log = "".join(path.read_text() for path in (server.data / "logs").rglob("*.jsonl"))
+    assert "outer registered f []" in log
+    assert log.count("outer heard INVOKE") == 2
+    assert log.count("outer heard SHUTDOWN SPINDOWN") == 1
+    assert "EXTENSION\\tName: outer\\tState: Ready\\tEvents: [INVOKE, SHUTDOWN]" in log
+
+
+def test_an_external_extension_that_ends_is_a_failure(own_server, tmp_path):
+    package = tmp_path / "opt.zip"
+    package.write_bytes(functions.package({"extensions/outer": "#!/bin/sh\nexit 2\n"}))
+    server = own_server(f'[functions]\nopt = "{package}"\n').start()
+    client = clients.make(server)
+    functions.create(client, "f", "def handler(event, context):\n    return event\n", Timeout=10)
+    answer = client.invoke(FunctionName="f", Payload=b"1")
+    assert answer["FunctionError"] == "Unhandled"
+    assert b'"Extension.' in answer["Payload"].read()
+    server.finish()
