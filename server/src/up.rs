@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use types::{Random, SystemRandom};
 
@@ -96,6 +96,8 @@ async fn serve(
     languages: Languages,
     sandboxes: (sandbox::Config, sandbox::Spawners),
 ) -> anyhow::Result<()> {
+    // From here on a signal is not lost, however early it comes.
+    let mut signals = Signals::new()?;
     let (listener, address) = front_door::bind(&config.listen).await?;
     let admin = match config.admin.listen.as_str() {
         "" => None,
@@ -120,21 +122,33 @@ async fn serve(
         account = %config.account.id,
         "serving; credentials are in the data folder"
     );
-    told_to_stop().await?;
+    signals.told_to_stop().await;
     tracing::info!("stopping: invokes under way are finished first");
     stop.send_replace(true);
     drain::drain(running, serving).await;
     Ok(())
 }
 
-/// Returns on SIGTERM or SIGINT.
-async fn told_to_stop() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be awaited")?;
-    tokio::select! {
-        biased;
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What tells the server to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?,
+            interrupt: signal(SignalKind::interrupt()).context("SIGINT cannot be awaited")?,
+        })
     }
-    Ok(())
+
+    /// Returns on SIGTERM or SIGINT.
+    async fn told_to_stop(&mut self) {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -5,11 +5,12 @@
 
 mod functions;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use api::functions::{ALIASES, FUNCTIONS, FunctionVersion, VERSIONS};
-use storage::{Change, Consistency, Error, Table};
+use storage::{Change, Consistency, Error, Table, Watch};
 use tokio::sync::mpsc;
 use types::{FunctionArn, Random};
 use wire::ApiError;
@@ -18,6 +19,18 @@ use functions::Functions;
 
 /// After the table failed, the watch is begun again so much later.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// Kinds of rows: functions, versions, aliases.
+const KINDS: usize = 3;
+
+/// How the watches stand.
+#[derive(Clone, Copy, Default)]
+struct Watching {
+    /// All that was there when they began has been told.
+    current: bool,
+    /// One has ended: all begin anew.
+    ended: bool,
+}
 
 /// What an invoke needs to know about the function it names.
 #[derive(Clone, Debug)]
@@ -34,6 +47,18 @@ pub struct Found {
 pub struct Metadata {
     table: Arc<dyn Table>,
     functions: RwLock<Functions>,
+    /// Changes on their way, while the table is watched. Locked for a few moves at a time only.
+    watches: Mutex<Option<Watches>>,
+}
+
+/// One watch of each kind of row.
+struct Watches {
+    watches: [Watch; KINDS],
+    /// What has been told until all watches are current. What was deleted while nobody watched is
+    /// not in it, and so goes when it takes the old one's place.
+    fresh: Functions,
+    /// How many watches are current.
+    current: usize,
 }
 
 impl Metadata {
@@ -42,6 +67,7 @@ impl Metadata {
         Arc::new(Self {
             table,
             functions: RwLock::new(Functions::default()),
+            watches: Mutex::new(None),
         })
     }
 
@@ -60,37 +86,85 @@ impl Metadata {
         }
     }
 
-    /// One watch of each kind of row, until one of them ends.
+    /// Watches until one of the watches ends.
     async fn follow(&self, ready: &mpsc::Sender<()>, told: &mut bool) -> Result<(), Error> {
-        let mut functions = self.table.watch(FUNCTIONS).await?;
-        let mut versions = self.table.watch(VERSIONS).await?;
-        let mut aliases = self.table.watch(ALIASES).await?;
-        // What was deleted while nobody watched must go too.
-        let mut fresh = Functions::default();
-        let mut current = 0;
+        let functions = self.table.watch(FUNCTIONS).await?;
+        let versions = self.table.watch(VERSIONS).await?;
+        let aliases = self.table.watch(ALIASES).await?;
+        *self.lock_watches() = Some(Watches {
+            watches: [functions, versions, aliases],
+            fresh: Functions::default(),
+            current: 0,
+        });
         loop {
-            let change = tokio::select! {
-                biased;
-                change = functions.recv() => change,
-                change = versions.recv() => change,
-                change = aliases.recv() => change,
-            };
-            match change {
-                None => return Ok(()),
-                Some(Change::Current) => {
-                    current += 1;
-                    if current == 3 {
-                        *self.write() = std::mem::take(&mut fresh);
-                        if !*told {
-                            // Who started this may have gone already.
-                            let _ = ready.send(()).await;
-                            *told = true;
+            let watching = std::future::poll_fn(|context| self.take_in(Some(context))).await;
+            if !*told && watching.current {
+                // Who started this may have gone already.
+                let _ = ready.send(()).await;
+                *told = true;
+            }
+            if watching.ended {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes in the changes that have been told and not been taken in. With a context it is
+    /// pending where there are none, and the context is woken by the next.
+    ///
+    /// A table tells its watchers of a write before it acknowledges it. Where the table is in this
+    /// process, an invoke that takes these in first therefore sees every write that was
+    /// acknowledged before it came.
+    fn take_in(&self, mut context: Option<&mut Context<'_>>) -> Poll<Watching> {
+        let mut guard = self.lock_watches();
+        let Some(Watches {
+            watches,
+            fresh,
+            current,
+        }) = &mut *guard
+        else {
+            return Poll::Ready(Watching::default());
+        };
+        let mut taken = false;
+        let mut ended = false;
+        for watch in watches {
+            loop {
+                let polled = match &mut context {
+                    Some(context) => watch.poll_recv(context),
+                    None => match watch.try_recv() {
+                        Ok(change) => Poll::Ready(Some(change)),
+                        // The watching task finds out for itself when a watch has ended.
+                        Err(_) => Poll::Pending,
+                    },
+                };
+                match polled {
+                    Poll::Pending => break,
+                    Poll::Ready(None) => {
+                        ended = true;
+                        break;
+                    }
+                    Poll::Ready(Some(Change::Current)) => {
+                        *current += 1;
+                        if *current == KINDS {
+                            *self.write() = std::mem::take(fresh);
                         }
                     }
+                    Poll::Ready(Some(change)) if *current < KINDS => fresh.apply(&change),
+                    Poll::Ready(Some(change)) => self.write().apply(&change),
                 }
-                Some(change) if current < 3 => fresh.apply(&change),
-                Some(change) => self.write().apply(&change),
+                taken = true;
             }
+        }
+        let watching = Watching {
+            current: *current >= KINDS,
+            ended,
+        };
+        if ended {
+            *guard = None;
+        }
+        match taken || ended {
+            true => Poll::Ready(watching),
+            false => Poll::Pending,
         }
     }
 
@@ -100,6 +174,8 @@ impl Metadata {
         arn: &FunctionArn,
         random: &dyn Random,
     ) -> Result<Found, ApiError> {
+        // That there was nothing to take in is no matter.
+        let _ = self.take_in(None);
         let fraction = || random.next_fraction();
         if let Some(found) = self.read().resolve(arn, fraction)? {
             return Ok(found);
@@ -127,6 +203,10 @@ impl Metadata {
         Ok(())
     }
 
+    fn lock_watches(&self) -> MutexGuard<'_, Option<Watches>> {
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Functions> {
         self.functions
             .read()
@@ -139,3 +219,6 @@ impl Metadata {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::{Response, StatusCode, header};
 
+use types::limits::SYNC_RESPONSE_BYTES_MAX;
+
 use crate::machine::Refusal;
 
 pub(super) type Reply = Response<Full<Bytes>>;
@@ -112,5 +114,18 @@ pub(super) async fn collect(body: Incoming, limit: usize) -> Result<Bytes, BodyE
             Err(BodyError::TooLarge)
         }
         Err(_) => Err(BodyError::Broken),
+    }
+}
+
+/// Reads a body that nobody wants, up to the limit of any: a runtime that still sends it must find
+/// its connection whole afterwards.
+pub(super) async fn discard(mut body: Incoming) {
+    let mut left = SYNC_RESPONSE_BYTES_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(rest) => left = rest,
+            None => return,
+        }
     }
 }

@@ -11,7 +11,7 @@ use types::RequestId;
 use types::limits::SYNC_RESPONSE_BYTES_MAX;
 use uuid::Uuid;
 
-use super::reply::{BodyError, Reply, accepted, collect, error, not_found, refused};
+use super::reply::{BodyError, Reply, accepted, collect, discard, error, not_found, refused};
 use crate::error::{function_error_type, runtime_error_type};
 use crate::session::{Answer, InvokeEvent, Session};
 
@@ -26,11 +26,11 @@ pub(super) async fn route(session: &Session, request: Request<Incoming>, path: &
         (&Method::GET, ["invocation", "next"]) => next(session).await,
         (&Method::POST, ["invocation", id, "response"]) => match parse_id(id) {
             Some(id) => answer::post(session, request, id).await,
-            None => invalid_id(),
+            None => invalid_id(request).await,
         },
         (&Method::POST, ["invocation", id, "error"]) => match parse_id(id) {
             Some(id) => invocation_error(session, request, id).await,
-            None => invalid_id(),
+            None => invalid_id(request).await,
         },
         (&Method::POST, ["init", "error"]) => init_error(session, request).await,
         (&Method::GET, ["restore", "next"]) => error(
@@ -96,7 +96,10 @@ async fn invocation_error(session: &Session, request: Request<Incoming>, id: Req
     let error_type = function_error_type(header(request.headers(), ERROR_TYPE));
     let answer = match session.answer_begins(id) {
         Ok(answer) => answer,
-        Err(refusal) => return refused(refusal),
+        Err(refusal) => {
+            discard(request.into_body()).await;
+            return refused(refusal);
+        }
     };
     let (body, reply) = match collect(request.into_body(), SYNC_RESPONSE_BYTES_MAX).await {
         Ok(body) => (body, accepted()),
@@ -132,7 +135,8 @@ fn parse_id(text: &str) -> Option<RequestId> {
     Uuid::try_parse(text).ok().map(RequestId::from_uuid)
 }
 
-fn invalid_id() -> Reply {
+async fn invalid_id(request: Request<Incoming>) -> Reply {
+    discard(request.into_body()).await;
     error(
         StatusCode::BAD_REQUEST,
         "InvalidRequestID",

@@ -143,6 +143,27 @@ async fn a_runtime_takes_an_event_with_all_its_headers_and_answers() {
 }
 
 #[tokio::test]
+async fn a_refused_answer_is_read_to_its_end_and_the_connection_kept() {
+    let server = server().await;
+    let _runtime = initialised(&server).await;
+    let path = format!(
+        "/2018-06-01/runtime/invocation/{}/response",
+        SystemRandom.uuid()
+    );
+    // The head in one packet and the body in another, as Python's http.client sends them.
+    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n");
+    let mut stream = server.send(&head).await;
+    tokio::task::yield_now().await;
+    stream.write_all(b"\"abc\"").await.unwrap();
+    assert!(read(&mut stream).await.starts_with("HTTP/1.1 400"));
+    stream
+        .write_all(get("/2018-06-01/ping").as_bytes())
+        .await
+        .unwrap();
+    assert!(read(&mut stream).await.ends_with("pong"));
+}
+
+#[tokio::test]
 async fn errors_carry_their_type_and_body() {
     let server = server().await;
     let mut runtime = initialised(&server).await;

@@ -264,4 +264,4 @@ fn check_state(state: &State) -> Result<(), ApiError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use types::RequestId;
 use types::limits::{STREAMED_RESPONSE_BYTES_MAX, SYNC_RESPONSE_BYTES_MAX};
 
-use super::super::reply::{BodyError, Reply, accepted, collect, error, refused};
+use super::super::reply::{BodyError, Reply, accepted, collect, discard, error, refused};
 use super::{ERROR_TYPE, header};
 use crate::error::{error_body, function_error_type};
 use crate::session::{Answer, AnswerBody, Session};
@@ -28,6 +28,7 @@ pub(super) async fn post(session: &Session, request: Request<Incoming>, id: Requ
         None => false,
         Some("streaming") => true,
         Some(_) => {
+            discard(request.into_body()).await;
             return error(
                 StatusCode::BAD_REQUEST,
                 "Runtime.InvalidResponseModeHeader",
@@ -37,7 +38,10 @@ pub(super) async fn post(session: &Session, request: Request<Incoming>, id: Requ
     };
     let answer = match session.answer_begins(id) {
         Ok(answer) => answer,
-        Err(refusal) => return refused(refusal),
+        Err(refusal) => {
+            discard(request.into_body()).await;
+            return refused(refusal);
+        }
     };
     let content_type = header(request.headers(), "content-type").map(str::to_owned);
     if streaming {

@@ -6,14 +6,14 @@ use types::{FunctionRef, Timestamp};
 
 use super::*;
 
-fn scope() -> Scope {
+pub(crate) fn scope() -> Scope {
     Scope {
         account: AccountId::new("000000000000").unwrap(),
         region: Region::new("us-east-1").unwrap(),
     }
 }
 
-fn name() -> FunctionName {
+pub(crate) fn name() -> FunctionName {
     FunctionName::new("f").unwrap()
 }
 
@@ -44,7 +44,7 @@ fn configuration(version: Version, generation: u64, state: State) -> Configurati
     }
 }
 
-fn function(state: State, published: u64, reserved: Option<u32>) -> Function {
+pub(crate) fn function(state: State, published: u64, reserved: Option<u32>) -> Function {
     Function {
         scope: scope(),
         name: name(),
