@@ -31,7 +31,8 @@ pub fn check(path: &str, text: &str) -> Vec<Finding> {
 fn line_rules(path: &str, line: &str) -> impl Iterator<Item = &'static str> {
     let code = line.split("//").next().unwrap_or_default();
     // A text that must stay whole, or a row of a table, is easier to read on one line.
-    let wide = code.trim_end().chars().count() > COLUMNS_MAX && !code.contains('"');
+    let text = code.contains('"') || code.ends_with('\\');
+    let wide = code.trim_end().chars().count() > COLUMNS_MAX && !text;
     let unfinished = [
         concat!("todo", "!("),
         concat!("unimplemented", "!("),
