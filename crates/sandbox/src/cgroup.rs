@@ -27,7 +27,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-pub(crate) use hierarchies::{Hierarchies, candidates};
+pub(crate) use hierarchies::{Hierarchies, candidates, parent_name};
 
 /// The kernel's processor quota is per this many microseconds: Lambda's own period, as measured
 /// from inside it. A function that has used up its share waits for milliseconds, and not for the

@@ -1,5 +1,6 @@
 //! What every sandbox of one run shares. Plain data.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use crate::error::Error;
@@ -33,6 +34,22 @@ pub struct Config {
 pub enum Network {
     /// Nothing: a loopback interface of their own.
     None,
+    /// The world, by address translation on this host. Needs the `nft` command, and switches
+    /// the host's IPv4 forwarding on.
+    Nat(Nat),
+}
+
+/// The way out of sandboxes. Refused are, besides what is said here: the host itself, other
+/// sandboxes, link-local addresses. IPv4 alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nat {
+    /// The first address of a net of 131 072 (`/15`) that is used nowhere else: four for each
+    /// sandbox.
+    pub subnet: Ipv4Addr,
+    /// TCP ports of the host that functions may reach all the same.
+    pub allow_host_ports: Vec<u16>,
+    /// Whether functions may reach private networks (`10.0.0.0/8` and its like).
+    pub allow_private: bool,
 }
 
 /// A root file system, prepared once and shared read-only by the sandboxes that name it.
@@ -73,6 +90,11 @@ impl Config {
                 "first_uid",
                 "above the system's users and with room for all sandboxes",
             );
+        }
+        if let Network::Nat(nat) = &self.network
+            && nat.subnet.to_bits() % (4 * SLOTS_MAX) != 0
+        {
+            return invalid("network.subnet", "the first address of a /15");
         }
         Ok(())
     }

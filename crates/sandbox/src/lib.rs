@@ -26,6 +26,8 @@ mod engine;
 mod error;
 mod init;
 mod message;
+mod nat;
+mod netlink;
 mod netns;
 mod process;
 mod seccomp;
@@ -34,7 +36,7 @@ mod spec;
 mod sweep;
 mod sys;
 
-pub use config::{Config, Network, Root, RootKind};
+pub use config::{Config, Nat, Network, Root, RootKind};
 pub use engine::{Engine, Instance};
 pub use error::Error;
 pub use process::ProcessEngine;

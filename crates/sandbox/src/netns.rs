@@ -2,19 +2,25 @@
 //!
 //! A namespace has no name anywhere, it is a descriptor: when the last holder ends it is gone, even
 //! when that was by SIGKILL. The owner accepts from outside what is connected inside, so no
-//! interface pair and no address is needed for the Runtime API. None is ever used twice: its sockets
+//! interface pair and no address is needed for the Runtime API, only for a way out: see
+//! [`crate::nat`]. None is ever used twice: its sockets
 //! and counters would tell of the sandbox before.
 
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
+use crate::config::{self, Nat};
+use crate::nat::{addresses, interface_prefix};
+use crate::netlink::Netlink;
 use crate::sys::namespaces;
 
 /// Where Lambda's Runtime API is, inside. Runtimes get it from their environment, so it need not be
 /// this port; extensions in the wild have it written in.
 const RUNTIME_API_PORT: u16 = 9001;
+/// What a sandbox's end of its way out is called, inside.
+const INTERFACE: &str = "eth0";
 
 /// A network namespace, ready.
 pub(crate) struct Network {
@@ -25,31 +31,69 @@ pub(crate) struct Network {
 /// Makes namespaces. Belongs to one thread, which goes in and out of them.
 pub(crate) struct Maker {
     home: File,
+    way_out: Option<WayOut>,
+}
+
+/// What it takes to connect a namespace with the host's.
+struct WayOut {
+    nat: Nat,
+    /// What the host's interfaces begin with.
+    prefix: String,
+    /// In the host's namespace.
+    home: Netlink,
 }
 
 impl Maker {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// For the namespace that this thread is in.
+    pub(crate) fn new(tag: &str, network: &config::Network) -> io::Result<Self> {
+        let way_out = match network {
+            config::Network::None => None,
+            config::Network::Nat(nat) => Some(WayOut {
+                nat: nat.clone(),
+                prefix: interface_prefix(tag),
+                home: Netlink::open()?,
+            }),
+        };
         Ok(Self {
             home: File::open("/proc/thread-self/ns/net")?,
+            way_out,
         })
     }
 
-    /// Makes one. This thread is back home afterwards, else it would keep the namespace alive.
-    pub(crate) fn make(&self) -> io::Result<Network> {
+    /// Makes the one of a slot. This thread is back home afterwards, else it would keep the
+    /// namespace alive.
+    pub(crate) fn make(&self, slot: u32) -> io::Result<Network> {
         namespaces::unshare_network()?;
-        let made = furnish();
+        let made = self.furnish(slot);
         namespaces::enter_network(self.home.as_fd())?;
         made
     }
+
+    fn furnish(&self, slot: u32) -> io::Result<Network> {
+        namespaces::loopback_up()?;
+        if let Some(way_out) = &self.way_out {
+            way_out.connect(slot, self.home.as_fd())?;
+        }
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, RUNTIME_API_PORT))?;
+        listener.set_nonblocking(true)?;
+        let namespace = File::open("/proc/thread-self/ns/net")?.into();
+        Ok(Network {
+            namespace,
+            listener,
+        })
+    }
 }
 
-fn furnish() -> io::Result<Network> {
-    namespaces::loopback_up()?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, RUNTIME_API_PORT))?;
-    listener.set_nonblocking(true)?;
-    let namespace = File::open("/proc/thread-self/ns/net")?.into();
-    Ok(Network {
-        namespace,
-        listener,
-    })
+impl WayOut {
+    /// Connects the namespace that this thread is in.
+    fn connect(&self, slot: u32, home: BorrowedFd<'_>) -> io::Result<()> {
+        let (host, sandbox) = addresses(&self.nat, slot);
+        let name = format!("{}{slot}", self.prefix);
+        let inside = Netlink::open()?;
+        inside.add_pair(INTERFACE, &name, home)?;
+        self.home.configure(self.home.index(&name)?, host)?;
+        let index = inside.index(INTERFACE)?;
+        inside.configure(index, sandbox)?;
+        inside.default_route(index, host)
+    }
 }

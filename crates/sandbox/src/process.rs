@@ -24,10 +24,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::cgroup::{Hierarchies, Limits};
-use crate::config::Config;
+use crate::config::{Config, Network};
 use crate::engine::{Engine, Instance};
 use crate::error::Error;
 use crate::message::{Create, Source};
+use crate::nat;
 use crate::spawner::Spawners;
 use crate::spec::Spec;
 use instance::{Handle, Sandbox};
@@ -41,6 +42,9 @@ pub struct ProcessEngine {
 
 /// What the engine and its sandboxes hold together.
 struct Shared {
+    tag: String,
+    /// Whether sandboxes have one, by rules that are to be removed in the end.
+    has_way_out: bool,
     hierarchies: Arc<Hierarchies>,
     pool: Pool,
     spawners: BTreeMap<String, SpawnerHandle>,
@@ -64,9 +68,14 @@ impl ProcessEngine {
             .into_iter()
             .map(|spawner| Ok((spawner.root.clone(), SpawnerHandle::new(spawner)?)))
             .collect::<Result<_, Error>>()?;
-        let pool = Pool::start(Arc::clone(&hierarchies), config.first_uid, config.pool)?;
+        if let Network::Nat(nat) = &config.network {
+            nat::open(&config.tag, nat)?;
+        }
+        let pool = Pool::start(Arc::clone(&hierarchies), &config)?;
         let cpus = std::thread::available_parallelism().map_or(1, |count| count.get());
         let shared = Shared {
+            has_way_out: config.network != Network::None,
+            tag: config.tag,
             hierarchies,
             pool,
             spawners,
@@ -110,6 +119,9 @@ impl Engine for ProcessEngine {
                 break;
             }
             while tasks.join_next().await.is_some() {}
+        }
+        if shared.has_way_out {
+            nat::close(&shared.tag);
         }
         if let Err(error) = shared.hierarchies.remove() {
             tracing::warn!(

@@ -22,10 +22,11 @@ use std::path::{Path, PathBuf};
 use libc::sock_filter;
 
 use crate::channel::{self, Channel, Received};
-use crate::config::{Config, Root};
+use crate::config::{Config, Network, Root};
 use crate::error::Error;
 use crate::init;
 use crate::message::{Create, Spawned};
+use crate::nat;
 use crate::seccomp;
 use crate::spec::{FUNCTION_GID, FUNCTION_UID};
 use crate::sys::processes::{self, Side, SingleThreaded};
@@ -59,7 +60,7 @@ pub fn fork_spawners(config: &Config) -> Result<Spawners, Error> {
         let (ours, theirs) = channel::pair().map_err(Error::step("make a spawner's socket"))?;
         match processes::fork(alone, 0, None).map_err(Error::step("fork a spawner"))? {
             Side::Child => {
-                let work = AssertUnwindSafe(|| run(theirs, root, &config.images, alone));
+                let work = AssertUnwindSafe(|| run(theirs, root, config, alone));
                 // The owner's code must not go on in this process, whatever happens.
                 let _ = std::panic::catch_unwind(work);
                 processes::exit_now(1);
@@ -93,9 +94,13 @@ pub fn fork_spawners(config: &Config) -> Result<Spawners, Error> {
 }
 
 /// The spawner's life.
-fn run(socket: OwnedFd, root: &Root, images: &Path, alone: SingleThreaded) {
+fn run(socket: OwnedFd, root: &Root, config: &Config, alone: SingleThreaded) {
     let mut channel = Channel::new(socket);
-    let settled = settle(&channel).and_then(|()| root::build(root, images));
+    let resolvers = match config.network {
+        Network::None => Vec::new(),
+        Network::Nat(_) => nat::resolvers(),
+    };
+    let settled = settle(&channel).and_then(|()| root::build(root, &config.images, &resolvers));
     let first = match &settled {
         Ok(()) => Spawned::Created { request: 0 },
         Err(error) => failed(0, error),

@@ -1,7 +1,8 @@
 //! Removing what a run left that was killed before it could tidy up.
 //!
 //! Its processes have died with it by then: spawners with their owner, inits with their spawner,
-//! functions with their init. What remains are cgroup folders, which hold nothing. Should a process
+//! functions with their init. What remains are cgroup folders, which hold nothing, and the packet
+//! filter's rules for interfaces that no longer exist. Should a process
 //! still live in one it is killed first.
 
 use std::fs;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::cgroup::{candidates, write_value};
 use crate::config::is_name;
 use crate::error::Error;
+use crate::nat;
 use crate::sys::processes;
 
 /// How long killed processes may take to leave their cgroup.
@@ -45,6 +47,7 @@ pub fn sweep(tag: &str) -> Result<Swept, Error> {
         remove_tree(&folder, DEPTH_MAX, &mut swept)
             .map_err(Error::step("remove an earlier run's cgroups"))?;
     }
+    nat::close(tag);
     Ok(swept)
 }
 

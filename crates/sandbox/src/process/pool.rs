@@ -4,6 +4,7 @@
 //! the pool should: when it is full the thread waits, so the channel is the pool. Half of making a
 //! sandbox is done here, before anybody asks.
 
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::locked;
 use crate::cgroup::{Group, Hierarchies};
-use crate::config::SLOTS_MAX;
+use crate::config::{Config, SLOTS_MAX};
 use crate::error::Error;
 use crate::netns::{Maker, Network};
 
@@ -33,17 +34,14 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn start(
-        hierarchies: Arc<Hierarchies>,
-        first_uid: u32,
-        size: usize,
-    ) -> Result<Self, Error> {
+    pub(super) fn start(hierarchies: Arc<Hierarchies>, config: &Config) -> Result<Self, Error> {
         // One is the least: it is then made when the one before is taken.
-        let (sender, receiver) = mpsc::channel(size.max(1));
-        let slots = Arc::new(Slots::new(first_uid));
+        let (sender, receiver) = mpsc::channel(config.pool.max(1));
+        let slots = Arc::new(Slots::new(config.first_uid));
+        let (tag, network) = (config.tag.clone(), config.network.clone());
         let thread = std::thread::Builder::new()
             .name("sandbox-pool".to_owned())
-            .spawn(move || fill(&hierarchies, &slots, &sender))
+            .spawn(move || fill(&hierarchies, &slots, Maker::new(&tag, &network), &sender))
             .map_err(Error::step("start the pool's thread"))?;
         Ok(Self {
             ready: tokio::sync::Mutex::new(receiver),
@@ -81,9 +79,9 @@ impl Pool {
 fn fill(
     hierarchies: &Hierarchies,
     slots: &Arc<Slots>,
+    maker: io::Result<Maker>,
     sender: &mpsc::Sender<Result<Prepared, Error>>,
 ) {
-    let maker = Maker::new();
     loop {
         let made = match &maker {
             Ok(maker) => make(hierarchies, slots, maker),
@@ -107,7 +105,7 @@ fn make(hierarchies: &Hierarchies, slots: &Arc<Slots>, maker: &Maker) -> Result<
         missing: "room for more sandboxes",
     })?;
     let network = maker
-        .make()
+        .make(slot.index)
         .map_err(Error::step("make a network namespace"))?;
     let group = hierarchies
         .create(slot.uid())

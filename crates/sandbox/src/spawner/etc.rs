@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
@@ -69,11 +70,10 @@ const WRITTEN: &[(&str, &str)] = &[
         "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n\
          protocols: files\n",
     ),
-    ("resolv.conf", ""),
 ];
 
 /// Fills `folder`, which exists and is empty.
-pub(super) fn write(folder: &Path, source: &Source) -> io::Result<()> {
+pub(super) fn write(folder: &Path, source: &Source, resolvers: &[Ipv4Addr]) -> io::Result<()> {
     let mut copying = Copying {
         bytes_left: BYTES_MAX,
     };
@@ -82,7 +82,11 @@ pub(super) fn write(folder: &Path, source: &Source) -> io::Result<()> {
         Source::Image(etc) if etc.is_dir() => copying.copy_folder(etc, folder, 0)?,
         Source::Image(_) => {}
     }
-    for (name, text) in WRITTEN {
+    let servers: String = resolvers
+        .iter()
+        .map(|address| format!("nameserver {address}\n"))
+        .collect();
+    for (name, text) in WRITTEN.iter().chain(&[("resolv.conf", servers.as_str())]) {
         let path = folder.join(name);
         // It may be a link of the image's to somewhere.
         match fs::remove_file(&path) {

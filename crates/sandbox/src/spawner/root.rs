@@ -13,6 +13,7 @@
 
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ enum Entry {
 }
 
 /// Moves this process into a mount namespace of its own whose root is the one described.
-pub(super) fn build(root: &Root, images: &Path) -> Result<(), Error> {
+pub(super) fn build(root: &Root, images: &Path, resolvers: &[Ipv4Addr]) -> Result<(), Error> {
     mounts::unshare_into_private().map_err(Error::step("make a mount namespace"))?;
     // All trees are taken before anything is covered.
     let entries = collect(&root.kind).map_err(Error::step("read the root's folders"))?;
@@ -70,7 +71,7 @@ pub(super) fn build(root: &Root, images: &Path) -> Result<(), Error> {
     let new = images;
     mounts::mount("tmpfs", new, 0, "mode=0755,size=64m").map_err(Error::step("make a root"))?;
     lay(new, &entries).map_err(Error::step("lay out the root"))?;
-    etc::write(&new.join("etc"), &etc_source).map_err(proc)?;
+    etc::write(&new.join("etc"), &etc_source, resolvers).map_err(proc)?;
     devices(&new.join("dev")).map_err(Error::step("make devices"))?;
     private(new, images_tree, runtimes).map_err(Error::step("keep the folders to mount from"))?;
     mounts::pivot(new).map_err(Error::step("enter the root"))?;

@@ -1,4 +1,4 @@
-//! Local sockets that keep message borders and carry descriptors.
+//! Sockets that keep message borders: local ones, which carry descriptors, and the kernel's own.
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
@@ -21,6 +21,15 @@ pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     check(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()) })?;
     // SAFETY: the kernel has just given us these descriptors; nobody else owns them.
     Ok(unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) })
+}
+
+/// A socket of the routing kind, of the network namespace this thread is in.
+pub(crate) fn routing() -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    // SAFETY: takes integers.
+    let fd = check(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) })?;
+    // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
 /// Sends one message, whole or not at all. `wait` says whether to wait for room.

@@ -15,6 +15,7 @@ use sandbox::{
 };
 use tempfile::TempDir;
 
+use crate::egress::Egress;
 use crate::images;
 
 /// What a case ends with.
@@ -31,6 +32,7 @@ pub(crate) struct Host {
     folder: TempDir,
     spawners: Option<Spawners>,
     engine: Option<Arc<ProcessEngine>>,
+    egress: Option<Egress>,
     next: AtomicU32,
 }
 
@@ -65,11 +67,13 @@ impl Host {
         images::fill(&folder.path().join("root"))?;
         fs::write(folder.path().join("secret.txt"), "the host's own\n")?;
         let spawners = Some(fork_spawners(&config)?);
+        let egress = Egress::prepare(&config)?;
         Ok(Self {
             config,
             folder,
             spawners,
             engine: None,
+            egress,
             next: AtomicU32::new(1),
         })
     }
@@ -87,7 +91,7 @@ impl Host {
             roots: vec![root("host", RootKind::Host), root("image", image)],
             images: folder.join("images"),
             // Users of its own for each copy of this program that runs at once.
-            first_uid: 1_000_000 + std::process::id() % 10_000 * 70_000,
+            first_uid: 1_000_000 + std::process::id() % 10_000 * 140_000,
             pool: 4,
             network: Network::None,
         }
@@ -96,11 +100,22 @@ impl Host {
     pub(crate) async fn start(&mut self) -> TestResult {
         let spawners = self.spawners.take().expect("an engine is started once");
         self.engine = Some(ProcessEngine::start(self.config.clone(), spawners).await?);
+        if let Some(egress) = &mut self.egress {
+            egress.start().await?;
+        }
         Ok(())
     }
 
     pub(crate) async fn finish(&self) {
         self.engine().shutdown().await;
+        if let Some(egress) = &self.egress {
+            egress.finish().await;
+        }
+    }
+
+    /// What has a way out, where that can be tried.
+    pub(crate) fn egress(&self) -> Option<&Egress> {
+        self.egress.as_ref()
     }
 
     pub(crate) fn engine(&self) -> &Arc<ProcessEngine> {

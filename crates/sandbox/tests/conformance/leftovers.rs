@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sandbox::{Engine as _, Error, Exit, ProcessEngine, Signal, fork_spawners, sweep};
 
+use crate::egress;
 use crate::host::{Host, TestResult, expect, process, shell, start, until};
 use crate::{Case, cases};
 
@@ -25,7 +26,7 @@ pub(crate) const CASES: &[Case] = cases![
 pub(crate) const OWNER: &str = "--owner";
 
 /// The processes of the users from `first_uid` on, as the kernel's lists them.
-fn processes_of(first_uid: u32) -> Vec<i32> {
+pub(crate) fn processes_of(first_uid: u32) -> Vec<i32> {
     let users = first_uid..first_uid + 65_536;
     let uid_of = |pid: i32| -> Option<u32> {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -178,7 +179,7 @@ async fn many_come_and_go_at_once(host: &Host) -> TestResult {
 }
 
 /// Starts this program as an owner in a process of its own; returns once its sandboxes are up.
-fn start_owner(tag: &str, how: &str) -> TestResult<(std::process::Child, u32)> {
+pub(crate) fn start_owner(tag: &str, how: &str) -> TestResult<(std::process::Child, u32)> {
     let mut owner = Command::new(std::env::current_exe()?)
         .args([OWNER, tag, how])
         .stdin(Stdio::piped())
@@ -199,7 +200,10 @@ pub(crate) fn be_owner(tag: &str, how: &str) -> TestResult {
     fs::create_dir_all(folder.path().join("images/task"))?;
     fs::create_dir_all(folder.path().join("runtimes"))?;
     fs::create_dir_all(folder.path().join("root"))?;
-    let config = Host::config_in(folder.path().into(), tag);
+    let mut config = Host::config_in(folder.path().into(), tag);
+    if how == "out" {
+        config.network = egress::nat(true, Vec::new());
+    }
     let spawners = fork_spawners(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

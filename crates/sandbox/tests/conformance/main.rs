@@ -3,6 +3,7 @@
 //! A program of its own rather than `#[test]` functions, since spawners must be forked before the
 //! process has a second thread. It prints and takes a filter as those do.
 
+mod egress;
 mod escapes;
 mod host;
 mod images;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         leftovers::CASES,
         escapes::CASES,
         images::CASES,
+        egress::CASES,
         runtimes::CASES,
     ]
     .into_iter()

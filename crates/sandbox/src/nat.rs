@@ -1,0 +1,242 @@
+//! The way out of sandboxes, where it is configured: who may go where.
+//!
+//! ```text
+//!   sandbox eth0 10.x.x.2/30 ══ l<tag>-<slot> 10.x.x.1/30 host ──▶ masqueraded ──▶ the world
+//! ```
+//!
+//! Each sandbox has a pair of interfaces with a net of four addresses. The host's packet filter lets
+//! through what goes to the world and its answers; everything else is refused: the host itself (but
+//! for the ports configured), other sandboxes, link-local addresses (where clouds have credentials to
+//! give), private networks unless allowed, and whatever claims another sender's address. IPv6 is
+//! neither configured nor let through.
+//!
+//! The pairs vanish with their namespaces. The rules are one table named after the tag, which the
+//! next run replaces and [`crate::sweep`] removes.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
+
+use crate::cgroup::parent_name;
+use crate::config::Nat;
+use crate::error::Error;
+
+/// Never the world: this host, loopback, link-local, multicast and reserved.
+const NOWHERE: &str = "0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3";
+/// Private networks (RFC 1918) and the shared address space (RFC 6598).
+const PRIVATE: &str = "10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, 192.168.0.0/16";
+/// Where to read which servers resolve names: the second is what stands behind a local stub.
+const RESOLVER_FILES: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
+
+/// What all host-side interfaces of a tag's sandboxes begin with: 8 of the 15 bytes a name may have.
+pub(crate) fn interface_prefix(tag: &str) -> String {
+    // FNV-1a: two tags that share a prefix share their rules, which only makes them stricter.
+    let hash = tag.bytes().fold(0x811C_9DC5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    format!("l{:06x}-", hash & 0x00FF_FFFF)
+}
+
+/// The host's end and the sandbox's of the n-th net of four.
+pub(crate) fn addresses(nat: &Nat, slot: u32) -> (Ipv4Addr, Ipv4Addr) {
+    let net = nat.subnet.to_bits() + 4 * slot;
+    (Ipv4Addr::from_bits(net + 1), Ipv4Addr::from_bits(net + 2))
+}
+
+/// The servers that resolve names for this host and that a sandbox could reach too.
+pub(crate) fn resolvers() -> Vec<Ipv4Addr> {
+    RESOLVER_FILES
+        .iter()
+        .filter_map(|file| fs::read_to_string(file).ok())
+        .map(|text| parse_resolvers(&text))
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
+}
+
+fn parse_resolvers(text: &str) -> Vec<Ipv4Addr> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("nameserver")?.trim().parse().ok())
+        .filter(|address: &Ipv4Addr| !address.is_loopback())
+        .collect()
+}
+
+/// Lets sandboxes out, by the rules. Replaces what an earlier run left.
+pub(crate) fn open(tag: &str, nat: &Nat) -> Result<(), Error> {
+    fs::write("/proc/sys/net/ipv4/ip_forward", "1").map_err(Error::step("forward packets"))?;
+    let rules = rules(tag, nat, &resolvers());
+    match filter(&rules) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Unsupported {
+            missing: "network access needs the nft command",
+        }),
+        done => done.map_err(Error::step("set the packet filter's rules")),
+    }
+}
+
+/// Removes the rules; forwarding stays as it is, for others may rely on it.
+pub(crate) fn close(tag: &str) {
+    // The addition makes that there is something to delete. Without nft there never was.
+    let _ = filter(&format!(
+        "add table inet {0}\ndelete table inet {0}\n",
+        parent_name(tag)
+    ));
+}
+
+/// Runs a script of the packet filter, as a whole or not at all.
+fn filter(script: &str) -> io::Result<()> {
+    let mut nft = Command::new("nft")
+        .args(["-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    if let Some(mut input) = nft.stdin.take() {
+        input.write_all(script.as_bytes())?;
+    }
+    let output = nft.wait_with_output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(
+        said.lines().next().unwrap_or("nft failed").to_owned(),
+    ))
+}
+
+/// The rules, in the packet filter's language.
+fn rules(tag: &str, nat: &Nat, resolvers: &[Ipv4Addr]) -> String {
+    let table = parent_name(tag);
+    let sandboxes = format!("\"{}*\"", interface_prefix(tag));
+    let list = |items: Vec<String>, rule: &dyn Fn(&str) -> String| match items.join(", ") {
+        items if items.is_empty() => String::new(),
+        items => rule(&items),
+    };
+    let names = list(
+        resolvers.iter().map(ToString::to_string).collect(),
+        &|servers| {
+            format!("ip daddr {{ {servers} }} meta l4proto {{ tcp, udp }} th dport 53 accept")
+        },
+    );
+    let ports = list(
+        nat.allow_host_ports
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        &|ports| format!("tcp dport {{ {ports} }} accept"),
+    );
+    let private = if nat.allow_private {
+        String::new()
+    } else {
+        format!("ip daddr {{ {PRIVATE} }} jump refuse")
+    };
+    let subnet = nat.subnet;
+    format!(
+        "add table inet {table}
+delete table inet {table}
+table inet {table} {{
+    chain refuse {{
+        meta l4proto tcp reject with tcp reset
+        reject with icmpx type admin-prohibited
+    }}
+    chain honest {{
+        meta nfproto ipv6 drop
+        fib saddr . iif oif missing drop
+    }}
+    chain to_host {{
+        jump honest
+        ct state established,related accept
+        {names}
+        {ports}
+        jump refuse
+    }}
+    chain to_sandbox {{
+        ct state established,related accept
+        iifname {sandboxes} jump refuse
+        drop
+    }}
+    chain to_world {{
+        jump honest
+        ct state established,related accept
+        {names}
+        ip daddr {{ {NOWHERE} }} jump refuse
+        {private}
+    }}
+    chain input {{
+        type filter hook input priority -10; policy accept;
+        iifname {sandboxes} jump to_host
+    }}
+    chain forward {{
+        type filter hook forward priority -10; policy accept;
+        oifname {sandboxes} jump to_sandbox
+        iifname {sandboxes} jump to_world
+    }}
+    chain postrouting {{
+        type nat hook postrouting priority 100; policy accept;
+        ip saddr {subnet}/15 oifname != {sandboxes} masquerade
+    }}
+}}
+"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nat() -> Nat {
+        let subnet = Ipv4Addr::new(10, 212, 0, 0);
+        Nat {
+            subnet,
+            allow_host_ports: Vec::new(),
+            allow_private: false,
+        }
+    }
+
+    #[test]
+    fn each_slot_has_a_net_of_its_own() {
+        let at = |slot| addresses(&nat(), slot);
+        assert_eq!(
+            at(0),
+            (Ipv4Addr::new(10, 212, 0, 1), Ipv4Addr::new(10, 212, 0, 2))
+        );
+        assert_eq!(
+            at(64),
+            (Ipv4Addr::new(10, 212, 1, 1), Ipv4Addr::new(10, 212, 1, 2))
+        );
+        let last = at(crate::config::SLOTS_MAX - 1);
+        assert_eq!(
+            last,
+            (
+                Ipv4Addr::new(10, 213, 255, 253),
+                Ipv4Addr::new(10, 213, 255, 254)
+            )
+        );
+    }
+
+    #[test]
+    fn a_stub_on_loopback_is_no_resolver_for_a_sandbox() {
+        let text = "# comment\nnameserver 127.0.0.53\nnameserver 10.1.1.1\nnameserver ::1\n";
+        assert_eq!(parse_resolvers(text), [Ipv4Addr::new(10, 1, 1, 1)]);
+    }
+
+    #[test]
+    fn a_prefix_leaves_room_for_the_number() {
+        assert_eq!(interface_prefix("some-tag").len(), 8);
+        assert_ne!(interface_prefix("one"), interface_prefix("two"));
+    }
+
+    #[test]
+    fn nothing_configured_means_nothing_let_in() {
+        let rules = rules("t", &nat(), &[]);
+        assert!(!rules.contains("dport"), "{rules}");
+        assert!(rules.contains(PRIVATE), "{rules}");
+        let open = Nat {
+            allow_host_ports: vec![80, 443],
+            allow_private: true,
+            ..nat()
+        };
+        let rules = super::rules("t", &open, &[Ipv4Addr::new(10, 1, 1, 1)]);
+        assert!(rules.contains("tcp dport { 80, 443 } accept"), "{rules}");
+        assert!(!rules.contains(PRIVATE), "{rules}");
+    }
+}
