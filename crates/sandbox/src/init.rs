@@ -1,8 +1,9 @@
 //! A sandbox's init: the first process of its pid namespace, and the only one of ours in there.
 //!
 //! ```text
-//!   forked by the spawner ──▶ furnish: network, mounts, host name ──▶ give up: user namespace, rights
-//!     ──▶ Ready ──▶ serve: Start, Signal, KillAll ──▶ until the owner's socket closes, or SIGKILL
+//!   forked by the spawner ──▶ begin: network, /proc ──▶ wait in the pool for Furnish
+//!     ──▶ finish: mounts, host name ──▶ give up: user namespace, rights ──▶ Ready
+//!     ──▶ serve: Start, Signal, KillAll ──▶ until the owner's socket closes, or SIGKILL
 //! ```
 //!
 //! It is user 0 of a user namespace that owns nothing but itself: the mount, network, pid, ipc and
@@ -23,14 +24,15 @@ use libc::sock_filter;
 
 use crate::channel::{Channel, Received};
 use crate::error::Error;
-use crate::message::{Create, Event, Request, Stage};
+use crate::message::{Event, Furnish, Request, Stage};
 use crate::spec::Exit;
 use crate::sys::processes::{self, Reaped, SingleThreaded};
 use crate::sys::{files, signals};
 
 /// What the spawner gives a new sandbox.
 pub(crate) struct Setup<'a> {
-    pub(crate) create: Create,
+    /// The host's user that is 0 inside.
+    pub(crate) uid: u32,
     pub(crate) control: OwnedFd,
     pub(crate) network: OwnedFd,
     /// The v2 cgroup of the function's processes.
@@ -53,7 +55,7 @@ pub(crate) fn step_and_errno(error: &Error) -> (String, i32) {
 /// The init's whole life.
 pub(crate) fn run(setup: Setup<'_>) {
     let Setup {
-        create,
+        uid,
         control,
         network,
         function,
@@ -69,9 +71,14 @@ pub(crate) fn run(setup: Setup<'_>) {
         .chain([0, 1, 2, users.as_raw_fd()])
         .collect();
     let mut channel = Channel::new(control);
-    let furnished = files::close_all_but(&keep)
+    // What any sandbox has, before it is known which this one will be.
+    let begun = files::close_all_but(&keep)
         .map_err(Error::step("close the spawner's descriptors"))
-        .and_then(|()| furnish::furnish(&create, network, users));
+        .and_then(|()| furnish::begin(network));
+    let Ok(Received::Message(wanted, _)) = channel.receive::<Furnish>() else {
+        return;
+    };
+    let furnished = begun.and_then(|()| furnish::finish(&wanted, uid, users));
     let ready = match &furnished {
         Ok(_) => Event::Ready,
         Err(error) => {
@@ -79,20 +86,20 @@ pub(crate) fn run(setup: Setup<'_>) {
             Event::Failed { step, errno }
         }
     };
-    let furnished_fds = furnished.as_ref().ok().map(|inside| inside.tmp.as_fd());
-    let sent = channel.send(&ready, furnished_fds.as_slice());
+    let tmp = furnished.as_ref().ok().map(|inside| inside.tmp.as_fd());
+    let sent = channel.send(&ready, tmp.as_slice());
     let (Ok(()), Ok(inside)) = (sent, furnished) else {
         return;
     };
+    drop(inside.tmp);
     let launch = function::Launch {
         cgroup: function,
         entrances,
         null: inside.null,
-        open_files_max: create.open_files_max,
+        open_files_max: wanted.open_files_max,
         filter,
         alone,
     };
-    drop(inside.tmp);
     let Ok(children) = signals::watch_children() else {
         return;
     };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   owner ──Create + descriptors──▶ spawner ──Created + process handle | Failed──▶ owner
-//!   init  ──Ready + /tmp | Failed──▶ owner
+//!   owner ──Furnish──▶ init ──Ready + /tmp | Failed──▶ owner
 //!   owner ──Start + output | Signal | KillAll──▶ init
 //!   init  ──Started | NotStarted | Signalled | Killed | Exited──▶ owner
 //! ```
@@ -11,9 +11,12 @@
 //! lists are preceded by their length in four bytes. A function has no way to these sockets; all the
 //! same nothing that can be sent makes a reader panic or allocate beyond the message's own length.
 
+mod codec;
+
 use std::ffi::CString;
 
 use crate::spec::Exit;
+use codec::{Reader, Writer};
 
 /// The longest message: an environment and arguments, above all.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 128 << 10;
@@ -27,13 +30,18 @@ pub(crate) enum Source {
     Runtime(String),
 }
 
-/// Asks a spawner for a sandbox. The descriptors that come along: the init's control socket, the
-/// network namespace, the cgroup that init lives in, the one that functions live in, then the files
-/// through which a process enters further cgroups.
+/// Asks a spawner for a sandbox's init. The descriptors that come along: the init's control socket,
+/// the network namespace, the cgroup that init lives in, the one that functions live in, then the
+/// files through which a process enters further cgroups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Create {
     pub(crate) request: u32,
     pub(crate) uid: u32,
+}
+
+/// What a sandbox is to be: the first thing that its init is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Furnish {
     pub(crate) hostname: String,
     pub(crate) task: Source,
     pub(crate) opt: Option<Source>,
@@ -120,92 +128,24 @@ pub(crate) trait Message: Sized {
     fn decode(bytes: &[u8]) -> Option<Self>;
 }
 
-#[derive(Default)]
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn u32(mut self, value: u32) -> Self {
-        self.0.extend(value.to_le_bytes());
-        self
-    }
-    fn i32(self, value: i32) -> Self {
-        self.u32(value as u32)
-    }
-    fn u64(mut self, value: u64) -> Self {
-        self.0.extend(value.to_le_bytes());
-        self
-    }
-    fn bytes(self, value: &[u8]) -> Self {
-        let length = u32::try_from(value.len()).expect("a message's part is below 4 GiB");
-        let mut writer = self.u32(length);
-        writer.0.extend(value);
-        writer
-    }
-    fn list(self, values: &[CString]) -> Self {
-        let length = u32::try_from(values.len()).expect("a message has below 4 G parts");
-        values.iter().fold(self.u32(length), |writer, value| {
-            writer.bytes(value.as_bytes())
-        })
-    }
-    fn source(self, source: Option<&Source>) -> Self {
-        match source {
-            None => self.u32(0),
-            Some(Source::Image(path)) => self.u32(1).bytes(path.as_bytes()),
-            Some(Source::Runtime(path)) => self.u32(2).bytes(path.as_bytes()),
-        }
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-    fn u32(&mut self) -> Option<u32> {
-        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
-    }
-    fn i32(&mut self) -> Option<i32> {
-        Some(self.u32()? as i32)
-    }
-    fn u64(&mut self) -> Option<u64> {
-        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
-    }
-    fn bytes(&mut self) -> Option<&'a [u8]> {
-        let length = self.u32()?;
-        self.take(length as usize)
-    }
-    fn text(&mut self) -> Option<String> {
-        String::from_utf8(self.bytes()?.to_vec()).ok()
-    }
-    fn c_text(&mut self) -> Option<CString> {
-        CString::new(self.bytes()?).ok()
-    }
-    fn list(&mut self) -> Option<Vec<CString>> {
-        // Not `with_capacity`: the length is a claim until the parts have been read.
-        let length = self.u32()?;
-        (0..length).map(|_| self.c_text()).collect()
-    }
-    fn source(&mut self) -> Option<Option<Source>> {
-        Some(match self.u32()? {
-            0 => None,
-            1 => Some(Source::Image(self.text()?)),
-            2 => Some(Source::Runtime(self.text()?)),
-            _ => return None,
-        })
-    }
-    fn end<T>(self, value: T) -> Option<T> {
-        self.0.is_empty().then_some(value)
-    }
-}
-
 impl Message for Create {
     fn encode(&self) -> Vec<u8> {
+        Writer::default().u32(self.request).u32(self.uid).0
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let message = Self {
+            request: reader.u32()?,
+            uid: reader.u32()?,
+        };
+        reader.end(message)
+    }
+}
+
+impl Message for Furnish {
+    fn encode(&self) -> Vec<u8> {
         Writer::default()
-            .u32(self.request)
-            .u32(self.uid)
             .bytes(self.hostname.as_bytes())
             .source(Some(&self.task))
             .source(self.opt.as_ref())
@@ -218,8 +158,6 @@ impl Message for Create {
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
         let message = Self {
-            request: reader.u32()?,
-            uid: reader.u32()?,
             hostname: reader.text()?,
             task: reader.source()??,
             opt: reader.source()?,

@@ -1,7 +1,8 @@
 //! The engine whose sandboxes are processes: namespaces, cgroups, seccomp.
 //!
 //! ```text
-//!   create: pool ──▶ network + cgroups ──▶ limits ──▶ spawner ──▶ init says Ready ──▶ Instance
+//!   pool:   network ──▶ cgroups ──▶ spawner ──▶ a waiting init
+//!   create: take from the pool ──▶ limits ──▶ tell init what to be ──▶ Ready ──▶ Instance
 //! ```
 //!
 //! Making a sandbox is a task of the engine's own: when whoever asked no longer waits, it is made to
@@ -27,13 +28,12 @@ use crate::cgroup::{Hierarchies, Limits};
 use crate::config::{Config, Network};
 use crate::engine::{Engine, Instance};
 use crate::error::Error;
-use crate::message::{Create, Source};
+use crate::message::{Furnish, Source};
 use crate::nat;
 use crate::spawner::Spawners;
 use crate::spec::Spec;
 use instance::{Handle, Sandbox};
-use pool::Pool;
-use spawning::SpawnerHandle;
+use pool::{Pool, Slots};
 
 /// Makes sandboxes of processes.
 pub struct ProcessEngine {
@@ -46,8 +46,8 @@ struct Shared {
     /// Whether sandboxes have one, by rules that are to be removed in the end.
     has_way_out: bool,
     hierarchies: Arc<Hierarchies>,
-    pool: Pool,
-    spawners: BTreeMap<String, SpawnerHandle>,
+    /// By the name of the root.
+    pools: BTreeMap<String, Pool>,
     /// Thousandths of a CPU that the host has: a quota from there on would bind nothing.
     host_cpu_millis: u32,
     closed: AtomicBool,
@@ -63,22 +63,22 @@ impl ProcessEngine {
     pub async fn start(config: Config, spawners: Spawners) -> Result<Arc<Self>, Error> {
         config.check()?;
         let hierarchies = Arc::new(Hierarchies::prepare(&config.tag)?);
-        let spawners = spawners
-            .spawners
-            .into_iter()
-            .map(|spawner| Ok((spawner.root.clone(), SpawnerHandle::new(spawner)?)))
-            .collect::<Result<_, Error>>()?;
         if let Network::Nat(nat) = &config.network {
             nat::open(&config.tag, nat)?;
         }
-        let pool = Pool::start(Arc::clone(&hierarchies), &config)?;
+        let slots = Arc::new(Slots::new(config.first_uid));
+        let mut pools = BTreeMap::new();
+        for spawner in spawners.spawners {
+            let root = spawner.root.clone();
+            let (hierarchies, slots) = (Arc::clone(&hierarchies), Arc::clone(&slots));
+            pools.insert(root, Pool::start(spawner, &config, hierarchies, slots)?);
+        }
         let cpus = std::thread::available_parallelism().map_or(1, |count| count.get());
         let shared = Shared {
             has_way_out: config.network != Network::None,
             tag: config.tag,
             hierarchies,
-            pool,
-            spawners,
+            pools,
             host_cpu_millis: u32::try_from(cpus).unwrap_or(1).saturating_mul(1_000),
             closed: AtomicBool::new(false),
             next: AtomicU64::new(1),
@@ -108,7 +108,9 @@ impl Engine for ProcessEngine {
     async fn shutdown(&self) {
         let shared = &self.shared;
         shared.closed.store(true, Ordering::Release);
-        shared.pool.stop().await;
+        for pool in shared.pools.values() {
+            pool.stop().await;
+        }
         loop {
             let live: Vec<_> = locked(&shared.live).values().cloned().collect();
             for sandbox in &live {
@@ -137,46 +139,21 @@ impl Shared {
         let no_root = || Error::NoSuchRoot {
             name: spec.root.clone(),
         };
-        let spawner = self.spawners.get(&spec.root).ok_or_else(no_root)?;
-        let request = Create {
-            request: spawner.next_request(),
-            uid: 0,
-            hostname: spec.hostname.clone(),
-            task: Source::Image(below(&spec.task, spawner.images(), "task")?),
-            opt: spec
-                .opt
-                .as_ref()
-                .map(|opt| below(opt, spawner.images(), "opt").map(Source::Image))
-                .transpose()?,
-            runtime: spec
-                .runtime
-                .as_ref()
-                .map(|runtime| below(runtime, spawner.runtimes(), "runtime").map(Source::Runtime))
-                .transpose()?,
-            tmp_bytes: spec.tmp_bytes,
-            open_files_max: spec.open_files_max,
-        };
+        let pool = self.pools.get(&spec.root).ok_or_else(no_root)?;
+        let wanted = wanted(&spec, pool)?;
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::Gone);
         }
-        let prepared = self.pool.take().await?;
-        prepared
-            .group
-            .controllers()
-            .limit(&self.limits(&spec))
-            .map_err(Error::step("set the limits"))?;
-        let request = Create {
-            uid: prepared.slot.uid(),
-            ..request
-        };
+        let prepared = pool.take().await?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let sandbox = Sandbox::create(&spec, number, prepared, spawner, request).await?;
+        let sandbox = Arc::new(Sandbox::begin(&spec, number, prepared)?);
         locked(&self.live).insert(number, Arc::clone(&sandbox));
+        // From here on it is destroyed if anything fails.
         let handle = Handle {
             sandbox,
             shared: Arc::clone(self),
         };
-        handle.sandbox.ready().await?;
+        handle.sandbox.furnish(&wanted, &self.limits(&spec)).await?;
         Ok(handle)
     }
 
@@ -209,6 +186,24 @@ impl Shared {
             tasks.spawn_on(task, &runtime);
         }
     }
+}
+
+/// What the sandbox's init is told.
+fn wanted(spec: &Spec, pool: &Pool) -> Result<Furnish, Error> {
+    let image = |path, field| below(path, &pool.images, field).map(Source::Image);
+    let runtime = |path| below(path, &pool.runtimes, "runtime").map(Source::Runtime);
+    Ok(Furnish {
+        hostname: spec.hostname.clone(),
+        task: image(&spec.task, "task")?,
+        opt: spec
+            .opt
+            .as_deref()
+            .map(|opt| image(opt, "opt"))
+            .transpose()?,
+        runtime: spec.runtime.as_deref().map(runtime).transpose()?,
+        tmp_bytes: spec.tmp_bytes,
+        open_files_max: spec.open_files_max,
+    })
 }
 
 /// The part of `path` below `folder`, checked not to climb.

@@ -190,7 +190,7 @@ impl Spawning {
                 let users = &self.users[&create.uid];
                 let (filter, alone) = (&self.filter, self.alone);
                 let setup = init::Setup {
-                    create,
+                    uid: create.uid,
                     control,
                     network,
                     function,

@@ -1,6 +1,7 @@
 //! From a copy of the spawner to a sandbox: everything up to the first word to the owner.
 //!
-//! First what takes the host's rights, then giving them up. Once done, neither this process nor any
+//! First what any sandbox has, then what this one is to have, both of which take the host's rights,
+//! then giving them up. Once done, neither this process nor any
 //! it forks can get them back.
 
 use std::fs::File;
@@ -8,7 +9,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
 use crate::error::Error;
-use crate::message::{Create, Source};
+use crate::message::{Furnish, Source};
 use crate::spawner::PRIVATE;
 use crate::sys::{files, mounts, namespaces, privileges, signals};
 
@@ -37,13 +38,20 @@ const MASKED: &[&str] = &[
     "sysrq-trigger",
 ];
 
-/// Makes this process the init of a sandbox.
-pub(super) fn furnish(create: &Create, network: OwnedFd, users: &File) -> Result<Inside, Error> {
+/// What needs no knowledge of the sandbox to be.
+pub(super) fn begin(network: OwnedFd) -> Result<(), Error> {
     signals::heed_children();
+    // Waiting in the pool it must not outlive its spawner either.
+    privileges::die_with_parent().map_err(Error::step("tie an init's life to its spawner's"))?;
+    privileges::set_process_name(c"lambent-init").map_err(Error::step("name an init"))?;
     namespaces::enter_network(network.as_fd()).map_err(Error::step("enter the network"))?;
-    drop(network);
-    mount_all(create)?;
-    namespaces::set_host_name(&create.hostname).map_err(Error::step("set the host name"))?;
+    proc().map_err(Error::step("mount /proc"))
+}
+
+/// Makes this process the init of a sandbox. `uid` is the host's user that it will be.
+pub(super) fn finish(wanted: &Furnish, uid: u32, users: &File) -> Result<Inside, Error> {
+    mount_all(wanted, uid + 1)?;
+    namespaces::set_host_name(&wanted.hostname).map_err(Error::step("set the host name"))?;
     let null = File::open("/dev/null")
         .map_err(Error::step("open /dev/null"))?
         .into();
@@ -52,17 +60,16 @@ pub(super) fn furnish(create: &Create, network: OwnedFd, users: &File) -> Result
     Ok(Inside { tmp, null })
 }
 
-fn mount_all(create: &Create) -> Result<(), Error> {
-    show(&create.task, "/var/task").map_err(Error::step("show /var/task"))?;
-    if let Some(opt) = &create.opt {
+/// Mounts what differs from sandbox to sandbox. `user` is the host's, whose `/tmp` it is.
+fn mount_all(wanted: &Furnish, user: u32) -> Result<(), Error> {
+    show(&wanted.task, "/var/task").map_err(Error::step("show /var/task"))?;
+    if let Some(opt) = &wanted.opt {
         show(opt, "/opt").map_err(Error::step("show /opt"))?;
     }
-    if let Some(runtime) = &create.runtime {
+    if let Some(runtime) = &wanted.runtime {
         show(runtime, "/var/runtime").map_err(Error::step("show /var/runtime"))?;
     }
-    proc().map_err(Error::step("mount /proc"))?;
-    let user = create.uid + 1;
-    let options = format!("size={},mode=0700,uid={user},gid={user}", create.tmp_bytes);
+    let options = format!("size={},mode=0700,uid={user},gid={user}", wanted.tmp_bytes);
     mounts::mount("tmpfs", Path::new("/tmp"), libc::MS_NODEV, &options)
         .map_err(Error::step("mount /tmp"))?;
     mounts::unmount(Path::new(PRIVATE)).map_err(Error::step("forget the folders mounted from"))
@@ -108,7 +115,5 @@ fn give_up_rights(users: &File) -> std::io::Result<()> {
     privileges::no_new_privileges()?;
     // Both last: the change of user undoes them.
     privileges::not_inspectable()?;
-    privileges::die_with_parent()?;
-    privileges::set_process_name(c"lambent-init")?;
-    Ok(())
+    privileges::die_with_parent()
 }

@@ -21,6 +21,8 @@ fn every_message_survives_the_wire() {
     check(Create {
         request: 7,
         uid: 200_000,
+    });
+    check(Furnish {
         hostname: "h".to_owned(),
         task: Source::Image("a/b".to_owned()),
         opt: None,

@@ -14,14 +14,14 @@ use tokio::sync::{OnceCell, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::pool::{Prepared, Slot};
-use super::spawning::SpawnerHandle;
 use super::supervisor::{Inside, Readiness, Waiter, supervise};
 use super::watching::Frozen;
 use super::{Shared, locked};
-use crate::channel::{self, AsyncChannel};
+use crate::cgroup::Limits;
+use crate::channel::AsyncChannel;
 use crate::engine::Instance;
 use crate::error::Error;
-use crate::message::{Create, MESSAGE_BYTES_MAX, Message as _, Request};
+use crate::message::{Furnish, MESSAGE_BYTES_MAX, Message as _, Request};
 use crate::spec::{Process, Signal, Spec, Started};
 use crate::sys::{processes, reactor};
 
@@ -44,31 +44,16 @@ pub(super) struct Sandbox {
 }
 
 impl Sandbox {
-    /// Has the init forked and supervised. It is not ready yet.
-    pub(super) async fn create(
-        spec: &Spec,
-        number: u64,
-        prepared: Prepared,
-        spawner: &SpawnerHandle,
-        create: Create,
-    ) -> Result<Arc<Self>, Error> {
+    /// Takes over a prepared one and its supervision. It is not ready yet.
+    pub(super) fn begin(spec: &Spec, number: u64, prepared: Prepared) -> Result<Self, Error> {
         let Prepared {
             slot,
-            network,
             group,
+            listener,
+            control,
+            process,
         } = prepared;
-        let (ours, theirs) = channel::pair().map_err(Error::step("make a control socket"))?;
-        let channel = AsyncChannel::new(ours).map_err(Error::step("listen to a sandbox"))?;
-        let process = {
-            let mut fds: Vec<BorrowedFd<'_>> = vec![
-                theirs.as_fd(),
-                network.namespace.as_fd(),
-                group.home(),
-                group.function(),
-            ];
-            fds.extend(group.controllers().entrances());
-            spawner.create(&create, &fds).await?
-        };
+        let channel = AsyncChannel::new(control).map_err(Error::step("listen to a sandbox"))?;
         let inside = Arc::new(Inside {
             id: spec.id.clone(),
             channel,
@@ -87,22 +72,26 @@ impl Sandbox {
             memory_kills: AtomicU32::new(0),
             closed: AtomicBool::new(false),
         });
-        Ok(Arc::new(Self {
+        Ok(Self {
             number,
-            listener: Mutex::new(Some(network.listener)),
+            listener: Mutex::new(Some(listener)),
             supervisor: Mutex::new(Some(tokio::spawn(supervise(Arc::clone(&inside))))),
             inside,
             slot: Mutex::new(Some(slot)),
             destroyed: OnceCell::new(),
-        }))
+        })
     }
 
     pub(super) fn number(&self) -> u64 {
         self.number
     }
 
-    /// Waits until init has furnished the sandbox.
-    pub(super) async fn ready(&self) -> Result<(), Error> {
+    /// Sets the limits and has init furnish the sandbox.
+    pub(super) async fn furnish(&self, wanted: &Furnish, limits: &Limits) -> Result<(), Error> {
+        let limited = self.inside.group.controllers().limit(limits);
+        limited.map_err(Error::step("set the limits"))?;
+        let told = self.inside.channel.send(wanted, &[]).await;
+        told.map_err(Error::step("tell a sandbox what to be"))?;
         let mut ready = self.inside.ready.subscribe();
         let readiness = ready
             .wait_for(|readiness| *readiness != Readiness::Making)

@@ -1,49 +1,102 @@
-//! Network namespaces and cgroups made ahead, by a thread of their own.
+//! Sandboxes made ahead, as far as they are all alike: a thread for each root.
 //!
 //! The thread makes one after the other and hands them on through a channel that holds as many as
-//! the pool should: when it is full the thread waits, so the channel is the pool. Half of making a
-//! sandbox is done here, before anybody asks.
+//! the pool should: when it is full the thread waits, so the channel is the pool. Most of making a
+//! sandbox is done here, before anybody asks: network namespace, cgroups, and an init that waits to be
+//! told what it is to be.
 
-use std::io;
+use std::net::TcpListener;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use super::locked;
+use super::spawning::SpawnerHandle;
 use crate::cgroup::{Group, Hierarchies};
+use crate::channel;
 use crate::config::{Config, SLOTS_MAX};
 use crate::error::Error;
-use crate::netns::{Maker, Network};
+use crate::netns::Maker;
+use crate::spawner::Spawner;
+use crate::sys::{files, processes};
 
 /// How long the thread waits after a failure: what the host is short of does not come back at once.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
+/// How long the cgroups of what is discarded may stay busy.
+const REMOVE_WITHIN: Duration = Duration::from_secs(2);
+/// How often busy ones are tried.
+const REMOVE_EVERY: Duration = Duration::from_micros(500);
 
-/// What a sandbox begins with.
+/// A sandbox that waits to be told what it is to be.
 pub(super) struct Prepared {
     pub(super) slot: Slot,
-    pub(super) network: Network,
     pub(super) group: Group,
+    pub(super) listener: TcpListener,
+    /// To init, not listened to yet.
+    pub(super) control: OwnedFd,
+    /// Init's handle.
+    pub(super) process: OwnedFd,
 }
 
-/// The pool.
+impl Prepared {
+    /// Ends it unused, waiting for that.
+    fn discard(self) {
+        // If it cannot be killed, the end of its control socket ends it.
+        let _ = processes::signal_handle(self.process.as_fd(), libc::SIGKILL);
+        drop(self.control);
+        let _ = files::wait_readable(&[self.process.as_raw_fd()], &mut Vec::new());
+        let deadline = Instant::now() + REMOVE_WITHIN;
+        while self.group.remove().is_err() && Instant::now() < deadline {
+            std::thread::park_timeout(REMOVE_EVERY);
+        }
+    }
+}
+
+/// The pool of one root.
 pub(super) struct Pool {
+    /// The host folders whose directories its sandboxes can show.
+    pub(super) images: PathBuf,
+    pub(super) runtimes: PathBuf,
     ready: tokio::sync::Mutex<mpsc::Receiver<Result<Prepared, Error>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// What the thread makes sandboxes with.
+struct Making {
+    hierarchies: Arc<Hierarchies>,
+    slots: Arc<Slots>,
+    networks: Maker,
+    spawner: SpawnerHandle,
+}
+
 impl Pool {
-    pub(super) fn start(hierarchies: Arc<Hierarchies>, config: &Config) -> Result<Self, Error> {
+    /// Starts to fill it.
+    pub(super) fn start(
+        spawner: Spawner,
+        config: &Config,
+        hierarchies: Arc<Hierarchies>,
+        slots: Arc<Slots>,
+    ) -> Result<Self, Error> {
         // One is the least: it is then made when the one before is taken.
         let (sender, receiver) = mpsc::channel(config.pool.max(1));
-        let slots = Arc::new(Slots::new(config.first_uid));
-        let (tag, network) = (config.tag.clone(), config.network.clone());
+        let networks = Maker::new(&config.tag, &config.network);
+        let mut making = Making {
+            hierarchies,
+            slots,
+            networks: networks.map_err(Error::step("find this host's network"))?,
+            spawner: SpawnerHandle::new(spawner.socket),
+        };
         let thread = std::thread::Builder::new()
             .name("sandbox-pool".to_owned())
-            .spawn(move || fill(&hierarchies, &slots, Maker::new(&tag, &network), &sender))
-            .map_err(Error::step("start the pool's thread"))?;
+            .spawn(move || making.fill(&sender))
+            .map_err(Error::step("start a pool's thread"))?;
         Ok(Self {
+            images: spawner.images,
+            runtimes: spawner.runtimes,
             ready: tokio::sync::Mutex::new(receiver),
             thread: Mutex::new(Some(thread)),
         })
@@ -62,70 +115,79 @@ impl Pool {
         }
     }
 
-    /// Ends the thread and removes what is ready.
+    /// Ends the thread and what is ready.
     pub(super) async fn stop(&self) {
+        let mut unused = Vec::new();
         {
             let mut ready = self.ready.lock().await;
             ready.close();
-            while ready.recv().await.is_some() {}
+            while let Some(prepared) = ready.recv().await {
+                unused.extend(prepared);
+            }
         }
-        if let Some(thread) = locked(&self.thread).take() {
-            // It ends with its next making, a millisecond at most; a panic there was reported there.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn fill(
-    hierarchies: &Hierarchies,
-    slots: &Arc<Slots>,
-    maker: io::Result<Maker>,
-    sender: &mpsc::Sender<Result<Prepared, Error>>,
-) {
-    loop {
-        let made = match &maker {
-            Ok(maker) => make(hierarchies, slots, maker),
-            Err(error) => Err(Error::Step {
-                step: "find this host's network".to_owned(),
-                source: error.kind().into(),
-            }),
+        let thread = locked(&self.thread).take();
+        let end = move || {
+            unused.into_iter().for_each(Prepared::discard);
+            // It ends with its next making; a panic there was reported there.
+            thread.map(JoinHandle::join)
         };
-        let failed = made.is_err();
-        if sender.blocking_send(made).is_err() {
-            return;
-        }
-        if failed {
-            std::thread::park_timeout(RETRY_AFTER);
-        }
+        // A panic there is a bug and was reported there.
+        let _ = tokio::task::spawn_blocking(end).await;
     }
 }
 
-fn make(hierarchies: &Hierarchies, slots: &Arc<Slots>, maker: &Maker) -> Result<Prepared, Error> {
-    let slot = Slots::take(slots).ok_or(Error::Unsupported {
-        missing: "room for more sandboxes",
-    })?;
-    let network = maker
-        .make(slot.index)
-        .map_err(Error::step("make a network namespace"))?;
-    let group = hierarchies
-        .create(slot.uid())
-        .map_err(Error::step("make cgroups"))?;
-    Ok(Prepared {
-        slot,
-        network,
-        group,
-    })
+impl Making {
+    fn fill(&mut self, sender: &mpsc::Sender<Result<Prepared, Error>>) {
+        loop {
+            let made = self.make();
+            let failed = made.is_err();
+            if let Err(mpsc::error::SendError(unused)) = sender.blocking_send(made) {
+                let _ = unused.map(Prepared::discard);
+                return;
+            }
+            if failed {
+                std::thread::park_timeout(RETRY_AFTER);
+            }
+        }
+    }
+
+    fn make(&mut self) -> Result<Prepared, Error> {
+        let missing = "room for more sandboxes";
+        let slot = Slots::take(&self.slots).ok_or(Error::Unsupported { missing })?;
+        let network = self.networks.make(slot.index);
+        let network = network.map_err(Error::step("make a network namespace"))?;
+        let group = self
+            .hierarchies
+            .create(slot.uid())
+            .map_err(Error::step("make cgroups"))?;
+        let (control, theirs) = channel::pair().map_err(Error::step("make a control socket"))?;
+        let mut fds: Vec<BorrowedFd<'_>> = vec![
+            theirs.as_fd(),
+            network.namespace.as_fd(),
+            group.home(),
+            group.function(),
+        ];
+        fds.extend(group.controllers().entrances());
+        let process = self.spawner.create(slot.uid(), &fds)?;
+        Ok(Prepared {
+            slot,
+            group,
+            listener: network.listener,
+            control,
+            process,
+        })
+    }
 }
 
 /// Which of the host's users are free.
-struct Slots {
+pub(super) struct Slots {
     first_uid: u32,
     /// Freed ones, and the first that was never used.
     free: Mutex<(Vec<u32>, u32)>,
 }
 
 impl Slots {
-    fn new(first_uid: u32) -> Self {
+    pub(super) fn new(first_uid: u32) -> Self {
         Self {
             first_uid,
             free: Mutex::new((Vec::new(), 0)),

@@ -25,12 +25,16 @@ pub(crate) const CASES: &[Case] = cases![
 /// The argument that makes this program an owner to be killed.
 pub(crate) const OWNER: &str = "--owner";
 
-/// The processes of the users from `first_uid` on, as the kernel's lists them.
+/// The living processes of the users from `first_uid` on. The dead are not counted that the kernel
+/// has not taken off its list yet.
 pub(crate) fn processes_of(first_uid: u32) -> Vec<i32> {
     let users = first_uid..first_uid + 65_536;
     let uid_of = |pid: i32| -> Option<u32> {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+        if status.contains("\nState:\tZ") || status.contains("\nState:\tX") {
+            return None;
+        }
         line.split_whitespace().next()?.parse().ok()
     };
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();

@@ -1,0 +1,88 @@
+//! The parts that messages are made of, in bytes.
+
+use std::ffi::CString;
+
+use super::Source;
+
+/// Appends parts.
+#[derive(Default)]
+pub(super) struct Writer(pub(super) Vec<u8>);
+
+impl Writer {
+    pub(super) fn u32(mut self, value: u32) -> Self {
+        self.0.extend(value.to_le_bytes());
+        self
+    }
+    pub(super) fn i32(self, value: i32) -> Self {
+        self.u32(value as u32)
+    }
+    pub(super) fn u64(mut self, value: u64) -> Self {
+        self.0.extend(value.to_le_bytes());
+        self
+    }
+    pub(super) fn bytes(self, value: &[u8]) -> Self {
+        let length = u32::try_from(value.len()).expect("a message's part is below 4 GiB");
+        let mut writer = self.u32(length);
+        writer.0.extend(value);
+        writer
+    }
+    pub(super) fn list(self, values: &[CString]) -> Self {
+        let length = u32::try_from(values.len()).expect("a message has below 4 G parts");
+        values.iter().fold(self.u32(length), |writer, value| {
+            writer.bytes(value.as_bytes())
+        })
+    }
+    pub(super) fn source(self, source: Option<&Source>) -> Self {
+        match source {
+            None => self.u32(0),
+            Some(Source::Image(path)) => self.u32(1).bytes(path.as_bytes()),
+            Some(Source::Runtime(path)) => self.u32(2).bytes(path.as_bytes()),
+        }
+    }
+}
+
+/// Takes parts off the front. `None` where there is no such part.
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+    pub(super) fn u32(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+    pub(super) fn i32(&mut self) -> Option<i32> {
+        Some(self.u32()? as i32)
+    }
+    pub(super) fn u64(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+    pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = self.u32()?;
+        self.take(length as usize)
+    }
+    pub(super) fn text(&mut self) -> Option<String> {
+        String::from_utf8(self.bytes()?.to_vec()).ok()
+    }
+    pub(super) fn c_text(&mut self) -> Option<CString> {
+        CString::new(self.bytes()?).ok()
+    }
+    pub(super) fn list(&mut self) -> Option<Vec<CString>> {
+        // Not `with_capacity`: the length is a claim until the parts have been read.
+        let length = self.u32()?;
+        (0..length).map(|_| self.c_text()).collect()
+    }
+    pub(super) fn source(&mut self) -> Option<Option<Source>> {
+        Some(match self.u32()? {
+            0 => None,
+            1 => Some(Source::Image(self.text()?)),
+            2 => Some(Source::Runtime(self.text()?)),
+            _ => return None,
+        })
+    }
+    pub(super) fn end<T>(self, value: T) -> Option<T> {
+        self.0.is_empty().then_some(value)
+    }
+}
