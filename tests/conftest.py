@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from support import clients, functions
+from support import clients, functions, leftovers
 from support.server import Server
 
 CONFIG = """
@@ -25,6 +25,7 @@ OTHER_ACCOUNT = ("AKIATESTSOFANOTHERAC", "secret-of-another-account")
 def pytest_configure(config):
     if os.geteuid() != 0:
         pytest.exit("sandboxes need root: run as root or through sudo", returncode=2)
+    leftovers.sweep()
 
 
 @pytest.fixture(scope="session")

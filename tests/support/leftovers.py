@@ -1,8 +1,12 @@
 """What a server could leave on a machine: processes, cgroups, mounts, network namespaces."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import pathlib
+import shutil
+import tempfile
 import time
 
 # The kernel tears namespaces down after the last process's end, in its own time.
@@ -63,3 +67,23 @@ def of(data):
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(0.05)
+
+
+def remove(data):
+    """Removes what a killed server cannot: its processes die with it, its cgroups remain, empty."""
+    deadline = time.monotonic() + GONE_WITHIN
+    while processes(data) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for cgroup in cgroups(data):
+        for folder, _, _ in os.walk(cgroup, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+
+
+def sweep():
+    """Removes what tests that were killed left: data directories that no server holds any more."""
+    for folder in pathlib.Path(tempfile.gettempdir()).glob("lambent-test-*"):
+        with contextlib.suppress(OSError), open(folder / "data" / "lock", "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove(folder / "data")
+            shutil.rmtree(folder)

@@ -60,8 +60,9 @@ class Server:
         return kept
 
     def command(self):
-        """The command line of this server."""
+        """The command line of this server. It dies with the tests, should these be killed."""
         return [
+            "setpriv", "--pdeathsig", "KILL",
             binary(), "up",
             "--listen", "127.0.0.1:0",
             "--data-dir", str(self.data),
@@ -171,6 +172,8 @@ class Server:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        if self.root.exists():
+            leftovers.remove(self.data)
         self._folder.cleanup()
 
 
