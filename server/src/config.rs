@@ -8,6 +8,7 @@
 //! is no text is read as TOML: `LAMBENT_FUNCTIONS_ENVIRONMENT='{ A = "1" }'`.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -129,8 +130,22 @@ pub(crate) struct Sandbox {
     /// The first of the host's user numbers that belong to sandboxes; 65 536 are taken. 0 chooses
     /// a range by the data folder, so that servers beside each other keep apart.
     pub(crate) first_uid: u32,
-    /// What functions reach: `none`, or `nat`.
+    /// What functions reach: `none`, or `nat` for the world by address translation.
     pub(crate) network: String,
+    pub(crate) nat: Nat,
+}
+
+/// The way out of sandboxes, where `network` is `nat`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Nat {
+    /// The first address of a `/15` net that is used nowhere else.
+    pub(crate) subnet: Ipv4Addr,
+    /// TCP ports of this machine that functions may reach: Lambent's own, say, if it listens on
+    /// more than the loopback.
+    pub(crate) allow_host_ports: Vec<u16>,
+    /// Whether they may reach private networks.
+    pub(crate) allow_private: bool,
 }
 
 /// The worker.
@@ -210,6 +225,17 @@ impl Default for Sandbox {
             pool: 64,
             first_uid: 0,
             network: "none".to_owned(),
+            nat: Nat::default(),
+        }
+    }
+}
+
+impl Default for Nat {
+    fn default() -> Self {
+        Self {
+            subnet: Ipv4Addr::new(10, 212, 0, 0),
+            allow_host_ports: Vec::new(),
+            allow_private: false,
         }
     }
 }

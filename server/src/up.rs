@@ -75,7 +75,12 @@ fn sandboxes(
     made.with_context(|| format!("{} cannot be made", images.display()))?;
     let network = match config.sandbox.network.as_str() {
         "none" => sandbox::Network::None,
-        other => bail!("sandbox.network: {other} is not none"),
+        "nat" => sandbox::Network::Nat(sandbox::Nat {
+            subnet: config.sandbox.nat.subnet,
+            allow_host_ports: config.sandbox.nat.allow_host_ports.clone(),
+            allow_private: config.sandbox.nat.allow_private,
+        }),
+        other => bail!("sandbox.network: {other} is neither none nor nat"),
     };
     Ok(sandbox::Config {
         tag: data.tag(),
