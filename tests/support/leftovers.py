@@ -1,4 +1,4 @@
-"""What a server could leave on a machine: processes, cgroups, mounts, network namespaces."""
+"""What a server could leave on a machine: processes, cgroups, mounts, rules, namespaces."""
 
 import contextlib
 import fcntl
@@ -6,6 +6,7 @@ import hashlib
 import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
 import time
 
@@ -59,11 +60,20 @@ def named_network_namespaces():
     return [name for name in os.listdir(folder) if "lambent" in name] if folder.exists() else []
 
 
+def packet_filter(data):
+    """Rules of the packet filter, which a server with address translation makes."""
+    if not shutil.which("nft"):
+        return []
+    done = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, timeout=10)
+    return [line for line in done.stdout.splitlines() if tag(data) in line]
+
+
 def of(data):
     """Everything that is there of a server that has ended, once the kernel has had its time."""
     deadline = time.monotonic() + GONE_WITHIN
     while True:
-        left = cgroups(data) + mounts(data) + processes(data) + named_network_namespaces()
+        left = cgroups(data) + mounts(data) + processes(data) + packet_filter(data)
+        left += named_network_namespaces()
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(0.05)
@@ -78,6 +88,8 @@ def remove(data):
         for folder, _, _ in os.walk(cgroup, topdown=False):
             with contextlib.suppress(OSError):
                 os.rmdir(folder)
+    for table in packet_filter(data):
+        subprocess.run(["nft", "delete", *table.split()], check=False, timeout=10)
 
 
 def sweep():

@@ -1,0 +1,69 @@
+"""The way out, where the operator opens one: the world and what is named, nothing else."""
+
+import http.server
+import json
+import random
+import shutil
+import threading
+
+import pytest
+
+from support import clients, functions
+
+LOOK = """
+    import socket, struct, urllib.request
+    def gateway():
+        for line in open('/proc/net/route'):
+            _, destination, via = line.split()[:3]
+            if destination == '00000000':
+                return socket.inet_ntoa(struct.pack('<L', int(via, 16)))
+    def handler(event, context):
+        try:
+            with urllib.request.urlopen(f"http://{gateway()}:{event}/", timeout=2) as answer:
+                return answer.read().decode()
+        except OSError as error:
+            return type(error).__name__
+"""
+
+
+class Hello(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def neighbour():
+    """A server of this machine; gives its port."""
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), Hello)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.skipif(not shutil.which("nft"), reason="address translation needs the nft command")
+def test_a_function_reaches_what_the_operator_allows(own_server, neighbour):
+    subnet = f"10.{2 * random.randrange(30, 120)}.0.0"
+    server = own_server(
+        f'[sandbox]\nnetwork = "nat"\n[sandbox.nat]\nsubnet = "{subnet}"\n'
+        f"allow_host_ports = [{neighbour}]\n"
+    ).start()
+    client = clients.make(server)
+    functions.create(client, "f", LOOK, Timeout=10)
+
+    def at(port):
+        answer = client.invoke(FunctionName="f", Payload=json.dumps(port).encode())
+        return json.loads(answer["Payload"].read())
+
+    assert at(neighbour) == "hello"
+    assert at(22) in ("URLError", "TimeoutError", "ConnectionRefusedError")
+    # Lambent itself is not allowed unless it is named.
+    assert at(int(server.url.rpartition(":")[2])) != "hello"
+    server.finish()
