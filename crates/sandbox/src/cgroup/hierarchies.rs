@@ -5,13 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::v1::V1;
+use super::v1::{SOCKET_MEMORY, V1};
 use super::v2::V2;
 use super::{Controllers, Group, remove_folder, write_value};
 use crate::error::Error;
 
 /// The controllers without which there is no isolation.
 const CONTROLLERS: [&str; 3] = ["memory", "cpu", "pids"];
+
+/// A limit for all sandboxes together that never binds: an exbibyte.
+const SOCKET_MEMORY_ALL: &str = "1152921504606846976";
 
 /// The folder of all sandboxes with one tag, in each hierarchy.
 pub(crate) fn parent_name(tag: &str) -> String {
@@ -122,11 +125,12 @@ impl Hierarchies {
                     made.map(|(_, parent)| parent)
                         .map_err(Error::step("make a parent cgroup"))
                 };
-                Some([
-                    parent(&memory, &own_memory)?,
-                    parent(&cpu, &own_cpu)?,
-                    parent(&pids, &own_pids)?,
-                ])
+                let memory = parent(&memory, &own_memory)?;
+                // The kernel patches itself when the first such limit is set and when the last one
+                // goes; this one stays, and spares sandboxes that.
+                write_value(&memory.join(SOCKET_MEMORY), SOCKET_MEMORY_ALL)
+                    .map_err(Error::step("count the memory of sockets"))?;
+                Some([memory, parent(&cpu, &own_cpu)?, parent(&pids, &own_pids)?])
             }
             [None, None, None] => {
                 for folder in [&top, &v2] {

@@ -10,6 +10,9 @@ use super::{
     read_number, value_of, write_value,
 };
 
+/// The limit of what TCP and UDP sockets buffer.
+pub(super) const SOCKET_MEMORY: &str = "memory.kmem.tcp.limit_in_bytes";
+
 /// One sandbox's groups.
 pub(super) struct V1 {
     folders: [PathBuf; 3],
@@ -56,8 +59,11 @@ impl Controllers for V1 {
             }
             done => done?,
         }
+        // Off unless asked for: what sockets buffer would else be nobody's.
+        write_value(&memory.join(SOCKET_MEMORY), &bytes)?;
+        // Always, since a share may be set later.
+        write_value(&cpu.join("cpu.cfs_period_us"), &CPU_PERIOD_US.to_string())?;
         if let Some(millis) = limits.cpu_millis {
-            write_value(&cpu.join("cpu.cfs_period_us"), &CPU_PERIOD_US.to_string())?;
             self.limit_cpu(millis)?;
         }
         write_value(&pids.join("pids.max"), &limits.processes.to_string())

@@ -3,7 +3,8 @@
 //! Left out, each because it reaches beyond the process or into rarely walked parts of the kernel:
 //! tracing and reading other processes, mounts and namespaces, keys, BPF, performance counters,
 //! `userfaultfd`, `io_uring` (answered as absent, so that libraries do without), file handles,
-//! modules, swap, quotas, clocks, I/O ports, raw and packet sockets, pushing input to a terminal.
+//! modules, swap, quotas, clocks, I/O ports, raw and packet sockets, pushing input to a terminal; and
+//! because all sandboxes would share it: asynchronous I/O contexts, flushing whole file systems.
 //! `clone3` is absent since its flags are in memory that a filter cannot see; libraries fall back to
 //! `clone`, whose flags are looked at.
 
@@ -112,15 +113,13 @@ const FILES: &[libc::c_long] = &[
     libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchmodat2, libc::SYS_fchown,
     libc::SYS_fchownat, libc::SYS_utimensat, libc::SYS_umask, libc::SYS_chdir, libc::SYS_fchdir,
     libc::SYS_getcwd, libc::SYS_dup, libc::SYS_dup3, libc::SYS_fcntl, libc::SYS_flock,
-    libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync, libc::SYS_syncfs,
+    libc::SYS_fsync, libc::SYS_fdatasync,
     libc::SYS_sync_file_range, libc::SYS_sendfile, libc::SYS_splice, libc::SYS_tee,
     libc::SYS_vmsplice, libc::SYS_copy_file_range, libc::SYS_pipe2, libc::SYS_memfd_create,
     libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_fgetxattr, libc::SYS_listxattr,
     libc::SYS_llistxattr, libc::SYS_flistxattr, libc::SYS_setxattr, libc::SYS_lsetxattr,
     libc::SYS_fsetxattr, libc::SYS_removexattr, libc::SYS_lremovexattr, libc::SYS_fremovexattr,
     libc::SYS_inotify_init1, libc::SYS_inotify_add_watch, libc::SYS_inotify_rm_watch,
-    libc::SYS_io_setup, libc::SYS_io_submit, libc::SYS_io_getevents, libc::SYS_io_destroy,
-    libc::SYS_io_cancel,
 ];
 
 #[rustfmt::skip] // one to a line, it would be three pages
@@ -264,6 +263,9 @@ mod tests {
             libc::SYS_pidfd_getfd,
             libc::SYS_kcmp,
             libc::SYS_fanotify_init,
+            libc::SYS_sync,
+            libc::SYS_syncfs,
+            libc::SYS_io_setup,
         ] {
             check(call, &[], REFUSED);
         }

@@ -22,6 +22,7 @@ pub(crate) const CASES: &[Case] = cases![
     the_peak_of_memory_is_told,
     a_fork_bomb_is_contained,
     processor_time_is_limited,
+    a_share_of_the_processor_can_be_set_later,
     open_files_are_limited,
 ];
 
@@ -301,6 +302,27 @@ print(sum(os.times()[:2]))
         seconds < 0.25,
         format!("{seconds} s of processor in 2 s at 0.05 CPU"),
     )?;
+    sandbox.destroy().await;
+    Ok(())
+}
+
+async fn a_share_of_the_processor_can_be_set_later(host: &Host) -> TestResult {
+    let mut spec = host.spec();
+    // More than any host has, so that there is no limit to begin with.
+    spec.cpu_millis = 10_000_000;
+    let sandbox = host.engine().create(spec).await?;
+    sandbox.limit_cpu(500)?;
+    let program = "
+import os, time
+end = time.monotonic() + 2
+while time.monotonic() < end: pass
+print(sum(os.times()[:2]))
+";
+    let ended = python(&sandbox, program).await?;
+    let seconds: f64 = ended.output.trim().parse()?;
+    // A tenth would be a share of another period. Other work on the host may take some, too.
+    let good = (0.35..1.6).contains(&seconds);
+    expect(good, format!("{seconds} s of processor in 2 s at 0.5 CPU"))?;
     sandbox.destroy().await;
     Ok(())
 }
