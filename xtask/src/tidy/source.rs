@@ -3,7 +3,8 @@
 use crate::tidy::Finding;
 
 const LINES_MAX: usize = 600;
-const COLUMNS_MAX: usize = 100;
+/// rustfmt keeps code to 100. It cannot look into macros and texts; those get a little more.
+const COLUMNS_MAX: usize = 110;
 /// The folders that may speak to the kernel without the compiler's protection.
 const UNSAFE_IN: [&str; 2] = ["crates/sandbox/", "crates/environment/"];
 
@@ -46,7 +47,7 @@ fn line_rules(path: &str, line: &str) -> impl Iterator<Item = &'static str> {
     let has = |words: &[&str]| words.iter().any(|word| code.contains(word));
     let may = UNSAFE_IN.iter().any(|folder| path.starts_with(folder));
     let broken = [
-        wide.then_some("wider than 100 columns"),
+        wide.then_some("wider than 110 columns"),
         has(&unfinished).then_some("nothing is left unfinished or skipped"),
         (has(&unsafe_here) && !may)
             .then_some("the compiler's protection is given up in `sandbox` only"),
@@ -72,7 +73,7 @@ mod tests {
 
     #[test]
     fn each_rule_is_found_on_its_line() {
-        let long = "x".repeat(101);
+        let long = "x".repeat(111);
         let todo = concat!("todo", "!()");
         let text = format!("fn a() {{ {todo} }}\n{long}\n// {long}\nlet a = \"{long}\";\n");
         let found: Vec<usize> = rules("a.rs", &text)
