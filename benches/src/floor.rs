@@ -158,9 +158,7 @@ fn command(setup: &Setup, function: &Function, task: &Path) -> anyhow::Result<Co
             .collect()
     };
     let interpreters = words("interpreters");
-    let interpreter = interpreters
-        .iter()
-        .find(|path| Path::new(path).exists());
+    let interpreter = interpreters.iter().find(|path| Path::new(path).exists());
     let here = folder.display().to_string();
     let fill = |text: &str| {
         text.replace("{interpreter}", interpreter.map_or("", String::as_str))

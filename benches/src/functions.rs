@@ -64,7 +64,11 @@ impl Function {
         let zip = std::fs::read(setup.runtimes.join("examples/java.zip")).ok()?;
         let mut archive = zip::ZipArchive::new(Cursor::new(zip)).ok()?;
         let mut content = Vec::new();
-        archive.by_name("example/Hello.class").ok()?.read_to_end(&mut content).ok()?;
+        archive
+            .by_name("example/Hello.class")
+            .ok()?
+            .read_to_end(&mut content)
+            .ok()?;
         let files = vec![("example/Hello.class", 0o644, content)];
         Some(Self {
             language: "Java",
