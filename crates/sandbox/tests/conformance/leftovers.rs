@@ -182,9 +182,9 @@ async fn many_come_and_go_at_once(host: &Host) -> TestResult {
     expect(processes_of(host.config.first_uid).is_empty(), "processes")
 }
 
-/// Starts this program as an owner in a process of its own; returns once its sandboxes are up.
+/// Starts this program (which may have been built anew meanwhile) as an owner in a process of its own; returns once its sandboxes are up.
 pub(crate) fn start_owner(tag: &str, how: &str) -> TestResult<(std::process::Child, u32)> {
-    let mut owner = Command::new(std::env::current_exe()?)
+    let mut owner = Command::new("/proc/self/exe")
         .args([OWNER, tag, how])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

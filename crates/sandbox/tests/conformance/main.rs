@@ -73,6 +73,7 @@ fn main() -> ExitCode {
         limits::CASES,
         leftovers::CASES,
         escapes::CASES,
+        escapes::CALLS,
         images::CASES,
         egress::CASES,
         runtimes::CASES,
