@@ -29,10 +29,12 @@ pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 
 impl Channel {
     pub(crate) fn new(socket: OwnedFd) -> Self {
-        Self {
-            socket,
-            buffer: vec![0; MESSAGE_BYTES_MAX],
-        }
+        Self::with_buffer(socket, vec![0; MESSAGE_BYTES_MAX])
+    }
+
+    /// With a buffer that was allocated before; what is longer is refused.
+    pub(crate) fn with_buffer(socket: OwnedFd, buffer: Vec<u8>) -> Self {
+        Self { socket, buffer }
     }
 
     pub(crate) fn send(&self, message: &impl Message, fds: &[BorrowedFd<'_>]) -> io::Result<()> {

@@ -34,6 +34,8 @@ pub(crate) struct Setup<'a> {
     /// The host's user that is 0 inside.
     pub(crate) uid: u32,
     pub(crate) control: OwnedFd,
+    /// For messages, allocated by the spawner: to do so here costs a dozen page faults.
+    pub(crate) buffer: Vec<u8>,
     pub(crate) network: OwnedFd,
     /// The v2 cgroup of the function's processes.
     pub(crate) function: OwnedFd,
@@ -57,6 +59,7 @@ pub(crate) fn run(setup: Setup<'_>) {
     let Setup {
         uid,
         control,
+        buffer,
         network,
         function,
         entrances,
@@ -70,7 +73,7 @@ pub(crate) fn run(setup: Setup<'_>) {
         .map(|fd| fd.as_raw_fd())
         .chain([0, 1, 2, users.as_raw_fd()])
         .collect();
-    let mut channel = Channel::new(control);
+    let mut channel = Channel::with_buffer(control, buffer);
     // What any sandbox has, before it is known which this one will be.
     let begun = files::close_all_but(&keep)
         .map_err(Error::step("close the spawner's descriptors"))

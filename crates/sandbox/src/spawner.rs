@@ -25,7 +25,7 @@ use crate::channel::{self, Channel, Received};
 use crate::config::{Config, Network, Root};
 use crate::error::Error;
 use crate::init;
-use crate::message::{Create, Spawned};
+use crate::message::{Create, MESSAGE_BYTES_MAX, Spawned};
 use crate::nat;
 use crate::seccomp;
 use crate::spec::{FUNCTION_GID, FUNCTION_UID};
@@ -113,6 +113,7 @@ fn run(socket: OwnedFd, root: &Root, config: &Config, alone: SingleThreaded) {
         alone,
         users: BTreeMap::new(),
         filter: seccomp::filter(),
+        buffer: vec![0; MESSAGE_BYTES_MAX],
     };
     while let Ok(Received::Message(create, fds)) = channel.receive::<Create>() {
         let request = create.request;
@@ -165,6 +166,8 @@ struct Spawning {
     /// numbers; a sandbox that comes later under the same number finds nothing in it.
     users: BTreeMap<u32, File>,
     filter: Vec<sock_filter>,
+    /// Never used here: each init takes its copy.
+    buffer: Vec<u8>,
 }
 
 impl Spawning {
@@ -192,6 +195,7 @@ impl Spawning {
                 let setup = init::Setup {
                     uid: create.uid,
                     control,
+                    buffer: std::mem::take(&mut self.buffer),
                     network,
                     function,
                     entrances,
