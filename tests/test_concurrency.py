@@ -153,7 +153,7 @@ def ask(text):
 while True:
     head = ask(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
     request = [l.split(b": ")[1] for l in head.split(b"\\r\\n") if l.lower().startswith(b"lambda-runtime-aws-request-id")][0]
-    time.sleep(3)
+    time.sleep(5)
     ask(b"POST /2018-06-01/runtime/invocation/" + request + b"/response HTTP/1.1\\r\\nHost: x\\r\\n"
         b"Content-Length: 4\\r\\n\\r\\nnull")
 """

@@ -46,7 +46,7 @@ def failing(deploy_once, invoke):
     """Calls one of the functions above."""
 
     def call(how, **arguments):
-        name = deploy_once(PYTHON, Timeout=arguments.pop("timeout", 2), MemorySize=128)
+        name = deploy_once(PYTHON, Timeout=arguments.pop("timeout", 3), MemorySize=128)
         return invoke(name, {"how": how, **arguments.pop("event", {})}, **arguments)
 
     return call
@@ -108,11 +108,11 @@ def test_a_function_that_takes_too_long(failing):
     answer = failing("sleeps", LogType="Tail")
     assert (answer.status, answer.error) == (200, "Unhandled")
     assert answer.json["errorType"] == "Sandbox.Timedout"
-    text = rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z {answer.request_id} Task timed out after 2\.00 seconds"
+    text = rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z {answer.request_id} Task timed out after 3\.00 seconds"
     assert re.fullmatch(text, answer.json["errorMessage"])
     log = log_of(answer)
     assert "going to sleep" in log
-    assert re.search(r"Duration: 2000\.00 ms\tBilled Duration: \d+ ms\t", log)
+    assert re.search(r"Duration: 3000\.00 ms\tBilled Duration: \d+ ms\t", log)
     assert "Status: timeout" in log
     assert failing("fine").error is None
 
