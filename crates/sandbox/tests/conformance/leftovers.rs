@@ -267,6 +267,15 @@ async fn nothing_survives_the_owners_sudden_death(_: &Host) -> TestResult {
             processes_of(first_uid).is_empty()
         })
         .await?;
+        // Those too that waited in the pool, as the host's own user still.
+        let empty = |folder: &PathBuf| {
+            let members = fs::read_to_string(folder.join("cgroup.procs"));
+            members.is_ok_and(|members| members.is_empty())
+        };
+        until("its cgroups are empty", || {
+            cgroups_of(&tag).iter().all(empty)
+        })
+        .await?;
         expect(
             !cgroups_of(&tag).is_empty(),
             "folders remain, as the header says",
