@@ -28,8 +28,8 @@ pub(crate) fn invoke(options: &cli::Invoke) -> anyhow::Result<ExitCode> {
     let path = format!("/2015-03-31/functions/{name}/invocations");
     let log_type = if options.tail { "Tail" } else { "None" };
     let headers = [("x-amz-log-type", log_type)];
-    let response = block_on(client.send((Method::POST, &path), &headers, payload))?;
-    let response = succeeded(response)?;
+    let sent = client.send((Method::POST, &path), &headers, payload);
+    let response = succeeded(block_on(with_progress(&options.function, sent))?)?;
     if let Some(tail) = response.headers().get("x-amz-log-result") {
         let tail = STANDARD
             .decode(tail)
@@ -148,6 +148,30 @@ pub(crate) fn logs(options: &cli::Logs) -> anyhow::Result<ExitCode> {
             Ok(())
         })?;
     }
+}
+
+/// Tells a person at a terminal, after a second, that there is something to wait for.
+async fn with_progress<T>(function: &str, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    if !std::io::stderr().is_terminal() {
+        return work.await;
+    }
+    for seconds in 1.. {
+        tokio::select! {
+            biased;
+            done = work.as_mut() => {
+                // The line is wiped before the result is printed.
+                if seconds > 1 {
+                    eprint!("\r\x1b[K");
+                }
+                return done;
+            }
+            () = tokio::time::sleep(Duration::from_secs(1)) => {
+                eprint!("\r{function} runs: {seconds} s");
+            }
+        }
+    }
+    work.await
 }
 
 fn payload(text: &str) -> anyhow::Result<Bytes> {

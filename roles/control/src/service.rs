@@ -24,6 +24,7 @@ use crate::code_location::{self, CodeLinks};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::identity::MasterSecret;
+use crate::metrics::Metrics;
 use crate::rows::Rows;
 use crate::settle::{Job, Missed, Settler};
 use crate::sts;
@@ -49,6 +50,8 @@ pub struct Dependencies {
     pub random: Arc<dyn Random>,
     /// What the operator says.
     pub config: Config,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// The control plane. Cheap to share behind an `Arc`; all state is in the stores.
@@ -63,6 +66,7 @@ pub struct Control {
     verifier: Arc<Verifier>,
     jobs: mpsc::Sender<Job>,
     missed: Missed,
+    metrics: Metrics,
 }
 
 /// One verified request.
@@ -90,6 +94,7 @@ impl Control {
             clock,
             random,
             config,
+            metrics,
         } = dependencies;
         let rows = Arc::new(Rows::new(table));
         let (jobs, waiting) = mpsc::channel(JOBS_MAX);
@@ -107,6 +112,7 @@ impl Control {
             clock,
             random,
             config,
+            metrics,
             links: CodeLinks::new(&master),
             identities,
             verifier: Arc::new(Verifier::new()),
@@ -134,6 +140,7 @@ impl Control {
         };
         let id = HeaderValue::from_str(&request_id.to_string()).expect("a UUID is a header value");
         response.headers_mut().insert("x-amzn-requestid", id);
+        self.metrics.answered(response.status());
         response
     }
 

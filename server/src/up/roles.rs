@@ -141,6 +141,7 @@ pub(crate) async fn start(
             account_concurrency: config.account.concurrency,
             ..control::Config::default()
         },
+        metrics: control::Metrics::new(&mut registry, &logs),
     });
     background.spawn(settler.run());
 

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use types::{AccountId, Clock as _, FunctionArn, ManualClock, SystemRandom, Timestamp};
 use wire::sigv4::Signer;
 
-use crate::{Config, Control, Dependencies, Keys, MasterSecret, RootKey, Settler};
+use crate::{Config, Control, Dependencies, Keys, MasterSecret, Metrics, RootKey, Settler};
 
 pub(super) const ROLE: &str = "arn:aws:iam::000000000000:role/worker";
 pub(super) const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
@@ -85,6 +85,7 @@ impl World {
             clock: clock.clone(),
             random,
             config,
+            metrics: Metrics::default(),
         });
         let world = Self {
             control: Arc::new(control),
