@@ -50,11 +50,14 @@ pub(crate) struct Spawner {
 
 /// Forks a spawner for each root and waits until all their roots stand. Must run before the process
 /// has a second thread, and refuses otherwise. Best before secrets are read: the spawners, and the
-/// sandboxes' inits, keep a copy of this process's memory (which no function can read).
+/// sandboxes' inits, keep a copy of this process's memory (which no function can read). Raises this process's
+/// limit of open files as far as it may.
 pub fn fork_spawners(config: &Config) -> Result<Spawners, Error> {
     config.check()?;
     let proof = SingleThreaded::prove().map_err(Error::step("count this process's threads"))?;
     let alone = proof.ok_or(Error::Threads)?;
+    // Each sandbox takes some fifteen of this process's, and one of its spawner's.
+    privileges::raise_open_files().map_err(Error::step("raise the limit of open files"))?;
     let mut spawners = Vec::new();
     for root in &config.roots {
         let (ours, theirs) = channel::pair().map_err(Error::step("make a spawner's socket"))?;
@@ -154,7 +157,6 @@ fn settle(channel: &Channel) -> Result<(), Error> {
     // Half the scale: where the machine runs out of memory, sandboxes go before their owner.
     fs::write("/proc/self/oom_score_adj", "500")
         .map_err(Error::step("offer to be killed first"))?;
-    privileges::raise_open_files().map_err(Error::step("raise the limit of open files"))?;
     files::set_creation_mask(0o022);
     Ok(())
 }

@@ -184,8 +184,11 @@ async fn many_come_and_go_at_once(host: &Host) -> TestResult {
 
 /// Starts this program (which may have been built anew meanwhile) as an owner in a process of its own; returns once its sandboxes are up.
 pub(crate) fn start_owner(tag: &str, how: &str) -> TestResult<(std::process::Child, u32)> {
-    let mut owner = Command::new("/proc/self/exe")
-        .args([OWNER, tag, how])
+    // With fewer open files than three sandboxes and a pool need, unless the owner asks for more.
+    let few_files = "ulimit -Sn 64; exec \"$@\"";
+    let myself = format!("/proc/{}/exe", std::process::id());
+    let mut owner = Command::new("/bin/sh")
+        .args(["-c", few_files, "sh", &myself, OWNER, tag, how])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
