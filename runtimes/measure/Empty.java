@@ -1,0 +1,4 @@
+/** A program that does nothing: what the virtual machine itself costs. */
+public class Empty {
+    public static void main(String[] arguments) {}
+}
