@@ -31,6 +31,8 @@ struct Run {
     init: Option<Duration>,
     /// Assignment has been told that the environment is idle.
     said_idle: bool,
+    /// While the answer is streamed: where its failure goes.
+    stream: Option<oneshot::Sender<StreamError>>,
 }
 
 /// How an invoke ended.
@@ -67,6 +69,7 @@ impl Service {
             began,
             init,
             said_idle: false,
+            stream: None,
         };
         if run.request.log_tail {
             run.environment.log.begin_tail();
@@ -90,6 +93,12 @@ impl Service {
                 self.metrics.function_errors.inc();
                 let now = run.environment.now();
                 let body = failure.body(run.request.request, run.limit, now);
+                if let Some(stream) = run.stream.take() {
+                    let error_type = failure.error_type.clone();
+                    let body = body.clone();
+                    // The stream may have ended already.
+                    let _ = stream.send(StreamError { error_type, body });
+                }
                 let tail = run.take_tail();
                 run.answer(Ok(failed(body, tail)));
                 let timeout = failure.status == "timeout";
@@ -194,7 +203,9 @@ impl Service {
                 content_type,
                 body: AnswerBody::Stream(pieces),
             } => {
-                let body = Body::Stream(self.adapt(pieces));
+                let (failure, failed) = oneshot::channel();
+                run.stream = Some(failure);
+                let body = Body::Stream(self.adapt(pieces, failed));
                 (
                     Response {
                         function_error: None,
@@ -222,17 +233,35 @@ impl Service {
         error_type
     }
 
-    /// The same stream in the words of the arrow.
+    /// The same stream in the words of the arrow. It ends with the invoke's failure, if that comes
+    /// before its own end: a runtime that is killed would make it look merely cut off.
     fn adapt(
         &self,
         mut pieces: mpsc::Receiver<Result<Bytes, (String, Bytes)>>,
+        mut failed: oneshot::Receiver<StreamError>,
     ) -> mpsc::Receiver<Result<Bytes, StreamError>> {
         // The session's channel bounds what waits; this one only passes on.
         let (sender, receiver) = mpsc::channel(1);
         self.tasks.spawn(async move {
-            while let Some(piece) = pieces.recv().await {
-                let piece = piece.map_err(|(error_type, body)| StreamError { error_type, body });
-                if sender.send(piece).await.is_err() {
+            let mut may_fail = true;
+            loop {
+                let piece = tokio::select! {
+                    biased;
+                    failure = &mut failed, if may_fail => match failure {
+                        Ok(failure) => Some(Err(failure)),
+                        // The invoke is over, and went well.
+                        Err(_) => {
+                            may_fail = false;
+                            continue;
+                        }
+                    },
+                    piece = pieces.recv() => piece.map(|piece| {
+                        piece.map_err(|(error_type, body)| StreamError { error_type, body })
+                    }),
+                };
+                let Some(piece) = piece else { return };
+                let last = piece.is_err();
+                if sender.send(piece).await.is_err() || last {
                     return;
                 }
             }
