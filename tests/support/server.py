@@ -43,8 +43,9 @@ def runtimes_directory():
 class Server:
     """One data directory, and the server upon it while it runs."""
 
-    def __init__(self, config="", folder=None):
-        self._folder = folder or tempfile.TemporaryDirectory(prefix="lambent-test-")
+    def __init__(self, config=""):
+        prefix = f"{leftovers.FOLDERS}{os.getpid()}-"
+        self._folder = tempfile.TemporaryDirectory(prefix=prefix)
         self.root = pathlib.Path(self._folder.name)
         self.data = self.root / "data"
         self.log = self.root / "server.log"
