@@ -97,6 +97,6 @@ def sweep():
     """Removes what tests that were killed left: folders name the process they belong to."""
     for folder in pathlib.Path(tempfile.gettempdir()).glob(f"{FOLDERS}*"):
         owner = folder.name.removeprefix(FOLDERS).split("-")[0]
-        if not pathlib.Path("/proc", owner).exists():
+        if owner.isdigit() and not pathlib.Path("/proc", owner).exists():
             remove(folder / "data")
             shutil.rmtree(folder, ignore_errors=True)
