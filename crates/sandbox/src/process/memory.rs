@@ -23,15 +23,6 @@ const PAUSE_MIN: Duration = Duration::from_millis(2);
 /// The longest: larger pages come faster than [`BYTES_PER_MS`] says.
 pub(super) const PAUSE_MAX: Duration = Duration::from_millis(50);
 
-/// What to do after a reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
-    /// It is over its memory.
-    pub(super) exceeded: bool,
-    /// What must be charged for it to be over (again): below that there is no need to judge.
-    pub(super) watch_at: u64,
-}
-
 /// What a sandbox uses itself.
 fn own_bytes(memory: Memory, tmp_bytes: u64) -> u64 {
     memory
@@ -40,19 +31,10 @@ fn own_bytes(memory: Memory, tmp_bytes: u64) -> u64 {
         .saturating_sub(tmp_bytes)
 }
 
-/// Judges a reading against the memory that the function was given.
-pub(super) fn judge(limit: u64, memory: Memory, tmp_bytes: u64) -> Verdict {
-    let own = own_bytes(memory, tmp_bytes);
-    if own > limit {
-        return Verdict {
-            exceeded: true,
-            watch_at: memory.used - (own - limit),
-        };
-    }
-    Verdict {
-        exceeded: false,
-        watch_at: memory.used + limit - own,
-    }
+/// How much a sandbox may still take of the memory that the function was given; `None` if it has
+/// taken more than that.
+pub(super) fn bytes_left(limit: u64, memory: Memory, tmp_bytes: u64) -> Option<u64> {
+    limit.checked_sub(own_bytes(memory, tmp_bytes))
 }
 
 /// How long to wait with the next look when this much is left.
@@ -66,39 +48,36 @@ mod tests {
 
     const MB: u64 = 1 << 20;
 
-    fn check(used: u64, cache: u64, tmp: u64, exceeded: bool, watch_at: u64) {
+    fn check(used: u64, cache: u64, tmp: u64, left: Option<u64>) {
         let memory = Memory {
             used: used * MB,
             cache: cache * MB,
         };
-        let expected = Verdict {
-            exceeded,
-            watch_at: watch_at * MB,
-        };
-        assert_eq!(judge(128 * MB, memory, tmp * MB), expected);
+        let found = bytes_left(128 * MB, memory, tmp * MB);
+        assert_eq!(found, left.map(|left| left * MB));
     }
 
     #[test]
-    fn an_empty_sandbox_is_watched_at_its_limit() {
-        check(0, 0, 0, false, 128);
+    fn an_empty_sandbox_has_all_of_it() {
+        check(0, 0, 0, Some(128));
     }
 
     #[test]
     fn what_tmp_holds_is_not_its_own() {
-        check(500, 0, 480, false, 608);
-        check(640, 0, 512, false, 640);
-        check(641, 0, 512, true, 640);
+        check(500, 0, 480, Some(108));
+        check(640, 0, 512, Some(0));
+        check(641, 0, 512, None);
     }
 
     #[test]
     fn cached_files_are_not_its_own() {
-        check(300, 200, 0, false, 328);
+        check(300, 200, 0, Some(28));
     }
 
     #[test]
     fn its_own_memory_over_the_limit_is_exceeded() {
-        check(129, 0, 0, true, 128);
-        check(128, 0, 0, false, 128);
+        check(129, 0, 0, None);
+        check(128, 0, 0, Some(0));
     }
 
     #[test]
@@ -110,6 +89,6 @@ mod tests {
 
     #[test]
     fn a_reading_that_does_not_add_up_does_not_wrap() {
-        check(10, 20, 30, false, 138);
+        check(10, 20, 30, Some(128));
     }
 }

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::memory::{self, Verdict};
+use super::memory;
 use super::supervisor::Inside;
 
 /// Whether a sandbox is frozen, as far as its watch must know.
@@ -51,19 +51,15 @@ impl Frozen {
 /// The watch over one sandbox.
 pub(super) struct Watching {
     inside: Arc<Inside>,
-    /// Nothing need be looked at closely below this.
-    watch_at: u64,
     look_at: Instant,
 }
 
 impl Watching {
     /// Begins with an empty sandbox.
     pub(super) fn begin(inside: Arc<Inside>) -> Self {
-        let watch_at = inside.memory_bytes;
         Self {
+            look_at: Instant::now() + memory::pause(inside.memory_bytes),
             inside,
-            watch_at,
-            look_at: Instant::now() + memory::pause(watch_at),
         }
     }
 
@@ -92,17 +88,16 @@ impl Watching {
         let inside = &self.inside;
         let killed = inside.kernel_killed()?;
         let used = inside.group.controllers().memory_used()?;
-        let mut exceeded = false;
-        if used >= self.watch_at {
-            let memory = inside.group.controllers().memory()?;
-            let verdict = memory::judge(inside.memory_bytes, memory, inside.tmp_bytes());
-            Verdict {
-                exceeded,
-                watch_at: self.watch_at,
-            } = verdict;
-        }
-        self.look_at = Instant::now() + memory::pause(self.watch_at.saturating_sub(used));
-        if killed || exceeded {
+        // Whoever uses no more than its memory in all does not use more of its own.
+        let left = match inside.memory_bytes.checked_sub(used) {
+            Some(left) => Some(left),
+            None => {
+                let memory = inside.group.controllers().memory()?;
+                memory::bytes_left(inside.memory_bytes, memory, inside.tmp_bytes())
+            }
+        };
+        self.look_at = Instant::now() + memory::pause(left.unwrap_or(0));
+        if killed || left.is_none() {
             inside.kill_for_memory().await?;
         }
         Ok(())

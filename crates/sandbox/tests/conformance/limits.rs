@@ -18,6 +18,7 @@ pub(crate) const CASES: &[Case] = cases![
     what_the_kernel_kills_counts_as_out_of_memory,
     tmp_may_be_larger_than_memory,
     memory_is_watched_with_tmp_full,
+    memory_is_watched_after_tmp_was_emptied,
     cached_files_are_not_counted,
     the_peak_of_memory_is_told,
     a_fork_bomb_is_contained,
@@ -203,6 +204,22 @@ async fn memory_is_watched_with_tmp_full(host: &Host) -> TestResult {
         .await?
         .end()
         .await?;
+    expect(ended.exit == Exit::Signal(9), format!("{ended:?}"))?;
+    expect(*sandbox.out_of_memory().borrow(), "said so")?;
+    sandbox.destroy().await;
+    Ok(())
+}
+
+async fn memory_is_watched_after_tmp_was_emptied(host: &Host) -> TestResult {
+    let mut spec = host.spec();
+    (spec.memory_bytes, spec.tmp_bytes) = (128 * MB, 400 * MB);
+    let sandbox = host.engine().create(spec).await?;
+    // Long enough for what is watched to follow.
+    let script =
+        "dd if=/dev/zero of=/tmp/full bs=1M count=390 2>/dev/null; sleep 0.3; rm /tmp/full";
+    shell(&sandbox, script).await?;
+    let program = ["/usr/bin/python3", "-I", "-c", &hog(200)];
+    let ended = start(&sandbox, &program).await?.end().await?;
     expect(ended.exit == Exit::Signal(9), format!("{ended:?}"))?;
     expect(*sandbox.out_of_memory().borrow(), "said so")?;
     sandbox.destroy().await;
