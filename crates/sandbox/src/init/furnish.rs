@@ -4,7 +4,7 @@
 //! then giving them up. Once done, neither this process nor any
 //! it forks can get them back.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
@@ -101,6 +101,8 @@ fn proc() -> std::io::Result<()> {
         }
     }
     let sys = proc.join("sys");
+    // Shared memory ends with those who share it: else a killed function's would stay charged.
+    fs::write(sys.join("kernel/shm_rmid_forced"), "1")?;
     mounts::bind(&sys, &sys)?;
     mounts::make_read_only(&sys, flags)
 }

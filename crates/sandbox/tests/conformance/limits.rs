@@ -13,6 +13,7 @@ use crate::{Case, cases};
 pub(crate) const CASES: &[Case] = cases![
     a_frozen_sandbox_stands_still,
     killing_all_keeps_tmp,
+    killing_all_frees_shared_memory,
     killing_all_reaches_the_frozen,
     out_of_memory_kills_every_process,
     what_the_kernel_kills_counts_as_out_of_memory,
@@ -78,6 +79,33 @@ async fn killing_all_keeps_tmp(host: &Host) -> TestResult {
     let good = ended.output.starts_with("kept\n") && !ended.output.contains("sleep");
     expect(good, format!("{ended:?}"))?;
     sandbox.kill_all().await?;
+    sandbox.destroy().await;
+    Ok(())
+}
+
+async fn killing_all_frees_shared_memory(host: &Host) -> TestResult {
+    let sandbox = host.sandbox().await?;
+    let program = format!(
+        "
+import ctypes
+libc = ctypes.CDLL(None)
+libc.shmat.restype = ctypes.c_void_p
+id = libc.syscall({}, 42, 50 << 20, 0o1600)
+ctypes.memset(libc.shmat(id, None, 0), 1, 50 << 20)
+print('had it', flush=True)
+import time; time.sleep(1000)",
+        libc::SYS_shmget
+    );
+    let running = start(&sandbox, &["/usr/bin/python3", "-I", "-c", &program]).await?;
+    let listed = "cat /proc/sysvipc/shm | wc -l";
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while shell(&sandbox, listed).await?.output != "2\n" {
+        expect(tokio::time::Instant::now() < deadline, "never shared")?;
+    }
+    sandbox.kill_all().await?;
+    drop(running.end().await?);
+    let left = shell(&sandbox, listed).await?.output;
+    expect(left == "1\n", format!("still there: {left}"))?;
     sandbox.destroy().await;
     Ok(())
 }
