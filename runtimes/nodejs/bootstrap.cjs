@@ -3,32 +3,30 @@
 
 const log = require('./log.cjs');
 const { Connection } = require('./connection.cjs');
+const { promisesOnly } = require('./generation.cjs');
 const handlers = require('./handler.cjs');
 
 /** Exit statuses that tell the two ways to die of an error nobody caught from any other. */
 const EXIT_EXCEPTION = 129;
 const EXIT_REJECTION = 128;
 
-/** From this version on Lambda knows promises only, and leaves errors nobody caught to Node.js. */
-const PROMISES_ONLY = Number(process.versions.node.split('.')[0]) >= 24;
-
 function main() {
-  log.patch(PROMISES_ONLY ? '-' : undefined);
+  log.patch(promisesOnly ? '-' : undefined);
   defineGlobals();
   const connection = new Connection(process.env.AWS_LAMBDA_RUNTIME_API);
-  const hooks = PROMISES_ONLY ? { idle() {} } : watch(connection);
+  const hooks = promisesOnly ? { idle() {} } : watch(connection);
   const loading = handlers.load(process.env.LAMBDA_TASK_ROOT ?? process.cwd(), process.env._HANDLER);
   loading.then(
     (handler) => serve(connection, handler, hooks),
   ).catch((error) => {
-    log.error(PROMISES_ONLY ? 'Init Error' : 'Uncaught Exception', error);
-    failInit(connection, error, PROMISES_ONLY ? 1 : EXIT_EXCEPTION);
+    log.error(promisesOnly ? 'Init Error' : 'Uncaught Exception', error);
+    failInit(connection, error, promisesOnly ? 1 : EXIT_EXCEPTION);
   });
 }
 
 function serve(connection, handler, hooks) {
   if (handlers.isStreaming(handler)) require('./streaming.cjs').serve(connection, handler, hooks);
-  else if (PROMISES_ONLY) require('./promises.cjs').serve(connection, handler);
+  else if (promisesOnly) require('./promises.cjs').serve(connection, handler);
   else require('./invoke.cjs').serve(connection, handler, hooks);
 }
 

@@ -1,27 +1,33 @@
 // What is told of an error: to the caller, to the log, to X-Ray. Loaded with the first error.
 'use strict';
 
+const { promisesOnly } = require('./generation.cjs');
+
 /** An error the runtime found. Its type is `Runtime.` and the name, its class is called by the name alone. */
 exports.ofRuntime = (name, message) => {
   const Kind = { [name]: class extends Error {} }[name];
   Kind.prototype.name = `Runtime.${name}`;
-  return new Kind(message);
+  const error = new Kind(message);
+  // Then it is among what the log tells of the error.
+  if (promisesOnly) error.name = Kind.prototype.name;
+  return error;
 };
 
 /** A promise of the function failed and nobody was listening. */
 exports.unhandledRejection = (reason, promise) =>
   Object.assign(exports.ofRuntime('UnhandledPromiseRejection', messageOf(reason)), { reason, promise });
 
-exports.asError = (value) => (value instanceof Error ? value : new Error(value));
+exports.asError = (value) => (value instanceof Error ? value : new Error(promisesOnly ? String(value) : value));
 
 /** The body of an error post. */
 exports.body = (error) => {
   try {
-    if (error instanceof Error || looksLikeError(error)) {
+    if (error instanceof Error || (!promisesOnly && looksLikeError(error))) {
       const { name, message, stack } = error;
       return { errorType: printable(name), errorMessage: printable(message), trace: printable(stack).split('\n') };
     }
-    return { errorType: typeof error, errorMessage: error.toString(), trace: [] };
+    const text = promisesOnly ? String(error) : error.toString();
+    return { errorType: typeof error, errorMessage: text, trace: [] };
   } catch {
     return {
       errorType: 'handled',

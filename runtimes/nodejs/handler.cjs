@@ -5,6 +5,8 @@
 const fs = require('fs');
 const path = require('path');
 
+const { promisesOnly } = require('./generation.cjs');
+
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
 
@@ -43,7 +45,7 @@ function fault(kind, message) {
 }
 
 function byDefault(exported, fields) {
-  if (Number(process.versions.node.split('.')[0]) < 24) return undefined;
+  if (!promisesOnly) return undefined;
   return fields.split('.').reduce((value, field) => value && value[field], exported?.default);
 }
 
@@ -51,7 +53,11 @@ async function read(root, folder, module) {
   try {
     return await find(root, folder, module);
   } catch (error) {
-    if (error instanceof SyntaxError) throw fault('UserCodeSyntaxError', String(error));
+    if (error instanceof SyntaxError) {
+      const told = fault('UserCodeSyntaxError', String(error));
+      if (promisesOnly) told.stack = error.stack;
+      throw told;
+    }
     if (error?.code === 'MODULE_NOT_FOUND') throw fault('ImportModuleError', String(error));
     throw error;
   }

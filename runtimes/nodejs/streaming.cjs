@@ -8,6 +8,7 @@ const { Writable } = require('stream');
 
 const log = require('./log.cjs');
 const { contextOf, fresh } = require('./context.cjs');
+const { promisesOnly } = require('./generation.cjs');
 const { HIGH_WATER_MARK } = require('./handler.cjs');
 const { report } = require('./invoke.cjs');
 
@@ -55,10 +56,11 @@ class ResponseStream extends Writable {
     return super.write(data, encoding, callback);
   }
 
-  /** As with AWS's stream, what is given to `end` alone has nothing written before it, and nothing is returned. */
+  /** As with AWS's stream, what is given to `end` alone has nothing written before it; up to Node.js 23 nothing is returned. */
   end(chunk, encoding, callback) {
     this.#begin();
-    super.end(chunk, encoding, callback);
+    const self = super.end(chunk, encoding, callback);
+    return promisesOnly ? self : undefined;
   }
 
   /** Ends the response with an error, which the caller finds behind what was written so far. */
@@ -100,15 +102,7 @@ class ResponseStream extends Writable {
 async function invoke(connection, handler, hooks, headers, body, again) {
   const id = headers['lambda-runtime-aws-request-id'];
   log.enter(id, headers['lambda-runtime-aws-tenant-id']);
-  let waits = true;
-  const context = {
-    get callbackWaitsForEmptyEventLoop() {
-      return waits;
-    },
-    set callbackWaitsForEmptyEventLoop(value) {
-      waits = value;
-    },
-  };
+  const context = promisesOnly ? { xRayTraceId: headers['lambda-runtime-trace-id'] } : waiting();
   const stream = new ResponseStream(connection, id, Number(handler[HIGH_WATER_MARK]) || undefined);
   const fail = (error) => {
     log.error('Invoke Error', error);
@@ -118,13 +112,29 @@ async function invoke(connection, handler, hooks, headers, body, again) {
   hooks.idle(again);
   try {
     const running = handler(JSON.parse(body.utf8Slice()), stream, contextOf(headers, context));
-    if (typeof running?.then !== 'function') return fail('Streaming does not support non-async handlers.');
+    if (typeof running?.then !== 'function') {
+      const complaint = 'Streaming does not support non-async handlers.';
+      return fail(promisesOnly ? new Error(complaint) : complaint);
+    }
     if ((await running) !== undefined) console.warn('Streaming handlers ignore return values.');
     await stream.answered;
     hooks.idle();
-    if (waits) hooks.idle(again);
+    if (context.callbackWaitsForEmptyEventLoop) hooks.idle(again);
     else again();
   } catch (error) {
     fail(error);
   }
+}
+
+/** A context whose function may say that nothing needs to be waited for. */
+function waiting() {
+  let waits = true;
+  return {
+    get callbackWaitsForEmptyEventLoop() {
+      return waits;
+    },
+    set callbackWaitsForEmptyEventLoop(value) {
+      waits = value;
+    },
+  };
 }

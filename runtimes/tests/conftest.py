@@ -38,6 +38,12 @@ def nodejs():
 
 
 @pytest.fixture(scope="session")
+def nodejs24():
+    node = BUILT / "node24"
+    return Runtime((BUILT / "nodejs").resolve(), "24", node), Runtime((BUILT / "nodejs24-ric").resolve(), "24", node)
+
+
+@pytest.fixture(scope="session")
 def java():
     return pair("java", version_of(["java", "-version"], r'version "(\d+)'))
 
