@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::v1::{SOCKET_MEMORY, V1};
+use super::v1::{V1, limit_sockets};
 use super::v2::V2;
 use super::{Controllers, Group, remove_folder, write_value};
 use crate::error::Error;
@@ -15,6 +15,9 @@ const CONTROLLERS: [&str; 3] = ["memory", "cpu", "pids"];
 
 /// A limit for all sandboxes together that never binds: an exbibyte.
 const SOCKET_MEMORY_ALL: &str = "1152921504606846976";
+
+/// Where the processes go that were in our parent's parent, if they are in the way. It stays.
+const OWNERS: &str = "lambent-owners";
 
 /// The folder of all sandboxes with one tag, in each hierarchy.
 pub(crate) fn parent_name(tag: &str) -> String {
@@ -128,14 +131,21 @@ impl Hierarchies {
                 let memory = parent(&memory, &own_memory)?;
                 // The kernel patches itself when the first such limit is set and when the last one
                 // goes; this one stays, and spares sandboxes that.
-                write_value(&memory.join(SOCKET_MEMORY), SOCKET_MEMORY_ALL)
+                limit_sockets(&memory, SOCKET_MEMORY_ALL)
                     .map_err(Error::step("count the memory of sockets"))?;
                 Some([memory, parent(&cpu, &own_cpu)?, parent(&pids, &own_pids)?])
             }
             [None, None, None] => {
-                for folder in [&top, &v2] {
-                    pass_controllers_down(folder)?;
+                let mut passed = pass_controllers_down(&top);
+                if passed
+                    .as_ref()
+                    .is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY))
+                {
+                    passed = make_room(&top).and_then(|()| pass_controllers_down(&top));
                 }
+                passed
+                    .and_then(|()| pass_controllers_down(&v2))
+                    .map_err(Error::step("pass cgroup controllers down"))?;
                 None
             }
             _ => {
@@ -194,11 +204,28 @@ fn make_parent(mount: &Path, own: &Path, tag: &str) -> io::Result<(PathBuf, Path
     make(mount.to_owned()).or_else(|_| make(mount.join(own)))
 }
 
-fn pass_controllers_down(folder: &Path) -> Result<(), Error> {
+/// Lets the groups below `folder` have limits.
+fn pass_controllers_down(folder: &Path) -> io::Result<()> {
     let file = folder.join("cgroup.subtree_control");
-    for controller in CONTROLLERS {
-        write_value(&file, &format!("+{controller}"))
-            .map_err(Error::step("pass cgroup controllers down"))?;
+    CONTROLLERS
+        .iter()
+        .try_for_each(|controller| write_value(&file, &format!("+{controller}")))
+}
+
+/// Moves every process of a group into one below it. A group that has processes itself cannot give
+/// limits to others, unless it is the topmost of all: in a container, what looks like that one is not.
+fn make_room(folder: &Path) -> io::Result<()> {
+    let below = folder.join(OWNERS);
+    match fs::create_dir(&below) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    for member in fs::read_to_string(folder.join("cgroup.procs"))?.lines() {
+        match write_value(&below.join("cgroup.procs"), member) {
+            // It has ended meanwhile.
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+            done => done?,
+        }
     }
     Ok(())
 }

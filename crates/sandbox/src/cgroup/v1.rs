@@ -10,8 +10,13 @@ use super::{
     read_number, value_of, write_value,
 };
 
-/// The limit of what TCP and UDP sockets buffer.
-pub(super) const SOCKET_MEMORY: &str = "memory.kmem.tcp.limit_in_bytes";
+/// Limits what TCP and UDP sockets buffer, where the kernel can.
+pub(super) fn limit_sockets(memory_group: &Path, bytes: &str) -> io::Result<()> {
+    match write_value(&memory_group.join("memory.kmem.tcp.limit_in_bytes"), bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
 
 /// One sandbox's groups.
 pub(super) struct V1 {
@@ -60,7 +65,7 @@ impl Controllers for V1 {
             done => done?,
         }
         // Off unless asked for: what sockets buffer would else be nobody's.
-        write_value(&memory.join(SOCKET_MEMORY), &bytes)?;
+        limit_sockets(memory, &bytes)?;
         // Always, since a share may be set later.
         write_value(&cpu.join("cpu.cfs_period_us"), &CPU_PERIOD_US.to_string())?;
         if let Some(millis) = limits.cpu_millis {
