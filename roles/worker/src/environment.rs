@@ -19,6 +19,7 @@ use types::{Clock, EnvironmentId, Timestamp};
 use crate::log::EnvironmentLog;
 use crate::outcome::Failure;
 use crate::runtimes::Launch;
+use crate::turns::{TurnEnd, Turns};
 
 /// One execution environment.
 pub(crate) struct Environment {
@@ -78,25 +79,6 @@ pub(crate) enum Life {
     Ending,
 }
 
-/// Invokes that have begun and not ended: none, one, or one that has its answer and one behind it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Turns {
-    begun: u64,
-    under_way: u8,
-    answered: bool,
-    /// Somebody was refused since nothing was under way: assignment holds that it is lent.
-    refused: bool,
-}
-
-/// What the end of a turn leaves behind.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct TurnEnd {
-    /// No invoke is under way any more.
-    pub(crate) idle: bool,
-    /// Somebody was refused meanwhile.
-    pub(crate) refused: bool,
-}
-
 impl State {
     pub(crate) fn new() -> Self {
         Self {
@@ -116,49 +98,30 @@ impl Environment {
     /// Takes the turn for one invoke; `None` if another has it. Thaws.
     pub(crate) fn begin_turn(&self) -> Option<u64> {
         let mut state = self.lock();
-        let free = match state.turns.under_way {
-            0 => true,
-            1 => state.turns.answered,
-            _ => false,
-        };
-        if state.life != Life::Ready || !free {
-            state.turns.refused = true;
+        if state.life != Life::Ready {
             return None;
         }
+        let turn = state.turns.begin()?;
         if state.frozen {
             if let Err(error) = self.sandbox.thaw() {
+                // The invoke then ends by its timeout, and the environment is reset.
                 tracing::error!(environment = %self.id, %error, "an environment cannot be thawed");
-                return None;
             }
             state.frozen = false;
         }
-        state.turns.begun += 1;
-        state.turns.under_way += 1;
-        state.turns.answered = false;
-        Some(state.turns.begun)
+        Some(turn)
     }
 
     /// The turn's invoke has its answer; another may wait behind it now. Only the last turn to
     /// have begun can say so.
     pub(crate) fn answer_turn(&self, turn: u64) {
-        let mut state = self.lock();
-        if state.turns.begun == turn {
-            state.turns.answered = true;
-        }
+        self.lock().turns.answer(turn);
     }
 
     /// The turn is over; `refused` if its invoke never ran.
     pub(crate) fn end_turn(&self, refused: bool) -> TurnEnd {
-        let mut state = self.lock();
-        state.turns.under_way -= 1;
-        state.turns.refused |= refused;
-        let idle = state.turns.under_way == 0;
-        let end = TurnEnd {
-            idle,
-            refused: state.turns.refused,
-        };
-        if idle {
-            state.turns.refused = false;
+        let end = self.lock().turns.end(refused);
+        if end.idle {
             self.turns_over.notify_waiters();
         }
         end
@@ -178,7 +141,7 @@ impl Environment {
     /// Freezes it if nothing has happened since `turn`.
     pub(crate) fn freeze_after(&self, turn: u64) {
         let mut state = self.lock();
-        let idle = state.turns.begun == turn && state.turns.under_way == 0;
+        let idle = state.turns.is_idle_since(turn);
         if state.life == Life::Ready && idle && !state.frozen {
             match self.sandbox.freeze() {
                 Ok(()) => state.frozen = true,
@@ -212,7 +175,7 @@ impl Environment {
 
     /// Whether an invoke is under way.
     pub(crate) fn is_busy(&self) -> bool {
-        self.lock().turns.under_way > 0
+        self.lock().turns.is_busy()
     }
 
     /// Why the conversation was closed: by a process's end, or else by ours.

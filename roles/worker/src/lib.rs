@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Read in this order: [`service`] holds the environments; `environment` is one of them;
-//! `make`, `init`, `invoke` and `shutdown` are its phases; `plan`, `runtimes`, `outcome` and `report` are
-//! the pure parts: what to start, in which language, what a failure is called, what the log says.
+//! `make`, `init`, `invoke` and `shutdown` are its phases; `turns`, `plan`, `runtimes`, `outcome` and
+//! `report` are the pure parts: whose turn it is, what to start, in which language, what a failure is
+//! called, what the log says.
 //!
 //! Invariants: the worker is the arbiter of lending: an environment runs one invoke at a time,
 //! whoever asks; a failure inside an environment ends in an answer to its caller and never here;
@@ -27,6 +28,7 @@ mod report;
 mod runtimes;
 mod service;
 mod shutdown;
+mod turns;
 
 pub use config::Config;
 pub use runtimes::{Runtime, Runtimes};
