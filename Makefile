@@ -22,5 +22,4 @@ install: build
 	@tools/install "$(DESTDIR)$(or $(PREFIX),/usr/local)"
 
 tidy:
-	@tools/needs rust rust-tools
-	@. tools/rust && cargo xtask tidy
+	@tools/tidy
