@@ -32,7 +32,7 @@ use crate::spec::{FUNCTION_GID, FUNCTION_UID};
 use crate::sys::processes::{self, Side, SingleThreaded};
 use crate::sys::{files, privileges, signals};
 
-pub(crate) use root::PRIVATE;
+pub(crate) use root::{EMPTY, PRIVATE};
 
 /// The spawners of one run, for [`crate::ProcessEngine::start`]. Dropping it ends them.
 pub struct Spawners {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::error::Error;
 use crate::message::{Furnish, Source};
-use crate::spawner::PRIVATE;
+use crate::spawner::{EMPTY, PRIVATE};
 use crate::sys::{files, mounts, namespaces, privileges, signals};
 
 /// What of the new sandbox is kept open.
@@ -72,7 +72,9 @@ fn mount_all(wanted: &Furnish, user: u32) -> Result<(), Error> {
     let options = format!("size={},mode=0700,uid={user},gid={user}", wanted.tmp_bytes);
     mounts::mount("tmpfs", Path::new("/tmp"), libc::MS_NODEV, &options)
         .map_err(Error::step("mount /tmp"))?;
-    mounts::unmount(Path::new(PRIVATE)).map_err(Error::step("forget the folders mounted from"))
+    // For good: nobody inside can take the cover off. To unmount would wait for all processors.
+    mounts::bind(Path::new(EMPTY), Path::new(PRIVATE))
+        .map_err(Error::step("cover the folders mounted from"))
 }
 
 /// Shows one of the private folders' directories. Its mount is read-only, without setuid and

@@ -6,7 +6,8 @@
 //!   /etc              made for it: see [`super::etc`]
 //!   /dev              five harmless devices
 //!   /proc /tmp /opt /var/task /var/runtime     empty: each sandbox mounts its own
-//!   /.private         the folders that those mounts come from; gone before a sandbox's init speaks
+//!   /.private         the folders that those mounts come from; covered by /.empty before a sandbox's
+//!                     init speaks, and not to be entered by a function even if it were not
 //! ```
 //!
 //! Deliberately absent: the host's `/etc`, `/root`, `/home`, `/var`, `/run`, `/sys`, `/dev/shm`.
@@ -25,12 +26,14 @@ use crate::sys::{files, mounts};
 
 /// Where a spawner keeps what its sandboxes' mounts come from.
 pub(crate) const PRIVATE: &str = "/.private";
+/// An empty folder that nobody inside may read, to cover [`PRIVATE`] with.
+pub(crate) const EMPTY: &str = "/.empty";
 
 /// What of a host's root is shown besides `/usr`: since Debian 12 these are links into it.
 const HOST_ENTRIES: &[&str] = &["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 /// What of an image's root is not shown, since it is ours to make or has no meaning.
 const OURS: &[&str] = &[
-    "dev", "etc", "proc", "sys", "tmp", "run", "var", "opt", ".private",
+    "dev", "etc", "proc", "sys", "tmp", "run", "var", "opt", ".private", ".empty",
 ];
 /// What an image's `/var` is not shown of, for the same reason.
 const OURS_IN_VAR: &[&str] = &["task", "run", "tmp", "log", "cache", "lock"];
@@ -182,8 +185,9 @@ fn devices(folder: &Path) -> io::Result<()> {
 
 fn private(new: &Path, images: OwnedFd, runtimes: OwnedFd) -> io::Result<()> {
     let folder = new.join(PRIVATE.trim_start_matches('/'));
-    // What a sandbox finds there is this empty folder, and not even that is its to read.
-    fs::DirBuilder::new().mode(0o700).create(&folder)?;
+    for folder in [&folder, &new.join(EMPTY.trim_start_matches('/'))] {
+        fs::DirBuilder::new().mode(0o700).create(folder)?;
+    }
     mounts::mount("tmpfs", &folder, 0, "mode=0700,size=64k")?;
     for (name, tree) in [("images", images), ("runtimes", runtimes)] {
         make_folder(&folder.join(name))?;

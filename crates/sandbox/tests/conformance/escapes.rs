@@ -127,6 +127,8 @@ async fn reading_the_hosts_files(host: &Host) -> TestResult {
         "attempt(os.listdir, '/sys')",
         "attempt(os.listdir, '/var/lib')",
         "attempt(os.listdir, '/.private')",
+        "attempt(os.listdir, '/.private/images')",
+        "attempt(os.listdir, '/.empty')",
         "attempt(os.listdir, '/boot')",
         "attempt(os.listdir, '/dev/shm')",
         "attempt(os.listdir, '/proc/1/root')",
