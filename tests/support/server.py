@@ -43,12 +43,14 @@ def runtimes_directory():
 class Server:
     """One data directory, and the server upon it while it runs."""
 
-    def __init__(self, config=""):
+    def __init__(self, config="", runtimes=""):
         prefix = f"{leftovers.FOLDERS}{os.getpid()}-"
         self._folder = tempfile.TemporaryDirectory(prefix=prefix)
         self.root = pathlib.Path(self._folder.name)
         self.data = self.root / "data"
         self.log = self.root / "server.log"
+        # None leaves it to the configuration.
+        self.runtimes = runtimes_directory() if runtimes == "" else runtimes
         self.config = self.root / "lambent.toml"
         self.config.write_text(config)
         self.process = None
@@ -57,7 +59,8 @@ class Server:
     def environment(self):
         """What the server's own commands are run with: nothing of ours names a setting by accident."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("LAMBENT_", "AWS_"))}
-        kept["LAMBENT_RUNTIMES_DIRECTORY"] = runtimes_directory()
+        if self.runtimes:
+            kept["LAMBENT_RUNTIMES_DIRECTORY"] = self.runtimes
         return kept
 
     def command(self):
