@@ -15,10 +15,12 @@ use types::limits::LOG_TAIL_BYTES_MAX;
 
 /// A line is cut after so many bytes (CloudWatch's limit of an event is 256 KB).
 const LINE_BYTES_MAX: usize = 256 * 1024 - 26;
-/// Bytes read from the pipe at a time; a pipe holds 64 KiB.
-const READ_BYTES: usize = 64 * 1024;
+/// Bytes read from the pipe at a time: small, since it is read at every step of an invoke and mostly
+/// empty.
+const READ_BYTES: usize = 4 * 1024;
 /// Reads of one drain: a process that never stops printing must not hold up the end of an invoke.
-const READS_MAX: usize = 16;
+/// Together they take more than a pipe holds (64 KiB).
+const READS_MAX: usize = 64;
 
 pub(crate) struct EnvironmentLog {
     logs: Arc<dyn Logs>,
@@ -35,8 +37,6 @@ struct Inner {
     partial: Vec<u8>,
     /// The last of the present invoke's log, if somebody wants it.
     tail: Option<VecDeque<u8>>,
-    /// Lent to reads, so that each does not make its own.
-    buffer: Vec<u8>,
 }
 
 impl EnvironmentLog {
@@ -101,18 +101,13 @@ impl EnvironmentLog {
     }
 
     fn drain_into(&self, inner: &mut Inner, events: &mut Vec<LogEvent>) {
-        let mut buffer = std::mem::take(&mut inner.buffer);
-        buffer.resize(READ_BYTES, 0);
+        let mut buffer = [0; READ_BYTES];
         for _ in 0..READS_MAX {
             match self.reader.try_read(&mut buffer) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => self.take(inner, &buffer[..count], events),
             }
         }
-        // An environment that prints nothing should not keep 64 KiB for it.
-        buffer.clear();
-        buffer.shrink_to(0);
-        inner.buffer = buffer;
     }
 
     /// Splits what was read into lines.

@@ -14,8 +14,9 @@ use crate::runtimes::Launch;
 
 /// Where the Runtime API is, inside.
 const RUNTIME_API: &str = "127.0.0.1:9001";
-/// What an init phase gets of the processors at least: one.
-const INIT_CPU_MILLIS: u32 = 1_000;
+/// What an init phase gets of the processors at least: two, so that a virtual machine's compiler
+/// does not stand in its way.
+const INIT_CPU_MILLIS: u32 = 2_000;
 const MIB: u64 = 1024 * 1024;
 
 /// Variables extensions do not get, beside all that begin with `AWS_XRAY` or `_AWS_XRAY`.
@@ -142,7 +143,7 @@ pub(crate) fn sandbox_spec(
         opt,
         runtime: launch.folder.clone(),
         memory_bytes: u64::from(configuration.memory_mb) * MIB,
-        // As Lambda does, init gets a whole processor at least, whatever the function's share.
+        // As Lambda does, init gets more of the processors, whatever the function's share.
         cpu_millis: cpu_millis(configuration.memory_mb).max(INIT_CPU_MILLIS),
         processes_max: PROCESSES_MAX,
         open_files_max: OPEN_FILES_MAX,
