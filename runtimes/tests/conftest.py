@@ -60,11 +60,12 @@ def nodejs_task():
 
 @pytest.fixture(scope="session")
 def java_task(tmp_path_factory):
-    """Compiled against AWS's own interfaces, as a function is."""
+    """Compiled against AWS's own interfaces, as a function is, with the classes of AWS's events in its `lib`."""
     task = tmp_path_factory.mktemp("java")
-    interfaces = next((BUILT / "java-ric/lib").glob("aws-lambda-java-core-*.jar"))
+    shutil.copytree(BUILT / "java-events", task / "lib")
+    interfaces = "%s:%s/*" % (next((BUILT / "java-ric/lib").glob("aws-lambda-java-core-*.jar")), task / "lib")
     sources = (HERE / "functions/java").rglob("*.java")
-    subprocess.run(["javac", "--release", "17", "-cp", interfaces, "-d", task, *sources], check=True)
+    subprocess.run(["javac", "--release", "17", "-proc:none", "-cp", interfaces, "-d", task, *sources], check=True)
     return task
 
 

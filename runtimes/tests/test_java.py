@@ -52,6 +52,56 @@ CASES = [
 ]
 
 
+# One event of each kind, as the service sends it, for the classes of aws-lambda-java-events.
+EVENTS = {
+    "sqs": {"Records": [{
+        "messageId": "m", "receiptHandle": "h", "body": "b", "attributes": {"SentTimestamp": "1"}, "md5OfBody": "md",
+        "messageAttributes": {"a": {"stringValue": "v", "dataType": "String", "stringListValues": [], "binaryListValues": []}},
+        "eventSource": "aws:sqs", "eventSourceARN": "arn:q", "awsRegion": "r",
+    }]},
+    "sns": {"Records": [{
+        "EventVersion": "1.0", "EventSubscriptionArn": "arn", "EventSource": "aws:sns", "Sns": {
+            "Timestamp": "2019-01-02T12:45:07.000Z", "MessageId": "m", "Message": "hello", "Type": "Notification",
+            "MessageAttributes": {"T": {"Type": "String", "Value": "x"}}, "TopicArn": "arn", "Subject": "sub",
+        },
+    }]},
+    "http": {
+        "version": "2.0", "routeKey": "$default", "rawPath": "/p", "rawQueryString": "a=1", "cookies": ["c=1"],
+        "headers": {"h": "v"}, "queryStringParameters": {"a": "1"}, "isBase64Encoded": False, "requestContext": {
+            "http": {"method": "GET", "path": "/p", "protocol": "HTTP/1.1", "sourceIp": "1.2.3.4"}, "timeEpoch": 1583348638390,
+        },
+    },
+    "proxy": {"path": "/x", "httpMethod": "POST", "isBase64Encoded": True, "requestContext": {"identity": {"sourceIp": "1.1.1.1"}}},
+    "dynamodb": {"Records": [{
+        "eventID": "1", "eventName": "INSERT", "eventSource": "aws:dynamodb", "awsRegion": "r", "eventSourceARN": "arn:d",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1428537600, "Keys": {"k": {"S": "s"}}, "NewImage": {"Id": {"N": "101"}},
+            "SequenceNumber": "111", "SizeBytes": 26, "StreamViewType": "NEW_IMAGE",
+        },
+    }]},
+    "kinesis": {"Records": [{
+        "kinesis": {"partitionKey": "pk", "sequenceNumber": "1", "data": "SGVsbG8=", "approximateArrivalTimestamp": 1607497475.123},
+        "eventSource": "aws:kinesis", "eventID": "shard:1", "eventName": "aws:kinesis:record", "eventSourceARN": "arn:k",
+    }]},
+    "s3": {"Records": [{
+        "eventVersion": "2.1", "eventTime": "2019-09-03T19:37:27.192Z", "eventName": "ObjectCreated:Put", "s3": {
+            "bucket": {"name": "bkt", "arn": "arn"}, "object": {"key": "a+b", "size": 1305107, "eTag": "b"},
+        },
+        "responseElements": {"x-amz-request-id": "D", "x-amz-id-2": "v"},
+    }]},
+    "scheduled": {
+        "id": "i", "detail-type": "Scheduled Event", "source": "aws.events", "time": "2019-01-02T12:45:07Z",
+        "resources": ["arn"], "detail": {"a": 1},
+    },
+    "kafka": {"eventSource": "aws:kafka", "records": {"t-0": [{
+        "topic": "t", "partition": 0, "offset": 15, "timestamp": 1545084650987, "key": "aw==", "value": "dg==",
+        "headers": [{"h": [104, 101]}],
+    }]}},
+    "failures": {"Records": [{"messageId": "m"}]},
+}
+CASES += [("Events::" + name, [json.dumps(event).encode()], {}) for name, event in EVENTS.items()]
+
+
 def seen(outcome, runtime):
     """What the platform sees, without what is the runtime's own business."""
     posts = []

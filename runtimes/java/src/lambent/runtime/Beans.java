@@ -13,12 +13,21 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** The properties of classes, by the rules of JavaBeans: getters and setters, public fields, components of records. */
+/**
+ * The properties of classes, by the rules of JavaBeans: getters and setters, public fields, components of records.
+ *
+ * <p>The classes of {@code aws-lambda-java-events} follow other rules, for which AWS's client has tables: their properties
+ * are called by other names ({@code Records}, {@code detail-type}), and some have no constructor to begin with. Here their
+ * names are compared without regard to case and hyphens, and such objects are made without a constructor.
+ */
 final class Beans {
+    private static final String EVENTS = "com.amazonaws.services.lambda.runtime.events.";
+
     private static final Map<Class<?>, Beans> KNOWN = new ConcurrentHashMap<>();
 
     private final Map<String, Property> properties = new LinkedHashMap<>();
-    private final Map<String, Property> inAnyCase = new LinkedHashMap<>();
+    private final Map<String, Property> inAnyCase = new LinkedHashMap<>(); // Of events only.
+    private final boolean isEvent;
     private final Constructor<?> constructor;
     private final String[] components; // Of a record, in the order of its constructor; null: not a record.
 
@@ -85,10 +94,19 @@ final class Beans {
         return list;
     }
 
-    /** The property of that name; failing that, of that name in other letters' case; else null. */
+    /** Null if there is none of that name. */
     Property property(String name) {
         Property exact = properties.get(name);
-        return exact != null ? exact : inAnyCase.get(name.toLowerCase());
+        return exact != null || !isEvent ? exact : inAnyCase.get(loosely(name));
+    }
+
+    /** Whether the class is one of AWS's events: their times are seconds. */
+    boolean isEvent() {
+        return isEvent;
+    }
+
+    private static String loosely(String name) {
+        return name.replace("-", "").toLowerCase();
     }
 
     /** Names of a record's components, null for other classes. */
@@ -105,10 +123,13 @@ final class Beans {
     }
 
     private Beans(Class<?> type) {
+        isEvent = type.getName().startsWith(EVENTS);
         addFields(type);
         addMethods(type);
         properties.values().removeIf(property -> !property.isVisible());
-        properties.forEach((name, property) -> inAnyCase.putIfAbsent(name.toLowerCase(), property));
+        if (isEvent) {
+            properties.forEach((name, property) -> inAnyCase.putIfAbsent(loosely(name), property));
+        }
         if (type.isRecord()) {
             RecordComponent[] parts = type.getRecordComponents();
             components = new String[parts.length];
@@ -121,11 +142,11 @@ final class Beans {
             for (RecordComponent component : parts) {
                 Property property = properties.computeIfAbsent(component.getName(), name -> new Property());
                 property.getter = accessible(component.getAccessor());
-                inAnyCase.put(component.getName().toLowerCase(), property);
             }
         } else {
             components = null;
-            constructor = withoutParameters(type);
+            Constructor<?> plain = withoutParameters(type);
+            constructor = plain == null && isEvent ? noneAtAll(type) : plain;
         }
     }
 
@@ -141,6 +162,21 @@ final class Beans {
         try {
             return accessible(type.getDeclaredConstructor());
         } catch (NoSuchMethodException none) {
+            return null;
+        }
+    }
+
+    /**
+     * Makes an object as deserialisation does, by the constructor of Object alone. Null where the JDK does not let us: it is
+     * supported for the likes of us, but by name the compiler warns of it.
+     */
+    private static Constructor<?> noneAtAll(Class<?> type) {
+        try {
+            Class<?> factory = Class.forName("sun.reflect.ReflectionFactory");
+            Object instance = factory.getMethod("getReflectionFactory").invoke(null);
+            Method make = factory.getMethod("newConstructorForSerialization", Class.class, Constructor.class);
+            return (Constructor<?>) make.invoke(instance, type, Object.class.getDeclaredConstructor());
+        } catch (ReflectiveOperationException absent) {
             return null;
         }
     }

@@ -196,7 +196,12 @@ final class Binder {
             Beans.Property property = beans.property((String) entry.getKey());
             // What the class doesn't know is ignored, what it only computes as well.
             if (property != null && property.type() != null) {
-                property.set(bean, bind(entry.getValue(), property.type(), variables));
+                Object part = entry.getValue();
+                if (beans.isEvent() && property.type() == Date.class && part != null) {
+                    property.set(bean, new Date(new BigDecimal(part.toString()).movePointRight(3).longValue()));
+                } else {
+                    property.set(bean, bind(part, property.type(), variables));
+                }
             }
         }
         return bean;
@@ -288,6 +293,9 @@ final class Binder {
         }
         if (target == UUID.class) {
             return UUID.fromString(text);
+        }
+        if (target.getName().equals("org.joda.time.DateTime")) {
+            return target.getMethod("parse", String.class).invoke(null, text);
         }
         for (Constructor<?> constructor : target.getConstructors()) {
             if (constructor.getParameterCount() == 1 && constructor.getParameterTypes()[0].isInstance(value)) {
