@@ -1,7 +1,7 @@
 //! A sandbox's init: the first process of its pid namespace, and the only one of ours in there.
 //!
 //! ```text
-//!   forked by the spawner ──▶ begin: network, /proc ──▶ wait in the pool for Furnish
+//!   forked by the spawner ──▶ begin: network, /proc, a standby ──▶ wait in the pool for Furnish
 //!     ──▶ finish: mounts, host name ──▶ give up: user namespace, rights ──▶ Ready
 //!     ──▶ serve: Start, Signal, KillAll ──▶ until the owner's socket closes, or SIGKILL
 //! ```
@@ -14,6 +14,7 @@
 
 mod function;
 mod furnish;
+mod standby;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -28,6 +29,7 @@ use crate::message::{Event, Furnish, Request, Stage};
 use crate::spec::Exit;
 use crate::sys::processes::{self, Reaped, SingleThreaded};
 use crate::sys::{files, signals};
+use standby::Standby;
 
 /// What the spawner gives a new sandbox.
 pub(crate) struct Setup<'a> {
@@ -59,7 +61,7 @@ pub(crate) fn run(setup: Setup<'_>) {
     let Setup {
         uid,
         control,
-        buffer,
+        mut buffer,
         network,
         function,
         entrances,
@@ -73,42 +75,47 @@ pub(crate) fn run(setup: Setup<'_>) {
         .map(|fd| fd.as_raw_fd())
         .chain([0, 1, 2, users.as_raw_fd()])
         .collect();
-    let mut channel = Channel::with_buffer(control, buffer);
     // What any sandbox has, before it is known which this one will be.
     let begun = files::close_all_but(&keep)
         .map_err(Error::step("close the spawner's descriptors"))
         .and_then(|()| furnish::begin(network));
+    let begun = begun.map(|null| function::Launch {
+        cgroup: function,
+        entrances,
+        null,
+        users,
+        filter,
+        alone,
+    });
+    // Without one the first start takes longer, and tells what is wrong.
+    let standby = begun.as_ref().ok();
+    let standby = standby.and_then(|launch| Standby::fork(launch, &mut buffer).ok());
+    let mut channel = Channel::with_buffer(control, buffer);
     let Ok(Received::Message(wanted, _)) = channel.receive::<Furnish>() else {
         return;
     };
-    let furnished = begun.and_then(|()| furnish::finish(&wanted, uid, users));
-    let ready = match &furnished {
+    let finished = begun.and_then(|launch| Ok((furnish::finish(&wanted, uid, users)?, launch)));
+    let ready = match &finished {
         Ok(_) => Event::Ready,
         Err(error) => {
             let (step, errno) = step_and_errno(error);
             Event::Failed { step, errno }
         }
     };
-    let tmp = furnished.as_ref().ok().map(|inside| inside.tmp.as_fd());
+    let tmp = finished.as_ref().ok().map(|(tmp, _)| tmp.as_fd());
     let sent = channel.send(&ready, tmp.as_slice());
-    let (Ok(()), Ok(inside)) = (sent, furnished) else {
+    let (Ok(()), Ok((tmp, launch))) = (sent, finished) else {
         return;
     };
-    drop(inside.tmp);
-    let launch = function::Launch {
-        cgroup: function,
-        entrances,
-        null: inside.null,
-        open_files_max: wanted.open_files_max,
-        filter,
-        alone,
-    };
+    drop(tmp);
     let Ok(children) = signals::watch_children() else {
         return;
     };
     let mut serving = Serving {
         channel: &mut channel,
         launch,
+        open_files_max: wanted.open_files_max,
+        standby,
         children,
         starting: BTreeMap::new(),
         started: BTreeSet::new(),
@@ -126,6 +133,9 @@ struct Starting {
 struct Serving<'a> {
     channel: &'a mut Channel,
     launch: function::Launch<'a>,
+    open_files_max: u32,
+    /// The process that waits to be the first program, until it is.
+    standby: Option<Standby>,
     /// Readable when a child may have ended.
     children: OwnedFd,
     starting: BTreeMap<i32, Starting>,
@@ -178,9 +188,12 @@ impl Serving<'_> {
                     argv,
                     env,
                     directory,
+                    open_files_max: self.open_files_max,
                     output,
                 };
-                match self.launch.fork(program) {
+                let standby = self.standby.take();
+                let started = standby.and_then(|standby| standby.start(&program).ok());
+                match started.map_or_else(|| self.launch.fork(program), Ok) {
                     Ok((pid, report)) => {
                         self.starting.insert(pid, Starting { request, report });
                         Ok(())

@@ -4,6 +4,7 @@
 //!   owner ──Create + descriptors──▶ spawner ──Created + process handle | Failed──▶ owner
 //!   owner ──Furnish──▶ init ──Ready + /tmp | Failed──▶ owner
 //!   owner ──Start + output | Signal | KillAll──▶ init
+//!   init  ──Execute + output, report──▶ the process that stands by
 //!   init  ──Started | NotStarted | Signalled | Killed | Exited──▶ owner
 //! ```
 //!
@@ -47,6 +48,15 @@ pub(crate) struct Furnish {
     pub(crate) opt: Option<Source>,
     pub(crate) runtime: Option<Source>,
     pub(crate) tmp_bytes: u64,
+    pub(crate) open_files_max: u32,
+}
+
+/// What init tells the process that stands by. The output and the pipe for failures come along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Execute {
+    pub(crate) argv: Vec<CString>,
+    pub(crate) env: Vec<CString>,
+    pub(crate) directory: CString,
     pub(crate) open_files_max: u32,
 }
 
@@ -163,6 +173,28 @@ impl Message for Furnish {
             opt: reader.source()?,
             runtime: reader.source()?,
             tmp_bytes: reader.u64()?,
+            open_files_max: reader.u32()?,
+        };
+        reader.end(message)
+    }
+}
+
+impl Message for Execute {
+    fn encode(&self) -> Vec<u8> {
+        Writer::default()
+            .list(&self.argv)
+            .list(&self.env)
+            .bytes(self.directory.as_bytes())
+            .u32(self.open_files_max)
+            .0
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let message = Self {
+            argv: reader.list()?,
+            env: reader.list()?,
+            directory: reader.c_text()?,
             open_files_max: reader.u32()?,
         };
         reader.end(message)

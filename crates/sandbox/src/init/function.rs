@@ -1,15 +1,15 @@
 //! Starting one of the function's processes: from a copy of init to a program without any right.
 //!
 //! ```text
-//!   fork into the cgroup ──▶ v1 cgroups, cgroup namespace ──▶ session, streams, limits
-//!     ──▶ user 993, no capabilities ──▶ seccomp ──▶ exec
+//!   fork into the cgroup ──▶ v1 cgroups, cgroup namespace, session, limits ──▶ user 993, no
+//!     capabilities ──▶ seccomp ══ settled ══▶ streams, open files, directory ──▶ exec
 //!                     └── a failure anywhere ──▶ five bytes through a pipe that exec closes
 //! ```
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 
 use libc::sock_filter;
@@ -24,8 +24,9 @@ use crate::sys::{files, namespaces, signals};
 pub(super) struct Launch<'a> {
     pub(super) cgroup: OwnedFd,
     pub(super) entrances: Vec<OwnedFd>,
+    /// `/dev/null`, for standard input.
     pub(super) null: OwnedFd,
-    pub(super) open_files_max: u32,
+    pub(super) users: &'a File,
     pub(super) filter: &'a [sock_filter],
     pub(super) alone: SingleThreaded,
 }
@@ -35,23 +36,28 @@ pub(super) struct Program {
     pub(super) argv: Vec<CString>,
     pub(super) env: Vec<CString>,
     pub(super) directory: CString,
+    pub(super) open_files_max: u32,
     pub(super) output: OwnedFd,
 }
 
-/// The steps, by the number that a failing child reports.
+/// The steps, by the number that a failing child reports. The first [`SETTLE_STEPS`] are the same
+/// for every program.
 const STEPS: &[&str] = &[
     "enter the cgroups",
     "hide the cgroups",
     "leave init's session",
-    "connect the streams",
     "set the limits",
+    "enter the user namespace",
     "become the function's user",
-    "enter the working directory",
     "filter system calls",
+    "connect the streams",
+    "limit open files",
+    "enter the working directory",
     "execute the program",
 ];
-const CHANGE_DIRECTORY: u8 = 6;
-const EXECUTE: u8 = 8;
+const SETTLE_STEPS: usize = 7;
+const CHANGE_DIRECTORY: u8 = 9;
+const EXECUTE: u8 = 10;
 
 /// Why a process was not started: in which stage, at which step, with which error.
 pub(super) type Failure = (Stage, &'static str, i32);
@@ -63,7 +69,10 @@ impl Launch<'_> {
         match processes::fork(self.alone, 0, Some(self.cgroup.as_fd()))? {
             Side::Parent(child) => Ok((child.pid, report)),
             Side::Child => {
-                let work = std::panic::AssertUnwindSafe(|| self.become_program(&program));
+                let work = std::panic::AssertUnwindSafe(|| match self.settle(None) {
+                    Err(failed) => failed,
+                    Ok(()) => program.become_it(self.null.as_fd()),
+                });
                 if let Ok((step, error)) = std::panic::catch_unwind(work) {
                     tell(&mut reporter, step, &error);
                 }
@@ -72,31 +81,20 @@ impl Launch<'_> {
         }
     }
 
-    /// Returns only with the step that failed.
-    fn become_program(&self, program: &Program) -> (u8, io::Error) {
-        let steps: [&dyn Fn() -> io::Result<()>; 8] = [
+    /// Gives up everything that a function's process must not have. `users` where it still is in the
+    /// host's user namespace.
+    pub(super) fn settle(&self, users: Option<&File>) -> Result<(), (u8, io::Error)> {
+        let steps: [&dyn Fn() -> io::Result<()>; SETTLE_STEPS] = [
             &|| self.enter_cgroups(),
             // It then sees its own cgroup as the root, and no names of ours.
             &namespaces::unshare_cgroups,
             &processes::new_session,
-            &|| self.connect_streams(program),
-            &|| self.set_limits(),
-            &|| self.drop_rights(),
-            &|| {
-                std::env::set_current_dir(std::ffi::OsStr::from_bytes(program.directory.as_bytes()))
-            },
+            &set_limits,
+            &|| users.map_or(Ok(()), enter_users),
+            &drop_rights,
             &|| privileges::install_filter(self.filter),
         ];
-        for (number, step) in (0..).zip(steps) {
-            if let Err(error) = step() {
-                return (number, error);
-            }
-        }
-        let path = program.argv.first().map_or(c"", CString::as_c_str);
-        (
-            EXECUTE,
-            processes::execute(path, &program.argv, &program.env),
-        )
+        in_order(0, &steps)
     }
 
     fn enter_cgroups(&self) -> io::Result<()> {
@@ -105,30 +103,65 @@ impl Launch<'_> {
         }
         Ok(())
     }
+}
 
-    fn connect_streams(&self, program: &Program) -> io::Result<()> {
-        files::duplicate_onto(self.null.as_fd(), 0)?;
-        files::duplicate_onto(program.output.as_fd(), 1)?;
-        files::duplicate_onto(program.output.as_fd(), 2)?;
+impl Program {
+    /// Makes a settled process this program. Returns only with the step that failed.
+    pub(super) fn become_it(&self, null: BorrowedFd<'_>) -> (u8, io::Error) {
+        let directory = OsStr::from_bytes(self.directory.as_bytes());
+        let steps: [&dyn Fn() -> io::Result<()>; 3] = [
+            &|| self.connect_streams(null),
+            &|| privileges::limit(Resource::OpenFiles, u64::from(self.open_files_max)),
+            &|| std::env::set_current_dir(directory),
+        ];
+        if let Err(failed) = in_order(SETTLE_STEPS as u8, &steps) {
+            return failed;
+        }
+        let path = self.argv.first().map_or(c"", CString::as_c_str);
+        (EXECUTE, processes::execute(path, &self.argv, &self.env))
+    }
+
+    fn connect_streams(&self, null: BorrowedFd<'_>) -> io::Result<()> {
+        files::duplicate_onto(null, 0)?;
+        files::duplicate_onto(self.output.as_fd(), 1)?;
+        files::duplicate_onto(self.output.as_fd(), 2)?;
         files::close_on_exec_from(3)
-    }
-
-    fn set_limits(&self) -> io::Result<()> {
-        privileges::limit(Resource::OpenFiles, u64::from(self.open_files_max))?;
-        privileges::limit(Resource::Core, 0)?;
-        // Whatever the owner itself was given.
-        privileges::limit(Resource::RealTimePriority, 0)?;
-        privileges::limit(Resource::Niceness, 0)
-    }
-
-    fn drop_rights(&self) -> io::Result<()> {
-        signals::unblock_all();
-        privileges::become_user(FUNCTION_UID, FUNCTION_GID)?;
-        privileges::set_capabilities(0)
     }
 }
 
-fn tell(reporter: &mut PipeWriter, step: u8, error: &io::Error) {
+/// Takes steps until one fails; `first` is the number of the first.
+fn in_order(first: u8, steps: &[&dyn Fn() -> io::Result<()>]) -> Result<(), (u8, io::Error)> {
+    for (number, step) in (first..).zip(steps) {
+        step().map_err(|error| (number, error))?;
+    }
+    Ok(())
+}
+
+fn set_limits() -> io::Result<()> {
+    privileges::limit(Resource::Core, 0)?;
+    // Whatever the owner itself was given.
+    privileges::limit(Resource::RealTimePriority, 0)?;
+    privileges::limit(Resource::Niceness, 0)
+}
+
+/// Enters the sandbox's user namespace, with rights there that cannot be had back once given up.
+pub(super) fn enter_users(users: &File) -> io::Result<()> {
+    namespaces::enter_users(users.as_fd())?;
+    // Not before: entering a user namespace fills the set again.
+    privileges::drop_bounding_set()?;
+    privileges::lock_secure_bits()
+}
+
+fn drop_rights() -> io::Result<()> {
+    signals::unblock_all();
+    privileges::become_user(FUNCTION_UID, FUNCTION_GID)?;
+    privileges::set_capabilities(0)?;
+    privileges::no_new_privileges()?;
+    // Until it executes something it still has init's memory.
+    privileges::not_inspectable()
+}
+
+pub(super) fn tell(reporter: &mut PipeWriter, step: u8, error: &io::Error) {
     let errno = error.raw_os_error().unwrap_or(libc::EIO).to_le_bytes();
     // If even this fails, the exit status 127 says the rest.
     let _ = reporter.write_all(&[step, errno[0], errno[1], errno[2], errno[3]]);

@@ -8,18 +8,11 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
+use super::function::enter_users;
 use crate::error::Error;
 use crate::message::{Furnish, Source};
 use crate::spawner::{EMPTY, PRIVATE};
 use crate::sys::{files, mounts, namespaces, privileges, signals};
-
-/// What of the new sandbox is kept open.
-pub(super) struct Inside {
-    /// The root of `/tmp`, as a place only.
-    pub(super) tmp: OwnedFd,
-    /// `/dev/null`, for standard input.
-    pub(super) null: OwnedFd,
-}
 
 /// What init keeps, over its own user namespace alone: to become the function's user (`SETGID`,
 /// `SETUID`), to empty its capabilities (`SETPCAP`), to kill it (`KILL`) and to give it a cgroup
@@ -38,26 +31,26 @@ const MASKED: &[&str] = &[
     "sysrq-trigger",
 ];
 
-/// What needs no knowledge of the sandbox to be.
-pub(super) fn begin(network: OwnedFd) -> Result<(), Error> {
+/// What needs no knowledge of the sandbox to be. Gives `/dev/null`.
+pub(super) fn begin(network: OwnedFd) -> Result<OwnedFd, Error> {
     signals::heed_children();
     // Waiting in the pool it must not outlive its spawner either.
     privileges::die_with_parent().map_err(Error::step("tie an init's life to its spawner's"))?;
     privileges::set_process_name(c"lambent-init").map_err(Error::step("name an init"))?;
     namespaces::enter_network(network.as_fd()).map_err(Error::step("enter the network"))?;
-    proc().map_err(Error::step("mount /proc"))
+    proc().map_err(Error::step("mount /proc"))?;
+    let null = File::open("/dev/null").map_err(Error::step("open /dev/null"))?;
+    Ok(null.into())
 }
 
-/// Makes this process the init of a sandbox. `uid` is the host's user that it will be.
-pub(super) fn finish(wanted: &Furnish, uid: u32, users: &File) -> Result<Inside, Error> {
+/// Makes this process the init of a sandbox. `uid` is the host's user that it will be. Gives the root
+/// of `/tmp`, as a place only.
+pub(super) fn finish(wanted: &Furnish, uid: u32, users: &File) -> Result<OwnedFd, Error> {
     mount_all(wanted, uid + 1)?;
     namespaces::set_host_name(&wanted.hostname).map_err(Error::step("set the host name"))?;
-    let null = File::open("/dev/null")
-        .map_err(Error::step("open /dev/null"))?
-        .into();
     let tmp = files::open_directory(Path::new("/tmp")).map_err(Error::step("open /tmp"))?;
     give_up_rights(users).map_err(Error::step("give up the host's rights"))?;
-    Ok(Inside { tmp, null })
+    Ok(tmp)
 }
 
 /// Mounts what differs from sandbox to sandbox. `user` is the host's, whose `/tmp` it is.
@@ -110,11 +103,8 @@ fn proc() -> std::io::Result<()> {
 }
 
 fn give_up_rights(users: &File) -> std::io::Result<()> {
-    namespaces::enter_users(users.as_fd())?;
+    enter_users(users)?;
     privileges::become_user(0, 0)?;
-    // Not before: entering a user namespace fills the set again.
-    privileges::drop_bounding_set()?;
-    privileges::lock_secure_bits()?;
     privileges::set_capabilities(INIT_CAPABILITIES)?;
     privileges::no_new_privileges()?;
     // Both last: the change of user undoes them.

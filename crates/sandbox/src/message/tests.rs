@@ -30,6 +30,12 @@ fn every_message_survives_the_wire() {
         tmp_bytes: 512 << 20,
         open_files_max: 1024,
     });
+    check(Execute {
+        argv: vec![c("/bin/sh")],
+        env: vec![c("A=1"), c("B=")],
+        directory: c("/"),
+        open_files_max: 1024,
+    });
     check(Spawned::Created { request: 1 });
     check(Spawned::Failed {
         request: 1,

@@ -25,14 +25,15 @@ pub(crate) const CASES: &[Case] = cases![
 /// The argument that makes this program an owner to be killed.
 pub(crate) const OWNER: &str = "--owner";
 
-/// The living processes of the users from `first_uid` on. The dead are not counted that the kernel
-/// has not taken off its list yet.
+/// The living processes of the users from `first_uid` on. Not counted are the dead that the
+/// kernel has not taken off its list yet, and who stands by in the pool.
 pub(crate) fn processes_of(first_uid: u32) -> Vec<i32> {
     let users = first_uid..first_uid + 65_536;
     let uid_of = |pid: i32| -> Option<u32> {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-        if status.contains("\nState:\tZ") || status.contains("\nState:\tX") {
+        let not_counted = ["\nState:\tZ", "\nState:\tX", "Name:\tlambent-standby\n"];
+        if not_counted.iter().any(|line| status.contains(line)) {
             return None;
         }
         line.split_whitespace().next()?.parse().ok()

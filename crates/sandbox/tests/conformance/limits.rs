@@ -14,6 +14,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_frozen_sandbox_stands_still,
     killing_all_keeps_tmp,
     killing_all_frees_shared_memory,
+    a_program_starts_after_all_were_killed,
     killing_all_reaches_the_frozen,
     out_of_memory_kills_every_process,
     what_the_kernel_kills_counts_as_out_of_memory,
@@ -106,6 +107,23 @@ import time; time.sleep(1000)",
     drop(running.end().await?);
     let left = shell(&sandbox, listed).await?.output;
     expect(left == "1\n", format!("still there: {left}"))?;
+    sandbox.destroy().await;
+    Ok(())
+}
+
+async fn a_program_starts_after_all_were_killed(host: &Host) -> TestResult {
+    let sandbox = host.sandbox().await?;
+    // There is one that waits for its first program: it is killed too.
+    sandbox.kill_all().await?;
+    expect(
+        shell(&sandbox, "exit 4").await?.exit == Exit::Status(4),
+        "the first",
+    )?;
+    sandbox.kill_all().await?;
+    expect(
+        shell(&sandbox, "exit 5").await?.exit == Exit::Status(5),
+        "the second",
+    )?;
     sandbox.destroy().await;
     Ok(())
 }
