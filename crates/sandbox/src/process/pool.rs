@@ -1,7 +1,7 @@
-//! Sandboxes made ahead, as far as they are all alike: a thread for each root.
+//! Sandboxes made ahead, as far as they are all alike: some threads for each root.
 //!
-//! The thread makes one after the other and hands them on through a channel that holds as many as
-//! the pool should: when it is full the thread waits, so the channel is the pool. Most of making a
+//! A thread makes one after the other and hands them on through a channel that holds as many as the
+//! pool should: when it is full the threads wait, so the channel is the pool. Most of making a
 //! sandbox is done here, before anybody asks: network namespace, cgroups, and an init that waits to be
 //! told what it is to be.
 
@@ -24,7 +24,10 @@ use crate::netns::Maker;
 use crate::spawner::Spawner;
 use crate::sys::{files, processes};
 
-/// How long the thread waits after a failure: what the host is short of does not come back at once.
+/// Threads for each root. One waits for the kernel as often as it works: making a network namespace
+/// takes turns with removing others.
+const THREADS: usize = 2;
+/// How long a thread waits after a failure: what the host is short of does not come back at once.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// How long the cgroups of what is discarded may stay busy.
 const REMOVE_WITHIN: Duration = Duration::from_secs(2);
@@ -62,15 +65,15 @@ pub(super) struct Pool {
     pub(super) images: PathBuf,
     pub(super) runtimes: PathBuf,
     ready: tokio::sync::Mutex<mpsc::Receiver<Result<Prepared, Error>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// What the thread makes sandboxes with.
+/// What a thread makes sandboxes with.
 struct Making {
     hierarchies: Arc<Hierarchies>,
     slots: Arc<Slots>,
     networks: Maker,
-    spawner: SpawnerHandle,
+    spawner: Arc<Mutex<SpawnerHandle>>,
 }
 
 impl Pool {
@@ -83,22 +86,28 @@ impl Pool {
     ) -> Result<Self, Error> {
         // One is the least: it is then made when the one before is taken.
         let (sender, receiver) = mpsc::channel(config.pool.max(1));
-        let networks = Maker::new(&config.tag, &config.network);
-        let mut making = Making {
-            hierarchies,
-            slots,
-            networks: networks.map_err(Error::step("find this host's network"))?,
-            spawner: SpawnerHandle::new(spawner.socket),
-        };
-        let thread = std::thread::Builder::new()
-            .name("sandbox-pool".to_owned())
-            .spawn(move || making.fill(&sender))
-            .map_err(Error::step("start a pool's thread"))?;
+        let asked = Arc::new(Mutex::new(SpawnerHandle::new(spawner.socket)));
+        let mut threads = Vec::new();
+        for _ in 0..THREADS {
+            let networks = Maker::new(&config.tag, &config.network);
+            let making = Making {
+                hierarchies: Arc::clone(&hierarchies),
+                slots: Arc::clone(&slots),
+                networks: networks.map_err(Error::step("find this host's network"))?,
+                spawner: Arc::clone(&asked),
+            };
+            let sender = sender.clone();
+            let thread = std::thread::Builder::new()
+                .name("sandbox-pool".to_owned())
+                .spawn(move || making.fill(&sender))
+                .map_err(Error::step("start a pool's thread"))?;
+            threads.push(thread);
+        }
         Ok(Self {
             images: spawner.images,
             runtimes: spawner.runtimes,
             ready: tokio::sync::Mutex::new(receiver),
-            thread: Mutex::new(Some(thread)),
+            threads: Mutex::new(threads),
         })
     }
 
@@ -115,7 +124,7 @@ impl Pool {
         }
     }
 
-    /// Ends the thread and what is ready.
+    /// Ends the threads and what is ready.
     pub(super) async fn stop(&self) {
         let mut unused = Vec::new();
         {
@@ -125,11 +134,11 @@ impl Pool {
                 unused.extend(prepared);
             }
         }
-        let thread = locked(&self.thread).take();
+        let threads = std::mem::take(&mut *locked(&self.threads));
         let end = move || {
             unused.into_iter().for_each(Prepared::discard);
-            // It ends with its next making; a panic there was reported there.
-            thread.map(JoinHandle::join)
+            // Each ends with its next making; a panic there was reported there.
+            threads.into_iter().for_each(|thread| drop(thread.join()));
         };
         // A panic there is a bug and was reported there.
         let _ = tokio::task::spawn_blocking(end).await;
@@ -137,7 +146,7 @@ impl Pool {
 }
 
 impl Making {
-    fn fill(&mut self, sender: &mpsc::Sender<Result<Prepared, Error>>) {
+    fn fill(&self, sender: &mpsc::Sender<Result<Prepared, Error>>) {
         loop {
             let made = self.make();
             let failed = made.is_err();
@@ -151,7 +160,7 @@ impl Making {
         }
     }
 
-    fn make(&mut self) -> Result<Prepared, Error> {
+    fn make(&self) -> Result<Prepared, Error> {
         let missing = "room for more sandboxes";
         let slot = Slots::take(&self.slots).ok_or(Error::Unsupported { missing })?;
         let network = self.networks.make(slot.index);
@@ -168,7 +177,7 @@ impl Making {
             group.function(),
         ];
         fds.extend(group.controllers().entrances());
-        let process = self.spawner.create(slot.uid(), &fds)?;
+        let process = locked(&self.spawner).create(slot.uid(), &fds)?;
         Ok(Prepared {
             slot,
             group,
