@@ -104,7 +104,10 @@ impl Service {
             }
         }
         let share = plan::cpu_millis(configuration.memory_mb);
-        if let Err(error) = environment.sandbox.limit_cpu(share) {
+        let ended = *environment.sandbox.dead().borrow() || *self.draining.borrow();
+        if let Err(error) = environment.sandbox.limit_cpu(share)
+            && !ended
+        {
             // It runs with the share of its init then.
             tracing::warn!(environment = %environment.id, %error, "a processor share is not set");
         }

@@ -53,7 +53,7 @@ pub(crate) struct Service {
     pub(crate) tasks: TaskTracker,
     pub(crate) with: Dependencies,
     environments: Mutex<HashMap<EnvironmentId, Slot>>,
-    draining: watch::Sender<bool>,
+    pub(crate) draining: watch::Sender<bool>,
     assignment: OnceLock<Arc<dyn Assignment>>,
     placement: OnceLock<Arc<dyn Placement>>,
 }

@@ -76,8 +76,10 @@ pub(super) async fn supervise(inside: Arc<Inside>) {
                 Ok(Received::Message(event, fds)) => inside.handle(event, fds).await,
                 Ok(Received::Closed) => hearing = false,
                 Err(error) => {
+                    // An init that was killed with a word of ours unread ends so, too; if it has
+                    // not ended, whoever waits for its words finds out.
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(sandbox = inside.id, error, "cannot hear a sandbox's init");
+                    tracing::debug!(sandbox = inside.id, error, "cannot hear a sandbox's init");
                     hearing = false;
                 }
             },
