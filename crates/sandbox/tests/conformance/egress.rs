@@ -222,11 +222,10 @@ async fn what_is_not_the_world_is_refused(host: &Host) -> TestResult {
 import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.connect(('198.51.100.2', 9)); print(s.getsockname()[0])";
     let others_address = python(&other, own).await?.output.trim().to_owned();
+    serving.says("up").await?;
     let within = python(&other, &connect(&[format!("{others_address}/8000")])).await?;
-    expect(
-        within.output.trim() == others_address,
-        format!("{within:?}"),
-    )?;
+    let served = within.output.trim() == others_address;
+    expect(served, format!("{within:?}"))?;
     let own_address: Ipv4Addr = python(&one, own).await?.output.trim().parse()?;
     let gateway = Ipv4Addr::from_bits(own_address.to_bits() - 1);
     let port = egress.refused.local_addr()?.port();

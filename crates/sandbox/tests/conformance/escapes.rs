@@ -378,7 +378,7 @@ import time; time.sleep(1000)",
         &["/usr/bin/python3", "-I", "-c", &format!("{PRELUDE}{keep}")],
     )
     .await?;
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    serving.says("ok").await?;
     let program = format!(
         "
 print(attempt(open, '/tmp/secret'), len(os.listdir('/tmp')))

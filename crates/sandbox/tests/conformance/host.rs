@@ -5,8 +5,8 @@ use std::fs;
 use std::io::{PipeWriter, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sandbox::{
@@ -172,15 +172,28 @@ pub(crate) struct Ended {
 /// A running process and its output to be.
 pub(crate) struct Running {
     pub(crate) started: Started,
-    reader: tokio::task::JoinHandle<std::io::Result<String>>,
+    reader: tokio::task::JoinHandle<std::io::Result<()>>,
+    said: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Running {
     pub(crate) async fn end(self) -> TestResult<Ended> {
         let exit = self.started.exited.await?;
-        let output = self.reader.await??;
-        Ok(Ended { exit, output })
+        self.reader.await??;
+        Ok(Ended {
+            exit,
+            output: said(&self.said),
+        })
     }
+
+    /// Waits until it has written this.
+    pub(crate) async fn says(&self, text: &str) -> TestResult {
+        until(text, || said(&self.said).contains(text)).await
+    }
+}
+
+fn said(bytes: &Mutex<Vec<u8>>) -> String {
+    String::from_utf8_lossy(&bytes.lock().expect("no holder panics")).into_owned()
 }
 
 /// What a case starts, with a plain environment.
@@ -210,12 +223,23 @@ pub(crate) async fn start_in(
 ) -> Result<Running, sandbox::Error> {
     let (mut reader, writer) = std::io::pipe().expect("a pipe can be made");
     let started = sandbox.start(process(argv, directory, writer)).await?;
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let hearing = Arc::clone(&said);
     let reader = tokio::task::spawn_blocking(move || {
-        let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        let mut buffer = [0; 4096];
+        while let length @ 1.. = reader.read(&mut buffer)? {
+            hearing
+                .lock()
+                .expect("no holder panics")
+                .extend(&buffer[..length]);
+        }
+        Ok(())
     });
-    Ok(Running { started, reader })
+    Ok(Running {
+        started,
+        reader,
+        said,
+    })
 }
 
 /// Runs a program to its end.

@@ -72,8 +72,7 @@ async fn signals_are_delivered(host: &Host) -> TestResult {
     let script = "trap 'echo tidied; exit 3' TERM; echo up; while :; do sleep 0.01; done";
     let running = start(&sandbox, &["/bin/sh", "-c", script]).await?;
     let id = running.started.id;
-    // The trap may not be set yet when the first comes.
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    running.says("up").await?;
     sandbox.signal(id, Signal::Terminate).await?;
     let ended = running.end().await?;
     expect(

@@ -71,9 +71,9 @@ async fn a_frozen_sandbox_stands_still(host: &Host) -> TestResult {
 async fn killing_all_keeps_tmp(host: &Host) -> TestResult {
     let sandbox = host.sandbox().await?;
     shell(&sandbox, "echo kept > /tmp/file").await?;
-    let orphans = "for i in 1 2 3; do (setsid sleep 1000 &) ; done; sleep 1000";
+    let orphans = "for i in 1 2 3; do (setsid sleep 1000 &) ; done; echo up; sleep 1000";
     let running = start(&sandbox, &["/bin/sh", "-c", orphans]).await?;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    running.says("up").await?;
     sandbox.kill_all().await?;
     expect(running.end().await?.exit == Exit::Signal(9), "killed")?;
     let ended = shell(&sandbox, "cat /tmp/file; cat /proc/[0-9]*/comm").await?;
