@@ -138,3 +138,7 @@ def test_an_error_has_all_four_parts(python, python_task):
     assert body["errorType"] == "ValueError"
     assert body["requestId"] == REQUEST_ID[:-1] + "0"
     assert [line.split(",")[2] for line in body["stackTrace"]] == [' in fail\n    raise ValueError("first line\\nsecond line é")\n']
+
+
+def test_nothing_of_an_invoke_is_held_until_the_next(python, python_task):
+    assert run(python[0], python_task, "app.lets_go", [b"{}"]).output == "let go\n"

@@ -156,7 +156,8 @@ def serve(connection, encoder, handler):
             if not 200 <= status < 300:
                 _refused("failure", status, answer)
                 raise RuntimeError("Failed to post invocation error")
-            failure = None  # Its traceback holds the frames of the invoke, and all they refer to.
+        # While the process waits for the next event it holds on to nothing of this one; a traceback holds all of it.
+        failure = headers = body = event = context = result = answer = None
 
 
 def _refused(what, status, answer):

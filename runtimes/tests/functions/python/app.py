@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import weakref
 
 STATE = {"count": 0}
 
@@ -167,3 +168,7 @@ def environment(event, context):
 
 def sets_response(event, context):
     return "x" * event
+
+
+def lets_go(event, context):
+    weakref.finalize(context, print, "let go")
