@@ -83,7 +83,7 @@ def test_env_points_clients_here(lambent, server, tmp_path):
 def test_logs_are_shown_and_followed(lambent, server, deploy, invoke):
     name = deploy("def handler(event, context):\n    print('said', event['word'])\n")
     invoke(name, {"word": "first"})
-    wait_for(lambda: "said first" in lambent("logs", name)[1])
+    wait_for(lambda: "REPORT RequestId" in lambent("logs", name)[1])
     status, out, _ = lambent("logs", name)
     assert status == 0
     lines = [line.split(" ", 1)[1] for line in out.splitlines() if " " in line]
