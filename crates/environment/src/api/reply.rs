@@ -1,13 +1,15 @@
 //! The answers of both APIs.
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
 use hyper::{Response, StatusCode, header};
 
-use types::limits::SYNC_RESPONSE_BYTES_MAX;
-
 use crate::machine::Refusal;
+
+/// Of an unwanted body so much is read before its connection is given up: several times what any
+/// call may carry.
+const DISCARD_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 pub(super) type Reply = Response<Full<Bytes>>;
 
@@ -106,21 +108,31 @@ pub(super) enum BodyError {
     Broken,
 }
 
-/// A body of at most `limit` bytes.
-pub(super) async fn collect(body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            Err(BodyError::TooLarge)
+/// A body of at most `limit` bytes. Of a larger one the rest is read and thrown away, so that who
+/// sends it gets to read the refusal.
+pub(super) async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|_| BodyError::Broken)?.into_data() else {
+            continue;
+        };
+        if all.len() + piece.len() > limit {
+            discard(body).await;
+            return Err(BodyError::TooLarge);
         }
-        Err(_) => Err(BodyError::Broken),
+        // Most bodies come in one piece, which is then not copied.
+        if all.is_empty() && body.is_end_stream() {
+            return Ok(piece);
+        }
+        all.extend_from_slice(&piece);
     }
+    Ok(all.freeze())
 }
 
-/// Reads a body that nobody wants, up to the limit of any: a runtime that still sends it must find
-/// its connection whole afterwards.
+/// Reads a body that nobody wants, within reason: a runtime that still sends it must find its
+/// connection whole afterwards.
 pub(super) async fn discard(mut body: Incoming) {
-    let mut left = SYNC_RESPONSE_BYTES_MAX;
+    let mut left = DISCARD_BYTES_MAX;
     while let Some(Ok(frame)) = body.frame().await {
         let length = frame.data_ref().map_or(0, Bytes::len);
         match left.checked_sub(length) {

@@ -260,8 +260,9 @@ async fn a_result_over_the_limit_is_an_error_that_names_size_and_limit() {
              content-length: 7000000\r\n\r\n"
         ))
         .await;
-    // The server may stop reading before all is sent.
-    let _ = stream.write_all(&vec![b'1'; 7_000_000]).await;
+    stream.write_all(&vec![b'1'; 7_000_000]).await.unwrap();
+    // Whoever sent it gets to read why it was refused.
+    assert!(read(&mut stream).await.starts_with("HTTP/1.1 413"));
     match invoked.answer.await.unwrap() {
         Answer::Error { error_type, body } => {
             assert_eq!(error_type, "Function.ResponseSizeTooLarge");
