@@ -2,6 +2,7 @@
 
 mod compatibility;
 mod layers;
+mod pages;
 mod source;
 mod toolchain;
 mod words;
@@ -60,6 +61,7 @@ pub fn run(root: &Path, lints: Lints) -> Result<usize> {
         findings.extend(words::check(&file.path, &file.text));
     }
     findings.extend(compatibility::check(&files));
+    findings.extend(pages::check(&files));
     for finding in &findings {
         println!("{finding}");
     }
