@@ -177,7 +177,9 @@ impl Metadata {
         // That there was nothing to take in is no matter.
         let _ = self.take_in(None);
         let fraction = || random.next_fraction();
-        if let Some(found) = self.read().resolve(arn, fraction)? {
+        // What cannot be invoked by what is known here is looked for once more: it may have just
+        // been created, or have just become active.
+        if let Ok(Some(found)) = self.read().resolve(arn, fraction) {
             return Ok(found);
         }
         self.load(arn).await.map_err(|error| {

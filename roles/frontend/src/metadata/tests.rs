@@ -53,3 +53,20 @@ async fn a_function_that_the_watch_has_not_told_of_is_looked_for() {
     };
     assert!(metadata.resolve(&arn, &SystemRandom).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_function_that_has_just_become_active_is_not_refused_as_pending() {
+    let table = Arc::new(MemoryTable::default());
+    let metadata = Metadata::new(table.clone());
+    let arn = FunctionArn {
+        scope: scope(),
+        name: name(),
+        qualifier: None,
+    };
+    put(&table, &function(api::functions::State::Pending, 0, None)).await;
+    let refused = metadata.resolve(&arn, &SystemRandom).await.unwrap_err();
+    assert_eq!(refused.code, "ResourceConflictException");
+    // Nobody watches: the cache still says that it is pending.
+    put(&table, &function(api::functions::State::Active, 0, None)).await;
+    assert!(metadata.resolve(&arn, &SystemRandom).await.is_ok());
+}
