@@ -163,7 +163,8 @@ def test_an_external_extension_lives_from_init_to_shutdown(own_server, tmp_path)
     log = "".join(path.read_text() for path in (server.data / "logs").rglob("*.jsonl"))
     assert "outer registered f []" in log
     assert log.count("outer heard INVOKE") == 2
-    assert log.count("outer heard SHUTDOWN SPINDOWN") == 1
+    # The second invoke finds another environment when the extension was not done with the first.
+    assert log.count("outer heard SHUTDOWN SPINDOWN") == log.count("INIT_START") in (1, 2)
     assert "EXTENSION\\tName: outer\\tState: Ready\\tEvents: [INVOKE, SHUTDOWN]" in log
 
 
