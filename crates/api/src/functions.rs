@@ -6,6 +6,8 @@
 //!   function/<account>/<region>/<name>               Function        $LATEST and what is common
 //!   version/<account>/<region>/<name>/<%012d>        Configuration   a published version
 //!   alias/<account>/<region>/<name>/<alias>          Alias
+//!   <kind>/<account>/<region>/<name>/<qualifier>     what is attached to one way of naming the
+//!                                                    function: see [`ATTACHED`]
 //! ```
 //!
 //! There is no transaction over several rows. A version that is being published waits in
@@ -17,6 +19,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use types::{AliasName, FunctionArn, FunctionName, Qualifier, Scope, Timestamp, Version};
+
+mod settings;
+
+pub use settings::{FileSystem, Layer, LogFormat, Logging, SnapStart, Vpc};
 
 /// A function: `$LATEST` and everything that is not per version.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -74,8 +80,26 @@ pub struct Configuration {
     pub architecture: String,
     /// `Active` or `PassThrough`.
     pub tracing_mode: String,
-    /// Where its logs go.
-    pub log_group: String,
+    /// Where its logs go, and how they are written.
+    pub logging: Logging,
+    /// Unpacked to `/opt` in this order.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
+    /// The network it asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<Vpc>,
+    /// The file systems it asks for.
+    #[serde(default)]
+    pub file_systems: Vec<FileSystem>,
+    /// ARN of the queue or topic for events that could not be processed (`DeadLetterConfig`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter_target: Option<String>,
+    /// ARN of the key that encrypts its variables (`KMSKeyArn`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// Where environments of published versions come from.
+    #[serde(default)]
+    pub snap_start: SnapStart,
     /// The code.
     pub code: Code,
     /// When it last changed.
@@ -219,6 +243,31 @@ pub fn aliases_prefix(scope: &Scope, name: &FunctionName) -> String {
     format!("{ALIASES}{}/{}/{name}/", scope.account, scope.region)
 }
 
+/// Key of what is attached to a function under a qualifier; `kind` is one of [`ATTACHED`]. No
+/// qualifier is the same as `$LATEST`.
+pub fn attached_key(kind: &str, arn: &FunctionArn) -> String {
+    let prefix = attached_prefix(kind, &arn.scope, &arn.name);
+    match &arn.qualifier {
+        Some(qualifier) => format!("{prefix}{qualifier}"),
+        None => format!("{prefix}{}", Version::Latest),
+    }
+}
+
+/// Where the rows of one kind begin that are attached to a function.
+pub fn attached_prefix(kind: &str, scope: &Scope, name: &FunctionName) -> String {
+    format!("{kind}{}/{}/{name}/", scope.account, scope.region)
+}
+
+/// Kinds of rows that belong to one qualifier of a function, and go with it.
+pub const ATTACHED: [&str; 4] = [POLICIES, URLS, PROVISIONED, EVENT_INVOKES];
+/// Where all resource policies begin.
+pub const POLICIES: &str = "policy/";
+/// Where all function URLs begin.
+pub const URLS: &str = "url/";
+/// Where all settings of provisioned concurrency begin.
+pub const PROVISIONED: &str = "provisioned/";
+/// Where all settings of asynchronous invokes begin.
+pub const EVENT_INVOKES: &str = "event-invoke/";
 /// Where all [`Function`] rows begin.
 pub const FUNCTIONS: &str = "function/";
 /// Where all version rows begin.

@@ -93,7 +93,16 @@ fn function(number: usize) -> Arc<FunctionVersion> {
         environment: None,
         architecture: "x86_64".to_owned(),
         tracing_mode: "PassThrough".to_owned(),
-        log_group: "/aws/lambda/f".to_owned(),
+        logging: api::functions::Logging {
+            group: "/aws/lambda/f".to_owned(),
+            ..Default::default()
+        },
+        layers: Vec::new(),
+        vpc: None,
+        file_systems: Vec::new(),
+        dead_letter_target: None,
+        kms_key: None,
+        snap_start: api::functions::SnapStart::None,
         code: Code {
             image: String::new(),
             sha256: String::new(),

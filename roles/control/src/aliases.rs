@@ -200,6 +200,9 @@ impl Control {
         self.rows
             .delete_alias(&arn.scope, &arn.name, &name, Expect::Any)
             .await?;
+        self.rows
+            .detach(&arn.qualified(Qualifier::Alias(name)))
+            .await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use api::functions::{
-    Alias, Configuration, Function, alias_key, aliases_prefix, function_key, functions_prefix,
-    version_key, versions_prefix,
+    ATTACHED, Alias, Configuration, Function, alias_key, aliases_prefix, attached_key,
+    attached_prefix, function_key, functions_prefix, version_key, versions_prefix,
 };
 use bytes::Bytes;
 use serde::Serialize;
@@ -88,7 +88,7 @@ impl Rows {
         Ok(written.is_some())
     }
 
-    /// Deletes a function, then its versions and aliases. What a crash leaves of the latter means
+    /// Deletes a function, then its versions, aliases and what is attached to them. What a crash leaves of the latter means
     /// nothing without the function, and is swept when the name is used again.
     pub(crate) async fn delete_function(&self, arn: &FunctionArn) -> Result<(), Failure> {
         for _ in 0..TRIES_MAX {
@@ -109,21 +109,31 @@ impl Rows {
         })
     }
 
-    /// Removes versions and aliases that are not newer than `revision`: those of a function that
-    /// had the name before.
+    /// Removes versions, aliases and what is attached, as far as it is not newer than `revision`:
+    /// that of a function that had the name before.
     pub(crate) async fn sweep(
         &self,
         scope: &Scope,
         name: &FunctionName,
         revision: Revision,
     ) -> Result<(), Failure> {
-        for prefix in [versions_prefix(scope, name), aliases_prefix(scope, name)] {
-            for row in self.all(&prefix).await? {
+        let attached = ATTACHED.map(|kind| attached_prefix(kind, scope, name));
+        let own = [versions_prefix(scope, name), aliases_prefix(scope, name)];
+        for prefix in own.iter().chain(&attached) {
+            for row in self.all(prefix).await? {
                 if row.revision <= revision {
                     self.delete(&row.key, Expect::Revision(row.revision))
                         .await?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Removes what is attached to a qualifier that is no more.
+    pub(crate) async fn detach(&self, arn: &FunctionArn) -> Result<(), Failure> {
+        for kind in ATTACHED {
+            self.delete(&attached_key(kind, arn), Expect::Any).await?;
         }
         Ok(())
     }
@@ -251,7 +261,11 @@ impl Rows {
             .map(|_| ())
     }
 
-    async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<(T, Revision)>, Failure> {
+    /// The row with that key, if there is one.
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        key: &str,
+    ) -> Result<Option<(T, Revision)>, Failure> {
         let row = self
             .table
             .get(key, Consistency::Strong)
@@ -260,7 +274,8 @@ impl Rows {
         row.map(|row| Ok((decode(&row)?, row.revision))).transpose()
     }
 
-    async fn put(
+    /// Writes a row; `None` if it is not as expected.
+    pub(crate) async fn put(
         &self,
         key: &str,
         value: &impl Serialize,
@@ -274,7 +289,8 @@ impl Rows {
         }
     }
 
-    async fn delete(&self, key: &str, expect: Expect) -> Result<bool, Failure> {
+    /// Deletes a row; `false` if it is not as expected.
+    pub(crate) async fn delete(&self, key: &str, expect: Expect) -> Result<bool, Failure> {
         match self.table.delete(key, expect).await {
             Ok(()) => Ok(true),
             Err(Error::Conflict { .. }) => Ok(false),
@@ -282,7 +298,8 @@ impl Rows {
         }
     }
 
-    async fn all(&self, prefix: &str) -> Result<Vec<Row>, Failure> {
+    /// Every row under a prefix, by key.
+    pub(crate) async fn all(&self, prefix: &str) -> Result<Vec<Row>, Failure> {
         let mut rows: Vec<Row> = Vec::new();
         loop {
             let after = rows.last().map(|row| row.key.clone());
@@ -302,7 +319,8 @@ pub(crate) fn not_found(arn: &FunctionArn) -> ApiError {
     ApiError::not_found(format!("Function not found: {arn}"))
 }
 
-fn decode<T: DeserializeOwned>(row: &Row) -> Result<T, Failure> {
+/// What a row says.
+pub(crate) fn decode<T: DeserializeOwned>(row: &Row) -> Result<T, Failure> {
     serde_json::from_slice(&row.value).map_err(|source| Failure::Row {
         key: row.key.clone(),
         source,

@@ -41,7 +41,16 @@ pub(crate) fn function(name: &str) -> Function {
             environment: None,
             architecture: "x86_64".to_owned(),
             tracing_mode: "PassThrough".to_owned(),
-            log_group: "/aws/lambda/f".to_owned(),
+            logging: api::functions::Logging {
+                group: "/aws/lambda/f".to_owned(),
+                ..Default::default()
+            },
+            layers: Vec::new(),
+            vpc: None,
+            file_systems: Vec::new(),
+            dead_letter_target: None,
+            kms_key: None,
+            snap_start: api::functions::SnapStart::None,
             code: Code {
                 image: "00".to_owned(),
                 sha256: "AA==".to_owned(),

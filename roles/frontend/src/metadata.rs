@@ -20,8 +20,8 @@ use functions::Functions;
 /// After the table failed, the watch is begun again so much later.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// Kinds of rows: functions, versions, aliases.
-const KINDS: usize = 3;
+/// The kinds of rows that are watched, by their prefix.
+const WATCHED: [&str; 3] = [FUNCTIONS, VERSIONS, ALIASES];
 
 /// How the watches stand.
 #[derive(Clone, Copy, Default)]
@@ -53,7 +53,7 @@ pub struct Metadata {
 
 /// One watch of each kind of row.
 struct Watches {
-    watches: [Watch; KINDS],
+    watches: Vec<Watch>,
     /// What has been told until all watches are current. What was deleted while nobody watched is
     /// not in it, and so goes when it takes the old one's place.
     fresh: Functions,
@@ -88,11 +88,12 @@ impl Metadata {
 
     /// Watches until one of the watches ends.
     async fn follow(&self, ready: &mpsc::Sender<()>, told: &mut bool) -> Result<(), Error> {
-        let functions = self.table.watch(FUNCTIONS).await?;
-        let versions = self.table.watch(VERSIONS).await?;
-        let aliases = self.table.watch(ALIASES).await?;
+        let mut watches = Vec::with_capacity(WATCHED.len());
+        for prefix in WATCHED {
+            watches.push(self.table.watch(prefix).await?);
+        }
         *self.lock_watches() = Some(Watches {
-            watches: [functions, versions, aliases],
+            watches,
             fresh: Functions::default(),
             current: 0,
         });
@@ -145,18 +146,18 @@ impl Metadata {
                     }
                     Poll::Ready(Some(Change::Current)) => {
                         *current += 1;
-                        if *current == KINDS {
+                        if *current == WATCHED.len() {
                             *self.write() = std::mem::take(fresh);
                         }
                     }
-                    Poll::Ready(Some(change)) if *current < KINDS => fresh.apply(&change),
+                    Poll::Ready(Some(change)) if *current < WATCHED.len() => fresh.apply(&change),
                     Poll::Ready(Some(change)) => self.write().apply(&change),
                 }
                 taken = true;
             }
         }
         let watching = Watching {
-            current: *current >= KINDS,
+            current: *current >= WATCHED.len(),
             ended,
         };
         if ended {

@@ -118,7 +118,7 @@ impl Service {
         let random = self.with.random.uuid().simple().to_string();
         StreamName {
             scope: function.scope.clone(),
-            group: function.configuration.log_group.clone(),
+            group: function.configuration.logging.group.clone(),
             stream: format!("{date}/[{}]{random}", function.configuration.version),
         }
     }

@@ -83,7 +83,7 @@ pub(crate) fn variables(given: &Given<'_>) -> BTreeMap<String, String> {
         &configuration.version.to_string(),
     );
     set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
-    set("AWS_LAMBDA_LOG_GROUP_NAME", &configuration.log_group);
+    set("AWS_LAMBDA_LOG_GROUP_NAME", &configuration.logging.group);
     set("AWS_LAMBDA_LOG_STREAM_NAME", given.log_stream);
     set("AWS_ACCESS_KEY_ID", &given.credentials.access_key_id);
     set(

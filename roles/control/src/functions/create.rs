@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::functions::{Code, Configuration, Function, LastUpdate, State};
+use api::functions::{Code, Configuration, Function, LastUpdate, Logging, SnapStart, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
@@ -279,7 +279,16 @@ impl Body {
                 .tracing_config
                 .and_then(|tracing| tracing.mode)
                 .unwrap_or_else(|| "PassThrough".to_owned()),
-            log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{}", arn.name)),
+            logging: Logging {
+                group: log_group.unwrap_or_else(|| format!("/aws/lambda/{}", arn.name)),
+                ..Logging::default()
+            },
+            layers: Vec::new(),
+            vpc: None,
+            file_systems: Vec::new(),
+            dead_letter_target: None,
+            kms_key: None,
+            snap_start: SnapStart::None,
             code: code(published),
             last_modified: control.clock.now(),
             state: State::Pending,

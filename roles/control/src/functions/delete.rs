@@ -64,6 +64,7 @@ impl Control {
                 .await?;
             return Err(refusal);
         }
+        self.rows.detach(arn).await?;
         // If the last version is no more, publishing makes a new one even if nothing changed.
         let forget = |function: &mut Function| {
             if function.published == number {

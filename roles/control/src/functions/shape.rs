@@ -132,7 +132,7 @@ impl<'c> FunctionConfiguration<'c> {
             },
             logging_config: LoggingConfig {
                 log_format: "Text",
-                log_group: &configuration.log_group,
+                log_group: &configuration.logging.group,
             },
         }
     }

@@ -236,7 +236,7 @@ fn changed(present: &Configuration, settings: &Settings) -> Configuration {
         .as_ref()
         .and_then(|l| l.log_group.as_ref())
     {
-        next.log_group.clone_from(group);
+        next.logging.group.clone_from(group);
     }
     next
 }

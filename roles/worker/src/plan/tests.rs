@@ -32,7 +32,16 @@ pub(crate) fn function(environment: &[(&str, &str)]) -> FunctionVersion {
             environment: Some(environment.collect()),
             architecture: "x86_64".into(),
             tracing_mode: "PassThrough".into(),
-            log_group: "/aws/lambda/f".into(),
+            logging: api::functions::Logging {
+                group: "/aws/lambda/f".into(),
+                ..Default::default()
+            },
+            layers: Vec::new(),
+            vpc: None,
+            file_systems: Vec::new(),
+            dead_letter_target: None,
+            kms_key: None,
+            snap_start: api::functions::SnapStart::None,
             code: Code {
                 image: "aa".into(),
                 sha256: String::new(),
