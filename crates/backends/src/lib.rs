@@ -1,7 +1,8 @@
-//! The stores that keep things: SQLite for rows and journals, files for blobs.
+//! The stores that keep things: SQLite for rows, journals and queues, files for blobs.
 //!
 //! ```text
 //!   DATA-DIR/metadata.db     rows and journals        DATA-DIR/blobs/…     one file each
+//!   DATA-DIR/queues.db       queues
 //! ```
 //!
 //! Architecture invariant: only `server` imports this crate; roles see the traits of `storage`.
@@ -12,4 +13,4 @@ mod sqlite;
 
 pub use error::Error;
 pub use local_blobs::LocalBlobs;
-pub use sqlite::Sqlite;
+pub use sqlite::{Sqlite, SqliteQueue};

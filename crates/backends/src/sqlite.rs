@@ -9,8 +9,10 @@
 //! when that is on disk: many writers share one fsync. WAL with `synchronous=FULL` makes a commit
 //! durable; readers see every commit at once and never wait for the writer.
 
+mod commit;
 mod open;
 mod query;
+mod queue;
 mod writer;
 
 use std::path::Path;
@@ -30,11 +32,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
 use crate::error::{Closed, unavailable};
+use commit::COMMANDS_WAITING_MAX;
+pub use queue::SqliteQueue;
 use writer::Command;
-
-/// Commands that may wait for the writer. It takes them all at once, so this also bounds a
-/// transaction; callers beyond it wait for a place.
-const COMMANDS_WAITING_MAX: usize = 1_024;
 
 /// Connections for reading. Reads are of a few rows and a few microseconds; two let a long listing
 /// pass by.
@@ -52,7 +52,7 @@ impl Sqlite {
     /// Opens the file at `path`, or makes it, readable by its owner only. Blocks for some
     /// milliseconds. Refuses a damaged file, another program's, and a newer Lambent's.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let connection = open::open(path)?;
+        let connection = open::open(path, &open::METADATA)?;
         let damaged = |source| Error::Damaged {
             path: path.to_owned(),
             source,
@@ -65,7 +65,7 @@ impl Sqlite {
         let writer = writer::Writer::new(connection).map_err(damaged)?;
         let writer = thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || writer.run(receiver))
+            .spawn(move || commit::run(writer, receiver))
             .map_err(|source| Error::Io {
                 path: path.to_owned(),
                 source,

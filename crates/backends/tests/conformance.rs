@@ -6,9 +6,11 @@
 )]
 
 use std::ops::Deref;
+use std::sync::Arc;
 
-use backends::{LocalBlobs, Sqlite};
+use backends::{LocalBlobs, Sqlite, SqliteQueue};
 use tempfile::TempDir;
+use types::SystemClock;
 
 /// A store in a folder that goes with it. The store is dropped first.
 struct Temporary<T> {
@@ -32,6 +34,16 @@ fn sqlite() -> Temporary<Sqlite> {
     }
 }
 
+fn sqlite_queue() -> Temporary<SqliteQueue> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queues.db");
+    let store = SqliteQueue::open(&path, Arc::new(SystemClock)).unwrap();
+    Temporary {
+        store,
+        _folder: folder,
+    }
+}
+
 fn local_blobs() -> Temporary<LocalBlobs> {
     let folder = tempfile::tempdir().unwrap();
     let store = LocalBlobs::open(&folder.path().join("blobs")).unwrap();
@@ -43,4 +55,5 @@ fn local_blobs() -> Temporary<LocalBlobs> {
 
 storage::table_conformance!(sqlite());
 storage::journal_conformance!(sqlite());
+storage::queue_conformance!(sqlite_queue());
 storage::blobs_conformance!(local_blobs());

@@ -19,10 +19,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backends::{LocalBlobs, Sqlite};
+use backends::{LocalBlobs, Sqlite, SqliteQueue};
 use bytes::Bytes;
-use storage::{Appended, Blobs, Consistency, Expect, Journal, Position, Table};
-use types::{Random, SystemRandom};
+use storage::{Appended, Blobs, Consistency, Expect, Journal, Position, Queue, Table};
+use types::{Random, SystemClock, SystemRandom};
 
 const ROUNDS: usize = 12;
 const WRITERS: u64 = 8;
@@ -52,7 +52,7 @@ fn main() {
     }
     assert_eq!(
         acknowledged.len() as u64,
-        WRITERS * 3,
+        WRITERS * 4,
         "everybody has written"
     );
 }
@@ -80,11 +80,13 @@ fn number(bytes: &Bytes) -> u64 {
 async fn write_until_killed(folder: &Path) {
     let sqlite = Arc::new(Sqlite::open(&folder.join("metadata.db")).unwrap());
     let blobs = Arc::new(LocalBlobs::open(&folder.join("blobs")).unwrap());
+    let queue = Arc::new(open_queue(folder));
     let mut tasks = tokio::task::JoinSet::new();
     for writer in 0..WRITERS {
         tasks.spawn(write_rows(sqlite.clone(), format!("row {writer}")));
         tasks.spawn(append_records(sqlite.clone(), format!("journal {writer}")));
         tasks.spawn(put_blobs(blobs.clone(), writer));
+        tasks.spawn(send_messages(queue.clone(), format!("queue-{writer}")));
     }
     while let Some(ended) = tasks.join_next().await {
         ended.unwrap();
@@ -146,6 +148,29 @@ async fn put_blobs(store: Arc<LocalBlobs>, writer: u64) {
     }
 }
 
+fn open_queue(folder: &Path) -> SqliteQueue {
+    SqliteQueue::open(&folder.join("queues.db"), Arc::new(SystemClock)).unwrap()
+}
+
+/// Sends one number after the other.
+async fn send_messages(store: Arc<SqliteQueue>, queue: String) {
+    let mut next = last_message(&store, &queue).await + 1;
+    loop {
+        let body = format!("{next:08}").into();
+        store.send(&queue, body, Duration::ZERO).await.unwrap();
+        acknowledge(&queue, next);
+        next += 1;
+    }
+}
+
+async fn last_message(store: &SqliteQueue, queue: &str) -> u64 {
+    let found = store.peek(queue, usize::MAX).await.unwrap();
+    for (expected, body) in (1..).zip(&found) {
+        assert_eq!(*body, format!("{expected:08}"), "none is missing");
+    }
+    found.len() as u64
+}
+
 /// Lets a child write for a random while after its first word.
 fn run_and_kill(folder: &Path, acknowledged: &mut Acknowledged) {
     let mut child = Command::new(std::env::current_exe().unwrap())
@@ -180,6 +205,7 @@ fn run_and_kill(folder: &Path, acknowledged: &mut Acknowledged) {
 async fn check(folder: &Path, acknowledged: &Acknowledged) {
     let sqlite = Sqlite::open(&folder.join("metadata.db")).unwrap();
     let blobs = LocalBlobs::open(&folder.join("blobs")).unwrap();
+    let queue = open_queue(folder);
     for (what, last) in acknowledged {
         let found = if what.starts_with("row") {
             number(
@@ -192,6 +218,8 @@ async fn check(folder: &Path, acknowledged: &Acknowledged) {
             )
         } else if what.starts_with("blob") {
             number(&blobs.get(&what.replace(' ', "-")).await.unwrap().unwrap())
+        } else if what.starts_with("queue") {
+            last_message(&queue, what).await
         } else {
             check_journal(&sqlite, what).await
         };

@@ -14,6 +14,7 @@
 
 pub mod blobs;
 pub mod journal;
+pub mod queue;
 pub mod table;
 
 /// A test per function of [`table`], each over `$open`, an expression for something that derefs to a `Table` and is kept
@@ -63,6 +64,34 @@ macro_rules! journal_conformance {
     };
 }
 
+/// A test per function of [`queue`]; see [`table_conformance`].
+#[macro_export]
+macro_rules! queue_conformance {
+    ($open:expr) => {
+        $crate::conformance_tests!(
+            queue,
+            $open,
+            [
+                a_message_is_received_as_it_was_sent_and_acked_once,
+                a_held_message_is_seen_by_nobody_else_until_its_time_runs_out,
+                a_holder_that_needs_longer_extends,
+                a_released_message_comes_back_after_its_delay,
+                a_delayed_message_is_not_seen_before,
+                a_holder_whose_time_ran_out_may_ack_and_nothing_else,
+                a_replaced_message_has_the_new_body_and_counts_anew,
+                the_longest_visible_is_received_first,
+                a_receiver_that_waits_is_woken_by_a_send,
+                a_receiver_that_waits_is_woken_by_time,
+                many_receivers_never_hold_the_same_message,
+                queues_do_not_know_of_each_other,
+                an_empty_queue_can_be_deleted_and_another_not,
+                depth_tells_visible_and_hidden,
+                the_largest_message_fits_and_a_larger_one_is_refused,
+            ]
+        );
+    };
+}
+
 /// A test per function of [`blobs`]; see [`table_conformance`].
 #[macro_export]
 macro_rules! blobs_conformance {
@@ -82,7 +111,7 @@ macro_rules! blobs_conformance {
     };
 }
 
-/// What the three macros above come to.
+/// What the macros above come to.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! conformance_tests {

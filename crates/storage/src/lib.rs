@@ -1,4 +1,4 @@
-//! What the system keeps, behind traits: rows, journals, blobs.
+//! What the system keeps, behind traits: rows, journals, queues, blobs.
 //!
 //! Two families of implementations: in memory ([`memory`], for tests and simulation) and those of
 //! the `backends` crate, which only `server` knows. [`conformance`] is the one suite that each
@@ -10,10 +10,12 @@ pub mod blobs;
 pub mod conformance;
 pub mod journal;
 pub mod memory;
+pub mod queue;
 pub mod table;
 
 pub use blobs::Blobs;
 pub use journal::{Appended, Journal, Position, Record};
+pub use queue::Queue;
 pub use table::{Change, Consistency, Expect, Revision, Row, Table, Watch};
 
 /// A store that did not do as asked.

@@ -1,5 +1,7 @@
 //! The stores in memory, for tests and simulation: as the traits say, except that nothing is durable.
 
+mod queue;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
@@ -15,6 +17,8 @@ use crate::{
     Appended, Blobs, Change, Consistency, Error, Expect, Journal, Position, Record, Revision, Row,
     Table, Watch,
 };
+
+pub use queue::MemoryQueue;
 
 /// Rows in memory.
 #[derive(Debug, Default)]

@@ -1,11 +1,18 @@
 //! Opening the file: whose it is, which schema it has, how SQLite is to treat it.
 //!
 //! ```text
+//!   both files
 //!   schema    version                               one row
+//!
+//!   metadata.db
 //!   counters  name, value                           'revision': the last one given
 //!   rows      key, value, revision
 //!   journals  name, next                            next: the tail, which trimming leaves alone
 //!   records   journal, position, bytes
+//!
+//!   queues.db
+//!   queues    name
+//!   messages  queue, visible_from, receives, body   visible_from: milliseconds since 1970
 //! ```
 //!
 //! All are rowid tables: with values of kilobytes, tables without a rowid hold few rows a page.
@@ -22,10 +29,18 @@ use crate::Error;
 /// The schema this code writes.
 const SCHEMA_VERSION: u32 = 1;
 
-/// In the header of every database of ours: "LMBT".
-const APPLICATION_ID: i32 = 0x4c4d_4254;
+/// Which tables a file has.
+pub(super) struct Schema {
+    /// In the header of the file: whose it is.
+    application_id: i32,
+    tables: &'static str,
+}
 
-const SCHEMA: &str = "
+/// Of the file with rows and journals.
+pub(super) const METADATA: Schema = Schema {
+    // "LMBT"
+    application_id: 0x4c4d_4254,
+    tables: "
     CREATE TABLE schema (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL);
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
     CREATE TABLE rows (
@@ -47,10 +62,30 @@ const SCHEMA: &str = "
         UNIQUE (journal, position)
     );
     INSERT INTO counters VALUES ('revision', 0);
-";
+",
+};
+
+/// Of the file with queues. Its ids are never used again (AUTOINCREMENT): a late ack of a message that
+/// is gone must not remove another.
+pub(super) const QUEUES: Schema = Schema {
+    // "LMBQ"
+    application_id: 0x4c4d_4251,
+    tables: "
+    CREATE TABLE schema (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL);
+    CREATE TABLE queues (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE messages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        queue INTEGER NOT NULL,
+        visible_from INTEGER NOT NULL,
+        receives INTEGER NOT NULL,
+        body BLOB NOT NULL
+    );
+    CREATE INDEX messages_by_time ON messages (queue, visible_from, id);
+",
+};
 
 /// The writer's connection, to a file whose schema is the present one.
-pub(super) fn open(path: &Path) -> Result<Connection, Error> {
+pub(super) fn open(path: &Path, schema: &Schema) -> Result<Connection, Error> {
     let io = |source| Error::Io {
         path: path.to_owned(),
         source,
@@ -61,14 +96,14 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
         source,
     };
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(damaged)?;
-    match is_ours(&connection).map_err(damaged)? {
+    match is_ours(&connection, schema).map_err(damaged)? {
         Some(true) => {}
         Some(false) => {
             return Err(Error::Foreign {
                 path: path.to_owned(),
             });
         }
-        None => initialise(&connection).map_err(damaged)?,
+        None => initialise(&connection, schema).map_err(damaged)?,
     }
     let found: u32 = connection
         .query_row("SELECT version FROM schema", [], |row| row.get(0))
@@ -115,22 +150,22 @@ fn create_private(path: &Path) -> io::Result<()> {
 }
 
 /// `None` for a file with nothing in it: a new one, or one whose maker was killed at once.
-fn is_ours(connection: &Connection) -> rusqlite::Result<Option<bool>> {
+fn is_ours(connection: &Connection, schema: &Schema) -> rusqlite::Result<Option<bool>> {
     let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: u32 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     Ok(if id == 0 && tables == 0 {
         None
     } else {
-        Some(id == APPLICATION_ID)
+        Some(id == schema.application_id)
     })
 }
 
-fn initialise(connection: &Connection) -> rusqlite::Result<()> {
+fn initialise(connection: &Connection, schema: &Schema) -> rusqlite::Result<()> {
     // One transaction, header included: a file is ours in full or still empty.
     let transaction = connection.unchecked_transaction()?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.execute_batch(SCHEMA)?;
+    transaction.pragma_update(None, "application_id", schema.application_id)?;
+    transaction.execute_batch(schema.tables)?;
     transaction.execute("INSERT INTO schema VALUES (1, ?1)", [SCHEMA_VERSION])?;
     transaction.commit()
 }

@@ -1,26 +1,16 @@
-//! The one thread that writes: all commands that wait go in one transaction and share its fsync.
+//! The thread that writes rows and journals, and tells watchers.
 //!
-//! A command that finds its row or journal not as expected writes nothing and is answered so; the
-//! others are not touched by it. If SQLite itself fails, the whole transaction is undone and
-//! everybody in it is told that the outcome is not known.
-
-use std::sync::Arc;
+//! A command that finds its row or journal not as expected writes nothing and is answered so.
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use storage::table::WATCH_BACKLOG;
 use storage::{Appended, Change, Error, Expect, Position, Revision, Row, Watch};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::COMMANDS_WAITING_MAX;
+use super::commit::{Failed, Reply, Writes};
 use super::query::{self, signed, unsigned};
 use crate::error::unavailable;
-
-/// The bytes of values and records after which a transaction takes no further command: beyond
-/// some megabytes, writing takes longer than the fsync that is shared.
-const TRANSACTION_BYTES_MAX: usize = 8 * 1024 * 1024;
-
-type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 /// What the writer is asked for.
 pub(super) enum Command {
@@ -53,23 +43,22 @@ pub(super) enum Command {
 }
 
 /// What became of a command, to be told once the transaction is on disk.
-enum Outcome {
+pub(super) enum Outcome {
     Written(Revision),
     Done,
     Conflict,
     Appended(Appended),
 }
 
-/// What failed for everybody in a transaction.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the transaction failed")]
-struct Failed(#[source] Arc<rusqlite::Error>);
-
 /// See the module.
 pub(super) struct Writer {
     connection: Connection,
     /// The last revision given. After a failure it is left where it was: a gap does no harm.
     revision: u64,
+    /// `revision` as the file has it.
+    written: u64,
+    /// What this transaction changes.
+    changes: Vec<Change>,
     watchers: Vec<Watcher>,
 }
 
@@ -85,105 +74,13 @@ impl Writer {
         Ok(Self {
             connection,
             revision,
+            written: revision,
+            changes: Vec::new(),
             watchers: Vec::new(),
         })
     }
 
-    /// Works until everybody who could ask is gone.
-    pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        while let Some(first) = commands.blocking_recv() {
-            let mut bytes = first.bytes();
-            let mut batch = vec![first];
-            while batch.len() < COMMANDS_WAITING_MAX
-                && bytes < TRANSACTION_BYTES_MAX
-                && let Ok(next) = commands.try_recv()
-            {
-                bytes += next.bytes();
-                batch.push(next);
-            }
-            self.carry_out(batch);
-        }
-    }
-
-    fn carry_out(&mut self, batch: Vec<Command>) {
-        match self.transact(&batch) {
-            Ok((outcomes, changes)) => {
-                for change in &changes {
-                    self.tell(change);
-                }
-                for (command, outcome) in batch.into_iter().zip(outcomes) {
-                    self.answer(command, outcome);
-                }
-            }
-            Err(error) => {
-                // If SQLite has undone it by itself already, there is nothing to undo.
-                let _ = self.connection.execute_batch("ROLLBACK");
-                let failed = Failed(Arc::new(error));
-                tracing::error!(
-                    error = &failed as &dyn std::error::Error,
-                    commands = batch.len(),
-                    "a transaction failed"
-                );
-                for command in batch {
-                    command.fail(&failed);
-                }
-            }
-        }
-    }
-
-    /// All of the batch, on disk when this returns.
-    fn transact(&mut self, batch: &[Command]) -> rusqlite::Result<(Vec<Outcome>, Vec<Change>)> {
-        let before = self.revision;
-        let mut changes = Vec::new();
-        self.connection
-            .prepare_cached("BEGIN IMMEDIATE")?
-            .execute([])?;
-        let outcomes = batch
-            .iter()
-            .map(|command| self.execute(command, &mut changes))
-            .collect::<Result<Vec<_>, _>>()?;
-        if self.revision != before {
-            self.connection
-                .prepare_cached("UPDATE counters SET value = ?1 WHERE name = 'revision'")?
-                .execute([signed(self.revision)])?;
-        }
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok((outcomes, changes))
-    }
-
-    fn execute(
-        &mut self,
-        command: &Command,
-        changes: &mut Vec<Change>,
-    ) -> rusqlite::Result<Outcome> {
-        match command {
-            Command::Put {
-                key, value, expect, ..
-            } => self.put(key, value, *expect, changes),
-            Command::Delete { key, expect, .. } => self.delete(key, *expect, changes),
-            Command::Append {
-                partition,
-                expected,
-                records,
-                ..
-            } => self
-                .append(partition, *expected, records)
-                .map(Outcome::Appended),
-            Command::Trim {
-                partition, before, ..
-            } => self.trim(partition, *before),
-            // Begins after the commit, so that it sees this transaction and is told of the next.
-            Command::Watch { .. } => Ok(Outcome::Done),
-        }
-    }
-
-    fn put(
-        &mut self,
-        key: &str,
-        value: &Bytes,
-        expect: Expect,
-        changes: &mut Vec<Change>,
-    ) -> rusqlite::Result<Outcome> {
+    fn put(&mut self, key: &str, value: &Bytes, expect: Expect) -> rusqlite::Result<Outcome> {
         if !is_as_expected(expect, self.revision_of(key)?) {
             return Ok(Outcome::Conflict);
         }
@@ -195,7 +92,7 @@ impl Writer {
             )?
             .execute(params![key, &value[..], signed(self.revision)])?;
         let revision = Revision(self.revision);
-        changes.push(Change::Put(Row {
+        self.changes.push(Change::Put(Row {
             key: key.to_owned(),
             value: value.clone(),
             revision,
@@ -203,12 +100,7 @@ impl Writer {
         Ok(Outcome::Written(revision))
     }
 
-    fn delete(
-        &mut self,
-        key: &str,
-        expect: Expect,
-        changes: &mut Vec<Change>,
-    ) -> rusqlite::Result<Outcome> {
+    fn delete(&mut self, key: &str, expect: Expect) -> rusqlite::Result<Outcome> {
         let found = self.revision_of(key)?;
         if !is_as_expected(expect, found) {
             return Ok(Outcome::Conflict);
@@ -217,7 +109,7 @@ impl Writer {
             self.connection
                 .prepare_cached("DELETE FROM rows WHERE key = ?1")?
                 .execute([key])?;
-            changes.push(Change::Delete {
+            self.changes.push(Change::Delete {
                 key: key.to_owned(),
             });
         }
@@ -286,7 +178,6 @@ impl Writer {
         });
     }
 
-    /// Whoever does not listen any more has lost interest, not the write.
     fn answer(&mut self, command: Command, outcome: Outcome) {
         match (command, outcome) {
             (Command::Put { reply, .. }, Outcome::Written(revision)) => {
@@ -330,18 +221,73 @@ impl Writer {
     }
 }
 
-impl Command {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Put { value, .. } => value.len(),
-            Self::Append { records, .. } => records.iter().map(Bytes::len).sum(),
-            Self::Delete { .. } | Self::Trim { .. } | Self::Watch { .. } => 0,
+impl Writes for Writer {
+    type Command = Command;
+    type Outcome = Outcome;
+
+    fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    fn bytes(command: &Command) -> usize {
+        match command {
+            Command::Put { value, .. } => value.len(),
+            Command::Append { records, .. } => records.iter().map(Bytes::len).sum(),
+            Command::Delete { .. } | Command::Trim { .. } | Command::Watch { .. } => 0,
         }
     }
 
-    fn fail(self, failed: &Failed) {
-        let error = unavailable(failed.clone());
-        // As in `answer`.
+    fn execute(&mut self, command: &Command) -> rusqlite::Result<Outcome> {
+        match command {
+            Command::Put {
+                key, value, expect, ..
+            } => self.put(key, value, *expect),
+            Command::Delete { key, expect, .. } => self.delete(key, *expect),
+            Command::Append {
+                partition,
+                expected,
+                records,
+                ..
+            } => self
+                .append(partition, *expected, records)
+                .map(Outcome::Appended),
+            Command::Trim {
+                partition, before, ..
+            } => self.trim(partition, *before),
+            // Begins after the commit, so that it sees this transaction and is told of the next.
+            Command::Watch { .. } => Ok(Outcome::Done),
+        }
+    }
+
+    fn finish(&mut self) -> rusqlite::Result<()> {
+        if self.revision != self.written {
+            self.connection
+                .prepare_cached("UPDATE counters SET value = ?1 WHERE name = 'revision'")?
+                .execute([signed(self.revision)])?;
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self, batch: Vec<(Command, Outcome)>) {
+        self.written = self.revision;
+        for change in std::mem::take(&mut self.changes) {
+            self.tell(&change);
+        }
+        for (command, outcome) in batch {
+            self.answer(command, outcome);
+        }
+    }
+
+    fn failed(&mut self, batch: Vec<Command>, why: &Failed) {
+        self.changes.clear();
+        for command in batch {
+            command.fail(why.error());
+        }
+    }
+}
+
+impl Command {
+    fn fail(self, error: Error) {
         match self {
             Self::Put { reply, .. } => drop(reply.send(Err(error))),
             Self::Delete { reply, .. } | Self::Trim { reply, .. } => drop(reply.send(Err(error))),

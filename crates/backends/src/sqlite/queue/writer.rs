@@ -1,0 +1,403 @@
+//! The thread that writes queues, and the questions that are read beside it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+use storage::Error;
+use storage::queue::{Depth, Message, Receipt};
+use types::Timestamp;
+
+use super::bells::Bells;
+use crate::sqlite::commit::{Failed, Reply, Writes};
+use crate::sqlite::query::{signed, unsigned};
+
+/// What the writer is asked for.
+pub(super) enum Command {
+    Send {
+        queue: String,
+        body: Bytes,
+        visible_from: Timestamp,
+        reply: Reply<()>,
+    },
+    Receive {
+        queue: String,
+        max: usize,
+        now: Timestamp,
+        visible_from: Timestamp,
+        reply: Reply<Taken>,
+    },
+    Extend {
+        queue: String,
+        receipt: Receipt,
+        now: Timestamp,
+        visible_from: Timestamp,
+        reply: Reply<bool>,
+    },
+    Replace {
+        queue: String,
+        receipt: Receipt,
+        now: Timestamp,
+        body: Bytes,
+        visible_from: Timestamp,
+        reply: Reply<bool>,
+    },
+    Ack {
+        queue: String,
+        message: u64,
+        reply: Reply<()>,
+    },
+    DeleteIfEmpty {
+        queue: String,
+        reply: Reply<bool>,
+    },
+}
+
+/// What a receive found.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub(super) messages: Vec<Message>,
+    /// If there were none: when the first one is visible.
+    pub(super) next: Option<Timestamp>,
+}
+
+/// What became of a command.
+pub(super) enum Outcome {
+    Done,
+    /// Whether it was as the command expects.
+    Held(bool),
+    Taken(Taken),
+}
+
+/// See the module.
+pub(super) struct Writer {
+    connection: Connection,
+    bells: Arc<Bells>,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection, bells: Arc<Bells>) -> Self {
+        Self { connection, bells }
+    }
+
+    fn send(&self, queue: &str, body: &[u8], visible_from: Timestamp) -> rusqlite::Result<()> {
+        let id = match find(&self.connection, queue)? {
+            Some(id) => id,
+            None => self.connection.query_row(
+                "INSERT INTO queues (name) VALUES (?1) RETURNING id",
+                [queue],
+                |row| row.get(0),
+            )?,
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO messages (queue, visible_from, receives, body) VALUES (?1, ?2, 0, ?3)",
+            )?
+            .execute(params![id, millis(visible_from), body])?;
+        Ok(())
+    }
+
+    fn receive(
+        &self,
+        queue: &str,
+        max: usize,
+        now: Timestamp,
+        visible_from: Timestamp,
+    ) -> rusqlite::Result<Taken> {
+        let Some(queue) = find(&self.connection, queue)? else {
+            return Ok(Taken::default());
+        };
+        let mut hide = self.connection.prepare_cached(
+            "UPDATE messages SET visible_from = ?2, receives = receives + 1 WHERE id = ?1",
+        )?;
+        let mut select = self.connection.prepare_cached(
+            "SELECT id, receives, body FROM messages WHERE queue = ?1 AND visible_from <= ?2 \
+             ORDER BY visible_from, id LIMIT ?3",
+        )?;
+        let limit = i64::try_from(max).unwrap_or(i64::MAX);
+        // All are read before the first is changed: what is read must not move meanwhile.
+        let found = select.query_map(params![queue, millis(now), limit], |row| {
+            let body: Vec<u8> = row.get(2)?;
+            let receives: u32 = row.get(1)?;
+            let receipt = Receipt {
+                message: unsigned(row.get(0)?),
+                receives: receives.saturating_add(1),
+            };
+            Ok(Message {
+                receipt,
+                body: body.into(),
+            })
+        })?;
+        let messages = found.collect::<rusqlite::Result<Vec<_>>>()?;
+        for message in &messages {
+            hide.execute(params![
+                signed(message.receipt.message),
+                millis(visible_from)
+            ])?;
+        }
+        let next = match messages.is_empty() {
+            true => first_time(&self.connection, queue)?,
+            false => None,
+        };
+        Ok(Taken { messages, next })
+    }
+
+    fn extend(
+        &self,
+        queue: &str,
+        receipt: Receipt,
+        (now, visible_from): (Timestamp, Timestamp),
+    ) -> rusqlite::Result<bool> {
+        let changed = self
+            .connection
+            .prepare_cached(
+                "UPDATE messages SET visible_from = ?5 WHERE id = ?2 AND receives = ?3 \
+                 AND visible_from > ?4 AND queue = (SELECT id FROM queues WHERE name = ?1)",
+            )?
+            .execute(params![
+                queue,
+                signed(receipt.message),
+                receipt.receives,
+                millis(now),
+                millis(visible_from)
+            ])?;
+        Ok(changed > 0)
+    }
+
+    fn replace(
+        &self,
+        queue: &str,
+        receipt: Receipt,
+        now: Timestamp,
+        (body, visible_from): (&[u8], Timestamp),
+    ) -> rusqlite::Result<bool> {
+        let removed = self
+            .connection
+            .prepare_cached(
+                "DELETE FROM messages WHERE id = ?2 AND receives = ?3 AND visible_from > ?4 \
+                 AND queue = (SELECT id FROM queues WHERE name = ?1)",
+            )?
+            .execute(params![
+                queue,
+                signed(receipt.message),
+                receipt.receives,
+                millis(now)
+            ])?;
+        if removed > 0 {
+            self.send(queue, body, visible_from)?;
+        }
+        Ok(removed > 0)
+    }
+
+    fn ack(&self, queue: &str, message: u64) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "DELETE FROM messages WHERE id = ?2 \
+                 AND queue = (SELECT id FROM queues WHERE name = ?1)",
+            )?
+            .execute(params![queue, signed(message)])?;
+        Ok(())
+    }
+
+    fn delete_if_empty(&self, queue: &str) -> rusqlite::Result<bool> {
+        let Some(id) = find(&self.connection, queue)? else {
+            return Ok(true);
+        };
+        if first_time(&self.connection, id)?.is_some() {
+            return Ok(false);
+        }
+        self.connection
+            .execute("DELETE FROM queues WHERE id = ?1", [id])?;
+        Ok(true)
+    }
+}
+
+impl Writes for Writer {
+    type Command = Command;
+    type Outcome = Outcome;
+
+    fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    fn bytes(command: &Command) -> usize {
+        match command {
+            Command::Send { body, .. } | Command::Replace { body, .. } => body.len(),
+            _ => 0,
+        }
+    }
+
+    fn execute(&mut self, command: &Command) -> rusqlite::Result<Outcome> {
+        Ok(match command {
+            Command::Send {
+                queue,
+                body,
+                visible_from,
+                ..
+            } => {
+                self.send(queue, body, *visible_from)?;
+                Outcome::Done
+            }
+            Command::Receive {
+                queue,
+                max,
+                now,
+                visible_from,
+                ..
+            } => Outcome::Taken(self.receive(queue, *max, *now, *visible_from)?),
+            Command::Extend {
+                queue,
+                receipt,
+                now,
+                visible_from,
+                ..
+            } => Outcome::Held(self.extend(queue, *receipt, (*now, *visible_from))?),
+            Command::Replace {
+                queue,
+                receipt,
+                now,
+                body,
+                visible_from,
+                ..
+            } => Outcome::Held(self.replace(queue, *receipt, *now, (body, *visible_from))?),
+            Command::Ack { queue, message, .. } => {
+                self.ack(queue, *message)?;
+                Outcome::Done
+            }
+            Command::DeleteIfEmpty { queue, .. } => Outcome::Held(self.delete_if_empty(queue)?),
+        })
+    }
+
+    fn finish(&mut self) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
+    fn committed(&mut self, batch: Vec<(Command, Outcome)>) {
+        for (command, outcome) in batch {
+            if let Command::Send { queue, .. }
+            | Command::Extend { queue, .. }
+            | Command::Replace { queue, .. } = &command
+            {
+                self.bells.of(queue).notify_waiters();
+            }
+            answer(command, outcome);
+        }
+    }
+
+    fn failed(&mut self, batch: Vec<Command>, why: &Failed) {
+        for command in batch {
+            command.fail(why.error());
+        }
+    }
+}
+
+/// Whoever does not listen any more: a receive's messages are seen again when their time runs out.
+fn answer(command: Command, outcome: Outcome) {
+    match (command, outcome) {
+        (Command::Receive { reply, .. }, Outcome::Taken(taken)) => drop(reply.send(Ok(taken))),
+        (Command::Receive { reply, .. }, _) => drop(reply.send(Ok(Taken::default()))),
+        (Command::Send { reply, .. } | Command::Ack { reply, .. }, _) => drop(reply.send(Ok(()))),
+        (
+            Command::Extend { reply, .. }
+            | Command::Replace { reply, .. }
+            | Command::DeleteIfEmpty { reply, .. },
+            outcome,
+        ) => drop(reply.send(Ok(matches!(outcome, Outcome::Held(true))))),
+    }
+}
+
+impl Command {
+    fn fail(self, error: Error) {
+        match self {
+            Self::Send { reply, .. } | Self::Ack { reply, .. } => drop(reply.send(Err(error))),
+            Self::Receive { reply, .. } => drop(reply.send(Err(error))),
+            Self::Extend { reply, .. }
+            | Self::Replace { reply, .. }
+            | Self::DeleteIfEmpty { reply, .. } => drop(reply.send(Err(error))),
+        }
+    }
+}
+
+/// See [`storage::Queue::depth`].
+pub(super) fn depth(
+    connection: &Connection,
+    queue: &str,
+    now: Timestamp,
+) -> rusqlite::Result<Depth> {
+    let Some(queue) = find(connection, queue)? else {
+        return Ok(Depth::default());
+    };
+    let mut count = connection.prepare_cached(
+        "SELECT count(*), min(visible_from) FROM messages \
+         WHERE queue = ?1 AND (visible_from <= ?2) = ?3",
+    )?;
+    let mut side = |visible: bool| {
+        count.query_row(params![queue, millis(now), visible], |row| {
+            Ok((unsigned(row.get(0)?), row.get::<_, Option<i64>>(1)?))
+        })
+    };
+    let ((visible, oldest), (hidden, _)) = (side(true)?, side(false)?);
+    let oldest = oldest.map_or(Duration::ZERO, |from| now.since(timestamp(from)));
+    Ok(Depth {
+        visible,
+        hidden,
+        oldest,
+    })
+}
+
+/// See [`storage::Queue::peek`].
+pub(super) fn peek(
+    connection: &Connection,
+    queue: &str,
+    limit: usize,
+) -> rusqlite::Result<Vec<Bytes>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "SELECT body FROM messages WHERE queue = (SELECT id FROM queues WHERE name = ?1) \
+             ORDER BY id LIMIT ?2",
+        )?
+        .query_map(params![queue, limit], |row| {
+            Ok(row.get::<_, Vec<u8>>(0)?.into())
+        })?
+        .collect()
+}
+
+/// See [`storage::Queue::queues`].
+pub(super) fn queues(connection: &Connection, prefix: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement =
+        connection.prepare_cached("SELECT name FROM queues WHERE name >= ?1 ORDER BY name")?;
+    let names = statement.query_map([prefix], |row| row.get::<_, String>(0))?;
+    let mut found = Vec::new();
+    for name in names {
+        let name = name?;
+        if !name.starts_with(prefix) {
+            break;
+        }
+        found.push(name);
+    }
+    Ok(found)
+}
+
+fn find(connection: &Connection, queue: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM queues WHERE name = ?1")?
+        .query_row([queue], |row| row.get(0))
+        .optional()
+}
+
+fn first_time(connection: &Connection, queue: i64) -> rusqlite::Result<Option<Timestamp>> {
+    let first: Option<i64> = connection
+        .prepare_cached("SELECT min(visible_from) FROM messages WHERE queue = ?1")?
+        .query_row([queue], |row| row.get(0))?;
+    Ok(first.map(timestamp))
+}
+
+fn millis(time: Timestamp) -> i64 {
+    signed(time.as_millis())
+}
+
+fn timestamp(millis: i64) -> Timestamp {
+    Timestamp::from_millis(unsigned(millis))
+}

@@ -1,0 +1,143 @@
+//! Messages that wait to be worked on, once each if all goes well and more than once if not.
+//!
+//! ```text
+//!   send ─▶ (delay) ─▶ visible ─▶ receive ─▶ hidden ─▶ ack: gone
+//!                         ▲                    │ release, replace, or its time runs out
+//!                         └────────────────────┘
+//! ```
+//!
+//! Delivery is at least once. Whoever received a message holds it until the visibility timeout;
+//! a holder whose time ran out is not fenced: its ack still removes the message, even while another
+//! works on it, because the work is done. Delays and timeouts are good to 250 ms.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::Error;
+
+/// The largest body, bytes: an asynchronous event of 1 MB and what travels with it.
+pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// The most messages of one receive.
+pub const RECEIVE_MAX: usize = 100;
+/// The longest queue name, bytes.
+pub const NAME_BYTES_MAX: usize = 200;
+
+/// What a holder shows to prove which delivery of which message it holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Receipt {
+    /// The message, unique in its queue.
+    pub message: u64,
+    /// How often it had been received when this holder got it, this time included.
+    pub receives: u32,
+}
+
+/// A message, held.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// Names this delivery.
+    pub receipt: Receipt,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// How much there is in a queue.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Depth {
+    /// Messages that could be received now.
+    pub visible: u64,
+    /// Messages that are held or delayed.
+    pub hidden: u64,
+    /// For how long the longest-waiting visible message could have been received.
+    pub oldest: Duration,
+}
+
+impl Depth {
+    /// All messages.
+    pub fn total(self) -> u64 {
+        self.visible + self.hidden
+    }
+}
+
+/// Checks the rules for a message that is to be kept.
+pub fn check_message(queue: &str, body: &[u8]) -> Result<(), Error> {
+    check_queue(queue)?;
+    if body.len() > BODY_BYTES_MAX {
+        return Err(Error::Invalid {
+            what: "message",
+            rule: "at most 2 MiB",
+        });
+    }
+    Ok(())
+}
+
+/// Checks the rule for a queue's name.
+pub fn check_queue(queue: &str) -> Result<(), Error> {
+    let fits = (1..=NAME_BYTES_MAX).contains(&queue.len());
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/.".contains(&byte);
+    if fits && queue.bytes().all(plain) {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        what: "queue name",
+        rule: "1 to 200 letters, digits, dashes, underscores, slashes and dots",
+    })
+}
+
+/// Queues by name. A queue begins with the first message sent to it.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Puts a message in, to be seen after `delay`. Durable on return. Sent twice, it is there twice.
+    async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), Error>;
+
+    /// Takes up to `max` visible messages (at most [`RECEIVE_MAX`]), longest visible first, and hides
+    /// them for `visibility`. If there is none, waits up to `wait` for one.
+    async fn receive(
+        &self,
+        queue: &str,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Message>, Error>;
+
+    /// Hides a held message for `visibility` from now. `false` if it is not held by this receipt any
+    /// more; another may work on it then.
+    async fn extend(
+        &self,
+        queue: &str,
+        receipt: Receipt,
+        visibility: Duration,
+    ) -> Result<bool, Error>;
+
+    /// Gives a held message back, to be seen after `delay`. `false` as in [`Queue::extend`].
+    async fn release(&self, queue: &str, receipt: Receipt, delay: Duration) -> Result<bool, Error> {
+        self.extend(queue, receipt, delay).await
+    }
+
+    /// Puts `body` in the place of a held message, to be seen after `delay`: one of the two is there
+    /// at every moment, and after a crash both may be. `false` as in [`Queue::extend`], and nothing
+    /// was put in.
+    async fn replace(
+        &self,
+        queue: &str,
+        receipt: Receipt,
+        body: Bytes,
+        delay: Duration,
+    ) -> Result<bool, Error>;
+
+    /// Removes a message that is done. Durable on return; harmless if it is gone.
+    async fn ack(&self, queue: &str, receipt: Receipt) -> Result<(), Error>;
+
+    /// How much there is. Nothing of a queue that does not exist.
+    async fn depth(&self, queue: &str) -> Result<Depth, Error>;
+
+    /// Bodies of messages, held or not, in the order they were sent, `limit` at most: for looking.
+    async fn peek(&self, queue: &str, limit: usize) -> Result<Vec<Bytes>, Error>;
+
+    /// Names of the queues that begin with `prefix`, in order.
+    async fn queues(&self, prefix: &str) -> Result<Vec<String>, Error>;
+
+    /// Deletes a queue if there is nothing in it. `false` if there is.
+    async fn delete_if_empty(&self, queue: &str) -> Result<bool, Error>;
+}
