@@ -1,4 +1,7 @@
-//! A small signing client for the commands: one request, one answer.
+//! A small signing client for the commands: one request, one answer. Called too often, it waits and
+//! tries again, as SDKs do.
+
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
@@ -11,6 +14,11 @@ use wire::sigv4::Signer;
 
 use crate::cli;
 use crate::data_dir::{RootKey, read_root_key};
+
+/// How often a call that came too soon is tried again: with the pauses between, half a minute.
+const TRIES_MAX: u32 = 8;
+/// The first pause; each is longer than the one before by as much.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Speaks to one server as its root.
 pub(crate) struct Client {
@@ -37,8 +45,27 @@ impl Client {
         })
     }
 
-    /// Sends one signed request to the Lambda API.
+    /// Sends a signed request to the Lambda API, again if it is one too many for a second.
     pub(crate) async fn send(
+        &self,
+        (method, path): (Method, &str),
+        headers: &[(&'static str, &str)],
+        body: Bytes,
+    ) -> anyhow::Result<Response<Bytes>> {
+        let mut pause = PAUSE;
+        for _ in 1..TRIES_MAX {
+            let once = self.send_once((method.clone(), path), headers, body.clone());
+            let response = once.await?;
+            if !came_too_soon(&response) {
+                return Ok(response);
+            }
+            tokio::time::sleep(pause).await;
+            pause += PAUSE;
+        }
+        self.send_once((method, path), headers, body).await
+    }
+
+    async fn send_once(
         &self,
         (method, path): (Method, &str),
         headers: &[(&'static str, &str)],
@@ -88,4 +115,15 @@ impl Client {
             }
         }
     }
+}
+
+/// Whether nothing was done because the account calls too often. An invoke throttled for its
+/// concurrency is another matter: its caller wants to hear of that.
+fn came_too_soon(response: &Response<Bytes>) -> bool {
+    let reason = || {
+        let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        body.get("Reason")
+            .is_some_and(|reason| reason == "CallerRateLimitExceeded")
+    };
+    response.status() == http::StatusCode::TOO_MANY_REQUESTS && reason()
 }

@@ -14,7 +14,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
-use types::limits::ACCOUNT_CONCURRENCY;
+use types::limits::{
+    ACCOUNT_CONCURRENCY, CONTROL_PLANE_PER_SECOND, GET_FUNCTION_PER_SECOND, GET_POLICY_PER_SECOND,
+    PROVISIONED_PER_SECOND,
+};
 use types::{AccountId, Region};
 
 /// Everything that can be set.
@@ -29,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) access_keys: Vec<AccessKey>,
     pub(crate) admin: Admin,
     pub(crate) account: Account,
+    pub(crate) limits: Limits,
     pub(crate) aws: Aws,
     pub(crate) functions: Functions,
     pub(crate) runtimes: Runtimes,
@@ -74,6 +78,20 @@ pub(crate) struct Account {
     pub(crate) region: Region,
     /// Concurrent executions, for each account and region.
     pub(crate) concurrency: u32,
+}
+
+/// How often things may be done, for each account and region.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// GetFunction calls a second.
+    pub(crate) get_function_per_second: u32,
+    /// GetPolicy calls a second.
+    pub(crate) get_policy_per_second: u32,
+    /// All other calls but invokes a second, together.
+    pub(crate) control_plane_per_second: u32,
+    /// Environments a second that are made ahead for one function version's provisioned concurrency.
+    pub(crate) provisioned_per_second: u32,
 }
 
 /// Where other AWS services are, for Lambent's own calls to them.
@@ -190,6 +208,7 @@ impl Default for Config {
             access_keys: Vec::new(),
             admin: Admin::default(),
             account: Account::default(),
+            limits: Limits::default(),
             aws: Aws::default(),
             functions: Functions::default(),
             runtimes: Runtimes::default(),
@@ -215,6 +234,17 @@ impl Default for Account {
             id: AccountId::new("000000000000").expect("twelve digits"),
             region: Region::new("us-east-1").expect("a region's letters"),
             concurrency: ACCOUNT_CONCURRENCY,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            get_function_per_second: GET_FUNCTION_PER_SECOND,
+            get_policy_per_second: GET_POLICY_PER_SECOND,
+            control_plane_per_second: CONTROL_PLANE_PER_SECOND,
+            provisioned_per_second: PROVISIONED_PER_SECOND,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! here only when two roles that may not import each other need the same one.
 
 pub mod arn;
+pub mod bucket;
 pub mod clock;
 pub mod ids;
 pub mod limits;
@@ -11,6 +12,7 @@ pub mod names;
 pub mod random;
 
 pub use arn::{FunctionArn, FunctionRef, Qualifier};
+pub use bucket::Bucket;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use ids::{EnvironmentId, PermitId, RequestId, WorkerId};
 pub use names::{AccountId, AliasName, FunctionName, NameError, Region, Scope, Version};

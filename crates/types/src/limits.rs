@@ -12,6 +12,15 @@ pub const SCALING_BURST: u32 = 1_000;
 pub const SCALING_REFILL: Duration = Duration::from_secs(10);
 /// Requests per second for each unit of concurrency (AWS).
 pub const INVOKES_PER_SECOND_PER_CONCURRENCY: u32 = 10;
+/// GetFunction calls of an account and region a second (AWS).
+pub const GET_FUNCTION_PER_SECOND: u32 = 100;
+/// GetPolicy calls of an account and region a second (AWS).
+pub const GET_POLICY_PER_SECOND: u32 = 15;
+/// All other calls to the control plane of an account and region a second, together (AWS).
+pub const CONTROL_PLANE_PER_SECOND: u32 = 15;
+/// Environments a second that are made ahead for one function's provisioned concurrency (AWS:
+/// 6 000 a minute).
+pub const PROVISIONED_PER_SECOND: u32 = 100;
 
 /// Memory of a function, MB of 1024 x 1024 bytes (AWS).
 pub const MEMORY_MB_MIN: u32 = 128;
@@ -59,6 +68,9 @@ pub const EXTENSIONS_MAX: usize = 10;
 
 /// The init phase, on demand (AWS).
 pub const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The init phase of an environment made ahead of its invokes, at least; the function's timeout if
+/// that is longer (AWS).
+pub const INIT_TIMEOUT_AHEAD: Duration = Duration::from_secs(130);
 /// The runtime's part of a shutdown before it is killed (AWS).
 pub const SHUTDOWN_RUNTIME: Duration = Duration::from_millis(300);
 /// A shutdown with internal extensions only (AWS).

@@ -32,9 +32,10 @@ mod sts;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod versions;
 
-pub use config::Config;
+pub use config::{Config, Rates};
 pub use identity::{Keys, MasterSecret, RootKey};
 pub use logs::{Follow, LogReader, LogStore, StreamEvent};
 pub use metrics::Metrics;

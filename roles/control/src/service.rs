@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::rows::Rows;
 use crate::settle::{Job, Missed, Settler};
 use crate::sts;
+use crate::throttle::Throttle;
 
 /// The largest request body (AWS: a 50 MB package in base64, and room for the rest).
 pub const REQUEST_BYTES_MAX: usize = 70_167_211;
@@ -66,6 +67,7 @@ pub struct Control {
     verifier: Arc<Verifier>,
     jobs: mpsc::Sender<Job>,
     missed: Missed,
+    throttle: Throttle,
     metrics: Metrics,
 }
 
@@ -111,6 +113,7 @@ impl Control {
             images,
             clock,
             random,
+            throttle: Throttle::new(config.rates),
             config,
             metrics,
             links: CodeLinks::new(&master),
@@ -193,6 +196,9 @@ impl Control {
             host: host(parts),
             role_actions: &self.config.role_actions,
         };
+        let operation = call.matched.operation;
+        self.throttle
+            .admit(self.clock.now(), &call.scope, operation)?;
         self.dispatch(&call).await
     }
 

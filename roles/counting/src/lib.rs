@@ -10,7 +10,6 @@
 //! Architecture invariant: soft state only. Nothing is stored; a restart forgets every permit, and
 //! callers tell the limits with every request, so counting reads no metadata.
 
-mod bucket;
 mod config;
 mod metrics;
 mod service;

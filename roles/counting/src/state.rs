@@ -15,10 +15,9 @@ use std::collections::HashMap;
 
 use api::counting::{Acquire, Error, Permit};
 use types::limits::{INVOKES_PER_SECOND_PER_CONCURRENCY, SCALING_BURST, SCALING_REFILL};
-use types::{FunctionName, PermitId, Scope, Timestamp};
+use types::{Bucket, FunctionName, PermitId, Scope, Timestamp};
 
 use crate::Config;
-use crate::bucket::Bucket;
 
 // The maps are only looked up, counted and filtered entry by entry: their order never matters,
 // and on every invoke's path a hash beats comparing names down a tree.

@@ -139,6 +139,11 @@ pub(crate) async fn start(
         config: control::Config {
             role_actions: config.functions.role_actions.clone(),
             account_concurrency: config.account.concurrency,
+            rates: control::Rates {
+                get_function: config.limits.get_function_per_second,
+                get_policy: config.limits.get_policy_per_second,
+                others: config.limits.control_plane_per_second,
+            },
             ..control::Config::default()
         },
         metrics: control::Metrics::new(&mut registry, &logs),

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use types::{AccountId, Clock as _, FunctionArn, ManualClock, SystemRandom, Timestamp};
 use wire::sigv4::Signer;
 
-use crate::{Config, Control, Dependencies, Keys, MasterSecret, Metrics, RootKey, Settler};
+use crate::{Config, Control, Dependencies, Keys, MasterSecret, Metrics, Rates, RootKey, Settler};
 
 pub(super) const ROLE: &str = "arn:aws:iam::000000000000:role/worker";
 pub(super) const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
@@ -63,6 +63,13 @@ impl World {
         cache: tempfile::TempDir,
     ) -> (Self, Settler) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_769_854_830_123)));
+        // The clock stands still, so that what the rates let through would never come back.
+        let rates = Rates {
+            get_function: u32::MAX,
+            get_policy: u32::MAX,
+            others: u32::MAX,
+        };
+        let config = Config { rates, ..config };
         let master = Arc::new(MasterSecret::from_bytes([7; 32]));
         let random = Arc::new(SystemRandom);
         let root = |id: &str, account: &str| RootKey {

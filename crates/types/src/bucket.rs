@@ -1,13 +1,13 @@
 //! A token bucket in whole numbers: fills with time, never beyond what it holds.
 
-use types::Timestamp;
+use crate::Timestamp;
 
 /// Thousandths of a token, so that a rate per second is a number of parts per millisecond.
 const PARTS: u64 = 1_000;
 
 /// A bucket that is full when it is first used.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     parts: u64,
     filled: Option<Timestamp>,
 }
@@ -15,7 +15,7 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// Lets time pass: `per_second` tokens a second flow in, up to `capacity` tokens. Says whether
     /// there is a whole token then.
-    pub(crate) fn fill(&mut self, now: Timestamp, per_second: u32, capacity: u32) -> bool {
+    pub fn fill(&mut self, now: Timestamp, per_second: u32, capacity: u32) -> bool {
         let full = u64::from(capacity) * PARTS;
         self.parts = match self.filled {
             None => full,
@@ -32,12 +32,22 @@ impl Bucket {
     }
 
     /// Takes one token, which [`Bucket::fill`] has just said is there.
-    pub(crate) fn take(&mut self) {
+    ///
+    /// # Panics
+    /// If it is not.
+    pub fn take(&mut self) {
         assert!(
             self.parts >= PARTS,
             "a token is taken only where one was seen"
         );
         self.parts -= PARTS;
+    }
+
+    /// Whether it is as one that was never used, once a rate and capacity are those of the last
+    /// [`Bucket::fill`]: then it need not be remembered.
+    pub fn is_full(&mut self, now: Timestamp, per_second: u32, capacity: u32) -> bool {
+        self.fill(now, per_second, capacity);
+        self.parts == u64::from(capacity) * PARTS
     }
 }
 
