@@ -1,0 +1,320 @@
+//! A member of a group: keeps its leases, takes free ones, tells which it holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use storage::{Change, Error, Expect, Revision, Row, Table, Watch};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::decide::{Step, decide};
+use crate::view::{Claim, Kind, Seen, View};
+
+/// What can be set about a member.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The group: `event-queues`, say.
+    pub group: String,
+    /// This member's name; no other may have it. A process that starts anew is another member.
+    pub holder: String,
+    /// After so long a silence a holder counts as dead. Its work moves within about one and a third of it.
+    pub term: Duration,
+}
+
+/// The works that are held now. Ends with the member.
+pub type Held = watch::Receiver<BTreeSet<String>>;
+
+/// See the module. All it does it does in [`Member::run`].
+pub struct Member {
+    config: Config,
+    table: Arc<dyn Table>,
+    wanted: watch::Receiver<BTreeSet<String>>,
+    held: watch::Sender<BTreeSet<String>>,
+    began: Instant,
+    beat: u64,
+    view: View,
+    /// Of each held work: when it was last certainly ours.
+    sure: BTreeMap<String, Instant>,
+}
+
+impl Member {
+    /// A member of a group whose work is what `wanted` says, which every member must be told alike.
+    pub fn new(
+        config: Config,
+        table: Arc<dyn Table>,
+        wanted: watch::Receiver<BTreeSet<String>>,
+    ) -> (Self, Held) {
+        let (held, receiver) = watch::channel(BTreeSet::new());
+        let member = Self {
+            config,
+            table,
+            wanted,
+            held,
+            began: Instant::now(),
+            beat: 0,
+            view: View::default(),
+            sure: BTreeMap::new(),
+        };
+        (member, receiver)
+    }
+
+    /// Works until `stop`; then gives everything back, so that others need not wait for a term.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut beat = tokio::time::interval(self.config.term / 3);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut changes: Option<Watch> = None;
+        loop {
+            tokio::select! {
+                biased;
+                () = told(&mut stop) => break,
+                _ = beat.tick() => {
+                    if changes.is_none() {
+                        changes = self.watch().await;
+                    }
+                    self.beat().await;
+                    self.step().await;
+                }
+                change = next(&mut changes) => match change {
+                    Some(change) => {
+                        let free = matches!(change, Change::Delete { .. });
+                        self.take_in(change);
+                        if free {
+                            self.step().await;
+                        }
+                    }
+                    None => changes = None,
+                },
+                changed = self.wanted.changed() => match changed {
+                    Ok(()) => self.step().await,
+                    // Nobody is left to say what is wanted.
+                    Err(_) => break,
+                },
+            }
+        }
+        self.leave().await;
+    }
+
+    async fn watch(&mut self) -> Option<Watch> {
+        match self.table.watch(&self.prefix()).await {
+            Ok(changes) => {
+                // What was deleted while nobody watched must not stay.
+                self.view = View::default();
+                Some(changes)
+            }
+            Err(error) => {
+                self.warn(&error, "leases cannot be watched");
+                None
+            }
+        }
+    }
+
+    /// Writes this member's row and those of all it holds. What could not be written in time is let go.
+    async fn beat(&mut self) {
+        self.beat += 1;
+        let key = self.key(Kind::Member, &self.config.holder);
+        if let Err(error) = self.table.put(&key, self.claim(), Expect::Any).await {
+            self.warn(&error, "a member's sign of life cannot be written");
+        }
+        let held: Vec<String> = self.sure.keys().cloned().collect();
+        for work in held {
+            let Some(revision) = self.mine(&work) else {
+                self.lose(&work);
+                continue;
+            };
+            match self.write(&work, Expect::Revision(revision)).await {
+                Ok(()) => {}
+                Err(Error::Conflict { .. }) => self.lose(&work),
+                Err(error) => {
+                    self.warn(&error, "a lease cannot be renewed");
+                    let silent = self.sure.get(&work).map(Instant::elapsed);
+                    if silent.is_some_and(|silent| silent >= self.config.term * 2 / 3) {
+                        self.lose(&work);
+                    }
+                }
+            }
+        }
+        self.tell();
+    }
+
+    async fn step(&mut self) {
+        let wanted = self.wanted.borrow_and_update().clone();
+        let (now, term) = (self.began.elapsed(), self.config.term);
+        for step in decide(&self.view, &self.config.holder, &wanted, now, term) {
+            match step {
+                Step::Take(work) => {
+                    let seen = self.view.works.get(&work);
+                    let expect =
+                        seen.map_or(Expect::Absent, |seen| Expect::Revision(seen.revision));
+                    match self.write(&work, expect).await {
+                        // Another was faster.
+                        Ok(()) | Err(Error::Conflict { .. }) => {}
+                        Err(error) => self.warn(&error, "a lease cannot be taken"),
+                    }
+                }
+                Step::Give(work) => self.give(&work).await,
+                Step::Forget(kind, name) => self.forget(kind, &name).await,
+            }
+        }
+        self.tell();
+    }
+
+    async fn write(&mut self, work: &str, expect: Expect) -> Result<(), Error> {
+        // Sure from before the write: others may see it at once.
+        let before = Instant::now();
+        let key = self.key(Kind::Work, work);
+        let revision = self.table.put(&key, self.claim(), expect).await?;
+        let claim = Claim {
+            holder: self.config.holder.clone(),
+            beat: self.beat,
+        };
+        let at = self.began.elapsed();
+        let seen = Seen {
+            claim,
+            revision,
+            at,
+        };
+        self.view.put(Kind::Work, work, seen);
+        self.sure.insert(work.to_owned(), before);
+        Ok(())
+    }
+
+    /// Stops using a work first, then lets others have it.
+    async fn give(&mut self, work: &str) {
+        let revision = self.mine(work);
+        self.lose(work);
+        self.tell();
+        let Some(revision) = revision else { return };
+        let key = self.key(Kind::Work, work);
+        match self.table.delete(&key, Expect::Revision(revision)).await {
+            Ok(()) => self.view.remove(Kind::Work, work),
+            Err(Error::Conflict { .. }) => {}
+            Err(error) => self.warn(&error, "a lease cannot be given back"),
+        }
+    }
+
+    async fn forget(&mut self, kind: Kind, name: &str) {
+        let Some(revision) = self.view.revision(kind, name) else {
+            return;
+        };
+        let key = self.key(kind, name);
+        match self.table.delete(&key, Expect::Revision(revision)).await {
+            Ok(()) => self.view.remove(kind, name),
+            // It lives after all, or another has removed it.
+            Err(Error::Conflict { .. }) => {}
+            Err(error) => self.warn(&error, "a row of the dead cannot be removed"),
+        }
+    }
+
+    async fn leave(&mut self) {
+        let held: Vec<String> = self.sure.keys().cloned().collect();
+        for work in held {
+            self.give(&work).await;
+        }
+        let key = self.key(Kind::Member, &self.config.holder);
+        if let Err(error) = self.table.delete(&key, Expect::Any).await {
+            self.warn(&error, "a member's row cannot be removed");
+        }
+    }
+
+    fn take_in(&mut self, change: Change) {
+        match change {
+            Change::Put(row) => self.see(&row),
+            Change::Delete { key } => {
+                if let Some((kind, name)) = self.place(&key) {
+                    let name = name.to_owned();
+                    self.view.remove(kind, &name);
+                }
+            }
+            Change::Current => {}
+        }
+    }
+
+    fn see(&mut self, row: &Row) {
+        let claim = serde_json::from_slice::<Claim>(&row.value);
+        let (Some((kind, name)), Ok(claim)) = (self.place(&row.key), claim) else {
+            tracing::error!(
+                key = row.key,
+                "a lease's row cannot be read and is left out"
+            );
+            return;
+        };
+        let (revision, at, name) = (row.revision, self.began.elapsed(), name.to_owned());
+        self.view.put(
+            kind,
+            &name,
+            Seen {
+                claim,
+                revision,
+                at,
+            },
+        );
+    }
+
+    /// The revision of a work's row, if it is ours.
+    fn mine(&self, work: &str) -> Option<Revision> {
+        let seen = self.view.works.get(work)?;
+        (seen.claim.holder == self.config.holder).then_some(seen.revision)
+    }
+
+    fn lose(&mut self, work: &str) {
+        self.sure.remove(work);
+    }
+
+    fn tell(&self) {
+        self.held.send_if_modified(|held| {
+            let now: BTreeSet<String> = self.sure.keys().cloned().collect();
+            let changed = *held != now;
+            *held = now;
+            changed
+        });
+    }
+
+    fn claim(&self) -> Bytes {
+        let claim = Claim {
+            holder: self.config.holder.clone(),
+            beat: self.beat,
+        };
+        let text = serde_json::to_vec(&claim).expect("a text and a number are JSON");
+        text.into()
+    }
+
+    fn prefix(&self) -> String {
+        format!("lease/{}/", self.config.group)
+    }
+
+    fn key(&self, kind: Kind, name: &str) -> String {
+        let kind = match kind {
+            Kind::Work => "work",
+            Kind::Member => "member",
+        };
+        format!("{}{kind}/{name}", self.prefix())
+    }
+
+    fn place<'k>(&self, key: &'k str) -> Option<(Kind, &'k str)> {
+        let rest = key.strip_prefix(&self.prefix())?;
+        match rest.split_once('/')? {
+            ("work", name) => Some((Kind::Work, name)),
+            ("member", name) => Some((Kind::Member, name)),
+            _ => None,
+        }
+    }
+
+    fn warn(&self, error: &Error, what: &'static str) {
+        let error = error as &dyn std::error::Error;
+        tracing::warn!(group = self.config.group, error, "{what}");
+    }
+}
+
+/// Returns when it is time to stop, or nobody is left to say so.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn next(changes: &mut Option<Watch>) -> Option<Change> {
+    match changes {
+        Some(changes) => changes.recv().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,111 @@
+//! Several members over one table, by a clock that is moved.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code, beside the functions marked as tests"
+)]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leasing::{Config, Held, Member};
+use storage::Table;
+use storage::memory::MemoryTable;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+const TERM: Duration = Duration::from_secs(6);
+
+struct Running {
+    held: Held,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+fn start(
+    name: &str,
+    table: &Arc<MemoryTable>,
+    wanted: &watch::Sender<BTreeSet<String>>,
+) -> Running {
+    let config = Config {
+        group: "g".to_owned(),
+        holder: name.to_owned(),
+        term: TERM,
+    };
+    let table: Arc<dyn Table> = table.clone();
+    let (member, held) = Member::new(config, table, wanted.subscribe());
+    let (stop, stopped) = watch::channel(false);
+    let task = tokio::spawn(member.run(stopped));
+    Running { held, stop, task }
+}
+
+fn works(count: usize) -> watch::Sender<BTreeSet<String>> {
+    watch::Sender::new((0..count).map(|n| format!("q{n}")).collect())
+}
+
+fn count(member: &Running) -> usize {
+    member.held.borrow().len()
+}
+
+/// Every work held once.
+fn assert_shared(members: &[&Running], total: usize) {
+    let mut all = BTreeSet::new();
+    for member in members {
+        for work in member.held.borrow().iter() {
+            assert!(all.insert(work.clone()), "{work} is held twice");
+        }
+    }
+    assert_eq!(all.len(), total);
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_is_shared_and_moves_when_members_come_and_leave() {
+    let (table, wanted) = (Arc::new(MemoryTable::default()), works(10));
+    let one = start("one", &table, &wanted);
+    tokio::time::sleep(TERM).await;
+    assert_eq!(count(&one), 10);
+    let two = start("two", &table, &wanted);
+    tokio::time::sleep(TERM * 2).await;
+    assert_eq!((count(&one), count(&two)), (5, 5));
+    assert_shared(&[&one, &two], 10);
+    two.stop.send(true).unwrap();
+    two.task.await.unwrap();
+    tokio::time::sleep(TERM).await;
+    assert_eq!(count(&one), 10);
+    wanted.send(BTreeSet::from(["other".to_owned()])).unwrap();
+    tokio::time::sleep(TERM).await;
+    assert_eq!(*one.held.borrow(), BTreeSet::from(["other".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_work_of_a_dead_member_moves_within_two_terms() {
+    let (table, wanted) = (Arc::new(MemoryTable::default()), works(8));
+    let one = start("one", &table, &wanted);
+    let two = start("two", &table, &wanted);
+    tokio::time::sleep(TERM * 3).await;
+    assert_shared(&[&one, &two], 8);
+    two.task.abort();
+    tokio::time::sleep(TERM / 3).await;
+    assert_eq!(count(&one), 4, "it may still be alive");
+    tokio::time::sleep(TERM * 2).await;
+    assert_eq!(count(&one), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_was_taken_is_noticed_by_who_had_it() {
+    let (table, wanted) = (Arc::new(MemoryTable::default()), works(1));
+    let one = start("one", &table, &wanted);
+    tokio::time::sleep(TERM).await;
+    assert_eq!(count(&one), 1);
+    let claim = r#"{"holder":"thief","beat":1}"#;
+    let key = "lease/g/work/q0";
+    table
+        .put(key, claim.into(), storage::Expect::Any)
+        .await
+        .unwrap();
+    tokio::time::sleep(TERM / 2).await;
+    assert_eq!(count(&one), 0);
+    tokio::time::sleep(TERM * 2).await;
+    assert_eq!(count(&one), 1, "the thief is silent");
+}
