@@ -7,6 +7,7 @@
 pub mod authorisation;
 pub mod error;
 pub mod function_name;
+pub mod model;
 pub mod query;
 pub mod rest;
 pub mod sigv4;

@@ -171,6 +171,18 @@ impl Violations {
         }
     }
 
+    /// A rule in its own words that a value breaks.
+    pub fn broken(&mut self, value: impl Display, at: &str, rule: &str) {
+        self.add(value, at, rule);
+    }
+
+    /// A rule in its own words that a value breaks which is not shown.
+    pub fn secret(&mut self, at: &str, rule: &str) {
+        self.0.push(format!(
+            "Value at '{at}' failed to satisfy constraint: {rule}"
+        ));
+    }
+
     fn add(&mut self, value: impl Display, at: &str, rule: &str) {
         self.0.push(format!(
             "Value '{value}' at '{at}' failed to satisfy constraint: {rule}"

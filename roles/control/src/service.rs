@@ -17,7 +17,7 @@ use wire::query::{Query, QueryError};
 use wire::rest::{Match, Operation, route};
 use wire::sigv4::{Signed, Verifier};
 use wire::uri::query_value;
-use wire::{ApiError, sigv4};
+use wire::{ApiError, model, sigv4};
 
 use crate::body::aside;
 use crate::code_location::{self, CodeLinks};
@@ -199,6 +199,7 @@ impl Control {
         let operation = call.matched.operation;
         self.throttle
             .admit(self.clock.now(), &call.scope, operation)?;
+        call.check_model().await?;
         self.dispatch(&call).await
     }
 
@@ -295,6 +296,16 @@ impl Control {
 }
 
 impl Call<'_> {
+    /// Refuses what breaks the model's constraints, so that operations see none of it.
+    async fn check_model(&self) -> Result<(), ApiError> {
+        let (matched, body) = (self.matched.clone(), self.body.clone());
+        let query = self.query.map(str::to_owned);
+        aside(body.len(), move || {
+            model::check(&matched, query.as_deref(), &body)
+        })
+        .await
+    }
+
     /// Refuses if the caller may not do this operation to that resource of that account.
     pub(crate) fn authorise(
         &self,

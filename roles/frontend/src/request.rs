@@ -7,7 +7,22 @@ use http::HeaderMap;
 use types::limits::{CLIENT_CONTEXT_BYTES_MAX, SYNC_REQUEST_BYTES_MAX};
 use wire::ApiError;
 use wire::error::Fault;
-use wire::validation::Violations;
+use wire::validation::{Pattern, Violations};
+
+const TENANT: Pattern = Pattern {
+    text: r"[a-zA-Z0-9\._:\/=+\-@ ]+",
+    matches: |text| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/=+-@ ".contains(&byte);
+        !text.is_empty() && text.bytes().all(allowed)
+    },
+};
+const EXECUTION: Pattern = Pattern {
+    text: "[a-zA-Z0-9-_]+",
+    matches: |text| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        !text.is_empty() && text.bytes().all(allowed)
+    },
+};
 
 /// What an invoke is to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +56,12 @@ pub(crate) fn check(headers: &HeaderMap, payload: Bytes) -> Result<Checked, ApiE
         &["Event", "RequestResponse", "DryRun"],
     );
     violations.one_of("logType", log_type, &["None", "Tail"]);
+    let tenant = text(headers, "x-amz-tenant-id")?;
+    violations.pattern("tenantId", tenant, TENANT);
+    violations.length("tenantId", tenant, 1, 256);
+    let execution = text(headers, "x-amz-durable-execution-name")?;
+    violations.pattern("durableExecutionName", execution, EXECUTION);
+    violations.length("durableExecutionName", execution, 1, 64);
     violations.finish()?;
     let invocation_type = match invocation_type {
         Some("Event") => InvocationType::Event,

@@ -235,7 +235,7 @@ async fn wrong_functions_are_refused_in_the_services_words() {
             "Please provide a source for function code.",
         ),
         (
-            json!({"Code": {"S3Bucket": "b", "S3Key": "k"}}),
+            json!({"Code": {"S3Bucket": "bucket", "S3Key": "k"}}),
             501,
             "NotImplementedException",
             "code from S3",
@@ -253,7 +253,7 @@ async fn wrong_functions_are_refused_in_the_services_words() {
             "PackageType Image",
         ),
         (
-            json!({"Layers": ["arn"]}),
+            json!({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]}),
             501,
             "NotImplementedException",
             "layers",
@@ -435,28 +435,18 @@ async fn a_function_made_anew_shares_no_environment_with_the_one_before() {
 }
 
 #[tokio::test]
-async fn every_other_operation_says_that_it_is_not_there_yet() {
+async fn every_operation_has_an_answer() {
     let world = World::new();
-    let mut refused = 0;
     for operation in wire::rest::Operation::ALL {
         let target = operation.template().replace('{', "x").replace('}', "");
-        let answer = world
-            .call(operation.method().as_str(), &target, Value::Null)
-            .await;
+        let method = operation.method().as_str();
+        let answer = world.call(method, &target, Value::Null).await;
         if answer.status == 501 {
             answer.refused(501, "NotImplementedException", "Lambent does not implement");
-            refused += 1;
         }
         let known = [200, 400, 404, 501].contains(&answer.status);
-        assert!(
-            known,
-            "{}: {} {}",
-            operation.name(),
-            answer.status,
-            answer.body
-        );
+        assert!(known, "{operation:?}: {} {}", answer.status, answer.body);
     }
-    assert_eq!(refused, wire::rest::Operation::ALL.len() - 21);
     world
         .get("/2015-03-31/nothing")
         .await
