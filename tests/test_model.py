@@ -10,7 +10,7 @@ from support import requests, signing
 IMPLEMENTED = {
     "CreateAlias", "CreateFunction", "DeleteAlias", "DeleteFunction", "DeleteFunctionConcurrency",
     "GetAccountSettings", "GetAlias", "GetFunction", "GetFunctionConcurrency",
-    "GetFunctionConfiguration", "Invoke", "ListAliases", "ListFunctions", "ListTags",
+    "GetFunctionConfiguration", "Invoke", "InvokeWithResponseStream", "ListAliases", "ListFunctions", "ListTags",
     "ListVersionsByFunction", "PublishVersion", "PutFunctionConcurrency", "TagResource",
     "UntagResource", "UpdateAlias", "UpdateFunctionCode", "UpdateFunctionConfiguration",
 }  # fmt: skip

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use types::limits::{
     ACCOUNT_CONCURRENCY, CONTROL_PLANE_PER_SECOND, GET_FUNCTION_PER_SECOND, GET_POLICY_PER_SECOND,
-    PROVISIONED_PER_SECOND,
+    PROVISIONED_PER_SECOND, STREAM_BURST_BYTES, STREAM_BYTES_PER_SECOND,
 };
 use types::{AccountId, Region};
 
@@ -36,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) aws: Aws,
     pub(crate) functions: Functions,
     pub(crate) runtimes: Runtimes,
+    pub(crate) streaming: Streaming,
     pub(crate) sandbox: Sandbox,
     pub(crate) worker: Worker,
     pub(crate) assignment: Assignment,
@@ -139,6 +140,16 @@ pub(crate) struct Chosen {
     pub(crate) root: PathBuf,
 }
 
+/// Results that are streamed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Streaming {
+    /// Bytes of each that go as fast as they come.
+    pub(crate) burst_bytes: u64,
+    /// Bytes a second of the rest; 0 for no bound.
+    pub(crate) bytes_per_second: u64,
+}
+
 /// The sandboxes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -212,6 +223,7 @@ impl Default for Config {
             aws: Aws::default(),
             functions: Functions::default(),
             runtimes: Runtimes::default(),
+            streaming: Streaming::default(),
             sandbox: Sandbox::default(),
             worker: Worker::default(),
             assignment: Assignment::default(),
@@ -245,6 +257,15 @@ impl Default for Limits {
             get_policy_per_second: GET_POLICY_PER_SECOND,
             control_plane_per_second: CONTROL_PLANE_PER_SECOND,
             provisioned_per_second: PROVISIONED_PER_SECOND,
+        }
+    }
+}
+
+impl Default for Streaming {
+    fn default() -> Self {
+        Self {
+            burst_bytes: STREAM_BURST_BYTES,
+            bytes_per_second: STREAM_BYTES_PER_SECOND,
         }
     }
 }

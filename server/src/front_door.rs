@@ -1,12 +1,14 @@
 //! The one address at which the AWS APIs are served: takes each request to the role that answers it.
 //!
 //! ```text
-//!   Invoke ─▶ frontend          everything else ─▶ control
+//!   Invoke, InvokeWithResponseStream ─▶ frontend          everything else ─▶ control
 //! ```
 //!
 //! The front door reads bodies and counts connections; it decides nothing about a request beside
 //! where it goes. One thing it does before a large body is read: it asks whether anybody has the
 //! access key the head names, so that strangers cannot fill the server's memory.
+
+mod reply;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use control::Control;
 use frontend::Frontend;
 use http::request::Parts;
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,6 +31,8 @@ use types::limits::SYNC_REQUEST_BYTES_MAX;
 use types::{Random, RequestId};
 use wire::rest::{Match, Operation};
 use wire::sigv4::Signed;
+
+use reply::Reply;
 
 /// Connections at a time; beyond it they wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -127,10 +131,10 @@ impl FrontDoor {
         let _ = connection.await;
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Reply> {
         let (method, uri) = (request.method(), request.uri());
         let matched = wire::rest::route(method, uri.path(), uri.query());
-        let invoke = matched.filter(|matched| matched.operation == Operation::Invoke);
+        let invoke = matched.filter(|matched| is_invoke(matched.operation));
         let limit = match invoke {
             // One byte more than may be, so that the frontend sees that it is too many.
             Some(_) => SYNC_REQUEST_BYTES_MAX + 1,
@@ -142,7 +146,7 @@ impl FrontDoor {
         if length > STRANGERS_BYTES_MAX && !self.is_known(&parts).await {
             // Refused where signatures are: that no such key exists, or none is named.
             let request = Request::from_parts(parts, Bytes::new());
-            return self.take(request, invoke.as_ref(), 0).await.map(Full::new);
+            return self.take(request, invoke.as_ref(), 0).await;
         }
         let _turn = match length > SYNC_REQUEST_BYTES_MAX as u64 {
             // Never closed, so that there is always a turn.
@@ -154,12 +158,10 @@ impl FrontDoor {
             let id = RequestId::random(self.random.as_ref());
             return wire::ApiError::serialization(message)
                 .response(id)
-                .map(Full::new);
+                .map(Reply::from);
         };
         let request = Request::from_parts(parts, body);
-        self.take(request, invoke.as_ref(), size)
-            .await
-            .map(Full::new)
+        self.take(request, invoke.as_ref(), size).await
     }
 
     /// Whether anybody has the access key that the head names. Its signature is verified later.
@@ -178,12 +180,22 @@ impl FrontDoor {
         request: Request<Bytes>,
         invoke: Option<&Match>,
         size: usize,
-    ) -> Response<Bytes> {
+    ) -> Response<Reply> {
         match invoke {
-            Some(matched) => self.frontend.invoke(request, size, matched).await,
-            None => self.control.handle(request).await,
+            Some(matched) => {
+                let response = self.frontend.invoke(request, size, matched).await;
+                response.map(Reply::from)
+            }
+            None => self.control.handle(request).await.map(Reply::from),
         }
     }
+}
+
+fn is_invoke(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Invoke | Operation::InvokeWithResponseStream
+    )
 }
 
 /// Returns when it is time to stop, or nobody is left to say so.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use types::{EnvironmentId, FunctionArn, RequestId, Timestamp, WorkerId};
 
 use crate::Kind;
@@ -39,7 +39,8 @@ pub struct Invoke {
     pub client_context: Option<String>,
     /// `X-Amzn-Trace-Id` of the invoke.
     pub trace_id: String,
-    /// Whether the answer carries the last of the log. It then comes only when the invoke is over.
+    /// Whether the answer carries the last of the log. It then comes only when the invoke is over,
+    /// but for a streamed one.
     pub log_tail: bool,
 }
 
@@ -52,7 +53,7 @@ pub struct Response {
     pub content_type: Option<String>,
     /// The result.
     pub body: Body,
-    /// The last 4 KB of the invoke's log, if asked for.
+    /// The last 4 KB of the invoke's log, if asked for. That of a streamed result is told by [`Stream`].
     pub log_tail: Option<Bytes>,
 }
 
@@ -68,9 +69,19 @@ pub enum FunctionError {
 pub enum Body {
     /// Whole.
     Full(Bytes),
-    /// Piece by piece; the runtime chose streaming. Ends with the sender's end, after at most one
-    /// [`StreamError`]. Dropping it lets the invoke go on with nobody listening.
-    Stream(mpsc::Receiver<Result<Bytes, StreamError>>),
+    /// Piece by piece; the runtime chose streaming.
+    Stream(Stream),
+}
+
+/// A result on its way. Dropping it lets the invoke go on with nobody listening.
+#[derive(Debug)]
+pub struct Stream {
+    /// Ends with the sender's end, after at most one [`StreamError`]. Bounded: who does not read
+    /// makes the function wait.
+    pub pieces: mpsc::Receiver<Result<Bytes, StreamError>>,
+    /// The last 4 KB of the invoke's log once the invoke is over, if asked for; else its sender is
+    /// dropped.
+    pub log_tail: oneshot::Receiver<Bytes>,
 }
 
 /// A function's failure in the middle of a streamed result.

@@ -45,6 +45,10 @@ pub const SYNC_REQUEST_BYTES_MAX: usize = 6 * 1024 * 1024;
 pub const SYNC_RESPONSE_BYTES_MAX: usize = 6 * 1024 * 1024 + 100;
 /// A streamed response, bytes (AWS: 200 MB).
 pub const STREAMED_RESPONSE_BYTES_MAX: u64 = 200 * 1024 * 1024;
+/// Of a streamed response so many bytes go as fast as they come (AWS: 6 MB).
+pub const STREAM_BURST_BYTES: u64 = 6 * 1024 * 1024;
+/// The rest of a streamed response, bytes a second (AWS: 2 MB).
+pub const STREAM_BYTES_PER_SECOND: u64 = 2 * 1024 * 1024;
 /// `X-Amz-Client-Context`, bytes after base64 (AWS).
 pub const CLIENT_CONTEXT_BYTES_MAX: usize = 3_583;
 /// Keys and values of all environment variables together, bytes (AWS).

@@ -6,6 +6,7 @@
 
 pub mod authorisation;
 pub mod error;
+pub mod event_stream;
 pub mod function_name;
 pub mod model;
 pub mod query;

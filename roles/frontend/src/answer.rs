@@ -4,11 +4,13 @@ use api::worker::{FunctionError, Response as Answer};
 use api::{assignment, counting};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, StatusCode};
 use types::{RequestId, Version};
 use wire::ApiError;
 use wire::error::Fault;
+
+use crate::body::{Body, invoke_complete, payload_chunk};
 
 /// Seconds after which a throttled caller may try again. Permits come free within an invoke's
 /// time, which is not known; a second is what Lambda itself says.
@@ -72,6 +74,25 @@ pub(crate) fn invoked(answer: Answer, body: Bytes, version: Version) -> Response
     response
 }
 
+/// The answer to a streaming invoke.
+pub(crate) fn streamed(body: Body, version: Version) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    let content_type = HeaderValue::from_static(wire::event_stream::CONTENT_TYPE);
+    headers.insert(http::header::CONTENT_TYPE, content_type);
+    headers.insert("x-amz-executed-version", version_value(version));
+    response
+}
+
+/// A whole result as the body of a streaming invoke: one chunk, and the end.
+pub(crate) fn as_event_stream(answer: Answer, result: Bytes) -> Bytes {
+    let error = answer.function_error.map(|_| &result);
+    let end = invoke_complete(error, answer.log_tail);
+    let mut body = BytesMut::from(payload_chunk(result.clone()));
+    body.extend_from_slice(&end);
+    body.freeze()
+}
+
 /// The answer to a dry run: all checks passed.
 pub(crate) fn dry_run(version: Version) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
@@ -83,7 +104,7 @@ pub(crate) fn dry_run(version: Version) -> Response<Bytes> {
 }
 
 /// Puts on what every answer carries.
-pub(crate) fn sign_off(response: &mut Response<Bytes>, request: RequestId, trace: &str) {
+pub(crate) fn sign_off(response: &mut Response<Body>, request: RequestId, trace: &str) {
     let headers = response.headers_mut();
     let id = HeaderValue::try_from(request.to_string()).expect("a UUID is a header's text");
     headers.insert("x-amzn-requestid", id);

@@ -12,11 +12,15 @@
 
 mod answer;
 mod authenticate;
+mod body;
 mod metadata;
 mod metrics;
+mod pace;
 mod request;
+mod run;
 mod service;
 mod trace;
 
+pub use body::{Body, Broken, Stream};
 pub use metadata::Metadata;
 pub use service::{Config, Dependencies, Frontend};

@@ -17,6 +17,7 @@ pub(crate) struct Metrics {
     pub(crate) cold_starts: Counter,
     pub(crate) reassigned: Counter,
     pub(crate) seconds: Histogram,
+    pub(crate) streamed_bytes: Counter,
 }
 
 impl Metrics {
@@ -30,6 +31,7 @@ impl Metrics {
             cold_starts: Counter::default(),
             reassigned: Counter::default(),
             seconds: Histogram::new(buckets),
+            streamed_bytes: Counter::default(),
         };
         let registry = registry.sub_registry_with_prefix("frontend");
         registry.register(
@@ -41,7 +43,9 @@ impl Metrics {
         registry.register("cold_starts", help, metrics.cold_starts.clone());
         let help = "Invokes given another environment because the first was busy or gone";
         registry.register("reassigned", help, metrics.reassigned.clone());
-        let help = "From the request to its answer, seconds";
+        let help = "Bytes of streamed results passed on";
+        registry.register("streamed_bytes", help, metrics.streamed_bytes.clone());
+        let help = "From the request to its answer or its beginning, seconds";
         registry.register("invoke_seconds", help, metrics.seconds.clone());
         metrics
     }

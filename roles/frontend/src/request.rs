@@ -7,6 +7,7 @@ use http::HeaderMap;
 use types::limits::{CLIENT_CONTEXT_BYTES_MAX, SYNC_REQUEST_BYTES_MAX};
 use wire::ApiError;
 use wire::error::Fault;
+use wire::rest::Operation;
 use wire::validation::{Pattern, Violations};
 
 const TENANT: Pattern = Pattern {
@@ -46,15 +47,19 @@ pub(crate) struct Checked {
 }
 
 /// Checks headers and payload.
-pub(crate) fn check(headers: &HeaderMap, payload: Bytes) -> Result<Checked, ApiError> {
+pub(crate) fn check(
+    operation: Operation,
+    headers: &HeaderMap,
+    payload: Bytes,
+) -> Result<Checked, ApiError> {
     let invocation_type = text(headers, "x-amz-invocation-type")?;
     let log_type = text(headers, "x-amz-log-type")?;
     let mut violations = Violations::new();
-    violations.one_of(
-        "invocationType",
-        invocation_type,
-        &["Event", "RequestResponse", "DryRun"],
-    );
+    let types: &[&str] = match operation {
+        Operation::InvokeWithResponseStream => &["RequestResponse", "DryRun"],
+        _ => &["Event", "RequestResponse", "DryRun"],
+    };
+    violations.one_of("invocationType", invocation_type, types);
     violations.one_of("logType", log_type, &["None", "Tail"]);
     let tenant = text(headers, "x-amz-tenant-id")?;
     violations.pattern("tenantId", tenant, TENANT);
@@ -142,7 +147,11 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, HeaderValue::from_str(value).unwrap());
         }
-        check(&map, Bytes::copy_from_slice(payload.as_bytes()))
+        check(
+            Operation::Invoke,
+            &map,
+            Bytes::copy_from_slice(payload.as_bytes()),
+        )
     }
 
     #[test]
@@ -192,7 +201,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert("x-amz-client-context", HeaderValue::from_str(&header).unwrap());
             headers.insert("x-amz-log-type", HeaderValue::from_str(&header).unwrap());
-            let _ = check(&headers, Bytes::from(payload));
+            let _ = check(Operation::Invoke, &headers, Bytes::from(payload));
         }
     }
 }

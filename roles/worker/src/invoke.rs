@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::assignment::{Event, Report as Word};
-use api::worker::{Body, Error, FunctionError, Invoke, Response, StreamError};
+use api::worker::{Body, Error, FunctionError, Invoke, Response, Stream, StreamError};
 use bytes::Bytes;
 use environment::{Answer, AnswerBody, InvokeEvent, ShutdownReason};
 use tokio::sync::{mpsc, oneshot};
@@ -33,6 +33,8 @@ struct Run {
     said_idle: bool,
     /// While the answer is streamed: where its failure goes.
     stream: Option<oneshot::Sender<StreamError>>,
+    /// Where the log's end goes when the answer was streamed.
+    tail_of_stream: Option<oneshot::Sender<Bytes>>,
 }
 
 /// How an invoke ended.
@@ -70,12 +72,19 @@ impl Service {
             init,
             said_idle: false,
             stream: None,
+            tail_of_stream: None,
         };
         if run.request.log_tail {
             run.environment.log.begin_tail();
         }
         let end = self.phases(&mut run).await;
         run.put_down(&end);
+        if let Some(sender) = run.tail_of_stream.take()
+            && let Some(tail) = run.take_tail()
+        {
+            // The caller may have gone.
+            let _ = sender.send(tail);
+        }
         match &end {
             End::Refused => {
                 self.metrics.refused.inc();
@@ -205,7 +214,11 @@ impl Service {
             } => {
                 let (failure, failed) = oneshot::channel();
                 run.stream = Some(failure);
-                let body = Body::Stream(self.adapt(pieces, failed));
+                let (sender, log_tail) = oneshot::channel();
+                // Not asked for, its end is told at once.
+                run.tail_of_stream = run.request.log_tail.then_some(sender);
+                let pieces = self.adapt(pieces, failed);
+                let body = Body::Stream(Stream { pieces, log_tail });
                 (
                     Response {
                         function_error: None,

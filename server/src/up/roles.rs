@@ -162,6 +162,8 @@ pub(crate) async fn start(
             zone: Some(config.worker.zone.clone()),
             account_concurrency: config.account.concurrency,
             role_actions: config.functions.role_actions.clone(),
+            stream_burst_bytes: config.streaming.burst_bytes,
+            stream_bytes_per_second: config.streaming.bytes_per_second,
         },
         frontend::Dependencies {
             clock,

@@ -1,0 +1,270 @@
+//! The one way in which every invoke runs: counted, given an environment, counted back.
+//!
+//! ```text
+//!   acquire ─▶ assign ─▶ worker ─▶ whole result ─▶ release ─▶ Ran::Whole
+//!                           └────▶ stream ─▶ Ran::Stream, pumped ─▶ release ─▶ Event::End
+//! ```
+//!
+//! Each runs in a task of its own: a function that has begun runs to its end, and counts until
+//! then, whether its caller still listens or not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::assignment::{Assign, Event as AssignmentEvent, Report};
+use api::counting::Acquire;
+use api::worker::{Body, FunctionError, Invoke, Response as Answer, Stream, StreamError};
+use bytes::{Bytes, BytesMut};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use types::limits::{INIT_TIMEOUT, SYNC_RESPONSE_BYTES_MAX};
+use types::{FunctionArn, RequestId};
+use wire::ApiError;
+
+use crate::answer;
+use crate::body::Event;
+use crate::metadata::Found;
+use crate::pace::Pace;
+use crate::request::Checked;
+use crate::service::Frontend;
+
+/// How often an invoke that certainly did not run is given another environment.
+const ATTEMPTS_MAX: u32 = 8;
+/// Pieces of a streamed result between invoke and body. The socket's buffer is behind it, and the
+/// worker's before it.
+const PIECES_MAX: usize = 2;
+/// A client that takes nothing for so long has gone, whatever its connection says.
+const STALL_MAX: Duration = Duration::from_secs(60);
+
+/// An invoke that passed all checks.
+pub(crate) struct Accepted {
+    pub(crate) arn: FunctionArn,
+    pub(crate) found: Found,
+    pub(crate) request: Checked,
+    /// `X-Amzn-Trace-Id` as the function gets it.
+    pub(crate) trace: String,
+}
+
+/// How a result is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Delivery {
+    /// In one piece, whatever the runtime chose.
+    Whole,
+    /// As it comes.
+    Streamed,
+}
+
+/// What an invoke came to.
+pub(crate) enum Ran {
+    /// A result in one piece. The answer's own body is empty.
+    Whole(Answer, Bytes),
+    /// A result that has begun.
+    Stream(mpsc::Receiver<Event>),
+}
+
+type Told = oneshot::Sender<Result<Ran, ApiError>>;
+
+impl Frontend {
+    /// Runs an invoke and returns when its result is there, or has begun.
+    pub(crate) async fn start(
+        self: &Arc<Self>,
+        id: RequestId,
+        accepted: Accepted,
+        delivery: Delivery,
+    ) -> Result<Ran, ApiError> {
+        let (sender, ran) = oneshot::channel();
+        let frontend = Arc::clone(self);
+        self.tasks.spawn(async move {
+            frontend.run(id, accepted, delivery, sender).await;
+        });
+        ran.await
+            .map_err(|_| ApiError::service("The invoke was lost."))?
+    }
+
+    /// Counts, then runs, then counts back. Whom it tells may have gone.
+    async fn run(&self, id: RequestId, accepted: Accepted, delivery: Delivery, told: Told) {
+        let function = &accepted.found.function;
+        let timeout = u64::from(function.configuration.timeout_seconds);
+        let lasts = Duration::from_secs(timeout) + INIT_TIMEOUT;
+        let permit = self.with.counting.acquire(Acquire {
+            scope: function.scope.clone(),
+            function: function.name.clone(),
+            reserved: accepted.found.reserved,
+            account_limit: self.config.account_concurrency,
+            reserved_total: accepted.found.reserved_total,
+            lasts_ms: u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX),
+        });
+        let permit = match permit.await {
+            Ok(permit) => permit,
+            Err(error) => return drop(told.send(Err(answer::counting(&error)))),
+        };
+        let mut ran = self.attempts(id, accepted).await;
+        let body = match &mut ran {
+            Ok(answer) => std::mem::replace(&mut answer.body, Body::Full(Bytes::new())),
+            Err(_) => Body::Full(Bytes::new()),
+        };
+        let stream = match body {
+            Body::Stream(stream) if delivery == Delivery::Streamed => stream,
+            body => {
+                let ran = match ran {
+                    Ok(answer) => Ok(whole(answer, body).await),
+                    Err(error) => Err(error),
+                };
+                // If it is not taken back it lapses.
+                let _ = self.with.counting.release(permit).await;
+                return drop(told.send(ran));
+            }
+        };
+        let (events, receiver) = mpsc::channel(PIECES_MAX);
+        let _ = told.send(Ok(Ran::Stream(receiver)));
+        let (listener, end) = self.pump(stream, events).await;
+        let _ = self.with.counting.release(permit).await;
+        if let Some(events) = listener {
+            let _ = events.send(end).await;
+        }
+    }
+
+    /// Passes a stream on, no faster than it may go and than it is read; returns its end, and where
+    /// to tell it if anybody still listens.
+    async fn pump(
+        &self,
+        mut stream: Stream,
+        events: mpsc::Sender<Event>,
+    ) -> (Option<mpsc::Sender<Event>>, Event) {
+        let mut pace = Pace::new(
+            self.config.stream_burst_bytes,
+            self.config.stream_bytes_per_second,
+        );
+        let mut listener = Some(events);
+        let mut error: Option<StreamError> = None;
+        while let Some(piece) = stream.pieces.recv().await {
+            let piece = match piece {
+                Ok(piece) => piece,
+                Err(failed) => {
+                    error = Some(failed);
+                    break;
+                }
+            };
+            // With nobody listening the rest is read and dropped: the function runs to its end.
+            let Some(events) = &listener else { continue };
+            self.metrics.streamed_bytes.inc_by(piece.len() as u64);
+            if let Some(until) = pace.next(piece.len(), Instant::now()) {
+                tokio::time::sleep_until(until).await;
+            }
+            let sent = tokio::time::timeout(STALL_MAX, events.send(Event::Piece(piece))).await;
+            if !matches!(sent, Ok(Ok(()))) {
+                listener = None;
+            }
+        }
+        // There is no tail if none was asked for, or the environment was lost.
+        let log_tail = stream.log_tail.await.ok();
+        (listener, Event::End { error, log_tail })
+    }
+
+    /// Finds an environment and runs the invoke there; another one if the first did not run it.
+    async fn attempts(&self, id: RequestId, accepted: Accepted) -> Result<Answer, ApiError> {
+        let Accepted {
+            arn,
+            found,
+            request,
+            trace,
+        } = accepted;
+        for _ in 0..ATTEMPTS_MAX {
+            let function = Arc::clone(&found.function);
+            let assign = Assign {
+                function,
+                zone: self.config.zone.clone(),
+            };
+            let lease = self.with.assignment.assign(assign).await;
+            let lease = lease.map_err(|error| {
+                tracing::warn!(request_id = %id, error = &error as &dyn std::error::Error,
+                    "no environment for an invoke");
+                answer::assignment(&error)
+            })?;
+            if lease.cold {
+                self.metrics.cold_starts.inc();
+            }
+            let Some(worker) = self.with.workers.worker(lease.worker) else {
+                self.lost(&found, lease.environment).await;
+                continue;
+            };
+            let invoke = Invoke {
+                environment: lease.environment,
+                request: id,
+                invoked_arn: arn.clone(),
+                payload: request.payload.clone(),
+                client_context: request.client_context.clone(),
+                trace_id: trace.clone(),
+                log_tail: request.log_tail,
+            };
+            match worker.invoke(invoke).await {
+                Ok(answer) => return Ok(answer),
+                // It did not run. If it is busy, it will say itself when it is idle.
+                Err(api::worker::Error::Busy { .. }) => {}
+                Err(api::worker::Error::NotFound { .. }) => {
+                    self.lost(&found, lease.environment).await;
+                }
+                Err(error) => {
+                    tracing::error!(request_id = %id, error = &error as &dyn std::error::Error,
+                        "an invoke was lost");
+                    return Err(ApiError::service("The function's environment was lost."));
+                }
+            }
+            self.metrics.reassigned.inc();
+        }
+        tracing::warn!(request_id = %id, "every environment lent for an invoke was busy or gone");
+        Err(ApiError::unavailable())
+    }
+
+    async fn lost(&self, found: &Found, environment: types::EnvironmentId) {
+        let function = found.function.key();
+        let report = Report {
+            environment,
+            function,
+            event: AssignmentEvent::Gone,
+        };
+        self.with.assignment.report(report).await;
+    }
+}
+
+/// Collects a streamed result for a caller who wants it in one piece.
+async fn whole(mut answer: Answer, body: Body) -> Ran {
+    let Stream {
+        mut pieces,
+        log_tail,
+    } = match body {
+        Body::Full(body) => return Ran::Whole(answer, body),
+        Body::Stream(stream) => stream,
+    };
+    let mut all = BytesMut::new();
+    let mut failure = None;
+    while let Some(piece) = pieces.recv().await {
+        match piece {
+            Ok(piece) if all.len() + piece.len() <= SYNC_RESPONSE_BYTES_MAX => {
+                all.extend_from_slice(&piece);
+            }
+            Ok(_) => failure = Some(response_too_large()),
+            Err(error) => failure = Some(error.body),
+        }
+        if failure.is_some() {
+            break;
+        }
+    }
+    // Nobody reads the rest; the function goes on, and its log ends with it.
+    drop(pieces);
+    answer.log_tail = log_tail.await.ok();
+    if failure.is_some() {
+        answer.function_error = Some(FunctionError::Unhandled);
+    }
+    Ran::Whole(answer, failure.unwrap_or_else(|| all.freeze()))
+}
+
+fn response_too_large() -> Bytes {
+    let message = format!(
+        "Response payload size exceeded maximum allowed payload size ({SYNC_RESPONSE_BYTES_MAX} \
+         bytes)."
+    );
+    let error_type = "Function.ResponseSizeTooLarge";
+    let body = serde_json::json!({"errorType": error_type, "errorMessage": message});
+    Bytes::from(body.to_string())
+}

@@ -1,0 +1,194 @@
+"""InvokeWithResponseStream: results that arrive while the function still writes them."""
+
+import base64
+import json
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+
+from support import clients, functions, signing
+from support.functions import unique
+
+NODE = "nodejs20.x"
+# Writes when it wrote, twice, with a pause between the two that no busy machine takes for nothing.
+PAUSE = 1.5
+CLOCK = """
+    export const handler = awslambda.streamifyResponse(async (event, stream) => {
+        stream.write(`${Date.now()}\\n`);
+        await new Promise((resolve) => setTimeout(resolve, %d));
+        stream.end(`${Date.now()}`);
+    });
+""" % (PAUSE * 1000)
+
+
+def read(answer):
+    """The chunks of a stream, and its end."""
+    chunks, complete = [], None
+    for event in answer["EventStream"]:
+        assert complete is None, f"{event} after the end"
+        if "PayloadChunk" in event:
+            chunks.append(event["PayloadChunk"]["Payload"])
+        else:
+            complete = event["InvokeComplete"]
+    assert complete is not None, "a stream without its end"
+    return chunks, complete
+
+
+@pytest.fixture
+def stream(client):
+    """Invokes and reads all of it: chunks and end."""
+
+    def call(name, event=None, client=client, **arguments):
+        payload = json.dumps({} if event is None else event)
+        answer = client.invoke_with_response_stream(FunctionName=name, Payload=payload, **arguments)
+        return read(answer)
+
+    return call
+
+
+def test_the_first_bytes_come_before_the_last_are_written(client, deploy):
+    name = deploy(CLOCK, runtime=NODE, Timeout=10)
+    answer = client.invoke_with_response_stream(FunctionName=name)
+    assert answer["StatusCode"] == 200
+    assert answer["ExecutedVersion"] == "$LATEST"
+    assert answer["ResponseStreamContentType"] == "application/vnd.amazon.eventstream"
+    arrived = []
+    written = ""
+    for event in answer["EventStream"]:
+        if "PayloadChunk" in event:
+            arrived.append(time.time() * 1000)
+            written += event["PayloadChunk"]["Payload"].decode()
+    first, last = map(int, written.split("\n"))
+    assert last - first >= PAUSE * 900
+    assert first <= arrived[0] < last
+
+
+def test_a_function_that_does_not_stream_answers_in_one_chunk(deploy_once, stream):
+    name = deploy_once("def handler(event, context):\n    return {'got': event}")
+    chunks, complete = stream(name, {"a": "ä"})
+    assert [json.loads(chunk) for chunk in chunks] == [{"got": {"a": "ä"}}]
+    assert complete == {}
+
+
+def test_the_log_comes_with_the_end(deploy, stream):
+    name = deploy(CLOCK, runtime=NODE, Timeout=10)
+    _, complete = stream(name, LogType="Tail")
+    log = base64.b64decode(complete["LogResult"]).decode()
+    assert log.startswith("START RequestId: ")
+    assert "REPORT RequestId: " in log
+
+
+def test_a_result_of_any_size_is_whole(deploy_once, stream):
+    name = deploy_once("""
+        export const handler = awslambda.streamifyResponse(async (event, stream) => {
+            for (let i = 0; i < event.pieces; i++) {
+                const piece = Buffer.alloc(event.bytes, i % 251);
+                if (!stream.write(piece)) await new Promise((resolve) => stream.once('drain', resolve));
+            }
+            stream.end();
+        });
+    """, runtime=NODE, Timeout=30, MemorySize=512)
+    chunks, complete = stream(name, {"pieces": 80, "bytes": 100_000})
+    assert complete == {}
+    result = b"".join(chunks)
+    assert result == b"".join(bytes([i % 251]) * 100_000 for i in range(80))
+
+
+@pytest.mark.parametrize(
+    "body, error_type",
+    [
+        ("throw new TypeError('broken');", "TypeError"),
+        ("process.exit(3);", None),
+        ("await new Promise((resolve) => setTimeout(resolve, 60_000));", "Sandbox.Timedout"),
+    ],
+)
+def test_a_failure_in_mid_stream_is_told_at_the_end(deploy, stream, body, error_type):
+    name = deploy("""
+        export const handler = awslambda.streamifyResponse(async (event, stream) => {
+            stream.write('begun');
+            await new Promise((resolve) => setTimeout(resolve, 50));
+            %s
+        });
+    """ % body, runtime=NODE, Timeout=2)
+    chunks, complete = stream(name, LogType="Tail")
+    assert b"".join(chunks) == b"begun"
+    assert complete["ErrorCode"] == "Unhandled"
+    told = json.loads(complete["ErrorDetails"])
+    assert told["errorType"]
+    if error_type:
+        assert told["errorType"] == error_type
+    assert "REPORT RequestId: " in base64.b64decode(complete["LogResult"]).decode()
+
+
+def test_a_failure_before_anything_is_told_as_well(deploy_once, stream):
+    name = deploy_once("def handler(event, context):\n    raise ValueError('no')")
+    chunks, complete = stream(name)
+    assert json.loads(b"".join(chunks))["errorType"] == "ValueError"
+    assert complete["ErrorCode"] == "Unhandled"
+    assert json.loads(complete["ErrorDetails"])["errorMessage"] == "no"
+
+
+def test_versions_aliases_and_the_client_context(client, deploy, stream):
+    name = deploy("def handler(event, context):\n"
+                  "    return [context.function_version, context.client_context.custom['a'],\n"
+                  "            context.invoked_function_arn]")
+    version = client.publish_version(FunctionName=name)["Version"]
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
+    context = base64.b64encode(json.dumps({"custom": {"a": "b"}}).encode()).decode()
+    answer = client.invoke_with_response_stream(
+        FunctionName=name, Qualifier="live", ClientContext=context
+    )
+    assert answer["ExecutedVersion"] == version
+    chunks, _ = read(answer)
+    seen = json.loads(b"".join(chunks))
+    assert seen[:2] == [version, "b"]
+    assert seen[2].endswith(f":{name}:live")
+
+
+def test_a_dry_run_runs_nothing(server, deploy_once):
+    name = deploy_once("def handler(event, context):\n    raise SystemExit")
+    path = f"/2021-11-15/functions/{name}/response-streaming-invocations"
+    status, headers, body = signing.request(
+        server, "POST", path, b"{}", {"X-Amz-Invocation-Type": "DryRun"}
+    )
+    assert (status, body) == (204, b"")
+    assert headers["x-amz-executed-version"] == "$LATEST"
+
+
+def test_refusals(server, loose, deploy_once):
+    name = deploy_once("def handler(event, context):\n    return 1")
+
+    def code(**arguments):
+        with pytest.raises(ClientError) as caught:
+            loose.invoke_with_response_stream(**{"FunctionName": name, **arguments})
+        return caught.value.response["Error"]["Code"]
+
+    assert code(InvocationType="Event") == "ValidationException"
+    assert code(LogType="All") == "ValidationException"
+    assert code(FunctionName=unique()) == "ResourceNotFoundException"
+    assert code(Qualifier="absent") == "ResourceNotFoundException"
+    assert code(Payload="{") == "InvalidRequestContentException"
+    assert code(Payload=json.dumps("x" * 7_000_000)) == "RequestTooLargeException"
+
+
+def test_a_throttle_is_an_error_before_any_stream(client, deploy):
+    name = deploy("def handler(event, context):\n    return 1")
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    with pytest.raises(ClientError) as caught:
+        client.invoke_with_response_stream(FunctionName=name)
+    assert caught.value.response["Error"]["Code"] == "TooManyRequestsException"
+
+
+def test_a_stream_counts_until_it_ends(regional, deploy):
+    name = deploy(CLOCK, client=regional, runtime=NODE, Timeout=10)
+    regional.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    answer = regional.invoke_with_response_stream(FunctionName=name)
+    events = iter(answer["EventStream"])
+    assert "PayloadChunk" in next(events)
+    with pytest.raises(ClientError) as caught:
+        regional.invoke(FunctionName=name)
+    assert caught.value.response["Error"]["Code"] == "TooManyRequestsException"
+    *_, last = events
+    assert "InvokeComplete" in last
+    assert regional.invoke(FunctionName=name)["StatusCode"] == 200
