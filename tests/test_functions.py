@@ -199,11 +199,6 @@ def test_what_may_not_be_is_refused_in_lambdas_words(loose, settings, code, word
     "settings",
     [
         {"PackageType": "Image", "Code": {"ImageUri": "r/i:1"}, "Runtime": None, "Handler": None},
-        {"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]},
-        {"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}},
-        {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}},
-        {"SnapStart": {"ApplyOn": "PublishedVersions"}},
-        {"KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k"},
         {"Code": {"S3Bucket": "bucket", "S3Key": "key"}},
     ],
 )

@@ -165,7 +165,8 @@ def test_nothing_is_done_to_a_function_in_the_making(client):
         ({"MemorySize": 1}, "ValidationException"),
         ({"Runtime": "cobol"}, "InvalidParameterValueException"),
         ({"Environment": {"Variables": {"LAMBDA_TASK_ROOT": "x"}}}, "InvalidParameterValueException"),
-        ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]}, "NotImplementedException"),
+        ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]},
+         "InvalidParameterValueException"),
     ],
 )
 def test_bad_configuration_is_refused_and_changes_nothing(loose, deploy, settings, code_):

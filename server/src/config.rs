@@ -106,7 +106,7 @@ pub(crate) struct Aws {
 }
 
 /// What holds for every function.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Functions {
     /// Variables each gets beneath its own.
@@ -114,6 +114,8 @@ pub(crate) struct Functions {
     /// A zip package that every function finds unpacked at `/opt`, as a layer of its own would be:
     /// extensions of the operator's, say. Empty for none.
     pub(crate) opt: PathBuf,
+    /// What answers call the network that functions run in, where a function asks for a VPC.
+    pub(crate) vpc_id: String,
     /// Actions the credentials of execution roles may do: `lambda:InvokeFunction`, `lambda:Get*`.
     pub(crate) role_actions: Vec<String>,
 }
@@ -266,6 +268,17 @@ impl Default for Streaming {
         Self {
             burst_bytes: STREAM_BURST_BYTES,
             bytes_per_second: STREAM_BYTES_PER_SECOND,
+        }
+    }
+}
+
+impl Default for Functions {
+    fn default() -> Self {
+        Self {
+            environment: BTreeMap::new(),
+            opt: PathBuf::new(),
+            vpc_id: "vpc-00000000000000000".to_owned(),
+            role_actions: Vec::new(),
         }
     }
 }

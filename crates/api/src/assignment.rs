@@ -63,6 +63,12 @@ pub enum Error {
         /// What the worker said.
         reason: String,
     },
+    /// No worker has what the function asks for.
+    #[error("the function cannot be run: {reason}")]
+    Unsupported {
+        /// What the worker said.
+        reason: String,
+    },
     /// This replica does not lead the partition, or its journal cannot be reached.
     #[error("the partition has no leader here")]
     Unavailable,
@@ -74,6 +80,7 @@ impl Error {
         match self {
             Self::NoCapacity { .. } | Self::Unavailable => Kind::Unavailable,
             Self::Create { .. } => Kind::Internal,
+            Self::Unsupported { .. } => Kind::Invalid,
         }
     }
 }

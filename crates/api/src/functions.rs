@@ -119,6 +119,9 @@ pub struct Code {
     pub sha256: String,
     /// Bytes of the zip.
     pub bytes: u64,
+    /// Bytes of its files, unpacked.
+    #[serde(default)]
+    pub unpacked_bytes: u64,
 }
 
 /// `State` with its reason.

@@ -13,6 +13,7 @@ pub mod counting;
 pub mod credentials;
 pub mod functions;
 pub mod identity;
+pub mod layers;
 pub mod logs;
 pub mod placement;
 pub mod secret;

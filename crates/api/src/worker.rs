@@ -129,6 +129,12 @@ pub enum Error {
         /// Its name.
         runtime: String,
     },
+    /// The code is made for processors this worker does not have.
+    #[error("architecture {architecture} is not available on this worker")]
+    Architecture {
+        /// As the function says.
+        architecture: String,
+    },
     /// The invoke began and its outcome is not known.
     #[error("the environment was lost while it ran")]
     Internal,
@@ -141,7 +147,7 @@ impl Error {
             Self::NotFound { .. } => Kind::NotFound,
             Self::Busy { .. } => Kind::Conflict,
             Self::Full => Kind::Unavailable,
-            Self::Runtime { .. } => Kind::Invalid,
+            Self::Runtime { .. } | Self::Architecture { .. } => Kind::Invalid,
             Self::Sandbox { .. } | Self::Code { .. } | Self::Internal => Kind::Internal,
         }
     }

@@ -59,6 +59,8 @@ pub const ZIP_UPLOAD_BYTES_MAX: usize = 52_428_800;
 pub const UNZIPPED_BYTES_MAX: u64 = 262_144_000;
 /// Code kept per account and region, bytes (AWS: 75 GB, in GetAccountSettings).
 pub const ACCOUNT_CODE_BYTES_MAX: u64 = 80_530_636_800;
+/// Layers of a function (AWS).
+pub const LAYERS_MAX: usize = 5;
 /// Tags of one resource (AWS).
 pub const TAGS_MAX: usize = 50;
 /// The log tail in a response, bytes before base64 (AWS: 4 KB).

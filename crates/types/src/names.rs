@@ -1,4 +1,4 @@
-//! Names people and AWS choose: accounts, regions, functions, versions, aliases.
+//! Names people and AWS choose: accounts, regions, functions, versions, aliases, layers.
 //!
 //! Each is checked when it is made, so that the rest of the system never asks again.
 
@@ -91,6 +91,12 @@ name!(
         (1..=128).contains(&text.len())
             && text.bytes().all(is_word)
             && !text.bytes().all(|b| b.is_ascii_digit())
+    }
+);
+name!(
+    /// A layer's name, without account, ARN or version.
+    LayerName, "layer name", "1 to 140 of letters, digits, '-' and '_'", |text| {
+        (1..=140).contains(&text.len()) && text.bytes().all(is_word)
     }
 );
 

@@ -107,6 +107,7 @@ fn function(number: usize) -> Arc<FunctionVersion> {
             image: String::new(),
             sha256: String::new(),
             bytes: 0,
+            unpacked_bytes: 1,
         },
         last_modified: Timestamp::default(),
         state: State::Active,

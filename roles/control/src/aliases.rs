@@ -14,7 +14,7 @@ use wire::ApiError;
 use wire::uri::query_value;
 use wire::validation::{Pattern, Violations};
 
-use weights::check_weights;
+use weights::{check_pair, check_weights};
 
 use crate::answer::{empty, json};
 use crate::body::parse_now;
@@ -232,7 +232,7 @@ impl Control {
         } else if let Some((other, weight)) = alias.additional {
             // Kept as it was, so it must go with the version that the alias points at now.
             let kept = BTreeMap::from([(other.to_string(), weight)]);
-            check_weights(alias.version, &kept)?;
+            self.additional(function, arn, alias.version, &kept).await?;
         }
         Ok(alias)
     }
@@ -314,12 +314,7 @@ impl Control {
             let second = self
                 .version_of(function, &arn.qualified(Qualifier::Version(other)))
                 .await?;
-            if main.role != second.role {
-                return Err(ApiError::invalid_parameter(
-                    "The versions of an alias's routing configuration must have the same execution role.",
-                )
-                .into());
-            }
+            check_pair(&main, &second)?;
         }
         Ok(Some((other, *weight)))
     }

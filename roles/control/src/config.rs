@@ -1,5 +1,7 @@
 //! What an operator can say about the control plane.
 
+use std::collections::BTreeSet;
+
 use types::limits::{
     ACCOUNT_CONCURRENCY, CONTROL_PLANE_PER_SECOND, GET_FUNCTION_PER_SECOND, GET_POLICY_PER_SECOND,
 };
@@ -18,6 +20,20 @@ pub struct Config {
     pub public_scheme: String,
     /// The runtimes that functions may name.
     pub runtimes: Vec<String>,
+    /// The architecture of functions that name none. AWS's is `x86_64`; where no worker has that,
+    /// it would only make functions that cannot run.
+    pub architecture: String,
+    /// What answers call the network that functions run in, `VpcId`: there is one for all.
+    pub vpc_id: String,
+    /// ARNs of the access points whose file systems functions can have.
+    pub access_points: BTreeSet<String>,
+}
+
+impl Config {
+    /// Whether an access point is one of the installation's.
+    pub(crate) fn has_folder(&self, access_point: &str) -> bool {
+        self.access_points.contains(access_point)
+    }
 }
 
 /// Calls a second of one account in one region; as many may come at once.
@@ -69,6 +85,9 @@ impl Default for Config {
             rates: Rates::default(),
             public_scheme: "http".to_owned(),
             runtimes: RUNTIMES.map(str::to_owned).to_vec(),
+            architecture: "x86_64".to_owned(),
+            vpc_id: "vpc-00000000000000000".to_owned(),
+            access_points: BTreeSet::new(),
         }
     }
 }

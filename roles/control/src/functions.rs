@@ -1,9 +1,12 @@
-//! Functions: what a request may say ([`settings`], [`rules`]), what is answered ([`shape`]), and
-//! the operations.
+//! Functions: what a request may say ([`settings`], [`package`], [`rules`], [`combinations`]), what is
+//! answered ([`shape`]), and the operations.
 
+mod combinations;
 mod create;
 mod delete;
+pub(crate) mod package;
 mod read;
+mod resolve;
 pub(crate) mod rules;
 pub(crate) mod settings;
 pub(crate) mod shape;

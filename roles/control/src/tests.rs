@@ -55,6 +55,7 @@ pub(crate) fn function(name: &str) -> Function {
                 image: "00".to_owned(),
                 sha256: "AA==".to_owned(),
                 bytes: 1,
+                unpacked_bytes: 1,
             },
             last_modified: types::Timestamp::default(),
             state: State::Active,

@@ -38,12 +38,13 @@ pub(crate) fn assignment(error: &assignment::Error) -> ApiError {
         assignment::Error::NoCapacity { .. } | assignment::Error::Unavailable => {
             ApiError::unavailable()
         }
-        assignment::Error::Create { reason } => {
-            let status = StatusCode::BAD_GATEWAY;
-            let code = "InvalidRuntimeException";
-            if reason.starts_with("runtime ") {
-                return ApiError::new(status, code, Fault::Service, reason.clone());
-            }
+        assignment::Error::Unsupported { reason } => ApiError::new(
+            StatusCode::BAD_GATEWAY,
+            "InvalidRuntimeException",
+            Fault::Service,
+            reason.clone(),
+        ),
+        assignment::Error::Create { .. } => {
             ApiError::service("The execution environment could not be created.")
         }
     }

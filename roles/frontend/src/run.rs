@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::Kind;
 use api::assignment::{Assign, Event as AssignmentEvent, Report};
 use api::counting::Acquire;
 use api::worker::{Body, FunctionError, Invoke, Response as Answer, Stream, StreamError};
@@ -177,8 +178,16 @@ impl Frontend {
             };
             let lease = self.with.assignment.assign(assign).await;
             let lease = lease.map_err(|error| {
-                tracing::warn!(request_id = %id, error = &error as &dyn std::error::Error,
-                    "no environment for an invoke");
+                let told = &error as &dyn std::error::Error;
+                // What the function asks for is its owner's affair, the rest the operator's.
+                match error.kind() {
+                    Kind::Invalid => {
+                        tracing::info!(request_id = %id, error = told, "a function cannot be run here");
+                    }
+                    _ => {
+                        tracing::warn!(request_id = %id, error = told, "no environment for an invoke");
+                    }
+                }
                 answer::assignment(&error)
             })?;
             if lease.cold {

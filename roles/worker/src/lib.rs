@@ -31,5 +31,5 @@ mod shutdown;
 mod turns;
 
 pub use config::Config;
-pub use runtimes::{Runtime, Runtimes};
+pub use runtimes::{Runtime, Runtimes, host_architecture};
 pub use service::{Dependencies, Handle};

@@ -22,6 +22,11 @@ impl Service {
     /// Makes the environment of a slot that is taken.
     pub(crate) async fn make(self: &Arc<Self>, request: Create) -> Result<Arc<Environment>, Error> {
         let configuration = &request.function.configuration;
+        if configuration.architecture != runtimes::host_architecture() {
+            return Err(Error::Architecture {
+                architecture: configuration.architecture.clone(),
+            });
+        }
         let runtime = configuration.runtime.clone().unwrap_or_default();
         let handler = configuration.handler.as_deref().unwrap_or_default();
         let launch = self

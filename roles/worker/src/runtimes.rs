@@ -139,6 +139,14 @@ pub(crate) fn split(runtime: &str) -> (&str, &str) {
     (family, version.strip_suffix(".x").unwrap_or(version))
 }
 
+/// What this machine's processors are called in Lambda's API.
+pub fn host_architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
 /// AWS gives its JVMs about 85 %.
 fn heap_percent() -> u32 {
     85

@@ -144,6 +144,8 @@ pub(crate) async fn start(
                 get_policy: config.limits.get_policy_per_second,
                 others: config.limits.control_plane_per_second,
             },
+            architecture: worker::host_architecture().to_owned(),
+            vpc_id: config.functions.vpc_id.clone(),
             ..control::Config::default()
         },
         metrics: control::Metrics::new(&mut registry, &logs),

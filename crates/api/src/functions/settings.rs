@@ -38,6 +38,9 @@ pub struct Layer {
     pub image: String,
     /// Bytes of the zip.
     pub bytes: u64,
+    /// Bytes of its files, unpacked.
+    #[serde(default)]
+    pub unpacked_bytes: u64,
 }
 
 /// `VpcConfig`.
@@ -49,6 +52,9 @@ pub struct Vpc {
     pub security_groups: Vec<String>,
     /// `Ipv6AllowedForDualStack`.
     pub ipv6: bool,
+    /// `vpc-…`, as the installation called its network when this was set; empty without subnets.
+    #[serde(default)]
+    pub id: String,
 }
 
 /// One of `FileSystemConfigs`.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::Kind;
 use api::assignment::{Assign, Error};
 use api::credentials::Credentials;
 use api::functions::FunctionKey;
@@ -185,8 +186,10 @@ impl Attempt {
             }
             (Err(error), _) => {
                 self.give_up(environment, placed.worker);
-                Err(Error::Create {
-                    reason: error.to_string(),
+                let reason = error.to_string();
+                Err(match error.kind() {
+                    Kind::Invalid => Error::Unsupported { reason },
+                    _ => Error::Create { reason },
                 })
             }
         }

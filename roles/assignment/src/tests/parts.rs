@@ -85,6 +85,7 @@ pub(crate) fn version(name: &str, generation: u64) -> Arc<FunctionVersion> {
             image: String::new(),
             sha256: String::new(),
             bytes: 0,
+            unpacked_bytes: 1,
         },
         last_modified: Timestamp::default(),
         state: State::Active,

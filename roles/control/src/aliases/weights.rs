@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::functions::Configuration;
 use types::Version;
 use wire::ApiError;
 
@@ -48,9 +49,45 @@ pub(super) fn check_weights(
     Ok(())
 }
 
+/// What two versions that share an alias must have in common.
+pub(super) fn check_pair(one: &Configuration, other: &Configuration) -> Result<(), ApiError> {
+    let different = if one.role != other.role {
+        "execution role"
+    } else if one.dead_letter_target != other.dead_letter_target {
+        "dead letter configuration"
+    } else {
+        return Ok(());
+    };
+    Err(ApiError::invalid_parameter(format!(
+        "Specified versions must be associated with the same {different}"
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_versions_of_an_alias_share_role_and_dead_letter_target() {
+        let one = crate::tests::function("f").latest;
+        assert!(check_pair(&one, &one).is_ok());
+        let other = Configuration {
+            role: "another".to_owned(),
+            ..one.clone()
+        };
+        let refused = check_pair(&one, &other).unwrap_err();
+        assert!(refused.message.ends_with("the same execution role"));
+        let other = Configuration {
+            dead_letter_target: Some("arn".to_owned()),
+            ..one.clone()
+        };
+        let refused = check_pair(&one, &other).unwrap_err();
+        assert!(
+            refused
+                .message
+                .ends_with("the same dead letter configuration")
+        );
+    }
 
     fn check(version: Version, weights: &[(&str, f64)], expected: Option<&str>) {
         let weights = weights

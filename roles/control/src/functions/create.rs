@@ -4,28 +4,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::functions::{Code, Configuration, Function, LastUpdate, Logging, SnapStart, State};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use image::Published;
 use serde::Deserialize;
-use types::limits::{
-    EPHEMERAL_MB_MIN, MEMORY_MB_DEFAULT, TIMEOUT_SECONDS_DEFAULT, ZIP_UPLOAD_BYTES_MAX,
-};
+use types::limits::{EPHEMERAL_MB_MIN, MEMORY_MB_DEFAULT, TIMEOUT_SECONDS_DEFAULT};
 use types::{FunctionArn, Random, Version};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};
 use wire::rest::Operation;
 use wire::validation::Violations;
 
+use super::combinations::check_combinations;
+use super::package::CodeMembers;
 use super::rules::{check_environment, check_role, check_runtime, check_tags};
-use super::settings::{ARCHITECTURES, Settings};
+use super::settings::{Resolved, Settings};
 use super::shape::FunctionConfiguration;
 use crate::answer::json;
-use crate::body::{aside, parse};
+use crate::body::parse;
 use crate::failure::Failure;
-use crate::service::{Call, Control, too_large};
+use crate::service::{Call, Control};
 
 /// The longest bare name of a new function (AWS).
 const NAME_CHARACTERS_MAX: usize = 64;
@@ -46,16 +44,6 @@ struct Body {
     settings: Settings,
 }
 
-/// `Code` here, and the same members of UpdateFunctionCode.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-pub(super) struct CodeMembers {
-    zip_file: Option<String>,
-    s3_bucket: Option<String>,
-    s3_key: Option<String>,
-    image_uri: Option<String>,
-}
-
 impl Control {
     pub(crate) async fn create_function(
         &self,
@@ -71,9 +59,10 @@ impl Control {
         if self.rows.function(&arn.scope, &arn.name).await?.is_some() {
             return Err(taken().into());
         }
+        let resolved = self.resolve(call, &body.settings).await?;
         let code = body.code.take().unwrap_or_default();
         let published = self.publish_code(code, Operation::CreateFunction).await?;
-        let latest = body.configuration(self, &arn, &published);
+        let latest = body.configuration(self, &arn, &published, &resolved)?;
         let publish = body.publish == Some(true);
         let function = Function {
             scope: arn.scope.clone(),
@@ -99,79 +88,11 @@ impl Control {
             &FunctionConfiguration::new(&arn, shown),
         ))
     }
-
-    /// Checks a request's package and keeps it.
-    pub(super) async fn publish_code(
-        &self,
-        code: CodeMembers,
-        operation: Operation,
-    ) -> Result<Published, Failure> {
-        let text = code.source()?;
-        let decoded = aside(text.len(), move || BASE64.decode(text)).await;
-        let zip = decoded.map_err(|_| {
-            // The base64 itself is the SDK's part; what is wrong here never was a package.
-            ApiError::serialization("Could not parse request body into json: ZipFile is not base64")
-        })?;
-        if zip.is_empty() {
-            let message = "Uploaded file must be a non-empty zip";
-            return Err(ApiError::invalid_parameter(message).into());
-        }
-        if zip.len() > ZIP_UPLOAD_BYTES_MAX {
-            return Err(too_large(operation).into());
-        }
-        self.images
-            .publish(Bytes::from(zip))
-            .await
-            .map_err(|error| {
-                match error {
-            image::Error::TooLarge { limit } => ApiError::invalid_parameter(format!(
-                "Unzipped size must be smaller than {limit} bytes"
-            ))
-            .into(),
-            error if error.is_package() => ApiError::invalid_parameter(
-                "Could not unzip uploaded file. Please check your file, then try to upload again.",
-            )
-            .into(),
-            error => Failure::Images(error),
-        }
-            })
-    }
-}
-
-impl CodeMembers {
-    /// The package, still in base64.
-    fn source(self) -> Result<String, ApiError> {
-        let s3 = self.s3_bucket.is_some() || self.s3_key.is_some();
-        match self.zip_file {
-            Some(_) if s3 || self.image_uri.is_some() => Err(ApiError::invalid_parameter(
-                "Please do not provide other FunctionCode parameters when providing a ZipFile.",
-            )),
-            Some(zip) => Ok(zip),
-            None if self.image_uri.is_some() => {
-                Err(ApiError::not_implemented("container images (ImageUri)"))
-            }
-            None if s3 => Err(ApiError::not_implemented("code from S3 (S3Bucket)")),
-            None => Err(ApiError::invalid_parameter(
-                "Please provide a source for function code.",
-            )),
-        }
-    }
 }
 
 impl Body {
     fn violations(&self) -> Result<(), ApiError> {
         let mut violations = Violations::new();
-        violations.required("functionName", self.function_name.as_ref());
-        violations.required("role", self.settings.role.as_ref());
-        violations.required("code", self.code.as_ref());
-        violations.one_of(
-            "packageType",
-            self.package_type.as_deref(),
-            &["Zip", "Image"],
-        );
-        let architectures = self.architectures.as_deref();
-        violations.count("architectures", architectures, 1, 1);
-        violations.each_one_of("architectures", architectures, &ARCHITECTURES);
         self.settings.violations(&mut violations);
         violations.finish()
     }
@@ -196,12 +117,11 @@ impl Body {
     }
 
     fn check(&self, control: &Control, arn: &FunctionArn) -> Result<(), ApiError> {
-        self.settings.refuse_later_features()?;
+        if self.package_type.as_deref() == Some("Image") {
+            return Err(self.refuse_image());
+        }
+        self.settings.refuse_what_is_not_for_packages()?;
         let later = [
-            (
-                self.package_type.as_deref() == Some("Image"),
-                "container images (PackageType Image)",
-            ),
             (
                 self.code_signing_config_arn.is_some(),
                 "code signing (CodeSigningConfigArn)",
@@ -240,47 +160,43 @@ impl Body {
         }
     }
 
+    /// Functions from images: what is wrong with one comes before that there are none yet.
+    fn refuse_image(&self) -> ApiError {
+        let settings = &self.settings;
+        let layers = settings.layers.as_ref().is_some_and(|l| !l.is_empty());
+        if settings.handler.is_some() || settings.runtime.is_some() || layers {
+            return ApiError::invalid_parameter(
+                "Please don't provide Handler or Runtime or Layer when the intended function \
+                 PackageType is Image.",
+            );
+        }
+        ApiError::not_implemented("container images (PackageType Image)")
+    }
+
     fn configuration(
         &mut self,
         control: &Control,
         arn: &FunctionArn,
         published: &Published,
-    ) -> Configuration {
-        let settings = std::mem::take(&mut self.settings);
-        // The model's constraints hold by now, so every number fits.
-        let number = |given: Option<i64>, default: u32| {
-            given
-                .and_then(|given| u32::try_from(given).ok())
-                .unwrap_or(default)
-        };
-        let log_group = settings
-            .logging_config
-            .and_then(|logging| logging.log_group);
+        resolved: &Resolved<'_>,
+    ) -> Result<Configuration, ApiError> {
         let architecture = self.architectures.take().unwrap_or_default().pop();
-        Configuration {
+        let mut latest = Configuration {
             version: Version::Latest,
             generation: first_generation(control.random.as_ref()),
             revision_id: control.new_revision_id(),
-            runtime: settings.runtime,
-            handler: settings.handler,
-            role: settings.role.unwrap_or_default(),
-            description: settings.description.unwrap_or_default(),
-            timeout_seconds: number(settings.timeout, TIMEOUT_SECONDS_DEFAULT),
-            memory_mb: number(settings.memory_size, MEMORY_MB_DEFAULT),
-            ephemeral_mb: number(
-                settings.ephemeral_storage.and_then(|storage| storage.size),
-                EPHEMERAL_MB_MIN,
-            ),
-            environment: settings
-                .environment
-                .map(|e| e.variables.unwrap_or_default()),
-            architecture: architecture.unwrap_or_else(|| ARCHITECTURES[0].to_owned()),
-            tracing_mode: settings
-                .tracing_config
-                .and_then(|tracing| tracing.mode)
-                .unwrap_or_else(|| "PassThrough".to_owned()),
+            runtime: None,
+            handler: None,
+            role: String::new(),
+            description: String::new(),
+            timeout_seconds: TIMEOUT_SECONDS_DEFAULT,
+            memory_mb: MEMORY_MB_DEFAULT,
+            ephemeral_mb: EPHEMERAL_MB_MIN,
+            environment: None,
+            architecture: architecture.unwrap_or_else(|| control.config.architecture.clone()),
+            tracing_mode: "PassThrough".to_owned(),
             logging: Logging {
-                group: log_group.unwrap_or_else(|| format!("/aws/lambda/{}", arn.name)),
+                group: format!("/aws/lambda/{}", arn.name),
                 ..Logging::default()
             },
             layers: Vec::new(),
@@ -293,7 +209,10 @@ impl Body {
             last_modified: control.clock.now(),
             state: State::Pending,
             last_update: LastUpdate::Successful,
-        }
+        };
+        self.settings.apply(&mut latest, resolved)?;
+        check_combinations(&latest, |arn| control.config.has_folder(arn))?;
+        Ok(latest)
     }
 }
 
@@ -310,6 +229,7 @@ pub(super) fn code(published: &Published) -> Code {
         image: published.image.clone(),
         sha256: published.sha256_base64.clone(),
         bytes: published.bytes,
+        unpacked_bytes: published.unpacked_bytes,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use api::functions::{Configuration, LastUpdate, State};
+use api::functions::{
+    Configuration, FileSystem, LastUpdate, Layer, LogFormat, SnapStart, State, Vpc,
+};
 use serde::Serialize;
 use types::{FunctionArn, Version};
 
@@ -28,15 +30,25 @@ pub(crate) struct FunctionConfiguration<'c> {
     code_sha256: &'c str,
     version: Version,
     #[serde(skip_serializing_if = "Option::is_none")]
+    vpc_config: Option<VpcConfig<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_letter_config: Option<DeadLetterConfig<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     environment: Option<Environment<'c>>,
+    #[serde(rename = "KMSKeyArn", skip_serializing_if = "Option::is_none")]
+    kms_key_arn: Option<&'c str>,
     tracing_config: TracingConfig<'c>,
     revision_id: &'c str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<LayerReference<'c>>,
     #[serde(flatten)]
     status: Option<Status<'c>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    file_system_configs: Vec<FileSystemConfig<'c>>,
     package_type: &'static str,
     architectures: [&'c str; 1],
     ephemeral_storage: EphemeralStorage,
-    snap_start: SnapStart,
+    snap_start: SnapStartAnswer,
     logging_config: LoggingConfig<'c>,
 }
 
@@ -77,7 +89,36 @@ struct EphemeralStorage {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct SnapStart {
+struct VpcConfig<'c> {
+    subnet_ids: &'c [String],
+    security_group_ids: &'c [String],
+    vpc_id: &'c str,
+    ipv6_allowed_for_dual_stack: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeadLetterConfig<'c> {
+    target_arn: &'c str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LayerReference<'c> {
+    arn: &'c str,
+    code_size: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct FileSystemConfig<'c> {
+    arn: &'c str,
+    local_mount_path: &'c str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SnapStartAnswer {
     apply_on: &'static str,
     optimization_status: &'static str,
 }
@@ -86,6 +127,10 @@ struct SnapStart {
 #[serde(rename_all = "PascalCase")]
 struct LoggingConfig<'c> {
     log_format: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_log_level: Option<&'c str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_log_level: Option<&'c str>,
     log_group: &'c str,
 }
 
@@ -115,25 +160,92 @@ impl<'c> FunctionConfiguration<'c> {
             last_modified: configuration.last_modified.to_lambda_text(),
             code_sha256: &configuration.code.sha256,
             version: configuration.version,
+            vpc_config: configuration.vpc.as_ref().map(VpcConfig::new),
+            dead_letter_config: configuration
+                .dead_letter_target
+                .as_deref()
+                .map(|target_arn| DeadLetterConfig { target_arn }),
             environment: variables.map(|variables| Environment { variables }),
+            kms_key_arn: configuration.kms_key.as_deref(),
             tracing_config: TracingConfig {
                 mode: &configuration.tracing_mode,
             },
             revision_id: &configuration.revision_id,
+            layers: configuration
+                .layers
+                .iter()
+                .map(LayerReference::new)
+                .collect(),
             status: None,
+            file_system_configs: configuration
+                .file_systems
+                .iter()
+                .map(FileSystemConfig::new)
+                .collect(),
             package_type: "Zip",
             architectures: [&configuration.architecture],
             ephemeral_storage: EphemeralStorage {
                 size: configuration.ephemeral_mb,
             },
-            snap_start: SnapStart {
-                apply_on: "None",
-                optimization_status: "Off",
+            snap_start: SnapStartAnswer::new(configuration.snap_start),
+            logging_config: LoggingConfig::new(configuration),
+        }
+    }
+}
+
+impl<'c> VpcConfig<'c> {
+    fn new(vpc: &'c Vpc) -> Self {
+        Self {
+            subnet_ids: &vpc.subnets,
+            security_group_ids: &vpc.security_groups,
+            vpc_id: &vpc.id,
+            ipv6_allowed_for_dual_stack: vpc.ipv6,
+        }
+    }
+}
+
+impl<'c> LayerReference<'c> {
+    fn new(layer: &'c Layer) -> Self {
+        Self {
+            arn: &layer.arn,
+            code_size: layer.bytes,
+        }
+    }
+}
+
+impl<'c> FileSystemConfig<'c> {
+    fn new(system: &'c FileSystem) -> Self {
+        Self {
+            arn: &system.arn,
+            local_mount_path: &system.mount_path,
+        }
+    }
+}
+
+impl SnapStartAnswer {
+    /// No environment comes from a snapshot yet, so that the optimisation is off for every version.
+    fn new(snap_start: SnapStart) -> Self {
+        Self {
+            apply_on: match snap_start {
+                SnapStart::None => "None",
+                SnapStart::PublishedVersions => "PublishedVersions",
             },
-            logging_config: LoggingConfig {
-                log_format: "Text",
-                log_group: &configuration.logging.group,
+            optimization_status: "Off",
+        }
+    }
+}
+
+impl<'c> LoggingConfig<'c> {
+    fn new(configuration: &'c Configuration) -> Self {
+        let logging = &configuration.logging;
+        Self {
+            log_format: match logging.format {
+                LogFormat::Text => "Text",
+                LogFormat::Json => "JSON",
             },
+            application_log_level: logging.application_level.as_deref(),
+            system_log_level: logging.system_level.as_deref(),
+            log_group: &logging.group,
         }
     }
 }

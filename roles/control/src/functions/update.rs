@@ -11,9 +11,11 @@ use wire::rest::Operation;
 use wire::validation::Violations;
 
 use super::check_revision;
-use super::create::{CodeMembers, code};
+use super::combinations::check_combinations;
+use super::create::code;
+use super::package::CodeMembers;
 use super::rules::{begin_update, check_environment, check_role, check_runtime, check_settled};
-use super::settings::{ARCHITECTURES, Settings};
+use super::settings::Settings;
 use super::shape::{FunctionConfiguration, version_arn};
 use crate::answer::json;
 use crate::body::{parse, parse_now};
@@ -47,11 +49,6 @@ impl Control {
     ) -> Result<Response<Bytes>, Failure> {
         let arn = latest_only(call)?;
         let body: CodeBody = parse(call.body).await?;
-        let mut violations = Violations::new();
-        let architectures = body.architectures.as_deref();
-        violations.count("architectures", architectures, 1, 1);
-        violations.each_one_of("architectures", architectures, &ARCHITECTURES);
-        violations.finish()?;
         if body.publish_to.is_some() {
             return Err(ApiError::not_implemented("managed instances (PublishTo)").into());
         }
@@ -75,6 +72,7 @@ impl Control {
             if let Some(architecture) = &architecture {
                 next.architecture.clone_from(architecture);
             }
+            check_combinations(&next, |arn| self.config.has_folder(arn))?;
             begin_update(function, next, self.new_revision_id());
             if body.publish == Some(true) {
                 self.begin_publishing(function, None)?;
@@ -120,7 +118,7 @@ impl Control {
         let mut violations = Violations::new();
         settings.violations(&mut violations);
         violations.finish()?;
-        settings.refuse_later_features()?;
+        settings.refuse_what_is_not_for_packages()?;
         if let Some(runtime) = &settings.runtime {
             check_runtime(runtime, &self.config.runtimes)?;
         }
@@ -134,10 +132,15 @@ impl Control {
         {
             check_environment(variables)?;
         }
+        // A function that is not there is told before what is wrong with its layers.
+        self.rows.existing(&arn).await?;
+        let resolved = self.resolve(call, &settings).await?;
         let apply = |function: &mut Function| {
             check_revision(revision_id.as_deref(), &function.latest.revision_id)?;
             check_settled(function)?;
-            let mut next = changed(&function.latest, &settings);
+            let mut next = function.latest.clone();
+            settings.apply(&mut next, &resolved)?;
+            check_combinations(&next, |arn| self.config.has_folder(arn))?;
             next.last_modified = self.clock.now();
             begin_update(function, next, self.new_revision_id());
             Ok(())
@@ -192,51 +195,4 @@ fn latest_only(call: &Call<'_>) -> Result<FunctionArn, ApiError> {
              version to $LATEST or do not set a version in your request.",
         )),
     }
-}
-
-/// A configuration with everything that a request names put in place of what was there.
-fn changed(present: &Configuration, settings: &Settings) -> Configuration {
-    let mut next = present.clone();
-    let number = |given: Option<i64>, present: u32| {
-        given
-            .and_then(|given| u32::try_from(given).ok())
-            .unwrap_or(present)
-    };
-    next.timeout_seconds = number(settings.timeout, present.timeout_seconds);
-    next.memory_mb = number(settings.memory_size, present.memory_mb);
-    let size = settings
-        .ephemeral_storage
-        .as_ref()
-        .and_then(|storage| storage.size);
-    next.ephemeral_mb = number(size, present.ephemeral_mb);
-    if let Some(runtime) = &settings.runtime {
-        next.runtime = Some(runtime.clone());
-    }
-    if let Some(handler) = &settings.handler {
-        next.handler = Some(handler.clone());
-    }
-    if let Some(role) = &settings.role {
-        next.role.clone_from(role);
-    }
-    if let Some(description) = &settings.description {
-        next.description.clone_from(description);
-    }
-    if let Some(environment) = &settings.environment {
-        next.environment = Some(environment.variables.clone().unwrap_or_default());
-    }
-    if let Some(mode) = settings
-        .tracing_config
-        .as_ref()
-        .and_then(|tracing| tracing.mode.as_ref())
-    {
-        next.tracing_mode.clone_from(mode);
-    }
-    if let Some(group) = settings
-        .logging_config
-        .as_ref()
-        .and_then(|l| l.log_group.as_ref())
-    {
-        next.logging.group.clone_from(group);
-    }
-    next
 }

@@ -46,6 +46,7 @@ pub(crate) fn function(environment: &[(&str, &str)]) -> FunctionVersion {
                 image: "aa".into(),
                 sha256: String::new(),
                 bytes: 1,
+                unpacked_bytes: 1,
             },
             last_modified: Timestamp::default(),
             state: State::Active,

@@ -43,6 +43,7 @@ fn configuration(version: Version, generation: u64, state: State) -> Configurati
             image: String::new(),
             sha256: String::new(),
             bytes: 0,
+            unpacked_bytes: 1,
         },
         last_modified: Timestamp::default(),
         state,

@@ -1,0 +1,130 @@
+//! The code of a request: where it comes from, and what it must be.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use image::Published;
+use serde::Deserialize;
+use types::limits::ZIP_UPLOAD_BYTES_MAX;
+use wire::ApiError;
+use wire::rest::Operation;
+
+use crate::body::aside;
+use crate::failure::Failure;
+use crate::service::{Control, too_large};
+
+/// `Code` of CreateFunction, the same members of UpdateFunctionCode, and `Content` of
+/// PublishLayerVersion, which has fewer.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct CodeMembers {
+    zip_file: Option<String>,
+    s3_bucket: Option<String>,
+    s3_key: Option<String>,
+    s3_object_version: Option<String>,
+    image_uri: Option<String>,
+    #[serde(rename = "SourceKMSKeyArn")]
+    source_kms_key_arn: Option<String>,
+}
+
+/// An object of a store that speaks S3's protocol.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Object {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    pub(crate) version: Option<String>,
+}
+
+/// Where a package comes from.
+enum Source {
+    /// The request itself, in base64.
+    Zip(String),
+    Object(Object),
+}
+
+impl CodeMembers {
+    fn source(self, operation: Operation) -> Result<Source, ApiError> {
+        let s3 = self.s3_bucket.is_some() || self.s3_key.is_some();
+        if self.zip_file.is_some() && (s3 || self.image_uri.is_some()) {
+            return Err(ApiError::invalid_parameter(
+                "Please do not provide other FunctionCode parameters when providing a ZipFile.",
+            ));
+        }
+        if self.image_uri.is_some() {
+            let doing = match operation {
+                Operation::UpdateFunctionCode => "updating",
+                _ => "creating",
+            };
+            return Err(ApiError::invalid_parameter(format!(
+                "Please don't provide ImageUri when {doing} a function with packageType Zip."
+            )));
+        }
+        if self.source_kms_key_arn.is_some_and(|key| !key.is_empty()) {
+            return Err(ApiError::not_implemented(
+                "packages encrypted by a key of the caller's (SourceKMSKeyArn)",
+            ));
+        }
+        match (self.zip_file, self.s3_bucket, self.s3_key) {
+            (Some(zip), _, _) => Ok(Source::Zip(zip)),
+            (None, Some(bucket), Some(key)) => Ok(Source::Object(Object {
+                bucket,
+                key,
+                version: self.s3_object_version,
+            })),
+            (None, None, None) => Err(ApiError::invalid_parameter(
+                "Please provide a source for function code.",
+            )),
+            _ => Err(ApiError::invalid_parameter(
+                "Please provide both S3Bucket and S3Key.",
+            )),
+        }
+    }
+}
+
+impl Control {
+    /// Checks a request's package and keeps it.
+    pub(crate) async fn publish_code(
+        &self,
+        code: CodeMembers,
+        operation: Operation,
+    ) -> Result<Published, Failure> {
+        let zip = match code.source(operation)? {
+            Source::Zip(text) => decoded(text, operation).await?,
+            Source::Object(_) => {
+                return Err(ApiError::not_implemented("code from S3 (S3Bucket)").into());
+            }
+        };
+        if zip.is_empty() {
+            let message = "Uploaded file must be a non-empty zip";
+            return Err(ApiError::invalid_parameter(message).into());
+        }
+        self.images.publish(zip).await.map_err(refused)
+    }
+}
+
+async fn decoded(text: String, operation: Operation) -> Result<Bytes, ApiError> {
+    let decoded = aside(text.len(), move || BASE64.decode(text)).await;
+    let zip = decoded.map_err(|_| {
+        // The base64 itself is the SDK's part; what is wrong here never was a package.
+        ApiError::serialization("Could not parse request body into json: ZipFile is not base64")
+    })?;
+    if zip.len() > ZIP_UPLOAD_BYTES_MAX {
+        return Err(too_large(operation));
+    }
+    Ok(Bytes::from(zip))
+}
+
+/// What a caller is told of a package that cannot be taken.
+fn refused(error: image::Error) -> Failure {
+    match error {
+        image::Error::TooLarge { limit } => {
+            ApiError::invalid_parameter(format!("Unzipped size must be smaller than {limit} bytes"))
+                .into()
+        }
+        error if error.is_package() => ApiError::invalid_parameter(
+            "Could not unzip uploaded file. Please check your file, then try to upload again.",
+        )
+        .into(),
+        error => Failure::Images(error),
+    }
+}
