@@ -6,7 +6,6 @@ Operations, members, constraints and words come from the model of the pinned cli
 
 import http.client
 import json
-import pathlib
 import re
 import urllib.parse
 
@@ -15,9 +14,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from support import requests
+from support import compatibility, requests
 
-PAGE = pathlib.Path(__file__).resolve().parents[1] / "docs/compatibility.md"
 OPERATIONS = requests.operations()
 
 # Constraints that are refused otherwise than the model would have it, each with its reason: by
@@ -29,14 +27,7 @@ OTHERWISE = {
 }
 
 
-def states():
-    """What the page says of each operation."""
-    section = PAGE.read_text().split("## Operations of the Lambda API")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| (\w+) \| ([\w ]+) \|", section, re.MULTILINE)
-    return {name: state for name, state in rows if name != "operation"}
-
-
-THERE = sorted(name for name, state in states().items() if state in ("works", "partly"))
+THERE = sorted(name for name, state in compatibility.states().items() if state in ("works", "partly"))
 
 
 class Sender:
@@ -74,8 +65,9 @@ def is_otherwise(name, case):
 
 
 def test_the_page_knows_every_operation():
-    assert set(states()) == set(OPERATIONS)
-    assert set(states().values()) <= {"works", "partly", "not yet"}
+    states = compatibility.states()
+    assert set(states) == set(OPERATIONS)
+    assert set(states.values()) <= {"works", "partly", "not yet"}
 
 
 @pytest.mark.parametrize("name", THERE)

@@ -262,7 +262,15 @@ pub fn attached_prefix(kind: &str, scope: &Scope, name: &FunctionName) -> String
 }
 
 /// Kinds of rows that belong to one qualifier of a function, and go with it.
-pub const ATTACHED: [&str; 4] = [POLICIES, URLS, PROVISIONED, EVENT_INVOKES];
+pub const ATTACHED: [&str; 7] = [
+    POLICIES,
+    URLS,
+    PROVISIONED,
+    EVENT_INVOKES,
+    RECURSIONS,
+    RUNTIME_MANAGEMENT,
+    CODE_SIGNINGS,
+];
 /// Where all resource policies begin.
 pub const POLICIES: &str = "policy/";
 /// Where all function URLs begin.
@@ -271,6 +279,12 @@ pub const URLS: &str = "url/";
 pub const PROVISIONED: &str = "provisioned/";
 /// Where all settings of asynchronous invokes begin.
 pub const EVENT_INVOKES: &str = "event-invoke/";
+/// Where all settings of recursive loops begin. Of the function: below `$LATEST`.
+pub const RECURSIONS: &str = "recursion/";
+/// Where all settings of runtime updates begin.
+pub const RUNTIME_MANAGEMENT: &str = "runtime-management/";
+/// Where begins which function has which code signing config. Of the function: below `$LATEST`.
+pub const CODE_SIGNINGS: &str = "code-signing-of/";
 /// Where all [`Function`] rows begin.
 pub const FUNCTIONS: &str = "function/";
 /// Where all version rows begin.

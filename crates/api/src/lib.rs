@@ -11,6 +11,7 @@
 pub mod assignment;
 pub mod counting;
 pub mod credentials;
+pub mod event_invoke;
 pub mod functions;
 pub mod identity;
 pub mod layers;

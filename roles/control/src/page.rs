@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use storage::Row;
 use wire::ApiError;
 use wire::uri::query_value;
 use wire::validation::Violations;
@@ -50,6 +51,22 @@ impl Page {
             }
         };
         Ok(Self { after, limit })
+    }
+
+    /// This page of rows that are sorted by key, and the marker of the next one if there is more.
+    /// What follows `prefix` in a row's key is what markers name.
+    pub(crate) fn of_rows(&self, mut rows: Vec<Row>, prefix: &str) -> (Vec<Row>, Option<String>) {
+        let place = |row: &Row| row.key[prefix.len()..].to_owned();
+        rows.retain(|row| {
+            self.after
+                .as_deref()
+                .is_none_or(|after| *place(row) > *after)
+        });
+        let more = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        let last = rows.last().filter(|_| more);
+        let marker = last.map(|row| Self::marker(&place(row)));
+        (rows, marker)
     }
 
     /// The marker that makes the next page begin after `item`. Opaque, so that nobody builds on it.

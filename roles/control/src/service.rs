@@ -228,6 +228,19 @@ impl Control {
             Operation::TagResource => self.tag_resource(call).await,
             Operation::UntagResource => self.untag_resource(call).await,
             Operation::ListTags => self.list_tags(call).await,
+            Operation::PutFunctionEventInvokeConfig => self.put_event_invoke_config(call).await,
+            Operation::UpdateFunctionEventInvokeConfig => {
+                self.update_event_invoke_config(call).await
+            }
+            Operation::GetFunctionEventInvokeConfig => self.get_event_invoke_config(call).await,
+            Operation::DeleteFunctionEventInvokeConfig => {
+                self.delete_event_invoke_config(call).await
+            }
+            Operation::ListFunctionEventInvokeConfigs => self.list_event_invoke_configs(call).await,
+            Operation::PutFunctionRecursionConfig => self.put_recursion(call).await,
+            Operation::GetFunctionRecursionConfig => self.get_recursion(call).await,
+            Operation::PutRuntimeManagementConfig => self.put_runtime_management(call).await,
+            Operation::GetRuntimeManagementConfig => self.get_runtime_management(call).await,
             other => {
                 call.authorise(&call.scope.account, "*")?;
                 Err(ApiError::not_implemented(other.name()).into())
