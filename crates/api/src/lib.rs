@@ -15,6 +15,7 @@ pub mod event_invoke;
 pub mod functions;
 pub mod identity;
 pub mod layers;
+pub mod log_groups;
 pub mod logs;
 pub mod placement;
 pub mod secret;

@@ -27,6 +27,8 @@ pub struct Config {
     pub vpc_id: String,
     /// ARNs of the access points whose file systems functions can have.
     pub access_points: BTreeSet<String>,
+    /// Days that log groups keep what they have, if nobody says otherwise; `None` for ever.
+    pub log_retention_days: Option<u32>,
 }
 
 impl Config {
@@ -88,6 +90,7 @@ impl Default for Config {
             architecture: "x86_64".to_owned(),
             vpc_id: "vpc-00000000000000000".to_owned(),
             access_points: BTreeSet::new(),
+            log_retention_days: None,
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use types::{Clock, FunctionArn, Random, Region, RequestId, Scope};
 use wire::authorisation::{self, Caller};
 use wire::function_name::{Naming, resolve};
+use wire::json_rpc::JsonError;
 use wire::query::{Query, QueryError};
 use wire::rest::{Match, Operation, route};
 use wire::sigv4::{Signed, Verifier};
@@ -20,10 +21,12 @@ use wire::uri::query_value;
 use wire::{ApiError, model, sigv4};
 
 use crate::body::aside;
+use crate::cloudwatch::{self, CloudWatch, Keeper as LogKeeper};
 use crate::code_location::{self, CodeLinks};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::identity::MasterSecret;
+use crate::logs::LogStore;
 use crate::metrics::Metrics;
 use crate::rows::Rows;
 use crate::settle::{Job, Missed, Settler};
@@ -49,6 +52,8 @@ pub struct Dependencies {
     pub clock: Arc<dyn Clock>,
     /// Makes ids.
     pub random: Arc<dyn Random>,
+    /// Keeps what functions print.
+    pub logs: Arc<LogStore>,
     /// What the operator says.
     pub config: Config,
     /// What is counted.
@@ -65,6 +70,7 @@ pub struct Control {
     pub(crate) links: CodeLinks,
     identities: Arc<dyn Identities>,
     verifier: Arc<Verifier>,
+    cloudwatch: CloudWatch,
     jobs: mpsc::Sender<Job>,
     missed: Missed,
     throttle: Throttle,
@@ -87,7 +93,7 @@ pub(crate) struct Call<'r> {
 impl Control {
     /// A control plane and the part of it that works in the background: run that for as long as
     /// this serves.
-    pub fn new(dependencies: Dependencies) -> (Self, Settler) {
+    pub fn new(dependencies: Dependencies) -> (Self, Settler, LogKeeper) {
         let Dependencies {
             table,
             images,
@@ -95,10 +101,18 @@ impl Control {
             master,
             clock,
             random,
+            logs,
             config,
             metrics,
         } = dependencies;
         let rows = Arc::new(Rows::new(table));
+        let (cloudwatch, keeper) = CloudWatch::new(
+            Arc::clone(&rows),
+            logs,
+            Arc::clone(&clock),
+            config.role_actions.clone(),
+            config.log_retention_days,
+        );
         let (jobs, waiting) = mpsc::channel(JOBS_MAX);
         let missed = Missed::default();
         let settler = Settler::new(
@@ -119,10 +133,11 @@ impl Control {
             links: CodeLinks::new(&master),
             identities,
             verifier: Arc::new(Verifier::new()),
+            cloudwatch,
             jobs,
             missed,
         };
-        (control, settler)
+        (control, settler, keeper)
     }
 
     /// Serves a request to Lambda (all operations but the invokes) or STS, or for a package by a
@@ -134,6 +149,9 @@ impl Control {
         let mut response = if parts.uri.path().starts_with(code_location::PATH) {
             let answer = self.code(&parts).await;
             answer.unwrap_or_else(|failure| failure.answer().response(request_id))
+        } else if is_for(&parts, "logs") {
+            let answer = self.logs(&parts, &body).await;
+            answer.unwrap_or_else(|error| error.response(request_id))
         } else if is_for_sts(&parts) {
             let answer = self.sts(&parts, &body, request_id).await;
             answer.unwrap_or_else(|error| error.response(request_id))
@@ -285,6 +303,15 @@ impl Control {
         .await
     }
 
+    async fn logs(&self, parts: &Parts, body: &Bytes) -> Result<Response<Bytes>, JsonError> {
+        let signed = Signed::parse(parts).map_err(ApiError::from)?;
+        let principal = self.authenticate(&signed, parts, body).await?;
+        let region = cloudwatch::signed_region(&signed)?;
+        self.cloudwatch
+            .answer(parts, body, &principal, region)
+            .await
+    }
+
     async fn sts(
         &self,
         parts: &Parts,
@@ -350,6 +377,11 @@ impl Call<'_> {
         self.authorise(&arn.scope.account, &arn.to_string())?;
         Ok(arn)
     }
+}
+
+/// Whether a request was signed for that service.
+fn is_for(parts: &Parts, service: &str) -> bool {
+    Signed::parse(parts).is_ok_and(|signed| signed.service == service)
 }
 
 /// By the service that was signed for; what is not signed, by the path.

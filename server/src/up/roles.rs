@@ -61,7 +61,10 @@ pub(crate) async fn start(
     let blobs = LocalBlobs::open(&path.join("blobs")).context("blobs/ cannot be used")?;
     let images = Images::open(Arc::new(blobs), sandboxes.images.clone());
     let images = Arc::new(images.context("images/ cannot be used")?);
-    let logs = Arc::new(LogStore::open(path.join("logs")).context("logs/ cannot be used")?);
+    let logs = Arc::new(
+        LogStore::open(path.join("logs"), control::LogBounds::default())
+            .context("logs/ cannot be used")?,
+    );
 
     let master = MasterSecret::open(&path.join("secret"), random.as_ref());
     let master = Arc::new(master.context("secret cannot be used")?);
@@ -129,7 +132,7 @@ pub(crate) async fn start(
     worker.connect(Arc::clone(&assigning), placing);
 
     let identities = Arc::clone(&keys) as Arc<dyn Identities>;
-    let (control, settler) = Control::new(control::Dependencies {
+    let (control, settler, keeper) = Control::new(control::Dependencies {
         table: Arc::clone(&table),
         images,
         identities: Arc::clone(&identities),
@@ -148,9 +151,11 @@ pub(crate) async fn start(
             vpc_id: config.functions.vpc_id.clone(),
             ..control::Config::default()
         },
+        logs: Arc::clone(&logs),
         metrics: control::Metrics::new(&mut registry, &logs),
     });
     background.spawn(settler.run());
+    background.spawn(keeper.run());
 
     let metadata = Metadata::new(table);
     let (told, mut ready) = mpsc::channel(1);

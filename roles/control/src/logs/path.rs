@@ -5,6 +5,8 @@
 //!   a long name     ─▶  ~<hex SHA-256>, with the name itself in ~<hex>.name beside it
 //! ```
 //!
+//! What stands behind a stream's component is in [`super::segment`].
+//!
 //! Everything but letters, digits, `-` and `_` is percent-encoded, and `=` stands in front, so that
 //! no name is empty, `.`, `..` or has a slash.
 
@@ -16,12 +18,12 @@ use std::path::{Path, PathBuf};
 use api::logs::StreamName;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use ring::digest::{SHA256, digest};
-use types::Scope;
+use types::{AccountId, Region, Scope};
 
 /// What stands for itself beside letters and digits.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
-/// Longer names are hashed: file systems take 255 bytes, and `.jsonl` comes behind.
-const ENCODED_BYTES_MAX: usize = 240;
+/// Longer names are hashed: file systems take 255 bytes, and a position and `.jsonl` come behind.
+const ENCODED_BYTES_MAX: usize = 230;
 /// What a stream's file ends with.
 const STREAM: &str = ".jsonl";
 /// What the file that holds a hashed name ends with.
@@ -39,10 +41,23 @@ pub(super) fn group_folder(root: &Path, scope: &Scope, group: &str) -> PathBuf {
     scope_folder(root, scope).join(component(group))
 }
 
-/// A stream's file.
-pub(super) fn stream_file(root: &Path, name: &StreamName) -> PathBuf {
+/// The file of a stream that begins at a position.
+pub(super) fn segment_file(root: &Path, name: &StreamName, base: u64) -> PathBuf {
+    let component = component(&name.stream);
+    let file = match base {
+        0 => format!("{component}{STREAM}"),
+        base => format!("{component}.{base:016}{STREAM}"),
+    };
+    group_folder(root, &name.scope, &name.group).join(file)
+}
+
+/// The file that holds a stream's name, if its name is too long to be that of a file.
+pub(super) fn name_file(root: &Path, name: &StreamName) -> Option<PathBuf> {
+    let component = component(&name.stream);
     let folder = group_folder(root, &name.scope, &name.group);
-    folder.join(format!("{}{STREAM}", component(&name.stream)))
+    component
+        .starts_with('~')
+        .then(|| folder.join(format!("{component}{NAME}")))
 }
 
 /// Makes what a stream's file needs around it.
@@ -54,14 +69,68 @@ pub(super) fn prepare(root: &Path, name: &StreamName) -> io::Result<()> {
     remember(&group, &name.stream)
 }
 
-/// The groups in a scope's folder.
-pub(super) fn groups(folder: &Path) -> io::Result<Vec<String>> {
-    names(folder, "")
+/// The scopes that have a folder.
+pub(super) fn scopes(root: &Path) -> io::Result<Vec<Scope>> {
+    let mut scopes = Vec::new();
+    for account in entries(root)? {
+        let Ok(account_id) = AccountId::new(&account) else {
+            continue;
+        };
+        let regions = entries(&root.join(account))?;
+        let regions = regions.iter().filter_map(|region| Region::new(region).ok());
+        scopes.extend(regions.map(|region| Scope {
+            account: account_id.clone(),
+            region,
+        }));
+    }
+    Ok(scopes)
 }
 
-/// The streams in a group's folder.
-pub(super) fn streams(folder: &Path) -> io::Result<Vec<String>> {
-    names(folder, STREAM)
+/// The groups in a scope's folder.
+pub(super) fn groups(folder: &Path) -> io::Result<Vec<String>> {
+    let mut groups: Vec<String> = entries(folder)?
+        .iter()
+        .filter_map(|entry| decode(folder, entry))
+        .collect();
+    groups.sort();
+    Ok(groups)
+}
+
+/// A file of a stream, as its name tells.
+pub(super) struct StreamFile {
+    /// The file's name.
+    pub(super) name: String,
+    /// The stream.
+    pub(super) stream: String,
+    /// Where in the stream it begins.
+    pub(super) base: u64,
+}
+
+/// The files of all streams in a group's folder.
+pub(super) fn stream_files(folder: &Path) -> io::Result<Vec<StreamFile>> {
+    let found = entries(folder)?.into_iter().filter_map(|name| {
+        let stem = name.strip_suffix(STREAM)?;
+        // No component has a dot.
+        let (component, base) = match stem.split_once('.') {
+            None => (stem, 0),
+            Some((component, base)) => (component, base.parse().ok()?),
+        };
+        let stream = decode(folder, component)?;
+        Some(StreamFile { name, stream, base })
+    });
+    Ok(found.collect())
+}
+
+/// Forgets the name of a group whose folder is gone.
+pub(super) fn forget_group(root: &Path, scope: &Scope, group: &str) -> io::Result<()> {
+    let component = component(group);
+    if !component.starts_with('~') {
+        return Ok(());
+    }
+    match fs::remove_file(scope_folder(root, scope).join(format!("{component}{NAME}"))) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a folder and those above it, for us alone.
@@ -102,8 +171,8 @@ fn remember(folder: &Path, name: &str) -> io::Result<()> {
     }
 }
 
-/// The names of all entries that end with `suffix`; what is not of our making is passed over.
-fn names(folder: &Path, suffix: &str) -> io::Result<Vec<String>> {
+/// What is in a folder, but for files that hold names; nothing if there is none.
+fn entries(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -111,22 +180,22 @@ fn names(folder: &Path, suffix: &str) -> io::Result<Vec<String>> {
     };
     let mut names = Vec::new();
     for entry in entries {
-        let entry = entry?.file_name();
-        let Some(entry) = entry.to_str().filter(|entry| !entry.ends_with(NAME)) else {
-            continue;
-        };
-        let Some(component) = entry.strip_suffix(suffix) else {
-            continue;
-        };
-        let name = match component.strip_prefix('=') {
-            Some(encoded) => percent_decode_str(encoded)
-                .decode_utf8()
-                .ok()
-                .map(Into::into),
-            None => fs::read_to_string(folder.join(format!("{component}{NAME}"))).ok(),
-        };
-        names.extend(name);
+        let name = entry?.file_name().into_string().ok();
+        names.extend(name.filter(|name| !name.ends_with(NAME)));
     }
-    names.sort();
     Ok(names)
+}
+
+/// The name a component stands for; `None` if it is not of our making.
+fn decode(folder: &Path, component: &str) -> Option<String> {
+    match component.strip_prefix('=') {
+        Some(encoded) => {
+            let name = percent_decode_str(encoded).decode_utf8();
+            name.ok().map(Into::into)
+        }
+        None if component.starts_with('~') => {
+            fs::read_to_string(folder.join(format!("{component}{NAME}"))).ok()
+        }
+        None => None,
+    }
 }

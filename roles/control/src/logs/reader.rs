@@ -1,125 +1,125 @@
 //! Reading logs back, from this process or another, while they are being written.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
-use api::logs::{LogEvent, StreamName};
 use types::{Scope, Timestamp};
 
-use super::path;
+use super::follow::Follow;
+use super::index::{Indexed, Indices};
+use super::search::{Page, Search};
+use super::{path, segment};
 
-/// Bytes read of one stream in one poll. Lines are shorter: a request's payload is, and no line
-/// is longer than what a function can write before it is cut.
-const CHUNK_BYTES: u64 = 8 * 1024 * 1024;
-
-/// Reads groups, streams and events. All calls wait for the disk.
+/// Reads groups, streams and events. All calls wait for the disk. Copies share what they have
+/// learned of it.
 #[derive(Clone, Debug)]
 pub struct LogReader {
     folder: PathBuf,
+    indices: Indices,
 }
 
-/// An event and where it stands.
+/// A stream, as far as it is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StreamEvent {
-    /// Its stream.
-    pub stream: String,
-    /// The event.
-    pub event: LogEvent,
-}
-
-/// Reads one group on and on. See [`LogReader::follow`].
-#[derive(Debug)]
-pub struct Follow {
-    folder: PathBuf,
-    scope: Scope,
-    group: String,
-    since: Timestamp,
-    /// How far each stream has been read, in bytes.
-    read: BTreeMap<String, u64>,
+pub(crate) struct StreamFacts {
+    pub(crate) name: String,
+    /// Times are milliseconds since 1970.
+    pub(crate) created: u64,
+    /// Of its first and its last event.
+    pub(crate) times: Option<(u64, u64)>,
+    /// When it last got an event.
+    pub(crate) ingested: Option<u64>,
 }
 
 impl LogReader {
     /// Reads the logs in `folder`, whoever writes them.
-    pub const fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    pub fn new(folder: PathBuf) -> Self {
+        let indices = Indices::default();
+        Self { folder, indices }
     }
 
-    /// The groups of a scope by name.
+    /// The groups of a scope by name, as far as they have streams or had some.
     pub fn groups(&self, scope: &Scope) -> io::Result<Vec<String>> {
         path::groups(&path::scope_folder(&self.folder, scope))
     }
 
+    /// The groups of all scopes.
+    pub(crate) fn all_groups(&self) -> io::Result<Vec<(Scope, String)>> {
+        let mut all = Vec::new();
+        for scope in path::scopes(&self.folder)? {
+            let groups = self.groups(&scope)?.into_iter();
+            all.extend(groups.map(|group| (scope.clone(), group)));
+        }
+        Ok(all)
+    }
+
     /// The streams of a group by name; none if there is no such group.
     pub fn streams(&self, scope: &Scope, group: &str) -> io::Result<Vec<String>> {
-        path::streams(&path::group_folder(&self.folder, scope, group))
+        let segments = segment::of_group(&path::group_folder(&self.folder, scope, group))?;
+        Ok(segments.into_keys().collect())
     }
 
     /// The events of a group from `since` on, and then those that come.
     pub fn follow(&self, scope: &Scope, group: &str, since: Timestamp) -> Follow {
-        Follow {
-            folder: self.folder.clone(),
-            scope: scope.clone(),
-            group: group.to_owned(),
-            since,
-            read: BTreeMap::new(),
-        }
+        Follow::new(path::group_folder(&self.folder, scope, group), since)
     }
-}
 
-impl Follow {
-    /// What is new since the last poll, merged over all streams by time. Of a very long stream a
-    /// part at a time: poll until nothing comes.
-    pub fn poll(&mut self) -> io::Result<Vec<StreamEvent>> {
-        let streams = path::streams(&path::group_folder(&self.folder, &self.scope, &self.group))?;
-        let mut found = Vec::new();
-        for stream in streams {
-            let name = StreamName {
-                scope: self.scope.clone(),
-                group: self.group.clone(),
-                stream: stream.clone(),
-            };
-            let file = path::stream_file(&self.folder, &name);
-            let offset = self.read.get(&stream).copied().unwrap_or(0);
-            let (events, offset) = read_on(&file, offset)?;
-            let events = events.into_iter().filter(|event| event.time >= self.since);
-            found.extend(events.map(|event| StreamEvent {
-                stream: stream.clone(),
-                event,
-            }));
-            self.read.insert(stream, offset);
-        }
-        // Stable: events of the same millisecond stay in the order of their stream.
-        found.sort_by_key(|found| found.event.time);
-        Ok(found)
+    /// When a group's folder was made, if it has one.
+    pub(crate) fn group_made(&self, scope: &Scope, group: &str) -> io::Result<Option<Timestamp>> {
+        let metadata = match std::fs::metadata(path::group_folder(&self.folder, scope, group)) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // Not every file system knows when a folder was made.
+        let made = metadata.created().or_else(|_| metadata.modified())?;
+        Ok(Some(segment::timestamp(made)))
     }
-}
 
-/// The whole lines of a file from `offset`, and where they end. Lines that are no events are left
-/// out: a crash tore them.
-fn read_on(path: &Path, offset: u64) -> io::Result<(Vec<LogEvent>, u64)> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), offset)),
-        Err(error) => return Err(error),
-    };
-    let size = file.metadata()?.len();
-    if size <= offset {
-        return Ok((Vec::new(), offset));
+    /// Bytes on disk of a group.
+    pub(crate) fn group_bytes(&self, scope: &Scope, group: &str) -> io::Result<u64> {
+        let segments = segment::of_group(&path::group_folder(&self.folder, scope, group))?;
+        Ok(segments
+            .values()
+            .flatten()
+            .map(|segment| segment.bytes)
+            .sum())
     }
-    file.seek(SeekFrom::Start(offset))?;
-    let mut bytes = Vec::new();
-    file.take(CHUNK_BYTES).read_to_end(&mut bytes)?;
-    let whole = match bytes.iter().rposition(|byte| *byte == b'\n') {
-        Some(last) => last + 1,
-        // A chunk without a single end of line is no line of ours: it is passed over.
-        None if bytes.len() as u64 == CHUNK_BYTES => return Ok((Vec::new(), offset + CHUNK_BYTES)),
-        None => 0,
-    };
-    let lines = bytes[..whole].split(|byte| *byte == b'\n');
-    let events = lines
-        .filter_map(|line| serde_json::from_slice(line).ok())
-        .collect();
-    Ok((events, offset + whole as u64))
+
+    /// The streams of a group that `wanted` says yes to, by name.
+    pub(crate) fn describe(
+        &self,
+        scope: &Scope,
+        group: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> io::Result<Vec<StreamFacts>> {
+        let streams = self.indexed(scope, group, wanted)?;
+        let facts = streams.iter().map(|stream| StreamFacts {
+            name: stream.stream.to_string(),
+            created: stream.created(),
+            times: stream.times(),
+            ingested: stream.ingested(),
+        });
+        Ok(facts.collect())
+    }
+
+    /// Searches the streams of a group that `wanted` says yes to.
+    pub(crate) fn search(
+        &self,
+        scope: &Scope,
+        group: &str,
+        wanted: impl Fn(&str) -> bool,
+        search: &Search<'_>,
+    ) -> io::Result<Page> {
+        search.run(&self.indexed(scope, group, wanted)?)
+    }
+
+    fn indexed(
+        &self,
+        scope: &Scope,
+        group: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> io::Result<Vec<Indexed>> {
+        let folder = path::group_folder(&self.folder, scope, group);
+        self.indices.of_group(&folder, wanted)
+    }
 }

@@ -1,27 +1,49 @@
-//! The thread that writes log files.
+//! The thread that writes log files. Nobody else changes them.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
 use api::logs::StreamName;
+use tokio::sync::oneshot;
+use types::{Scope, Timestamp};
 
-use super::{Batch, Counts, path};
+use super::appending::Appending;
+use super::path;
+use super::room::{Bounds, Room};
+use super::segment::{self, Line};
+use super::{Batch, Counts};
 
 /// Files held open. More streams than this in use at once cost an open per burst.
 const FILES_MAX: usize = 128;
 /// Batches taken together: lines of one stream then cost one write.
 const TOGETHER: usize = 256;
 
+/// What the thread is told to do. Whoever asked may have gone when it is done.
+pub(super) enum Command {
+    /// Keeps what functions print.
+    Append(Batch),
+    /// Keeps events that somebody wants to know are kept.
+    Put(StreamName, Vec<Line>, oneshot::Sender<io::Result<()>>),
+    /// Makes an empty stream; answers whether it was not there.
+    CreateStream(StreamName, Timestamp, oneshot::Sender<io::Result<bool>>),
+    /// Removes a stream; answers whether it was there.
+    DeleteStream(StreamName, oneshot::Sender<io::Result<bool>>),
+    /// Removes a group with all that is in it.
+    DeleteGroup(Scope, String, oneshot::Sender<io::Result<()>>),
+    /// Removes the segments of a group that were last written to before then.
+    Expire(Scope, String, Timestamp),
+}
+
 /// See the module.
 pub(super) struct Writer {
     folder: PathBuf,
     counts: Arc<Counts>,
+    room: Room,
     files: BTreeMap<StreamName, OpenFile>,
     /// Counts uses, to find the file that was not used for longest.
     uses: u64,
@@ -30,13 +52,14 @@ pub(super) struct Writer {
 }
 
 struct OpenFile {
-    file: File,
+    file: Appending,
     used: u64,
 }
 
 impl Writer {
-    pub(super) fn new(folder: PathBuf, counts: Arc<Counts>) -> Self {
+    pub(super) fn new(folder: PathBuf, bounds: Bounds, counts: Arc<Counts>) -> Self {
         Self {
+            room: Room::new(&folder, bounds),
             folder,
             counts,
             files: BTreeMap::new(),
@@ -45,35 +68,73 @@ impl Writer {
         }
     }
 
-    /// Writes until all senders are gone and everything is written.
-    pub(super) fn run(mut self, batches: &Receiver<Batch>) {
-        while let Ok(first) = batches.recv() {
+    /// Works until all senders are gone and everything is done.
+    pub(super) fn run(mut self, commands: &Receiver<Command>) {
+        while let Ok(first) = commands.recv() {
             let mut together: BTreeMap<StreamName, Vec<Batch>> = BTreeMap::new();
-            together
-                .entry(first.stream.clone())
-                .or_default()
-                .push(first);
-            for batch in batches.try_iter().take(TOGETHER - 1) {
-                together
-                    .entry(batch.stream.clone())
-                    .or_default()
-                    .push(batch);
+            let mut next = Some(first);
+            let mut count = 0;
+            while let Some(command) = next.take() {
+                match command {
+                    Command::Append(batch) => {
+                        let batches = together.entry(batch.stream.clone()).or_default();
+                        batches.push(batch);
+                        count += 1;
+                    }
+                    other => {
+                        // What came before must be written before.
+                        self.write_all(std::mem::take(&mut together));
+                        self.obey(other);
+                    }
+                }
+                if count < TOGETHER {
+                    next = commands.try_recv().ok();
+                }
             }
-            for (stream, batches) in together {
-                self.write(&stream, &batches);
+            self.write_all(together);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Append(batch) => self.write(&batch.stream.clone(), &[batch]),
+            Command::Put(stream, lines, done) => {
+                let _ = done.send(self.append(&stream, lines.into_iter()));
+            }
+            Command::CreateStream(stream, now, done) => {
+                let _ = done.send(self.create_stream(&stream, now));
+            }
+            Command::DeleteStream(stream, done) => {
+                let _ = done.send(self.delete_stream(&stream));
+            }
+            Command::DeleteGroup(scope, group, done) => {
+                let _ = done.send(self.delete_group(&scope, &group));
+            }
+            Command::Expire(scope, group, before) => {
+                let folder = path::group_folder(&self.folder, &scope, &group);
+                let removed = self.room.expire(&folder, before);
+                self.removed(removed);
             }
         }
     }
 
-    fn write(&mut self, stream: &StreamName, batches: &[Batch]) {
-        let mut lines = Vec::new();
-        let mut count = 0;
-        for event in batches.iter().flat_map(|batch| &batch.events) {
-            serde_json::to_writer(&mut lines, event).expect("an event is a number and a text");
-            lines.push(b'\n');
-            count += 1;
+    fn write_all(&mut self, together: BTreeMap<StreamName, Vec<Batch>>) {
+        for (stream, batches) in together {
+            self.write(&stream, &batches);
         }
-        let written = self.append(stream, &lines);
+    }
+
+    fn write(&mut self, stream: &StreamName, batches: &[Batch]) {
+        let count = batches.iter().map(|batch| batch.events.len() as u64).sum();
+        let events = batches.iter().flat_map(|batch| &batch.events);
+        let written = self.append(
+            stream,
+            events.map(|event| Line {
+                time: event.time,
+                ingested: None,
+                message: event.message.clone(),
+            }),
+        );
         let bytes = batches.iter().map(|batch| batch.bytes).sum();
         self.counts
             .waiting_bytes
@@ -89,8 +150,6 @@ impl Writer {
                 self.counts
                     .dropped_events
                     .fetch_add(count, Ordering::Relaxed);
-                // The file may end in half a line; opening it anew sees to that.
-                self.files.remove(stream);
                 if !self.failing {
                     tracing::warn!(error = %error, "log lines cannot be written and are dropped");
                 }
@@ -99,51 +158,113 @@ impl Writer {
         }
     }
 
-    fn append(&mut self, stream: &StreamName, lines: &[u8]) -> io::Result<()> {
-        self.uses += 1;
-        if !self.files.contains_key(stream) {
-            if self.files.len() >= FILES_MAX {
-                let oldest = self.files.iter().min_by_key(|(_, open)| open.used);
-                let oldest = oldest.map(|(stream, _)| stream.clone());
-                if let Some(oldest) = oldest {
-                    self.files.remove(&oldest);
-                }
-            }
-            let file = self.open(stream)?;
-            self.files.insert(
-                stream.clone(),
-                OpenFile {
-                    file,
-                    used: self.uses,
-                },
-            );
+    fn append(&mut self, stream: &StreamName, lines: impl Iterator<Item = Line>) -> io::Result<()> {
+        let mut lines = lines.peekable();
+        let Some(first) = lines.peek() else {
+            return Ok(());
+        };
+        let made = first.ingested.unwrap_or(first.time);
+        let mut open = self.take(stream, made)?;
+        // What fails is not put back: the file may end in half a line, and opening it anew sees to
+        // that.
+        let segment_bytes = self.room.bounds().segment_bytes();
+        let done = lines.try_for_each(|line| open.add(&line, segment_bytes));
+        let done = done.and_then(|()| open.flush());
+        let grown = open.take_written();
+        if done.is_ok() {
+            self.put_back(stream, open);
         }
-        let open = self
-            .files
-            .get_mut(stream)
-            .expect("it is there or was just put there");
-        open.used = self.uses;
-        open.file.write_all(lines)
+        let folder = path::group_folder(&self.folder, &stream.scope, &stream.group);
+        let removed = self.room.grown(&folder, grown);
+        self.removed(removed);
+        done
     }
 
-    fn open(&self, stream: &StreamName) -> io::Result<File> {
+    /// The stream's file, taken from those that are open or opened.
+    fn take(&mut self, stream: &StreamName, now: Timestamp) -> io::Result<Appending> {
+        if let Some(open) = self.files.remove(stream) {
+            return Ok(open.file);
+        }
         path::prepare(&self.folder, stream)?;
-        let path = path::stream_file(&self.folder, stream);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)?;
-        // What a crash left without its end must not swallow the next line.
-        if file.seek(SeekFrom::End(0))? > 0 {
-            file.seek(SeekFrom::End(-1))?;
-            let mut last = [0];
-            file.read_exact(&mut last)?;
-            if last != *b"\n" {
-                file.write_all(b"\n")?;
+        Appending::open(&self.folder, stream, now)
+    }
+
+    fn put_back(&mut self, stream: &StreamName, file: Appending) {
+        if self.files.len() >= FILES_MAX {
+            let oldest = self.files.iter().min_by_key(|(_, open)| open.used);
+            let oldest = oldest.map(|(stream, _)| stream.clone());
+            if let Some(oldest) = oldest {
+                self.files.remove(&oldest);
             }
         }
-        Ok(file)
+        self.uses += 1;
+        let used = self.uses;
+        self.files.insert(stream.clone(), OpenFile { file, used });
+    }
+
+    /// Files were removed: those of them that are open go on in a new one.
+    fn removed(&mut self, removed: Vec<PathBuf>) {
+        for path in removed {
+            let open = self.files.iter().find(|(_, open)| open.file.path() == path);
+            let Some(stream) = open.map(|(stream, _)| stream.clone()) else {
+                continue;
+            };
+            if let Some(mut open) = self.files.remove(&stream)
+                && open.file.rotate().is_ok()
+            {
+                self.files.insert(stream, open);
+            }
+        }
+    }
+
+    fn create_stream(&mut self, stream: &StreamName, now: Timestamp) -> io::Result<bool> {
+        if !self.segments(stream)?.is_empty() {
+            return Ok(false);
+        }
+        let mut made = self.take(stream, now)?;
+        let folder = path::group_folder(&self.folder, &stream.scope, &stream.group);
+        let grown = made.take_written();
+        self.put_back(stream, made);
+        let removed = self.room.grown(&folder, grown);
+        self.removed(removed);
+        Ok(true)
+    }
+
+    fn delete_stream(&mut self, stream: &StreamName) -> io::Result<bool> {
+        self.files.remove(stream);
+        let segments = self.segments(stream)?;
+        let folder = path::group_folder(&self.folder, &stream.scope, &stream.group);
+        for segment in &segments {
+            remove(&segment.path)?;
+            self.room.shrunk(&folder, segment.bytes);
+        }
+        if let Some(name) = path::name_file(&self.folder, stream) {
+            remove(&name)?;
+        }
+        Ok(!segments.is_empty())
+    }
+
+    fn delete_group(&mut self, scope: &Scope, group: &str) -> io::Result<()> {
+        self.files
+            .retain(|stream, _| stream.scope != *scope || stream.group != group);
+        let folder = path::group_folder(&self.folder, scope, group);
+        self.room.forget(&folder);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => path::forget_group(&self.folder, scope, group),
+        }
+    }
+
+    fn segments(&self, stream: &StreamName) -> io::Result<Vec<segment::Segment>> {
+        let folder = path::group_folder(&self.folder, &stream.scope, &stream.group);
+        let mut all = segment::of_group(&folder)?;
+        Ok(all.remove(&stream.stream).unwrap_or_default())
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }

@@ -16,7 +16,10 @@ use tokio::task::JoinHandle;
 use types::{AccountId, Clock as _, FunctionArn, ManualClock, SystemRandom, Timestamp};
 use wire::sigv4::Signer;
 
-use crate::{Config, Control, Dependencies, Keys, MasterSecret, Metrics, Rates, RootKey, Settler};
+use crate::{
+    Config, Control, Dependencies, Keys, LogBounds, LogStore, MasterSecret, Metrics, Rates,
+    RootKey, Settler,
+};
 
 pub(super) const ROLE: &str = "arn:aws:iam::000000000000:role/worker";
 pub(super) const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
@@ -84,13 +87,15 @@ impl World {
         let keys = Arc::new(Keys::new(roots, &master, clock.clone(), random.clone()));
         let images = Images::open(blobs.clone(), cache.path().join("images")).unwrap();
         let images = Arc::new(images);
-        let (control, settler) = Control::new(Dependencies {
+        let logs = LogStore::open(cache.path().join("logs"), LogBounds::default()).unwrap();
+        let (control, settler, _keeper) = Control::new(Dependencies {
             table: table.clone(),
             images: Arc::clone(&images),
             identities: keys.clone(),
             master,
             clock: clock.clone(),
             random,
+            logs: Arc::new(logs),
             config,
             metrics: Metrics::default(),
         });
