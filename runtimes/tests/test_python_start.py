@@ -44,6 +44,12 @@ def test_sys_path_is_lambdas(python, tmp_path):
     assert path[-1] in ("/usr/lib/python3/dist-packages", "/usr/local/lib/python%s/dist-packages" % version)
 
 
+def test_layers_are_looked_for_by_the_runtimes_version(python, tmp_path):
+    (tmp_path / "ask.py").write_text("import sys\ndef handler(event, context): return sys.path\n")
+    outcome = run(python[0], tmp_path, "ask.handler", [b"{}"], {"AWS_EXECUTION_ENV": "AWS_Lambda_python3.99"})
+    assert json.loads(outcome.posts[0].body)[1] == "/opt/python/lib/python3.99/site-packages"
+
+
 def test_a_python_path_of_the_functions_own_gets_all_of_site(python, tmp_path):
     more = tmp_path / "more"
     more.mkdir()

@@ -3,7 +3,7 @@
 //! ```text
 //!   key                                                value (JSON)
 //!   layer/<account>/<region>/<name>                    Layer          the numbers given out so far
-//!   layer-version/<account>/<region>/<name>/<%012d>    LayerVersion   never changes, but for its policy
+//!   layer-version/<account>/<region>/<name>/<%012d>    LayerVersion   never changes
 //! ```
 //!
 //! A number is taken from the first before the second is written, so that none is ever used twice;
@@ -46,30 +46,6 @@ pub struct LayerVersion {
     pub unpacked_bytes: u64,
     /// When it was published.
     pub created: Timestamp,
-    /// Who else may use it.
-    #[serde(default)]
-    pub policy: Option<LayerPolicy>,
-}
-
-/// Who may use a layer version beside its own account.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct LayerPolicy {
-    /// Changes with every write.
-    pub revision_id: String,
-    /// Its statements in the order in which they were added; never empty.
-    pub statements: Vec<LayerStatement>,
-}
-
-/// One permission: whoever it names may read and use the version.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct LayerStatement {
-    /// Names it among the statements of the version.
-    pub id: String,
-    /// `*`, an account's number, or the ARN of an account's root.
-    pub principal: String,
-    /// Only principals of this organisation, `o-…`.
-    #[serde(default)]
-    pub organization: Option<String>,
 }
 
 /// Key of a [`Layer`] row.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use storage::Blobs;
 
 use crate::cache::Cache;
-use crate::{Error, unpack};
+use crate::{Error, layers, unpack};
 
 /// A package that is checked and durable.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,6 +79,33 @@ impl Images {
         })?;
         let (cache, image) = (Arc::clone(&self.cache), image.to_owned());
         blocking(move || cache.fill(&image, |folder| unpack::unpack(&zip, folder))).await
+    }
+
+    /// The folder that holds these packages one over the other, made now if need be: where two
+    /// have the same file, it is the later one's. `None` of no packages.
+    pub async fn layers(&self, images: &[&str]) -> Result<Option<PathBuf>, Error> {
+        let name = match images {
+            [] => return Ok(None),
+            [image] => return self.folder(image).await.map(Some),
+            images => layers::name(images),
+        };
+        if let Some(folder) = self.cache.get(&name) {
+            return Ok(Some(folder));
+        }
+        let mut folders = Vec::new();
+        for image in images {
+            folders.push(self.folder(image).await?);
+        }
+        let cache = Arc::clone(&self.cache);
+        let fill = move || {
+            cache.fill(&name, |folder| {
+                layers::merge(&folders, folder).map_err(|source| Error::Cache {
+                    path: folder.display().to_string(),
+                    source,
+                })
+            })
+        };
+        blocking(fill).await.map(Some)
     }
 }
 

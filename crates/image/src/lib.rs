@@ -4,6 +4,7 @@
 //!   publish(zip) ──▶ checked ──▶ Blobs: code/<sha256>.zip      (durable; the authority)
 //!                            └─▶ cache/<sha256>/…              (read-only folder; may vanish)
 //!   folder(image) ─▶ cache/<sha256>/ if there, else unpacked from Blobs
+//!   layers(images) ─▶ cache/layers-<sha256 of the list>/, their folders one over the other
 //! ```
 //!
 //! A package's name is the hex SHA-256 of the zip, so equal packages are kept once.
@@ -14,6 +15,7 @@
 mod cache;
 mod error;
 mod images;
+mod layers;
 mod unpack;
 
 pub use error::Error;

@@ -25,6 +25,7 @@ mod event_invoke_config;
 mod failure;
 mod functions;
 mod identity;
+mod layers;
 mod logs;
 mod metrics;
 mod page;

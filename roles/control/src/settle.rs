@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use api::functions::{FUNCTIONS, Function, LastUpdate, State};
+use api::functions::{Configuration, FUNCTIONS, Function, LastUpdate, State};
 use image::Images;
 use storage::Expect;
 use tokio::sync::mpsc;
@@ -149,8 +149,8 @@ impl Worker {
         if !is_unsettled(&function) {
             return Ok(());
         }
-        let outcome = match self.images.folder(&function.latest.code.image).await {
-            Ok(_) => Ok(()),
+        let outcome = match self.unpack(&function.latest).await {
+            Ok(()) => Ok(()),
             Err(error) if error.is_package() => {
                 Err(("InvalidZipFileException".to_owned(), error.to_string()))
             }
@@ -158,6 +158,15 @@ impl Worker {
         };
         self.settle_version(&function, &outcome).await?;
         self.settle_latest(&arn, &function, &outcome).await
+    }
+
+    /// Makes ready what a configuration runs: its code and its layers.
+    async fn unpack(&self, configuration: &Configuration) -> Result<(), image::Error> {
+        self.images.folder(&configuration.code.image).await?;
+        for layer in &configuration.layers {
+            self.images.folder(&layer.image).await?;
+        }
+        Ok(())
     }
 
     /// The version that was published together with this `$LATEST` shares its fate. It goes first:

@@ -1,7 +1,6 @@
 //! What can be set about a worker.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use types::WorkerId;
@@ -17,8 +16,8 @@ pub struct Config {
     pub memory_mb: u64,
     /// Variables every function gets beneath its own.
     pub environment: BTreeMap<String, String>,
-    /// A folder shown at `/opt` in every environment, below the sandbox's images folder.
-    pub opt: Option<PathBuf>,
+    /// The package that every environment finds at `/opt`, beneath its function's layers.
+    pub opt: Option<String>,
     /// How long an idle environment goes on running before it is frozen. Short, since functions
     /// expect to be frozen between invokes; not zero, so that invokes that follow each other at
     /// once pay for no freezing and thawing.

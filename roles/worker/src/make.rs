@@ -1,8 +1,9 @@
 //! Making an environment: code, sandbox, log, conversation; then its init phase.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use api::functions::FunctionVersion;
+use api::functions::{Configuration, FunctionVersion};
 use api::logs::StreamName;
 use api::worker::{Create, Error};
 use environment::{Identity, Session};
@@ -43,7 +44,7 @@ impl Service {
         let task = task.map_err(|error| Error::Code {
             reason: error.to_string(),
         })?;
-        let opt = self.config.opt.clone();
+        let opt = self.opt(configuration).await?;
         let paths = (task, opt.clone());
         let spec = plan::sandbox_spec(request.environment, &request.function, &launch, paths);
         let failed = |error: &dyn std::fmt::Display| Error::Sandbox {
@@ -90,6 +91,22 @@ impl Service {
         });
         environment.serve(listener);
         Ok(environment)
+    }
+
+    /// The folder shown at `/opt`: what every function gets, and over it the function's layers.
+    async fn opt(&self, configuration: &Configuration) -> Result<Option<PathBuf>, Error> {
+        let layers = configuration.layers.iter().map(|layer| &layer.image);
+        let images: Vec<&str> = self
+            .config
+            .opt
+            .iter()
+            .chain(layers)
+            .map(String::as_str)
+            .collect();
+        let folder = self.with.images.layers(&images).await;
+        folder.map_err(|error| Error::Code {
+            reason: error.to_string(),
+        })
     }
 
     /// The init phase of a new environment. Failure is for its first invoke to meet again.

@@ -264,7 +264,9 @@ def _start_like_the_interpreter():
             if path not in known and _is_folder(path):
                 sys.path.append(path)
     task_root = environment("LAMBDA_TASK_ROOT") or "/var/task"
-    front = [task_root] + [path.format(version) for path in LAYER_PATHS]
+    # Layers are made for the runtime that the function names, whichever interpreter is here.
+    _, _, named = (environment("AWS_EXECUTION_ENV") or "").partition("AWS_Lambda_python")
+    front = [task_root] + [path.format(named or version) for path in LAYER_PATHS]
     sys.path[:] = front + [path for path in sys.path if path not in front]
 
 

@@ -1,6 +1,5 @@
 //! The roles of an all-in-one server, each behind its arrow.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -233,8 +232,8 @@ fn assignment_config(config: &Config) -> assignment::Config {
     }
 }
 
-/// The folder of the package that every function finds at `/opt`.
-async fn everybodys_opt(config: &Config, images: &Images) -> anyhow::Result<Option<PathBuf>> {
+/// The package that every function finds at `/opt`.
+async fn everybodys_opt(config: &Config, images: &Images) -> anyhow::Result<Option<String>> {
     let path = &config.functions.opt;
     if path.as_os_str().is_empty() {
         return Ok(None);
@@ -242,16 +241,17 @@ async fn everybodys_opt(config: &Config, images: &Images) -> anyhow::Result<Opti
     let zip = std::fs::read(path)
         .with_context(|| format!("functions.opt: {} cannot be read", path.display()))?;
     let published = images.publish(zip.into()).await.context("functions.opt")?;
-    let folder = images
+    // Unpacked now, so that a package that cannot be is told of now.
+    images
         .folder(&published.image)
         .await
         .context("functions.opt")?;
-    Ok(Some(folder))
+    Ok(Some(published.image))
 }
 
 fn worker_config(
     config: &Config,
-    opt: Option<PathBuf>,
+    opt: Option<String>,
     random: &dyn Random,
 ) -> anyhow::Result<worker::Config> {
     let memory_mb = match config.worker.memory_mb {

@@ -27,17 +27,31 @@ impl Control {
     }
 
     /// The layers of a function to be, which must be there and the caller's to use.
-    async fn layers_of(&self, _call: &Call<'_>, arns: &[String]) -> Result<Vec<Layer>, Failure> {
+    async fn layers_of(&self, call: &Call<'_>, arns: &[String]) -> Result<Vec<Layer>, Failure> {
         let arns: Result<Vec<_>, _> = arns.iter().map(|arn| LayerVersionArn::parse(arn)).collect();
         let arns = arns.map_err(|error| ApiError::invalid_parameter(error.to_string()))?;
         check_layer_list(&arns)?;
-        match arns.first() {
-            Some(arn) => Err(does_not_exist(arn).into()),
-            None => Ok(Vec::new()),
+        let mut layers = Vec::new();
+        for arn in &arns {
+            let region = &arn.layer.scope.region;
+            if *region != call.scope.region {
+                return Err(ApiError::invalid_parameter(format!(
+                    "Layer version {arn} is in region {region}. A function uses layers of its own \
+                     region."
+                ))
+                .into());
+            }
+            let version = self.usable_layer_version(call, arn).await?;
+            let version = version.ok_or_else(|| {
+                ApiError::invalid_parameter(format!("Layer version {arn} does not exist."))
+            })?;
+            layers.push(Layer {
+                arn: arn.to_string(),
+                image: version.image,
+                bytes: version.bytes,
+                unpacked_bytes: version.unpacked_bytes,
+            });
         }
+        Ok(layers)
     }
-}
-
-fn does_not_exist(arn: &LayerVersionArn) -> ApiError {
-    ApiError::invalid_parameter(format!("Layer version {arn} does not exist."))
 }
