@@ -5,6 +5,7 @@ mod aliases;
 mod functions;
 mod harness;
 mod hostile;
+mod layers;
 mod misc;
 mod recovery;
 mod updates;
