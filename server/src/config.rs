@@ -39,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) streaming: Streaming,
     pub(crate) sandbox: Sandbox,
     pub(crate) worker: Worker,
+    pub(crate) logs: Logs,
     pub(crate) assignment: Assignment,
     pub(crate) placement: Placement,
 }
@@ -191,6 +192,18 @@ pub(crate) struct Worker {
     pub(crate) freeze_after_ms: u64,
 }
 
+/// What functions print.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Logs {
+    /// Days that log groups keep what they have, unless one's own policy says otherwise; 0 for ever.
+    pub(crate) retention_days: u32,
+    /// MB that one log group may take on disk. What was written longest ago goes first.
+    pub(crate) group_mb_max: u64,
+    /// MB that all log groups together may take.
+    pub(crate) total_mb_max: u64,
+}
+
 /// Assignment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -228,6 +241,7 @@ impl Default for Config {
             streaming: Streaming::default(),
             sandbox: Sandbox::default(),
             worker: Worker::default(),
+            logs: Logs::default(),
             assignment: Assignment::default(),
             placement: Placement::default(),
         }
@@ -310,6 +324,16 @@ impl Default for Worker {
             memory_mb: 0,
             zone: "local-1a".to_owned(),
             freeze_after_ms: 10,
+        }
+    }
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self {
+            retention_days: 0,
+            group_mb_max: 1_024,
+            total_mb_max: 10_240,
         }
     }
 }

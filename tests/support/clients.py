@@ -27,4 +27,6 @@ def make(server, service="lambda", region=REGION, keys=None, token=None, strict=
     )
     if strict and service == "lambda":
         client.meta.events.register("after-call.lambda", shapes.check_answer)
+    if strict and service == "logs":
+        client.meta.events.register("after-call.cloudwatch-logs", shapes.check_json_answer)
     return client

@@ -41,6 +41,22 @@ def check_answer(http_response, parsed, model, **_):
     _check_body(http_response.content, shape, model.name)
 
 
+def check_json_answer(http_response, parsed, model, **_):
+    """The same for the protocol whose errors are in the body alone."""
+    headers = {name.lower(): value for name, value in http_response.headers.items()}
+    assert headers.get("x-amzn-requestid"), f"{model.name}: no request id"
+    assert headers["content-type"] == "application/x-amz-json-1.1", model.name
+    if http_response.status_code < 300:
+        if model.output_shape is not None:
+            _check_body(http_response.content, model.output_shape, model.name)
+        return
+    body = json.loads(http_response.content)
+    assert set(body) == {"__type", "message"}, f"{model.name}: {body}"
+    codes = {shape.name for shape in model.error_shapes} | COMMON_ERRORS
+    assert body["__type"] in codes, f"{model.name}: {body['__type']} is none of its errors"
+    assert body["message"], f"{model.name}: no message"
+
+
 def _check_body(content, shape, path):
     members = {
         _wire_name(name, member): member

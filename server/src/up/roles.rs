@@ -61,8 +61,7 @@ pub(crate) async fn start(
     let images = Images::open(Arc::new(blobs), sandboxes.images.clone());
     let images = Arc::new(images.context("images/ cannot be used")?);
     let logs = Arc::new(
-        LogStore::open(path.join("logs"), control::LogBounds::default())
-            .context("logs/ cannot be used")?,
+        LogStore::open(path.join("logs"), log_bounds(config)).context("logs/ cannot be used")?,
     );
 
     let master = MasterSecret::open(&path.join("secret"), random.as_ref());
@@ -148,6 +147,7 @@ pub(crate) async fn start(
             },
             architecture: worker::host_architecture().to_owned(),
             vpc_id: config.functions.vpc_id.clone(),
+            log_retention_days: Some(config.logs.retention_days).filter(|days| *days > 0),
             ..control::Config::default()
         },
         logs: Arc::clone(&logs),
@@ -213,6 +213,14 @@ fn root_keys(config: &Config, data: &DataDir, random: &dyn Random) -> anyhow::Re
         account: key.account.clone(),
     }));
     Ok(keys)
+}
+
+fn log_bounds(config: &Config) -> control::LogBounds {
+    const MB: u64 = 1024 * 1024;
+    control::LogBounds {
+        group_bytes_max: config.logs.group_mb_max.saturating_mul(MB),
+        total_bytes_max: config.logs.total_mb_max.saturating_mul(MB),
+    }
 }
 
 fn placement_config(config: &Config) -> placement::Config {
