@@ -19,6 +19,7 @@ pub mod log_groups;
 pub mod logs;
 pub mod placement;
 pub mod secret;
+pub mod urls;
 pub mod worker;
 
 mod kind;

@@ -8,6 +8,7 @@ pub mod authorisation;
 pub mod error;
 pub mod event_stream;
 pub mod function_name;
+pub mod function_url;
 pub mod json_rpc;
 pub mod model;
 pub mod query;

@@ -40,10 +40,11 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod urls;
 mod versions;
 
 pub use cloudwatch::Keeper as LogKeeper;
-pub use config::{Config, Rates};
+pub use config::{Config, Rates, Urls};
 pub use identity::{Keys, MasterSecret, RootKey};
 pub use logs::{Bounds as LogBounds, Follow, LogReader, LogStore, StreamEvent};
 pub use metrics::Metrics;

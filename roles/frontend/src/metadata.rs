@@ -1,15 +1,17 @@
-//! All functions, versions and aliases, in memory, kept fresh by watching the table.
+//! All functions, versions, aliases and function URLs, in memory, kept fresh by watching the table.
 //!
 //! A function that is not here is looked for in the table once more before it is called missing,
 //! so that what was just created can be invoked at once.
 
 mod functions;
+mod urls;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use api::functions::{ALIASES, FUNCTIONS, FunctionVersion, VERSIONS};
+use api::functions::{ALIASES, FUNCTIONS, FunctionVersion, URLS, VERSIONS};
+use api::urls::Url;
 use storage::{Change, Consistency, Error, Table, Watch};
 use tokio::sync::mpsc;
 use types::{FunctionArn, Random};
@@ -21,7 +23,7 @@ use functions::Functions;
 const RETRY: Duration = Duration::from_millis(200);
 
 /// The kinds of rows that are watched, by their prefix.
-const WATCHED: [&str; 3] = [FUNCTIONS, VERSIONS, ALIASES];
+const WATCHED: [&str; 4] = [FUNCTIONS, VERSIONS, ALIASES, URLS];
 
 /// How the watches stand.
 #[derive(Clone, Copy, Default)]
@@ -194,6 +196,13 @@ impl Metadata {
             Some(found) => Ok(found),
             None => Err(ApiError::not_found(format!("Function not found: {arn}"))),
         }
+    }
+
+    /// The function URL with this id.
+    pub(crate) fn url(&self, id: &str) -> Option<Arc<Url>> {
+        // That there was nothing to take in is no matter.
+        let _ = self.take_in(None);
+        self.read().urls.get(id)
     }
 
     /// Reads a function's rows from the table.

@@ -41,6 +41,8 @@ pub struct Config {
     pub stream_burst_bytes: u64,
     /// Bytes a second of the rest (AWS: 2 MB); 0 for no bound.
     pub stream_bytes_per_second: u64,
+    /// The scheme under which clients reach function URLs: `http` or `https`.
+    pub url_scheme: String,
 }
 
 /// What a frontend works with.
@@ -65,7 +67,7 @@ pub struct Dependencies {
 pub struct Frontend {
     pub(crate) config: Config,
     pub(crate) with: Dependencies,
-    verifier: Verifier,
+    pub(crate) verifier: Verifier,
     pub(crate) metrics: Metrics,
     /// Invokes under way: they go on when their callers hang up.
     pub(crate) tasks: TaskTracker,
@@ -137,7 +139,7 @@ impl Frontend {
             qualifier.as_deref(),
             &caller.scope,
         )?;
-        self.authorise(&caller, &arn)?;
+        self.authorise(&caller, "lambda:InvokeFunction", &arn)?;
         let request = request::check(matched.operation, &parts.headers, body)?;
         let found = self
             .with
@@ -152,7 +154,12 @@ impl Frontend {
         })
     }
 
-    fn authorise(&self, caller: &Caller, arn: &FunctionArn) -> Result<(), ApiError> {
+    pub(crate) fn authorise(
+        &self,
+        caller: &Caller,
+        action: &str,
+        arn: &FunctionArn,
+    ) -> Result<(), ApiError> {
         let Principal {
             account,
             arn: who,
@@ -168,7 +175,7 @@ impl Frontend {
         wire::authorisation::check(
             caller,
             &self.config.role_actions,
-            "lambda:InvokeFunction",
+            action,
             &arn.scope.account,
             &arn.to_string(),
         )
@@ -194,7 +201,7 @@ impl Frontend {
                 Ran::Whole(answer, body) => {
                     Ok(answer::invoked(answer, body, version).map(Body::Whole))
                 }
-                Ran::Stream(_) => Err(ApiError::service("The invoke was lost.")),
+                Ran::Stream { .. } => Err(ApiError::service("The invoke was lost.")),
             },
         }
     }
@@ -207,12 +214,14 @@ impl Frontend {
     ) -> Result<Response<Body>, ApiError> {
         let body = match self.start(id, accepted, Delivery::Streamed).await? {
             Ran::Whole(answer, body) => Body::Whole(answer::as_event_stream(answer, body)),
-            Ran::Stream(events) => Body::Stream(Stream::new(events, Framing::EventStream)),
+            Ran::Stream { events, .. } => {
+                Body::Stream(Stream::new(Bytes::new(), events, Framing::EventStream))
+            }
         };
         Ok(answer::streamed(body, version))
     }
 
-    fn trace(&self, parts: &Parts) -> Trace {
+    pub(crate) fn trace(&self, parts: &Parts) -> Trace {
         let header = parts.headers.get("x-amzn-trace-id");
         let header = header.and_then(|value| value.to_str().ok());
         Trace::new(header, self.with.random.as_ref(), self.with.clock.now())

@@ -1,9 +1,10 @@
 //! The roles of an all-in-one server, each behind its arrow.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use api::Secret;
 use api::assignment::Assignment;
 use api::counting::Counting;
@@ -22,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use types::{Clock, Random, SystemClock, SystemRandom, WorkerId};
 
-use crate::config::Config;
+use crate::config::{Config, Urls};
 use crate::data_dir::DataDir;
 use crate::roots::Languages;
 use crate::workers::OneWorker;
@@ -47,6 +48,7 @@ pub(crate) async fn start(
     data: &DataDir,
     languages: Languages,
     (sandboxes, spawners): (sandbox::Config, sandbox::Spawners),
+    address: SocketAddr,
 ) -> anyhow::Result<Running> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
@@ -140,6 +142,7 @@ pub(crate) async fn start(
         config: control::Config {
             role_actions: config.functions.role_actions.clone(),
             account_concurrency: config.account.concurrency,
+            urls: urls(&config.urls, address)?,
             rates: control::Rates {
                 get_function: config.limits.get_function_per_second,
                 get_policy: config.limits.get_policy_per_second,
@@ -170,6 +173,7 @@ pub(crate) async fn start(
             role_actions: config.functions.role_actions.clone(),
             stream_burst_bytes: config.streaming.burst_bytes,
             stream_bytes_per_second: config.streaming.bytes_per_second,
+            url_scheme: config.urls.scheme.clone(),
         },
         frontend::Dependencies {
             clock,
@@ -221,6 +225,21 @@ fn log_bounds(config: &Config) -> control::LogBounds {
         group_bytes_max: config.logs.group_mb_max.saturating_mul(MB),
         total_bytes_max: config.logs.total_mb_max.saturating_mul(MB),
     }
+}
+
+/// How function URLs are written by a server at `address`.
+fn urls(config: &Urls, address: SocketAddr) -> anyhow::Result<control::Urls> {
+    let Urls { scheme, domain } = config;
+    if !matches!(scheme.as_str(), "http" | "https") {
+        bail!("urls.scheme: {scheme} is neither http nor https");
+    }
+    let domain = match domain.as_str() {
+        // Browsers, curl and most resolvers take every name below it for the loopback.
+        "" => format!("localhost:{}", address.port()),
+        domain => domain.to_owned(),
+    };
+    let scheme = scheme.clone();
+    Ok(control::Urls { scheme, domain })
 }
 
 fn placement_config(config: &Config) -> placement::Config {

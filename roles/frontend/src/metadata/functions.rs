@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use api::functions::{
-    ALIASES, Alias, Configuration, FUNCTIONS, Function, FunctionVersion, State, VERSIONS,
+    ALIASES, Alias, Configuration, FUNCTIONS, Function, FunctionVersion, State, URLS, VERSIONS,
     alias_key, function_key, version_key,
 };
 use storage::{Change, Revision, Row};
@@ -12,6 +12,7 @@ use types::{AccountId, AliasName, FunctionArn, FunctionName, Qualifier, Region, 
 use wire::ApiError;
 
 use super::Found;
+use super::urls::Urls;
 
 /// All functions. The order of the map never matters.
 #[derive(Default)]
@@ -19,6 +20,7 @@ pub(super) struct Functions {
     functions: HashMap<(Scope, FunctionName), Entry>,
     /// Reservations of a scope, summed.
     reserved: HashMap<Scope, u32>,
+    pub(super) urls: Urls,
 }
 
 #[derive(Default)]
@@ -58,6 +60,8 @@ impl Functions {
             place(rest).and_then(|place| self.apply_version(place, row))
         } else if let Some(rest) = key.strip_prefix(ALIASES) {
             place(rest).and_then(|place| self.apply_alias(place, row))
+        } else if key.starts_with(URLS) {
+            self.urls.apply(key, row)
         } else {
             None
         };
