@@ -14,6 +14,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Speaks of requests and answers in the words of the worker's arrow.
     ("environment", &["api"]),
     ("image", &["storage"]),
+    // A client: it knows the API from outside, as every other client does.
+    ("deploy", &["wire"]),
     ("leasing", &["storage"]),
     ("backends", &["storage"]),
     ("control", &["wire", "api", "storage", "image"]),
