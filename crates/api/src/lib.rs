@@ -20,6 +20,7 @@ pub mod logs;
 pub mod placement;
 pub mod secret;
 pub mod urls;
+pub mod stacks;
 pub mod worker;
 
 mod kind;

@@ -35,6 +35,7 @@ mod rows;
 mod runtime_management;
 mod service;
 mod settle;
+mod stacks;
 mod sts;
 mod tags;
 #[cfg(test)]

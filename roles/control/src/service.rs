@@ -30,8 +30,8 @@ use crate::logs::LogStore;
 use crate::metrics::Metrics;
 use crate::rows::Rows;
 use crate::settle::{Job, Missed, Settler};
-use crate::sts;
 use crate::throttle::Throttle;
+use crate::{stacks, sts};
 
 /// The largest request body (AWS: a 50 MB package in base64, and room for the rest).
 pub const REQUEST_BYTES_MAX: usize = 70_167_211;
@@ -148,6 +148,9 @@ impl Control {
         let (parts, body) = request.into_parts();
         let mut response = if parts.uri.path().starts_with(code_location::PATH) {
             let answer = self.code(&parts).await;
+            answer.unwrap_or_else(|failure| failure.answer().response(request_id))
+        } else if parts.uri.path().starts_with(stacks::PATH) {
+            let answer = self.stacks(&parts, &body).await;
             answer.unwrap_or_else(|failure| failure.answer().response(request_id))
         } else if is_for(&parts, "logs") {
             let answer = self.logs(&parts, &body).await;
@@ -277,7 +280,7 @@ impl Control {
         }
     }
 
-    async fn authenticate(
+    pub(crate) async fn authenticate(
         &self,
         signed: &Signed,
         parts: &Parts,
