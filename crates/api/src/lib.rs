@@ -19,8 +19,8 @@ pub mod log_groups;
 pub mod logs;
 pub mod placement;
 pub mod secret;
-pub mod urls;
 pub mod stacks;
+pub mod urls;
 pub mod worker;
 
 mod kind;
