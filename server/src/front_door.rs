@@ -136,7 +136,9 @@ impl FrontDoor {
     ) {
         // Answers are small and must not wait for more; a socket that refuses is about to fail.
         let _ = stream.set_nodelay(true);
-        let service = hyper::service::service_fn(move |request| {
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            // For policies and logs that ask where a request came from.
+            request.extensions_mut().insert(peer);
             let door = Arc::clone(&self);
             async move { Ok::<_, std::convert::Infallible>(door.answer(request, peer).await) }
         });

@@ -35,6 +35,17 @@ pub struct Permissions {
     pub tags: BTreeMap<String, String>,
 }
 
+impl Permissions {
+    /// None whatever.
+    pub const NONE: Self = Self {
+        everything: false,
+        policies: Vec::new(),
+        boundary: None,
+        session: Vec::new(),
+        tags: BTreeMap::new(),
+    };
+}
+
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'q> {

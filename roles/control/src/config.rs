@@ -9,9 +9,6 @@ use types::limits::{
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What sessions of execution roles may do beside `sts:GetCallerIdentity`: patterns of
-    /// actions, `lambda:InvokeFunction` or `lambda:*`. Nothing by default.
-    pub role_actions: Vec<String>,
     /// Concurrent executions of each account and region.
     pub account_concurrency: u32,
     /// Calls a second of each account and region.
@@ -110,7 +107,6 @@ const RUNTIMES: [&str; 16] = [
 impl Default for Config {
     fn default() -> Self {
         Self {
-            role_actions: Vec::new(),
             account_concurrency: ACCOUNT_CONCURRENCY,
             rates: Rates::default(),
             public_scheme: "http".to_owned(),

@@ -15,6 +15,7 @@ mod account;
 mod aliases;
 mod answer;
 mod attached;
+mod authorise;
 mod body;
 mod cloudwatch;
 mod code_location;

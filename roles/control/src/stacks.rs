@@ -11,15 +11,15 @@
 //! that are JSON. A client that has not seen the last write is refused with status 409, so that of two deploys at
 //! once one notices.
 
-use api::identity::{Principal, PrincipalKind};
+use api::authorisation::{Ask, Requester};
 use api::stacks::{is_name, stack_key, stacks_prefix};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
+use policy::Context;
 use serde_json::value::RawValue;
 use storage::{Expect, Revision};
 use types::{Region, Scope};
-use wire::authorisation::{self, Caller};
 use wire::sigv4::Signed;
 use wire::uri::{decode, query_value};
 use wire::{ApiError, sigv4};
@@ -43,20 +43,20 @@ impl Control {
     ) -> Result<Response<Bytes>, Failure> {
         let signed = Signed::parse(parts).map_err(ApiError::from)?;
         signed.require_service("lambda").map_err(ApiError::from)?;
-        let principal = self.authenticate(&signed, parts, body).await?;
+        let requester = self.authenticate(&signed, parts, body).await?;
         let region = Region::new(&signed.region).map_err(|_| {
             ApiError::from(sigv4::Error::Scope {
                 message: "Credential should be scoped to a valid region. ".to_owned(),
             })
         })?;
         let scope = Scope {
-            account: principal.account.clone(),
+            account: requester.account().clone(),
             region,
         };
         let rest = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
         let name = decode(rest.trim_start_matches('/')).unwrap_or_default();
         if name.is_empty() && parts.method == Method::GET {
-            authorise(&principal, &scope, "ListStacks", "*")?;
+            authorise(&requester, &scope, "ListStacks", "*")?;
             return self.list_stacks(&scope).await;
         }
         if !is_name(&name) {
@@ -66,16 +66,16 @@ impl Control {
         }
         match parts.method {
             Method::GET => {
-                authorise(&principal, &scope, "GetStack", &name)?;
+                authorise(&requester, &scope, "GetStack", &name)?;
                 self.get_stack(&scope, &name).await
             }
             Method::PUT => {
-                authorise(&principal, &scope, "PutStack", &name)?;
+                authorise(&requester, &scope, "PutStack", &name)?;
                 let expect = expected(parts.uri.query())?.unwrap_or(Expect::Absent);
                 self.put_stack(&scope, &name, expect, body).await
             }
             Method::DELETE => {
-                authorise(&principal, &scope, "DeleteStack", &name)?;
+                authorise(&requester, &scope, "DeleteStack", &name)?;
                 let expect = expected(parts.uri.query())?;
                 let expect = expect.ok_or_else(|| ApiError::validation("revision is missing"))?;
                 match self.rows.delete(&stack_key(&scope, &name), expect).await? {
@@ -142,23 +142,23 @@ struct Stack {
 }
 
 fn authorise(
-    principal: &Principal,
+    requester: &Requester,
     scope: &Scope,
     action: &str,
     name: &str,
 ) -> Result<(), ApiError> {
-    let caller = Caller {
-        account: &principal.account,
-        arn: &principal.arn,
-        root: principal.kind == PrincipalKind::Root,
-    };
     let resource = format!(
         "arn:aws:lambent:{}:{}:stack/{name}",
         scope.region, scope.account
     );
-    // Only roots, and whom an operator has said may: no role may do everything just like that.
-    let action = format!("lambent:{action}");
-    authorisation::check(caller, &[], &action, &scope.account, &resource)
+    let decided = requester.authorise(Ask {
+        action: &format!("lambent:{action}"),
+        resource: &resource,
+        owner: &scope.account,
+        policy: None,
+        context: Context::new(),
+    });
+    decided.map_err(|denied| ApiError::access_denied(denied.to_string()))
 }
 
 /// The write that the client has seen last.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use api::assignment::Assignment;
+use api::authorisation::Requester;
 use api::counting::Counting;
-use api::identity::{Identities, Principal, PrincipalKind};
+use api::identity::Identities;
 use api::worker::Workers;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
+use policy::Context;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -19,7 +21,7 @@ use wire::function_name::{Naming, resolve};
 use wire::rest::{Match, Operation};
 use wire::sigv4::Verifier;
 
-use crate::authenticate::{Caller, authenticate};
+use crate::authenticate::authenticate;
 use crate::body::{Body, Framing, Stream};
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
@@ -35,8 +37,6 @@ pub struct Config {
     pub zone: Option<String>,
     /// Concurrent executions of every account and region.
     pub account_concurrency: u32,
-    /// Patterns of the actions that sessions of roles may do.
-    pub role_actions: Vec<String>,
     /// Bytes of a streamed result that go as fast as they come (AWS: 6 MB).
     pub stream_burst_bytes: u64,
     /// Bytes a second of the rest (AWS: 2 MB); 0 for no bound.
@@ -139,7 +139,8 @@ impl Frontend {
             qualifier.as_deref(),
             &caller.scope,
         )?;
-        self.authorise(&caller, "lambda:InvokeFunction", &arn)?;
+        let action = matched.operation.action();
+        self.authorise(&caller.requester, action, &arn, Context::new())?;
         let request = request::check(matched.operation, &parts.headers, body)?;
         let found = self
             .with
@@ -154,31 +155,17 @@ impl Frontend {
         })
     }
 
+    /// Refuses what [`Metadata::authorise`] does not allow.
     pub(crate) fn authorise(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         action: &str,
         arn: &FunctionArn,
+        context: Context,
     ) -> Result<(), ApiError> {
-        let Principal {
-            account,
-            arn: who,
-            kind,
-            ..
-        } = &caller.principal;
-        let root = *kind == PrincipalKind::Root;
-        let caller = wire::authorisation::Caller {
-            account,
-            arn: who,
-            root,
-        };
-        wire::authorisation::check(
-            caller,
-            &self.config.role_actions,
-            action,
-            &arn.scope.account,
-            &arn.to_string(),
-        )
+        let metadata = &self.with.metadata;
+        let decided = metadata.authorise(requester, action, arn, context);
+        decided.map_err(|denied| ApiError::access_denied(denied.to_string()))
     }
 
     async fn perform(

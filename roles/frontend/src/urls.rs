@@ -18,6 +18,7 @@ use api::worker::Response as Answer;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};
+use policy::Context;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use types::RequestId;
@@ -140,7 +141,7 @@ impl Frontend {
             body: asked.body,
             caller: caller
                 .as_ref()
-                .map(|(caller, key)| (&caller.principal, key.as_str())),
+                .and_then(|(caller, key)| Some((caller.requester.principal()?, key.as_str()))),
             peer: asked.peer,
             scheme: &self.config.url_scheme,
             request: asked.id,
@@ -200,7 +201,9 @@ impl Frontend {
         let Some(caller) = caller else {
             return Ok(());
         };
-        self.authorise(caller, "lambda:InvokeFunctionUrl", &url.function)
+        let context = Context::new().with("lambda:FunctionUrlAuthType", "AWS_IAM");
+        let action = "lambda:InvokeFunctionUrl";
+        self.authorise(&caller.requester, action, &url.function, context)
             .map_err(|_| forbidden())
     }
 }

@@ -69,12 +69,14 @@ pub(crate) async fn start(
     let master = MasterSecret::open(&path.join("secret"), random.as_ref());
     let master = Arc::new(master.context("secret cannot be used")?);
     let roots = root_keys(config, data, random.as_ref())?;
-    let keys = Arc::new(Keys::new(
+    let keys = Keys::new(
         roots,
+        &config.functions.role_actions,
         &master,
         Arc::clone(&clock),
         Arc::clone(&random),
-    ));
+    );
+    let keys = Arc::new(keys.context("functions.role_actions")?);
 
     let placement = Arc::new(placement::Service::new(
         placement_config(config),
@@ -140,7 +142,6 @@ pub(crate) async fn start(
         clock: Arc::clone(&clock),
         random: Arc::clone(&random),
         config: control::Config {
-            role_actions: config.functions.role_actions.clone(),
             account_concurrency: config.account.concurrency,
             urls: urls(&config.urls, address)?,
             rates: control::Rates {
@@ -170,7 +171,6 @@ pub(crate) async fn start(
         frontend::Config {
             zone: Some(config.worker.zone.clone()),
             account_concurrency: config.account.concurrency,
-            role_actions: config.functions.role_actions.clone(),
             stream_burst_bytes: config.streaming.burst_bytes,
             stream_bytes_per_second: config.streaming.bytes_per_second,
             url_scheme: config.urls.scheme.clone(),
