@@ -199,7 +199,6 @@ def test_what_may_not_be_is_refused_in_lambdas_words(loose, settings, code, word
     "settings",
     [
         {"PackageType": "Image", "Code": {"ImageUri": "r/i:1"}, "Runtime": None, "Handler": None},
-        {"Code": {"S3Bucket": "bucket", "S3Key": "key"}},
     ],
 )
 def test_what_is_not_there_yet_says_so(loose, settings):

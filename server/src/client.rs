@@ -20,11 +20,10 @@ const TRIES_MAX: u32 = 8;
 /// The first pause; each is longer than the one before by as much.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Speaks to one server, as its root or as whoever the environment's key is of.
+/// Speaks to one server as its root.
 pub(crate) struct Client {
     endpoint: Uri,
     key: RootKey,
-    session_token: Option<String>,
     region: String,
 }
 
@@ -38,14 +37,10 @@ impl Client {
         if endpoint.scheme_str() != Some("http") {
             bail!("{}: only http endpoints are spoken to", options.endpoint);
         }
-        let (key, session_token) = match key_of_the_environment() {
-            Some(found) => found,
-            None => (read_root_key(&options.data_dir.join("credentials"))?, None),
-        };
+        let key = read_root_key(&options.data_dir.join("credentials"))?;
         Ok(Self {
             endpoint,
             key,
-            session_token,
             region: options.region.clone(),
         })
     }
@@ -59,7 +54,7 @@ impl Client {
     ) -> anyhow::Result<Response<Bytes>> {
         let mut pause = PAUSE;
         for _ in 1..TRIES_MAX {
-            let once = self.send_to("lambda", (method.clone(), path), headers, body.clone());
+            let once = self.send_once((method.clone(), path), headers, body.clone());
             let response = once.await?;
             if !came_too_soon(&response) {
                 return Ok(response);
@@ -67,13 +62,11 @@ impl Client {
             tokio::time::sleep(pause).await;
             pause += PAUSE;
         }
-        self.send_to("lambda", (method, path), headers, body).await
+        self.send_once((method, path), headers, body).await
     }
 
-    /// Sends one request once, signed for that service; without a name it is not signed.
-    pub(crate) async fn send_to(
+    async fn send_once(
         &self,
-        service: &str,
         (method, path): (Method, &str),
         headers: &[(&'static str, &str)],
         body: Bytes,
@@ -96,13 +89,11 @@ impl Client {
         let signer = Signer {
             access_key_id: &self.key.id,
             secret: &self.key.secret,
-            session_token: self.session_token.as_deref(),
+            session_token: None,
             region: &self.region,
-            service,
+            service: "lambda",
         };
-        if !service.is_empty() {
-            signer.sign(&mut parts, &body, SystemClock.now());
-        }
+        signer.sign(&mut parts, &body, SystemClock.now());
         let address = (authority.host(), authority.port_u16().unwrap_or(80));
         let stream = TcpStream::connect(address).await;
         let stream = stream.with_context(|| format!("nothing answers at {}", self.endpoint))?;
@@ -135,14 +126,4 @@ fn came_too_soon(response: &Response<Bytes>) -> bool {
             .is_some_and(|reason| reason == "CallerRateLimitExceeded")
     };
     response.status() == http::StatusCode::TOO_MANY_REQUESTS && reason()
-}
-
-/// The access key that AWS's own clients would take from the environment, with its session token.
-fn key_of_the_environment() -> Option<(RootKey, Option<String>)> {
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let key = RootKey {
-        id: variable("AWS_ACCESS_KEY_ID")?,
-        secret: variable("AWS_SECRET_ACCESS_KEY")?,
-    };
-    Some((key, variable("AWS_SESSION_TOKEN")))
 }

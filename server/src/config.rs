@@ -37,7 +37,6 @@ pub(crate) struct Config {
     pub(crate) functions: Functions,
     pub(crate) runtimes: Runtimes,
     pub(crate) streaming: Streaming,
-    pub(crate) urls: Urls,
     pub(crate) sandbox: Sandbox,
     pub(crate) worker: Worker,
     pub(crate) logs: Logs,
@@ -101,10 +100,27 @@ pub(crate) struct Limits {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Aws {
-    /// Of all services; empty for AWS's own.
+    /// Of all services; what has neither this nor one of its own is not called.
     pub(crate) endpoint_url: String,
     /// Of single ones: `sqs = "http://…"`.
     pub(crate) services: BTreeMap<String, String>,
+    pub(crate) keys: AwsKeys,
+}
+
+/// The access key of Lambent's own calls to other services; none without an id.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AwsKeys {
+    /// Its id.
+    pub(crate) access_key_id: String,
+    /// Its secret.
+    pub(crate) secret_access_key: String,
+}
+
+impl std::fmt::Debug for AwsKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.access_key_id)
+    }
 }
 
 /// What holds for every function.
@@ -152,17 +168,6 @@ pub(crate) struct Streaming {
     pub(crate) burst_bytes: u64,
     /// Bytes a second of the rest; 0 for no bound.
     pub(crate) bytes_per_second: u64,
-}
-
-/// Function URLs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Urls {
-    /// `http`, or `https` where a proxy in front ends TLS.
-    pub(crate) scheme: String,
-    /// What follows `<id>.lambda-url.<region>.` in their addresses, with the port if need be. Empty:
-    /// `localhost` and the port listened on.
-    pub(crate) domain: String,
 }
 
 /// The sandboxes.
@@ -251,7 +256,6 @@ impl Default for Config {
             functions: Functions::default(),
             runtimes: Runtimes::default(),
             streaming: Streaming::default(),
-            urls: Urls::default(),
             sandbox: Sandbox::default(),
             worker: Worker::default(),
             logs: Logs::default(),
@@ -306,15 +310,6 @@ impl Default for Functions {
             opt: PathBuf::new(),
             vpc_id: "vpc-00000000000000000".to_owned(),
             role_actions: Vec::new(),
-        }
-    }
-}
-
-impl Default for Urls {
-    fn default() -> Self {
-        Self {
-            scheme: "http".to_owned(),
-            domain: String::new(),
         }
     }
 }

@@ -22,14 +22,14 @@ mod tokens;
 use std::io;
 use std::sync::Arc;
 
-use api::authorisation::{self, Requester};
+use api::identity::{Principal, PrincipalKind};
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use policy::{Context, Denied};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, Semaphore};
 use types::{Clock, Region, Scope};
+use wire::authorisation::{self, Caller};
 use wire::json_rpc::{self, JsonError};
 use wire::sigv4::Signed;
 
@@ -54,6 +54,7 @@ pub(crate) struct CloudWatch {
     rows: Arc<Rows>,
     store: Arc<LogStore>,
     clock: Arc<dyn Clock>,
+    role_actions: Vec<String>,
     retention_days: Option<u32>,
     searches: Arc<Semaphore>,
     /// Told when a group's retention has changed.
@@ -62,11 +63,12 @@ pub(crate) struct CloudWatch {
 
 /// One verified request.
 struct Ask<'r> {
-    requester: &'r Requester,
+    principal: &'r Principal,
     /// The caller's account, and the region they signed for.
     scope: Scope,
     action: &'r str,
     body: &'r Bytes,
+    role_actions: &'r [String],
 }
 
 /// Why a request has no answer.
@@ -106,6 +108,7 @@ impl CloudWatch {
         rows: Arc<Rows>,
         store: Arc<LogStore>,
         clock: Arc<dyn Clock>,
+        role_actions: Vec<String>,
         retention_days: Option<u32>,
     ) -> (Self, Keeper) {
         let changed = Arc::new(Notify::new());
@@ -120,6 +123,7 @@ impl CloudWatch {
             rows,
             store,
             clock,
+            role_actions,
             retention_days,
             searches: Arc::new(Semaphore::new(SEARCHES_MAX)),
             changed,
@@ -132,7 +136,7 @@ impl CloudWatch {
         &self,
         parts: &Parts,
         body: &Bytes,
-        requester: &Requester,
+        principal: &Principal,
         region: Region,
     ) -> Result<Response<Bytes>, JsonError> {
         let action = json_rpc::action(parts, TARGET).ok_or_else(JsonError::unknown_action)?;
@@ -142,12 +146,13 @@ impl CloudWatch {
         }
         let ask = Ask {
             scope: Scope {
-                account: requester.account().clone(),
+                account: principal.account.clone(),
                 region,
             },
-            requester,
+            principal,
             action,
             body,
+            role_actions: &self.role_actions,
         };
         self.dispatch(&ask).await.map_err(told)
     }
@@ -212,16 +217,15 @@ impl Ask<'_> {
 
     /// Refuses if the caller may not do this to that resource, an ARN or `*`.
     fn may(&self, resource: &str) -> Result<(), JsonError> {
+        let caller = Caller {
+            account: &self.principal.account,
+            arn: &self.principal.arn,
+            root: self.principal.kind == PrincipalKind::Root,
+        };
         let action = format!("logs:{}", self.action);
-        let checked = self.requester.authorise(authorisation::Ask {
-            action: &action,
-            resource,
-            owner: &self.scope.account,
-            policy: None,
-            context: Context::new(),
-        });
-        let denied = |denied: Denied| wire::ApiError::access_denied(denied.to_string());
-        Ok(checked.map_err(denied)?)
+        let owner = &self.scope.account;
+        let checked = authorisation::check(caller, self.role_actions, &action, owner, resource);
+        Ok(checked?)
     }
 }
 

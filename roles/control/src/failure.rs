@@ -14,6 +14,9 @@ pub(crate) enum Failure {
     /// The package store does not do as it should.
     #[error("the package store does not work")]
     Images(#[source] image::Error),
+    /// The store that callers name packages in does not answer.
+    #[error("packages cannot be read from where callers keep them")]
+    Packages(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A row cannot be read.
     #[error("row {key} cannot be read")]
     Row {
@@ -40,7 +43,7 @@ impl Failure {
                 "The operation cannot be performed at this time. The resource is being changed by \
                  other requests. Try again.",
             ),
-            Self::Table(_) | Self::Images(_) => {
+            Self::Table(_) | Self::Images(_) | Self::Packages(_) => {
                 tracing::error!(error = %chain(&self), "a request failed for want of a store");
                 ApiError::unavailable()
             }

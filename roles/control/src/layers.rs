@@ -54,7 +54,7 @@ impl Control {
         violations.finish()?;
         let content = body.content.unwrap_or_default();
         let package = self
-            .publish_code(content, Operation::PublishLayerVersion)
+            .publish_code(content, (Operation::PublishLayerVersion, &arn.scope.region))
             .await?;
         let version = LayerVersion {
             number: self.next_number(&arn).await?,

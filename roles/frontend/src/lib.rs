@@ -20,7 +20,6 @@ mod request;
 mod run;
 mod service;
 mod trace;
-mod urls;
 
 pub use body::{Body, Broken, Stream};
 pub use metadata::Metadata;

@@ -60,12 +60,7 @@ pub(crate) enum Ran {
     /// A result in one piece. The answer's own body is empty.
     Whole(Answer, Bytes),
     /// A result that has begun.
-    Stream {
-        /// As the runtime declared it.
-        content_type: Option<String>,
-        /// The rest of it.
-        events: mpsc::Receiver<Event>,
-    },
+    Stream(mpsc::Receiver<Event>),
 }
 
 type Told = oneshot::Sender<Result<Ran, ApiError>>;
@@ -122,11 +117,7 @@ impl Frontend {
             }
         };
         let (events, receiver) = mpsc::channel(PIECES_MAX);
-        let content_type = ran.ok().and_then(|answer| answer.content_type);
-        let _ = told.send(Ok(Ran::Stream {
-            content_type,
-            events: receiver,
-        }));
+        let _ = told.send(Ok(Ran::Stream(receiver)));
         let (listener, end) = self.pump(stream, events).await;
         let _ = self.with.counting.release(permit).await;
         if let Some(events) = listener {

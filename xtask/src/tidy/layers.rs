@@ -8,20 +8,18 @@ use crate::tree::File;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("wire", &[]),
-    ("policy", &[]),
-    // A caller is handed from role to role together with what they may do.
-    ("api", &["policy"]),
+    ("api", &[]),
     ("storage", &[]),
     ("sandbox", &[]),
+    // Calls other services, in AWS's formats.
+    ("aws", &["wire", "api"]),
     // Speaks of requests and answers in the words of the worker's arrow.
     ("environment", &["api"]),
     ("image", &["storage"]),
-    // A client: it knows the API from outside, as every other client does.
-    ("deploy", &["wire"]),
     ("leasing", &["storage"]),
     ("backends", &["storage"]),
-    ("control", &["wire", "api", "storage", "image", "policy"]),
-    ("frontend", &["wire", "api", "storage", "policy"]),
+    ("control", &["wire", "api", "storage", "image"]),
+    ("frontend", &["wire", "api", "storage"]),
     ("event-invoke", &["wire", "api", "storage"]),
     ("event-sources", &["api", "storage"]),
     ("counting", &["api", "storage"]),

@@ -15,6 +15,21 @@ use crate::uri::{decode, encode_into, is_unreserved};
 
 /// The canonical request. `signed_headers` is the list as the signer wrote it, `a;b;c`.
 pub(super) fn request(parts: &Parts, signed_headers: &str, payload_hash: &str) -> Vec<u8> {
+    written(parts, signed_headers, payload_hash, path)
+}
+
+/// The same for S3, which alone has the path signed just as it is sent: a key may have any form.
+pub(super) fn s3_request(parts: &Parts, signed_headers: &str, payload_hash: &str) -> Vec<u8> {
+    let as_sent = |path: &str, out: &mut Vec<u8>| out.extend_from_slice(path.as_bytes());
+    written(parts, signed_headers, payload_hash, as_sent)
+}
+
+fn written(
+    parts: &Parts,
+    signed_headers: &str,
+    payload_hash: &str,
+    path: impl FnOnce(&str, &mut Vec<u8>),
+) -> Vec<u8> {
     let mut out = Vec::with_capacity(1_024);
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b'\n');

@@ -48,7 +48,11 @@ impl Signer<'_> {
         names.sort_unstable();
         let signed_headers = names.join(";");
         let payload_hash = canonical::payload_hash(parts, body);
-        let request = canonical::request(parts, &signed_headers, &payload_hash);
+        let canonical = match self.service {
+            "s3" => canonical::s3_request,
+            _ => canonical::request,
+        };
+        let request = canonical(parts, &signed_headers, &payload_hash);
         let scope = self.scope(&time);
         let signature = self.signature(&time, &scope, &request);
         let header = format!(

@@ -299,3 +299,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn s3_signs_the_path_as_it_is_sent() {
+    let parts = parts("GET", "/bucket/a%20b//c/../d", &[]);
+    let line = |request: Vec<u8>| {
+        let text = String::from_utf8(request).unwrap();
+        text.lines().nth(1).unwrap().to_owned()
+    };
+    let s3 = canonical::s3_request(&parts, "host", "");
+    assert_eq!(line(s3), "/bucket/a%20b//c/../d");
+    let others = canonical::request(&parts, "host", "");
+    assert_eq!(line(others), "/bucket/a%2520b/d");
+}

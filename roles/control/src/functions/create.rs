@@ -61,13 +61,14 @@ impl Control {
         }
         let resolved = self.resolve(call, &body.settings).await?;
         let code = body.code.take().unwrap_or_default();
-        let published = self.publish_code(code, Operation::CreateFunction).await?;
+        let published = self
+            .publish_code(code, (Operation::CreateFunction, &arn.scope.region))
+            .await?;
         let latest = body.configuration(self, &arn, &published, &resolved)?;
         let publish = body.publish == Some(true);
         let function = Function {
             scope: arn.scope.clone(),
             name: arn.name.clone(),
-            instance: self.random.uuid().to_string(),
             publishing: publish.then(|| Arc::new(first_version(self, &latest))),
             serving: None,
             published: 0,

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use image::Published;
 use serde::Deserialize;
+use types::Region;
 use types::limits::ZIP_UPLOAD_BYTES_MAX;
 use wire::ApiError;
 use wire::rest::Operation;
@@ -12,6 +13,7 @@ use wire::rest::Operation;
 use crate::body::aside;
 use crate::failure::Failure;
 use crate::service::{Control, too_large};
+use crate::source::{Object, SourceError};
 
 /// `Code` of CreateFunction, the same members of UpdateFunctionCode, and `Content` of
 /// PublishLayerVersion, which has fewer.
@@ -25,14 +27,6 @@ pub(crate) struct CodeMembers {
     image_uri: Option<String>,
     #[serde(rename = "SourceKMSKeyArn")]
     source_kms_key_arn: Option<String>,
-}
-
-/// An object of a store that speaks S3's protocol.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Object {
-    pub(crate) bucket: String,
-    pub(crate) key: String,
-    pub(crate) version: Option<String>,
 }
 
 /// Where a package comes from.
@@ -82,23 +76,29 @@ impl CodeMembers {
 }
 
 impl Control {
-    /// Checks a request's package and keeps it.
+    /// Checks a request's package, of a function or layer in that region, and keeps it.
     pub(crate) async fn publish_code(
         &self,
         code: CodeMembers,
-        operation: Operation,
+        (operation, region): (Operation, &Region),
     ) -> Result<Published, Failure> {
         let zip = match code.source(operation)? {
             Source::Zip(text) => decoded(text, operation).await?,
-            Source::Object(_) => {
-                return Err(ApiError::not_implemented("code from S3 (S3Bucket)").into());
-            }
+            Source::Object(object) => self.read(&object, region).await?,
         };
         if zip.is_empty() {
             let message = "Uploaded file must be a non-empty zip";
             return Err(ApiError::invalid_parameter(message).into());
         }
         self.images.publish(zip).await.map_err(refused)
+    }
+
+    async fn read(&self, object: &Object, region: &Region) -> Result<Bytes, Failure> {
+        let read = self.packages.read(object, region).await;
+        read.map_err(|error| match error {
+            SourceError::Unavailable(source) => Failure::Packages(source),
+            error => error.answer(object).into(),
+        })
     }
 }
 

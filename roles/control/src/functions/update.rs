@@ -60,7 +60,10 @@ impl Control {
         self.rows.finish_publishing(&arn).await?;
         check(&self.rows.existing(&arn).await?.0)?;
         let published = self
-            .publish_code(body.code, Operation::UpdateFunctionCode)
+            .publish_code(
+                body.code,
+                (Operation::UpdateFunctionCode, &arn.scope.region),
+            )
             .await?;
         let architecture = body.architectures.and_then(|mut list| list.pop());
         let apply = |function: &mut Function| {

@@ -236,9 +236,9 @@ async fn wrong_functions_are_refused_in_the_services_words() {
         ),
         (
             json!({"Code": {"S3Bucket": "bucket", "S3Key": "k"}}),
-            501,
-            "NotImplementedException",
-            "code from S3",
+            400,
+            parameter,
+            "Code cannot be read from S3 here",
         ),
         (
             json!({"Code": {"ImageUri": "x"}}),

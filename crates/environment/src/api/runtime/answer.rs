@@ -19,9 +19,6 @@ use crate::session::{Answer, AnswerBody, Session};
 const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 const ERROR_BODY: &str = "lambda-runtime-function-error-body";
 
-/// [`SYNC_RESPONSE_BYTES_MAX`], as messages count.
-pub(super) const WHOLE_BYTES_MAX: u64 = SYNC_RESPONSE_BYTES_MAX as u64;
-
 /// Pieces of a streamed result that wait for a slow caller. A piece is at most what one read of a
 /// socket gives, so this bounds the memory of a stream to about a megabyte.
 const PIECES_MAX: usize = 16;
@@ -67,9 +64,9 @@ pub(super) async fn post(session: &Session, request: Request<Incoming>, id: Requ
             (
                 Answer::Error {
                     error_type,
-                    body: too_large_body(declared, WHOLE_BYTES_MAX),
+                    body: too_large_body(declared),
                 },
-                too_large_reply(WHOLE_BYTES_MAX),
+                too_large_reply(),
             )
         }
         Err(BodyError::Broken) => {
@@ -112,12 +109,9 @@ async fn forward(
                 if total > STREAMED_RESPONSE_BYTES_MAX {
                     let error_type = "Function.ResponseSizeTooLarge".to_owned();
                     let _ = sender
-                        .send(Err((
-                            error_type,
-                            too_large_body(Some(total), STREAMED_RESPONSE_BYTES_MAX),
-                        )))
+                        .send(Err((error_type, too_large_body(Some(total)))))
                         .await;
-                    return too_large_reply(STREAMED_RESPONSE_BYTES_MAX);
+                    return too_large_reply();
                 }
                 // When the caller has gone the rest is read and dropped: the invoke goes on.
                 let _ = sender.send(Ok(piece)).await;
@@ -142,8 +136,8 @@ fn trailer_error(trailers: &HeaderMap) -> Option<(String, Bytes)> {
     Some((error_type, body))
 }
 
-/// The error of a result over `limit` bytes.
-pub(super) fn too_large_body(size: Option<u64>, limit: u64) -> Bytes {
+pub(super) fn too_large_body(size: Option<u64>) -> Bytes {
+    let limit = SYNC_RESPONSE_BYTES_MAX;
     let size = size.map_or(String::new(), |size| format!(" ({size} bytes)"));
     let message = format!(
         "Response payload size{size} exceeded maximum allowed payload size ({limit} bytes)."
@@ -151,7 +145,8 @@ pub(super) fn too_large_body(size: Option<u64>, limit: u64) -> Bytes {
     error_body("Function.ResponseSizeTooLarge", &message)
 }
 
-pub(super) fn too_large_reply(limit: u64) -> Reply {
+pub(super) fn too_large_reply() -> Reply {
+    let limit = SYNC_RESPONSE_BYTES_MAX;
     let message = format!("Exceeded maximum allowed payload size ({limit} bytes).");
     error(
         StatusCode::PAYLOAD_TOO_LARGE,

@@ -1,0 +1,164 @@
+//! One request, one answer.
+//!
+//! Connections are kept and used again. Redirects are not followed: where a request goes, its
+//! signature and its keys go, and that is for the operator to say.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use api::Secret;
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http::{HeaderValue, Method, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as Connections;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use types::{Clock, Region};
+use wire::sigv4::Signer;
+
+use crate::endpoint::{Endpoint, Keys};
+use crate::error::Error;
+
+/// An answer, or the next piece of one, comes within so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Connections to one host that wait for their next use.
+const IDLE_MAX: usize = 16;
+
+/// Calls services. Cheap to share behind an `Arc`.
+pub struct Client {
+    clock: Arc<dyn Clock>,
+    connections: OnceLock<Connections<HttpsConnector<HttpConnector>, Full<Bytes>>>,
+}
+
+/// What is asked of a service.
+#[derive(Debug)]
+pub struct Request<'r> {
+    /// Where it is.
+    pub endpoint: &'r Endpoint,
+    /// Its name in signatures: `s3`, `sqs`.
+    pub service: &'r str,
+    /// The region in signatures.
+    pub region: &'r Region,
+    /// Who asks; nobody in particular without.
+    pub keys: Option<&'r Keys>,
+    /// The method.
+    pub method: Method,
+    /// Path and query, percent-encoded as they will be sent.
+    pub target: &'r str,
+    /// Headers beside those that signing and sending need.
+    pub headers: &'r [(&'static str, &'r str)],
+    /// The body.
+    pub body: Bytes,
+    /// Bytes of the answer's body, at most.
+    pub answer_bytes_max: usize,
+}
+
+impl Client {
+    /// Nothing is opened before it is needed.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            connections: OnceLock::new(),
+        }
+    }
+
+    /// Signs and sends a request, and reads the answer, whatever its status. When it fails it may
+    /// have been carried out all the same.
+    pub async fn send(&self, request: Request<'_>) -> Result<Response<Bytes>, Error> {
+        let host = request.endpoint.host();
+        let parts = self.signed(&request)?;
+        let (body, limit) = (request.body, request.answer_bytes_max);
+        let sent = http::Request::from_parts(parts, Full::new(body));
+        let answer = self.connections().request(sent);
+        let answer = within(host, answer)
+            .await?
+            .map_err(|error| unreachable(host, error))?;
+        let (parts, body) = answer.into_parts();
+        let body = read(host, body, limit).await?;
+        Ok(Response::from_parts(parts, body))
+    }
+
+    fn signed(&self, request: &Request<'_>) -> Result<Parts, Error> {
+        let mut unsigned = http::Request::new(());
+        *unsigned.method_mut() = request.method.clone();
+        *unsigned.uri_mut() = request.endpoint.uri(request.target)?;
+        let (mut parts, ()) = unsigned.into_parts();
+        let host = [("host", request.endpoint.host())];
+        for (name, value) in host.iter().chain(request.headers) {
+            let value = HeaderValue::from_str(value);
+            let value = value.map_err(|_| Error::Header { name })?;
+            parts.headers.insert(*name, value);
+        }
+        if let Some(keys) = request.keys {
+            let signer = Signer {
+                access_key_id: &keys.access_key_id,
+                secret: keys.secret.expose(),
+                session_token: keys.session_token.as_ref().map(Secret::expose),
+                region: request.region.as_str(),
+                service: request.service,
+            };
+            signer.sign(&mut parts, &request.body, self.clock.now());
+        }
+        Ok(parts)
+    }
+
+    fn connections(&self) -> &Connections<HttpsConnector<HttpConnector>, Full<Bytes>> {
+        self.connections.get_or_init(|| {
+            Connections::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(IDLE_MAX)
+                .build(connector())
+        })
+    }
+}
+
+/// Trusts what the machine trusts. Where it trusts nobody, only `http` endpoints can be called.
+fn connector() -> HttpsConnector<HttpConnector> {
+    let provider = rustls::crypto::ring::default_provider();
+    let builder = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider.clone());
+    let builder = builder.unwrap_or_else(|_| {
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .expect("the provider has the versions that are compiled in")
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        HttpsConnectorBuilder::new().with_tls_config(config)
+    });
+    builder.https_or_http().enable_http1().build()
+}
+
+async fn read(host: &str, mut body: Incoming, limit: usize) -> Result<Bytes, Error> {
+    let announced = body.size_hint().lower();
+    let too_large = || Error::TooLarge { limit };
+    if announced > limit as u64 {
+        return Err(too_large());
+    }
+    let mut all = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
+    while let Some(frame) = within(host, body.frame()).await? {
+        let frame = frame.map_err(|error| unreachable(host, error))?;
+        if let Ok(piece) = frame.into_data() {
+            if all.len() + piece.len() > limit {
+                return Err(too_large());
+            }
+            all.extend_from_slice(&piece);
+        }
+    }
+    Ok(all.freeze())
+}
+
+async fn within<T>(host: &str, work: impl Future<Output = T>) -> Result<T, Error> {
+    let timely = tokio::time::timeout(PATIENCE, work).await;
+    timely.map_err(|_| Error::Timeout {
+        host: host.to_owned(),
+        within: PATIENCE,
+    })
+}
+
+fn unreachable(host: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Unreachable {
+        host: host.to_owned(),
+        source: Box::new(error),
+    }
+}

@@ -1,0 +1,19 @@
+//! Calls to other AWS services, or to whatever speaks as they do: signed, with bounded answers.
+//!
+//! ```text
+//!   s3, … ─▶ Request (service, path, headers, body) ─▶ Client: sign, connect or reuse, read ─▶ answer
+//! ```
+//!
+//! Where a service is ([`Endpoint`]) and with which keys it is called ([`Keys`]) is the caller's to
+//! say. Nothing is tried again here: only the caller knows whether that is harmless.
+//!
+//! In reading order: [`Endpoint`], [`Client`], [`s3`].
+
+mod client;
+mod endpoint;
+mod error;
+pub mod s3;
+
+pub use client::{Client, Request};
+pub use endpoint::{Endpoint, Keys};
+pub use error::Error;

@@ -1,0 +1,57 @@
+"""Other AWS services, as moto plays them: a real server on a free port."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+
+import boto3
+
+READY_WITHIN = 60
+RUNNING = re.compile(rb"Running on (http://[\d.]+:\d+)")
+
+
+class Moto:
+    """A server. With `unsigned`, that many calls are let in as they come and every later one must
+    be signed by a user who may make it."""
+
+    def __init__(self, unsigned=None):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        if unsigned is not None:
+            environment["INITIAL_NO_AUTH_ACTION_COUNT"] = str(unsigned)
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL",
+             sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            env=environment,
+        )  # fmt: skip
+        timer = threading.Timer(READY_WITHIN, self.process.kill)
+        timer.start()
+        said = b""
+        for line in self.process.stderr:
+            said += line
+            found = RUNNING.search(line)
+            if found:
+                break
+        timer.cancel()
+        if not found:
+            raise RuntimeError(f"moto did not start: {said.decode()}")
+        self.url = found[1].decode()
+        # What it says of each request is read away, lest it wait for somebody to do so.
+        self._reader = threading.Thread(target=self.process.stderr.read, daemon=True)
+        self._reader.start()
+
+    def client(self, service, region="us-east-1", keys=("test", "test")):
+        """boto3's client of a service there."""
+        return boto3.client(
+            service, endpoint_url=self.url, region_name=region,
+            aws_access_key_id=keys[0], aws_secret_access_key=keys[1],
+        )  # fmt: skip
+
+    def stop(self):
+        """Ends it."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        self.process.stderr.close()
