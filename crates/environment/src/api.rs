@@ -4,11 +4,13 @@
 //!   /2018-06-01/ping
 //!   /2018-06-01/runtime/…        runtime
 //!   /2020-01-01/extension/…      extensions
+//!   /2022-07-01/telemetry, /2020-08-15/logs
 //! ```
 
 mod extensions;
 mod reply;
 mod runtime;
+mod telemetry;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::session::Session;
+use crate::telemetry::TelemetryApi;
 use reply::not_found;
 
 /// Connections of one environment at a time: a runtime and ten extensions with two each, and some
@@ -73,8 +76,11 @@ async fn route(session: &Session, request: Request<Incoming>) -> Response<Full<B
         (_, ["2020-01-01", "extension", rest @ ..]) => {
             extensions::route(session, request, rest).await
         }
-        (&Method::PUT, ["2022-07-01", "telemetry"] | ["2020-08-15", "logs"]) => {
-            reply::not_supported(parts[1])
+        (&Method::PUT, ["2022-07-01", "telemetry"]) => {
+            telemetry::put(session, request, TelemetryApi::Telemetry).await
+        }
+        (&Method::PUT, ["2020-08-15", "logs"]) => {
+            telemetry::put(session, request, TelemetryApi::Logs).await
         }
         _ => not_found(&path),
     }

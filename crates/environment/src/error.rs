@@ -23,6 +23,25 @@ pub fn function_error_type(given: Option<&str>) -> String {
     well_formed(given).unwrap_or("Function.Unknown").to_owned()
 }
 
+/// The type of a failed invoke: what the runtime gave, else what stands in the error object, if it
+/// is one that may stand in a log.
+pub(crate) fn invoke_error_type(given: Option<&str>, body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Told {
+        error_type: String,
+    }
+    let known = well_formed(given).map(str::to_owned);
+    known.unwrap_or_else(|| {
+        let told = serde_json::from_slice::<Told>(body).map(|told| told.error_type);
+        let told = told.ok().filter(|told| {
+            let fits = |b: u8| b.is_ascii_alphanumeric() || b"_.$-:".contains(&b);
+            (1..=128).contains(&told.len()) && told.bytes().all(fits)
+        });
+        told.unwrap_or_else(|| function_error_type(None))
+    })
+}
+
 /// The same for a failed init; the fallback is `Runtime.Unknown`.
 pub fn runtime_error_type(given: Option<&str>) -> String {
     well_formed(given).unwrap_or("Runtime.Unknown").to_owned()
@@ -52,6 +71,12 @@ mod tests {
         );
         assert_eq!(function_error_type(Some("ValueError")), "Function.Unknown");
         assert_eq!(function_error_type(None), "Function.Unknown");
+        let body = br#"{"errorType":"ValueError","errorMessage":"no"}"#;
+        assert_eq!(invoke_error_type(Some("Runtime.X"), body), "Runtime.X");
+        assert_eq!(invoke_error_type(None, body), "ValueError");
+        assert_eq!(invoke_error_type(Some("a b"), b"{}"), "Function.Unknown");
+        let hostile = br#"{"errorType":"a\tb"}"#;
+        assert_eq!(invoke_error_type(None, hostile), "Function.Unknown");
         assert_eq!(runtime_error_type(Some("Runtime.\n")), "Runtime.Unknown");
         assert_eq!(runtime_error_type(Some("My.Reason")), "Runtime.Unknown");
     }

@@ -1,4 +1,5 @@
-//! What an execution environment hears and says: the Runtime API and the Extensions API.
+//! What an execution environment hears and says: the Runtime API, the Extensions API and
+//! subscriptions to telemetry.
 //!
 //! ```text
 //!   runtime, extensions ──HTTP──▶ api ──▶ Session ──▶ Machine     pure: who may say what, who
@@ -16,9 +17,12 @@ mod api;
 mod error;
 mod machine;
 mod session;
+mod telemetry;
 
 pub use error::{error_body, function_error_type, runtime_error_type};
 pub use machine::{NotReady, ShutdownReason};
 pub use session::{
-    Answer, AnswerBody, Extensions, Identity, InitEnd, Initialising, InvokeEvent, Invoked, Session,
+    Answer, AnswerBody, Answered, Extensions, Identity, InitEnd, Initialising, InvokeEvent,
+    Invoked, Session,
 };
+pub use telemetry::{Destination, Stream, Subscription, Telemetry, TelemetryApi};

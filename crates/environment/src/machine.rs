@@ -296,6 +296,15 @@ impl Machine {
         }
     }
 
+    /// An extension subscribes to telemetry, which is for the init phase only.
+    pub(crate) fn subscribe(&mut self, id: Uuid) -> Result<&str, Refusal> {
+        let extension = self.extensions.get(&id).ok_or(Refusal::UnknownExtension)?;
+        match self.phase {
+            Phase::Init => Ok(&extension.name),
+            _ => Err(Refusal::WrongState),
+        }
+    }
+
     /// Names, kinds and subscriptions of the registered extensions.
     pub(crate) fn extensions(&self) -> impl Iterator<Item = (&str, bool, bool, bool)> {
         let all = self.extensions.values();

@@ -5,14 +5,16 @@
 
 mod waiters;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use types::RequestId;
 use uuid::Uuid;
 
 use crate::machine::{Effect, Machine, NotReady, Refusal, ShutdownReason};
+use crate::telemetry::{Subscription, Telemetry};
 pub(crate) use waiters::ExtensionEvent;
 use waiters::Waiters;
 
@@ -104,11 +106,23 @@ pub struct Invoked {
     /// Resolves when the answer comes, or begins to come if it is streamed. Closed without one when
     /// the session is stopped.
     pub answer: oneshot::Receiver<Answer>,
+    /// Resolves when the runtime has asked for the next event after its answer. Closed when the
+    /// session is stopped.
+    pub answered: oneshot::Receiver<Answered>,
     /// Resolves when the answer is whole and everybody waits for the next event. Closed when the
     /// session is stopped.
     pub done: oneshot::Receiver<()>,
     /// Resolves when the runtime has taken the event; closed when the session is stopped.
     pub started: oneshot::Receiver<()>,
+}
+
+/// When a runtime did what an invoke takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answered {
+    /// It began to answer.
+    pub began: Instant,
+    /// Its answer was whole.
+    pub ended: Instant,
 }
 
 /// The registered extensions, for logs and for the time a shutdown may take.
@@ -125,6 +139,9 @@ struct Ends {
     event: InvokeEvent,
     started: Option<oneshot::Sender<()>>,
     answer: Option<oneshot::Sender<Answer>>,
+    answered: Option<oneshot::Sender<Answered>>,
+    began: Option<Instant>,
+    ended: Option<Instant>,
     done: Option<oneshot::Sender<()>>,
 }
 
@@ -142,6 +159,7 @@ struct Inner {
 /// One environment's conversation with its runtime and extensions.
 pub struct Session {
     identity: Identity,
+    telemetry: OnceLock<Arc<dyn Telemetry>>,
     inner: Mutex<Inner>,
 }
 
@@ -160,6 +178,7 @@ impl Session {
         };
         Arc::new(Self {
             identity,
+            telemetry: OnceLock::new(),
             inner: Mutex::new(inner),
         })
     }
@@ -188,6 +207,7 @@ impl Session {
     pub fn begin_invoke(&self, event: InvokeEvent) -> Result<Invoked, NotReady> {
         let (started, started_rx) = oneshot::channel();
         let (answer, answer_rx) = oneshot::channel();
+        let (answered, answered_rx) = oneshot::channel();
         let (done, done_rx) = oneshot::channel();
         let mut inner = self.lock();
         let effects = inner.machine.begin_invoke(event.request)?;
@@ -195,6 +215,9 @@ impl Session {
             event,
             started: Some(started),
             answer: Some(answer),
+            answered: Some(answered),
+            began: None,
+            ended: None,
             done: Some(done),
         };
         if effects.is_empty() {
@@ -205,6 +228,7 @@ impl Session {
         inner.carry_out(effects);
         Ok(Invoked {
             answer: answer_rx,
+            answered: answered_rx,
             done: done_rx,
             started: started_rx,
         })
@@ -268,6 +292,13 @@ impl Session {
     pub(crate) fn runtime_next(&self) -> Result<oneshot::Receiver<InvokeEvent>, Refusal> {
         let mut inner = self.lock();
         let effects = inner.machine.runtime_next()?;
+        if let Some(ends) = &mut inner.current
+            && let (Some(began), Some(ended)) = (ends.began, ends.ended)
+            && let Some(answered) = ends.answered.take()
+        {
+            // The worker may have given up on this invoke.
+            let _ = answered.send(Answered { began, ended });
+        }
         let receiver = inner.waiters.runtime_waits();
         inner.carry_out(effects);
         Ok(receiver)
@@ -280,13 +311,19 @@ impl Session {
     ) -> Result<oneshot::Sender<Answer>, Refusal> {
         let mut inner = self.lock();
         inner.machine.answer_begins(request)?;
-        let answer = inner.current.as_mut().and_then(|ends| ends.answer.take());
-        answer.ok_or(Refusal::WrongState)
+        let ends = inner.current.as_mut().ok_or(Refusal::WrongState)?;
+        ends.began = Some(Instant::now());
+        ends.answer.take().ok_or(Refusal::WrongState)
     }
 
     /// The runtime's answer is whole.
     pub(crate) fn answer_ends(&self, request: RequestId) {
-        self.lock().machine.answer_ends(request);
+        let mut inner = self.lock();
+        if inner.machine.answer_ends(request)
+            && let Some(ends) = &mut inner.current
+        {
+            ends.ended = Some(Instant::now());
+        }
     }
 
     /// The runtime failed to initialise.
@@ -319,6 +356,21 @@ impl Session {
         let receiver = inner.waiters.extension_waits(id);
         inner.carry_out(effects);
         Ok(receiver)
+    }
+
+    /// Where subscriptions go. Once, before anything runs.
+    pub fn deliver_telemetry(&self, telemetry: Arc<dyn Telemetry>) {
+        // Who comes second has no say.
+        let _ = self.telemetry.set(telemetry);
+    }
+
+    /// An extension subscribes.
+    pub(crate) fn subscribe(&self, id: Uuid, subscription: Subscription) -> Result<(), Refusal> {
+        let name = self.lock().machine.subscribe(id)?.to_owned();
+        if let Some(telemetry) = self.telemetry.get() {
+            telemetry.subscribe(&name, subscription);
+        }
+        Ok(())
     }
 
     /// An extension reports an error of its own, in init or later.

@@ -1,6 +1,6 @@
 //! What every kind of sandbox offers: the border between the worker and isolation.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -24,6 +24,10 @@ pub trait Engine: Send + Sync {
 pub trait Instance: Send + Sync {
     /// The Runtime API's listening socket, bound to 127.0.0.1:9001 inside. Can be taken once.
     fn take_listener(&self) -> Option<TcpListener>;
+
+    /// Connects to a port on the loopback inside. Takes no longer than a second, whatever listens
+    /// there or doesn't.
+    async fn connect(&self, port: u16) -> Result<TcpStream, Error>;
 
     /// Starts a process as the function's user. Must not be called while frozen.
     async fn start(&self, process: Process) -> Result<Started, Error>;

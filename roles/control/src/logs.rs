@@ -150,8 +150,8 @@ impl LogStore {
         command: Command,
         answer: oneshot::Receiver<io::Result<T>>,
     ) -> io::Result<T> {
-        let sent = self.sender.as_ref().map(|sender| sender.try_send(command));
-        if !matches!(sent, Some(Ok(()))) {
+        let sender = self.sender.as_ref();
+        if sender.is_none_or(|sender| sender.try_send(command).is_err()) {
             return Err(io::ErrorKind::ResourceBusy.into());
         }
         answer

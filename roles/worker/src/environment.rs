@@ -108,6 +108,7 @@ impl Environment {
                 tracing::error!(environment = %self.id, %error, "an environment cannot be thawed");
             }
             state.frozen = false;
+            self.log.telemetry().set_frozen(false);
         }
         Some(turn)
     }
@@ -144,7 +145,10 @@ impl Environment {
         let idle = state.turns.is_idle_since(turn);
         if state.life == Life::Ready && idle && !state.frozen {
             match self.sandbox.freeze() {
-                Ok(()) => state.frozen = true,
+                Ok(()) => {
+                    state.frozen = true;
+                    self.log.telemetry().set_frozen(true);
+                }
                 Err(error) => {
                     tracing::warn!(environment = %self.id, %error, "an environment cannot be frozen");
                 }
@@ -169,6 +173,7 @@ impl Environment {
             // What cannot be thawed can still be killed.
             let _ = self.sandbox.thaw();
             state.frozen = false;
+            self.log.telemetry().set_frozen(false);
         }
         first
     }

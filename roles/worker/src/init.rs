@@ -1,6 +1,8 @@
 //! The init phase: start the extensions and the runtime, wait until all have asked for an event.
 
 use std::ffi::CString;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,33 +15,66 @@ use types::limits::EXTENSIONS_MAX;
 
 use crate::environment::{Alive, Environment, Who};
 use crate::outcome::Failure;
-use crate::{plan, report};
+use crate::platform::{Event, Init, Outcome};
+use crate::{plan, runtimes};
 
 /// Where a function's own runtime is looked for, in order.
 const BOOTSTRAPS: [&str; 2] = ["/var/task/bootstrap", "/opt/bootstrap"];
 
 impl Environment {
-    /// Starts the processes and waits for them. When it fails nothing runs any more, and it may be
-    /// tried again.
-    pub(crate) async fn initialise(self: &Arc<Self>, limit: Duration) -> Result<Duration, Failure> {
+    /// Starts the processes and waits for them, and tells of it. When it fails nothing runs any
+    /// more, and it may be tried again. `phase` is `init`, or `invoke` if it is tried again there.
+    pub(crate) async fn initialise(
+        self: &Arc<Self>,
+        phase: &'static str,
+        limit: Duration,
+    ) -> Result<Duration, Failure> {
         let began = Instant::now();
-        match tokio::time::timeout(limit, self.attempt()).await {
-            Ok(Ok(())) => {
-                let took = began.elapsed();
-                self.lock().initialised = true;
-                for (name, events) in self.session.extensions().all {
-                    self.log.platform([report::extension(&name, &events)]);
-                }
-                Ok(took)
+        let init = self.init_facts(phase);
+        self.log.telemetry().begin_init();
+        self.log.platform([Event::InitStart(init.clone())]);
+        let result = match tokio::time::timeout(limit, self.attempt()).await {
+            Ok(result) => result,
+            Err(_) => Err(Failure::timeout()),
+        };
+        let took = began.elapsed().min(limit);
+        let outcome = match &result {
+            Ok(()) => Outcome::success(),
+            Err(failure) => failure.outcome(),
+        };
+        if result.is_ok() {
+            self.lock().initialised = true;
+        }
+        let done = Event::InitRuntimeDone(init.clone(), outcome.clone());
+        self.log.platform([done]);
+        if result.is_ok() {
+            for (name, events) in self.session.extensions().all {
+                self.log.platform([Event::Extension { name, events }]);
             }
-            Ok(Err(failure)) => {
+        }
+        self.log.platform([Event::InitReport(init, took, outcome)]);
+        self.log.telemetry().end_init();
+        match result {
+            Ok(()) => Ok(took),
+            Err(failure) => {
                 self.reset().await;
                 Err(failure)
             }
-            Err(_) => {
-                self.reset().await;
-                Err(Failure::timeout())
-            }
+        }
+    }
+
+    /// What events of an init phase say of it.
+    fn init_facts(&self, phase: &'static str) -> Init {
+        let configuration = &self.function.configuration;
+        let runtime = configuration.runtime.as_deref().unwrap_or_default();
+        let kind = self.variables.get("AWS_LAMBDA_INITIALIZATION_TYPE");
+        Init {
+            kind: kind.cloned().unwrap_or_default(),
+            phase,
+            function: self.function.name.to_string(),
+            version: configuration.version,
+            runtime_version: runtimes::version_text(runtime),
+            runtime_arn: runtimes::version_arn(runtime, &self.function.scope.region),
         }
     }
 
@@ -52,6 +87,7 @@ impl Environment {
             state.runtime = None;
         }
         self.session.stop();
+        self.log.telemetry().close();
         self.alive.send_replace(Alive::default());
         if let Err(error) = self.sandbox.kill_all().await {
             // A sandbox that is gone is found so by the next who uses it.
@@ -71,7 +107,8 @@ impl Environment {
         let variables = plan::to_environ(&plan::extension_variables(&self.variables));
         for name in externals {
             let path = format!("/opt/extensions/{name}");
-            let started = self.start(vec![path], variables.clone()).await;
+            let output = self.log.extension_output();
+            let started = self.start(vec![path], variables.clone(), output).await;
             let started = started.map_err(|error| {
                 Failure::message(
                     "Extension.LaunchError",
@@ -107,13 +144,15 @@ impl Environment {
             let command = wrapper
                 .into_iter()
                 .chain(self.launch.command.iter().cloned());
-            let started = self.start(command.collect(), variables).await;
+            let output = self.log.output();
+            let started = self.start(command.collect(), variables, output).await;
             return started.map_err(|error| {
                 Failure::message("Runtime.InvalidEntrypoint", format!("Error: {error}"))
             });
         }
         for path in BOOTSTRAPS {
-            match self.start(vec![path.to_owned()], variables.clone()).await {
+            let (argv, output) = (vec![path.to_owned()], self.log.output());
+            match self.start(argv, variables.clone(), output).await {
                 Ok(started) => return Ok(started),
                 Err(sandbox::Error::Exec { errno, .. }) if errno == NOT_FOUND => {}
                 Err(error) => {
@@ -135,13 +174,13 @@ impl Environment {
         &self,
         argv: Vec<String>,
         env: Vec<CString>,
+        output: io::Result<OwnedFd>,
     ) -> Result<sandbox::Started, sandbox::Error> {
         let argv = argv
             .into_iter()
             .filter_map(|word| CString::new(word).ok())
             .collect();
         let step = || "make a process's output".to_owned();
-        let output = self.log.output();
         let output = output.map_err(|source| sandbox::Error::Step {
             step: step(),
             source,

@@ -3,6 +3,8 @@
 //! The caller has its answer as soon as the runtime gives it; the environment is free when the
 //! runtime and all extensions have asked for the next event.
 
+mod telling;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::environment::Environment;
 use crate::outcome::Failure;
-use crate::report::{self, Report};
+use crate::platform::Outcome;
 use crate::service::Service;
 
 /// One invoke under way.
@@ -31,6 +33,10 @@ struct Run {
     init: Option<Duration>,
     /// Assignment has been told that the environment is idle.
     said_idle: bool,
+    /// When the runtime was through, and how the invoke went up to then.
+    answered: Option<(Instant, Outcome)>,
+    /// Bytes of an answer that came whole.
+    produced_bytes: Option<u64>,
     /// While the answer is streamed: where its failure goes.
     stream: Option<oneshot::Sender<StreamError>>,
     /// Where the log's end goes when the answer was streamed.
@@ -71,6 +77,8 @@ impl Service {
             began,
             init,
             said_idle: false,
+            answered: None,
+            produced_bytes: None,
             stream: None,
             tail_of_stream: None,
         };
@@ -140,7 +148,7 @@ impl Service {
         let deadline_ms = environment.now().after(run.limit).as_millis();
         if !initialised {
             run.put_start();
-            if let Err(failure) = environment.initialise(run.limit).await {
+            if let Err(failure) = environment.initialise("invoke", run.limit).await {
                 return End::Failed(failure);
             }
         }
@@ -148,7 +156,7 @@ impl Service {
             request: run.request.request,
             deadline_ms,
             invoked_arn: run.request.invoked_arn.to_string(),
-            trace_id: std::mem::take(&mut run.request.trace_id),
+            trace_id: run.request.trace_id.clone(),
             client_context: run.request.client_context.take(),
             payload: std::mem::take(&mut run.request.payload),
         });
@@ -169,6 +177,11 @@ impl Service {
             Ok(Err(_)) => return End::Failed(environment.failure()),
             Err(_) => return End::Failed(Failure::timeout()),
         };
+        match tokio::time::timeout_at(over, invoked.answered).await {
+            Ok(Ok(answered)) => run.put_answered(answered, error_type.as_deref()),
+            Ok(Err(_)) => return End::Failed(environment.failure()),
+            Err(_) => return End::Failed(Failure::timeout()),
+        }
         match tokio::time::timeout_at(over, invoked.done).await {
             Ok(Ok(())) => End::Done { error_type },
             Ok(Err(_)) => End::Failed(environment.failure()),
@@ -196,6 +209,7 @@ impl Service {
                 content_type,
                 body: AnswerBody::Full(body),
             } => {
+                run.produced_bytes = Some(body.len() as u64);
                 let body = Body::Full(body);
                 (
                     Response {
@@ -325,43 +339,6 @@ impl Run {
             .take_tail()
             .map(Bytes::from)
             .filter(|_| self.request.log_tail)
-    }
-
-    fn put_start(&self) {
-        let version = self.environment.function.configuration.version;
-        self.environment
-            .log
-            .platform([report::start(self.request.request, version)]);
-    }
-
-    /// The last lines of the invoke's log.
-    fn put_down(&self, end: &End) {
-        let request = self.request.request;
-        let (failure, line) = match end {
-            End::Refused => return,
-            End::Done { error_type: None } => (None, None),
-            End::Done { error_type } => (Some(("error", error_type.clone())), None),
-            End::Failed(failure) => {
-                let line = failure.log_line(request, self.limit, self.environment.now());
-                let error_type = Some(failure.error_type.clone());
-                let error_type = error_type.filter(|_| failure.status == "error");
-                (Some((failure.status, error_type)), line)
-            }
-        };
-        let report = Report {
-            request,
-            duration: self.began.elapsed().min(self.limit),
-            memory_mb: self.environment.function.configuration.memory_mb,
-            peak_bytes: self.environment.sandbox.memory_peak_bytes(),
-            init: self.init,
-            failure,
-        };
-        if let Some(line) = line {
-            self.environment.log.platform([line]);
-        }
-        self.environment
-            .log
-            .platform([report::end(request), report.line()]);
     }
 }
 

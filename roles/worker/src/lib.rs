@@ -24,10 +24,13 @@ mod make;
 mod metrics;
 mod outcome;
 mod plan;
+mod platform;
 mod report;
 mod runtimes;
 mod service;
 mod shutdown;
+mod subscriptions;
+mod telemetry;
 mod turns;
 
 pub use config::Config;

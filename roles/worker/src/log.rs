@@ -1,7 +1,9 @@
 //! One environment's log: what its processes print, and the platform's own lines, in order.
 //!
-//! All processes write into one pipe. Whatever is in the pipe when an invoke ends was written
-//! before the end, so the pipe is drained before `END` is put down.
+//! The runtime's processes write into one pipe, extensions into another. Whatever is in a pipe when
+//! an invoke ends was written before the end, so both are drained before `END` is put down.
+
+mod format;
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,13 +11,19 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use api::logs::{LogEvent, Logs, StreamName};
+use environment::Stream;
 use tokio::net::unix::pipe;
+use tokio::sync::watch;
 use types::Clock;
 use types::limits::LOG_TAIL_BYTES_MAX;
 
+use crate::platform::{Api, Event};
+use crate::telemetry::Hub;
+pub(crate) use format::Format;
+
 /// A line is cut after so many bytes (CloudWatch's limit of an event is 256 KB).
 const LINE_BYTES_MAX: usize = 256 * 1024 - 26;
-/// Bytes read from the pipe at a time: small, since it is read at every step of an invoke and mostly
+/// Bytes read from a pipe at a time: small, since it is read at every step of an invoke and mostly
 /// empty.
 const READ_BYTES: usize = 4 * 1024;
 /// Reads of one drain: a process that never stops printing must not hold up the end of an invoke.
@@ -26,15 +34,24 @@ pub(crate) struct EnvironmentLog {
     logs: Arc<dyn Logs>,
     clock: Arc<dyn Clock>,
     stream: StreamName,
+    format: Format,
+    telemetry: Arc<Hub>,
+    function: Source,
+    /// Made when the first extension is started: most environments have none.
+    extensions: watch::Sender<Option<Arc<Source>>>,
+    inner: Mutex<Inner>,
+}
+
+/// A pipe that processes write to.
+struct Source {
     reader: pipe::Receiver,
     writer: OwnedFd,
-    inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
-    /// The beginning of a line whose end has not come yet.
-    partial: Vec<u8>,
+    /// The beginnings of lines whose ends have not come yet: the function's, the extensions'.
+    partial: [Vec<u8>; 2],
     /// The last of the present invoke's log, if somebody wants it.
     tail: Option<VecDeque<u8>>,
 }
@@ -44,17 +61,18 @@ impl EnvironmentLog {
         logs: Arc<dyn Logs>,
         clock: Arc<dyn Clock>,
         stream: StreamName,
+        format: Format,
+        telemetry: Arc<Hub>,
     ) -> io::Result<Self> {
-        let (reader, writer) = io::pipe()?;
-        let reader = pipe::Receiver::from_owned_fd(reader.into())?;
-        let inner = Mutex::new(Inner::default());
         Ok(Self {
             logs,
             clock,
             stream,
-            reader,
-            writer: writer.into(),
-            inner,
+            format,
+            telemetry,
+            function: Source::new()?,
+            extensions: watch::Sender::new(None),
+            inner: Mutex::new(Inner::default()),
         })
     }
 
@@ -62,19 +80,52 @@ impl EnvironmentLog {
         &self.stream
     }
 
-    /// A write end for one more process.
-    pub(crate) fn output(&self) -> io::Result<OwnedFd> {
-        self.writer.try_clone()
+    pub(crate) fn telemetry(&self) -> &Arc<Hub> {
+        &self.telemetry
     }
 
-    /// Puts down the platform's own lines.
-    pub(crate) fn platform<const N: usize>(&self, lines: [String; N]) {
+    /// A write end for one more process of the runtime.
+    pub(crate) fn output(&self) -> io::Result<OwnedFd> {
+        self.function.writer.try_clone()
+    }
+
+    /// A write end for one more extension.
+    pub(crate) fn extension_output(&self) -> io::Result<OwnedFd> {
+        let known = self.extensions.borrow().clone();
+        let source = match known {
+            Some(source) => source,
+            None => {
+                let source = Arc::new(Source::new()?);
+                self.extensions.send_replace(Some(Arc::clone(&source)));
+                source
+            }
+        };
+        source.writer.try_clone()
+    }
+
+    /// Puts down the platform's own events.
+    pub(crate) fn platform<const N: usize>(&self, events: [Event; N]) {
         let mut inner = self.lock();
-        let mut events = Vec::with_capacity(N + 1);
-        self.drain_into(&mut inner, &mut events);
-        self.flush_partial(&mut inner, &mut events);
-        events.extend(lines.map(|line| self.event(&mut inner, line)));
-        self.logs.append(&self.stream, events);
+        let mut kept = Vec::with_capacity(N + 1);
+        self.drain_all(&mut inner, &mut kept);
+        self.flush_partial(&mut inner, Stream::Function, &mut kept);
+        self.flush_partial(&mut inner, Stream::Extension, &mut kept);
+        let now = self.clock.now();
+        for event in events {
+            let line = match (self.format.json, &event) {
+                (false, event) => event.line(),
+                // For people, and in no format.
+                (true, Event::Fault(line)) => Some(line.clone()),
+                (true, event) if event.level() >= self.format.system => {
+                    let json = event.json(Api::Telemetry, now);
+                    json.map(|json| format!("{json}\n"))
+                }
+                (true, _) => None,
+            };
+            self.telemetry.event(now, &event);
+            kept.extend(line.map(|line| self.event(&mut inner, line)));
+        }
+        self.logs.append(&self.stream, kept);
     }
 
     /// Keeps the last of the log from here on.
@@ -89,43 +140,74 @@ impl EnvironmentLog {
 
     /// Takes in what processes print, until the future is dropped.
     pub(crate) async fn pump(&self) {
-        // An error means that the descriptor is no pipe any more, which cannot be.
-        while self.reader.readable().await.is_ok() {
+        let mut made = self.extensions.subscribe();
+        loop {
+            let extensions = made.borrow_and_update().clone();
+            let readable = tokio::select! {
+                biased;
+                readable = self.function.reader.readable() => readable,
+                readable = any_readable(extensions.as_deref()) => readable,
+                _ = made.changed() => Ok(()),
+            };
+            // An error means that the descriptor is no pipe any more, which cannot be.
+            if readable.is_err() {
+                return;
+            }
             let mut inner = self.lock();
             let mut events = Vec::new();
-            self.drain_into(&mut inner, &mut events);
+            self.drain_all(&mut inner, &mut events);
             if !events.is_empty() {
                 self.logs.append(&self.stream, events);
             }
         }
     }
 
-    fn drain_into(&self, inner: &mut Inner, events: &mut Vec<LogEvent>) {
+    fn drain_all(&self, inner: &mut Inner, events: &mut Vec<LogEvent>) {
+        self.drain_into(&self.function, Stream::Function, inner, events);
+        if let Some(extensions) = self.extensions.borrow().as_deref() {
+            self.drain_into(extensions, Stream::Extension, inner, events);
+        }
+    }
+
+    fn drain_into(
+        &self,
+        source: &Source,
+        stream: Stream,
+        inner: &mut Inner,
+        events: &mut Vec<LogEvent>,
+    ) {
         let mut buffer = [0; READ_BYTES];
         for _ in 0..READS_MAX {
-            match self.reader.try_read(&mut buffer) {
+            match source.reader.try_read(&mut buffer) {
                 Ok(0) | Err(_) => break,
-                Ok(count) => self.take(inner, &buffer[..count], events),
+                Ok(count) => self.take(inner, stream, &buffer[..count], events),
             }
         }
     }
 
     /// Splits what was read into lines.
-    fn take(&self, inner: &mut Inner, bytes: &[u8], events: &mut Vec<LogEvent>) {
+    fn take(&self, inner: &mut Inner, stream: Stream, bytes: &[u8], events: &mut Vec<LogEvent>) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            inner.partial.extend_from_slice(piece);
-            if piece.ends_with(b"\n") || inner.partial.len() >= LINE_BYTES_MAX {
-                self.flush_partial(inner, events);
+            let partial = inner.partial(stream);
+            partial.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || partial.len() >= LINE_BYTES_MAX {
+                self.flush_partial(inner, stream, events);
             }
         }
     }
 
-    fn flush_partial(&self, inner: &mut Inner, events: &mut Vec<LogEvent>) {
-        if inner.partial.is_empty() {
+    fn flush_partial(&self, inner: &mut Inner, stream: Stream, events: &mut Vec<LogEvent>) {
+        let partial = inner.partial(stream);
+        if partial.is_empty() {
             return;
         }
-        let line = std::mem::take(&mut inner.partial);
+        let line = std::mem::take(partial);
         let line = String::from_utf8_lossy(&line).into_owned();
+        if !self.format.keeps(&line) {
+            return;
+        }
+        let now = self.clock.now();
+        self.telemetry.line(now, stream, &line, self.format.json);
         events.push(self.event(inner, line));
     }
 
@@ -148,65 +230,32 @@ impl EnvironmentLog {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use types::{AccountId, ManualClock, Region, Scope, Timestamp};
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Kept(Mutex<Vec<String>>);
-
-    impl Logs for Kept {
-        fn append(&self, _: &StreamName, events: Vec<LogEvent>) {
-            self.0
-                .lock()
-                .unwrap()
-                .extend(events.into_iter().map(|event| event.message));
-        }
-    }
-
-    fn log() -> (Arc<Kept>, EnvironmentLog, std::fs::File) {
-        let kept = Arc::new(Kept::default());
-        let scope = Scope {
-            account: AccountId::new("000000000000").unwrap(),
-            region: Region::new("us-east-1").unwrap(),
-        };
-        let stream = StreamName {
-            scope,
-            group: "g".into(),
-            stream: "s".into(),
-        };
-        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1)));
-        let log = EnvironmentLog::new(Arc::clone(&kept) as Arc<dyn Logs>, clock, stream).unwrap();
-        let output = log.output().unwrap().into();
-        (kept, log, output)
-    }
-
-    #[tokio::test]
-    async fn what_was_printed_before_stands_before_the_platforms_line() {
-        let (kept, log, mut output) = log();
-        output.write_all(b"one\ntwo\nthree").unwrap();
-        // The reactor must have seen the pipe once before reads are tried.
-        log.reader.readable().await.unwrap();
-        log.platform(["END\n".to_owned()]);
-        assert_eq!(
-            *kept.0.lock().unwrap(),
-            ["one\n", "two\n", "three", "END\n"]
-        );
-    }
-
-    #[tokio::test]
-    async fn the_tail_is_the_last_four_kilobytes_since_it_began() {
-        let (_kept, log, _output) = log();
-        log.platform(["before\n".to_owned()]);
-        log.begin_tail();
-        log.platform(["x".repeat(5_000), "REPORT\n".to_owned()]);
-        let tail = String::from_utf8(log.take_tail().unwrap()).unwrap();
-        assert_eq!(tail.len(), LOG_TAIL_BYTES_MAX);
-        assert!(tail.ends_with("xREPORT\n") && !tail.contains("before"));
-        assert!(log.take_tail().is_none());
+impl Source {
+    fn new() -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        Ok(Self {
+            reader: pipe::Receiver::from_owned_fd(reader.into())?,
+            writer: writer.into(),
+        })
     }
 }
+
+impl Inner {
+    fn partial(&mut self, stream: Stream) -> &mut Vec<u8> {
+        match stream {
+            Stream::Extension => &mut self.partial[1],
+            Stream::Platform | Stream::Function => &mut self.partial[0],
+        }
+    }
+}
+
+/// Waits for a pipe that may not be there.
+async fn any_readable(source: Option<&Source>) -> io::Result<()> {
+    match source {
+        Some(source) => source.reader.readable().await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

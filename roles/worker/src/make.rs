@@ -8,16 +8,15 @@ use api::logs::StreamName;
 use api::worker::{Create, Error};
 use environment::{Identity, Session};
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use types::limits::INIT_TIMEOUT;
 
 use crate::environment::{Alive, Environment, State};
-use crate::log::EnvironmentLog;
+use crate::log::{EnvironmentLog, Format};
 use crate::plan::{self, Given};
-use crate::report;
 use crate::runtimes;
 use crate::service::Service;
+use crate::telemetry::Hub;
 
 impl Service {
     /// Makes the environment of a slot that is taken.
@@ -64,6 +63,8 @@ impl Service {
             Arc::clone(&self.with.logs),
             Arc::clone(&self.with.clock),
             self.stream(&request.function),
+            Format::of(&configuration.logging),
+            Hub::new(),
         );
         let log = log.map_err(|e| failed(&e))?;
         let variables = plan::variables(&Given {
@@ -89,6 +90,7 @@ impl Service {
             alive: watch::Sender::new(Alive::default()),
             state: Mutex::new(State::new()),
         });
+        environment.take_subscriptions();
         environment.serve(listener);
         Ok(environment)
     }
@@ -112,18 +114,8 @@ impl Service {
     /// The init phase of a new environment. Failure is for its first invoke to meet again.
     pub(crate) async fn initialise(&self, environment: &Arc<Environment>) {
         let configuration = &environment.function.configuration;
-        let runtime = configuration.runtime.as_deref().unwrap_or_default();
-        let region = environment.function.scope.region.as_str();
-        let line = report::init_start(&version_text(runtime), &hash_text(runtime), region);
-        environment.log.platform([line]);
-        let began = Instant::now();
-        match environment.initialise(INIT_TIMEOUT).await {
-            Ok(took) => environment.lock().init = Some(took),
-            Err(failure) => {
-                let took = began.elapsed().min(INIT_TIMEOUT);
-                let line = report::init_report(took, failure.status, &failure.error_type);
-                environment.log.platform([line]);
-            }
+        if let Ok(took) = environment.initialise("init", INIT_TIMEOUT).await {
+            environment.lock().init = Some(took);
         }
         let share = plan::cpu_millis(configuration.memory_mb);
         let ended = *environment.sandbox.dead().borrow() || *self.draining.borrow();
@@ -170,20 +162,4 @@ fn identity(function: &FunctionVersion) -> Identity {
         handler: function.configuration.handler.clone().unwrap_or_default(),
         account_id: function.scope.account.to_string(),
     }
-}
-
-/// `python3.12` is told as `python:3.12.v1`, `provided.al2023` as `provided:al2023.v1`.
-fn version_text(runtime: &str) -> String {
-    let (family, version) = runtimes::split(runtime);
-    format!("{family}:{}.v1", version.trim_start_matches('.'))
-}
-
-/// Names this runtime version in its ARN; the same name gives the same hash.
-fn hash_text(runtime: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, runtime.as_bytes());
-    digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }

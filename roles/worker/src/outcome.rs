@@ -7,6 +7,8 @@ use environment::error_body;
 use sandbox::Exit;
 use types::{RequestId, Timestamp};
 
+use crate::platform::Outcome;
+
 /// An environment's failure, before it is known which request hears of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Failure {
@@ -83,6 +85,18 @@ impl Failure {
             error_type,
             status: "timeout",
             cause: Cause::Timeout,
+        }
+    }
+
+    /// As the platform's events tell it.
+    pub(crate) fn outcome(&self) -> Outcome {
+        let status = match &self.cause {
+            Cause::Message(_) => "failure",
+            Cause::Body(_) | Cause::Timeout => self.status,
+        };
+        Outcome {
+            status,
+            error_type: Some(self.error_type.clone()),
         }
     }
 

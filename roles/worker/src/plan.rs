@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::path::PathBuf;
 
 use api::credentials::Credentials;
-use api::functions::FunctionVersion;
+use api::functions::{FunctionVersion, LogFormat};
 use sandbox::Spec;
 use types::EnvironmentId;
 use types::limits::{MEMORY_MB_PER_CPU, OPEN_FILES_MAX, PROCESSES_MAX};
@@ -20,9 +20,11 @@ const INIT_CPU_MILLIS: u32 = 2_000;
 const MIB: u64 = 1024 * 1024;
 
 /// Variables extensions do not get, beside all that begin with `AWS_XRAY` or `_AWS_XRAY`.
-const NOT_FOR_EXTENSIONS: [&str; 6] = [
+const NOT_FOR_EXTENSIONS: [&str; 8] = [
     "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_LOG_FORMAT",
     "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_LEVEL",
     "AWS_LAMBDA_LOG_STREAM_NAME",
     "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
@@ -85,6 +87,14 @@ pub(crate) fn variables(given: &Given<'_>) -> BTreeMap<String, String> {
     set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
     set("AWS_LAMBDA_LOG_GROUP_NAME", &configuration.logging.group);
     set("AWS_LAMBDA_LOG_STREAM_NAME", given.log_stream);
+    match configuration.logging.format {
+        LogFormat::Text => set("AWS_LAMBDA_LOG_FORMAT", "Text"),
+        LogFormat::Json => {
+            let level = configuration.logging.application_level.as_deref();
+            set("AWS_LAMBDA_LOG_LEVEL", level.unwrap_or("INFO"));
+            set("AWS_LAMBDA_LOG_FORMAT", "JSON")
+        }
+    };
     set("AWS_ACCESS_KEY_ID", &given.credentials.access_key_id);
     set(
         "AWS_SECRET_ACCESS_KEY",

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use types::{RequestId, Version};
+use serde_json::{Value, json};
+use types::{RequestId, Timestamp, Version};
+
+use crate::platform::{self, Api, Outcome};
 
 /// What a `REPORT` line tells.
 #[derive(Clone, Debug)]
@@ -14,24 +17,50 @@ pub(crate) struct Report {
     pub(crate) peak_bytes: u64,
     /// The init phase before this invoke, if this is the environment's first.
     pub(crate) init: Option<Duration>,
-    /// `("timeout", None)`, `("error", Some("Runtime.ExitError"))`.
-    pub(crate) failure: Option<(&'static str, Option<String>)>,
+    pub(crate) outcome: Outcome,
+    /// When the runtime was done and how long its extensions went on, if there are some.
+    pub(crate) extensions: Option<(Timestamp, Duration)>,
 }
 
-pub(crate) fn init_start(runtime: &str, arn_hash: &str, region: &str) -> String {
-    format!(
-        "INIT_START Runtime Version: {runtime}\t\
-         Runtime Version ARN: arn:aws:lambda:{region}::runtime:{arn_hash}\n"
-    )
+pub(crate) fn init_start(runtime: &str, arn: &str) -> String {
+    format!("INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {arn}\n")
 }
 
-pub(crate) fn init_report(duration: Duration, status: &str, error_type: &str) -> String {
-    let ms = millis(duration);
-    let error = match status {
-        "timeout" => String::new(),
-        _ => format!("\tError Type: {error_type}"),
+pub(crate) fn init_report(duration: Duration, status: &str, error_type: Option<&str>) -> String {
+    let mut line = format!(
+        "INIT_REPORT Init Duration: {} ms\tPhase: init",
+        millis(duration)
+    );
+    line += &failure(status, error_type);
+    line.push('\n');
+    line
+}
+
+/// `TELEMETRY\tName: …` or `LOGS\tName: …`.
+pub(crate) fn subscription(api: Api, name: &str, types: &[&str]) -> String {
+    let word = match api {
+        Api::Telemetry => "TELEMETRY",
+        Api::Logs => "LOGS",
     };
-    format!("INIT_REPORT Init Duration: {ms} ms\tPhase: init\tStatus: {status}{error}\n")
+    let types: Vec<String> = types.iter().map(|kind| capitalised(kind)).collect();
+    let types = types.join(", ");
+    format!("{word}\tName: {name}\tState: Subscribed\tTypes: [{types}]\n")
+}
+
+fn capitalised(word: &str) -> String {
+    let mut characters = word.chars();
+    let first = characters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(characters).collect()
+}
+
+/// How a failure is told at the end of a line; of a success nothing is told.
+fn failure(status: &str, error_type: Option<&str>) -> String {
+    let error = error_type.map(|error_type| format!("\tError Type: {error_type}"));
+    match status {
+        "success" => String::new(),
+        "timeout" => "\tStatus: timeout".to_owned(),
+        _ => format!("\tStatus: error{}", error.unwrap_or_default()),
+    }
 }
 
 pub(crate) fn extension(name: &str, events: &[&str]) -> String {
@@ -56,24 +85,49 @@ impl Report {
              Memory Size: {} MB\tMax Memory Used: {} MB\t",
             self.request,
             millis(self.duration),
-            billed_ms(self.duration + self.init.unwrap_or_default()),
+            self.billed_ms(),
             self.memory_mb,
-            self.peak_bytes
-                .div_ceil(1024 * 1024)
-                .min(u64::from(self.memory_mb)),
+            self.peak_mb(),
         );
         // Writing to a string cannot fail.
         if let Some(init) = self.init {
             let _ = write!(line, "Init Duration: {} ms\t", millis(init));
         }
-        if let Some((status, error_type)) = &self.failure {
-            let _ = write!(line, "Status: {status}");
-            if let Some(error_type) = error_type {
-                let _ = write!(line, "\tError Type: {error_type}");
-            }
-        }
+        // The tab before it is there already.
+        let failure = failure(self.outcome.status, self.outcome.error_type.as_deref());
+        line += failure.trim_start_matches('\t');
         line.push('\n');
         line
+    }
+
+    /// The record of a `platform.report`.
+    pub(crate) fn record(&self, api: Api) -> Value {
+        let mut metrics = json!({
+            "durationMs": platform::millis(self.duration),
+            "billedDurationMs": self.billed_ms(),
+            "memorySizeMB": self.memory_mb,
+            "maxMemoryUsedMB": self.peak_mb(),
+        });
+        if let Some(init) = self.init {
+            metrics["initDurationMs"] = json!(platform::millis(init));
+        }
+        let mut record = json!({"requestId": self.request.to_string(), "metrics": metrics});
+        if api == Api::Logs {
+            return record;
+        }
+        if let Some((start, duration)) = self.extensions {
+            record["spans"] = platform::spans(&[("extensionOverhead", start, duration)]);
+        }
+        platform::with(record, &self.outcome)
+    }
+
+    fn billed_ms(&self) -> u64 {
+        billed_ms(self.duration + self.init.unwrap_or_default())
+    }
+
+    fn peak_mb(&self) -> u64 {
+        let peak = self.peak_bytes.div_ceil(1024 * 1024);
+        peak.min(u64::from(self.memory_mb))
     }
 }
 
@@ -82,8 +136,9 @@ fn millis(duration: Duration) -> String {
 }
 
 /// Rounded up to a millisecond; at least one.
-fn billed_ms(duration: Duration) -> u128 {
-    duration.as_micros().div_ceil(1000).max(1)
+fn billed_ms(duration: Duration) -> u64 {
+    let ms = duration.as_micros().div_ceil(1000).max(1);
+    u64::try_from(ms).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -97,7 +152,8 @@ mod tests {
             memory_mb: 128,
             peak_bytes: 40 * 1024 * 1024,
             init: None,
-            failure: None,
+            outcome: Outcome::success(),
+            extensions: None,
         }
     }
 
@@ -123,9 +179,12 @@ mod tests {
 
     #[test]
     fn a_failed_report_names_its_status() {
-        let failure = Some(("error", Some("Runtime.ExitError".to_owned())));
+        let outcome = |status, error_type: Option<&str>| Outcome {
+            status,
+            error_type: error_type.map(str::to_owned),
+        };
         let line = Report {
-            failure,
+            outcome: outcome("failure", Some("Runtime.ExitError")),
             ..report()
         }
         .line();
@@ -134,7 +193,7 @@ mod tests {
             "{line}"
         );
         let line = Report {
-            failure: Some(("timeout", None)),
+            outcome: outcome("timeout", Some("Sandbox.Timedout")),
             ..report()
         }
         .line();
@@ -143,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_failed_init_is_reported() {
-        let line = init_report(Duration::from_secs(10), "timeout", "Sandbox.Timedout");
+        let line = init_report(Duration::from_secs(10), "timeout", Some("Sandbox.Timedout"));
         assert_eq!(
             line,
             "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout\n"

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use types::Region;
 
 /// How one runtime is to be had on this worker.
 #[derive(Clone, Debug)]
@@ -137,6 +138,23 @@ pub(crate) fn split(runtime: &str) -> (&str, &str) {
         .unwrap_or(runtime.len());
     let (family, version) = runtime.split_at(at);
     (family, version.strip_suffix(".x").unwrap_or(version))
+}
+
+/// `python3.12` is told as `python:3.12.v1`, `provided.al2023` as `provided:al2023.v1`.
+pub(crate) fn version_text(runtime: &str) -> String {
+    let (family, version) = split(runtime);
+    format!("{family}:{}.v1", version.trim_start_matches('.'))
+}
+
+/// Names a runtime's version; the same name gives the same hash.
+pub(crate) fn version_arn(runtime: &str, region: &Region) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, runtime.as_bytes());
+    let hash: String = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("arn:aws:lambda:{region}::runtime:{hash}")
 }
 
 /// What this machine's processors are called in Lambda's API.

@@ -43,6 +43,8 @@ impl Environment {
             SHUTDOWN_INTERNAL
         };
         let end = Instant::now() + window;
+        // The last of it, as far as it is taken before the end.
+        self.log.telemetry().flush();
         let runtime = self.lock().runtime;
         if let Some(runtime) = runtime.filter(|_| self.alive.borrow().runtime) {
             // A runtime that is gone already needs no signal.

@@ -182,7 +182,7 @@ async fn report(session: &Session, request: Request<Incoming>) -> Reply {
     clippy::result_large_err,
     reason = "the error is the answer, which is made anyway"
 )]
-fn identifier(request: &Request<Incoming>) -> Result<Uuid, Reply> {
+pub(super) fn identifier(request: &Request<Incoming>) -> Result<Uuid, Reply> {
     let Some(text) = header(request.headers(), IDENTIFIER) else {
         return Err(error(
             StatusCode::FORBIDDEN,

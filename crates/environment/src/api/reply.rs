@@ -53,16 +53,6 @@ pub(super) fn not_found(path: &str) -> Reply {
     )
 }
 
-/// As AWS's own local emulator answers for an API that it does not have.
-pub(super) fn not_supported(api: &str) -> Reply {
-    let (name, error_type) = match api {
-        "telemetry" => ("Telemetry", "Telemetry.NotSupported"),
-        _ => ("Logs", "Logs.NotSupported"),
-    };
-    let message = format!("{name} API is not supported");
-    error(StatusCode::ACCEPTED, error_type, &message)
-}
-
 /// What a refusal of the session is called.
 pub(super) fn refused(refusal: Refusal) -> Reply {
     let (status, error_type, message) = match refusal {

@@ -12,7 +12,7 @@ use types::limits::SYNC_RESPONSE_BYTES_MAX;
 use uuid::Uuid;
 
 use super::reply::{BodyError, Reply, accepted, collect, discard, error, not_found, refused};
-use crate::error::{function_error_type, runtime_error_type};
+use crate::error::{invoke_error_type, runtime_error_type};
 use crate::session::{Answer, InvokeEvent, Session};
 
 /// Set by runtimes on error posts.
@@ -93,7 +93,7 @@ fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
 }
 
 async fn invocation_error(session: &Session, request: Request<Incoming>, id: RequestId) -> Reply {
-    let error_type = function_error_type(header(request.headers(), ERROR_TYPE));
+    let given = header(request.headers(), ERROR_TYPE).map(str::to_owned);
     let answer = match session.answer_begins(id) {
         Ok(answer) => answer,
         Err(refusal) => {
@@ -107,6 +107,7 @@ async fn invocation_error(session: &Session, request: Request<Incoming>, id: Req
         Err(BodyError::Broken) => (answer::truncated_body(), not_found("")),
     };
     session.answer_ends(id);
+    let error_type = invoke_error_type(given.as_deref(), &body);
     // The caller may have given up.
     let _ = answer.send(Answer::Error { error_type, body });
     reply

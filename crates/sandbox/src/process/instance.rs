@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::io;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,12 +23,14 @@ use crate::engine::Instance;
 use crate::error::Error;
 use crate::message::{Furnish, MESSAGE_BYTES_MAX, Message as _, Request};
 use crate::spec::{Process, Signal, Spec, Started};
-use crate::sys::{processes, reactor};
+use crate::sys::{namespaces, processes, reactor};
 
 /// How long a killed init may take to end: it waits for every process inside, the kernel for none.
 const END_WITHIN: Duration = Duration::from_secs(10);
 /// How long cgroups may stay busy after their last process ended.
 const REMOVE_WITHIN: Duration = Duration::from_secs(5);
+/// How long a connection into a sandbox may take: nobody is further away than the loopback.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// How often busy ones are tried.
 const REMOVE_EVERY: Duration = Duration::from_micros(500);
 
@@ -212,10 +214,34 @@ impl Drop for Handle {
     }
 }
 
+/// Connects from within the network of a sandbox's init. This thread is there afterwards.
+fn connect_inside(init: BorrowedFd<'_>, port: u16) -> io::Result<TcpStream> {
+    namespaces::enter_network(init)?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let stream = TcpStream::connect_timeout(&address, CONNECT_WITHIN)?;
+    stream.set_nonblocking(true)?;
+    Ok(stream)
+}
+
 #[async_trait]
 impl Instance for Handle {
     fn take_listener(&self) -> Option<TcpListener> {
         locked(&self.sandbox.listener).take()
+    }
+
+    async fn connect(&self, port: u16) -> Result<TcpStream, Error> {
+        let init = self.sandbox.inside.process.get_ref().as_fd();
+        let init = init.try_clone_to_owned();
+        let init = init.map_err(Error::step("copy a process's handle"))?;
+        let (done, connected) = oneshot::channel();
+        // A thread of its own, which ends in the namespace it went into.
+        let thread = std::thread::Builder::new().name("sandbox-connect".to_owned());
+        let spawned = thread.spawn(move || {
+            let _ = done.send(connect_inside(init.as_fd(), port));
+        });
+        spawned.map_err(Error::step("start a thread"))?;
+        let connected = connected.await.map_err(|_| Error::Gone)?;
+        connected.map_err(Error::step("connect to a port inside"))
     }
 
     async fn start(&self, process: Process) -> Result<Started, Error> {

@@ -27,7 +27,8 @@ fn unshare(what: libc::c_int) -> io::Result<()> {
     Ok(())
 }
 
-/// Moves this thread into another network namespace.
+/// Moves this thread into another network namespace: a namespace's descriptor, or that of a
+/// process's handle for the one it is in.
 pub(crate) fn enter_network(namespace: BorrowedFd<'_>) -> io::Result<()> {
     enter(namespace, libc::CLONE_NEWNET)
 }

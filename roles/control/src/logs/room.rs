@@ -146,7 +146,7 @@ fn oldest(groups: &[PathBuf]) -> Vec<(PathBuf, Segment)> {
         let segments = segments.into_values().flatten();
         all.extend(segments.map(|segment| (group.clone(), segment)));
     }
-    all.sort_by(|(_, a), (_, b)| (a.modified, a.base).cmp(&(b.modified, b.base)));
+    all.sort_by_key(|(_, segment)| (segment.modified, segment.base));
     all
 }
 
