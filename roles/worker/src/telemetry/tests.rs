@@ -39,12 +39,16 @@ async fn a_subscriber_gets_what_it_wants_from_the_beginning_of_init() {
     line(&hub, Stream::Function, "before anything");
     hub.begin_init();
     line(&hub, Stream::Function, "early");
-    let subscriber = hub.subscribe("x", subscription(&[Stream::Function]));
+    let roomy = |streams: &[Stream]| Subscription {
+        bytes_max: 10_000,
+        ..subscription(streams)
+    };
+    let subscriber = hub.subscribe("x", roomy(&[Stream::Function]));
     line(&hub, Stream::Extension, "not wanted");
     hub.end_init();
     line(&hub, Stream::Function, "late");
     assert_eq!(waiting(&subscriber).await, ["early", "late"]);
-    let again = hub.subscribe("x", subscription(&[Stream::Extension]));
+    let again = hub.subscribe("x", roomy(&[Stream::Extension]));
     line(&hub, Stream::Function, "not wanted any more");
     line(&hub, Stream::Extension, "wanted");
     assert_eq!(subscriber.queue.next().await, None);
