@@ -11,6 +11,7 @@ pub(crate) const CASES: &[Case] = cases![
     exit_statuses_are_told,
     signals_are_delivered,
     a_program_that_cannot_be_executed_is_told_apart,
+    a_port_inside_is_reached_and_one_outside_is_not,
 ];
 
 async fn a_program_runs_as_the_functions_user(host: &Host) -> TestResult {
@@ -129,5 +130,21 @@ async fn a_program_that_cannot_be_executed_is_told_apart(host: &Host) -> TestRes
         "it still works",
     )?;
     sandbox.destroy().await;
+    Ok(())
+}
+
+async fn a_port_inside_is_reached_and_one_outside_is_not(host: &Host) -> TestResult {
+    let sandbox = host.sandbox().await?;
+    // The Runtime API's own socket is the one thing that certainly listens inside.
+    let listener = sandbox.take_listener().ok_or("it has no listener")?;
+    let port = listener.local_addr()?.port();
+    drop(sandbox.connect(port).await?);
+    expect(listener.accept().is_ok(), "it was not reached")?;
+    let outside = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let refused = sandbox.connect(outside.local_addr()?.port()).await;
+    expect(refused.is_err(), "the host's loopback was reached")?;
+    sandbox.destroy().await;
+    let gone = sandbox.connect(port).await;
+    expect(gone.is_err(), "a sandbox that is gone was reached")?;
     Ok(())
 }
