@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from support import clients, functions, signing
 from support.functions import unique
+from support.server import wait_for
 
 NODE = "nodejs20.x"
 # Writes when it wrote, twice, with a pause between the two that no busy machine takes for nothing.
@@ -192,3 +193,126 @@ def test_a_stream_counts_until_it_ends(regional, deploy):
     *_, last = events
     assert "InvokeComplete" in last
     assert regional.invoke(FunctionName=name)["StatusCode"] == 200
+
+
+ENDLESS = """
+    export const handler = awslambda.streamifyResponse(async (event, stream) => {
+        const piece = Buffer.alloc(100_000);
+        for (;;) {
+            if (!stream.write(piece)) await new Promise((resolve) => stream.once('drain', resolve));
+        }
+    });
+"""
+
+
+def test_a_slow_reader_makes_the_function_wait(own_server):
+    # Only the reader slows it down.
+    server = own_server("[streaming]\nbytes_per_second = 0\n").start()
+    client = clients.make(server)
+    functions.create(client, "endless", ENDLESS, NODE, Timeout=3)
+    answer = client.invoke_with_response_stream(FunctionName="endless")
+    # It ends by its time and not by all it wrote, since nobody read: that is told at the end.
+    time.sleep(4)
+    chunks, complete = read(answer)
+    assert json.loads(complete["ErrorDetails"])["errorType"] == "Sandbox.Timedout"
+    # What the buffers of sockets and pipes hold together.
+    assert sum(map(len, chunks)) < 40_000_000
+    server.finish()
+
+
+def test_a_reader_who_leaves_lets_the_function_run_to_its_end(server, client, deploy):
+    name = deploy("""
+        export const handler = awslambda.streamifyResponse(async (event, stream) => {
+            for (let i = 0; i < 30; i++) {
+                if (!stream.write(Buffer.alloc(100_000))) {
+                    await new Promise((resolve) => stream.once('drain', resolve));
+                }
+                await new Promise((resolve) => setTimeout(resolve, 20));
+            }
+            stream.end();
+            console.log('ran to its end');
+        });
+    """, runtime=NODE, Timeout=10)
+    answer = client.invoke_with_response_stream(FunctionName=name)
+    next(iter(answer["EventStream"]))
+    answer["EventStream"].close()
+    logs = clients.make(server, "logs")
+
+    def lines():
+        found = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        text = "".join(event["message"] for event in found)
+        return text if "REPORT" in text else None
+
+    text = wait_for(lines, within=20)
+    assert "ran to its end" in text
+    # And its environment is whole.
+    _, complete = read(client.invoke_with_response_stream(FunctionName=name))
+    assert complete == {}
+
+
+def test_beyond_its_first_bytes_a_stream_has_a_pace(own_server):
+    server = own_server("[streaming]\nburst_bytes = 100000\nbytes_per_second = 200000\n").start()
+    client = clients.make(server)
+    functions.create(client, "paced", """
+        export const handler = awslambda.streamifyResponse(async (event, stream) => {
+            stream.end(Buffer.alloc(event.bytes));
+        });
+    """, NODE, Timeout=20)
+    answer = client.invoke_with_response_stream(FunctionName="paced", Payload='{"bytes": 1}')
+    read(answer)
+    began = time.monotonic()
+    answer = client.invoke_with_response_stream(FunctionName="paced", Payload='{"bytes": 500000}')
+    chunks, complete = read(answer)
+    # 400 000 bytes at 200 000 a second.
+    assert time.monotonic() - began >= 2
+    assert (sum(map(len, chunks)), complete) == (500_000, {})
+    server.finish()
+
+
+def test_a_stream_ends_before_the_server_does(own_server):
+    server = own_server().start()
+    client = clients.make(server)
+    functions.create(client, "clock", CLOCK, NODE, Timeout=10)
+    answer = client.invoke_with_response_stream(FunctionName="clock")
+    events = iter(answer["EventStream"])
+    first = next(events)["PayloadChunk"]["Payload"]
+    server.process.terminate()
+    *rest, end = events
+    assert end == {"InvokeComplete": {}}
+    assert len((first + rest[0]["PayloadChunk"]["Payload"]).split(b"\n")) == 2
+    status, _ = server.wait()
+    assert status == 0
+
+
+def test_a_custom_runtime_streams(client, deploy):
+    name = deploy(r"""
+        #!/usr/bin/python3
+        import base64, http.client, os, time
+        API = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])
+        BASE = '/2018-06-01/runtime/invocation/'
+        while True:
+            API.request('GET', BASE + 'next')
+            answer = API.getresponse()
+            event = answer.read()
+            API.putrequest('POST', BASE + answer.headers['Lambda-Runtime-Aws-Request-Id'] + '/response')
+            API.putheader('Lambda-Runtime-Function-Response-Mode', 'streaming')
+            API.putheader('Transfer-Encoding', 'chunked')
+            API.putheader('Trailer', 'Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body')
+            API.endheaders()
+            for piece in (b'one', b'two'):
+                API.send(b'%x\r\n%s\r\n' % (len(piece), piece))
+                time.sleep(0.05)
+            API.send(b'0\r\n')
+            if b'fail' in event:
+                body = base64.b64encode(b'{"errorType": "Own", "errorMessage": "own words"}')
+                API.send(b'Lambda-Runtime-Function-Error-Type: Own\r\n')
+                API.send(b'Lambda-Runtime-Function-Error-Body: ' + body + b'\r\n')
+            API.send(b'\r\n')
+            API.getresponse().read()
+    """, runtime="provided.al2023")
+    chunks, complete = read(client.invoke_with_response_stream(FunctionName=name))
+    assert (chunks, complete) == ([b"one", b"two"], {})
+    chunks, complete = read(client.invoke_with_response_stream(FunctionName=name, Payload='"fail"'))
+    assert chunks == [b"one", b"two"]
+    assert complete["ErrorCode"] == "Unhandled"
+    assert json.loads(complete["ErrorDetails"]) == {"errorType": "Own", "errorMessage": "own words"}

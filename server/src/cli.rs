@@ -26,6 +26,12 @@ pub(crate) enum Command {
     Env(Client),
     /// Print what a function has logged.
     Logs(Logs),
+    /// Make what a SAM or CloudFormation template describes, or change it to that.
+    Deploy(Deploy),
+    /// Delete everything that a stack has.
+    Delete(Delete),
+    /// List the stacks.
+    Stacks(Client),
 }
 
 /// Options of `up`. Each wins over the configuration file and over `LAMBENT_…` variables.
@@ -48,12 +54,13 @@ pub(crate) struct Client {
     /// Its address.
     #[arg(
         long,
+        alias = "endpoint-url",
         value_name = "URL",
         env = "AWS_ENDPOINT_URL",
         default_value = "http://127.0.0.1:9100"
     )]
     pub(crate) endpoint: String,
-    /// Its data folder, for the credentials.
+    /// Its data folder, for the root's credentials; AWS_ACCESS_KEY_ID and its like win.
     #[arg(
         long,
         value_name = "DIR",
@@ -101,4 +108,40 @@ pub(crate) struct Logs {
     /// The region.
     #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
     pub(crate) region: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Deploy {
+    /// The template, YAML or JSON.
+    #[arg(value_name = "TEMPLATE", default_value = "template.yaml")]
+    pub(crate) template: PathBuf,
+    /// The stack's name [default: that of the template's folder].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stack_name: Option<String>,
+    /// Values of parameters.
+    #[arg(long, value_name = "NAME=VALUE", num_args = 1..)]
+    pub(crate) parameter_overrides: Vec<String>,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Only show the plan; exit status 3 if there is something to do.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Delete {
+    /// The stack.
+    #[arg(value_name = "STACK")]
+    pub(crate) stack: String,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Only show the plan; exit status 3 if there is something to do.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) client: Client,
 }

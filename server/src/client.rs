@@ -20,10 +20,11 @@ const TRIES_MAX: u32 = 8;
 /// The first pause; each is longer than the one before by as much.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Speaks to one server as its root.
+/// Speaks to one server, as its root or as whoever the environment's key is of.
 pub(crate) struct Client {
     endpoint: Uri,
     key: RootKey,
+    session_token: Option<String>,
     region: String,
 }
 
@@ -37,10 +38,14 @@ impl Client {
         if endpoint.scheme_str() != Some("http") {
             bail!("{}: only http endpoints are spoken to", options.endpoint);
         }
-        let key = read_root_key(&options.data_dir.join("credentials"))?;
+        let (key, session_token) = match key_of_the_environment() {
+            Some(found) => found,
+            None => (read_root_key(&options.data_dir.join("credentials"))?, None),
+        };
         Ok(Self {
             endpoint,
             key,
+            session_token,
             region: options.region.clone(),
         })
     }
@@ -54,7 +59,7 @@ impl Client {
     ) -> anyhow::Result<Response<Bytes>> {
         let mut pause = PAUSE;
         for _ in 1..TRIES_MAX {
-            let once = self.send_once((method.clone(), path), headers, body.clone());
+            let once = self.send_to("lambda", (method.clone(), path), headers, body.clone());
             let response = once.await?;
             if !came_too_soon(&response) {
                 return Ok(response);
@@ -62,11 +67,13 @@ impl Client {
             tokio::time::sleep(pause).await;
             pause += PAUSE;
         }
-        self.send_once((method, path), headers, body).await
+        self.send_to("lambda", (method, path), headers, body).await
     }
 
-    async fn send_once(
+    /// Sends one request once, signed for that service; without a name it is not signed.
+    pub(crate) async fn send_to(
         &self,
+        service: &str,
         (method, path): (Method, &str),
         headers: &[(&'static str, &str)],
         body: Bytes,
@@ -89,11 +96,13 @@ impl Client {
         let signer = Signer {
             access_key_id: &self.key.id,
             secret: &self.key.secret,
-            session_token: None,
+            session_token: self.session_token.as_deref(),
             region: &self.region,
-            service: "lambda",
+            service,
         };
-        signer.sign(&mut parts, &body, SystemClock.now());
+        if !service.is_empty() {
+            signer.sign(&mut parts, &body, SystemClock.now());
+        }
         let address = (authority.host(), authority.port_u16().unwrap_or(80));
         let stream = TcpStream::connect(address).await;
         let stream = stream.with_context(|| format!("nothing answers at {}", self.endpoint))?;
@@ -126,4 +135,14 @@ fn came_too_soon(response: &Response<Bytes>) -> bool {
             .is_some_and(|reason| reason == "CallerRateLimitExceeded")
     };
     response.status() == http::StatusCode::TOO_MANY_REQUESTS && reason()
+}
+
+/// The access key that AWS's own clients would take from the environment, with its session token.
+fn key_of_the_environment() -> Option<(RootKey, Option<String>)> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let key = RootKey {
+        id: variable("AWS_ACCESS_KEY_ID")?,
+        secret: variable("AWS_SECRET_ACCESS_KEY")?,
+    };
+    Some((key, variable("AWS_SESSION_TOKEN")))
 }

@@ -190,7 +190,7 @@ fn payload(text: &str) -> anyhow::Result<Bytes> {
 }
 
 /// The answer, unless it is an error of the service: then its name and words.
-fn succeeded(response: Response<Bytes>) -> anyhow::Result<Response<Bytes>> {
+pub(crate) fn succeeded(response: Response<Bytes>) -> anyhow::Result<Response<Bytes>> {
     if response.status().is_success() {
         return Ok(response);
     }
@@ -206,7 +206,7 @@ fn succeeded(response: Response<Bytes>) -> anyhow::Result<Response<Bytes>> {
     bail!("{}: {message}", name.unwrap_or(response.status().as_str()))
 }
 
-fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -37,6 +37,7 @@ pub(crate) struct Config {
     pub(crate) functions: Functions,
     pub(crate) runtimes: Runtimes,
     pub(crate) streaming: Streaming,
+    pub(crate) urls: Urls,
     pub(crate) sandbox: Sandbox,
     pub(crate) worker: Worker,
     pub(crate) logs: Logs,
@@ -170,6 +171,17 @@ pub(crate) struct Streaming {
     pub(crate) bytes_per_second: u64,
 }
 
+/// Function URLs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Urls {
+    /// `http`, or `https` where a proxy in front ends TLS.
+    pub(crate) scheme: String,
+    /// What follows `<id>.lambda-url.<region>.` in their addresses, with the port if need be. Empty:
+    /// `localhost` and the port listened on.
+    pub(crate) domain: String,
+}
+
 /// The sandboxes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -256,6 +268,7 @@ impl Default for Config {
             functions: Functions::default(),
             runtimes: Runtimes::default(),
             streaming: Streaming::default(),
+            urls: Urls::default(),
             sandbox: Sandbox::default(),
             worker: Worker::default(),
             logs: Logs::default(),
@@ -310,6 +323,15 @@ impl Default for Functions {
             opt: PathBuf::new(),
             vpc_id: "vpc-00000000000000000".to_owned(),
             role_actions: Vec::new(),
+        }
+    }
+}
+
+impl Default for Urls {
+    fn default() -> Self {
+        Self {
+            scheme: "http".to_owned(),
+            domain: String::new(),
         }
     }
 }

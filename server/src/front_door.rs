@@ -1,7 +1,7 @@
 //! The one address at which the AWS APIs are served: takes each request to the role that answers it.
 //!
 //! ```text
-//!   Invoke, InvokeWithResponseStream ─▶ frontend          everything else ─▶ control
+//!   Invoke, InvokeWithResponseStream, function URLs ─▶ frontend          everything else ─▶ control
 //! ```
 //!
 //! The front door reads bodies and counts connections; it decides nothing about a request beside
@@ -10,7 +10,7 @@
 
 mod reply;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 use types::limits::SYNC_REQUEST_BYTES_MAX;
 use types::{Random, RequestId};
+use wire::function_url::Target;
 use wire::rest::{Match, Operation};
 use wire::sigv4::Signed;
 
@@ -49,6 +50,11 @@ const DISCARD_BYTES_MAX: usize = 64 * 1024 * 1024;
 const STRANGERS_BYTES_MAX: u64 = 64 * 1024;
 /// Bodies larger than any invoke's that are read at a time: packages. More wait.
 const LARGE_BODIES_MAX: usize = 8;
+/// Bodies larger than [`STRANGERS_BYTES_MAX`] that are read at a time for function URLs, which
+/// anybody may send: 6 MB each. More wait.
+const STRANGERS_BODIES_MAX: usize = 32;
+/// So long nothing of a body may come. Who is slower takes a place from others.
+const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Where requests are taken.
 pub(crate) struct FrontDoor {
@@ -57,6 +63,17 @@ pub(crate) struct FrontDoor {
     identities: Arc<dyn Identities>,
     random: Arc<dyn Random>,
     large_bodies: Semaphore,
+    strangers_bodies: Semaphore,
+}
+
+/// Where a request goes.
+enum Destination {
+    /// An invoke by the API.
+    Invoke(Match),
+    /// A function URL; whether there is one of that id.
+    Url(bool),
+    /// Every other operation.
+    Control,
 }
 
 /// Binds an address, before any other work is done.
@@ -80,6 +97,7 @@ impl FrontDoor {
             identities,
             random,
             large_bodies: Semaphore::new(LARGE_BODIES_MAX),
+            strangers_bodies: Semaphore::new(STRANGERS_BODIES_MAX),
         }
     }
 
@@ -92,8 +110,9 @@ impl FrontDoor {
                 biased;
                 () = told(&mut stopped) => break,
                 accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(Arc::clone(&self).converse(stream, stop.clone()));
+                    Ok((stream, peer)) => {
+                        let door = Arc::clone(&self);
+                        connections.spawn(door.converse(stream, peer.ip(), stop.clone()));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
@@ -109,12 +128,19 @@ impl FrontDoor {
         connections.wait().await;
     }
 
-    async fn converse(self: Arc<Self>, stream: TcpStream, mut stop: watch::Receiver<bool>) {
+    async fn converse(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: IpAddr,
+        mut stop: watch::Receiver<bool>,
+    ) {
         // Answers are small and must not wait for more; a socket that refuses is about to fail.
         let _ = stream.set_nodelay(true);
-        let service = hyper::service::service_fn(move |request| {
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            // For policies and logs that ask where a request came from.
+            request.extensions_mut().insert(peer);
             let door = Arc::clone(&self);
-            async move { Ok::<_, std::convert::Infallible>(door.answer(request).await) }
+            async move { Ok::<_, std::convert::Infallible>(door.answer(request, peer).await) }
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -131,27 +157,30 @@ impl FrontDoor {
         let _ = connection.await;
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Reply> {
-        let (method, uri) = (request.method(), request.uri());
-        let matched = wire::rest::route(method, uri.path(), uri.query());
-        let invoke = matched.filter(|matched| is_invoke(matched.operation));
-        let limit = match invoke {
-            // One byte more than may be, so that the frontend sees that it is too many.
-            Some(_) => SYNC_REQUEST_BYTES_MAX + 1,
-            None => control::REQUEST_BYTES_MAX + 1,
-        };
+    async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Reply> {
         let (parts, body) = request.into_parts();
+        let destination = self.destination(&parts);
+        let limit = match destination {
+            // One byte more than may be, so that the frontend sees that it is too many.
+            Destination::Invoke(_) | Destination::Url(_) => SYNC_REQUEST_BYTES_MAX + 1,
+            Destination::Control => control::REQUEST_BYTES_MAX + 1,
+        };
         // A body without a length says that it is endless.
         let length = body.size_hint().exact().unwrap_or(u64::MAX);
-        if length > STRANGERS_BYTES_MAX && !self.is_known(&parts).await {
+        if length > STRANGERS_BYTES_MAX && !self.may_be_large(&parts, &destination).await {
             // Refused where signatures are: that no such key exists, or none is named.
             let request = Request::from_parts(parts, Bytes::new());
-            return self.take(request, invoke.as_ref(), 0).await;
+            return self.take(request, destination, 0, peer).await;
         }
-        let _turn = match length > SYNC_REQUEST_BYTES_MAX as u64 {
+        let turns = match destination {
+            Destination::Url(_) if length > STRANGERS_BYTES_MAX => Some(&self.strangers_bodies),
+            _ if length > SYNC_REQUEST_BYTES_MAX as u64 => Some(&self.large_bodies),
+            _ => None,
+        };
+        let _turn = match turns {
             // Never closed, so that there is always a turn.
-            true => self.large_bodies.acquire().await.ok(),
-            false => None,
+            Some(turns) => turns.acquire().await.ok(),
+            None => None,
         };
         let Some((body, size)) = read(body, limit).await else {
             let message = "The request body ended before it was complete.";
@@ -161,7 +190,26 @@ impl FrontDoor {
                 .map(Reply::from);
         };
         let request = Request::from_parts(parts, body);
-        self.take(request, invoke.as_ref(), size).await
+        self.take(request, destination, size, peer).await
+    }
+
+    fn destination(&self, parts: &Parts) -> Destination {
+        if let Some(target) = Target::of(parts) {
+            return Destination::Url(self.frontend.has_url(&target));
+        }
+        let matched = wire::rest::route(&parts.method, parts.uri.path(), parts.uri.query());
+        match matched {
+            Some(matched) if is_invoke(matched.operation) => Destination::Invoke(matched),
+            _ => Destination::Control,
+        }
+    }
+
+    /// Whether a body is read that is larger than strangers may send.
+    async fn may_be_large(&self, parts: &Parts, destination: &Destination) -> bool {
+        match destination {
+            Destination::Url(exists) => *exists,
+            Destination::Invoke(_) | Destination::Control => self.is_known(parts).await,
+        }
     }
 
     /// Whether anybody has the access key that the head names. Its signature is verified later.
@@ -178,15 +226,20 @@ impl FrontDoor {
     async fn take(
         &self,
         request: Request<Bytes>,
-        invoke: Option<&Match>,
+        destination: Destination,
         size: usize,
+        peer: IpAddr,
     ) -> Response<Reply> {
-        match invoke {
-            Some(matched) => {
-                let response = self.frontend.invoke(request, size, matched).await;
+        match destination {
+            Destination::Invoke(matched) => {
+                let response = self.frontend.invoke(request, size, &matched).await;
                 response.map(Reply::from)
             }
-            None => self.control.handle(request).await.map(Reply::from),
+            Destination::Url(_) => {
+                let response = self.frontend.url(request, size, peer).await;
+                response.map(Reply::from)
+            }
+            Destination::Control => self.control.handle(request).await.map(Reply::from),
         }
     }
 }
@@ -203,13 +256,16 @@ async fn told(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Reads a body; of what is beyond `limit` only the size is kept. `None` if it breaks off.
+/// Reads a body; of what is beyond `limit` only the size is kept. `None` if it breaks off or stops.
 async fn read(mut body: Incoming, limit: usize) -> Option<(Bytes, usize)> {
     let mut first: Option<Bytes> = None;
     let mut all = BytesMut::new();
     let mut size = 0;
     // Most bodies come in one piece, which is then not copied.
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = tokio::time::timeout(BODY_PAUSE_MAX, body.frame())
+        .await
+        .ok()?
+    {
         let Ok(piece) = frame.ok()?.into_data() else {
             continue;
         };

@@ -1,8 +1,8 @@
 //! Lambent: the system behind AWS Lambda, as one binary with roles.
 //!
 //! Read in this order: [`cli`] is what can be said on the command line; [`config`] what can be set;
-//! [`up`] puts the roles together; [`front_door`] takes requests to them; [`client`] and
-//! [`commands`] are for people at a terminal.
+//! [`up`] puts the roles together; [`front_door`] takes requests to them; [`client`],
+//! [`commands`] and [`deploy`] are for people at a terminal.
 
 mod admin;
 mod cli;
@@ -10,6 +10,7 @@ mod client;
 mod commands;
 mod config;
 mod data_dir;
+mod deploy;
 mod front_door;
 mod packages;
 mod roots;
@@ -29,6 +30,9 @@ fn main() -> ExitCode {
         cli::Command::Functions(options) => commands::functions(&options),
         cli::Command::Env(options) => commands::env(&options),
         cli::Command::Logs(options) => commands::logs(&options),
+        cli::Command::Deploy(options) => deploy::deploy(&options),
+        cli::Command::Delete(options) => deploy::delete(&options),
+        cli::Command::Stacks(options) => deploy::stacks(&options),
     };
     match outcome {
         Ok(code) => code,

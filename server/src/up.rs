@@ -109,7 +109,7 @@ async fn serve(
         listen => Some(front_door::bind(listen).await?),
     };
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
-    let mut running = roles::start(&config, &data, languages, sandboxes).await?;
+    let mut running = roles::start(&config, &data, languages, sandboxes, address).await?;
     if let Some((listener, address)) = admin {
         tracing::info!(%address, "metrics are served");
         running

@@ -31,6 +31,10 @@ pub struct Function {
     pub scope: Scope,
     /// Its name.
     pub name: FunctionName,
+    /// Made at random when the function is created: tells it from one of the same name that was
+    /// there before, whose rows a crash may have left.
+    #[serde(default)]
+    pub instance: String,
     /// `$LATEST` as its owner last described it.
     pub latest: Configuration,
     /// What `$LATEST` still runs while `latest` is being updated, or after that update failed.
@@ -161,6 +165,9 @@ pub enum LastUpdate {
 pub struct Alias {
     /// Its name.
     pub name: AliasName,
+    /// As [`Function::instance`].
+    #[serde(default)]
+    pub instance: String,
     /// The version it points at.
     pub version: Version,
     /// Another version and the fraction of invokes it gets, 0 to 1; the rest goes to `version`.

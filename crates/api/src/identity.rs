@@ -1,6 +1,9 @@
 //! Who signed a request?
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use policy::{Caller, Permissions};
 use serde::{Deserialize, Serialize};
 use types::AccountId;
 
@@ -24,11 +27,29 @@ pub struct Principal {
 pub enum PrincipalKind {
     /// The account itself: may do everything.
     Root,
+    /// A user; may do what their policies say.
+    User {
+        /// Their name, without its path.
+        name: String,
+    },
     /// A session of a role; may do what the role may.
     Role {
         /// ARN of the role.
         role: String,
     },
+}
+
+impl Principal {
+    /// As policies see them.
+    pub fn caller(&self) -> Caller<'_> {
+        let account = self.account.as_str();
+        let arn = self.arn.as_str();
+        match &self.kind {
+            PrincipalKind::Root => Caller::Root { account },
+            PrincipalKind::User { .. } => Caller::User { account, arn },
+            PrincipalKind::Role { role } => Caller::Session { account, role, arn },
+        }
+    }
 }
 
 /// An access key: what verifies a signature, and whom it proves.
@@ -38,6 +59,8 @@ pub struct AccessKey {
     pub secret: Secret,
     /// Whose it is.
     pub principal: Principal,
+    /// What they may do.
+    pub permissions: Arc<Permissions>,
 }
 
 /// Why not.

@@ -9,6 +9,7 @@
 //! Architecture invariant: no IO and no state here, and nothing of AWS's wire format.
 
 pub mod assignment;
+pub mod authorisation;
 pub mod counting;
 pub mod credentials;
 pub mod event_invoke;
@@ -18,7 +19,10 @@ pub mod layers;
 pub mod log_groups;
 pub mod logs;
 pub mod placement;
+pub mod policies;
 pub mod secret;
+pub mod stacks;
+pub mod urls;
 pub mod worker;
 
 mod kind;

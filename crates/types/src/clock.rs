@@ -54,6 +54,12 @@ impl Timestamp {
         format!("{}.{millis:03}Z", civil.strftime("%Y-%m-%dT%H:%M:%S"))
     }
 
+    /// As web servers log it: `31/Jan/2026:10:20:30 +0000`.
+    pub fn to_log_text(self) -> String {
+        let (civil, _) = self.civil();
+        format!("{} +0000", civil.strftime("%d/%b/%Y:%H:%M:%S"))
+    }
+
     /// The UTC date as `YYYY/MM/DD`, the first part of a log stream's name.
     pub fn to_date_path(self) -> String {
         self.civil().0.strftime("%Y/%m/%d").to_string()
@@ -130,6 +136,7 @@ mod tests {
         let time = Timestamp::from_millis(1_769_854_830_123);
         assert_eq!(time.to_lambda_text(), "2026-01-31T10:20:30.123+0000");
         assert_eq!(time.to_iso_text(), "2026-01-31T10:20:30.123Z");
+        assert_eq!(time.to_log_text(), "31/Jan/2026:10:20:30 +0000");
         assert_eq!(time.to_date_path(), "2026/01/31");
     }
 

@@ -39,7 +39,7 @@ pub enum Naming {
 
 /// Finds the function that `name` (from the path) and `qualifier` (from the query) mean to a
 /// caller in `scope`. The result may be in another account: whether the caller may go there is
-/// for [`crate::authorisation`] to decide. Another region is never reachable.
+/// not decided here. Another region is never reachable.
 pub fn resolve(
     naming: Naming,
     name: &str,

@@ -4,10 +4,10 @@
 //! Architecture invariant: everything here is a pure function of a request's bytes and the time;
 //! no IO, no tokio, no role's state. Looking up a secret is the caller's part.
 
-pub mod authorisation;
 pub mod error;
 pub mod event_stream;
 pub mod function_name;
+pub mod function_url;
 pub mod json_rpc;
 pub mod model;
 pub mod query;

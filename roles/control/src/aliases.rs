@@ -108,6 +108,7 @@ impl Control {
         };
         let alias = Alias {
             name,
+            instance: self.random.uuid().to_string(),
             version,
             additional,
             description: body.description.unwrap_or_default(),

@@ -22,14 +22,14 @@ mod tokens;
 use std::io;
 use std::sync::Arc;
 
-use api::identity::{Principal, PrincipalKind};
+use api::authorisation::{self, Requester};
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
+use policy::{Context, Denied};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, Semaphore};
 use types::{Clock, Region, Scope};
-use wire::authorisation::{self, Caller};
 use wire::json_rpc::{self, JsonError};
 use wire::sigv4::Signed;
 
@@ -54,7 +54,6 @@ pub(crate) struct CloudWatch {
     rows: Arc<Rows>,
     store: Arc<LogStore>,
     clock: Arc<dyn Clock>,
-    role_actions: Vec<String>,
     retention_days: Option<u32>,
     searches: Arc<Semaphore>,
     /// Told when a group's retention has changed.
@@ -63,12 +62,11 @@ pub(crate) struct CloudWatch {
 
 /// One verified request.
 struct Ask<'r> {
-    principal: &'r Principal,
+    requester: &'r Requester,
     /// The caller's account, and the region they signed for.
     scope: Scope,
     action: &'r str,
     body: &'r Bytes,
-    role_actions: &'r [String],
 }
 
 /// Why a request has no answer.
@@ -108,7 +106,6 @@ impl CloudWatch {
         rows: Arc<Rows>,
         store: Arc<LogStore>,
         clock: Arc<dyn Clock>,
-        role_actions: Vec<String>,
         retention_days: Option<u32>,
     ) -> (Self, Keeper) {
         let changed = Arc::new(Notify::new());
@@ -123,7 +120,6 @@ impl CloudWatch {
             rows,
             store,
             clock,
-            role_actions,
             retention_days,
             searches: Arc::new(Semaphore::new(SEARCHES_MAX)),
             changed,
@@ -136,7 +132,7 @@ impl CloudWatch {
         &self,
         parts: &Parts,
         body: &Bytes,
-        principal: &Principal,
+        requester: &Requester,
         region: Region,
     ) -> Result<Response<Bytes>, JsonError> {
         let action = json_rpc::action(parts, TARGET).ok_or_else(JsonError::unknown_action)?;
@@ -146,13 +142,12 @@ impl CloudWatch {
         }
         let ask = Ask {
             scope: Scope {
-                account: principal.account.clone(),
+                account: requester.account().clone(),
                 region,
             },
-            principal,
+            requester,
             action,
             body,
-            role_actions: &self.role_actions,
         };
         self.dispatch(&ask).await.map_err(told)
     }
@@ -217,15 +212,16 @@ impl Ask<'_> {
 
     /// Refuses if the caller may not do this to that resource, an ARN or `*`.
     fn may(&self, resource: &str) -> Result<(), JsonError> {
-        let caller = Caller {
-            account: &self.principal.account,
-            arn: &self.principal.arn,
-            root: self.principal.kind == PrincipalKind::Root,
-        };
         let action = format!("logs:{}", self.action);
-        let owner = &self.scope.account;
-        let checked = authorisation::check(caller, self.role_actions, &action, owner, resource);
-        Ok(checked?)
+        let checked = self.requester.authorise(authorisation::Ask {
+            action: &action,
+            resource,
+            owner: &self.scope.account,
+            policy: None,
+            context: Context::new(),
+        });
+        let denied = |denied: Denied| wire::ApiError::access_denied(denied.to_string());
+        Ok(checked.map_err(denied)?)
     }
 }
 

@@ -9,15 +9,14 @@ use types::limits::{
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What sessions of execution roles may do beside `sts:GetCallerIdentity`: patterns of
-    /// actions, `lambda:InvokeFunction` or `lambda:*`. Nothing by default.
-    pub role_actions: Vec<String>,
     /// Concurrent executions of each account and region.
     pub account_concurrency: u32,
     /// Calls a second of each account and region.
     pub rates: Rates,
     /// The scheme under which clients reach us, for the links we give out: `http` or `https`.
     pub public_scheme: String,
+    /// How function URLs are written.
+    pub urls: Urls,
     /// The runtimes that functions may name.
     pub runtimes: Vec<String>,
     /// The architecture of functions that name none. AWS's is `x86_64`; where no worker has that,
@@ -35,6 +34,32 @@ impl Config {
     /// Whether an access point is one of the installation's.
     pub(crate) fn has_folder(&self, access_point: &str) -> bool {
         self.access_points.contains(access_point)
+    }
+}
+
+/// How the address of a function URL is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Urls {
+    /// `http`, or `https` where something in front of us ends TLS.
+    pub scheme: String,
+    /// What follows `<id>.lambda-url.<region>.`, with the port if it is not the scheme's own.
+    pub domain: String,
+}
+
+impl Urls {
+    /// The address of the URL with this id.
+    pub(crate) fn text(&self, id: &str, region: &types::Region) -> String {
+        let Self { scheme, domain } = self;
+        format!("{scheme}://{id}.lambda-url.{region}.{domain}/")
+    }
+}
+
+impl Default for Urls {
+    fn default() -> Self {
+        Self {
+            scheme: "http".to_owned(),
+            domain: "localhost".to_owned(),
+        }
     }
 }
 
@@ -82,10 +107,10 @@ const RUNTIMES: [&str; 16] = [
 impl Default for Config {
     fn default() -> Self {
         Self {
-            role_actions: Vec::new(),
             account_concurrency: ACCOUNT_CONCURRENCY,
             rates: Rates::default(),
             public_scheme: "http".to_owned(),
+            urls: Urls::default(),
             runtimes: RUNTIMES.map(str::to_owned).to_vec(),
             architecture: "x86_64".to_owned(),
             vpc_id: "vpc-00000000000000000".to_owned(),

@@ -17,7 +17,9 @@ use api::identity::{AccessKey, Error, Identities, Principal, PrincipalKind};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use policy::{Form, Permissions, Policy};
 use ring::digest::{SHA256, digest};
+use serde_json::json;
 use types::{AccountId, Clock, FunctionArn, Random};
 
 pub use master::MasterSecret;
@@ -43,19 +45,28 @@ pub struct RootKey {
 /// All access keys.
 pub struct Keys {
     roots: BTreeMap<String, AccessKey>,
+    /// What sessions of roles may do that nobody has described.
+    roles: Arc<Permissions>,
     sealing: Sealing,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
 
 impl Keys {
-    /// These root keys, and every temporary key sealed under `master`.
+    /// These root keys, and every temporary key sealed under `master`. `role_actions` are patterns
+    /// of what sessions of roles may do beside `sts:GetCallerIdentity`: `lambda:InvokeFunction`,
+    /// `lambda:*`.
     pub fn new(
         roots: Vec<RootKey>,
+        role_actions: &[String],
         master: &MasterSecret,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
-    ) -> Self {
+    ) -> Result<Self, policy::Malformed> {
+        let everything = Arc::new(Permissions {
+            everything: true,
+            ..Permissions::NONE
+        });
         let roots = roots.into_iter().map(|root| {
             let principal = Principal {
                 arn: format!("arn:aws:iam::{}:root", root.account),
@@ -68,17 +79,34 @@ impl Keys {
                 AccessKey {
                     secret: root.secret,
                     principal,
+                    permissions: Arc::clone(&everything),
                 },
             )
         });
         let sealing = Sealing::new(&master.derive("session-tokens"));
-        Self {
+        Ok(Self {
             roots: roots.collect(),
+            roles: Arc::new(listed(role_actions)?),
             sealing,
             clock,
             random,
-        }
+        })
     }
+}
+
+/// Permission to do these actions, to whatever the role's account has.
+fn listed(actions: &[String]) -> Result<Permissions, policy::Malformed> {
+    if actions.is_empty() {
+        return Ok(Permissions::NONE);
+    }
+    let document = json!({
+        "Version": "2012-10-17",
+        "Statement": { "Effect": "Allow", "Action": actions, "Resource": "*" },
+    });
+    Ok(Permissions {
+        policies: vec![Arc::new(Policy::from_value(&document, Form::Identity)?)],
+        ..Permissions::NONE
+    })
 }
 
 #[async_trait]
@@ -110,6 +138,7 @@ impl Identities for Keys {
         Ok(AccessKey {
             secret: Secret::new(session.secret),
             principal,
+            permissions: Arc::clone(&self.roles),
         })
     }
 }
@@ -186,10 +215,12 @@ mod tests {
         };
         Keys::new(
             vec![root],
+            &[],
             &MasterSecret::from_bytes([7; 32]),
             clock,
             Arc::new(SystemRandom),
         )
+        .unwrap()
     }
 
     fn function() -> FunctionArn {

@@ -15,6 +15,7 @@ mod account;
 mod aliases;
 mod answer;
 mod attached;
+mod authorise;
 mod body;
 mod cloudwatch;
 mod code_location;
@@ -36,15 +37,17 @@ mod runtime_management;
 mod service;
 mod settle;
 mod source;
+mod stacks;
 mod sts;
 mod tags;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod urls;
 mod versions;
 
 pub use cloudwatch::Keeper as LogKeeper;
-pub use config::{Config, Rates};
+pub use config::{Config, Rates, Urls};
 pub use identity::{Keys, MasterSecret, RootKey};
 pub use logs::{Bounds as LogBounds, Follow, LogReader, LogStore, StreamEvent};
 pub use metrics::Metrics;

@@ -1,9 +1,11 @@
 //! From a request to an answer: who asks, what for, may they.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use api::identity::{self, Identities, Principal, PrincipalKind};
+use api::authorisation::{Circumstances, Requester};
+use api::identity::{self, Identities};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
@@ -11,7 +13,6 @@ use image::Images;
 use storage::Table;
 use tokio::sync::mpsc;
 use types::{Clock, FunctionArn, Random, Region, RequestId, Scope};
-use wire::authorisation::{self, Caller};
 use wire::function_name::{Naming, resolve};
 use wire::json_rpc::JsonError;
 use wire::query::{Query, QueryError};
@@ -20,6 +21,7 @@ use wire::sigv4::{Signed, Verifier};
 use wire::uri::query_value;
 use wire::{ApiError, model, sigv4};
 
+use crate::authorise::Standing;
 use crate::body::aside;
 use crate::cloudwatch::{self, CloudWatch, Keeper as LogKeeper};
 use crate::code_location::{self, CodeLinks};
@@ -31,8 +33,8 @@ use crate::metrics::Metrics;
 use crate::rows::Rows;
 use crate::settle::{Job, Missed, Settler};
 use crate::source::PackageSource;
-use crate::sts;
 use crate::throttle::Throttle;
+use crate::{stacks, sts};
 
 /// The largest request body (AWS: a 50 MB package in base64, and room for the rest).
 pub const REQUEST_BYTES_MAX: usize = 70_167_211;
@@ -83,7 +85,9 @@ pub struct Control {
 
 /// One verified request.
 pub(crate) struct Call<'r> {
-    pub(crate) principal: &'r Principal,
+    pub(crate) requester: Requester,
+    /// What policies say about the function it names.
+    pub(crate) standing: Standing,
     /// The caller's account, and the region they signed for.
     pub(crate) scope: Scope,
     pub(crate) matched: Match,
@@ -91,7 +95,6 @@ pub(crate) struct Call<'r> {
     pub(crate) body: &'r Bytes,
     /// The host the caller reached us by.
     pub(crate) host: &'r str,
-    role_actions: &'r [String],
 }
 
 impl Control {
@@ -115,7 +118,6 @@ impl Control {
             Arc::clone(&rows),
             logs,
             Arc::clone(&clock),
-            config.role_actions.clone(),
             config.log_retention_days,
         );
         let (jobs, waiting) = mpsc::channel(JOBS_MAX);
@@ -154,6 +156,9 @@ impl Control {
         let (parts, body) = request.into_parts();
         let mut response = if parts.uri.path().starts_with(code_location::PATH) {
             let answer = self.code(&parts).await;
+            answer.unwrap_or_else(|failure| failure.answer().response(request_id))
+        } else if parts.uri.path().starts_with(stacks::PATH) {
+            let answer = self.stacks(&parts, &body).await;
             answer.unwrap_or_else(|failure| failure.answer().response(request_id))
         } else if is_for(&parts, "logs") {
             let answer = self.logs(&parts, &body).await;
@@ -201,24 +206,25 @@ impl Control {
         }
         let signed = Signed::parse(parts).map_err(ApiError::from)?;
         signed.require_service("lambda").map_err(ApiError::from)?;
-        let principal = self.authenticate(&signed, parts, body).await?;
+        let requester = self.authenticate(&signed, parts, body).await?;
         let matched = matched.ok_or_else(|| unknown_operation(parts))?;
         let region = Region::new(&signed.region).map_err(|_| {
             ApiError::from(sigv4::Error::Scope {
                 message: "Credential should be scoped to a valid region. ".to_owned(),
             })
         })?;
+        let scope = Scope {
+            account: requester.account().clone(),
+            region,
+        };
         let call = Call {
-            scope: Scope {
-                account: principal.account.clone(),
-                region,
-            },
-            principal: &principal,
+            standing: self.standing(&requester, &matched, query, &scope).await?,
+            requester,
+            scope,
             matched,
             query,
             body,
             host: host(parts),
-            role_actions: &self.config.role_actions,
         };
         let operation = call.matched.operation;
         self.throttle
@@ -254,6 +260,11 @@ impl Control {
             Operation::ListLayers => self.list_layers(call).await,
             Operation::ListLayerVersions => self.list_layer_versions(call).await,
             Operation::DeleteLayerVersion => self.delete_layer_version(call).await,
+            Operation::CreateFunctionUrlConfig => self.create_url(call).await,
+            Operation::GetFunctionUrlConfig => self.get_url(call).await,
+            Operation::UpdateFunctionUrlConfig => self.update_url(call).await,
+            Operation::DeleteFunctionUrlConfig => self.delete_url(call).await,
+            Operation::ListFunctionUrlConfigs => self.list_urls(call).await,
             Operation::GetAccountSettings => self.account_settings(call).await,
             Operation::TagResource => self.tag_resource(call).await,
             Operation::UntagResource => self.untag_resource(call).await,
@@ -278,12 +289,13 @@ impl Control {
         }
     }
 
-    async fn authenticate(
+    /// Who signed a request. Whatever service it is for: that is for the caller to look at.
+    pub(crate) async fn authenticate(
         &self,
         signed: &Signed,
         parts: &Parts,
         body: &Bytes,
-    ) -> Result<Principal, ApiError> {
+    ) -> Result<Requester, ApiError> {
         let token = signed.session_token.as_deref();
         let key = self
             .identities
@@ -296,7 +308,19 @@ impl Control {
         })?;
         let verified = self.verify(signed, &key.secret, parts, body).await;
         verified.map_err(ApiError::from)?;
-        Ok(key.principal)
+        Ok(Requester::signed(key, self.circumstances(signed, parts)))
+    }
+
+    /// What is known of a request whoever sent it. The front door leaves the sender's address
+    /// with it.
+    fn circumstances(&self, signed: &Signed, parts: &Parts) -> Circumstances {
+        let agent = parts.headers.get(http::header::USER_AGENT);
+        Circumstances {
+            now: self.clock.now(),
+            source: parts.extensions.get::<IpAddr>().copied(),
+            user_agent: agent.and_then(|text| text.to_str().ok()).map(str::to_owned),
+            region: Region::new(&signed.region).ok(),
+        }
     }
 
     async fn verify(
@@ -317,10 +341,10 @@ impl Control {
 
     async fn logs(&self, parts: &Parts, body: &Bytes) -> Result<Response<Bytes>, JsonError> {
         let signed = Signed::parse(parts).map_err(ApiError::from)?;
-        let principal = self.authenticate(&signed, parts, body).await?;
+        let requester = self.authenticate(&signed, parts, body).await?;
         let region = cloudwatch::signed_region(&signed)?;
         self.cloudwatch
-            .answer(parts, body, &principal, region)
+            .answer(parts, body, &requester, region)
             .await
     }
 
@@ -356,21 +380,6 @@ impl Call<'_> {
             model::check(&matched, query.as_deref(), &body)
         })
         .await
-    }
-
-    /// Refuses if the caller may not do this operation to that resource of that account.
-    pub(crate) fn authorise(
-        &self,
-        owner: &types::AccountId,
-        resource: &str,
-    ) -> Result<(), ApiError> {
-        let caller = Caller {
-            account: &self.principal.account,
-            arn: &self.principal.arn,
-            root: self.principal.kind == PrincipalKind::Root,
-        };
-        let action = self.matched.operation.action();
-        authorisation::check(caller, self.role_actions, action, owner, resource)
     }
 
     /// The function that the path and `Qualifier` name, if the caller may do this to it.

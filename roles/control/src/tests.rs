@@ -22,6 +22,7 @@ pub(crate) fn function(name: &str) -> Function {
             region: types::Region::new("us-east-1").unwrap(),
         },
         name: types::FunctionName::new(name).unwrap(),
+        instance: "i".to_owned(),
         serving: None,
         published: 0,
         publishing: None,

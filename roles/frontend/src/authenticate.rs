@@ -1,6 +1,9 @@
 //! Who signed a request?
 
-use api::identity::{Error as IdentityError, Identities, Principal};
+use std::net::IpAddr;
+
+use api::authorisation::{Circumstances, Requester};
+use api::identity::{Error as IdentityError, Identities};
 use http::request::Parts;
 use types::{Region, Scope, Timestamp};
 use wire::ApiError;
@@ -8,7 +11,7 @@ use wire::sigv4::{Signed, Verifier};
 
 /// A caller whose signature is verified.
 pub(crate) struct Caller {
-    pub(crate) principal: Principal,
+    pub(crate) requester: Requester,
     /// The caller's account, and the region that the request is for.
     pub(crate) scope: Scope,
 }
@@ -34,10 +37,26 @@ pub(crate) async fn authenticate(
     let region = Region::new(&signed.region).map_err(|_| ApiError::unrecognized_client())?;
     let scope = Scope {
         account: key.principal.account.clone(),
-        region,
+        region: region.clone(),
     };
+    let circumstances = circumstances(parts, Some(region), now);
     Ok(Caller {
-        principal: key.principal,
+        requester: Requester::signed(key, circumstances),
         scope,
     })
+}
+
+/// What is known of a request whoever sent it. The front door leaves the sender's address with it.
+pub(crate) fn circumstances(
+    parts: &Parts,
+    region: Option<Region>,
+    now: Timestamp,
+) -> Circumstances {
+    let agent = parts.headers.get(http::header::USER_AGENT);
+    Circumstances {
+        now,
+        source: parts.extensions.get::<IpAddr>().copied(),
+        user_agent: agent.and_then(|text| text.to_str().ok()).map(str::to_owned),
+        region,
+    }
 }

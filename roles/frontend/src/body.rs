@@ -64,14 +64,17 @@ pub(crate) enum Framing {
 /// A body that comes piece by piece. Dropping it tells the invoke that nobody listens.
 #[derive(Debug)]
 pub struct Stream {
+    /// What was read of the first piece and not used.
+    first: Bytes,
     events: mpsc::Receiver<Event>,
     framing: Framing,
     ended: bool,
 }
 
 impl Stream {
-    pub(crate) fn new(events: mpsc::Receiver<Event>, framing: Framing) -> Self {
+    pub(crate) fn new(first: Bytes, events: mpsc::Receiver<Event>, framing: Framing) -> Self {
         Self {
+            first,
             events,
             framing,
             ended: false,
@@ -81,7 +84,10 @@ impl Stream {
     /// The next bytes; `None` at the end. Never empty.
     pub fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
         while !self.ended {
-            let event = std::task::ready!(self.events.poll_recv(context));
+            let event = match std::mem::take(&mut self.first) {
+                first if first.is_empty() => std::task::ready!(self.events.poll_recv(context)),
+                first => Some(Event::Piece(first)),
+            };
             match (self.framing, event) {
                 (_, Some(Event::Piece(piece))) if piece.is_empty() => continue,
                 (Framing::Plain, Some(Event::Piece(piece))) => return Poll::Ready(Some(Ok(piece))),
@@ -147,7 +153,7 @@ mod tests {
             sender.send(event).await.unwrap();
         }
         drop(sender);
-        let mut stream = Stream::new(receiver, framing);
+        let mut stream = Stream::new("first".into(), receiver, framing);
         let mut read = Vec::new();
         while let Some(piece) = poll_fn(|context| stream.poll_piece(context)).await {
             read.push(piece);
@@ -175,21 +181,21 @@ mod tests {
             log_tail: None,
         };
         let whole = read(Framing::Plain, vec![piece(""), piece("a"), end]).await;
-        assert_eq!(whole, [Ok("a".into())]);
+        assert_eq!(whole, [Ok("first".into()), Ok("a".into())]);
         let broken = read(Framing::Plain, vec![failed()]).await;
-        assert_eq!(broken, [Err(Broken)]);
+        assert_eq!(broken, [Ok("first".into()), Err(Broken)]);
         let cut = read(Framing::Plain, vec![]).await;
-        assert_eq!(cut, [Err(Broken)]);
+        assert_eq!(cut, [Ok("first".into()), Err(Broken)]);
     }
 
     #[tokio::test]
     async fn an_event_stream_tells_of_a_failure_in_its_last_message() {
-        let pieces = read(Framing::EventStream, vec![piece("a"), piece("b"), failed()]).await;
+        let pieces = read(Framing::EventStream, vec![piece("a"), failed()]).await;
         let mut decoder = Decoder::default();
         for piece in pieces {
             decoder.feed(&piece.unwrap());
         }
-        for expected in ["a", "b"] {
+        for expected in ["first", "a"] {
             let chunk = decoder.next_message().unwrap().unwrap();
             assert_eq!(chunk.header(":event-type"), Some("PayloadChunk"));
             assert_eq!(chunk.payload, expected);

@@ -20,6 +20,7 @@ mod request;
 mod run;
 mod service;
 mod trace;
+mod urls;
 
 pub use body::{Body, Broken, Stream};
 pub use metadata::Metadata;

@@ -1,15 +1,20 @@
-//! All functions, versions and aliases, in memory, kept fresh by watching the table.
+//! All functions, versions, aliases, function URLs and resource policies, in memory, kept fresh by
+//! watching the table.
 //!
 //! A function that is not here is looked for in the table once more before it is called missing,
 //! so that what was just created can be invoked at once.
 
 mod functions;
+mod urls;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use api::functions::{ALIASES, FUNCTIONS, FunctionVersion, VERSIONS};
+use api::authorisation::{Ask, Requester};
+use api::functions::{ALIASES, FUNCTIONS, FunctionVersion, POLICIES, URLS, VERSIONS};
+use api::urls::Url;
+use policy::{Context as Keys, Denied};
 use storage::{Change, Consistency, Error, Table, Watch};
 use tokio::sync::mpsc;
 use types::{FunctionArn, Random};
@@ -21,7 +26,7 @@ use functions::Functions;
 const RETRY: Duration = Duration::from_millis(200);
 
 /// The kinds of rows that are watched, by their prefix.
-const WATCHED: [&str; 3] = [FUNCTIONS, VERSIONS, ALIASES];
+const WATCHED: [&str; 5] = [FUNCTIONS, VERSIONS, ALIASES, URLS, POLICIES];
 
 /// How the watches stand.
 #[derive(Clone, Copy, Default)]
@@ -194,6 +199,42 @@ impl Metadata {
             Some(found) => Ok(found),
             None => Err(ApiError::not_found(format!("Function not found: {arn}"))),
         }
+    }
+
+    /// The function URL with this id.
+    pub(crate) fn url(&self, id: &str) -> Option<Arc<Url>> {
+        // That there was nothing to take in is no matter.
+        let _ = self.take_in(None);
+        self.read().urls.get(id)
+    }
+
+    /// Decides whether a request may do `action` (`lambda:InvokeFunction`,
+    /// `lambda:InvokeFunctionUrl`) to the function as `arn` names it. By the policies of who sent
+    /// it, if anybody signed ([`Requester::anonymous`] is for those who did not), and the resource
+    /// policy of exactly that ARN: one of the function says nothing about its aliases. `keys` are
+    /// condition keys that depend on the action, `lambda:FunctionUrlAuthType` say.
+    ///
+    /// From memory alone, for every invoke asks. A function that is not known here has no policy:
+    /// people of its account are then told by [`Metadata::resolve`] that it is not there.
+    pub(crate) fn authorise(
+        &self,
+        requester: &Requester,
+        action: &str,
+        arn: &FunctionArn,
+        mut keys: Keys,
+    ) -> Result<(), Denied> {
+        let _ = self.take_in(None);
+        let standing = self.read().standing(arn);
+        if let Some(tags) = &standing.tags {
+            keys.set_tags("aws:ResourceTag/", tags);
+        }
+        requester.authorise(Ask {
+            action,
+            resource: &arn.to_string(),
+            owner: &arn.scope.account,
+            policy: standing.policy.as_deref(),
+            context: keys,
+        })
     }
 
     /// Reads a function's rows from the table.

@@ -60,7 +60,12 @@ pub(crate) enum Ran {
     /// A result in one piece. The answer's own body is empty.
     Whole(Answer, Bytes),
     /// A result that has begun.
-    Stream(mpsc::Receiver<Event>),
+    Stream {
+        /// As the runtime declared it.
+        content_type: Option<String>,
+        /// The rest of it.
+        events: mpsc::Receiver<Event>,
+    },
 }
 
 type Told = oneshot::Sender<Result<Ran, ApiError>>;
@@ -117,7 +122,11 @@ impl Frontend {
             }
         };
         let (events, receiver) = mpsc::channel(PIECES_MAX);
-        let _ = told.send(Ok(Ran::Stream(receiver)));
+        let content_type = ran.ok().and_then(|answer| answer.content_type);
+        let _ = told.send(Ok(Ran::Stream {
+            content_type,
+            events: receiver,
+        }));
         let (listener, end) = self.pump(stream, events).await;
         let _ = self.with.counting.release(permit).await;
         if let Some(events) = listener {

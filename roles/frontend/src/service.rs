@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use api::assignment::Assignment;
+use api::authorisation::Requester;
 use api::counting::Counting;
-use api::identity::{Identities, Principal, PrincipalKind};
+use api::identity::Identities;
 use api::worker::Workers;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
+use policy::Context;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -19,7 +21,7 @@ use wire::function_name::{Naming, resolve};
 use wire::rest::{Match, Operation};
 use wire::sigv4::Verifier;
 
-use crate::authenticate::{Caller, authenticate};
+use crate::authenticate::authenticate;
 use crate::body::{Body, Framing, Stream};
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
@@ -35,12 +37,12 @@ pub struct Config {
     pub zone: Option<String>,
     /// Concurrent executions of every account and region.
     pub account_concurrency: u32,
-    /// Patterns of the actions that sessions of roles may do.
-    pub role_actions: Vec<String>,
     /// Bytes of a streamed result that go as fast as they come (AWS: 6 MB).
     pub stream_burst_bytes: u64,
     /// Bytes a second of the rest (AWS: 2 MB); 0 for no bound.
     pub stream_bytes_per_second: u64,
+    /// The scheme under which clients reach function URLs: `http` or `https`.
+    pub url_scheme: String,
 }
 
 /// What a frontend works with.
@@ -65,7 +67,7 @@ pub struct Dependencies {
 pub struct Frontend {
     pub(crate) config: Config,
     pub(crate) with: Dependencies,
-    verifier: Verifier,
+    pub(crate) verifier: Verifier,
     pub(crate) metrics: Metrics,
     /// Invokes under way: they go on when their callers hang up.
     pub(crate) tasks: TaskTracker,
@@ -137,7 +139,8 @@ impl Frontend {
             qualifier.as_deref(),
             &caller.scope,
         )?;
-        self.authorise(&caller, &arn)?;
+        let action = matched.operation.action();
+        self.authorise(&caller.requester, action, &arn, Context::new())?;
         let request = request::check(matched.operation, &parts.headers, body)?;
         let found = self
             .with
@@ -152,26 +155,17 @@ impl Frontend {
         })
     }
 
-    fn authorise(&self, caller: &Caller, arn: &FunctionArn) -> Result<(), ApiError> {
-        let Principal {
-            account,
-            arn: who,
-            kind,
-            ..
-        } = &caller.principal;
-        let root = *kind == PrincipalKind::Root;
-        let caller = wire::authorisation::Caller {
-            account,
-            arn: who,
-            root,
-        };
-        wire::authorisation::check(
-            caller,
-            &self.config.role_actions,
-            "lambda:InvokeFunction",
-            &arn.scope.account,
-            &arn.to_string(),
-        )
+    /// Refuses what [`Metadata::authorise`] does not allow.
+    pub(crate) fn authorise(
+        &self,
+        requester: &Requester,
+        action: &str,
+        arn: &FunctionArn,
+        context: Context,
+    ) -> Result<(), ApiError> {
+        let metadata = &self.with.metadata;
+        let decided = metadata.authorise(requester, action, arn, context);
+        decided.map_err(|denied| ApiError::access_denied(denied.to_string()))
     }
 
     async fn perform(
@@ -194,7 +188,7 @@ impl Frontend {
                 Ran::Whole(answer, body) => {
                     Ok(answer::invoked(answer, body, version).map(Body::Whole))
                 }
-                Ran::Stream(_) => Err(ApiError::service("The invoke was lost.")),
+                Ran::Stream { .. } => Err(ApiError::service("The invoke was lost.")),
             },
         }
     }
@@ -207,12 +201,14 @@ impl Frontend {
     ) -> Result<Response<Body>, ApiError> {
         let body = match self.start(id, accepted, Delivery::Streamed).await? {
             Ran::Whole(answer, body) => Body::Whole(answer::as_event_stream(answer, body)),
-            Ran::Stream(events) => Body::Stream(Stream::new(events, Framing::EventStream)),
+            Ran::Stream { events, .. } => {
+                Body::Stream(Stream::new(Bytes::new(), events, Framing::EventStream))
+            }
         };
         Ok(answer::streamed(body, version))
     }
 
-    fn trace(&self, parts: &Parts) -> Trace {
+    pub(crate) fn trace(&self, parts: &Parts) -> Trace {
         let header = parts.headers.get("x-amzn-trace-id");
         let header = header.and_then(|value| value.to_str().ok());
         Trace::new(header, self.with.random.as_ref(), self.with.clock.now())

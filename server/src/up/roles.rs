@@ -1,9 +1,10 @@
 //! The roles of an all-in-one server, each behind its arrow.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use api::Secret;
 use api::assignment::Assignment;
 use api::counting::Counting;
@@ -22,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use types::{Clock, Random, SystemClock, SystemRandom, WorkerId};
 
-use crate::config::Config;
+use crate::config::{Config, Urls};
 use crate::data_dir::DataDir;
 use crate::packages;
 use crate::roots::Languages;
@@ -48,6 +49,7 @@ pub(crate) async fn start(
     data: &DataDir,
     languages: Languages,
     (sandboxes, spawners): (sandbox::Config, sandbox::Spawners),
+    address: SocketAddr,
 ) -> anyhow::Result<Running> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
@@ -68,12 +70,14 @@ pub(crate) async fn start(
     let master = MasterSecret::open(&path.join("secret"), random.as_ref());
     let master = Arc::new(master.context("secret cannot be used")?);
     let roots = root_keys(config, data, random.as_ref())?;
-    let keys = Arc::new(Keys::new(
+    let keys = Keys::new(
         roots,
+        &config.functions.role_actions,
         &master,
         Arc::clone(&clock),
         Arc::clone(&random),
-    ));
+    );
+    let keys = Arc::new(keys.context("functions.role_actions")?);
 
     let placement = Arc::new(placement::Service::new(
         placement_config(config),
@@ -140,8 +144,8 @@ pub(crate) async fn start(
         clock: Arc::clone(&clock),
         random: Arc::clone(&random),
         config: control::Config {
-            role_actions: config.functions.role_actions.clone(),
             account_concurrency: config.account.concurrency,
+            urls: urls(&config.urls, address)?,
             rates: control::Rates {
                 get_function: config.limits.get_function_per_second,
                 get_policy: config.limits.get_policy_per_second,
@@ -169,9 +173,9 @@ pub(crate) async fn start(
         frontend::Config {
             zone: Some(config.worker.zone.clone()),
             account_concurrency: config.account.concurrency,
-            role_actions: config.functions.role_actions.clone(),
             stream_burst_bytes: config.streaming.burst_bytes,
             stream_bytes_per_second: config.streaming.bytes_per_second,
+            url_scheme: config.urls.scheme.clone(),
         },
         frontend::Dependencies {
             clock,
@@ -223,6 +227,21 @@ fn log_bounds(config: &Config) -> control::LogBounds {
         group_bytes_max: config.logs.group_mb_max.saturating_mul(MB),
         total_bytes_max: config.logs.total_mb_max.saturating_mul(MB),
     }
+}
+
+/// How function URLs are written by a server at `address`.
+fn urls(config: &Urls, address: SocketAddr) -> anyhow::Result<control::Urls> {
+    let Urls { scheme, domain } = config;
+    if !matches!(scheme.as_str(), "http" | "https") {
+        bail!("urls.scheme: {scheme} is neither http nor https");
+    }
+    let domain = match domain.as_str() {
+        // Browsers, curl and most resolvers take every name below it for the loopback.
+        "" => format!("localhost:{}", address.port()),
+        domain => domain.to_owned(),
+    };
+    let scheme = scheme.clone();
+    Ok(control::Urls { scheme, domain })
 }
 
 fn placement_config(config: &Config) -> placement::Config {

@@ -8,7 +8,9 @@ use crate::tree::File;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("wire", &[]),
-    ("api", &[]),
+    ("policy", &[]),
+    // A caller is handed from role to role together with what they may do.
+    ("api", &["policy"]),
     ("storage", &[]),
     ("sandbox", &[]),
     // Calls other services, in AWS's formats.
@@ -16,10 +18,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Speaks of requests and answers in the words of the worker's arrow.
     ("environment", &["api"]),
     ("image", &["storage"]),
+    // A client: it knows the API from outside, as every other client does.
+    ("deploy", &["wire"]),
     ("leasing", &["storage"]),
     ("backends", &["storage"]),
-    ("control", &["wire", "api", "storage", "image"]),
-    ("frontend", &["wire", "api", "storage"]),
+    ("control", &["wire", "api", "storage", "image", "policy"]),
+    ("frontend", &["wire", "api", "storage", "policy"]),
     ("event-invoke", &["wire", "api", "storage"]),
     ("event-sources", &["api", "storage"]),
     ("counting", &["api", "storage"]),

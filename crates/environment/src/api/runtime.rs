@@ -11,6 +11,8 @@ use types::RequestId;
 use types::limits::SYNC_RESPONSE_BYTES_MAX;
 use uuid::Uuid;
 
+use answer::WHOLE_BYTES_MAX;
+
 use super::reply::{BodyError, Reply, accepted, collect, discard, error, not_found, refused};
 use crate::error::{invoke_error_type, runtime_error_type};
 use crate::session::{Answer, InvokeEvent, Session};
@@ -103,7 +105,10 @@ async fn invocation_error(session: &Session, request: Request<Incoming>, id: Req
     };
     let (body, reply) = match collect(request.into_body(), SYNC_RESPONSE_BYTES_MAX).await {
         Ok(body) => (body, accepted()),
-        Err(BodyError::TooLarge) => (answer::too_large_body(None), answer::too_large_reply()),
+        Err(BodyError::TooLarge) => (
+            answer::too_large_body(None, WHOLE_BYTES_MAX),
+            answer::too_large_reply(WHOLE_BYTES_MAX),
+        ),
         Err(BodyError::Broken) => (answer::truncated_body(), not_found("")),
     };
     session.answer_ends(id);
@@ -116,7 +121,7 @@ async fn invocation_error(session: &Session, request: Request<Incoming>, id: Req
 async fn init_error(session: &Session, request: Request<Incoming>) -> Reply {
     let error_type = runtime_error_type(header(request.headers(), ERROR_TYPE));
     let Ok(body) = collect(request.into_body(), INIT_ERROR_BYTES_MAX).await else {
-        return answer::too_large_reply();
+        return answer::too_large_reply(INIT_ERROR_BYTES_MAX as u64);
     };
     let body = match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
         Ok(_) => body,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use types::limits::STREAMED_RESPONSE_BYTES_MAX;
 use types::{Random as _, RequestId, SystemRandom};
 
 use super::*;
@@ -244,6 +245,51 @@ async fn a_streamed_answer_arrives_in_pieces_and_may_fail_in_the_middle() {
     assert_eq!(pieces.recv().await, Some(Err(error)));
     assert_eq!(pieces.recv().await, None);
     assert!(read(&mut stream).await.starts_with("HTTP/1.1 202"));
+}
+
+#[tokio::test]
+async fn a_stream_over_its_own_limit_ends_with_an_error_that_names_it() {
+    let server = server().await;
+    let mut runtime = initialised(&server).await;
+    let event = event("{}");
+    let id = event.request;
+    let invoked = server.session.begin_invoke(event).unwrap();
+    read(&mut runtime).await;
+    let mut stream = server
+        .send(&format!(
+            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nhost: x\r\n\
+             lambda-runtime-function-response-mode: streaming\r\ncontent-length: 300000000\r\n\r\n"
+        ))
+        .await;
+    let writing = tokio::spawn(async move {
+        let piece = vec![b'1'; 1_000_000];
+        for _ in 0..300 {
+            // It is cut off once it is too much.
+            if stream.write_all(&piece).await.is_err() {
+                return;
+            }
+        }
+    });
+    let Answer::Result {
+        body: AnswerBody::Stream(mut pieces),
+        ..
+    } = invoked.answer.await.unwrap()
+    else {
+        panic!("a streamed answer");
+    };
+    let limit = usize::try_from(STREAMED_RESPONSE_BYTES_MAX).unwrap();
+    let mut passed = 0;
+    let (error_type, body) = loop {
+        match pieces.recv().await.expect("an error before the end") {
+            Ok(piece) => passed += piece.len(),
+            Err(error) => break error,
+        }
+    };
+    assert!(passed <= limit, "{passed}");
+    assert_eq!(error_type, "Function.ResponseSizeTooLarge");
+    let body = String::from_utf8_lossy(&body).into_owned();
+    assert!(body.contains(&limit.to_string()), "{body}");
+    writing.await.unwrap();
 }
 
 #[tokio::test]

@@ -69,6 +69,7 @@ impl Control {
         let function = Function {
             scope: arn.scope.clone(),
             name: arn.name.clone(),
+            instance: self.random.uuid().to_string(),
             publishing: publish.then(|| Arc::new(first_version(self, &latest))),
             serving: None,
             published: 0,

@@ -8,7 +8,6 @@ use serde_json::Value;
 use wire::sigv4::Signer;
 
 use super::harness::{ARN, FUNCTIONS, World, create, signer};
-use crate::Config;
 
 #[tokio::test]
 async fn a_request_without_a_signature_is_told_so() {
@@ -139,11 +138,7 @@ async fn a_functions_role_may_do_what_the_operator_lists() {
          lambda:GetFunction on resource: arn:aws:lambda:us-east-1:000000000000:function:f because \
          no identity-based policy allows the lambda:GetFunction action",
     );
-    let config = Config {
-        role_actions: vec!["lambda:List*".to_owned()],
-        ..Config::default()
-    };
-    let (listing, _settler) = World::unsettled(config);
+    let (listing, _settler) = World::where_roles_may(&["lambda:List*"]);
     let allowed = listing.send(&role, "GET", FUNCTIONS, b"").await;
     assert_eq!(allowed.status, 200, "{}", allowed.body);
     let body = create("g").to_string();

@@ -49,6 +49,14 @@ impl World {
         world
     }
 
+    /// A world in which sessions of roles may do these actions.
+    pub(super) fn where_roles_may(actions: &[&str]) -> (Self, Settler) {
+        let actions: Vec<String> = actions.iter().map(|text| (*text).to_owned()).collect();
+        let (table, blobs) = (Arc::default(), Arc::default());
+        let cache = tempfile::tempdir().unwrap();
+        Self::with_role_actions(Config::default(), &actions, table, blobs, cache)
+    }
+
     /// A world in which nothing is settled until the settler is run.
     pub(super) fn unsettled(config: Config) -> (Self, Settler) {
         let (table, blobs) = (
@@ -61,6 +69,16 @@ impl World {
 
     pub(super) fn over(
         config: Config,
+        table: Arc<MemoryTable>,
+        blobs: Arc<MemoryBlobs>,
+        cache: tempfile::TempDir,
+    ) -> (Self, Settler) {
+        Self::with_role_actions(config, &[], table, blobs, cache)
+    }
+
+    fn with_role_actions(
+        config: Config,
+        role_actions: &[String],
         table: Arc<MemoryTable>,
         blobs: Arc<MemoryBlobs>,
         cache: tempfile::TempDir,
@@ -84,7 +102,8 @@ impl World {
             root("AKIATEST", "000000000000"),
             root("AKIAOTHER", "111111111111"),
         ];
-        let keys = Arc::new(Keys::new(roots, &master, clock.clone(), random.clone()));
+        let keys = Keys::new(roots, role_actions, &master, clock.clone(), random.clone());
+        let keys = Arc::new(keys.unwrap());
         let images = Images::open(blobs.clone(), cache.path().join("images")).unwrap();
         let images = Arc::new(images);
         let logs = LogStore::open(cache.path().join("logs"), LogBounds::default()).unwrap();

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use api::functions::{
-    ALIASES, Alias, Configuration, FUNCTIONS, Function, FunctionVersion, State, VERSIONS,
-    alias_key, function_key, version_key,
+    ALIASES, Alias, Configuration, FUNCTIONS, Function, FunctionVersion, POLICIES, State, URLS,
+    VERSIONS, alias_key, attached_key, function_key, version_key,
 };
+use api::policies::{ResourcePolicy, binding};
+use policy::Policy;
 use storage::{Change, Revision, Row};
 use types::{AccountId, AliasName, FunctionArn, FunctionName, Qualifier, Region, Scope, Version};
 use wire::ApiError;
 
 use super::Found;
+use super::urls::Urls;
 
 /// All functions. The order of the map never matters.
 #[derive(Default)]
@@ -19,6 +22,7 @@ pub(super) struct Functions {
     functions: HashMap<(Scope, FunctionName), Entry>,
     /// Reservations of a scope, summed.
     reserved: HashMap<Scope, u32>,
+    pub(super) urls: Urls,
 }
 
 #[derive(Default)]
@@ -26,6 +30,21 @@ struct Entry {
     function: Option<(Revision, Known)>,
     versions: BTreeMap<u64, (Revision, Arc<FunctionVersion>)>,
     aliases: BTreeMap<AliasName, (Revision, Alias)>,
+    /// By qualifier, as [`attached_key`] writes it.
+    policies: BTreeMap<String, (Revision, Attached)>,
+}
+
+/// A resource policy.
+struct Attached {
+    bound_to: String,
+    policy: Option<Arc<Policy>>,
+}
+
+/// What decides who may use a function under one of its names.
+#[derive(Default)]
+pub(super) struct Standing {
+    pub(super) policy: Option<Arc<Policy>>,
+    pub(super) tags: Option<Arc<BTreeMap<String, String>>>,
 }
 
 /// What is needed of a [`Function`] row.
@@ -34,6 +53,8 @@ struct Known {
     latest: Arc<FunctionVersion>,
     reserved: Option<u32>,
     published: u64,
+    instance: String,
+    tags: Arc<BTreeMap<String, String>>,
 }
 
 /// A row's place, read from its key.
@@ -58,6 +79,10 @@ impl Functions {
             place(rest).and_then(|place| self.apply_version(place, row))
         } else if let Some(rest) = key.strip_prefix(ALIASES) {
             place(rest).and_then(|place| self.apply_alias(place, row))
+        } else if key.starts_with(URLS) {
+            self.urls.apply(key, row)
+        } else if let Some(rest) = key.strip_prefix(POLICIES) {
+            place(rest).and_then(|place| self.apply_policy(place, row))
         } else {
             None
         };
@@ -143,6 +168,63 @@ impl Functions {
         Some(())
     }
 
+    fn apply_policy(&mut self, place: Place<'_>, row: Option<&Row>) -> Option<()> {
+        let qualifier = place.rest?.to_owned();
+        let attached = match row {
+            None => None,
+            Some(row) => {
+                let policy: ResourcePolicy = serde_json::from_slice(&row.value).ok()?;
+                let attached = Attached {
+                    policy: policy.compile().map(Arc::new),
+                    bound_to: policy.bound_to,
+                };
+                Some((row.revision, attached))
+            }
+        };
+        let policies = &mut self
+            .functions
+            .entry((place.scope, place.name))
+            .or_default()
+            .policies;
+        let present = policies.get(&qualifier).map(|(revision, _)| *revision);
+        if !is_older(attached.as_ref().map(|a| a.0), present) {
+            match attached {
+                Some(attached) => policies.insert(qualifier, attached),
+                None => policies.remove(&qualifier),
+            };
+        }
+        Some(())
+    }
+
+    /// What is known about using the function as `arn` names it. A policy that was made for
+    /// another function, or for another alias of this name, is none.
+    pub(super) fn standing(&self, arn: &FunctionArn) -> Standing {
+        let key = (arn.scope.clone(), arn.name.clone());
+        let Some(entry) = self.functions.get(&key) else {
+            return Standing::default();
+        };
+        let Some((_, known)) = &entry.function else {
+            return Standing::default();
+        };
+        let tags = Some(Arc::clone(&known.tags)).filter(|tags| !tags.is_empty());
+        let alias = match &arn.qualifier {
+            Some(Qualifier::Alias(name)) => match entry.aliases.get(name) {
+                Some((_, alias)) => Some(alias),
+                None => return Standing { policy: None, tags },
+            },
+            _ => None,
+        };
+        let attached = match &arn.qualifier {
+            _ if entry.policies.is_empty() => None,
+            None => entry.policies.get("$LATEST"),
+            Some(qualifier) => entry.policies.get(&qualifier.to_string()),
+        };
+        let policy = attached
+            .filter(|(_, attached)| attached.bound_to == binding(&known.instance, alias))
+            .and_then(|(_, attached)| attached.policy.clone());
+        Standing { policy, tags }
+    }
+
     /// The version `arn` means; `None` if it is not known here. `fraction` gives a random number
     /// in `[0, 1)`, for aliases with weights.
     pub(super) fn resolve(
@@ -192,7 +274,10 @@ impl Functions {
 /// The keys of the rows that decide what `arn` means, published versions' excepted: a version that
 /// an alias names is looked up under its own number.
 pub(super) fn keys(arn: &FunctionArn) -> Vec<String> {
-    let mut keys = vec![function_key(&arn.scope, &arn.name)];
+    let mut keys = vec![
+        function_key(&arn.scope, &arn.name),
+        attached_key(POLICIES, arn),
+    ];
     match &arn.qualifier {
         Some(Qualifier::Alias(alias)) => keys.push(alias_key(&arn.scope, &arn.name, alias)),
         Some(Qualifier::Version(Version::Published(number))) => {
@@ -228,6 +313,8 @@ fn known(function: Function) -> Known {
         latest: version(&function.scope, &function.name, configuration),
         reserved: function.reserved_concurrency,
         published: function.published,
+        instance: function.instance,
+        tags: Arc::new(function.tags),
     }
 }
 

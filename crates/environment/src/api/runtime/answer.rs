@@ -19,6 +19,9 @@ use crate::session::{Answer, AnswerBody, Session};
 const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 const ERROR_BODY: &str = "lambda-runtime-function-error-body";
 
+/// [`SYNC_RESPONSE_BYTES_MAX`], as messages count.
+pub(super) const WHOLE_BYTES_MAX: u64 = SYNC_RESPONSE_BYTES_MAX as u64;
+
 /// Pieces of a streamed result that wait for a slow caller. A piece is at most what one read of a
 /// socket gives, so this bounds the memory of a stream to about a megabyte.
 const PIECES_MAX: usize = 16;
@@ -64,9 +67,9 @@ pub(super) async fn post(session: &Session, request: Request<Incoming>, id: Requ
             (
                 Answer::Error {
                     error_type,
-                    body: too_large_body(declared),
+                    body: too_large_body(declared, WHOLE_BYTES_MAX),
                 },
-                too_large_reply(),
+                too_large_reply(WHOLE_BYTES_MAX),
             )
         }
         Err(BodyError::Broken) => {
@@ -109,9 +112,12 @@ async fn forward(
                 if total > STREAMED_RESPONSE_BYTES_MAX {
                     let error_type = "Function.ResponseSizeTooLarge".to_owned();
                     let _ = sender
-                        .send(Err((error_type, too_large_body(Some(total)))))
+                        .send(Err((
+                            error_type,
+                            too_large_body(Some(total), STREAMED_RESPONSE_BYTES_MAX),
+                        )))
                         .await;
-                    return too_large_reply();
+                    return too_large_reply(STREAMED_RESPONSE_BYTES_MAX);
                 }
                 // When the caller has gone the rest is read and dropped: the invoke goes on.
                 let _ = sender.send(Ok(piece)).await;
@@ -136,8 +142,8 @@ fn trailer_error(trailers: &HeaderMap) -> Option<(String, Bytes)> {
     Some((error_type, body))
 }
 
-pub(super) fn too_large_body(size: Option<u64>) -> Bytes {
-    let limit = SYNC_RESPONSE_BYTES_MAX;
+/// The error of a result over `limit` bytes.
+pub(super) fn too_large_body(size: Option<u64>, limit: u64) -> Bytes {
     let size = size.map_or(String::new(), |size| format!(" ({size} bytes)"));
     let message = format!(
         "Response payload size{size} exceeded maximum allowed payload size ({limit} bytes)."
@@ -145,8 +151,7 @@ pub(super) fn too_large_body(size: Option<u64>) -> Bytes {
     error_body("Function.ResponseSizeTooLarge", &message)
 }
 
-pub(super) fn too_large_reply() -> Reply {
-    let limit = SYNC_RESPONSE_BYTES_MAX;
+pub(super) fn too_large_reply(limit: u64) -> Reply {
     let message = format!("Exceeded maximum allowed payload size ({limit} bytes).");
     error(
         StatusCode::PAYLOAD_TOO_LARGE,

@@ -55,6 +55,7 @@ pub(crate) fn function(state: State, published: u64, reserved: Option<u32>) -> F
     Function {
         scope: scope(),
         name: name(),
+        instance: "i".to_owned(),
         latest: configuration(Version::Latest, 9, state),
         serving: None,
         published,
@@ -84,6 +85,7 @@ fn known() -> Functions {
     }
     let alias = Alias {
         name: AliasName::new("live").unwrap(),
+        instance: "a".to_owned(),
         version: Version::Published(1),
         additional: Some((Version::Published(2), 0.25)),
         description: String::new(),
@@ -191,4 +193,52 @@ fn rows_that_cannot_be_read_are_left_out() {
         functions.apply(&Change::Put(row));
     }
     check(&functions, "f", 0.0, Some(Version::Latest));
+}
+
+#[test]
+fn a_policy_holds_for_its_own_name_and_its_own_function() {
+    use api::policies::{Principal, Statement};
+    let mut functions = known();
+    let arn = |qualifier: Option<&str>| FunctionArn {
+        scope: scope(),
+        name: name(),
+        qualifier: qualifier.map(|text| Qualifier::parse(text).unwrap()),
+    };
+    let policy = |bound_to: &str, qualifier: Option<&str>, revision| {
+        let statement = Statement {
+            sid: "s".to_owned(),
+            effect: "Allow".to_owned(),
+            principal: Principal::Anyone("*".to_owned()),
+            action: "lambda:*".to_owned(),
+            resource: arn(qualifier).to_string(),
+            condition: None,
+        };
+        let policy = ResourcePolicy {
+            bound_to: bound_to.to_owned(),
+            revision_id: String::new(),
+            statements: vec![statement],
+        };
+        put(attached_key(POLICIES, &arn(qualifier)), &policy, revision)
+    };
+    let has =
+        |functions: &Functions, qualifier| functions.standing(&arn(qualifier)).policy.is_some();
+    functions.apply(&policy("i", None, 5));
+    assert!(has(&functions, None) && !has(&functions, Some("1")) && !has(&functions, Some("live")));
+    functions.apply(&policy("other", None, 6));
+    assert!(
+        !has(&functions, None),
+        "of a function that had the name before"
+    );
+    functions.apply(&policy("i/a", Some("live"), 7));
+    assert!(has(&functions, Some("live")));
+    functions.apply(&policy("i/b", Some("live"), 8));
+    assert!(
+        !has(&functions, Some("live")),
+        "of an alias that had the name before"
+    );
+    functions.apply(&policy("i", Some("1"), 9));
+    assert!(has(&functions, Some("1")));
+    let key = attached_key(POLICIES, &arn(Some("1")));
+    functions.apply(&Change::Delete { key });
+    assert!(!has(&functions, Some("1")));
 }

@@ -1,0 +1,218 @@
+//! May the sender of this request do this? One way to ask for every role that lets anybody in.
+//!
+//! ```text
+//!   request ─▶ Requester (who, what they may, when, from where)
+//!                  └─▶ authorise(Ask: action, resource, its owner and policy) ─▶ Ok, or Denied
+//! ```
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use policy::{Caller, Context, Denied, Permissions, Policy, Question, decide};
+use types::{AccountId, Region, Timestamp};
+
+use crate::identity::{AccessKey, Principal, PrincipalKind};
+
+/// What is known of a request whoever sent it.
+#[derive(Clone, Debug)]
+pub struct Circumstances {
+    /// When it came.
+    pub now: Timestamp,
+    /// Where from.
+    pub source: Option<IpAddr>,
+    /// Its `User-Agent`.
+    pub user_agent: Option<String>,
+    /// The region it is for.
+    pub region: Option<Region>,
+}
+
+/// Who sent a request, once its signature is verified; and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Requester {
+    /// Who, and what they may do; `None` if nobody signed.
+    signed: Option<(Principal, Arc<Permissions>)>,
+    circumstances: Circumstances,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// `lambda:GetFunction`.
+    pub action: &'a str,
+    /// The ARN of what it is done to, or `*`.
+    pub resource: &'a str,
+    /// Who owns that.
+    pub owner: &'a AccountId,
+    /// Its own policy, if it has one.
+    pub policy: Option<&'a Policy>,
+    /// Condition keys that depend on the action, `aws:ResourceTag/…` and `lambda:…`.
+    pub context: Context,
+}
+
+impl Requester {
+    /// Somebody with an access key.
+    pub fn signed(key: AccessKey, circumstances: Circumstances) -> Self {
+        Self {
+            signed: Some((key.principal, key.permissions)),
+            circumstances,
+        }
+    }
+
+    /// Somebody without.
+    pub fn anonymous(circumstances: Circumstances) -> Self {
+        Self {
+            signed: None,
+            circumstances,
+        }
+    }
+
+    /// Who it is, if somebody signed.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.signed.as_ref().map(|(principal, _)| principal)
+    }
+
+    /// The account of somebody who signed.
+    ///
+    /// # Panics
+    /// If nobody did: only function URLs are open to strangers.
+    pub fn account(&self) -> &AccountId {
+        let (principal, _) = self.signed.as_ref().expect("whoever asks this has signed");
+        &principal.account
+    }
+
+    /// Whether it is an account itself, that needs no policy for what it owns.
+    pub fn is_root(&self) -> bool {
+        self.signed
+            .as_ref()
+            .is_some_and(|(_, permissions)| permissions.everything)
+    }
+
+    /// Decides.
+    pub fn authorise(&self, ask: Ask<'_>) -> Result<(), Denied> {
+        static NOTHING: Permissions = Permissions::NONE;
+        let (caller, permissions) = match &self.signed {
+            None => (Caller::Anonymous, &NOTHING),
+            Some((principal, permissions)) => {
+                let own = principal.account == *ask.owner;
+                if permissions.everything && own && ask.policy.is_none() {
+                    return Ok(());
+                }
+                (principal.caller(), permissions.as_ref())
+            }
+        };
+        let mut context = self.context();
+        context.extend(ask.context);
+        decide(&Question {
+            caller,
+            permissions,
+            action: ask.action,
+            resource: ask.resource,
+            owner: ask.owner.as_str(),
+            policy: ask.policy,
+            context: &context,
+        })
+    }
+
+    /// The global condition keys.
+    fn context(&self) -> Context {
+        let mut context = Context::new();
+        let Circumstances {
+            now,
+            source,
+            user_agent,
+            region,
+        } = &self.circumstances;
+        context.set("aws:CurrentTime", now.to_iso_text());
+        context.set("aws:EpochTime", now.as_secs().to_string());
+        // What is served is plain HTTP; who puts TLS before it ends it there.
+        context.set("aws:SecureTransport", "false");
+        if let Some(source) = source {
+            context.set("aws:SourceIp", source.to_canonical().to_string());
+        }
+        if let Some(agent) = user_agent {
+            context.set("aws:UserAgent", agent.clone());
+        }
+        if let Some(region) = region {
+            context.set("aws:RequestedRegion", region.as_str());
+        }
+        let Some((principal, permissions)) = &self.signed else {
+            context.set("aws:PrincipalType", "Anonymous");
+            return context;
+        };
+        context.set("aws:PrincipalAccount", principal.account.as_str());
+        context.set("aws:userid", principal.user_id.clone());
+        let (kind, arn) = match &principal.kind {
+            PrincipalKind::Root => ("Account", &principal.arn),
+            PrincipalKind::User { name } => {
+                context.set("aws:username", name.clone());
+                ("User", &principal.arn)
+            }
+            // The key names the role and not its session.
+            PrincipalKind::Role { role } => ("AssumedRole", role),
+        };
+        context.set("aws:PrincipalType", kind);
+        context.set("aws:PrincipalArn", arn.clone());
+        context.set_tags("aws:PrincipalTag/", &permissions.tags);
+        context
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use policy::Form;
+
+    use super::*;
+    use crate::Secret;
+
+    fn requester(policy: &str) -> Requester {
+        let policy = Policy::parse(policy, Form::Identity).unwrap();
+        let key = AccessKey {
+            secret: Secret::new("s"),
+            principal: Principal {
+                account: AccountId::new("111111111111").unwrap(),
+                arn: "arn:aws:iam::111111111111:user/ann".to_owned(),
+                user_id: "AIDAX".to_owned(),
+                kind: PrincipalKind::User {
+                    name: "ann".to_owned(),
+                },
+            },
+            permissions: Arc::new(Permissions {
+                policies: vec![Arc::new(policy)],
+                ..Permissions::NONE
+            }),
+        };
+        let circumstances = Circumstances {
+            now: Timestamp::from_millis(1_769_854_830_123),
+            source: Some([127, 0, 0, 1].into()),
+            user_agent: Some("test/1".to_owned()),
+            region: Some(Region::new("us-east-1").unwrap()),
+        };
+        Requester::signed(key, circumstances)
+    }
+
+    fn ask(owner: &AccountId) -> Ask<'_> {
+        Ask {
+            action: "lambda:GetFunction",
+            resource: "*",
+            owner,
+            policy: None,
+            context: Context::new().with("lambda:Layer", "x"),
+        }
+    }
+
+    #[test]
+    fn the_global_keys_are_there() {
+        let owner = AccountId::new("111111111111").unwrap();
+        let all = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*",
+            "Condition":{"StringEquals":{"aws:username":"ann","aws:PrincipalAccount":"111111111111",
+                "aws:PrincipalType":"User","aws:userid":"AIDAX","aws:RequestedRegion":"us-east-1",
+                "lambda:Layer":"x","aws:UserAgent":"test/1"},
+              "ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:user/ann"},
+              "IpAddress":{"aws:SourceIp":"127.0.0.0/8"},"Bool":{"aws:SecureTransport":"false"},
+              "DateGreaterThan":{"aws:CurrentTime":"2026-01-31T00:00:00Z"},
+              "NumericLessThan":{"aws:EpochTime":"1769854831"}}}}"#;
+        assert_eq!(requester(all).authorise(ask(&owner)), Ok(()));
+        let other = all.replace("\"ann\"", "\"bob\"");
+        assert!(requester(&other).authorise(ask(&owner)).is_err());
+    }
+}

@@ -1,0 +1,362 @@
+//! Carrying a plan out: step by step, with a record of each, and back again if one fails.
+//!
+//! ```text
+//!   for each resource: work out its properties, decide, write down, do, write down
+//!   then              delete what was replaced or is not wanted any more
+//!   a step failed:    undo all steps, the last one first; nothing has been deleted until then
+//! ```
+//!
+//! Steps are decided when it is their turn, with what the ones before have given, so a step of the
+//! plan may turn out to be none.
+
+use std::collections::BTreeSet;
+
+use tokio::time::Instant;
+
+use crate::api::Error as ApiError;
+use crate::desired::{Desired, Identity, Wanted};
+use crate::live::{Made, Provider};
+use crate::order::ended;
+use crate::plan::{Action, Settle, decide, told, worked_out};
+use crate::record::{Leftover, Properties, Record, Recorded, physical_name};
+use crate::resource::Type;
+use crate::store::Store;
+use crate::template;
+
+#[cfg(test)]
+mod tests;
+mod undo;
+
+use undo::Undo;
+
+/// What a person hears while it goes on.
+pub trait Observer: Send + Sync {
+    /// Work on a resource begins: `creating`, `updating`, ….
+    fn begun(&self, verb: &'static str, kind: Type, name: &str);
+    /// It is done, after so many seconds.
+    fn done(&self, verb: &'static str, kind: Type, name: &str, seconds: f64);
+    /// It is not done.
+    fn failed(&self, verb: &'static str, kind: Type, name: &str, error: &ApiError);
+    /// Everything is now brought back to how it was.
+    fn rolling_back(&self);
+}
+
+/// How a deploy ends when it does not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Everything is as it was before.
+    #[error("{name} could not be deployed: {error}; everything is as it was")]
+    RolledBack {
+        /// The resource.
+        name: String,
+        /// Why not.
+        error: Cause,
+    },
+    /// Not everything could be brought back.
+    #[error("{name} could not be deployed: {error}; these could not be brought back: {}", .stuck.join(", "))]
+    Stuck {
+        /// The resource.
+        name: String,
+        /// Why not.
+        error: Cause,
+        /// Resources that are not as they were.
+        stuck: Vec<String>,
+    },
+    /// What was to be deleted is still there; another try may do.
+    #[error("these could not be deleted: {}", .0.join(", "))]
+    Undeleted(Vec<String>),
+    /// What was done cannot be written down. Nothing more is done then.
+    #[error("the stack's record cannot be written ({0}): is another deploy of it under way?")]
+    Record(ApiError),
+}
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The service, or what came of it.
+    #[error("{0}")]
+    Api(#[from] ApiError),
+    /// The template, which only now could be worked out.
+    #[error("{0}")]
+    Template(#[from] template::Error),
+    /// See [`Error::Record`].
+    #[error("{0}")]
+    Record(ApiError),
+}
+
+/// A stack at work.
+pub struct Engine<'e> {
+    /// Does it.
+    provider: &'e dyn Provider,
+    /// Keeps the record.
+    store: Store,
+    /// What is there.
+    record: Record,
+    /// Whose, and where.
+    identity: Identity,
+    /// Hears of it.
+    observer: &'e dyn Observer,
+    /// The properties that the last update was to set.
+    attempted: Properties,
+}
+
+impl<'e> Engine<'e> {
+    /// A stack that has what `record` says, kept in `store`.
+    pub fn new(
+        provider: &'e dyn Provider,
+        observer: &'e dyn Observer,
+        (store, record): (Store, Record),
+        identity: Identity,
+    ) -> Self {
+        Self {
+            provider,
+            store,
+            record,
+            identity,
+            observer,
+            attempted: Properties::new(),
+        }
+    }
+
+    /// What is there.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Makes what is wanted.
+    pub async fn deploy(
+        &mut self,
+        desired: &Desired,
+        settle: &mut Settle<'_>,
+    ) -> Result<(), Error> {
+        let before = self.record.clone();
+        let mut undo = Vec::new();
+        for wanted in &desired.resources {
+            match self.step(desired, wanted, settle, &mut undo).await {
+                Ok(()) => {}
+                Err(Cause::Record(error)) => return Err(Error::Record(error)),
+                Err(error) => {
+                    let name = wanted.name.clone();
+                    return Err(self.roll_back(&before, undo, name, error).await);
+                }
+            }
+        }
+        let wanted = desired.resources.iter().map(|wanted| wanted.name.as_str());
+        let left = self.end(&wanted.collect()).await?;
+        self.record.outputs.clear();
+        for output in &desired.outputs {
+            // Every value has been worked out for the plan, and resources are all there now.
+            let value = desired.evaluate(&output.value, &self.record);
+            let value = value.ok().and_then(|outcome| outcome.value);
+            self.record
+                .outputs
+                .insert(output.name.clone(), told(value.as_ref()));
+        }
+        self.save().await.map_err(Error::Record)?;
+        match left.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Undeleted(left)),
+        }
+    }
+
+    /// Ends the stack.
+    pub async fn delete(&mut self) -> Result<(), Error> {
+        let left = self.end(&BTreeSet::new()).await?;
+        if !left.is_empty() {
+            return Err(Error::Undeleted(left));
+        }
+        self.store.delete().await.map_err(Error::Record)
+    }
+
+    async fn step(
+        &mut self,
+        desired: &Desired,
+        wanted: &Wanted,
+        settle: &mut Settle<'_>,
+        undo: &mut Vec<Undo>,
+    ) -> Result<(), Cause> {
+        let (properties, _) = worked_out(desired, wanted, &self.record, settle)?;
+        let before = self.record.resources.get(&wanted.name).cloned();
+        let action = decide(wanted, before.as_ref(), &properties)?;
+        let depends_on: Vec<String> = wanted.depends_on.iter().cloned().collect();
+        match (action, before) {
+            (Action::Keep, Some(before)) => {
+                let kept = Recorded {
+                    depends_on,
+                    retain: wanted.retain,
+                    ..before
+                };
+                self.record.resources.insert(wanted.name.clone(), kept);
+                Ok(())
+            }
+            (Action::Update(_), Some(before)) => {
+                undo.push(Undo::Restore(wanted.name.clone(), before.clone()));
+                self.update(wanted, before, properties, depends_on).await
+            }
+            (_, before) => {
+                let fresh = self.fresh(wanted, before.as_ref(), properties, depends_on);
+                self.create(wanted, before, fresh, undo).await
+            }
+        }
+    }
+
+    /// A resource that is not made yet.
+    fn fresh(
+        &self,
+        wanted: &Wanted,
+        before: Option<&Recorded>,
+        properties: Properties,
+        depends_on: Vec<String>,
+    ) -> Recorded {
+        let generation = match before {
+            Some(before) if before.made => before.generation + 1,
+            Some(before) => before.generation,
+            None => 0,
+        };
+        Recorded {
+            kind: wanted.kind,
+            name: physical_name(&self.identity, wanted.kind, &wanted.name, generation),
+            generation,
+            id: String::new(),
+            attributes: Default::default(),
+            properties,
+            depends_on,
+            retain: wanted.retain,
+            made: false,
+            resumed: before.is_some_and(|before| !before.made),
+        }
+    }
+
+    /// Makes one; what was `before` in its place goes when everything else is done.
+    async fn create(
+        &mut self,
+        wanted: &Wanted,
+        before: Option<Recorded>,
+        fresh: Recorded,
+        undo: &mut Vec<Undo>,
+    ) -> Result<(), Cause> {
+        let name = &wanted.name;
+        let verb = match &before {
+            Some(before) if before.made => "replacing",
+            _ => "creating",
+        };
+        let begun = self.begin(verb, fresh.kind, name);
+        match before {
+            Some(before) if before.made => {
+                undo.push(Undo::Unreplace(name.clone(), before.clone()));
+                if !wanted.retain_replaced {
+                    self.record.leftovers.push(Leftover {
+                        name: name.clone(),
+                        resource: before,
+                    });
+                }
+            }
+            Some(begun_before) => {
+                // A deploy that was killed may have made it, wholly or in part.
+                undo.push(Undo::Delete(name.clone()));
+                self.provider.delete(&begun_before).await?;
+            }
+            None => undo.push(Undo::Delete(name.clone())),
+        }
+        self.record.resources.insert(name.clone(), fresh.clone());
+        self.save().await.map_err(Cause::Record)?;
+        let made = self.provider.create(&fresh).await;
+        let made = self.told(verb, fresh.kind, name, begun, made)?;
+        // Publishing what has not changed since gives the version that is there.
+        let same = |left: &Leftover| {
+            left.name == *name && left.resource.kind == fresh.kind && left.resource.id == made.id
+        };
+        self.record
+            .leftovers
+            .retain(|left| !same(left) || fresh.kind != Type::Version);
+        self.made(name, fresh, made).await
+    }
+
+    async fn update(
+        &mut self,
+        wanted: &Wanted,
+        before: Recorded,
+        properties: Properties,
+        depends_on: Vec<String>,
+    ) -> Result<(), Cause> {
+        let verb = "updating";
+        let begun = self.begin(verb, wanted.kind, &wanted.name);
+        self.attempted = properties.clone();
+        let made = self.provider.update(&before, &properties).await;
+        let made = self.told(verb, wanted.kind, &wanted.name, begun, made)?;
+        let after = Recorded {
+            properties,
+            depends_on,
+            retain: wanted.retain,
+            ..before
+        };
+        self.made(&wanted.name, after, made).await
+    }
+
+    async fn made(&mut self, name: &str, resource: Recorded, made: Made) -> Result<(), Cause> {
+        let resource = Recorded {
+            id: made.id,
+            attributes: made.attributes,
+            made: true,
+            resumed: false,
+            ..resource
+        };
+        self.record.resources.insert(name.to_owned(), resource);
+        self.save().await.map_err(Cause::Record)
+    }
+
+    /// Deletes what was replaced or is not wanted any more; gives what could not be.
+    async fn end(&mut self, wanted: &BTreeSet<&str>) -> Result<Vec<String>, Error> {
+        let mut left = Vec::new();
+        for it in ended(&self.record, wanted) {
+            if !it.resource.retain || it.replaced {
+                let verb = "deleting";
+                let begun = self.begin(verb, it.resource.kind, &it.name);
+                let outcome = self.provider.delete(&it.resource).await;
+                if self
+                    .told(verb, it.resource.kind, &it.name, begun, outcome)
+                    .is_err()
+                {
+                    left.push(it.name);
+                    continue;
+                }
+            }
+            match it.replaced {
+                true => self
+                    .record
+                    .leftovers
+                    .retain(|left| left.resource != it.resource),
+                false => drop(self.record.resources.remove(&it.name)),
+            }
+            self.save().await.map_err(Error::Record)?;
+        }
+        Ok(left)
+    }
+
+    async fn save(&mut self) -> Result<(), ApiError> {
+        self.store.save(&self.record).await
+    }
+
+    fn begin(&self, verb: &'static str, kind: Type, name: &str) -> Instant {
+        self.observer.begun(verb, kind, name);
+        Instant::now()
+    }
+
+    fn told<T>(
+        &self,
+        verb: &'static str,
+        kind: Type,
+        name: &str,
+        begun: Instant,
+        outcome: Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        match &outcome {
+            Ok(_) => {
+                let seconds = begun.elapsed().as_secs_f64();
+                self.observer.done(verb, kind, name, seconds);
+            }
+            Err(error) => self.observer.failed(verb, kind, name, error),
+        }
+        outcome
+    }
+}

@@ -1,0 +1,141 @@
+//! A policy that was read, and what it says about one request.
+
+use crate::condition::Condition;
+use crate::context::Context;
+use crate::glob::{Pattern, matches, matches_arn};
+use crate::principal::{Caller, Grant, Principal};
+
+/// A policy document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Policy {
+    pub(crate) statements: Vec<Statement>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Statement {
+    pub(crate) allow: bool,
+    /// `None` in policies that belong to somebody, who is then meant.
+    pub(crate) principals: Option<List<Principal>>,
+    pub(crate) actions: List<Pattern>,
+    /// `None` in trust policies, which are about the role they belong to.
+    pub(crate) resources: Option<List<Pattern>>,
+    pub(crate) conditions: Vec<Condition>,
+}
+
+/// `Action` or `NotAction`, and so on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum List<T> {
+    Only(Vec<T>),
+    AllBut(Vec<T>),
+}
+
+/// What a policy says about a request.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Verdict {
+    /// Nothing.
+    Silent,
+    /// Yes, for people of this account if the account says so too. Only policies of resources can.
+    Account,
+    /// Yes, to everybody or all sessions of a role, the caller among them.
+    Broad,
+    /// Yes.
+    Allow,
+    /// No, whatever else is said.
+    Deny,
+}
+
+impl Policy {
+    /// Denies everything: stands for a policy that cannot be read, so that none of its denials is
+    /// lost.
+    pub fn deny_all() -> Self {
+        let everything =
+            || vec![Pattern::parse("*", false).expect("a star without variables is read")];
+        Self {
+            statements: vec![Statement {
+                allow: false,
+                principals: None,
+                actions: List::Only(everything()),
+                resources: Some(List::Only(everything())),
+                conditions: Vec::new(),
+            }],
+        }
+    }
+
+    /// What it says about `action` upon `resource` by `caller`.
+    pub fn verdict(
+        &self,
+        caller: &Caller<'_>,
+        action: &str,
+        resource: &str,
+        context: &Context,
+    ) -> Verdict {
+        let mut verdict = Verdict::Silent;
+        for statement in &self.statements {
+            let said = statement.verdict(caller, action, resource, context);
+            verdict = verdict.max(said);
+        }
+        verdict
+    }
+}
+
+impl Statement {
+    fn verdict(
+        &self,
+        caller: &Caller<'_>,
+        action: &str,
+        resource: &str,
+        context: &Context,
+    ) -> Verdict {
+        let grant = self.grant(caller);
+        let is_action = |pattern: &Pattern| {
+            let tokens = pattern.expand(context)?;
+            Some(matches(&tokens, action, true))
+        };
+        let is_resource = |pattern: &Pattern| {
+            let tokens = pattern.expand(context)?;
+            Some(matches_arn(&tokens, resource, usize::MAX))
+        };
+        let resources = self.resources.as_ref();
+        let applies = grant != Grant::None
+            && self.actions.means(is_action, self.allow)
+            && resources.is_none_or(|list| list.means(is_resource, self.allow))
+            && self
+                .conditions
+                .iter()
+                .all(|condition| condition.holds(context, self.allow));
+        match (applies, self.allow, grant) {
+            (false, ..) | (_, _, Grant::None) => Verdict::Silent,
+            (true, false, _) => Verdict::Deny,
+            (true, true, Grant::Account) => Verdict::Account,
+            (true, true, Grant::Broad) => Verdict::Broad,
+            (true, true, Grant::Exact) => Verdict::Allow,
+        }
+    }
+
+    fn grant(&self, caller: &Caller<'_>) -> Grant {
+        let grants = |principals: &[Principal]| {
+            let grants = principals.iter().map(|principal| principal.grant(caller));
+            grants.max().unwrap_or(Grant::None)
+        };
+        match &self.principals {
+            None => Grant::Exact,
+            Some(List::Only(principals)) => grants(principals),
+            Some(List::AllBut(principals)) => match grants(principals) {
+                Grant::None => Grant::Broad,
+                _ => Grant::None,
+            },
+        }
+    }
+}
+
+impl<T> List<T> {
+    /// Whether this means something. `matches` does not know (`None`) where a variable has no
+    /// value: such an entry names nothing, and as an exception it is understood so that less is
+    /// allowed and more denied.
+    fn means(&self, matches: impl Fn(&T) -> Option<bool>, allow: bool) -> bool {
+        match self {
+            Self::Only(list) => list.iter().any(|entry| matches(entry).unwrap_or(false)),
+            Self::AllBut(list) => !list.iter().any(|entry| matches(entry).unwrap_or(allow)),
+        }
+    }
+}

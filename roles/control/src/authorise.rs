@@ -1,0 +1,162 @@
+//! May the caller do this? What every operation asks before it looks at anything.
+//!
+//! ```text
+//!   request ─▶ Standing: the resource policy and tags of the function that the path names
+//!          ─▶ Call::authorise(owner, resource) and its sisters ─▶ api::authorisation
+//! ```
+//!
+//! Each operation names its resource as AWS's service authorisation reference has it: most the
+//! function's ARN with the qualifier given, lists `*`, layers, mappings and code signing
+//! configurations their own ARNs.
+
+use std::collections::BTreeMap;
+
+use api::authorisation::{Ask, Requester};
+use api::functions::{Function, POLICIES, attached_key};
+use api::policies::{ResourcePolicy, binding};
+use policy::{Context, Policy};
+use types::{AccountId, FunctionArn, Qualifier, Scope};
+use wire::ApiError;
+use wire::function_name::{Naming, resolve};
+use wire::rest::Match;
+use wire::uri::query_value;
+
+use crate::failure::Failure;
+use crate::service::{Call, Control};
+
+/// What is known of the function that a request names, as far as policies ask for it.
+#[derive(Default)]
+pub(crate) struct Standing {
+    /// As the request names it.
+    resource: String,
+    policy: Option<Policy>,
+    tags: BTreeMap<String, String>,
+}
+
+impl Control {
+    /// Looks the function up that the path names. An account itself needs no policy for what it
+    /// owns, and nothing is looked up for it. A name that is none is refused later, in its
+    /// operation's own words.
+    pub(crate) async fn standing(
+        &self,
+        requester: &Requester,
+        matched: &Match,
+        query: Option<&str>,
+        scope: &Scope,
+    ) -> Result<Standing, Failure> {
+        let parameter = |name| {
+            let found = matched.parameters.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        let name = parameter("FunctionName").or_else(|| parameter("Resource"));
+        let qualifier = query_value(query, "Qualifier");
+        let arn = name.map(|name| resolve(Naming::Namespaced, name, qualifier.as_deref(), scope));
+        let Some(Ok(arn)) = arn else {
+            return Ok(Standing::default());
+        };
+        let own = arn.scope.account == scope.account;
+        // A denial in a resource's policy holds for the account, too; AddPermission makes none.
+        if own && requester.is_root() {
+            return Ok(Standing::default());
+        }
+        let Some((function, _)) = self.rows.function(&arn.scope, &arn.name).await? else {
+            return Ok(Standing::default());
+        };
+        let policy = self.resource_policy(&function, &arn).await?;
+        Ok(Standing {
+            resource: arn.to_string(),
+            policy: policy.and_then(|policy| policy.compile()),
+            tags: function.tags,
+        })
+    }
+
+    /// The policy of exactly that ARN, if it has one. What was made for another function or alias
+    /// of that name is none.
+    pub(crate) async fn resource_policy(
+        &self,
+        function: &Function,
+        arn: &FunctionArn,
+    ) -> Result<Option<ResourcePolicy>, Failure> {
+        let alias = match &arn.qualifier {
+            Some(Qualifier::Alias(name)) => {
+                match self.rows.alias(&arn.scope, &arn.name, name).await? {
+                    Some((alias, _)) => Some(alias),
+                    None => return Ok(None),
+                }
+            }
+            _ => None,
+        };
+        let key = attached_key(POLICIES, arn);
+        let found = self.rows.get::<ResourcePolicy>(&key).await?;
+        let bound_to = binding(&function.instance, alias.as_ref());
+        Ok(found
+            .map(|(policy, _)| policy)
+            .filter(|policy| policy.bound_to == bound_to))
+    }
+}
+
+impl Call<'_> {
+    /// Refuses if the caller may not do this operation to that resource of that account.
+    pub(crate) fn authorise(&self, owner: &AccountId, resource: &str) -> Result<(), ApiError> {
+        self.authorise_with(owner, resource, Context::new())
+    }
+
+    /// The same, with condition keys that this operation has: `lambda:Layer`, `aws:RequestTag/…`,
+    /// `lambda:FunctionArn`.
+    pub(crate) fn authorise_with(
+        &self,
+        owner: &AccountId,
+        resource: &str,
+        context: Context,
+    ) -> Result<(), ApiError> {
+        let action = self.matched.operation.action();
+        self.authorise_action(action, owner, resource, context)
+    }
+
+    /// The same for another action than the operation's own: `iam:PassRole`.
+    pub(crate) fn authorise_action(
+        &self,
+        action: &str,
+        owner: &AccountId,
+        resource: &str,
+        mut context: Context,
+    ) -> Result<(), ApiError> {
+        let standing = Some(&self.standing).filter(|standing| standing.resource == resource);
+        if let Some(standing) = standing {
+            context.set_tags("aws:ResourceTag/", &standing.tags);
+        }
+        let policy = standing.and_then(|standing| standing.policy.as_ref());
+        self.decide(action, owner, resource, policy, context)
+    }
+
+    /// The same for a resource whose policy the operation has looked up itself: a layer's version.
+    #[expect(dead_code, reason = "for layers, which have policies of their own")]
+    pub(crate) fn authorise_by(
+        &self,
+        policy: Option<&ResourcePolicy>,
+        owner: &AccountId,
+        resource: &str,
+    ) -> Result<(), ApiError> {
+        let action = self.matched.operation.action();
+        let policy = policy.and_then(ResourcePolicy::compile);
+        self.decide(action, owner, resource, policy.as_ref(), Context::new())
+    }
+
+    fn decide(
+        &self,
+        action: &str,
+        owner: &AccountId,
+        resource: &str,
+        policy: Option<&Policy>,
+        context: Context,
+    ) -> Result<(), ApiError> {
+        let decided = self.requester.authorise(Ask {
+            action,
+            resource,
+            owner,
+            policy,
+            context,
+        });
+        decided.map_err(|denied| ApiError::access_denied(denied.to_string()))
+    }
+}

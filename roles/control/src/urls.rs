@@ -1,0 +1,236 @@
+//! Function URLs: addresses at which a function, or an alias of it, is reached by plain HTTP.
+
+use api::functions::{URLS, attached_key, attached_prefix};
+use api::urls::{Auth, Cors, ID_CHARACTERS, InvokeMode, Url};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::{Deserialize, Serialize};
+use storage::Expect;
+use types::{FunctionArn, Qualifier, Random, Version};
+use wire::ApiError;
+use wire::function_name::Naming;
+
+use crate::answer::{empty, json};
+use crate::body::parse_now;
+use crate::failure::Failure;
+use crate::page::Page;
+use crate::rows::{TRIES_MAX, decode, not_found};
+use crate::service::{Call, Control};
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Body {
+    auth_type: Option<Auth>,
+    cors: Option<Cors>,
+    invoke_mode: Option<InvokeMode>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct UrlConfig {
+    function_url: String,
+    function_arn: String,
+    auth_type: Auth,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cors: Option<Cors>,
+    creation_time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_modified_time: Option<String>,
+    invoke_mode: InvokeMode,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListUrlConfigs {
+    function_url_configs: Vec<UrlConfig>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
+}
+
+impl Control {
+    pub(crate) async fn create_url(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let arn = function_or_alias(call)?;
+        let body: Body = parse_now(call.body)?;
+        self.check_target(&arn).await?;
+        let now = self.clock.now();
+        let url = Url {
+            id: new_id(self.random.as_ref()),
+            function: arn.clone(),
+            auth: body.auth_type.unwrap_or(Auth::Iam),
+            cors: body.cors,
+            invoke_mode: body.invoke_mode.unwrap_or_default(),
+            created: now,
+            modified: now,
+        };
+        let key = attached_key(URLS, &arn);
+        let Some(written) = self.rows.put(&key, &url, Expect::Absent).await? else {
+            return Err(ApiError::conflict(format!(
+                "Failed to create function url config for [functionArn = {arn}]. Error message:  \
+                 FunctionUrlConfig exists for this Lambda function"
+            ))
+            .into());
+        };
+        // A deletion of the alias removes what is attached after it; one of the two sees the other.
+        if let Err(gone) = self.check_target(&arn).await {
+            self.rows.delete(&key, Expect::Revision(written)).await?;
+            return Err(gone);
+        }
+        let mut config = self.url_config(url);
+        config.last_modified_time = None;
+        Ok(json(StatusCode::CREATED, &config))
+    }
+
+    pub(crate) async fn get_url(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let arn = function_or_alias(call)?;
+        let found = self.rows.get::<Url>(&attached_key(URLS, &arn)).await?;
+        let (url, _) = found.ok_or_else(no_url)?;
+        // What a deleted function leaves behind until it is swept means nothing.
+        self.check_target(&arn).await?;
+        Ok(json(StatusCode::OK, &self.url_config(url)))
+    }
+
+    pub(crate) async fn update_url(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let arn = function_or_alias(call)?;
+        let body: Body = parse_now(call.body)?;
+        self.check_target(&arn).await?;
+        let key = attached_key(URLS, &arn);
+        for _ in 0..TRIES_MAX {
+            let found = self.rows.get::<Url>(&key).await?;
+            let (mut url, revision) = found.ok_or_else(no_url)?;
+            url.auth = body.auth_type.unwrap_or(url.auth);
+            url.invoke_mode = body.invoke_mode.unwrap_or(url.invoke_mode);
+            if let Some(cors) = &body.cors {
+                url.cors = Some(cors.clone());
+            }
+            url.modified = self.clock.now();
+            let written = self
+                .rows
+                .put(&key, &url, Expect::Revision(revision))
+                .await?;
+            if written.is_some() {
+                return Ok(json(StatusCode::OK, &self.url_config(url)));
+            }
+        }
+        Err(Failure::Contended { key })
+    }
+
+    pub(crate) async fn delete_url(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let arn = function_or_alias(call)?;
+        let key = attached_key(URLS, &arn);
+        for _ in 0..TRIES_MAX {
+            let found = self.rows.get::<Url>(&key).await?;
+            let (_, revision) = found.ok_or_else(no_url)?;
+            if self.rows.delete(&key, Expect::Revision(revision)).await? {
+                return Ok(empty(StatusCode::NO_CONTENT));
+            }
+        }
+        Err(Failure::Contended { key })
+    }
+
+    pub(crate) async fn list_urls(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let arn = call.unqualified_function()?;
+        let page = Page::parse(call.query)?;
+        self.rows.existing(&arn).await?;
+        let prefix = attached_prefix(URLS, &arn.scope, &arn.name);
+        let mut rows = self.rows.all(&prefix).await?;
+        let after = page.after.map(|after| format!("{prefix}{after}"));
+        rows.retain(|row| after.as_ref().is_none_or(|after| row.key > *after));
+        let more = rows.len() > page.limit;
+        rows.truncate(page.limit);
+        let last = rows.last().filter(|_| more);
+        let next_marker =
+            last.map(|row| Page::marker(row.key.strip_prefix(&prefix).unwrap_or_default()));
+        let urls: Result<Vec<Url>, Failure> = rows.iter().map(decode).collect();
+        let urls = urls?.into_iter().map(|url| self.url_config(url));
+        Ok(json(
+            StatusCode::OK,
+            &ListUrlConfigs {
+                function_url_configs: urls.collect(),
+                next_marker,
+            },
+        ))
+    }
+
+    /// Refuses if what a URL leads to is not there.
+    async fn check_target(&self, arn: &FunctionArn) -> Result<(), Failure> {
+        self.rows.existing(arn).await?;
+        if let Some(Qualifier::Alias(alias)) = &arn.qualifier
+            && self
+                .rows
+                .alias(&arn.scope, &arn.name, alias)
+                .await?
+                .is_none()
+        {
+            return Err(not_found(arn).into());
+        }
+        Ok(())
+    }
+
+    fn url_config(&self, url: Url) -> UrlConfig {
+        let region = &url.function.scope.region;
+        UrlConfig {
+            function_url: self.config.urls.text(&url.id, region),
+            function_arn: url.function.to_string(),
+            auth_type: url.auth,
+            cors: url.cors,
+            creation_time: url.created.to_iso_text(),
+            last_modified_time: Some(url.modified.to_iso_text()),
+            invoke_mode: url.invoke_mode,
+        }
+    }
+}
+
+/// What the path and `Qualifier` name: the function itself, or an alias. `$LATEST` is the function.
+fn function_or_alias(call: &Call<'_>) -> Result<FunctionArn, ApiError> {
+    let mut arn = call.function(Naming::Plain)?;
+    match arn.qualifier {
+        Some(Qualifier::Version(Version::Latest)) => arn.qualifier = None,
+        Some(Qualifier::Version(version)) => {
+            return Err(ApiError::invalid_parameter(format!(
+                "A function URL leads to a function or an alias, not to a version: {version}"
+            )));
+        }
+        Some(Qualifier::Alias(_)) | None => {}
+    }
+    Ok(arn)
+}
+
+fn no_url() -> ApiError {
+    ApiError::not_found("The resource you requested does not exist.")
+}
+
+/// 165 bits by chance: nobody guesses one, and none comes twice.
+fn new_id(random: &dyn Random) -> String {
+    const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut id = String::with_capacity(ID_CHARACTERS);
+    while id.len() < ID_CHARACTERS {
+        let mut bytes = [0; ID_CHARACTERS];
+        random.fill(&mut bytes);
+        // 252 is seven times 36: the rest would make some letters likelier.
+        let fair = bytes.iter().filter(|byte| **byte < 252);
+        let letters = fair.map(|byte| char::from(LETTERS[usize::from(byte % 36)]));
+        id.extend(letters.take(ID_CHARACTERS - id.len()));
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use types::SystemRandom;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_what_a_host_name_may_begin_with_and_differ() {
+        let ids: Vec<String> = (0..100).map(|_| new_id(&SystemRandom)).collect();
+        for id in &ids {
+            assert_eq!(id.len(), ID_CHARACTERS);
+            let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+            assert!(id.bytes().all(valid), "{id}");
+        }
+        let mut distinct = ids.clone();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!(distinct.len(), ids.len());
+    }
+}

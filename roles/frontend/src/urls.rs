@@ -1,0 +1,285 @@
+//! Function URLs: a function reached by plain HTTP.
+//!
+//! ```text
+//!   request ─▶ preflight? ─▶ who signed? ─▶ may they? ─▶ event ─▶ run ─▶ result ─▶ response
+//!               cors                        authorise    event           result, prelude
+//! ```
+
+mod cors;
+mod event;
+mod prelude;
+mod result;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use api::urls::{Auth, InvokeMode, Url};
+use api::worker::Response as Answer;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use policy::Context;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use types::RequestId;
+use types::limits::SYNC_REQUEST_BYTES_MAX;
+use wire::ApiError;
+use wire::function_url::Target;
+use wire::sigv4::{self, Signed};
+
+use crate::authenticate::{Caller, authenticate};
+use crate::body::{Body, Event, Framing, Stream};
+use crate::request::{Checked, InvocationType};
+use crate::run::{Accepted, Delivery, Ran};
+use crate::service::Frontend;
+use crate::trace::Trace;
+use crate::{answer, request};
+use event::Facts;
+use prelude::Beginning;
+
+/// Why a request to a URL has no response of the function's.
+enum Refusal {
+    /// The caller, or the moment, is to blame.
+    Api(ApiError),
+    /// The function failed or said no response.
+    BadGateway,
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
+    }
+}
+
+impl From<result::Malformed> for Refusal {
+    fn from(_: result::Malformed) -> Self {
+        Self::BadGateway
+    }
+}
+
+impl Frontend {
+    /// Whether there is a URL for this request.
+    pub fn has_url(&self, target: &Target<'_>) -> bool {
+        self.with.metadata.url(&target.id).is_some()
+    }
+
+    /// Answers a request for a function URL, from the address `peer`. `size` is how many bytes the
+    /// body had; if that is more than it may have, the rest was left out.
+    pub async fn url(
+        self: &Arc<Self>,
+        request: Request<Bytes>,
+        size: usize,
+        peer: IpAddr,
+    ) -> Response<Body> {
+        let began = Instant::now();
+        let id = RequestId::random(self.with.random.as_ref());
+        let (parts, body) = request.into_parts();
+        let trace = self.trace(&parts);
+        let url = Target::of(&parts).and_then(|target| {
+            let url = self.with.metadata.url(&target.id)?;
+            Some((url, target))
+        });
+        let mut response = match &url {
+            Some((url, target)) => {
+                let asked = Asked {
+                    id,
+                    url,
+                    parts: &parts,
+                    path: target.path,
+                    body: &body,
+                    size,
+                    peer,
+                    trace: &trace,
+                };
+                self.url_response(&asked).await
+            }
+            // As if it were somebody's: nobody learns by asking which URLs there are.
+            None => forbidden().response(id).map(Body::Whole),
+        };
+        answer::sign_off(&mut response, id, &trace.for_caller());
+        self.metrics.answered(response.status());
+        self.metrics.seconds.observe(began.elapsed().as_secs_f64());
+        response
+    }
+
+    async fn url_response(self: &Arc<Self>, asked: &Asked<'_>) -> Response<Body> {
+        let cors = asked.url.cors.as_ref();
+        if let Some(response) = cors.and_then(|cors| cors::preflight(cors, asked.parts)) {
+            return response.map(|()| Body::Whole(Bytes::new()));
+        }
+        let mut response = match self.call_url(asked).await {
+            Ok(response) => response,
+            Err(Refusal::Api(error)) => error.response(asked.id).map(Body::Whole),
+            Err(Refusal::BadGateway) => bad_gateway(),
+        };
+        if let Some(cors) = cors {
+            cors::apply(cors, &asked.parts.headers, response.headers_mut());
+        }
+        response
+    }
+
+    async fn call_url(self: &Arc<Self>, asked: &Asked<'_>) -> Result<Response<Body>, Refusal> {
+        let url = asked.url;
+        if asked.size > SYNC_REQUEST_BYTES_MAX {
+            return Err(request::too_large(asked.size).into());
+        }
+        let caller = match url.auth {
+            Auth::None => None,
+            Auth::Iam => Some(self.url_caller(asked).await?),
+        };
+        self.authorise_url(caller.as_ref().map(|(caller, _)| caller), url)?;
+        let found = self
+            .with
+            .metadata
+            .resolve(&url.function, self.with.random.as_ref())
+            .await?;
+        let trace = asked.trace.for_function();
+        let payload = event::event(&Facts {
+            url,
+            parts: asked.parts,
+            path: asked.path,
+            body: asked.body,
+            caller: caller
+                .as_ref()
+                .and_then(|(caller, key)| Some((caller.requester.principal()?, key.as_str()))),
+            peer: asked.peer,
+            scheme: &self.config.url_scheme,
+            request: asked.id,
+            trace: &trace,
+            now: self.with.clock.now(),
+        });
+        if payload.len() > SYNC_REQUEST_BYTES_MAX {
+            return Err(request::too_large(payload.len()).into());
+        }
+        let accepted = Accepted {
+            arn: url.function.clone(),
+            found,
+            request: Checked {
+                invocation_type: InvocationType::RequestResponse,
+                log_tail: false,
+                client_context: None,
+                payload: payload.into(),
+            },
+            trace,
+        };
+        let delivery = match url.invoke_mode {
+            InvokeMode::Buffered => Delivery::Whole,
+            InvokeMode::ResponseStream => Delivery::Streamed,
+        };
+        match self.start(asked.id, accepted, delivery).await? {
+            Ran::Whole(answer, result) => whole(url.invoke_mode, &answer, result),
+            Ran::Stream {
+                content_type,
+                events,
+            } => streamed(content_type.as_deref(), events).await,
+        }
+    }
+
+    /// Who signed the request, and by which access key.
+    async fn url_caller(&self, asked: &Asked<'_>) -> Result<(Caller, String), ApiError> {
+        let signed = match Signed::parse(asked.parts) {
+            Ok(signed) => signed,
+            Err(sigv4::Error::Missing) => return Err(forbidden()),
+            Err(error) => return Err(error.into()),
+        };
+        let region = asked.url.function.scope.region.as_str();
+        if signed.region != region {
+            let message = format!(
+                "Credential should be scoped to a valid region, not '{}'. ",
+                signed.region
+            );
+            return Err(sigv4::Error::Scope { message }.into());
+        }
+        let identities = self.with.identities.as_ref();
+        let request = (asked.parts, asked.body.as_ref());
+        let now = self.with.clock.now();
+        let caller = authenticate(identities, &self.verifier, request, now).await?;
+        Ok((caller, signed.access_key_id))
+    }
+
+    fn authorise_url(&self, caller: Option<&Caller>, url: &Url) -> Result<(), ApiError> {
+        let Some(caller) = caller else {
+            return Ok(());
+        };
+        let context = Context::new().with("lambda:FunctionUrlAuthType", "AWS_IAM");
+        let action = "lambda:InvokeFunctionUrl";
+        self.authorise(&caller.requester, action, &url.function, context)
+            .map_err(|_| forbidden())
+    }
+}
+
+/// One request for a URL.
+struct Asked<'r> {
+    id: RequestId,
+    url: &'r Url,
+    parts: &'r Parts,
+    path: &'r str,
+    body: &'r Bytes,
+    size: usize,
+    peer: IpAddr,
+    trace: &'r Trace,
+}
+
+/// The response to a result that is whole.
+fn whole(mode: InvokeMode, answer: &Answer, result: Bytes) -> Result<Response<Body>, Refusal> {
+    if answer.function_error.is_some() {
+        return Err(Refusal::BadGateway);
+    }
+    let content_type = answer.content_type.as_deref();
+    if content_type == Some(prelude::CONTENT_TYPE) {
+        let (head, body) = Beginning::default()
+            .take(&result)?
+            .ok_or(result::Malformed)?;
+        return Ok(head.map(|()| Body::Whole(body)));
+    }
+    match mode {
+        InvokeMode::Buffered => Ok(result::response(&result)?.map(Body::Whole)),
+        // What a function that does not stream returns is not looked into here.
+        InvokeMode::ResponseStream => Ok(result::plain(content_type).map(|()| Body::Whole(result))),
+    }
+}
+
+/// The response to a result that has begun: its head as soon as that is known.
+async fn streamed(
+    content_type: Option<&str>,
+    mut events: mpsc::Receiver<Event>,
+) -> Result<Response<Body>, Refusal> {
+    let has_prelude = content_type == Some(prelude::CONTENT_TYPE);
+    let mut beginning = Beginning::default();
+    loop {
+        let piece = match events.recv().await {
+            Some(Event::Piece(piece)) => piece,
+            // All there was, and it is nothing.
+            Some(Event::End { error: None, .. }) if !has_prelude => {
+                return Ok(result::plain(content_type).map(|()| Body::Whole(Bytes::new())));
+            }
+            // Without a head there is no response, however the stream ended.
+            Some(Event::End { .. }) | None => return Err(Refusal::BadGateway),
+        };
+        let (head, first) = match has_prelude {
+            false => (result::plain(content_type), piece),
+            true => match beginning.take(&piece)? {
+                Some(begun) => begun,
+                None => continue,
+            },
+        };
+        return Ok(head.map(|()| Body::Stream(Stream::new(first, events, Framing::Plain))));
+    }
+}
+
+/// AWS's words, with its page on what may be missing.
+fn forbidden() -> ApiError {
+    ApiError::access_denied(
+        "Forbidden. For troubleshooting Function URL authorization issues, see: \
+         https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html",
+    )
+}
+
+/// What the caller sees of a function that failed: nothing of how.
+fn bad_gateway() -> Response<Body> {
+    let mut response = Response::new(Body::Whole(Bytes::from_static(b"Internal Server Error")));
+    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}

@@ -1,0 +1,184 @@
+//! From a function's result to the HTTP response of its URL. Pure.
+//!
+//! ```text
+//!   {"statusCode": …, "headers": …, "cookies": …, "body": …, "isBase64Encoded": …}     as it says
+//!   any other JSON                                   status 200, application/json, the JSON itself
+//!   anything else                                                                      malformed
+//! ```
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// A result that says no response.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the function's result is no response")]
+pub(super) struct Malformed;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Structured<'r> {
+    status_code: Option<Value>,
+    headers: Option<Map<String, Value>>,
+    cookies: Option<Vec<String>>,
+    #[serde(borrow)]
+    body: Option<&'r RawValue>,
+    is_base64_encoded: Option<bool>,
+}
+
+/// What decides whether a result is a response.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HasStatus {
+    status_code: Option<IgnoredAny>,
+}
+
+/// The head of a streamed response, as runtimes write it before the body.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Prelude {
+    status_code: Option<Value>,
+    headers: Option<Map<String, Value>>,
+    cookies: Option<Vec<String>>,
+}
+
+/// The response that a whole result says.
+pub(super) fn response(result: &Bytes) -> Result<Response<Bytes>, Malformed> {
+    let has_status = is_object(result)
+        && serde_json::from_slice::<HasStatus>(result)
+            .is_ok_and(|result| result.status_code.is_some());
+    if !has_status {
+        serde_json::from_slice::<IgnoredAny>(result).map_err(|_| Malformed)?;
+        return Ok(with_default_type(
+            Response::new(result.clone()),
+            "application/json",
+        ));
+    }
+    let structured: Structured<'_> = serde_json::from_slice(result).map_err(|_| Malformed)?;
+    let body = match structured.body.map(RawValue::get) {
+        None | Some("null") => String::new(),
+        Some(text) if text.starts_with('"') => serde_json::from_str(text).map_err(|_| Malformed)?,
+        Some(json) => json.to_owned(),
+    };
+    let body = match structured.is_base64_encoded {
+        Some(true) => Bytes::from(STANDARD.decode(body).map_err(|_| Malformed)?),
+        _ => Bytes::from(body),
+    };
+    let (status, headers, cookies) = (
+        structured.status_code,
+        structured.headers,
+        structured.cookies,
+    );
+    let head = head(status, headers, cookies)?;
+    Ok(with_default_type(head.map(|()| body), "application/json"))
+}
+
+/// The head that a streamed response's prelude says.
+pub(super) fn prelude(json: &[u8]) -> Result<Response<()>, Malformed> {
+    if !is_object(json) {
+        return Err(Malformed);
+    }
+    let prelude: Prelude = serde_json::from_slice(json).map_err(|_| Malformed)?;
+    let head = head(prelude.status_code, prelude.headers, prelude.cookies)?;
+    Ok(with_default_type(head, "application/octet-stream"))
+}
+
+/// A response that is a result's bytes as they are.
+pub(super) fn plain(content_type: Option<&str>) -> Response<()> {
+    let mut response = Response::new(());
+    let given = content_type.and_then(|text| HeaderValue::from_str(text).ok());
+    let content_type =
+        given.unwrap_or_else(|| HeaderValue::from_static("application/octet-stream"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+/// Whether JSON is an object, if it is JSON. Members could be read out of a list, too.
+fn is_object(json: &[u8]) -> bool {
+    json.trim_ascii_start().starts_with(b"{")
+}
+
+fn with_default_type<B>(mut response: Response<B>, content_type: &'static str) -> Response<B> {
+    response
+        .headers_mut()
+        .entry(header::CONTENT_TYPE)
+        .or_insert(HeaderValue::from_static(content_type));
+    response
+}
+
+fn head(
+    status: Option<Value>,
+    headers: Option<Map<String, Value>>,
+    cookies: Option<Vec<String>>,
+) -> Result<Response<()>, Malformed> {
+    let mut response = Response::new(());
+    *response.status_mut() = match status {
+        None => StatusCode::OK,
+        Some(status) => status_code(&status)?,
+    };
+    let map = response.headers_mut();
+    for (name, value) in headers.unwrap_or_default() {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Malformed)?;
+        if let Some(value) = header_value(&value)? {
+            insert(map, name, value);
+        }
+    }
+    for cookie in cookies.unwrap_or_default() {
+        let cookie = HeaderValue::from_bytes(cookie.as_bytes()).map_err(|_| Malformed)?;
+        map.append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// Headers that describe the connection, or that the service sets, are sent under another name, as
+/// AWS does it.
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    let remapped = match name.as_str() {
+        "connection" => "x-amzn-remapped-connection",
+        "content-length" => "x-amzn-remapped-content-length",
+        "date" => "x-amzn-remapped-date",
+        "keep-alive" => "x-amzn-remapped-keep-alive",
+        "server" => "x-amzn-remapped-server",
+        "te" => "x-amzn-remapped-te",
+        "trailer" => "x-amzn-remapped-trailer",
+        "transfer-encoding" => "x-amzn-remapped-transfer-encoding",
+        "upgrade" => "x-amzn-remapped-upgrade",
+        _ => return drop(headers.insert(name, value)),
+    };
+    headers.insert(HeaderName::from_static(remapped), value);
+}
+
+/// A number, or a text of one. A response below 200 would not be the last, so it is none.
+fn status_code(value: &Value) -> Result<StatusCode, Malformed> {
+    let code = match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    let code = code.and_then(|code| u16::try_from(code).ok());
+    let code = code.filter(|code| (200..600).contains(code));
+    StatusCode::from_u16(code.ok_or(Malformed)?).map_err(|_| Malformed)
+}
+
+/// Numbers and truth values are written out; nothing stands for no header.
+fn header_value(value: &Value) -> Result<Option<HeaderValue>, Malformed> {
+    let text = match value {
+        Value::Null => return Ok(None),
+        Value::String(text) => text.clone(),
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
+        Value::Array(_) | Value::Object(_) => return Err(Malformed),
+    };
+    let value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Malformed)?;
+    Ok(Some(value))
+}
+
+#[cfg(test)]
+mod tests;
