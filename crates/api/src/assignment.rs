@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use types::{EnvironmentId, WorkerId};
+use types::{EnvironmentId, Timestamp, WorkerId};
 
 use crate::Kind;
 use crate::functions::{FunctionKey, FunctionVersion};
@@ -48,6 +48,29 @@ pub enum Event {
     Gone,
 }
 
+/// Environments of a function version that are to be kept ready ahead of invokes: provisioned
+/// concurrency.
+#[derive(Clone, Debug)]
+pub struct Provision {
+    /// The version to run, with all that is needed to make environments for it.
+    pub function: Arc<FunctionVersion>,
+    /// How many.
+    pub count: u32,
+    /// Whether they are kept from invokes for now.
+    pub held: bool,
+    /// When they were asked for. A later time makes forget that they could not be made.
+    pub asked: Timestamp,
+}
+
+/// How a [`Provision`] stands.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// Environments that are there, lent or not.
+    pub ready: u32,
+    /// Why the last one to be made could not be; it is tried again.
+    pub failure: Option<Error>,
+}
+
 /// Why not.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Error {
@@ -69,6 +92,13 @@ pub enum Error {
         /// What the worker said.
         reason: String,
     },
+    /// Its init phase failed. Only told of environments made ahead of invokes: others run it again
+    /// within the first.
+    #[error("the init phase failed: {error_type}")]
+    Init {
+        /// `Runtime.ExitError`, `Sandbox.Timedout` …
+        error_type: String,
+    },
     /// This replica does not lead the partition, or its journal cannot be reached.
     #[error("the partition has no leader here")]
     Unavailable,
@@ -79,7 +109,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::NoCapacity { .. } | Self::Unavailable => Kind::Unavailable,
-            Self::Create { .. } => Kind::Internal,
+            Self::Create { .. } | Self::Init { .. } => Kind::Internal,
             Self::Unsupported { .. } => Kind::Invalid,
         }
     }
@@ -95,6 +125,11 @@ pub trait Assignment: Send + Sync {
 
     /// Takes back an environment that its borrower never reached: nothing was run in it.
     async fn give_back(&self, lease: Lease, function: FunctionKey);
+
+    /// Tells all that is to be kept ready, and asks how it stands, in the same order. What is not
+    /// among it any more is let go. To be said again and again: what is known of it does not
+    /// survive a restart, environments do.
+    async fn provision(&self, wanted: Vec<Provision>) -> Vec<Standing>;
 
     /// A worker's word. Late or repeated reports are harmless: what is gone stays gone, what is
     /// idle is idle.

@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use types::{FunctionName, PermitId, Scope};
+use types::{FunctionName, PermitId, Scope, Version};
 
 use crate::Kind;
 
@@ -16,11 +16,18 @@ pub struct Acquire {
     pub scope: Scope,
     /// The function, all versions together.
     pub function: FunctionName,
+    /// The version to run.
+    pub version: Version,
+    /// Environments of this version that are ready ahead of invokes and may be used.
+    pub provisioned: u32,
+    /// Those asked for of all versions of the function together, ready or not.
+    pub provisioned_total: u32,
     /// The function's reserved concurrency, if it has one.
     pub reserved: Option<u32>,
     /// The account's limit of concurrent executions in this region.
     pub account_limit: u32,
-    /// All reservations of the account in this region together, this function's included.
+    /// All reservations of the account in this region together, this function's included, and the
+    /// provisioned concurrency of functions without one.
     pub reserved_total: u32,
     /// How long the execution may last, milliseconds. The permit lapses some time after it, so that
     /// a frontend that dies takes nothing with it for good.
@@ -36,6 +43,8 @@ pub struct Permit {
     pub scope: Scope,
     /// Where it counts.
     pub function: FunctionName,
+    /// Whether it counts as provisioned concurrency.
+    pub provisioned: bool,
 }
 
 /// Why not.

@@ -20,6 +20,7 @@ pub mod log_groups;
 pub mod logs;
 pub mod placement;
 pub mod policies;
+pub mod provisioned;
 pub mod secret;
 pub mod stacks;
 pub mod urls;

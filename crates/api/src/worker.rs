@@ -22,6 +22,8 @@ pub struct Create {
     pub credentials: Credentials,
     /// When it must be gone.
     pub lease_end: Timestamp,
+    /// Whether it is made ahead of invokes: provisioned concurrency.
+    pub ahead: bool,
 }
 
 /// Asks for one invoke in an environment lent for it.
@@ -135,6 +137,12 @@ pub enum Error {
         /// As the function says.
         architecture: String,
     },
+    /// The init phase of an environment made ahead failed; it is gone again.
+    #[error("the init phase failed: {error_type}")]
+    Init {
+        /// `Runtime.ExitError`, `Sandbox.Timedout` …
+        error_type: String,
+    },
     /// The invoke began and its outcome is not known.
     #[error("the environment was lost while it ran")]
     Internal,
@@ -148,7 +156,9 @@ impl Error {
             Self::Busy { .. } => Kind::Conflict,
             Self::Full => Kind::Unavailable,
             Self::Runtime { .. } | Self::Architecture { .. } => Kind::Invalid,
-            Self::Sandbox { .. } | Self::Code { .. } | Self::Internal => Kind::Internal,
+            Self::Sandbox { .. } | Self::Code { .. } | Self::Init { .. } | Self::Internal => {
+                Kind::Internal
+            }
         }
     }
 }
@@ -158,7 +168,7 @@ impl Error {
 pub trait Worker: Send + Sync {
     /// Makes an environment and runs its init phase; returns when it takes invokes. An init that
     /// fails is no error here: Lambda runs it again within the first invoke and answers that
-    /// invoke with its outcome. Asked twice for one id, the second call is refused as busy.
+    /// invoke with its outcome. Unless it is made ahead: then nobody waits for it. Asked twice for one id, the second call is refused as busy.
     async fn create(&self, request: Create) -> Result<(), Error>;
 
     /// Runs one invoke. Never runs the function twice: a call that arrives twice finds it busy.

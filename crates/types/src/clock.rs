@@ -60,6 +60,12 @@ impl Timestamp {
         format!("{} +0000", civil.strftime("%d/%b/%Y:%H:%M:%S"))
     }
 
+    /// As Lambda writes some times: `2026-01-31T10:20:30+0000`.
+    pub fn to_seconds_text(self) -> String {
+        let (civil, _) = self.civil();
+        format!("{}+0000", civil.strftime("%Y-%m-%dT%H:%M:%S"))
+    }
+
     /// The UTC date as `YYYY/MM/DD`, the first part of a log stream's name.
     pub fn to_date_path(self) -> String {
         self.civil().0.strftime("%Y/%m/%d").to_string()

@@ -4,7 +4,7 @@
 //!   record    {"v":1,"<command>":{…}}          JSON, some 250 bytes
 //!
 //!   Claimed   leader, term                     who writes from here on
-//!   Created   environment, function, worker, zone, lends_until, lease_end
+//!   Created   environment, function, worker, zone, lends_until, lease_end, ahead
 //!   Ready     environment                      init is over, it takes invokes
 //!   Retired   environment, reason              it is gone, or about to be
 //! ```
@@ -57,6 +57,9 @@ pub(crate) struct Created {
     /// From then on it takes no new invoke: the lease's end less the longest invoke and a margin.
     pub(crate) lends_until: Timestamp,
     pub(crate) lease_end: Timestamp,
+    /// Whether it is made ahead of invokes, as provisioned concurrency.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ahead: bool,
 }
 
 /// Why an environment was retired.
@@ -73,6 +76,8 @@ pub(crate) enum Reason {
     Superseded,
     /// Another function needed its room.
     Evicted,
+    /// More are ready ahead of invokes than are asked for.
+    Surplus,
     /// This replica is shutting down.
     Drained,
     /// Its worker says that it is no more.
@@ -149,6 +154,13 @@ mod tests {
                 r#""lends_until":7000000,"lease_end":8000000}}"#
             ),
         );
+        let ahead = Command::Created(Created {
+            ahead: true,
+            ..created(1)
+        });
+        let text = String::from_utf8(ahead.encode().to_vec()).unwrap();
+        assert!(text.ends_with(r#""lease_end":8000000,"ahead":true}}"#));
+        assert_eq!(Command::decode(text.as_bytes()).unwrap(), ahead);
         check(
             &Command::Ready {
                 environment: environment(1),

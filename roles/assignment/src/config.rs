@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use types::limits::PROVISIONED_PER_SECOND;
+
 /// Settings of the assignment role.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -17,6 +19,9 @@ pub struct Config {
     /// How many environments are created at once; more wait their turn. Each is a process start
     /// and an unpacked image somewhere; a worker is not helped by more. Default: 1 000.
     pub creations_max: usize,
+    /// How many environments a second are begun for the provisioned concurrency of one function
+    /// version; as many may be at once. Default: 100, Lambda's 6 000 a minute.
+    pub provisioned_per_second: u32,
     /// How long a new environment waits for its record to be durable before it is given up. An
     /// election of the journal's own takes 4 to 9 s. Default: 15 s.
     pub append_timeout: Duration,
@@ -29,6 +34,7 @@ impl Default for Config {
             idle_timeout: Duration::from_secs(600),
             lease_margin: Duration::from_secs(60),
             creations_max: 1_000,
+            provisioned_per_second: PROVISIONED_PER_SECOND,
             append_timeout: Duration::from_secs(15),
         }
     }

@@ -7,10 +7,13 @@ mod tasks;
 mod waiting;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::assignment::{Assign, Assignment, Error as Refusal, Event, Lease, Report};
+use api::assignment::{
+    Assign, Assignment, Error as Refusal, Event, Lease, Provision, Report, Standing,
+};
 use api::credentials::RoleCredentials;
 use api::functions::FunctionKey;
 use api::placement::Placement;
@@ -20,8 +23,9 @@ use storage::Journal;
 use tokio::sync::Semaphore;
 use types::{Clock, Random, Timestamp};
 
-use crate::state::{Assigned, Counts, Effect, State};
+use crate::state::{Assigned, Counts, Effect, State, Wish};
 use crate::{Config, Metrics, hash};
+use creation::Purpose;
 use partition::Partition;
 use tasks::Tasks;
 use waiting::Waiting;
@@ -190,7 +194,12 @@ impl Assignment for Service {
             }
             Begun::Waits { waiting, create } => {
                 if create {
-                    creation::start(self.shared.clone(), waiting.partition, request);
+                    creation::start(
+                        self.shared.clone(),
+                        waiting.partition,
+                        request,
+                        Purpose::Wanted,
+                    );
                 }
                 waiting.answer().await
             }
@@ -201,6 +210,10 @@ impl Assignment for Service {
         let index = self.shared.index(&function);
         self.shared
             .act(index, |state, now| state.returned(now, lease.environment));
+    }
+
+    async fn provision(&self, wanted: Vec<Provision>) -> Vec<Standing> {
+        self.shared.provision(&wanted)
     }
 
     async fn report(&self, report: Report) {
@@ -244,6 +257,31 @@ impl Shared {
         begun
     }
 
+    /// Tells every partition what is wished for of its functions, be it nothing.
+    fn provision(self: &Arc<Self>, wanted: &[Provision]) -> Vec<Standing> {
+        let mut wishes: Vec<Vec<Wish>> = self.partitions.iter().map(|_| Vec::new()).collect();
+        for provision in wanted {
+            wishes[self.index(&provision.function.key())].push(Wish {
+                function: Arc::clone(&provision.function),
+                count: usize::try_from(provision.count).unwrap_or(usize::MAX),
+                held: provision.held,
+                asked: provision.asked,
+            });
+        }
+        let mut standings = BTreeMap::new();
+        for (index, wishes) in wishes.into_iter().enumerate() {
+            let per_second = self.config.provisioned_per_second;
+            self.act(index, |state, now| {
+                let effects = state.provision(now, wishes, per_second);
+                standings.append(&mut state.standings());
+                effects
+            });
+        }
+        let keys = wanted.iter().map(|provision| provision.function.key());
+        keys.map(|key| standings.get(&key).cloned().unwrap_or_default())
+            .collect()
+    }
+
     fn index(&self, function: &FunctionKey) -> usize {
         let count = u32::try_from(self.partitions.len()).expect("it was made from a u32");
         hash::partition(function, count) as usize
@@ -274,6 +312,13 @@ impl Shared {
         }
         for (environment, worker) in work.destroy {
             creation::destroy(self.clone(), index, environment, worker);
+        }
+        for function in work.make_ahead {
+            let request = Assign {
+                function,
+                zone: None,
+            };
+            creation::start(self.clone(), index, request, Purpose::Ahead);
         }
     }
 

@@ -10,7 +10,8 @@
 //! and on replay. The others are memory of the leader, in [`lending`]; a restart asks the workers.
 //!
 //! Invariants (checked by `invariants` in tests):
-//! - an environment is on its pool's idle stack exactly when its phase is `Idle`;
+//! - an environment is on one of its pool's idle stacks exactly when its phase is `Idle`: on that of
+//!   its kind, made on demand or ahead ([`provisioned`]);
 //! - nobody waits while an idle environment of that very function key may be lent;
 //! - creations under way are at least as many as waiters, so that everybody is served or refused;
 //! - replaying the journal gives the same set of environments.
@@ -21,16 +22,20 @@
 mod invariants;
 mod lending;
 mod pool;
+mod provisioned;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use api::assignment::{Error, Lease};
-use api::functions::FunctionKey;
+use api::functions::{FunctionKey, FunctionVersion};
 use storage::Position;
 use types::{EnvironmentId, FunctionName, Scope, Timestamp, Version, WorkerId};
 
 use crate::command::{Command, Created, Reason};
 use pool::Generations;
+
+pub(crate) use provisioned::Wish;
 
 /// One partition.
 #[derive(Debug, Default)]
@@ -39,6 +44,8 @@ pub(crate) struct State {
     environments: BTreeMap<EnvironmentId, Environment>,
     /// Only looked up, and filtered entry by entry: its order never matters.
     families: HashMap<Family, Generations>,
+    /// The function keys with environments made ahead, or wished for.
+    ahead: BTreeSet<FunctionKey>,
     next_waiter: u64,
     draining: bool,
 }
@@ -49,6 +56,10 @@ struct Environment {
     worker: WorkerId,
     zone: String,
     lends_until: Timestamp,
+    /// Whether it is made ahead of invokes.
+    ahead: bool,
+    /// From then on another one is made in its place, if it is made ahead.
+    renew_from: Timestamp,
     phase: Phase,
     /// Where its `Created` stands, once the journal has it.
     recorded: Option<Position>,
@@ -100,7 +111,7 @@ pub(crate) enum Assigned {
 }
 
 /// What is to be done after a decision, in this order.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Effect {
     /// To be appended to the journal, without waiting.
     Append(Command),
@@ -108,6 +119,9 @@ pub(crate) enum Effect {
     Serve { waiter: WaiterId, lease: Lease },
     /// A waiter gets none.
     Refuse { waiter: WaiterId, error: Error },
+    /// An environment is to be made ahead. Every one ends in [`State::made_ahead`] or
+    /// [`State::not_made_ahead`], once.
+    MakeAhead { function: Arc<FunctionVersion> },
     /// The worker is to shut an environment down; then [`State::gone`] is called.
     Destroy {
         environment: EnvironmentId,
@@ -226,6 +240,8 @@ impl State {
             worker: created.worker,
             zone: created.zone.clone(),
             lends_until: created.lends_until,
+            ahead: created.ahead,
+            renew_from: provisioned::renew_from(created.lends_until),
             phase: Phase::Creating,
             recorded: None,
         };
@@ -239,7 +255,12 @@ impl State {
             // A replay: what was made last was asked for last.
             family.current = generation;
         }
-        family.pools.entry(generation).or_default().living += 1;
+        let pool = family.pools.entry(generation).or_default();
+        pool.living += 1;
+        if created.ahead {
+            pool.ahead.get_or_insert_default();
+            self.ahead.insert(created.function.clone());
+        }
     }
 
     /// Forgets an environment, whatever it does.
@@ -247,7 +268,7 @@ impl State {
         let environment = self.environments.remove(&id)?;
         let pool = pool::of(&mut self.families, &environment.function);
         pool.living -= 1;
-        pool.idle.retain(|idle| *idle != id);
+        pool.stack(environment.ahead).retain(|idle| *idle != id);
         Some(environment)
     }
 
@@ -272,17 +293,22 @@ impl State {
             environment: id,
             worker: environment.worker,
         });
-        let function = environment.function.clone();
+        let (function, ahead) = (environment.function.clone(), environment.ahead);
         pool::of(&mut self.families, &function)
-            .idle
+            .stack(ahead)
             .retain(|idle| *idle != id);
     }
 
     fn make_idle(&mut self, now: Timestamp, id: EnvironmentId) {
         let environment = self.environment(id);
         environment.phase = Phase::Idle { since: now };
-        let function = environment.function.clone();
-        pool::of(&mut self.families, &function).idle.push(id);
+        let (function, ahead) = (environment.function.clone(), environment.ahead);
+        pool::of(&mut self.families, &function)
+            .stack(ahead)
+            .push(id);
+        if ahead {
+            self.ahead.insert(function);
+        }
     }
 
     fn environment(&mut self, id: EnvironmentId) -> &mut Environment {

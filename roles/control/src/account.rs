@@ -63,7 +63,7 @@ impl Control {
                 }
             }
         }
-        let reserved = self.reserved(&call.scope, None).await?;
+        let reserved = self.shares(&call.scope).await?.values().sum();
         let limit = self.config.account_concurrency;
         let settings = AccountSettings {
             account_limit: AccountLimit {

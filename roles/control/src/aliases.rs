@@ -186,7 +186,9 @@ impl Control {
             let alias = self
                 .changed_alias(&function, &arn, &before.0, &body)
                 .await?;
+            self.check_provisioned_alias(&arn, &alias).await?;
             if self.write_alias(&arn, &alias, Some(before)).await? {
+                self.provision();
                 return Ok(json(StatusCode::OK, &AliasConfiguration::new(&arn, alias)));
             }
         }
@@ -204,6 +206,7 @@ impl Control {
         self.rows
             .detach(&arn.qualified(Qualifier::Alias(name)))
             .await?;
+        self.provision();
         Ok(empty(StatusCode::NO_CONTENT))
     }
 

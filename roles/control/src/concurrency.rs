@@ -1,18 +1,21 @@
 //! Reserved concurrency of functions.
 
-use api::functions::{Function, functions_prefix};
+mod claims;
+
+use api::functions::Function;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
+use types::FunctionArn;
 use types::limits::UNRESERVED_CONCURRENCY_MIN;
-use types::{FunctionArn, Scope};
 use wire::ApiError;
-use wire::validation::Violations;
 
 use crate::answer::{empty, json};
 use crate::body::parse_now;
 use crate::failure::Failure;
 use crate::service::{Call, Control};
+
+pub(crate) use claims::{Change, Claimed};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -28,26 +31,41 @@ struct Concurrency {
 }
 
 impl Control {
-    /// Two requests for two functions at once may each see room for itself alone; the account's
-    /// own limit then still holds, the reserve for functions without reservations may not.
     pub(crate) async fn put_concurrency(
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
         let arn = whole_function(call)?;
         let body: Body = parse_now(call.body)?;
-        let mut violations = Violations::new();
-        let wanted = body.reserved_concurrent_executions;
-        violations.required("reservedConcurrentExecutions", wanted.as_ref());
-        violations.range("reservedConcurrentExecutions", wanted, Some(0), None);
-        violations.finish()?;
+        let wanted = body.reserved_concurrent_executions.unwrap_or_default();
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
         self.rows.existing(&arn).await?;
-        let others = self.reserved(&arn.scope, Some(&arn)).await?;
-        let limit = self.config.account_concurrency;
-        let room =
-            u64::from(limit.saturating_sub(UNRESERVED_CONCURRENCY_MIN)).saturating_sub(others);
-        let wanted = u32::try_from(wanted.unwrap_or_default()).unwrap_or(u32::MAX);
-        if u64::from(wanted) > room {
+        let claimed = self.claim(&arn, Change::Reserve(wanted)).await?;
+        let reserved = self.reserve(&arn, wanted, &claimed).await;
+        self.end_claim(claimed).await;
+        reserved?;
+        let answer = Concurrency {
+            reserved_concurrent_executions: Some(wanted),
+        };
+        Ok(json(StatusCode::OK, &answer))
+    }
+
+    async fn reserve(
+        &self,
+        arn: &FunctionArn,
+        wanted: u32,
+        claimed: &Claimed,
+    ) -> Result<(), Failure> {
+        let rows = self.provisioned_of(arn).await?;
+        let provisioned: u64 = rows.values().map(|row| u64::from(row.requested)).sum();
+        if u64::from(wanted) < provisioned {
+            return Err(ApiError::invalid_parameter(format!(
+                " ReservedConcurrentExecutions  {wanted} should not be lower than function's total \
+                 provisioned concurrency [{provisioned}]."
+            ))
+            .into());
+        }
+        if !self.has_room(claimed).await? {
             return Err(ApiError::invalid_parameter(format!(
                 "Specified ReservedConcurrentExecutions for function decreases account's \
                  UnreservedConcurrentExecution below its minimum value of \
@@ -59,11 +77,8 @@ impl Control {
             function.reserved_concurrency = Some(wanted);
             Ok(())
         };
-        self.rows.change(&arn, reserve).await?;
-        let answer = Concurrency {
-            reserved_concurrent_executions: Some(wanted),
-        };
-        Ok(json(StatusCode::OK, &answer))
+        self.rows.change(arn, reserve).await?;
+        Ok(())
     }
 
     pub(crate) async fn get_concurrency(
@@ -92,22 +107,6 @@ impl Control {
         };
         self.rows.change(&arn, release).await?;
         Ok(empty(StatusCode::NO_CONTENT))
-    }
-
-    /// Reserved by all functions of a scope, but for one.
-    pub(crate) async fn reserved(
-        &self,
-        scope: &Scope,
-        but: Option<&FunctionArn>,
-    ) -> Result<u64, Failure> {
-        let functions = self.rows.all_functions(&functions_prefix(scope)).await?;
-        let others = functions
-            .iter()
-            .filter(|function| but.is_none_or(|but| but.name != function.name));
-        Ok(others
-            .filter_map(|function| function.reserved_concurrency)
-            .map(u64::from)
-            .sum())
     }
 }
 

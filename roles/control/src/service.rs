@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use api::assignment::Assignment;
 use api::authorisation::{Circumstances, Requester};
 use api::identity::{self, Identities};
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use image::Images;
 use storage::Table;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use types::{Clock, FunctionArn, Random, Region, RequestId, Scope};
 use wire::function_name::{Naming, resolve};
 use wire::json_rpc::JsonError;
@@ -30,6 +31,7 @@ use crate::failure::Failure;
 use crate::identity::MasterSecret;
 use crate::logs::LogStore;
 use crate::metrics::Metrics;
+use crate::provisioning::Provisioner;
 use crate::rows::Rows;
 use crate::settle::{Job, Missed, Settler};
 use crate::source::PackageSource;
@@ -80,6 +82,8 @@ pub struct Control {
     jobs: mpsc::Sender<Job>,
     missed: Missed,
     throttle: Throttle,
+    /// Something about provisioned concurrency has changed.
+    provision: Arc<Notify>,
     metrics: Metrics,
 }
 
@@ -136,6 +140,7 @@ impl Control {
             clock,
             random,
             throttle: Throttle::new(config.rates),
+            provision: Arc::default(),
             config,
             metrics,
             links: CodeLinks::new(&master),
@@ -186,6 +191,20 @@ impl Control {
         if self.jobs.try_send(job).is_err() {
             self.missed.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// The part that keeps provisioned concurrency as it was asked for: run that, too, and only one.
+    pub fn provisioner(&self, assignment: Arc<dyn Assignment>) -> Provisioner {
+        Provisioner::new(
+            Arc::clone(&self.rows),
+            assignment,
+            Arc::clone(&self.provision),
+        )
+    }
+
+    /// Has provisioned concurrency looked at without delay.
+    pub(crate) fn provision(&self) {
+        self.provision.notify_one();
     }
 
     pub(crate) fn verifier(&self) -> &Verifier {
@@ -265,6 +284,10 @@ impl Control {
             Operation::UpdateFunctionUrlConfig => self.update_url(call).await,
             Operation::DeleteFunctionUrlConfig => self.delete_url(call).await,
             Operation::ListFunctionUrlConfigs => self.list_urls(call).await,
+            Operation::PutProvisionedConcurrencyConfig => self.put_provisioned(call).await,
+            Operation::GetProvisionedConcurrencyConfig => self.get_provisioned(call).await,
+            Operation::DeleteProvisionedConcurrencyConfig => self.delete_provisioned(call).await,
+            Operation::ListProvisionedConcurrencyConfigs => self.list_provisioned(call).await,
             Operation::GetAccountSettings => self.account_settings(call).await,
             Operation::TagResource => self.tag_resource(call).await,
             Operation::UntagResource => self.untag_resource(call).await,

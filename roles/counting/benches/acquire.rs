@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use api::counting::{Acquire, Counting};
 use counting::{Config, Metrics, Service};
 use prometheus_client::registry::Registry;
-use types::{AccountId, FunctionName, Region, Scope, SystemClock, SystemRandom};
+use types::{AccountId, FunctionName, Region, Scope, SystemClock, SystemRandom, Version};
 
 const LASTS: Duration = Duration::from_secs(2);
 const FUNCTIONS: usize = 1_000;
@@ -60,6 +60,9 @@ fn request(number: usize) -> Acquire {
             region: Region::new("us-east-1").expect("a region"),
         },
         function: FunctionName::new(&format!("function-number-{number}")).expect("a name"),
+        version: Version::Latest,
+        provisioned: 0,
+        provisioned_total: 0,
         reserved: None,
         // Ten times as many a second must not be what the bench runs into.
         account_limit: 100_000_000,

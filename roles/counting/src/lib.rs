@@ -21,4 +21,4 @@ mod tests;
 pub use config::Config;
 pub use metrics::Metrics;
 pub use service::Service;
-pub use state::Count;
+pub use state::{Count, ProvisionedCount};

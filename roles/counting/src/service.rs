@@ -66,11 +66,12 @@ impl Service {
     }
 
     pub(crate) fn sweep(&self) {
-        let (lapsed, counts) = {
+        let (lapsed, counts, provisioned) = {
             let mut state = self.state();
             let lapsed = state.sweep(self.clock.now(), &self.config);
-            (lapsed, state.counts())
+            (lapsed, state.counts(), state.provisioned())
         };
+        self.metrics.provisioned_now(&provisioned);
         self.metrics
             .permits_lapsed
             .inc_by(u64::try_from(lapsed).unwrap_or(u64::MAX));
@@ -104,11 +105,16 @@ impl Service {
 impl Counting for Service {
     async fn acquire(&self, request: Acquire) -> Result<Permit, Error> {
         let now = self.clock.now();
+        // Few invokes are of a version that has some.
+        let provisioned = (request.provisioned > 0).then(|| request.clone());
         let answer = self
             .state()
             .acquire(now, self.permit_id(), request, &self.config);
         match &answer {
-            Ok(_) => {
+            Ok(permit) => {
+                if let Some(request) = &provisioned {
+                    self.metrics.provisioned(request, permit.provisioned);
+                }
                 self.metrics.permits_granted.inc();
             }
             Err(error) => self.metrics.throttled(error),

@@ -3,19 +3,25 @@
 //! ```text
 //!   scope ──▶ Account { unreserved in use, rate }
 //!               └─ name ──▶ Function { in use, reserved?, rate, scaling }
-//!   permit ──▶ Grant { scope, function, lapses }
+//!                             └─ version ──▶ Provisioned { in use, rate }
+//!   permit ──▶ Grant { scope, function, version if provisioned, lapses }
 //! ```
 //!
-//! Invariants: the number of permits equals the sum of `in_use` over all functions; an account's
-//! `unreserved_in_use` is that sum over its functions without a reservation. A refused request
+//! Provisioned concurrency is taken out of what a function has reserved, or else of the account's
+//! unreserved pool, whether it is used or not; what runs there counts nowhere else. An invoke that
+//! finds none of it free spills over and counts as any other.
+//!
+//! Invariants: the number of permits equals the sum of `in_use` over all functions and their
+//! provisioned versions; an account's `unreserved_in_use` is the sum of functions' own `in_use` over
+//! those without a reservation. A refused request
 //! changes nothing but the time to which buckets are filled.
 //! Deliberately absent: clocks, randomness, locks, tokio. [`crate::service`] has them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use api::counting::{Acquire, Error, Permit};
 use types::limits::{INVOKES_PER_SECOND_PER_CONCURRENCY, SCALING_BURST, SCALING_REFILL};
-use types::{Bucket, FunctionName, PermitId, Scope, Timestamp};
+use types::{Bucket, FunctionName, PermitId, Scope, Timestamp, Version};
 
 use crate::Config;
 
@@ -40,6 +46,7 @@ struct Account {
 
 #[derive(Debug, Default)]
 struct Function {
+    /// But for what is provisioned.
     in_use: u32,
     /// Whether the last request said that it has a reservation; then it counts against that alone.
     reserved: bool,
@@ -48,12 +55,24 @@ struct Function {
     /// The highest concurrency it reached within [`Config::level_memory`].
     level: u32,
     level_reached: Timestamp,
+    /// Of versions with provisioned concurrency; few functions have any.
+    provisioned: BTreeMap<Version, Provisioned>,
+}
+
+#[derive(Debug, Default)]
+struct Provisioned {
+    in_use: u32,
+    /// As the last request said.
+    available: u32,
+    rate: Bucket,
 }
 
 #[derive(Debug)]
 struct Grant {
     scope: Scope,
     function: FunctionName,
+    /// If it counts as provisioned concurrency, of that version.
+    provisioned: Option<Version>,
     lapses: Timestamp,
 }
 
@@ -64,8 +83,23 @@ pub struct Count {
     pub scope: Scope,
     /// All of them.
     pub concurrent: u32,
-    /// Those of functions without a reservation.
+    /// Those of functions without a reservation, but for what is provisioned.
     pub unreserved: u32,
+}
+
+/// Concurrent executions of one function version with provisioned concurrency.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProvisionedCount {
+    /// Whose, and where.
+    pub scope: Scope,
+    /// The function.
+    pub function: FunctionName,
+    /// The version.
+    pub version: Version,
+    /// How many.
+    pub in_use: u32,
+    /// How many there may be before more spill over.
+    pub available: u32,
 }
 
 impl State {
@@ -89,17 +123,21 @@ impl State {
             .accounts
             .get_mut(&request.scope)
             .expect("it was inserted above");
-        account.admit(now, &request, config)?;
+        let provisioned = account.admit(now, &request, config)?;
 
         let lasts = std::time::Duration::from_millis(request.lasts_ms);
         let lapses = now.after(lasts).after(config.grace);
         self.next_lapse = Some(self.next_lapse.map_or(lapses, |next| next.min(lapses)));
         let Acquire {
-            scope, function, ..
+            scope,
+            function,
+            version,
+            ..
         } = request;
         let grant = Grant {
             scope: scope.clone(),
             function: function.clone(),
+            provisioned: provisioned.then_some(version),
             lapses,
         };
         let before = self.permits.insert(id, grant);
@@ -108,6 +146,7 @@ impl State {
             id,
             scope,
             function,
+            provisioned,
         })
     }
 
@@ -125,7 +164,7 @@ impl State {
         let lapsed = self.lapse(now);
         self.accounts.retain(|_, account| {
             account.functions.retain(|_, function| {
-                function.in_use > 0 || now.since(function.level_reached) < config.level_memory
+                function.concurrent() > 0 || now.since(function.level_reached) < config.level_memory
             });
             !account.functions.is_empty()
         });
@@ -139,15 +178,34 @@ impl State {
             .iter()
             .map(|(scope, account)| Count {
                 scope: scope.clone(),
-                concurrent: account
-                    .functions
-                    .values()
-                    .map(|function| function.in_use)
-                    .sum(),
+                concurrent: account.functions.values().map(Function::concurrent).sum(),
                 unreserved: account.unreserved_in_use,
             })
             .collect();
         counts.sort_by(|a, b| a.scope.cmp(&b.scope));
+        counts
+    }
+
+    /// What is provisioned of every function version that has been told of, in order.
+    pub(crate) fn provisioned(&self) -> Vec<ProvisionedCount> {
+        let mut counts = Vec::new();
+        for (scope, account) in &self.accounts {
+            for (name, function) in &account.functions {
+                let versions = function.provisioned.iter();
+                counts.extend(versions.map(|(version, provisioned)| ProvisionedCount {
+                    scope: scope.clone(),
+                    function: name.clone(),
+                    version: *version,
+                    in_use: provisioned.in_use,
+                    available: provisioned.available,
+                }));
+            }
+        }
+        let place = |count: &ProvisionedCount| {
+            let (scope, function) = (count.scope.clone(), count.function.clone());
+            (scope, function, count.version)
+        };
+        counts.sort_by_key(place);
         counts
     }
 
@@ -171,8 +229,8 @@ impl State {
 }
 
 impl Account {
-    /// Checks every limit, and only then counts.
-    fn admit(&mut self, now: Timestamp, request: &Acquire, config: &Config) -> Result<(), Error> {
+    /// Checks every limit, and only then counts. Says whether it counts as provisioned.
+    fn admit(&mut self, now: Timestamp, request: &Acquire, config: &Config) -> Result<bool, Error> {
         if !self.functions.contains_key(&request.function) {
             // What a function needs to be remembered for begins with its first request.
             let function = Function {
@@ -187,22 +245,8 @@ impl Account {
             .expect("it was inserted above");
         function.follow_reservation(request.reserved.is_some(), &mut self.unreserved_in_use);
 
-        match request.reserved {
-            Some(limit) if function.in_use >= limit => {
-                return Err(Error::FunctionConcurrency {
-                    function: request.function.clone(),
-                    limit,
-                });
-            }
-            Some(_) => {}
-            None => {
-                let limit = request.account_limit.saturating_sub(request.reserved_total);
-                if self.unreserved_in_use >= limit {
-                    return Err(Error::AccountConcurrency { limit });
-                }
-            }
-        }
-
+        let provisioned = function.has_provisioned(now, request);
+        function.check_concurrency(request, provisioned, self.unreserved_in_use)?;
         let per_second = request
             .account_limit
             .saturating_mul(INVOKES_PER_SECOND_PER_CONCURRENCY);
@@ -218,7 +262,7 @@ impl Account {
                 });
             }
         }
-        if !function.may_grow(now, config) {
+        if !provisioned && !function.may_grow(now, config) {
             return Err(Error::ScalingRate {
                 function: request.function.clone(),
             });
@@ -227,11 +271,14 @@ impl Account {
         self.rate.take();
         if request.reserved.is_some() {
             function.rate.take();
-        } else {
-            self.unreserved_in_use += 1;
         }
-        function.count(now);
-        Ok(())
+        if provisioned {
+            function.count_provisioned(request.version);
+        } else {
+            self.unreserved_in_use += u32::from(request.reserved.is_none());
+            function.count(now);
+        }
+        Ok(provisioned)
     }
 }
 
@@ -245,6 +292,75 @@ impl Function {
             _ => {}
         }
         self.reserved = reserved;
+    }
+
+    /// Whether provisioned concurrency of the version is free, in number and in requests a second.
+    fn has_provisioned(&mut self, now: Timestamp, request: &Acquire) -> bool {
+        if request.provisioned == 0 && self.provisioned.is_empty() {
+            return false;
+        }
+        if let Some(provisioned) = self.provisioned.get_mut(&request.version) {
+            provisioned.available = request.provisioned;
+        }
+        // Forgotten once it is neither there nor used.
+        self.provisioned
+            .retain(|_, provisioned| provisioned.in_use > 0 || provisioned.available > 0);
+        if request.provisioned == 0 {
+            return false;
+        }
+        let total = self.concurrent();
+        let provisioned = self.provisioned.entry(request.version).or_default();
+        provisioned.available = request.provisioned;
+        let per_second = request
+            .provisioned
+            .saturating_mul(INVOKES_PER_SECOND_PER_CONCURRENCY);
+        let in_time = provisioned.rate.fill(now, per_second, per_second);
+        // What runs on demand since before may leave less than was reserved.
+        let within = request.reserved.is_none_or(|limit| total < limit);
+        in_time && within && provisioned.in_use < request.provisioned
+    }
+
+    /// What is not provisioned has what provisioned concurrency leaves of the reservation, or of
+    /// the account.
+    fn check_concurrency(
+        &self,
+        request: &Acquire,
+        provisioned: bool,
+        unreserved_in_use: u32,
+    ) -> Result<(), Error> {
+        if provisioned {
+            return Ok(());
+        }
+        match request.reserved {
+            Some(limit) => {
+                let on_demand = limit.saturating_sub(request.provisioned_total);
+                if self.in_use >= on_demand || self.concurrent() >= limit {
+                    return Err(Error::FunctionConcurrency {
+                        function: request.function.clone(),
+                        limit,
+                    });
+                }
+            }
+            None => {
+                let limit = request.account_limit.saturating_sub(request.reserved_total);
+                if unreserved_in_use >= limit {
+                    return Err(Error::AccountConcurrency { limit });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything of it that runs.
+    fn concurrent(&self) -> u32 {
+        let provisioned = self.provisioned.values();
+        self.in_use + provisioned.map(|version| version.in_use).sum::<u32>()
+    }
+
+    fn count_provisioned(&mut self, version: Version) {
+        let provisioned = self.provisioned.entry(version).or_default();
+        provisioned.rate.take();
+        provisioned.in_use += 1;
     }
 
     /// Whether one more execution is within the level it reached lately or the scaling rate.
@@ -280,6 +396,12 @@ fn give_back(accounts: &mut HashMap<Scope, Account>, grant: &Grant) {
         .functions
         .get_mut(&grant.function)
         .expect("a function with permits is kept");
+    if let Some(version) = grant.provisioned {
+        let provisioned = function.provisioned.get_mut(&version);
+        let provisioned = provisioned.expect("a version with permits is kept");
+        provisioned.in_use -= 1;
+        return;
+    }
     function.in_use -= 1;
     if !function.reserved {
         account.unreserved_in_use -= 1;

@@ -1,14 +1,15 @@
-//! What counting promises: named rules one by one, then random histories.
+//! What counting promises: named rules one by one, and random histories.
 
-use std::collections::BTreeMap;
+mod histories;
+mod provisioned;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::counting::{Acquire, Counting, Error, Permit};
 use prometheus_client::registry::Registry;
-use proptest::prelude::*;
 use types::{
-    AccountId, FunctionName, ManualClock, PermitId, Region, Scope, SystemRandom, Timestamp,
+    AccountId, FunctionName, ManualClock, PermitId, Region, Scope, SystemRandom, Timestamp, Version,
 };
 
 use crate::state::State;
@@ -29,6 +30,9 @@ fn ask(function: &str, reserved: Option<u32>) -> Acquire {
     Acquire {
         scope: scope(),
         function: name(function),
+        version: Version::Latest,
+        provisioned: 0,
+        provisioned_total: 0,
         reserved,
         account_limit: 1_000,
         reserved_total: reserved.unwrap_or(0),
@@ -328,106 +332,4 @@ async fn the_service_grants_counts_sweeps_and_tells() {
     clock.advance(Duration::from_secs(64));
     service.sweep();
     assert_eq!(service.counts()[0].concurrent, 0);
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Acquire {
-        function: usize,
-        lasts_ms: u64,
-    },
-    Release {
-        which: usize,
-    },
-    ReleaseAgain {
-        which: usize,
-    },
-    Pass {
-        millis: u64,
-    },
-    Reserve {
-        function: usize,
-        reserved: Option<u32>,
-    },
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        6 => (0..3usize, 0..5_000u64)
-            .prop_map(|(function, lasts_ms)| Step::Acquire { function, lasts_ms }),
-        3 => any::<usize>().prop_map(|which| Step::Release { which }),
-        1 => any::<usize>().prop_map(|which| Step::ReleaseAgain { which }),
-        1 => (0..90_000u64).prop_map(|millis| Step::Pass { millis }),
-        1 => (0..3usize, proptest::option::of(0..6u32))
-            .prop_map(|(function, reserved)| Step::Reserve { function, reserved }),
-    ]
-}
-
-proptest! {
-    /// Against the plainest model: a list of permits that are out.
-    #[test]
-    fn no_history_exceeds_a_limit_or_loses_a_permit(
-        steps in proptest::collection::vec(step(), 1..200)
-    ) {
-        const LIMIT: u32 = 20;
-        let mut counter = Counter::new();
-        let mut reserved: [Option<u32>; 3] = [None; 3];
-        // Counting learns of a change with the function's next request.
-        let mut told = reserved;
-        let mut out: BTreeMap<PermitId, (usize, Timestamp)> = BTreeMap::new();
-        let mut released: Vec<PermitId> = Vec::new();
-        for step in steps {
-            out.retain(|_, (_, lapses)| *lapses > counter.now);
-            match step {
-                Step::Acquire { function, lasts_ms } => {
-                    told[function] = reserved[function];
-                    let total = reserved.iter().flatten().sum();
-                    let request = Acquire {
-                        reserved: reserved[function], account_limit: LIMIT, reserved_total: total,
-                        lasts_ms, ..ask(&format!("f{function}"), None)
-                    };
-                    let mine = out.values().filter(|(of, _)| *of == function).count() as u32;
-                    let unreserved =
-                        out.values().filter(|(of, _)| told[*of].is_none()).count() as u32;
-                    let fits = match reserved[function] {
-                        Some(limit) => mine < limit,
-                        None => unreserved < LIMIT - total,
-                    };
-                    match counter.acquire(request) {
-                        Ok(permit) => {
-                            prop_assert!(fits);
-                            let lasts = Duration::from_millis(lasts_ms + 60_000);
-                            let lapses = counter.now.after(lasts);
-                            out.insert(permit.id, (function, lapses));
-                        }
-                        Err(error) => {
-                            let is_rate = matches!(
-                                error, Error::FunctionRate { .. } | Error::AccountRate { .. }
-                            );
-                            prop_assert_eq!(fits, is_rate, "{}", error);
-                        }
-                    }
-                }
-                Step::Release { which } => {
-                    if let Some(id) = out.keys().nth(which % out.len().max(1)).copied() {
-                        out.remove(&id);
-                        prop_assert!(counter.state.release(id));
-                        released.push(id);
-                    }
-                }
-                Step::ReleaseAgain { which } => {
-                    if let Some(id) = released.get(which % released.len().max(1)) {
-                        prop_assert!(!counter.state.release(*id));
-                    }
-                }
-                Step::Pass { millis } => {
-                    counter.pass(Duration::from_millis(millis));
-                    counter.state.sweep(counter.now, &counter.config);
-                }
-                Step::Reserve { function, reserved: wanted } => reserved[function] = wanted,
-            }
-            out.retain(|_, (_, lapses)| *lapses > counter.now);
-            prop_assert_eq!(counter.concurrent() as usize, out.len());
-        }
-    }
 }

@@ -44,7 +44,7 @@ pub(crate) fn assignment(error: &assignment::Error) -> ApiError {
             Fault::Service,
             reason.clone(),
         ),
-        assignment::Error::Create { .. } => {
+        assignment::Error::Create { .. } | assignment::Error::Init { .. } => {
             ApiError::service("The execution environment could not be created.")
         }
     }

@@ -5,6 +5,7 @@
 //! so that what was just created can be invoked at once.
 
 mod functions;
+mod provisioned;
 mod urls;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -12,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use api::authorisation::{Ask, Requester};
-use api::functions::{ALIASES, FUNCTIONS, FunctionVersion, POLICIES, URLS, VERSIONS};
+use api::functions::{ALIASES, FUNCTIONS, FunctionVersion, POLICIES, PROVISIONED, URLS, VERSIONS};
 use api::urls::Url;
 use policy::{Context as Keys, Denied};
 use storage::{Change, Consistency, Error, Table, Watch};
@@ -26,7 +27,7 @@ use functions::Functions;
 const RETRY: Duration = Duration::from_millis(200);
 
 /// The kinds of rows that are watched, by their prefix.
-const WATCHED: [&str; 5] = [FUNCTIONS, VERSIONS, ALIASES, URLS, POLICIES];
+const WATCHED: [&str; 6] = [FUNCTIONS, VERSIONS, ALIASES, URLS, POLICIES, PROVISIONED];
 
 /// How the watches stand.
 #[derive(Clone, Copy, Default)]
@@ -44,8 +45,13 @@ pub struct Found {
     pub function: Arc<FunctionVersion>,
     /// The function's reserved concurrency.
     pub reserved: Option<u32>,
-    /// All reservations of its account and region together.
+    /// All reservations of its account and region together, and what is provisioned of functions
+    /// without one.
     pub reserved_total: u32,
+    /// Provisioned concurrency of the version that is there to be used.
+    pub provisioned: u32,
+    /// What was asked for, of all versions of the function together.
+    pub provisioned_total: u32,
 }
 
 /// The cache.

@@ -95,6 +95,9 @@ impl Frontend {
         let permit = self.with.counting.acquire(Acquire {
             scope: function.scope.clone(),
             function: function.name.clone(),
+            version: function.configuration.version,
+            provisioned: accepted.found.provisioned,
+            provisioned_total: accepted.found.provisioned_total,
             reserved: accepted.found.reserved,
             account_limit: self.config.account_concurrency,
             reserved_total: accepted.found.reserved_total,

@@ -25,6 +25,8 @@ use crate::turns::{TurnEnd, Turns};
 pub(crate) struct Environment {
     pub(crate) id: EnvironmentId,
     pub(crate) function: Arc<FunctionVersion>,
+    /// Whether it is made ahead of invokes: provisioned concurrency.
+    pub(crate) ahead: bool,
     pub(crate) launch: Launch,
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) opt: Option<PathBuf>,

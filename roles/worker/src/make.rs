@@ -9,7 +9,6 @@ use api::worker::{Create, Error};
 use environment::{Identity, Session};
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
-use types::limits::INIT_TIMEOUT;
 
 use crate::environment::{Alive, Environment, State};
 use crate::log::{EnvironmentLog, Format};
@@ -72,12 +71,14 @@ impl Service {
             launch: &launch,
             credentials: &request.credentials,
             log_stream: &log.stream().stream,
+            ahead: request.ahead,
             common: &self.config.environment,
         });
         let environment = Arc::new(Environment {
             id: request.environment,
             session: Session::new(identity(&request.function)),
             function: request.function,
+            ahead: request.ahead,
             launch,
             variables,
             opt,
@@ -111,12 +112,22 @@ impl Service {
         })
     }
 
-    /// The init phase of a new environment. Failure is for its first invoke to meet again.
-    pub(crate) async fn initialise(&self, environment: &Arc<Environment>) {
+    /// The init phase of a new environment. Failure is for its first invoke to meet again, unless
+    /// it is made ahead of invokes.
+    pub(crate) async fn initialise(&self, environment: &Arc<Environment>) -> Result<(), Error> {
         let configuration = &environment.function.configuration;
-        if let Ok(took) = environment.initialise("init", INIT_TIMEOUT).await {
-            environment.lock().init = Some(took);
-        }
+        let limit = plan::init_limit(environment.ahead, environment.timeout());
+        let initialised = match environment.initialise("init", limit).await {
+            // No invoke waited for it, so none reports it.
+            Ok(_) if environment.ahead => Ok(()),
+            Ok(took) => {
+                environment.lock().init = Some(took);
+                Ok(())
+            }
+            Err(failure) => Err(Error::Init {
+                error_type: failure.error_type,
+            }),
+        };
         let share = plan::cpu_millis(configuration.memory_mb);
         let ended = *environment.sandbox.dead().borrow() || *self.draining.borrow();
         if let Err(error) = environment.sandbox.limit_cpu(share)
@@ -125,6 +136,13 @@ impl Service {
             // It runs with the share of its init then.
             tracing::warn!(environment = %environment.id, %error, "a processor share is not set");
         }
+        initialised.or_else(|failed| {
+            if environment.ahead {
+                Err(failed)
+            } else {
+                Ok(())
+            }
+        })
     }
 
     fn stream(&self, function: &FunctionVersion) -> StreamName {

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use api::credentials::Credentials;
 use api::functions::{FunctionVersion, LogFormat};
 use sandbox::Spec;
 use types::EnvironmentId;
-use types::limits::{MEMORY_MB_PER_CPU, OPEN_FILES_MAX, PROCESSES_MAX};
+use types::limits::{
+    INIT_TIMEOUT, INIT_TIMEOUT_AHEAD, MEMORY_MB_PER_CPU, OPEN_FILES_MAX, PROCESSES_MAX,
+};
 
 use crate::runtimes::Launch;
 
@@ -37,6 +40,8 @@ pub(crate) struct Given<'a> {
     pub(crate) launch: &'a Launch,
     pub(crate) credentials: &'a Credentials,
     pub(crate) log_stream: &'a str,
+    /// Whether it is made ahead of invokes.
+    pub(crate) ahead: bool,
     /// Variables every function of this installation gets.
     pub(crate) common: &'a BTreeMap<String, String>,
 }
@@ -84,7 +89,10 @@ pub(crate) fn variables(given: &Given<'_>) -> BTreeMap<String, String> {
         "AWS_LAMBDA_FUNCTION_VERSION",
         &configuration.version.to_string(),
     );
-    set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
+    set(
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        initialisation_type(given.ahead),
+    );
     set("AWS_LAMBDA_LOG_GROUP_NAME", &configuration.logging.group);
     set("AWS_LAMBDA_LOG_STREAM_NAME", given.log_stream);
     match configuration.logging.format {
@@ -131,6 +139,24 @@ pub(crate) fn to_environ(variables: &BTreeMap<String, String>) -> Vec<CString> {
         .iter()
         .map(|(key, value)| CString::new(format!("{key}={value}")));
     pairs.filter_map(Result::ok).collect()
+}
+
+/// `AWS_LAMBDA_INITIALIZATION_TYPE`.
+fn initialisation_type(ahead: bool) -> &'static str {
+    if ahead {
+        "provisioned-concurrency"
+    } else {
+        "on-demand"
+    }
+}
+
+/// How long the init phase may take. Ahead of invokes it has longer, as nobody waits.
+pub(crate) fn init_limit(ahead: bool, timeout: Duration) -> Duration {
+    if ahead {
+        INIT_TIMEOUT_AHEAD.max(timeout)
+    } else {
+        INIT_TIMEOUT
+    }
 }
 
 /// The share of processors that so much memory buys, thousandths of one.

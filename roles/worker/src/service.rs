@@ -216,7 +216,11 @@ impl Service {
                         .insert(id, Slot::Made(Arc::clone(&environment)));
                     worker.metrics.environments.inc();
                     worker.metrics.created.inc();
-                    worker.initialise(&environment).await;
+                    if let Err(error) = worker.initialise(&environment).await {
+                        worker.metrics.create_failures.inc();
+                        worker.remove(id).await;
+                        return Err(error);
+                    }
                     environment.ready();
                     worker.freeze_soon(environment, 0);
                     worker

@@ -161,6 +161,7 @@ pub(crate) async fn start(
     });
     background.spawn(settler.run());
     background.spawn(keeper.run());
+    background.spawn(control.provisioner(Arc::clone(&assigning)).run());
 
     let metadata = Metadata::new(table);
     let (told, mut ready) = mpsc::channel(1);
@@ -257,6 +258,7 @@ fn assignment_config(config: &Config) -> assignment::Config {
     assignment::Config {
         partitions: config.assignment.partitions,
         idle_timeout: Duration::from_secs(config.assignment.idle_seconds),
+        provisioned_per_second: config.limits.provisioned_per_second,
         ..assignment::Config::default()
     }
 }

@@ -22,14 +22,24 @@ const WORKERS_TRIED_MAX: usize = 3;
 /// room of eighty of the smallest.
 const EVICTIONS_MAX: usize = 100;
 
-/// Starts making an environment for whoever is first in line.
-pub(super) fn start(shared: Arc<Shared>, partition: usize, request: Assign) {
+/// What an environment is made for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    /// Whoever is first in line.
+    Wanted,
+    /// Invokes to come.
+    Ahead,
+}
+
+/// Starts making an environment.
+pub(super) fn start(shared: Arc<Shared>, partition: usize, request: Assign, purpose: Purpose) {
     let function = request.function.key();
     let begun = shared.dependencies.clock.now();
     let attempt = Attempt {
         shared: shared.clone(),
         partition,
         function,
+        purpose,
         recorded: None,
         begun,
         done: false,
@@ -81,6 +91,7 @@ struct Attempt {
     shared: Arc<Shared>,
     partition: usize,
     function: FunctionKey,
+    purpose: Purpose,
     /// The environment that is recorded and not yet alive.
     recorded: Option<EnvironmentId>,
     begun: Timestamp,
@@ -161,12 +172,14 @@ impl Attempt {
             zone: placed.zone,
             lends_until: before(placed.lease_end, margin),
             lease_end: placed.lease_end,
+            ahead: self.purpose == Purpose::Ahead,
         };
         let create = Create {
             environment,
             function: request.function.clone(),
             credentials,
             lease_end: placed.lease_end,
+            ahead: self.purpose == Purpose::Ahead,
         };
         self.recorded = Some(environment);
         let durable = shared.partitions[self.partition].record(created);
@@ -183,6 +196,10 @@ impl Attempt {
             (Err(WorkerError::Full), _) => {
                 self.give_up(environment, placed.worker);
                 Ok(None)
+            }
+            (Err(WorkerError::Init { error_type }), _) => {
+                self.give_up(environment, placed.worker);
+                Err(Error::Init { error_type })
             }
             (Err(error), _) => {
                 self.give_up(environment, placed.worker);
@@ -215,18 +232,22 @@ impl Attempt {
                 shared
                     .metrics
                     .created(shared.dependencies.clock.now().since(self.begun));
-                shared.act(self.partition, |state, now| {
-                    state.made(now, &self.function, environment)
+                shared.act(self.partition, |state, now| match self.purpose {
+                    Purpose::Wanted => state.made(now, &self.function, environment),
+                    Purpose::Ahead => state.made_ahead(now, &self.function, environment),
                 });
             }
             Err(error) => {
                 shared.metrics.not_created();
-                shared.act(self.partition, |state, _| {
+                shared.act(self.partition, |state, now| {
                     let mut effects = self
                         .recorded
                         .map(|id| state.give_up(id))
                         .unwrap_or_default();
-                    effects.extend(state.not_made(&self.function, error));
+                    effects.extend(match self.purpose {
+                        Purpose::Wanted => state.not_made(&self.function, error),
+                        Purpose::Ahead => state.not_made_ahead(now, &self.function, error),
+                    });
                     effects
                 });
             }

@@ -1,9 +1,10 @@
 //! One partition: its state behind a lock, who waits, and what is to be written.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use api::assignment::{Error, Lease};
+use api::functions::FunctionVersion;
 use bytes::Bytes;
 use storage::Position;
 use tokio::sync::{Notify, oneshot};
@@ -46,6 +47,7 @@ pub(super) struct Entry {
 pub(super) struct Work {
     pub(super) appended: bool,
     pub(super) destroy: Vec<(EnvironmentId, WorkerId)>,
+    pub(super) make_ahead: Vec<Arc<FunctionVersion>>,
 }
 
 impl Partition {
@@ -135,6 +137,7 @@ impl Inner {
                 }
                 Effect::Serve { waiter, lease } => self.answer(waiter, Ok(lease)),
                 Effect::Refuse { waiter, error } => self.answer(waiter, Err(error)),
+                Effect::MakeAhead { function } => work.make_ahead.push(function),
                 Effect::Destroy {
                     environment,
                     worker,

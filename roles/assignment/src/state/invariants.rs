@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use types::{EnvironmentId, Timestamp};
 
+use super::pool::Pool;
 use super::{Phase, State, split};
 use crate::command::Command;
 
@@ -18,7 +19,7 @@ impl State {
 
     /// Whether there is nothing left that takes memory.
     pub(crate) fn remembers_nothing(&self) -> bool {
-        self.environments.is_empty() && self.families.is_empty()
+        self.environments.is_empty() && self.families.is_empty() && self.ahead.is_empty()
     }
 
     fn invariant_idle_stacks_hold_what_is_idle(&self) {
@@ -27,7 +28,13 @@ impl State {
         for (id, environment) in &self.environments {
             let (family, generation) = split(environment.function.clone());
             let pool = &self.families[&family].pools[&generation];
-            let on_stack = pool.idle.iter().filter(|idle| *idle == id).count();
+            let stack = match (&pool.ahead, environment.ahead) {
+                (_, false) => &pool.idle[..],
+                (Some(ahead), true) => &ahead.idle[..],
+                // Lent, and nothing is wished for any more.
+                (None, true) => &[],
+            };
+            let on_stack = stack.iter().filter(|idle| *idle == id).count();
             let is_idle = matches!(environment.phase, Phase::Idle { .. });
             assert_eq!(
                 on_stack,
@@ -43,7 +50,8 @@ impl State {
                 .values()
                 .flat_map(|family| family.pools.values())
         };
-        let on_stacks: usize = pools().map(|pool| pool.idle.len()).sum();
+        let ahead = |pool: &Pool| pool.ahead.as_ref().map_or(0, |ahead| ahead.idle.len());
+        let on_stacks: usize = pools().map(|pool| pool.idle.len() + ahead(pool)).sum();
         assert_eq!(on_stacks, stacked.len(), "no stack holds what is not there");
         let counted: usize = pools().map(|pool| pool.living).sum();
         assert_eq!(counted, self.environments.len());
@@ -56,9 +64,11 @@ impl State {
             .values()
             .flat_map(|family| family.pools.values())
         {
-            let lendable = pool
-                .idle
+            let ahead = pool.ahead.as_ref().filter(|_| !pool.is_held());
+            let lendable = ahead
+                .map_or(&[][..], |ahead| &ahead.idle)
                 .iter()
+                .chain(&pool.idle)
                 .filter(|id| self.environments[*id].lends_until > now)
                 .count();
             assert!(pool.waiters.is_empty() || lendable == 0, "{pool:?}");

@@ -168,7 +168,11 @@ impl State {
         for (id, environment) in &self.environments {
             let ended = match environment.phase {
                 Phase::Idle { .. } if environment.lends_until <= now => Reason::Lease,
-                Phase::Idle { since } if now.since(since) >= config.idle_timeout => Reason::Idle,
+                Phase::Idle { since }
+                    if !environment.ahead && now.since(since) >= config.idle_timeout =>
+                {
+                    Reason::Idle
+                }
                 Phase::Busy { since } if now.since(since) >= BUSY_MAX => Reason::Lost,
                 _ => continue,
             };
@@ -177,10 +181,12 @@ impl State {
         for (id, reason) in ending {
             self.drain_one(id, reason, &mut effects);
         }
+        self.top_up(now, config.provisioned_per_second, &mut effects);
         self.families.retain(|_, family| {
             family.pools.retain(|_, pool| !pool.is_forgotten());
             !family.pools.is_empty()
         });
+        self.forget_ahead();
         effects
     }
 
@@ -190,7 +196,8 @@ impl State {
             self.environments
                 .iter()
                 .filter_map(|(id, environment)| match environment.phase {
-                    Phase::Idle { since } => Some((since, *id)),
+                    // What is made ahead makes room for nobody.
+                    Phase::Idle { since } if !environment.ahead => Some((since, *id)),
                     _ => None,
                 });
         idle.min()
@@ -212,6 +219,7 @@ impl State {
     /// From now on nothing is lent: who waits is refused, what is idle or becomes so is shut down.
     pub(crate) fn drain(&mut self) -> Vec<Effect> {
         self.draining = true;
+        self.wish_for_nothing();
         let mut effects = self.refuse_all();
         let is_idle = |phase| matches!(phase, Phase::Idle { .. });
         let idle = self
@@ -243,7 +251,7 @@ impl State {
     }
 
     /// Finds the next use of an environment that is ready and free.
-    fn settle(&mut self, now: Timestamp, id: EnvironmentId, effects: &mut Vec<Effect>) {
+    pub(super) fn settle(&mut self, now: Timestamp, id: EnvironmentId, effects: &mut Vec<Effect>) {
         let environment = &self.environments[&id];
         let ends = environment.lends_until <= now;
         let (family, generation) = split(environment.function.clone());
@@ -251,14 +259,16 @@ impl State {
             .families
             .get_mut(&family)
             .expect("a family is kept while an environment lives");
-        let superseded = generation != generations.current;
+        let ahead = environment.ahead;
+        let superseded = generation != generations.current && !ahead;
         let pool = generations
             .pools
             .get_mut(&generation)
             .expect("and so is its pool");
+        let held = ahead && pool.is_held();
         if ends {
             self.drain_one(id, Reason::Lease, effects);
-        } else if let Some(waiter) = pool.waiters.pop_front() {
+        } else if let Some(waiter) = (!held).then(|| pool.waiters.pop_front()).flatten() {
             self.lend(now, id, (waiter, false), effects);
         } else if self.draining {
             self.drain_one(id, Reason::Drained, effects);
@@ -269,7 +279,7 @@ impl State {
         }
     }
 
-    fn lend(
+    pub(super) fn lend(
         &mut self,
         now: Timestamp,
         id: EnvironmentId,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::functions::FunctionKey;
 use types::{EnvironmentId, Timestamp};
 
+use super::provisioned::Ahead;
 use super::{Environment, Family, WaiterId, split};
 
 /// How many idle environments that would do are looked at in search of one in the caller's zone.
@@ -54,26 +55,68 @@ pub(super) struct Pool {
     pub(super) creating: usize,
     /// Environments of whatever phase.
     pub(super) living: usize,
+    /// Those made ahead of invokes; most functions have none.
+    pub(super) ahead: Option<Box<Ahead>>,
 }
 
 impl Pool {
-    /// Takes the most recently used environment that may still be lent, one in `zone` before
-    /// others.
+    /// Takes the most recently used environment that may still be lent: one made ahead before
+    /// others, then one in `zone`.
     pub(super) fn take_idle(
         &mut self,
         environments: &BTreeMap<EnvironmentId, Environment>,
         now: Timestamp,
         zone: Option<&str>,
     ) -> Option<EnvironmentId> {
-        let lendable = self
-            .idle
-            .iter()
-            .enumerate()
-            .rev()
-            .filter_map(|(place, id)| {
-                let environment = &environments[id];
-                (environment.lends_until > now).then_some((place, &environment.zone))
-            });
+        if let Some(ahead) = self.ahead.as_mut().filter(|ahead| !ahead.is_held())
+            && let Some(found) = take(&mut ahead.idle, environments, now, zone)
+        {
+            return Some(found);
+        }
+        take(&mut self.idle, environments, now, zone)
+    }
+
+    /// Takes an environment made ahead, if there is one that may be lent.
+    pub(super) fn take_ahead(
+        &mut self,
+        environments: &BTreeMap<EnvironmentId, Environment>,
+        now: Timestamp,
+    ) -> Option<EnvironmentId> {
+        let ahead = self.ahead.as_mut().filter(|ahead| !ahead.is_held())?;
+        take(&mut ahead.idle, environments, now, None)
+    }
+
+    /// Whether invokes are kept from what is made ahead.
+    pub(super) fn is_held(&self) -> bool {
+        self.ahead.as_ref().is_some_and(|ahead| ahead.is_held())
+    }
+
+    /// Where the idle environments of a kind are.
+    pub(super) fn stack(&mut self, ahead: bool) -> &mut Vec<EnvironmentId> {
+        if ahead {
+            &mut self.ahead.get_or_insert_default().idle
+        } else {
+            &mut self.idle
+        }
+    }
+
+    pub(super) fn is_forgotten(&self) -> bool {
+        let nothing_ahead = self.ahead.as_ref().is_none_or(|ahead| ahead.is_forgotten());
+        self.living == 0 && self.creating == 0 && self.waiters.is_empty() && nothing_ahead
+    }
+}
+
+fn take(
+    idle: &mut Vec<EnvironmentId>,
+    environments: &BTreeMap<EnvironmentId, Environment>,
+    now: Timestamp,
+    zone: Option<&str>,
+) -> Option<EnvironmentId> {
+    let found = {
+        let lendable = idle.iter().enumerate().rev().filter_map(|(place, id)| {
+            let environment = &environments[id];
+            (environment.lends_until > now).then_some((place, &environment.zone))
+        });
         let mut found = None;
         for (place, of) in lendable.take(ZONE_SEARCH_MAX) {
             if zone.is_none_or(|zone| zone == of) {
@@ -82,12 +125,9 @@ impl Pool {
             }
             found = found.or(Some(place));
         }
-        found.map(|place| self.idle.remove(place))
-    }
-
-    pub(super) fn is_forgotten(&self) -> bool {
-        self.living == 0 && self.creating == 0 && self.waiters.is_empty()
-    }
+        found
+    };
+    found.map(|place| idle.remove(place))
 }
 
 /// The pool of a function key that has something in it.

@@ -8,10 +8,10 @@ use api::functions::FunctionKey;
 use proptest::prelude::*;
 use types::{EnvironmentId, Timestamp};
 
-use super::parts::{created, environment, function, worker};
+use super::parts::{created, environment, function, version, worker};
 use crate::Config;
 use crate::command::{Command, Created};
-use crate::state::{Assigned, Effect, State, WaiterId};
+use crate::state::{Assigned, Effect, State, WaiterId, Wish};
 
 /// Something that happens; numbers choose among what there is to choose from.
 #[derive(Clone, Debug)]
@@ -25,6 +25,7 @@ enum Step {
     ReturnAgain(usize),
     Die(usize),
     Destroyed(usize),
+    Wish { counts: [usize; 2], held: bool },
     Pass { seconds: u64 },
     Drain,
 }
@@ -44,6 +45,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any.prop_map(Step::ReturnAgain),
         2 => any.prop_map(Step::Die),
         4 => any.prop_map(Step::Destroyed),
+        3 => ([0..4usize, 0..4usize], prop::bool::ANY)
+            .prop_map(|(counts, held)| Step::Wish { counts, held }),
         3 => (0..700u64).prop_map(|seconds| Step::Pass { seconds }),
         1 => prop::bool::weighted(0.05)
             .prop_map(|drain| if drain { Step::Drain } else { Step::Pass { seconds: 1 } }),
@@ -53,6 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// A creation the service would have under way.
 struct Creation {
     function: FunctionKey,
+    ahead: bool,
     recorded: Option<EnvironmentId>,
 }
 
@@ -70,6 +74,10 @@ struct Model {
     free: BTreeMap<EnvironmentId, FunctionKey>,
     destroying: Vec<EnvironmentId>,
     environments: u64,
+    /// What is wished for of which function, and whether it is held.
+    wishes: [usize; 2],
+    held: bool,
+    wished: u64,
 }
 
 fn pick<T>(which: usize, of: &[T]) -> Option<usize> {
@@ -89,6 +97,9 @@ impl Model {
             free: BTreeMap::new(),
             destroying: Vec::new(),
             environments: 0,
+            wishes: [0, 0],
+            held: false,
+            wished: 0,
         }
     }
 
@@ -122,6 +133,11 @@ impl Model {
                         .remove(&waiter)
                         .expect("refused once, if waiting");
                 }
+                Effect::MakeAhead { function } => self.creations.push(Creation {
+                    function: function.key(),
+                    ahead: true,
+                    recorded: None,
+                }),
                 Effect::Destroy {
                     environment,
                     worker: of,
@@ -186,6 +202,10 @@ impl Model {
                     self.carry_out(effects);
                 }
             }
+            Step::Wish { counts, held } => {
+                (self.wishes, self.held) = (counts, held);
+                self.wish();
+            }
             Step::Pass { seconds } => {
                 self.now = self.now.after(Duration::from_secs(seconds));
                 let effects = self.state.tick(self.now, &Config::default());
@@ -209,6 +229,7 @@ impl Model {
                 if create {
                     self.creations.push(Creation {
                         function,
+                        ahead: false,
                         recorded: None,
                     });
                 }
@@ -222,7 +243,11 @@ impl Model {
         let Some(place) = pick(which, &self.creations) else {
             return;
         };
-        let Creation { function, recorded } = &mut self.creations[place];
+        let Creation {
+            function,
+            ahead,
+            recorded,
+        } = &mut self.creations[place];
         if recorded.is_some() {
             return;
         }
@@ -231,6 +256,7 @@ impl Model {
         let made = Created {
             function: function.clone(),
             lends_until,
+            ahead: *ahead,
             ..created(self.environments)
         };
         *recorded = Some(made.environment);
@@ -244,8 +270,13 @@ impl Model {
         let Some(place) = pick(which, &self.creations) else {
             return;
         };
-        let Creation { function, recorded } = self.creations.swap_remove(place);
+        let Creation {
+            function,
+            ahead,
+            recorded,
+        } = self.creations.swap_remove(place);
         let effects = match (recorded, well) {
+            (Some(id), true) if ahead => self.state.made_ahead(self.now, &function, id),
             (Some(id), true) => self.state.made(self.now, &function, id),
             (recorded, _) => {
                 let mut effects = recorded
@@ -254,11 +285,59 @@ impl Model {
                 let error = Error::Create {
                     reason: "as the history wants it".to_owned(),
                 };
-                effects.extend(self.state.not_made(&function, error));
+                effects.extend(match ahead {
+                    true => self.state.not_made_ahead(self.now, &function, error),
+                    false => self.state.not_made(&function, error),
+                });
                 effects
             }
         };
         self.carry_out(effects);
+    }
+
+    /// As the control plane says it, every second.
+    fn wish(&mut self) {
+        self.wished += 1;
+        let wish = |which: usize| Wish {
+            function: version(["f", "g"][which], self.generations[which]),
+            count: self.wishes[which],
+            held: self.held,
+            asked: Timestamp::from_millis(self.wished),
+        };
+        let wishes = (0..2).filter(|which| self.wishes[*which] > 0).map(wish);
+        let effects = self.state.provision(self.now, wishes.collect(), 100);
+        self.carry_out(effects);
+    }
+
+    /// From here on all goes well: then what is wished for is there, and no more than that.
+    fn prosper(&mut self) {
+        // What was made for a shorter life has been replaced by then.
+        self.take(Step::Pass { seconds: 2_000 });
+        for _ in 0..8 {
+            self.wish();
+            while let Some(creation) = self.creations.pop() {
+                let recorded = creation.recorded.is_some();
+                self.creations.insert(0, creation);
+                if !recorded {
+                    self.record(0, 7_000);
+                }
+                self.end_creation(0, true);
+            }
+            while let Some(id) = self.running.keys().next().copied() {
+                self.give_back(id);
+            }
+            while !self.destroying.is_empty() {
+                self.take(Step::Destroyed(0));
+            }
+            self.take(Step::Pass { seconds: 1 });
+        }
+        let standings = self.state.standings();
+        for which in 0..2 {
+            let standing = standings.get(&self.key(which));
+            let ready = standing.map_or(0, |standing| standing.ready);
+            assert_eq!(ready as usize, self.wishes[which]);
+            assert_eq!(standing.and_then(|standing| standing.failure.clone()), None);
+        }
     }
 
     fn give_back(&mut self, id: EnvironmentId) {
@@ -283,6 +362,10 @@ impl Model {
         }
         let effects = self.state.drain();
         self.carry_out(effects);
+        // What was begun before goes on and is found to be too late.
+        while !self.creations.is_empty() {
+            self.end_creation(0, true);
+        }
         while !self.destroying.is_empty() {
             self.take(Step::Destroyed(0));
         }
@@ -305,5 +388,18 @@ proptest! {
             model.state.assert_invariants(model.now, &model.journal);
         }
         model.settle();
+    }
+
+    #[test]
+    fn after_any_history_what_is_wished_for_comes_to_be(
+        steps in proptest::collection::vec(step(), 1..80)
+    ) {
+        let mut model = Model::new();
+        let steps = steps.into_iter().filter(|step| !matches!(step, Step::Drain));
+        for step in steps {
+            model.take(step);
+        }
+        model.prosper();
+        model.state.assert_invariants(model.now, &model.journal);
     }
 }

@@ -51,6 +51,7 @@ pub(crate) fn created(number: u64) -> Created {
         zone: "a".to_owned(),
         lends_until: Timestamp::from_millis(7_000_000),
         lease_end: Timestamp::from_millis(8_000_000),
+        ahead: false,
     }
 }
 

@@ -37,6 +37,8 @@ impl Control {
                 return Err(ApiError::invalid_parameter(message).into());
             }
         }
+        // Environments of what is no more are let go.
+        self.provision();
         Ok(empty(StatusCode::NO_CONTENT))
     }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use api::functions::{
-    ALIASES, Alias, Configuration, FUNCTIONS, Function, FunctionVersion, POLICIES, State, URLS,
-    VERSIONS, alias_key, attached_key, function_key, version_key,
+    ALIASES, Alias, Configuration, FUNCTIONS, Function, FunctionVersion, POLICIES, PROVISIONED,
+    State, URLS, VERSIONS, alias_key, attached_key, function_key, version_key,
 };
 use api::policies::{ResourcePolicy, binding};
 use policy::Policy;
@@ -14,13 +14,14 @@ use types::{AccountId, AliasName, FunctionArn, FunctionName, Qualifier, Region, 
 use wire::ApiError;
 
 use super::Found;
+use super::provisioned::ProvisionedRows;
 use super::urls::Urls;
 
 /// All functions. The order of the map never matters.
 #[derive(Default)]
 pub(super) struct Functions {
     functions: HashMap<(Scope, FunctionName), Entry>,
-    /// Reservations of a scope, summed.
+    /// What functions of a scope have for themselves alone, summed.
     reserved: HashMap<Scope, u32>,
     pub(super) urls: Urls,
 }
@@ -30,6 +31,7 @@ struct Entry {
     function: Option<(Revision, Known)>,
     versions: BTreeMap<u64, (Revision, Arc<FunctionVersion>)>,
     aliases: BTreeMap<AliasName, (Revision, Alias)>,
+    provisioned: ProvisionedRows,
     /// By qualifier, as [`attached_key`] writes it.
     policies: BTreeMap<String, (Revision, Attached)>,
 }
@@ -83,6 +85,8 @@ impl Functions {
             self.urls.apply(key, row)
         } else if let Some(rest) = key.strip_prefix(POLICIES) {
             place(rest).and_then(|place| self.apply_policy(place, row))
+        } else if let Some(rest) = key.strip_prefix(PROVISIONED) {
+            place(rest).and_then(|place| self.apply_provisioned(place, row))
         } else {
             None
         };
@@ -107,17 +111,27 @@ impl Functions {
         ) {
             return Some(());
         }
-        let reserved = |known: &Option<(Revision, Known)>| {
-            known
-                .as_ref()
-                .and_then(|(_, known)| known.reserved)
-                .unwrap_or(0)
-        };
-        let (before, after) = (reserved(&entry.function), reserved(&known));
+        let before = entry.aside();
         entry.function = known;
-        let total = self.reserved.entry(scope).or_default();
-        *total = (*total + after).saturating_sub(before);
+        let after = entry.aside();
+        self.count_aside(scope, before, after);
         Some(())
+    }
+
+    fn apply_provisioned(&mut self, place: Place<'_>, row: Option<&Row>) -> Option<()> {
+        let qualifier = place.rest?;
+        let scope = place.scope.clone();
+        let entry = self.functions.entry((place.scope, place.name)).or_default();
+        let before = entry.aside();
+        entry.provisioned.apply(qualifier, row)?;
+        let after = entry.aside();
+        self.count_aside(scope, before, after);
+        Some(())
+    }
+
+    fn count_aside(&mut self, scope: Scope, before: u32, after: u32) {
+        let total = self.reserved.entry(scope).or_default();
+        *total = total.saturating_add(after).saturating_sub(before);
     }
 
     fn apply_version(&mut self, place: Place<'_>, row: Option<&Row>) -> Option<()> {
@@ -263,11 +277,26 @@ impl Functions {
             function: Arc::clone(function),
             reserved: known.reserved,
             reserved_total: self.reserved_total(&arn.scope),
+            provisioned: entry.provisioned.available(version),
+            provisioned_total: entry.provisioned.requested(),
         }))
     }
 
     pub(super) fn reserved_total(&self, scope: &Scope) -> u32 {
         self.reserved.get(scope).copied().unwrap_or(0)
+    }
+}
+
+impl Entry {
+    /// What the function has for itself alone: its reservation, of which provisioned concurrency is
+    /// a part, or else that.
+    fn aside(&self) -> u32 {
+        let Some((_, known)) = &self.function else {
+            return 0;
+        };
+        known
+            .reserved
+            .unwrap_or_else(|| self.provisioned.requested())
     }
 }
 
@@ -289,7 +318,7 @@ pub(super) fn keys(arn: &FunctionArn) -> Vec<String> {
 }
 
 /// A change that a later one has overtaken: the watch and a look-up may cross.
-fn is_older(change: Option<Revision>, present: Option<Revision>) -> bool {
+pub(super) fn is_older(change: Option<Revision>, present: Option<Revision>) -> bool {
     matches!((change, present), (Some(change), Some(present)) if change < present)
 }
 

@@ -74,6 +74,7 @@ fn seen(environment: &[(&str, &str)]) -> BTreeMap<String, String> {
         launch: &launch,
         credentials: &credentials,
         log_stream: "stream",
+        ahead: false,
         common: &common,
     })
 }
@@ -120,4 +121,12 @@ fn a_processor_is_had_in_proportion_to_memory() {
     assert_eq!(cpu_millis(10_240), 5_788);
     assert_eq!(spec.memory_bytes, 128 * MIB);
     assert_eq!(spec.tmp_bytes, 512 * MIB);
+}
+
+#[test]
+fn an_init_ahead_has_as_long_as_an_invoke_and_never_less_than_130_seconds() {
+    let limit = |ahead, seconds| init_limit(ahead, Duration::from_secs(seconds)).as_secs();
+    assert_eq!(limit(false, 900), 10);
+    assert_eq!(limit(true, 3), 130);
+    assert_eq!(limit(true, 900), 900);
 }

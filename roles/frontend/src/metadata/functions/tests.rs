@@ -242,3 +242,67 @@ fn a_policy_holds_for_its_own_name_and_its_own_function() {
     functions.apply(&Change::Delete { key });
     assert!(!has(&functions, Some("1")));
 }
+
+fn provisioned_row(qualifier: &str, at: u64, requested: u32, allocations: &str) -> Change {
+    let value = format!(
+        r#"{{"requested":{requested},"last_modified":0,"status":"Ready","allocations":[{allocations}]}}"#
+    );
+    let key = format!("{PROVISIONED}000000000000/us-east-1/f/{qualifier}");
+    Change::Put(Row {
+        key,
+        value: Bytes::from(value),
+        revision: Revision(at),
+    })
+}
+
+fn allocation(version: u64, allocated: u32, in_service: bool) -> String {
+    format!(
+        r#"{{"version":"{version}","wanted":5,"allocated":{allocated},"in_service":{in_service},"leaving":false}}"#
+    )
+}
+
+#[test]
+fn what_is_provisioned_is_known_by_version_and_set_aside() {
+    let mut functions = Functions::default();
+    let row = |function: &Function, at| {
+        Change::Put(Row {
+            key: function_key(&scope(), &name()),
+            value: Bytes::from(serde_json::to_vec(function).unwrap()),
+            revision: Revision(at),
+        })
+    };
+    let two = format!("{},{}", allocation(1, 4, true), allocation(2, 1, false));
+    functions.apply(&provisioned_row("live", 1, 5, &two));
+    assert_eq!(
+        functions.reserved_total(&scope()),
+        0,
+        "there is no function yet"
+    );
+    functions.apply(&row(&function(State::Active, 0, None), 2));
+    assert_eq!(functions.reserved_total(&scope()), 5);
+    functions.apply(&provisioned_row("3", 3, 2, &allocation(3, 2, true)));
+    assert_eq!(functions.reserved_total(&scope()), 7);
+    functions.apply(&row(&function(State::Active, 0, Some(10)), 4));
+    assert_eq!(
+        functions.reserved_total(&scope()),
+        10,
+        "it is part of the reservation"
+    );
+    let entry = &functions.functions[&(scope(), name())];
+    let available = |version| entry.provisioned.available(Version::Published(version));
+    assert_eq!([available(1), available(2), available(3)], [4, 0, 2]);
+    assert_eq!(entry.provisioned.requested(), 7);
+    functions.apply(&row(&function(State::Active, 0, None), 5));
+    let key = format!("{PROVISIONED}000000000000/us-east-1/f/live");
+    functions.apply(&Change::Delete { key });
+    assert_eq!(functions.reserved_total(&scope()), 2);
+}
+
+#[test]
+fn a_provisioned_row_that_cannot_be_read_is_left_out() {
+    let mut functions = Functions::default();
+    functions.apply(&provisioned_row("live", 1, 5, "{}"));
+    functions.apply(&provisioned_row("3", 2, 2, ""));
+    let entry = &functions.functions[&(scope(), name())];
+    assert_eq!(entry.provisioned.requested(), 2);
+}

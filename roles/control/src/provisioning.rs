@@ -1,0 +1,228 @@
+//! Keeps provisioned concurrency as it was asked for: tells assignment what is to be ready, and
+//! writes down how it stands.
+//!
+//! ```text
+//!   rows: settings, aliases, versions ─▶ plan ─▶ Assignment::provision ─▶ plan ─▶ rows: status, numbers
+//! ```
+//!
+//! A reconciler: every second, and at once when something was changed, it looks at all settings as
+//! they are and says all that is wanted. It remembers nothing between two turns, so that it makes no
+//! difference whether one was missed, or this process or assignment's began anew.
+
+mod plan;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::assignment::{Assignment, Provision, Standing};
+use api::functions::{FunctionVersion, PROVISIONED, State};
+use api::provisioned::{Allocation, Provisioned};
+use storage::{Expect, Revision, Row};
+use tokio::sync::Notify;
+use types::{AccountId, FunctionArn, FunctionName, Qualifier, Region, Scope, Version};
+
+use crate::failure::{Failure, chain};
+use crate::rows::{Rows, decode};
+use plan::Target;
+
+/// How often it looks: an environment that ended is missed for so long at most.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// See the module. Dropping its future stops it, which loses nothing.
+pub struct Provisioner {
+    rows: Arc<Rows>,
+    assignment: Arc<dyn Assignment>,
+    changed: Arc<Notify>,
+}
+
+/// One setting, with all that is known of it.
+struct Setting {
+    key: String,
+    revision: Revision,
+    row: Provisioned,
+    allocations: Vec<Allocation>,
+    /// The versions of its allocations that can be run.
+    versions: BTreeMap<Version, Arc<FunctionVersion>>,
+}
+
+impl Provisioner {
+    pub(crate) fn new(
+        rows: Arc<Rows>,
+        assignment: Arc<dyn Assignment>,
+        changed: Arc<Notify>,
+    ) -> Self {
+        Self {
+            rows,
+            assignment,
+            changed,
+        }
+    }
+
+    /// Works for as long as it is polled.
+    pub async fn run(self) {
+        let mut timer = tokio::time::interval(LOOK_EVERY);
+        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.changed.notified() => {}
+                _ = timer.tick() => {}
+            }
+            if let Err(error) = self.turn().await {
+                // What is ready stays so; the next turn tries again.
+                tracing::warn!(error = %chain(&error), "provisioned concurrency cannot be looked at");
+            }
+        }
+    }
+
+    /// One look at everything.
+    pub(crate) async fn turn(&self) -> Result<(), Failure> {
+        let mut settings = Vec::new();
+        for row in self.rows.all(PROVISIONED).await? {
+            settings.extend(self.setting(&row).await?);
+        }
+        let standings = self.tell(&settings).await;
+        let mut released = false;
+        let mut changed = Vec::new();
+        for setting in &mut settings {
+            let standing = |version| standings.get(&(setting.key.clone(), version)).cloned();
+            let standing = |version| standing(version).unwrap_or_default();
+            let settled = plan::settled(&setting.row, setting.allocations.clone(), standing);
+            released |= is_released(&setting.allocations, &settled.allocations);
+            setting.allocations.clone_from(&settled.allocations);
+            if settled != setting.row {
+                changed.push((setting.key.clone(), setting.revision, settled));
+            }
+        }
+        if released {
+            // Before the frontends hear that they may be used, and count on it.
+            self.tell(&settings).await;
+        }
+        for (key, revision, row) in changed {
+            // If somebody was faster, the next turn looks at what they wrote.
+            let expect = Expect::Revision(revision);
+            self.rows.put(&key, &row, expect).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells all that is wanted, and says how it stands, by setting and version.
+    async fn tell(&self, settings: &[Setting]) -> BTreeMap<(String, Version), Standing> {
+        let mut keys = Vec::new();
+        let mut wanted = Vec::new();
+        for setting in settings {
+            for allocation in &setting.allocations {
+                let Some(function) = setting.versions.get(&allocation.version) else {
+                    continue;
+                };
+                keys.push((setting.key.clone(), allocation.version));
+                wanted.push(Provision {
+                    function: Arc::clone(function),
+                    count: allocation.wanted,
+                    held: !allocation.in_service,
+                    asked: setting.row.last_modified,
+                });
+            }
+        }
+        let standings = self.assignment.provision(wanted).await;
+        keys.into_iter().zip(standings).collect()
+    }
+
+    /// Reads what belongs to a setting. `None` if its function or alias is no more: the row is swept
+    /// with these.
+    async fn setting(&self, row: &Row) -> Result<Option<Setting>, Failure> {
+        let decoded = decode::<Provisioned>(row);
+        let (Ok(provisioned), Some(arn)) = (decoded, arn_of_key(&row.key)) else {
+            tracing::error!(
+                key = row.key,
+                "a provisioned row cannot be read and is left out"
+            );
+            return Ok(None);
+        };
+        let Some(targets) = self.targets(&arn, provisioned.requested).await? else {
+            return Ok(None);
+        };
+        let mut allocations = plan::allocations(&provisioned.allocations, &targets);
+        let mut versions = BTreeMap::new();
+        for allocation in &allocations {
+            if let Some(version) = self.version(&arn, allocation.version).await? {
+                versions.insert(allocation.version, Arc::new(version));
+            }
+        }
+        // Of a version that is gone there is nothing to keep.
+        allocations
+            .retain(|allocation| !allocation.leaving || versions.contains_key(&allocation.version));
+        Ok(Some(Setting {
+            key: row.key.clone(),
+            revision: row.revision,
+            row: provisioned,
+            allocations,
+            versions,
+        }))
+    }
+
+    async fn targets(
+        &self,
+        arn: &FunctionArn,
+        requested: u32,
+    ) -> Result<Option<Vec<Target>>, Failure> {
+        match &arn.qualifier {
+            Some(Qualifier::Version(version)) => Ok(Some(plan::of_version(*version, requested))),
+            Some(Qualifier::Alias(name)) => {
+                let found = self.rows.alias(&arn.scope, &arn.name, name).await?;
+                Ok(found.map(|(alias, _)| plan::of_alias(&alias, requested)))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The version, if it can be run.
+    async fn version(
+        &self,
+        arn: &FunctionArn,
+        version: Version,
+    ) -> Result<Option<FunctionVersion>, Failure> {
+        let Version::Published(number) = version else {
+            return Ok(None);
+        };
+        let (scope, name) = (&arn.scope, &arn.name);
+        let Some((function, _)) = self.rows.function(scope, name).await? else {
+            return Ok(None);
+        };
+        let found = self.rows.version(scope, name, number).await?;
+        let found = found.filter(|_| number <= function.published);
+        let active = found.filter(|(configuration, _)| configuration.state == State::Active);
+        Ok(active.map(|(configuration, _)| FunctionVersion {
+            scope: scope.clone(),
+            name: name.clone(),
+            configuration: Arc::new(configuration),
+        }))
+    }
+}
+
+/// Whether invokes may use an allocation that they could not use before.
+fn is_released(before: &[Allocation], after: &[Allocation]) -> bool {
+    let was_held = |version| {
+        before
+            .iter()
+            .any(|known| known.version == version && !known.in_service)
+    };
+    after
+        .iter()
+        .any(|allocation| allocation.in_service && was_held(allocation.version))
+}
+
+/// The alias or version that a row's key names.
+fn arn_of_key(key: &str) -> Option<FunctionArn> {
+    let mut parts = key.strip_prefix(PROVISIONED)?.splitn(4, '/');
+    let account = AccountId::new(parts.next()?).ok()?;
+    let region = Region::new(parts.next()?).ok()?;
+    let name = FunctionName::new(parts.next()?).ok()?;
+    let qualifier = Qualifier::parse(parts.next()?).ok()?;
+    Some(FunctionArn {
+        scope: Scope { account, region },
+        name,
+        qualifier: Some(qualifier),
+    })
+}
