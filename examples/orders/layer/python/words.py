@@ -1,0 +1,5 @@
+"""What both functions say."""
+
+
+def polite(text):
+    return f"{text}, please"

@@ -1,0 +1,5 @@
+"""Keeps what it is given to itself."""
+
+
+def handler(event, context):
+    return {"kept": event}

@@ -1,0 +1,168 @@
+"""lambent deploy: templates, again and again, and back."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import textwrap
+
+import pytest
+
+from support import functions
+from support.server import REPOSITORY, binary
+
+EXAMPLE = REPOSITORY / "examples" / "orders"
+ROLE = functions.ROLE
+
+
+@pytest.fixture
+def lambent(server):
+    """Runs a command; deletes the stacks of the test after it."""
+    stacks = []
+
+    def run(command, *arguments):
+        whole = [binary(), command, *map(str, arguments), "--endpoint", server.url,
+                 "--data-dir", str(server.data)]
+        done = subprocess.run(whole, env={"PATH": os.environ["PATH"]}, capture_output=True,
+                              text=True, timeout=60, stdin=subprocess.DEVNULL)
+        if command == "deploy":
+            stacks.append(arguments[arguments.index("--stack-name") + 1])
+        return done.returncode, done.stdout, done.stderr
+
+    yield run
+    for stack in set(stacks):
+        run("delete", stack, "--yes")
+
+
+def outputs(text):
+    """What a deploy told at its end."""
+    pairs = (line.split(" = ", 1) for line in text.splitlines() if " = " in line)
+    return {name.strip(): value for name, value in pairs}
+
+
+def template(folder, text):
+    path = pathlib.Path(folder) / "template.yaml"
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+def test_a_template_is_deployed_and_deploying_it_again_changes_nothing(
+    lambent, client, invoke, tmp_path
+):
+    folder = shutil.copytree(EXAMPLE, tmp_path / "orders")
+    stack = functions.unique("orders")
+    arguments = (folder / "template.yaml", "--stack-name", stack, "--yes")
+    status, text, err = lambent("deploy", *arguments)
+    assert status == 0, err
+    told = outputs(text)
+    word, back, arn = invoke(told["FrontAlias"]).json
+    assert word == "hello, please" and arn == told["FrontAlias"]
+    assert invoke(back, {"a": 1}).json == {"kept": {"a": 1}}
+    before = client.get_function_configuration(FunctionName=told["Front"])["RevisionId"]
+    status, text, _ = lambent("deploy", *arguments)
+    assert status == 0 and "nothing to change" in text
+    assert outputs(text) == told
+    assert client.get_function_configuration(FunctionName=told["Front"])["RevisionId"] == before
+
+    # Settings change in place; only new code is published.
+    assert lambent("deploy", *arguments, "--parameter-overrides", "Greeting=hi")[0] == 0
+    assert invoke(told["Front"]).json[0] == "hi, please"
+    assert invoke(told["FrontAlias"]).json[0] == "hello, please"
+    (folder / "source" / "more.py").write_text("x = 1\n")
+    status, text, _ = lambent("deploy", *arguments, "--parameter-overrides", "Greeting=hi")
+    assert status == 0 and "replaced   FrontVersion" in text
+    assert invoke(told["FrontAlias"]).json[0] == "hi, please"
+
+    assert stack in lambent("stacks")[1].split()
+    assert lambent("delete", stack, "--yes")[0] == 0
+    assert stack not in lambent("stacks")[1].split()
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.get_function(FunctionName=told["Front"])
+
+
+def test_a_dry_run_shows_the_plan_and_does_nothing(lambent):
+    stack = functions.unique("dry")
+    arguments = (EXAMPLE / "template.yaml", "--stack-name", stack)
+    status, text, _ = lambent("deploy", *arguments, "--dry-run")
+    assert status == 3 and "+ create   Front " in text and "+ create   Words " in text
+    status, _, err = lambent("deploy", *arguments)
+    assert status == 1 and "--yes" in err
+    assert stack not in lambent("stacks")[1].split()
+
+
+TWO = """
+    Resources:
+      Good:
+        Type: AWS::Lambda::Function
+        Properties:
+          FunctionName: {name}
+          Runtime: python3.12
+          Handler: index.handler
+          Role: {role}
+          Timeout: {timeout}
+          Code:
+            ZipFile: |
+              def handler(event, context):
+                  return "{word}"
+      Bad:
+        Type: AWS::Lambda::Function
+        Properties:
+          FunctionName: {name}-bad
+          Runtime: python3.12
+          Handler: index.handler
+          MemorySize: {memory}
+          Role: {role}
+          Code: {{ZipFile: 'x = 1'}}
+        DependsOn: Good
+"""
+
+
+def test_a_failure_brings_back_what_was(lambent, client, invoke, tmp_path):
+    stack = name = functions.unique("back")
+
+    def deploy(**values):
+        text = TWO.format(name=name, role=ROLE, **values)
+        return lambent("deploy", template(tmp_path, text), "--stack-name", stack, "--yes")
+
+    status, text, err = deploy(word="one", timeout=5, memory=7)
+    assert status == 1 and "rolling back" in text and "everything is as it was" in err
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.get_function(FunctionName=name)
+    assert stack not in lambent("stacks")[1].split()
+
+    assert deploy(word="one", timeout=5, memory=128)[0] == 0
+    status, text, _ = deploy(word="two", timeout=9, memory=7)
+    assert status == 1 and "restored" in text
+    assert invoke(name).json == "one"
+    assert client.get_function_configuration(FunctionName=name)["Timeout"] == 5
+    assert deploy(word="two", timeout=9, memory=128)[0] == 0
+    assert invoke(name).json == "two"
+
+
+@pytest.mark.parametrize("text, part", [
+    ("Resources: {A: {Type: 'AWS::S3::Bucket'}}", "AWS::S3::Bucket are not supported"),
+    ("Resources:\n  A:\n    Type: AWS::Lambda::Function\n    Properties:\n      Colour: red", "line 5"),
+    ("Resources: [", "line"),
+])
+def test_what_cannot_be_deployed_is_refused_before_anything_is_done(lambent, tmp_path, text, part):
+    path = template(tmp_path, text)
+    status, _, err = lambent("deploy", path, "--stack-name", "refused", "--yes")
+    assert status == 1 and part in err
+
+
+def test_records_of_stacks_are_guarded(server):
+    from support import signing
+
+    path = f"/lambent/stacks/{functions.unique('record')}"
+    status, _, body = signing.request(server, "PUT", path, b'{"a":1}')
+    assert status == 200
+    revision = json.loads(body)["Revision"]
+    assert signing.request(server, "PUT", path, b"{}")[0] == 409
+    assert signing.request(server, "PUT", f"{path}?revision={revision + 1}", b"{}")[0] == 409
+    status, _, body = signing.request(server, "GET", path)
+    assert json.loads(body) == {"Revision": revision, "Record": {"a": 1}}
+    assert signing.request(server, "PUT", path + "/x", b"{}")[0] == 400
+    assert signing.request(server, "DELETE", path)[0] == 400
+    assert signing.request(server, "DELETE", f"{path}?revision={revision}")[0] == 204
+    assert signing.request(server, "GET", path)[0] == 404
