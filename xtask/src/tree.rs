@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Folders nobody wrote by hand.
+/// Folders nobody wrote by hand. Git's is a file where the tree is one of several of a repository.
 const MADE: [&str; 7] = [
     ".git",
     "target",
@@ -39,7 +39,7 @@ pub fn files(root: &Path) -> Result<Vec<File>> {
             let made = MADE.iter().any(|made| entry.file_name() == *made);
             if kind.is_dir() && !made {
                 folders.push(entry.path());
-            } else if kind.is_file() {
+            } else if kind.is_file() && !made {
                 found.extend(text_file(root, entry.path())?);
             }
         }

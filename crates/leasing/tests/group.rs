@@ -1,10 +1,5 @@
 //! Several members over one table, by a clock that is moved.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "test code, beside the functions marked as tests"
-)]
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;

@@ -335,11 +335,11 @@ mod tests {
 
         #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,40}", subject in "\\PC{0,40}") {
-            if let Ok(pattern) = Pattern::parse(&text, true) {
-                if let Some(tokens) = pattern.expand(&Context::new()) {
-                    matches(&tokens, &subject, true);
-                    matches_arn(&tokens, &subject, 6);
-                }
+            if let Ok(pattern) = Pattern::parse(&text, true)
+                && let Some(tokens) = pattern.expand(&Context::new())
+            {
+                matches(&tokens, &subject, true);
+                matches_arn(&tokens, &subject, 6);
             }
         }
     }
