@@ -250,7 +250,6 @@ pub(super) const ALL: [(Type, Schema); 14] = [
             named_by: Some("ManagedPolicyName"),
             name_characters_max: POLICY_NAME_MAX,
             attributes: &["PolicyArn"],
-            ..NONE
         },
     ),
     (
