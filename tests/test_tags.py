@@ -36,3 +36,25 @@ def test_fifty_tags_are_enough(client, deploy):
         client.tag_resource(Resource=arn, Tags={"one": "more"})
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert len(client.list_tags(Resource=arn)["Tags"]) == 50
+
+
+def test_mappings_and_code_signing_configs_have_tags(client, deploy):
+    name = deploy(SOURCE)
+    queue = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+    mapping = client.create_event_source_mapping(
+        FunctionName=name, EventSourceArn=queue, Tags={"a": "1"}
+    )
+    profile = "arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/0123456789"
+    config = client.create_code_signing_config(
+        AllowedPublishers={"SigningProfileVersionArns": [profile]}, Tags={"a": "1"}
+    )["CodeSigningConfig"]
+    for arn in (mapping["EventSourceMappingArn"], config["CodeSigningConfigArn"]):
+        client.tag_resource(Resource=arn, Tags={"b": "2"})
+        assert client.list_tags(Resource=arn)["Tags"] == {"a": "1", "b": "2"}
+        client.untag_resource(Resource=arn, TagKeys=["a"])
+        assert client.list_tags(Resource=arn)["Tags"] == {"b": "2"}
+    client.delete_event_source_mapping(UUID=mapping["UUID"])
+    client.delete_code_signing_config(CodeSigningConfigArn=config["CodeSigningConfigArn"])
+    for arn in (mapping["EventSourceMappingArn"], config["CodeSigningConfigArn"]):
+        with pytest.raises(client.exceptions.ResourceNotFoundException):
+            client.list_tags(Resource=arn)

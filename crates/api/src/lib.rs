@@ -10,9 +10,11 @@
 
 pub mod assignment;
 pub mod authorisation;
+pub mod code_signing;
 pub mod counting;
 pub mod credentials;
 pub mod event_invoke;
+pub mod event_sources;
 pub mod functions;
 pub mod identity;
 pub mod layers;

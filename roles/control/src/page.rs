@@ -24,9 +24,14 @@ pub(crate) struct Page {
 impl Page {
     /// From a query string.
     pub(crate) fn parse(query: Option<&str>) -> Result<Self, ApiError> {
+        Self::parse_up_to(query, PAGE_MAX)
+    }
+
+    /// From a query string, for lists whose answers have another length.
+    pub(crate) fn parse_up_to(query: Option<&str>, page_max: usize) -> Result<Self, ApiError> {
         let mut violations = Violations::new();
         let limit = match query_value(query, "MaxItems") {
-            None => PAGE_MAX,
+            None => page_max,
             Some(text) => {
                 let number: i64 = text
                     .parse()
@@ -37,7 +42,7 @@ impl Page {
                     Some(1),
                     Some(i64::from(MAX_ITEMS)),
                 );
-                usize::try_from(number).unwrap_or(PAGE_MAX).min(PAGE_MAX)
+                usize::try_from(number).unwrap_or(page_max).min(page_max)
             }
         };
         violations.finish()?;

@@ -274,6 +274,27 @@ impl Rows {
         row.map(|row| Ok((decode(&row)?, row.revision))).transpose()
     }
 
+    /// Changes a row: `change` decides on it as it is, and may be asked again. `missing` is the
+    /// refusal if there is none.
+    pub(crate) async fn alter<T: Serialize + DeserializeOwned>(
+        &self,
+        key: &str,
+        missing: impl Fn() -> ApiError,
+        mut change: impl FnMut(&mut T) -> Result<(), ApiError>,
+    ) -> Result<T, Failure> {
+        for _ in 0..TRIES_MAX {
+            let (mut row, revision) = self.get(key).await?.ok_or_else(&missing)?;
+            change(&mut row)?;
+            let written = self.put(key, &row, Expect::Revision(revision)).await?;
+            if written.is_some() {
+                return Ok(row);
+            }
+        }
+        Err(Failure::Contended {
+            key: key.to_owned(),
+        })
+    }
+
     /// Writes a row; `None` if it is not as expected.
     pub(crate) async fn put(
         &self,

@@ -301,6 +301,24 @@ impl Control {
                 self.delete_event_invoke_config(call).await
             }
             Operation::ListFunctionEventInvokeConfigs => self.list_event_invoke_configs(call).await,
+            Operation::CreateEventSourceMapping => self.create_mapping(call).await,
+            Operation::UpdateEventSourceMapping => self.update_mapping(call).await,
+            Operation::GetEventSourceMapping => self.get_mapping(call).await,
+            Operation::DeleteEventSourceMapping => self.delete_mapping(call).await,
+            Operation::ListEventSourceMappings => self.list_mappings(call).await,
+            Operation::CreateCodeSigningConfig => self.create_code_signing(call).await,
+            Operation::UpdateCodeSigningConfig => self.update_code_signing(call).await,
+            Operation::GetCodeSigningConfig => self.get_code_signing(call).await,
+            Operation::ListCodeSigningConfigs => self.list_code_signings(call).await,
+            Operation::DeleteCodeSigningConfig => self.delete_code_signing(call).await,
+            Operation::PutFunctionCodeSigningConfig => self.put_function_code_signing(call).await,
+            Operation::GetFunctionCodeSigningConfig => self.get_function_code_signing(call).await,
+            Operation::DeleteFunctionCodeSigningConfig => {
+                self.delete_function_code_signing(call).await
+            }
+            Operation::ListFunctionsByCodeSigningConfig => {
+                self.list_functions_by_code_signing(call).await
+            }
             Operation::PutFunctionRecursionConfig => self.put_recursion(call).await,
             Operation::GetFunctionRecursionConfig => self.get_recursion(call).await,
             Operation::PutRuntimeManagementConfig => self.put_runtime_management(call).await,

@@ -1,121 +1,158 @@
-//! Tags of functions.
+//! Tags: of functions, event source mappings and code signing configs.
 
 use std::collections::BTreeMap;
 
-use api::functions::Function;
+use api::code_signing::{CodeSigningConfig, config_key};
+use api::event_sources::{Mapping, mapping_key};
+use api::functions::{Function, function_key};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
-use types::FunctionArn;
+use types::{AccountId, FunctionArn, Region, Scope};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};
 use wire::uri::query_pairs;
-use wire::validation::{Pattern, Violations};
 
 use crate::answer::{empty, json};
 use crate::body::parse_now;
 use crate::failure::Failure;
 use crate::functions::rules::check_tags;
+use crate::rows::not_found;
 use crate::service::{Call, Control};
 
-const TAGGABLE: Pattern = Pattern {
-    text: r"arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)",
-    matches: |text| match text.split(':').collect::<Vec<_>>().as_slice() {
-        ["arn", partition, "lambda", region, account, kind, name, ..] => {
-            partition.starts_with("aws")
-                && types::Region::new(region).is_ok()
-                && types::AccountId::new(account).is_ok()
-                && KINDS.contains(kind)
-                && !name.is_empty()
-        }
-        _ => false,
-    },
-};
-/// What can have tags.
-const KINDS: [&str; 4] = [
-    "function",
-    "code-signing-config",
-    "event-source-mapping",
-    "capacity-provider",
-];
-/// Longest ARN (the public model).
-const RESOURCE_CHARACTERS_MAX: usize = 256;
+type TagMap = BTreeMap<String, String>;
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-struct Body {
-    tags: Option<BTreeMap<String, String>>,
+struct Tags {
+    tags: TagMap,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tags<'t> {
-    tags: &'t BTreeMap<String, String>,
+/// Something that has tags.
+enum Resource {
+    Function(FunctionArn),
+    Mapping(Scope, String),
+    CodeSigning(Scope, String),
 }
 
 impl Control {
     pub(crate) async fn tag_resource(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let arn = resource(call)?;
-        let body: Body = parse_now(call.body)?;
-        let mut violations = Violations::new();
-        violations.required("tags", body.tags.as_ref());
-        violations.finish()?;
-        let new = body.tags.unwrap_or_default();
+        let resource = Resource::named(call)?;
+        let Tags { tags: new } = parse_now(call.body)?;
         if new.is_empty() {
             let message = "An error occurred and the request cannot be processed.";
             return Err(ApiError::invalid_parameter(message).into());
         }
         check_tags(&new)?;
-        let add = |function: &mut Function| {
-            let mut tags = function.tags.clone();
-            tags.extend(new.clone());
-            check_tags(&tags)?;
-            function.tags = tags;
+        let add = |tags: &mut TagMap| {
+            let mut all = tags.clone();
+            all.extend(new.clone());
+            check_tags(&all)?;
+            *tags = all;
             Ok(())
         };
-        self.rows.change(&arn, add).await?;
+        self.change_tags(&resource, add).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
     pub(crate) async fn untag_resource(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let arn = resource(call)?;
+        let resource = Resource::named(call)?;
         let keys: Vec<String> = query_pairs(call.query.unwrap_or_default())
             .filter(|(name, _)| name == "tagKeys")
             .map(|(_, key)| key.into_owned())
             .collect();
-        let mut violations = Violations::new();
-        violations.required("tagKeys", keys.first());
-        violations.finish()?;
-        let remove = |function: &mut Function| {
-            function.tags.retain(|key, _| !keys.contains(key));
+        let remove = |tags: &mut TagMap| {
+            tags.retain(|key, _| !keys.contains(key));
             Ok(())
         };
-        self.rows.change(&arn, remove).await?;
+        self.change_tags(&resource, remove).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
     pub(crate) async fn list_tags(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let arn = resource(call)?;
-        let (function, _) = self.rows.existing(&arn).await?;
-        Ok(json(
-            StatusCode::OK,
-            &Tags {
-                tags: &function.tags,
-            },
-        ))
+        let resource = Resource::named(call)?;
+        let key = resource.key();
+        // Of every kind of row the tags are the member `tags`.
+        let found = self.rows.get::<TaggedRow>(&key).await?;
+        let (row, _) = found.ok_or_else(|| resource.missing())?;
+        Ok(json(StatusCode::OK, &Tags { tags: row.tags }))
+    }
+
+    async fn change_tags(
+        &self,
+        resource: &Resource,
+        mut change: impl FnMut(&mut TagMap) -> Result<(), ApiError>,
+    ) -> Result<(), Failure> {
+        let (key, missing) = (resource.key(), || resource.missing());
+        match resource {
+            Resource::Function(_) => {
+                let change = |row: &mut Function| change(&mut row.tags);
+                self.rows.alter(&key, missing, change).await.map(|_| ())
+            }
+            Resource::Mapping(..) => {
+                let change = |row: &mut Mapping| change(&mut row.tags);
+                self.rows.alter(&key, missing, change).await.map(|_| ())
+            }
+            Resource::CodeSigning(..) => {
+                let change = |row: &mut CodeSigningConfig| change(&mut row.tags);
+                self.rows.alter(&key, missing, change).await.map(|_| ())
+            }
+        }
     }
 }
 
-/// The function whose ARN the path holds.
-fn resource(call: &Call<'_>) -> Result<FunctionArn, ApiError> {
-    let text = call.matched.parameter("Resource");
-    let mut violations = Violations::new();
-    violations.pattern("resource", Some(text), TAGGABLE);
-    violations.length("resource", Some(text), 1, RESOURCE_CHARACTERS_MAX);
-    violations.finish()?;
-    if text.split(':').nth(5) != Some("function") {
-        return Err(ApiError::not_implemented("tags of anything but functions"));
+/// What rows of every kind of resource have in common.
+#[derive(Deserialize)]
+struct TaggedRow {
+    #[serde(default)]
+    tags: TagMap,
+}
+
+impl Resource {
+    /// The resource whose ARN the path holds, if the caller may do this to it. The model's pattern
+    /// has been checked.
+    fn named(call: &Call<'_>) -> Result<Self, ApiError> {
+        let text = call.matched.parameter("Resource");
+        let parts: Vec<&str> = text.split(':').collect();
+        let (kind, id) = match parts[..] {
+            [_, _, _, _, _, "function", ..] => return function(call, text),
+            [_, _, _, _, _, kind, id] => (kind, id.to_owned()),
+            _ => return Err(unknown(text)),
+        };
+        let (Ok(region), Ok(account)) = (Region::new(parts[3]), AccountId::new(parts[4])) else {
+            return Err(unknown(text));
+        };
+        call.authorise(&account, text)?;
+        let scope = Scope { account, region };
+        if scope.region != call.scope.region {
+            return Err(unknown(text));
+        }
+        match kind {
+            "event-source-mapping" => Ok(Self::Mapping(scope, id.to_ascii_lowercase())),
+            "code-signing-config" => Ok(Self::CodeSigning(scope, id)),
+            _ => Err(ApiError::not_implemented("capacity providers")),
+        }
     }
+
+    fn key(&self) -> String {
+        match self {
+            Self::Function(arn) => function_key(&arn.scope, &arn.name),
+            Self::Mapping(scope, id) => mapping_key(scope, id),
+            Self::CodeSigning(scope, id) => config_key(scope, id),
+        }
+    }
+
+    fn missing(&self) -> ApiError {
+        match self {
+            Self::Function(arn) => not_found(arn),
+            Self::Mapping(..) | Self::CodeSigning(..) => {
+                ApiError::not_found("The resource you requested does not exist.")
+            }
+        }
+    }
+}
+
+fn function(call: &Call<'_>, text: &str) -> Result<Resource, ApiError> {
     let arn = resolve(Naming::Plain, text, None, &call.scope)?;
     if arn.qualifier.is_some() {
         return Err(ApiError::invalid_parameter(
@@ -123,25 +160,9 @@ fn resource(call: &Call<'_>) -> Result<FunctionArn, ApiError> {
         ));
     }
     call.authorise(&arn.scope.account, text)?;
-    Ok(arn)
+    Ok(Resource::Function(arn))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_can_have_tags_is_named_by_a_full_arn() {
-        let arn = "arn:aws:lambda:us-east-1:000000000000:function:f";
-        assert!((TAGGABLE.matches)(arn));
-        assert!((TAGGABLE.matches)(&format!("{arn}:1")));
-        for bad in [
-            "f",
-            "arn:aws:s3:::b",
-            "arn:aws:lambda:us-east-1:0:function:f",
-            "arn:aws:lambda:us-east-1:000000000000:layer:l",
-        ] {
-            assert!(!(TAGGABLE.matches)(bad), "{bad}");
-        }
-    }
+fn unknown(text: &str) -> ApiError {
+    ApiError::not_found(format!("Resource not found: {text}"))
 }

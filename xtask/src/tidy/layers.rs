@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // A caller is handed from role to role together with what they may do.
     ("api", &["policy"]),
     ("storage", &[]),
+    ("filters", &[]),
     ("sandbox", &[]),
     // Calls other services, in AWS's formats.
     ("aws", &["wire", "api"]),
@@ -22,10 +23,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("deploy", &["wire"]),
     ("leasing", &["storage"]),
     ("backends", &["storage"]),
-    ("control", &["wire", "api", "storage", "image", "policy"]),
+    (
+        "control",
+        &["filters", "wire", "api", "storage", "image", "policy"],
+    ),
     ("frontend", &["wire", "api", "storage", "policy"]),
     ("event-invoke", &["wire", "api", "storage"]),
-    ("event-sources", &["api", "storage"]),
+    ("event-sources", &["api", "filters", "storage"]),
     ("counting", &["api", "storage"]),
     ("assignment", &["api", "storage"]),
     ("placement", &["api"]),

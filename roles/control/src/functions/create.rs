@@ -59,6 +59,9 @@ impl Control {
         if self.rows.function(&arn.scope, &arn.name).await?.is_some() {
             return Err(taken().into());
         }
+        let signing = self
+            .signing_of_new(&arn, body.code_signing_config_arn.as_deref())
+            .await?;
         let resolved = self.resolve(call, &body.settings).await?;
         let code = body.code.take().unwrap_or_default();
         let published = self
@@ -81,6 +84,9 @@ impl Control {
         let revision = self.rows.create(&function).await?.ok_or_else(taken)?;
         // A function of this name that was being deleted when we crashed may have left rows.
         self.rows.sweep(&arn.scope, &arn.name, revision).await?;
+        if let Some(config) = &signing {
+            self.sign_function(&arn, config).await?;
+        }
         if publish {
             self.rows.finish_publishing(&arn).await?;
         }
@@ -125,10 +131,6 @@ impl Body {
         }
         self.settings.refuse_what_is_not_for_packages()?;
         let later = [
-            (
-                self.code_signing_config_arn.is_some(),
-                "code signing (CodeSigningConfigArn)",
-            ),
             (self.publish_to.is_some(), "managed instances (PublishTo)"),
             (
                 self.tenancy_config.is_some(),

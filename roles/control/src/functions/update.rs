@@ -59,6 +59,7 @@ impl Control {
         // Refused before the work with the package if it can be; decided when the row is written.
         self.rows.finish_publishing(&arn).await?;
         check(&self.rows.existing(&arn).await?.0)?;
+        self.check_function_code(&arn).await?;
         let published = self
             .publish_code(
                 body.code,

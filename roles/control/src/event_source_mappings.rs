@@ -1,0 +1,312 @@
+//! Event source mappings: the resource. Pollers, which come by themselves, read its rows.
+//!
+//! Read [`members`], [`source`], [`rules`], [`claims`], [`answer`].
+
+mod answer;
+mod claims;
+mod members;
+mod rules;
+mod source;
+
+use api::event_sources::{Mapping, mapping_arn, mapping_key, mappings_prefix};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::Serialize;
+use storage::Expect;
+use types::{FunctionArn, Qualifier, Version};
+use wire::ApiError;
+use wire::function_name::{Naming, resolve};
+use wire::uri::query_value;
+
+use answer::{Answer, State};
+use claims::Taken;
+use members::Members;
+use source::Kind;
+
+use crate::answer::json;
+use crate::body::parse_now;
+use crate::failure::Failure;
+use crate::functions::rules::check_tags;
+use crate::page::Page;
+use crate::rows::{TRIES_MAX, decode};
+use crate::service::{Call, Control};
+
+/// Mappings of one answer at most (AWS).
+const PAGE_MAX: usize = 100;
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct List {
+    event_source_mappings: Vec<Answer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
+}
+
+impl Control {
+    pub(crate) async fn create_mapping(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let members: Members = parse_now(call.body)?;
+        let id = self.random.uuid().to_string();
+        call.authorise(&call.scope.account, "*")?;
+        refuse_later(&members)?;
+        let now = self.clock.now();
+        let source = source::source(&members, &id, &call.scope.region)?;
+        let starting_position = rules::starting_position(&members, &source, now)?;
+        let function = self.mapped_function(call, &members, &source).await?;
+        let mut mapping = Mapping {
+            id,
+            scope: call.scope.clone(),
+            function: function.ok_or_else(|| ApiError::invalid_parameter(NO_FUNCTION))?,
+            source,
+            enabled: true,
+            batch_size: 0,
+            window_seconds: None,
+            filters: Vec::new(),
+            kms_key: None,
+            starting_position,
+            failures: Default::default(),
+            parallelization: None,
+            tumbling_window_seconds: None,
+            reports_item_failures: false,
+            concurrency_max: None,
+            pollers: None,
+            access: Vec::new(),
+            metrics: Vec::new(),
+            system_log_level: None,
+            tags: Default::default(),
+            last_modified: now,
+        };
+        rules::defaults(&mut mapping);
+        rules::apply(&members, &mut mapping);
+        rules::check(&mapping)?;
+        if let Some(tags) = &members.tags {
+            check_tags(tags)?;
+            mapping.tags.clone_from(tags);
+        }
+        self.write_new(&mapping).await?;
+        tracing::info!(mapping = %mapping.id, function = %mapping.function, "event source mapping created: nothing polls yet");
+        let answer = Answer::new(mapping, State::Creating);
+        Ok(json(StatusCode::ACCEPTED, &answer))
+    }
+
+    pub(crate) async fn update_mapping(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let id = named(call)?;
+        let members: Members = parse_now(call.body)?;
+        refuse_later(&members)?;
+        for _ in 0..TRIES_MAX {
+            let (before, revision) = self.mapping(call, &id).await?;
+            Kind::of(&before.source).check(&members)?;
+            let mut mapping = before.clone();
+            rules::apply(&members, &mut mapping);
+            rules::apply_to_source(&members, &mut mapping.source)?;
+            let moved = self.mapped_function(call, &members, &before.source).await?;
+            if let Some(function) = moved {
+                mapping.function = function;
+            }
+            rules::check(&mapping)?;
+            mapping.last_modified = self.clock.now();
+            if self
+                .write_changed(&before, &mapping, Expect::Revision(revision))
+                .await?
+            {
+                let state = match (before.enabled, mapping.enabled) {
+                    (false, true) => State::Enabling,
+                    (true, false) => State::Disabling,
+                    _ => State::Updating,
+                };
+                let answer = Answer::new(mapping, state);
+                return Ok(json(StatusCode::ACCEPTED, &answer));
+            }
+        }
+        Err(Failure::Contended {
+            key: mapping_key(&call.scope, &id),
+        })
+    }
+
+    pub(crate) async fn get_mapping(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let id = named(call)?;
+        let (mapping, _) = self.mapping(call, &id).await?;
+        let answer = Answer::new(mapping, State::Settled);
+        Ok(json(StatusCode::OK, &answer))
+    }
+
+    pub(crate) async fn delete_mapping(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let id = named(call)?;
+        let (mapping, _) = self.mapping(call, &id).await?;
+        let key = mapping_key(&call.scope, &id);
+        self.rows.delete(&key, Expect::Any).await?;
+        self.rows.release(&mapping).await?;
+        let answer = Answer::new(mapping, State::Deleting);
+        Ok(json(StatusCode::ACCEPTED, &answer))
+    }
+
+    pub(crate) async fn list_mappings(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        call.authorise(&call.scope.account, "*")?;
+        let page = Page::parse_up_to(call.query, PAGE_MAX)?;
+        let source = query_value(call.query, "EventSourceArn");
+        let function = match query_value(call.query, "FunctionName") {
+            Some(name) => Some(function_named(call, &name)?),
+            None => None,
+        };
+        let prefix = mappings_prefix(&call.scope);
+        let mut wanted = Vec::new();
+        for row in self.rows.all(&prefix).await? {
+            let mapping: Mapping = decode(&row)?;
+            let from = source
+                .as_deref()
+                .is_none_or(|arn| mapping.source.arn() == Some(arn));
+            if from && function.as_ref().is_none_or(|arn| mapping.function == *arn) {
+                wanted.push(row);
+            }
+        }
+        let (rows, next_marker) = page.of_rows(wanted, &prefix);
+        let answers = rows
+            .iter()
+            .map(|row| Ok(Answer::new(decode(row)?, State::Settled)));
+        let answer = List {
+            event_source_mappings: answers.collect::<Result<_, Failure>>()?,
+            next_marker,
+        };
+        Ok(json(StatusCode::OK, &answer))
+    }
+
+    async fn mapping(
+        &self,
+        call: &Call<'_>,
+        id: &str,
+    ) -> Result<(Mapping, storage::Revision), Failure> {
+        let found = self.rows.get(&mapping_key(&call.scope, id)).await?;
+        found.ok_or_else(|| not_found().into())
+    }
+
+    /// The function that a request names, which must be there and end in time for its source.
+    async fn mapped_function(
+        &self,
+        call: &Call<'_>,
+        members: &Members,
+        source: &api::event_sources::Source,
+    ) -> Result<Option<FunctionArn>, Failure> {
+        let Some(name) = &members.function_name else {
+            return Ok(None);
+        };
+        let arn = function_named(call, name)?;
+        let found = self.rows.function(&arn.scope, &arn.name).await?;
+        let there = found.filter(|_| arn.scope == call.scope);
+        let (function, _) = there.ok_or_else(|| ApiError::invalid_parameter(NO_FUNCTION))?;
+        let configuration = self.version_of(&function, &arn).await?;
+        let kind = Kind::of(source);
+        let hurried = kind.is_kafka() || kind == Kind::Broker;
+        if hurried && configuration.timeout_seconds > rules::TIMEOUT_SECONDS_MAX {
+            return Err(ApiError::invalid_parameter(format!(
+                "The timeout of a function of this event source must be at most {} seconds.",
+                rules::TIMEOUT_SECONDS_MAX
+            ))
+            .into());
+        }
+        Ok(Some(arn))
+    }
+
+    async fn write_new(&self, mapping: &Mapping) -> Result<(), Failure> {
+        let claimed = self.rows.claim(mapping).await?;
+        let claimed = claimed.map_err(|taken| duplicate(mapping, &taken))?;
+        let key = mapping_key(&mapping.scope, &mapping.id);
+        let written = self.rows.put(&key, mapping, Expect::Absent).await?;
+        if written.is_some() && self.rows.confirm(&claimed).await? {
+            return Ok(());
+        }
+        self.rows.delete(&key, Expect::Any).await?;
+        Err(Failure::Contended { key })
+    }
+
+    /// `false` if the row is not as expected.
+    async fn write_changed(
+        &self,
+        before: &Mapping,
+        mapping: &Mapping,
+        expect: Expect,
+    ) -> Result<bool, Failure> {
+        let key = mapping_key(&mapping.scope, &mapping.id);
+        if claims::identity(before) == claims::identity(mapping) {
+            return Ok(self.rows.put(&key, mapping, expect).await?.is_some());
+        }
+        let claimed = self.rows.claim(mapping).await?;
+        let claimed = claimed.map_err(|taken| duplicate(mapping, &taken))?;
+        let Some(revision) = self.rows.put(&key, mapping, expect).await? else {
+            self.rows.release(mapping).await?;
+            return Ok(false);
+        };
+        if self.rows.confirm(&claimed).await? {
+            self.rows.release(before).await?;
+            return Ok(true);
+        }
+        let undo = Expect::Revision(revision);
+        self.rows.put(&key, before, undo).await?;
+        Ok(false)
+    }
+}
+
+const NO_FUNCTION: &str = "Function does not exist";
+
+/// The mapping that the path names, if the caller may do this to it.
+fn named(call: &Call<'_>) -> Result<String, ApiError> {
+    let id = call.matched.parameter("UUID");
+    call.authorise(&call.scope.account, &mapping_arn(&call.scope, id))?;
+    // Ids are ours, and become part of a key.
+    let is_id = id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    match is_id {
+        true => Ok(id.to_ascii_lowercase()),
+        false => Err(not_found()),
+    }
+}
+
+/// A function, version or alias; `$LATEST` is the function.
+fn function_named(call: &Call<'_>, name: &str) -> Result<FunctionArn, ApiError> {
+    let arn = resolve(Naming::Namespaced, name, None, &call.scope)?;
+    Ok(match arn.qualifier {
+        Some(Qualifier::Version(Version::Latest)) => FunctionArn {
+            qualifier: None,
+            ..arn
+        },
+        _ => arn,
+    })
+}
+
+fn not_found() -> ApiError {
+    ApiError::not_found("The resource you requested does not exist.")
+}
+
+fn refuse_later(members: &Members) -> Result<(), ApiError> {
+    if members.has_schema_registry() {
+        return Err(ApiError::not_implemented(
+            "schema registries (SchemaRegistryConfig)",
+        ));
+    }
+    let destinations = members.destination_config.as_ref();
+    if destinations.is_some_and(|config| config.on_success().is_some()) {
+        return Err(source::unsupported_destinations());
+    }
+    Ok(())
+}
+
+/// The refusal of a second mapping of the same source and function. The blanks are Lambda's.
+fn duplicate(mapping: &Mapping, taken: &Taken) -> ApiError {
+    let function = match &mapping.function.qualifier {
+        Some(qualifier) => format!("{}:{qualifier}", mapping.function.name),
+        None => mapping.function.name.to_string(),
+    };
+    let arn = mapping.source.arn().unwrap_or_default();
+    let rest = format!(
+        "Please update or delete the existing mapping with UUID {}",
+        taken.by
+    );
+    ApiError::conflict(if Kind::of(&mapping.source).is_queue() {
+        format!(
+            "An event source mapping with SQS arn (\" {arn} \") and function (\" {function} \") already \
+             exists. {rest}"
+        )
+    } else {
+        format!(
+            "The event source arn (\" {arn} \") and function (\" {function} \") provided mapping already \
+             exists. {rest}"
+        )
+    })
+}

@@ -1,0 +1,116 @@
+//! No two mappings have the same source and the same function.
+//!
+//! There is no transaction over two rows, so a mapping claims its identity in a row of its own:
+//!
+//! ```text
+//!   claim ─▶ write the mapping ─▶ confirm the claim (the same row written once more)
+//! ```
+//!
+//! A claim whose mapping is not there, or is another by now, was left by a crash or belongs to
+//! somebody between the first two steps; whoever takes it over makes that one's confirmation fail.
+
+use api::event_sources::{Claim, Mapping, Source, claim_key, mapping_key};
+use ring::digest::{SHA256, digest};
+use storage::{Expect, Revision};
+use types::Scope;
+
+use crate::failure::Failure;
+use crate::rows::{Rows, TRIES_MAX};
+
+/// A claim that is to be confirmed.
+pub(super) struct Claimed {
+    key: String,
+    claim: Claim,
+    revision: Revision,
+}
+
+/// Who has what is wanted.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Its mapping.
+    pub(super) by: String,
+}
+
+/// What no two mappings may share. Hashed, as names of topics and lists of brokers have any length.
+pub(super) fn identity(mapping: &Mapping) -> String {
+    let source = match &mapping.source {
+        Source::SelfManagedKafka {
+            bootstrap_servers,
+            topic,
+            ..
+        } => {
+            let mut servers = bootstrap_servers.clone();
+            servers.sort();
+            format!("{}\n{topic}", servers.join(","))
+        }
+        Source::ManagedKafka { arn, topic, .. } => format!("{arn}\n{topic}"),
+        Source::Broker { arn, queue } => format!("{arn}\n{queue}"),
+        Source::DocumentDb {
+            arn,
+            database,
+            collection,
+            ..
+        } => format!("{arn}\n{database}\n{collection:?}"),
+        Source::Queue { arn } | Source::Kinesis { arn } | Source::DynamoDb { arn } => arn.clone(),
+    };
+    let text = format!("{}\n{source}", mapping.function);
+    let hash = digest(&SHA256, text.as_bytes());
+    hash.as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+impl Rows {
+    /// Claims a mapping's identity for it.
+    pub(super) async fn claim(&self, mapping: &Mapping) -> Result<Result<Claimed, Taken>, Failure> {
+        let identity = identity(mapping);
+        let key = claim_key(&mapping.scope, &identity);
+        let claim = Claim {
+            mapping: mapping.id.clone(),
+        };
+        for _ in 0..TRIES_MAX {
+            let expect = match self.get::<Claim>(&key).await? {
+                None => Expect::Absent,
+                Some((holder, revision)) => {
+                    let holds = self.holds(&mapping.scope, &holder, &identity).await?;
+                    if holds && holder != claim {
+                        return Ok(Err(Taken { by: holder.mapping }));
+                    }
+                    Expect::Revision(revision)
+                }
+            };
+            if let Some(revision) = self.put(&key, &claim, expect).await? {
+                return Ok(Ok(Claimed {
+                    key,
+                    claim,
+                    revision,
+                }));
+            }
+        }
+        Err(Failure::Contended { key })
+    }
+
+    /// After the mapping is written: `false` if another took the claim over meanwhile.
+    pub(super) async fn confirm(&self, claimed: &Claimed) -> Result<bool, Failure> {
+        let expect = Expect::Revision(claimed.revision);
+        let written = self.put(&claimed.key, &claimed.claim, expect).await?;
+        Ok(written.is_some())
+    }
+
+    /// Gives up what a mapping that is gone, or is another now, had claimed.
+    pub(super) async fn release(&self, mapping: &Mapping) -> Result<(), Failure> {
+        let key = claim_key(&mapping.scope, &identity(mapping));
+        if let Some((claim, revision)) = self.get::<Claim>(&key).await?
+            && claim.mapping == mapping.id
+        {
+            self.delete(&key, Expect::Revision(revision)).await?;
+        }
+        Ok(())
+    }
+
+    async fn holds(&self, scope: &Scope, claim: &Claim, wanted: &str) -> Result<bool, Failure> {
+        let found = self.get(&mapping_key(scope, &claim.mapping)).await?;
+        Ok(found.is_some_and(|(mapping, _): (Mapping, _)| identity(&mapping) == wanted))
+    }
+}
