@@ -20,6 +20,14 @@ NODE = "nodejs20.x"
 
 def open_to_all(client, name, **qualifier):
     """Lets everybody call the URL of a function."""
+    client.add_permission(
+        FunctionName=name, StatementId="url", Action="lambda:InvokeFunctionUrl", Principal="*",
+        FunctionUrlAuthType="NONE", **qualifier
+    )
+    client.add_permission(
+        FunctionName=name, StatementId="invoke", Action="lambda:InvokeFunction", Principal="*",
+        InvokedViaFunctionUrl=True, **qualifier
+    )
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 
 use api::authorisation::{Ask, Requester};
-use api::functions::{Function, POLICIES, attached_key};
+use api::functions::{Alias, Function, POLICIES, attached_key};
 use api::policies::{ResourcePolicy, binding};
 use policy::{Context, Policy};
 use types::{AccountId, FunctionArn, Qualifier, Scope};
@@ -77,21 +77,22 @@ impl Control {
         function: &Function,
         arn: &FunctionArn,
     ) -> Result<Option<ResourcePolicy>, Failure> {
-        let alias = match &arn.qualifier {
-            Some(Qualifier::Alias(name)) => {
-                match self.rows.alias(&arn.scope, &arn.name, name).await? {
-                    Some((alias, _)) => Some(alias),
-                    None => return Ok(None),
-                }
-            }
-            _ => None,
-        };
+        let alias = self.alias_of(arn).await?;
         let key = attached_key(POLICIES, arn);
         let found = self.rows.get::<ResourcePolicy>(&key).await?;
         let bound_to = binding(&function.instance, alias.as_ref());
         Ok(found
             .map(|(policy, _)| policy)
             .filter(|policy| policy.bound_to == bound_to))
+    }
+
+    /// The alias that an ARN names, if it names one that is there.
+    pub(crate) async fn alias_of(&self, arn: &FunctionArn) -> Result<Option<Alias>, Failure> {
+        let Some(Qualifier::Alias(name)) = &arn.qualifier else {
+            return Ok(None);
+        };
+        let found = self.rows.alias(&arn.scope, &arn.name, name).await?;
+        Ok(found.map(|(alias, _)| alias))
     }
 }
 

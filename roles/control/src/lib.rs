@@ -32,6 +32,7 @@ mod layers;
 mod logs;
 mod metrics;
 mod page;
+mod permissions;
 mod provisioned;
 mod provisioning;
 mod recursion;

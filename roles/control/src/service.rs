@@ -289,6 +289,9 @@ impl Control {
             Operation::DeleteProvisionedConcurrencyConfig => self.delete_provisioned(call).await,
             Operation::ListProvisionedConcurrencyConfigs => self.list_provisioned(call).await,
             Operation::GetAccountSettings => self.account_settings(call).await,
+            Operation::AddPermission => self.add_permission(call).await,
+            Operation::RemovePermission => self.remove_permission(call).await,
+            Operation::GetPolicy => self.get_policy(call).await,
             Operation::TagResource => self.tag_resource(call).await,
             Operation::UntagResource => self.untag_resource(call).await,
             Operation::ListTags => self.list_tags(call).await,
@@ -425,11 +428,16 @@ impl Call<'_> {
 
     /// The function that the path and `Qualifier` name, if the caller may do this to it.
     pub(crate) fn function(&self, naming: Naming) -> Result<FunctionArn, ApiError> {
-        let name = self.matched.parameter("FunctionName");
-        let qualifier = query_value(self.query, "Qualifier");
-        let arn = resolve(naming, name, qualifier.as_deref(), &self.scope)?;
+        let arn = self.named_function(naming)?;
         self.authorise(&arn.scope.account, &arn.to_string())?;
         Ok(arn)
+    }
+
+    /// The function that the path and `Qualifier` name, whatever the caller may do.
+    pub(crate) fn named_function(&self, naming: Naming) -> Result<FunctionArn, ApiError> {
+        let name = self.matched.parameter("FunctionName");
+        let qualifier = query_value(self.query, "Qualifier");
+        resolve(naming, name, qualifier.as_deref(), &self.scope)
     }
 
     /// The function that the path names, of an operation that is about the whole function.

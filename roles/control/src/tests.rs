@@ -7,6 +7,7 @@ mod harness;
 mod hostile;
 mod layers;
 mod misc;
+mod permissions;
 mod recovery;
 mod updates;
 mod versions;

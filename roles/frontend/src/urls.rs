@@ -13,6 +13,7 @@ mod result;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use api::authorisation::Requester;
 use api::urls::{Auth, InvokeMode, Url};
 use api::worker::Response as Answer;
 use bytes::Bytes;
@@ -27,7 +28,7 @@ use wire::ApiError;
 use wire::function_url::Target;
 use wire::sigv4::{self, Signed};
 
-use crate::authenticate::{Caller, authenticate};
+use crate::authenticate::{Caller, authenticate, circumstances};
 use crate::body::{Body, Event, Framing, Stream};
 use crate::request::{Checked, InvocationType};
 use crate::run::{Accepted, Delivery, Ran};
@@ -127,7 +128,7 @@ impl Frontend {
             Auth::None => None,
             Auth::Iam => Some(self.url_caller(asked).await?),
         };
-        self.authorise_url(caller.as_ref().map(|(caller, _)| caller), url)?;
+        self.authorise_url(caller.as_ref().map(|(caller, _)| caller), asked)?;
         let found = self
             .with
             .metadata
@@ -197,14 +198,38 @@ impl Frontend {
         Ok((caller, signed.access_key_id))
     }
 
-    fn authorise_url(&self, caller: Option<&Caller>, url: &Url) -> Result<(), ApiError> {
-        let Some(caller) = caller else {
-            return Ok(());
+    /// A URL takes two permissions: to use URLs of its kind, and to invoke the function by one.
+    fn authorise_url(&self, caller: Option<&Caller>, asked: &Asked<'_>) -> Result<(), ApiError> {
+        let function = &asked.url.function;
+        let requester = match caller {
+            Some(caller) => caller.requester.clone(),
+            None => {
+                let region = Some(function.scope.region.clone());
+                let now = self.with.clock.now();
+                Requester::anonymous(circumstances(asked.parts, region, now))
+            }
         };
-        let context = Context::new().with("lambda:FunctionUrlAuthType", "AWS_IAM");
-        let action = "lambda:InvokeFunctionUrl";
-        self.authorise(&caller.requester, action, &url.function, context)
-            .map_err(|_| forbidden())
+        let auth = match asked.url.auth {
+            Auth::None => "NONE",
+            Auth::Iam => "AWS_IAM",
+        };
+        for (action, key, value) in [
+            (
+                "lambda:InvokeFunctionUrl",
+                "lambda:FunctionUrlAuthType",
+                auth,
+            ),
+            (
+                "lambda:InvokeFunction",
+                "lambda:InvokedViaFunctionUrl",
+                "true",
+            ),
+        ] {
+            let context = Context::new().with(key, value);
+            let decided = self.authorise(&requester, action, function, context);
+            decided.map_err(|_| forbidden())?;
+        }
+        Ok(())
     }
 }
 

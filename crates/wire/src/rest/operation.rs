@@ -30,6 +30,8 @@ macro_rules! operations {
                     Self::Invoke | Self::InvokeAsync | Self::InvokeWithResponseStream => {
                         "lambda:InvokeFunction"
                     }
+                    // By name or by ARN.
+                    Self::GetLayerVersionByArn => "lambda:GetLayerVersion",
                     $(#[allow(unreachable_patterns)] Self::$name => concat!("lambda:", stringify!($name)),)*
                 }
             }

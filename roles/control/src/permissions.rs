@@ -1,0 +1,208 @@
+//! AddPermission, RemovePermission, GetPolicy: who else may use a function, a version or an alias.
+//!
+//! A policy belongs to exactly the name it was made under: that of the function says nothing about
+//! its aliases. It is bound to the function of its day (`api::policies::binding`), so that what a
+//! crash leaves of it lets nobody into a new function of that name.
+
+mod statement;
+
+use api::functions::{POLICIES, attached_key};
+use api::policies::{ResourcePolicy, binding};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use policy::Context;
+use serde::{Deserialize, Serialize};
+use storage::{Expect, Revision};
+use types::{FunctionArn, Qualifier, Version};
+use wire::ApiError;
+use wire::error::Fault;
+use wire::function_name::Naming;
+use wire::uri::query_value;
+
+use crate::answer::{empty, json};
+use crate::body::parse_now;
+use crate::failure::Failure;
+use crate::rows::TRIES_MAX;
+use crate::service::{Call, Control};
+
+pub(crate) use statement::Permission;
+
+/// The longest policy, bytes of its document (AWS: 20 KB).
+const POLICY_BYTES_MAX: usize = 20_480;
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Body {
+    revision_id: Option<String>,
+    #[serde(flatten)]
+    permission: Permission,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Added {
+    statement: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown {
+    policy: String,
+    revision_id: String,
+}
+
+impl Control {
+    pub(crate) async fn add_permission(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let Body {
+            revision_id,
+            permission,
+        } = parse_now(call.body)?;
+        let arn = call.function_with(Naming::Plain, permission.context())?;
+        if arn.qualifier == Some(Qualifier::Version(Version::Latest)) {
+            let message = "We currently do not support adding policies for $LATEST.";
+            return Err(ApiError::invalid_parameter(message).into());
+        }
+        let statement = permission.statement(&arn.to_string())?;
+        let shown = serde_json::to_string(&statement).expect("a struct of texts has a JSON form");
+        let add = |policy: &mut ResourcePolicy| {
+            check_revision(revision_id.as_deref(), policy)?;
+            add(policy, statement.clone())
+        };
+        self.change_policy(&arn, add).await?;
+        Ok(json(StatusCode::CREATED, &Added { statement: shown }))
+    }
+
+    pub(crate) async fn remove_permission(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Response<Bytes>, Failure> {
+        let arn = call.function(Naming::Plain)?;
+        let sid = call.matched.parameter("StatementId");
+        let revision_id = query_value(call.query, "RevisionId");
+        let remove = |policy: &mut ResourcePolicy| {
+            if policy.statements.is_empty() {
+                let message = "No policy is associated with the given resource.";
+                return Err(ApiError::not_found(message));
+            }
+            check_revision(revision_id.as_deref(), policy)?;
+            remove(policy, sid)
+        };
+        self.change_policy(&arn, remove).await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    pub(crate) async fn get_policy(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let arn = call.function(Naming::Namespaced)?;
+        let function = self.attachable(&arn).await?;
+        let policy = self.resource_policy(&function, &arn).await?;
+        let policy = policy.filter(|policy| !policy.statements.is_empty());
+        let policy = policy.ok_or_else(nothing)?;
+        let shown = Shown {
+            policy: policy.document(),
+            revision_id: policy.revision_id,
+        };
+        Ok(json(StatusCode::OK, &shown))
+    }
+
+    /// Changes a policy: `change` decides on it as it is, empty where there is none, and may be
+    /// asked again.
+    async fn change_policy(
+        &self,
+        arn: &FunctionArn,
+        mut change: impl FnMut(&mut ResourcePolicy) -> Result<(), ApiError>,
+    ) -> Result<(), Failure> {
+        let key = attached_key(POLICIES, arn);
+        for _ in 0..TRIES_MAX {
+            let function = self.attachable(arn).await?;
+            let alias = self.alias_of(arn).await?;
+            let bound_to = binding(&function.instance, alias.as_ref());
+            let found: Option<(ResourcePolicy, Revision)> = self.rows.get(&key).await?;
+            let expect = found
+                .as_ref()
+                .map_or(Expect::Absent, |(_, revision)| Expect::Revision(*revision));
+            let present = found.map(|(policy, _)| policy);
+            let present = present.filter(|policy| policy.bound_to == bound_to);
+            let mut policy = present.unwrap_or(ResourcePolicy {
+                bound_to,
+                ..ResourcePolicy::default()
+            });
+            change(&mut policy)?;
+            policy.revision_id = self.new_revision_id();
+            let written = match policy.statements.is_empty() {
+                true => self.rows.delete(&key, expect).await?,
+                false => self.attach(POLICIES, arn, &policy, expect).await?,
+            };
+            if written {
+                return Ok(());
+            }
+        }
+        Err(Failure::Contended { key })
+    }
+}
+
+impl Call<'_> {
+    /// As [`Call::function`], with condition keys that the operation has.
+    fn function_with(&self, naming: Naming, context: Context) -> Result<FunctionArn, ApiError> {
+        let arn = self.named_function(naming)?;
+        self.authorise_with(&arn.scope.account, &arn.to_string(), context)?;
+        Ok(arn)
+    }
+}
+
+/// Adds a statement, if its name is free and there is room.
+pub(crate) fn add(
+    policy: &mut ResourcePolicy,
+    statement: api::policies::Statement,
+) -> Result<(), ApiError> {
+    if policy
+        .statements
+        .iter()
+        .any(|known| known.sid == statement.sid)
+    {
+        return Err(ApiError::conflict(format!(
+            "The statement id ({}) provided already exists. Please provide a new statement id, or \
+             remove the existing statement.",
+            statement.sid
+        )));
+    }
+    policy.statements.push(statement);
+    let size = policy.document().len();
+    if size > POLICY_BYTES_MAX {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "PolicyLengthExceededException",
+            Fault::User,
+            format!(
+                "The final policy size ({size}) is bigger than the limit ({POLICY_BYTES_MAX})."
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Takes the statement of that name out.
+pub(crate) fn remove(policy: &mut ResourcePolicy, sid: &str) -> Result<(), ApiError> {
+    let before = policy.statements.len();
+    policy.statements.retain(|statement| statement.sid != sid);
+    if policy.statements.len() == before {
+        let message = format!("Statement {sid} is not found in resource policy.");
+        return Err(ApiError::not_found(message));
+    }
+    Ok(())
+}
+
+/// The caller's `RevisionId`, if given, must be the policy's present one.
+pub(crate) fn check_revision(given: Option<&str>, policy: &ResourcePolicy) -> Result<(), ApiError> {
+    match given {
+        Some(given) if given != policy.revision_id => Err(ApiError::precondition_failed(
+            "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API \
+             to retrieve the latest Revision Id",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What GetPolicy says where there is no policy.
+pub(crate) fn nothing() -> ApiError {
+    ApiError::not_found("The resource you requested does not exist.")
+}

@@ -1,0 +1,164 @@
+//! From the members of AddPermission and AddLayerVersionPermission to the statement that AWS
+//! writes of them.
+
+use std::collections::BTreeMap;
+
+use api::policies::{Condition, Principal, Statement};
+use policy::Context;
+use serde::Deserialize;
+use types::AccountId;
+use wire::ApiError;
+
+/// The members that make a statement. Those of layers are fewer and named the same, but for
+/// `OrganizationId`.
+#[derive(Clone, Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Permission {
+    pub(crate) statement_id: Option<String>,
+    pub(crate) action: Option<String>,
+    pub(crate) principal: Option<String>,
+    source_arn: Option<String>,
+    source_account: Option<String>,
+    event_source_token: Option<String>,
+    #[serde(rename = "PrincipalOrgID", alias = "OrganizationId")]
+    principal_org_id: Option<String>,
+    function_url_auth_type: Option<String>,
+    invoked_via_function_url: Option<bool>,
+}
+
+impl Permission {
+    /// The condition keys that AddPermission has.
+    pub(super) fn context(&self) -> Context {
+        let mut context = Context::new();
+        if let Some(principal) = &self.principal {
+            context.set("lambda:Principal", principal.clone());
+        }
+        if let Some(auth) = &self.function_url_auth_type {
+            context.set("lambda:FunctionUrlAuthType", auth.clone());
+        }
+        context
+    }
+
+    /// The statement that lets somebody do something to `resource`, an exact ARN.
+    pub(crate) fn statement(self, resource: &str) -> Result<Statement, ApiError> {
+        let action = self.action.unwrap_or_default();
+        let is_url = action == "lambda:InvokeFunctionUrl";
+        if self.function_url_auth_type.is_some() && !is_url {
+            return Err(ApiError::invalid_parameter(format!(
+                "FunctionUrlAuthType is only supported for the lambda:InvokeFunctionUrl action, not \
+                 for {action}"
+            )));
+        }
+        if self.invoked_via_function_url.is_some() && action != "lambda:InvokeFunction" {
+            return Err(ApiError::invalid_parameter(format!(
+                "InvokedViaFunctionUrl is only supported for the lambda:InvokeFunction action, not \
+                 for {action}"
+            )));
+        }
+        let mut condition = Condition::default();
+        let equals = [
+            ("AWS:SourceAccount", self.source_account),
+            ("lambda:EventSourceToken", self.event_source_token),
+            ("aws:PrincipalOrgID", self.principal_org_id),
+            ("lambda:FunctionUrlAuthType", self.function_url_auth_type),
+        ];
+        for (key, value) in equals {
+            if let Some(value) = value {
+                condition.string_equals.insert(key.to_owned(), value);
+            }
+        }
+        if let Some(arn) = self.source_arn {
+            let key = "AWS:SourceArn".to_owned();
+            condition.arn_like.insert(key, arn);
+        }
+        if let Some(via) = self.invoked_via_function_url {
+            let key = "lambda:InvokedViaFunctionUrl".to_owned();
+            condition.bool.insert(key, via.to_string());
+        }
+        Ok(Statement {
+            sid: self.statement_id.unwrap_or_default(),
+            effect: "Allow".to_owned(),
+            principal: principal(&self.principal.unwrap_or_default())?,
+            action,
+            resource: resource.to_owned(),
+            condition: Some(condition).filter(|condition| *condition != Condition::default()),
+        })
+    }
+}
+
+/// `*`, an account, the ARN of somebody, or a service.
+fn principal(text: &str) -> Result<Principal, ApiError> {
+    let named =
+        |kind: &str, name: String| Ok(Principal::Named(BTreeMap::from([(kind.to_owned(), name)])));
+    if text == "*" {
+        return Ok(Principal::Anyone(text.to_owned()));
+    }
+    if AccountId::new(text).is_ok() {
+        return named("AWS", format!("arn:aws:iam::{text}:root"));
+    }
+    let kind = match text.starts_with("arn:") {
+        true => "AWS",
+        false => "Service",
+    };
+    // Whatever a policy could not name is nobody.
+    let document = serde_json::json!({ "Statement": {
+        "Effect": "Allow", "Principal": { kind: text }, "Action": "*", "Resource": "*",
+    }});
+    if policy::Policy::from_value(&document, policy::Form::Resource).is_err() {
+        return Err(ApiError::invalid_parameter(
+            "The provided principal was invalid. Please check the principal and try again.",
+        ));
+    }
+    named(kind, text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(members: &str, expected: &str) {
+        let permission: Permission = serde_json::from_str(members).unwrap();
+        let statement = permission.statement("arn:f").unwrap();
+        assert_eq!(serde_json::to_string(&statement).unwrap(), expected);
+    }
+
+    #[test]
+    fn statements_are_as_aws_writes_them() {
+        check(
+            r#"{"StatementId":"s","Action":"lambda:InvokeFunction","Principal":"s3.amazonaws.com",
+                "SourceArn":"arn:aws:s3:::b","SourceAccount":"123456789012"}"#,
+            r#"{"Sid":"s","Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"arn:f","Condition":{"StringEquals":{"AWS:SourceAccount":"123456789012"},"ArnLike":{"AWS:SourceArn":"arn:aws:s3:::b"}}}"#,
+        );
+        check(
+            r#"{"StatementId":"s","Action":"lambda:*","Principal":"123456789012"}"#,
+            r#"{"Sid":"s","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"lambda:*","Resource":"arn:f"}"#,
+        );
+        check(
+            r#"{"StatementId":"s","Action":"lambda:InvokeFunctionUrl","Principal":"*","FunctionUrlAuthType":"NONE"}"#,
+            r#"{"Sid":"s","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunctionUrl","Resource":"arn:f","Condition":{"StringEquals":{"lambda:FunctionUrlAuthType":"NONE"}}}"#,
+        );
+        check(
+            r#"{"StatementId":"s","Action":"lambda:InvokeFunction","Principal":"*","InvokedViaFunctionUrl":true}"#,
+            r#"{"Sid":"s","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"arn:f","Condition":{"Bool":{"lambda:InvokedViaFunctionUrl":"true"}}}"#,
+        );
+        check(
+            r#"{"StatementId":"s","Action":"lambda:InvokeFunction","Principal":"arn:aws:iam::123456789012:role/r",
+                "PrincipalOrgID":"o-a1b2c3d4e5","EventSourceToken":"t"}"#,
+            r#"{"Sid":"s","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:role/r"},"Action":"lambda:InvokeFunction","Resource":"arn:f","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5","lambda:EventSourceToken":"t"}}}"#,
+        );
+    }
+
+    #[test]
+    fn nobody_is_no_principal() {
+        for text in [
+            "",
+            "bob",
+            "arn:aws:s3:::b",
+            "1234",
+            "arn:aws:iam::1:root",
+            "a b.com",
+        ] {
+            assert!(principal(text).is_err(), "{text}");
+        }
+    }
+}
