@@ -18,6 +18,9 @@ ECHO = "import json\ndef handler(event, context):\n    return event\n"
 NODE = "nodejs20.x"
 
 
+OTHER = ("AKIATESTSOFANOTHERAC", "secret-of-another-account")
+
+
 def open_to_all(client, name, **qualifier):
     """Lets everybody call the URL of a function."""
     client.add_permission(
@@ -374,10 +377,22 @@ def test_a_signature_must_be_right(server, url_of):
     refused("InvalidSignatureException", region="eu-west-1")
     refused("InvalidSignatureException", service="execute-api")
     refused("UnrecognizedClientException", keys=("AKIANOBODY", "x"))
-    other = ("AKIATESTSOFANOTHERAC", "secret-of-another-account")
-    answer = urls.signed(server, url, keys=other)
+    answer = urls.signed(server, url, keys=OTHER)
     assert answer.status == 403
     assert json.loads(answer.body)["Message"].startswith("Forbidden")
+
+
+def test_another_account_is_let_in_by_the_functions_policy(server, client, url_of):
+    url = url_of(ECHO, auth="AWS_IAM")
+    assert urls.signed(server, url, keys=OTHER).status == 403
+    client.add_permission(FunctionName=url_of.name, StatementId="url", Principal="111122223333",
+                          Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="AWS_IAM")
+    client.add_permission(FunctionName=url_of.name, StatementId="invoke", Principal="111122223333",
+                          Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True)
+    answer = urls.signed(server, url, keys=OTHER)
+    assert answer.status == 200, answer.text
+    iam = json.loads(answer.body)["requestContext"]["authorizer"]["iam"]
+    assert iam["accountId"] == "111122223333"
 
 
 # Other origins.
