@@ -1,5 +1,6 @@
 //! What assignment promises: its parts' rules, the service's behaviour, random histories.
 
+mod ahead;
 mod histories;
 mod lending;
 mod parts;
