@@ -1,12 +1,14 @@
 """Layers: published, listed, deleted, and found at /opt by functions of every language."""
 
-import hashlib
 import base64
+import hashlib
+import json
 import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
 
+from conftest import OTHER_ACCOUNT
 from support import clients, functions
 
 ECHO = """
@@ -315,3 +317,37 @@ def test_what_may_not_be_is_refused(client, loose):
         Layers=["arn:aws:lambda:eu-west-1:000000000000:layer:l:1"],
     )  # fmt: skip
     assert (code, "its own region" in message) == ("InvalidParameterValueException", True)
+
+
+def test_another_account_uses_a_layer_by_permission(server, client, publish):
+    other = clients.make(server, keys=OTHER_ACCOUNT)
+    layer = publish({"shared": "yes"})
+    arn, name = layer["LayerVersionArn"], name_of(layer)
+    code, message = refusal(other.get_layer_version_by_arn, Arn=arn)
+    assert code == "AccessDeniedException"
+    assert f"lambda:GetLayerVersion on resource: {arn}" in message
+    added = client.add_layer_version_permission(
+        LayerName=name, VersionNumber=1, StatementId="all", Principal="*",
+        Action="lambda:GetLayerVersion",
+    )  # fmt: skip
+    statement = {
+        "Sid": "all", "Effect": "Allow", "Principal": "*", "Action": "lambda:GetLayerVersion",
+        "Resource": arn,
+    }  # fmt: skip
+    assert json.loads(added["Statement"]) == statement
+    shown = client.get_layer_version_policy(LayerName=name, VersionNumber=1)
+    assert shown["RevisionId"] == added["RevisionId"]
+    assert json.loads(shown["Policy"])["Statement"] == [statement]
+    function = functions.unique()
+    functions.create(
+        other, function, READ, Layers=[arn], Role="arn:aws:iam::111122223333:role/tester"
+    )
+    answer = other.invoke(FunctionName=function)
+    assert json.loads(answer["Payload"].read()) == {"/opt/shared": "yes"}
+    functions.delete(other, function)
+    client.remove_layer_version_permission(
+        LayerName=name, VersionNumber=1, StatementId="all", RevisionId=shown["RevisionId"]
+    )
+    assert refusal(other.get_layer_version_by_arn, Arn=arn)[0] == "AccessDeniedException"
+    code, message = refusal(client.get_layer_version_policy, LayerName=name, VersionNumber=1)
+    assert code == "ResourceNotFoundException"

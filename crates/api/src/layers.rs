@@ -3,7 +3,7 @@
 //! ```text
 //!   key                                                value (JSON)
 //!   layer/<account>/<region>/<name>                    Layer          the numbers given out so far
-//!   layer-version/<account>/<region>/<name>/<%012d>    LayerVersion   never changes
+//!   layer-version/<account>/<region>/<name>/<%012d>    LayerVersion   never changes, but for its policy
 //! ```
 //!
 //! A number is taken from the first before the second is written, so that none is ever used twice;
@@ -11,6 +11,8 @@
 
 use serde::{Deserialize, Serialize};
 use types::{LayerName, Scope, Timestamp};
+
+use crate::policies::ResourcePolicy;
 
 /// A layer, apart from its versions.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -46,6 +48,9 @@ pub struct LayerVersion {
     pub unpacked_bytes: u64,
     /// When it was published.
     pub created: Timestamp,
+    /// Who may use it beside its own account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<ResourcePolicy>,
 }
 
 /// Key of a [`Layer`] row.

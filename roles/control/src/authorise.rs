@@ -131,14 +131,13 @@ impl Call<'_> {
     }
 
     /// The same for a resource whose policy the operation has looked up itself: a layer's version.
-    #[expect(dead_code, reason = "for layers, which have policies of their own")]
     pub(crate) fn authorise_by(
         &self,
+        action: &str,
         policy: Option<&ResourcePolicy>,
         owner: &AccountId,
         resource: &str,
     ) -> Result<(), ApiError> {
-        let action = self.matched.operation.action();
         let policy = policy.and_then(ResourcePolicy::compile);
         self.decide(action, owner, resource, policy.as_ref(), Context::new())
     }

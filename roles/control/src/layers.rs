@@ -9,6 +9,7 @@
 
 mod list;
 mod name;
+mod permissions;
 mod shape;
 
 use api::layers::{Layer, LayerVersion, layer_key, layer_version_key};
@@ -67,6 +68,7 @@ impl Control {
             bytes: package.bytes,
             unpacked_bytes: package.unpacked_bytes,
             created: self.clock.now(),
+            policy: None,
         };
         let key = layer_version_key(&arn.scope, &arn.name, version.number);
         let written = self.rows.put(&key, &version, Expect::Absent).await?;
@@ -114,9 +116,13 @@ impl Control {
         call: &Call<'_>,
         arn: &LayerVersionArn,
     ) -> Result<Option<LayerVersion>, Failure> {
-        call.authorise(&arn.layer.scope.account, &arn.to_string())?;
         let found = self.rows.get::<LayerVersion>(&key(arn)).await?;
-        Ok(found.map(|(version, _)| version))
+        let version = found.map(|(version, _)| version);
+        let policy = version.as_ref().and_then(|v| v.policy.as_ref());
+        // Whatever the layer is wanted for: to read it or to give it to a function.
+        let action = Operation::GetLayerVersion.action();
+        call.authorise_by(action, policy, &arn.layer.scope.account, &arn.to_string())?;
+        Ok(version)
     }
 
     async fn answer_layer_version(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{FUNCTIONS, World, create_with, zip};
+use super::harness::{FUNCTIONS, World, create_with, signer, zip};
 
 const VERSIONS: &str = "/2018-10-31/layers/l/versions";
 const LAYER: &str = "arn:aws:lambda:us-east-1:000000000000:layer:l";
@@ -104,4 +104,57 @@ async fn another_accounts_layers_are_not_for_everybody() {
     let body = create_with(json!({"Layers": [format!("{foreign}:1")]}));
     let refused = world.call("POST", FUNCTIONS, body).await;
     refused.refused(403, "AccessDeniedException", "is not authorized to perform");
+}
+
+#[tokio::test]
+async fn a_permission_lets_another_account_use_a_version() {
+    let world = World::new();
+    publish(&world, "one").await;
+    let policy = format!("{VERSIONS}/1/policy");
+    world
+        .get(&policy)
+        .await
+        .refused(404, "ResourceNotFoundException", "No policy is associated");
+    let other = signer("AKIAOTHER", "secret");
+    let foreign = format!("/2018-10-31/layers?find=LayerVersion&Arn={LAYER}:1");
+    let read = || world.send(&other, "GET", &foreign, b"");
+    read()
+        .await
+        .refused(403, "AccessDeniedException", "resource-based policy");
+    let permission = json!({
+        "StatementId": "s", "Action": "lambda:GetLayerVersion", "Principal": "111111111111",
+    });
+    let added = world.call("POST", &policy, permission.clone()).await;
+    assert_eq!(added.status, 201, "{}", added.body);
+    assert_eq!(
+        added.body["Statement"],
+        format!(
+            "{{\"Sid\":\"s\",\"Effect\":\"Allow\",\"Principal\":{{\"AWS\":\"arn:aws:iam::111111111111:root\"}},\
+             \"Action\":\"lambda:GetLayerVersion\",\"Resource\":\"{LAYER}:1\"}}"
+        )
+    );
+    assert_eq!(read().await.status, 200);
+    let again = world.call("POST", &policy, permission).await;
+    again.refused(
+        409,
+        "ResourceConflictException",
+        "The statement id (s) provided already exists.",
+    );
+    let shown = world.get(&policy).await.body;
+    assert_eq!(shown["RevisionId"], added.body["RevisionId"]);
+    let stale = world
+        .call("DELETE", &format!("{policy}/s?RevisionId=x"), Value::Null)
+        .await;
+    stale.refused(412, "PreconditionFailedException", "Revision Id");
+    let removed = world
+        .call("DELETE", &format!("{policy}/s"), Value::Null)
+        .await;
+    assert_eq!(removed.status, 204);
+    read()
+        .await
+        .refused(403, "AccessDeniedException", "resource-based policy");
+    let gone = world
+        .call("DELETE", &format!("{policy}/s"), Value::Null)
+        .await;
+    gone.refused(404, "ResourceNotFoundException", "Statement s is not found");
 }

@@ -1,0 +1,194 @@
+//! Who else may use a layer version: AddLayerVersionPermission, GetLayerVersionPolicy,
+//! RemoveLayerVersionPermission. The policy is part of the version's row and goes with it.
+
+use std::collections::BTreeMap;
+
+use api::layers::LayerVersion;
+use api::policies::{Condition, Principal, ResourcePolicy, Statement};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::{Deserialize, Serialize};
+use storage::Expect;
+use types::LayerVersionArn;
+use wire::ApiError;
+use wire::error::Fault;
+use wire::uri::query_value;
+
+use super::key;
+use super::name::named_version;
+use crate::answer::{empty, json};
+use crate::body::parse_now;
+use crate::failure::Failure;
+use crate::rows::TRIES_MAX;
+use crate::service::{Call, Control};
+
+/// A policy's document, bytes (AWS: 20 KB).
+const POLICY_BYTES_MAX: usize = 20_480;
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Body {
+    statement_id: String,
+    action: String,
+    principal: String,
+    organization_id: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Added {
+    statement: String,
+    revision_id: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown {
+    policy: String,
+    revision_id: String,
+}
+
+impl Control {
+    pub(crate) async fn add_layer_permission(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Response<Bytes>, Failure> {
+        let arn = named_version(call)?;
+        call.authorise(&arn.layer.scope.account, &arn.to_string())?;
+        let body: Body = parse_now(call.body)?;
+        let statement = body.statement(&arn)?;
+        let revision_id = self
+            .change_layer_policy(call, &arn, |policy| add(policy, &statement))
+            .await?;
+        let statement =
+            serde_json::to_string(&statement).expect("a struct of texts has a JSON form");
+        let answer = Added {
+            statement,
+            revision_id,
+        };
+        Ok(json(StatusCode::CREATED, &answer))
+    }
+
+    pub(crate) async fn get_layer_policy(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Response<Bytes>, Failure> {
+        let arn = named_version(call)?;
+        call.authorise(&arn.layer.scope.account, &arn.to_string())?;
+        let found = self.rows.get::<LayerVersion>(&key(&arn)).await?;
+        let policy = found.and_then(|(version, _)| version.policy);
+        let policy = policy.ok_or_else(|| {
+            ApiError::not_found("No policy is associated with the given resource.")
+        })?;
+        let answer = Shown {
+            policy: policy.document(),
+            revision_id: policy.revision_id,
+        };
+        Ok(json(StatusCode::OK, &answer))
+    }
+
+    pub(crate) async fn remove_layer_permission(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Response<Bytes>, Failure> {
+        let arn = named_version(call)?;
+        call.authorise(&arn.layer.scope.account, &arn.to_string())?;
+        let id = call.matched.parameter("StatementId");
+        self.change_layer_policy(call, &arn, |policy| remove(policy, id))
+            .await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// Changes the policy as it is, if it is the one that the caller knows; gives its revision.
+    async fn change_layer_policy(
+        &self,
+        call: &Call<'_>,
+        arn: &LayerVersionArn,
+        change: impl Fn(&mut ResourcePolicy) -> Result<(), ApiError>,
+    ) -> Result<String, Failure> {
+        let known = query_value(call.query, "RevisionId");
+        let key = key(arn);
+        for _ in 0..TRIES_MAX {
+            let found = self.rows.get::<LayerVersion>(&key).await?;
+            let (mut version, revision) = found.ok_or_else(|| {
+                ApiError::not_found(format!("Layer version {arn} does not exist."))
+            })?;
+            let mut policy = version.policy.take().unwrap_or_default();
+            if known.as_deref().is_some_and(|id| id != policy.revision_id) {
+                return Err(ApiError::precondition_failed(
+                    "The Revision Id provided does not match the latest Revision Id. Call the \
+                     GetLayerPolicy API to retrieve the latest Revision Id",
+                )
+                .into());
+            }
+            change(&mut policy)?;
+            policy.revision_id = self.new_revision_id();
+            let revision_id = policy.revision_id.clone();
+            version.policy = Some(policy).filter(|policy| !policy.statements.is_empty());
+            let expect = Expect::Revision(revision);
+            if self.rows.put(&key, &version, expect).await?.is_some() {
+                return Ok(revision_id);
+            }
+        }
+        Err(Failure::Contended { key })
+    }
+}
+
+impl Body {
+    fn statement(self, arn: &LayerVersionArn) -> Result<Statement, ApiError> {
+        if self.organization_id.is_some() && self.principal != "*" {
+            return Err(ApiError::invalid_parameter(
+                "OrganizationId can only be used with the Principal '*'.",
+            ));
+        }
+        let named = |arn: String| Principal::Named(BTreeMap::from([("AWS".to_owned(), arn)]));
+        let principal = match self.principal.as_str() {
+            "*" => Principal::Anyone(self.principal),
+            arn if arn.starts_with("arn:") => named(self.principal),
+            account => named(format!("arn:aws:iam::{account}:root")),
+        };
+        let condition = self.organization_id.map(|id| Condition {
+            string_equals: BTreeMap::from([("aws:PrincipalOrgID".to_owned(), id)]),
+            ..Condition::default()
+        });
+        Ok(Statement {
+            sid: self.statement_id,
+            effect: "Allow".to_owned(),
+            principal,
+            action: self.action,
+            resource: arn.to_string(),
+            condition,
+        })
+    }
+}
+
+fn add(policy: &mut ResourcePolicy, statement: &Statement) -> Result<(), ApiError> {
+    let id = &statement.sid;
+    if policy.statements.iter().any(|other| other.sid == *id) {
+        return Err(ApiError::conflict(format!(
+            "The statement id ({id}) provided already exists. Please provide a new statement id, \
+             or remove the existing statement."
+        )));
+    }
+    policy.statements.push(statement.clone());
+    if policy.document().len() > POLICY_BYTES_MAX {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "PolicyLengthExceededException",
+            Fault::User,
+            format!("The final policy size is bigger than the limit ({POLICY_BYTES_MAX})."),
+        ));
+    }
+    Ok(())
+}
+
+fn remove(policy: &mut ResourcePolicy, id: &str) -> Result<(), ApiError> {
+    let before = policy.statements.len();
+    policy.statements.retain(|statement| statement.sid != id);
+    if policy.statements.len() == before {
+        return Err(ApiError::not_found(format!(
+            "Statement {id} is not found in resource policy."
+        )));
+    }
+    Ok(())
+}
