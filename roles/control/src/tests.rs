@@ -2,6 +2,7 @@
 
 mod access;
 mod aliases;
+mod concurrency;
 mod functions;
 mod harness;
 mod hostile;
