@@ -503,3 +503,19 @@ def test_what_does_not_stream_is_sent_as_it_is(server, url_of):
     failing = url_of("def handler(event, context):\n    return 1/0", mode="RESPONSE_STREAM")
     answer = urls.call(server, failing)
     assert (answer.status, answer.text) == (502, "Internal Server Error")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["'{}'", "'{}\\0\\0\\0\\0\\0\\0\\0'", "'[201]' + '\\0'.repeat(8)", "'{\"statusCode\": 99}' + '\\0'.repeat(8)",
+     "' '.repeat(1100000)", "'{\"headers\": {\"a b\": \"c\"}}' + '\\0'.repeat(8)"],
+)  # fmt: skip
+def test_a_stream_whose_head_is_none_is_a_bad_gateway(server, url_of, written):
+    url = url_of("""
+        export const handler = awslambda.streamifyResponse(async (event, stream) => {
+            stream.setContentType('application/vnd.awslambda.http-integration-response');
+            stream.end(%s);
+        });
+    """ % written, mode="RESPONSE_STREAM", runtime=NODE)
+    answer = urls.call(server, url)
+    assert (answer.status, answer.text) == (502, "Internal Server Error")

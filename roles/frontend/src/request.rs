@@ -68,6 +68,13 @@ pub(crate) fn check(
     violations.pattern("durableExecutionName", execution, EXECUTION);
     violations.length("durableExecutionName", execution, 1, 64);
     violations.finish()?;
+    if tenant.is_some() {
+        // No function here is: CreateFunction refuses it.
+        return Err(ApiError::invalid_parameter(
+            "The invoked function is not enabled with tenancy configuration. Remove the tenant ID \
+             from the request and try again.",
+        ));
+    }
     let invocation_type = match invocation_type {
         Some("Event") => InvocationType::Event,
         Some("DryRun") => InvocationType::DryRun,
@@ -174,6 +181,10 @@ mod tests {
         assert_eq!(
             code(&[("x-amz-log-type", "All")], "{}"),
             "ValidationException"
+        );
+        assert_eq!(
+            code(&[("x-amz-tenant-id", "one")], "{}"),
+            "InvalidParameterValueException"
         );
         assert_eq!(code(&[], "{"), "InvalidRequestContentException");
         assert_eq!(code(&[], "not json"), "InvalidRequestContentException");
