@@ -9,6 +9,7 @@ mod hostile;
 mod layers;
 mod misc;
 mod permissions;
+mod provisioning;
 mod recovery;
 mod updates;
 mod versions;
