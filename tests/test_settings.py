@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from support import functions
+from support import clients, functions
 
 ECHO = """
     def handler(event, context):
@@ -200,3 +200,23 @@ def test_a_dry_run_tells_what_would_be(client, deploy):
     told = client.update_function_code(FunctionName=name, ZipFile=code, DryRun=True)
     assert told["CodeSha256"] != before["CodeSha256"]
     assert client.get_function(FunctionName=name)["Configuration"] == before
+
+
+def test_code_has_its_room(own_server):
+    code = functions.source_package("python3.12", ECHO)[0]
+    layer = functions.package({"x": "1"})
+    room = 2 * len(code) + len(layer)
+    server = own_server(f"[limits]\ncode_storage_bytes = {room}\n").start()
+    client = clients.make(server)
+    functions.create(client, "f", ECHO)
+    client.publish_version(FunctionName="f")
+    client.publish_layer_version(LayerName="l", Content={"ZipFile": layer})
+    settings = client.get_account_settings()
+    assert settings["AccountLimit"]["TotalCodeSize"] == room
+    assert settings["AccountUsage"]["TotalCodeSize"] == room
+    code_, message = refusal(functions.create, client=client, name="g", source=ECHO)
+    assert (code_, message) == ("CodeStorageExceededException", "Code storage limit exceeded.")
+    # What is gone makes room.
+    client.delete_function(FunctionName="f", Qualifier="1")
+    functions.create(client, "g", ECHO)
+    server.finish()

@@ -15,8 +15,8 @@ use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use types::limits::{
-    ACCOUNT_CONCURRENCY, CONTROL_PLANE_PER_SECOND, GET_FUNCTION_PER_SECOND, GET_POLICY_PER_SECOND,
-    PROVISIONED_PER_SECOND, STREAM_BURST_BYTES, STREAM_BYTES_PER_SECOND,
+    ACCOUNT_CODE_BYTES_MAX, ACCOUNT_CONCURRENCY, CONTROL_PLANE_PER_SECOND, GET_FUNCTION_PER_SECOND,
+    GET_POLICY_PER_SECOND, PROVISIONED_PER_SECOND, STREAM_BURST_BYTES, STREAM_BYTES_PER_SECOND,
 };
 use types::{AccountId, Region};
 
@@ -95,6 +95,8 @@ pub(crate) struct Limits {
     pub(crate) control_plane_per_second: u32,
     /// Environments a second that are made ahead for one function version's provisioned concurrency.
     pub(crate) provisioned_per_second: u32,
+    /// Bytes of all packages: of functions, their versions and layers.
+    pub(crate) code_storage_bytes: u64,
 }
 
 /// Where other AWS services are, for Lambent's own calls to them.
@@ -303,6 +305,7 @@ impl Default for Limits {
             get_policy_per_second: GET_POLICY_PER_SECOND,
             control_plane_per_second: CONTROL_PLANE_PER_SECOND,
             provisioned_per_second: PROVISIONED_PER_SECOND,
+            code_storage_bytes: ACCOUNT_CODE_BYTES_MAX,
         }
     }
 }

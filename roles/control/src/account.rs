@@ -4,14 +4,11 @@ use api::functions::functions_prefix;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
-use types::limits::{ACCOUNT_CODE_BYTES_MAX, UNZIPPED_BYTES_MAX, ZIP_UPLOAD_BYTES_MAX};
+use types::limits::{UNZIPPED_BYTES_MAX, ZIP_UPLOAD_BYTES_MAX};
 
 use crate::answer::json;
 use crate::failure::Failure;
 use crate::service::{Call, Control};
-
-/// Versions looked at per function at once.
-const BATCH: usize = 256;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -47,34 +44,18 @@ impl Control {
             .rows
             .all_functions(&functions_prefix(&call.scope))
             .await?;
-        let mut total_code_size = 0;
-        for function in &functions {
-            total_code_size += function.latest.code.bytes;
-            let mut after = 0;
-            while after < function.published {
-                let versions = self.rows.versions(function, after, BATCH).await?;
-                total_code_size += versions
-                    .iter()
-                    .map(|version| version.code.bytes)
-                    .sum::<u64>();
-                match versions.last().map(|version| version.version) {
-                    Some(types::Version::Published(number)) => after = number,
-                    _ => break,
-                }
-            }
-        }
         let reserved = self.shares(&call.scope).await?.values().sum();
         let limit = self.config.account_concurrency;
         let settings = AccountSettings {
             account_limit: AccountLimit {
-                total_code_size: ACCOUNT_CODE_BYTES_MAX,
+                total_code_size: self.config.code_bytes_max,
                 code_size_unzipped: UNZIPPED_BYTES_MAX,
                 code_size_zipped: ZIP_UPLOAD_BYTES_MAX,
                 concurrent_executions: limit,
                 unreserved_concurrent_executions: u64::from(limit).saturating_sub(reserved),
             },
             account_usage: AccountUsage {
-                total_code_size,
+                total_code_size: self.code_bytes(&call.scope).await?,
                 function_count: functions.len(),
             },
         };

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use types::limits::{
-    ACCOUNT_CONCURRENCY, CONTROL_PLANE_PER_SECOND, GET_FUNCTION_PER_SECOND, GET_POLICY_PER_SECOND,
+    ACCOUNT_CODE_BYTES_MAX, ACCOUNT_CONCURRENCY, CONTROL_PLANE_PER_SECOND, GET_FUNCTION_PER_SECOND,
+    GET_POLICY_PER_SECOND,
 };
 
 /// See the module.
@@ -22,6 +23,8 @@ pub struct Config {
     /// The architecture of functions that name none. AWS's is `x86_64`; where no worker has that,
     /// it would only make functions that cannot run.
     pub architecture: String,
+    /// Bytes of all packages that an account keeps in a region.
+    pub code_bytes_max: u64,
     /// What answers call the network that functions run in, `VpcId`: there is one for all.
     pub vpc_id: String,
     /// ARNs of the access points whose file systems functions can have.
@@ -113,6 +116,7 @@ impl Default for Config {
             urls: Urls::default(),
             runtimes: RUNTIMES.map(str::to_owned).to_vec(),
             architecture: "x86_64".to_owned(),
+            code_bytes_max: ACCOUNT_CODE_BYTES_MAX,
             vpc_id: "vpc-00000000000000000".to_owned(),
             access_points: BTreeSet::new(),
             log_retention_days: None,

@@ -20,6 +20,7 @@ mod body;
 mod cloudwatch;
 mod code_location;
 mod code_signing;
+mod code_storage;
 mod concurrency;
 mod config;
 mod destinations;

@@ -26,6 +26,7 @@ use crate::authorise::Standing;
 use crate::body::aside;
 use crate::cloudwatch::{self, CloudWatch, Keeper as LogKeeper};
 use crate::code_location::{self, CodeLinks};
+use crate::code_storage::CodeStorage;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::identity::MasterSecret;
@@ -81,6 +82,7 @@ pub struct Control {
     cloudwatch: CloudWatch,
     jobs: mpsc::Sender<Job>,
     missed: Missed,
+    pub(crate) code_storage: CodeStorage,
     throttle: Throttle,
     /// Something about provisioned concurrency has changed.
     provision: Arc<Notify>,
@@ -139,6 +141,7 @@ impl Control {
             packages,
             clock,
             random,
+            code_storage: CodeStorage::default(),
             throttle: Throttle::new(config.rates),
             provision: Arc::default(),
             config,

@@ -53,6 +53,11 @@ impl Control {
         }
         // One that a crash left half done comes first.
         self.rows.finish_publishing(&arn).await?;
+        let (present, _) = self.rows.existing(&arn).await?;
+        if present.published_generation != present.latest.generation {
+            let bytes = present.latest.code.bytes;
+            self.check_code_storage(&arn.scope, bytes).await?;
+        }
         let begin = |function: &mut Function| {
             check_revision(body.revision_id.as_deref(), &function.latest.revision_id)?;
             check_settled(function)?;

@@ -152,6 +152,7 @@ pub(crate) async fn start(
                 others: config.limits.control_plane_per_second,
             },
             architecture: worker::host_architecture().to_owned(),
+            code_bytes_max: config.limits.code_storage_bytes,
             vpc_id: config.functions.vpc_id.clone(),
             log_retention_days: Some(config.logs.retention_days).filter(|days| *days > 0),
             ..control::Config::default()

@@ -65,7 +65,7 @@ impl Control {
         let resolved = self.resolve(call, &body.settings).await?;
         let code = body.code.take().unwrap_or_default();
         let published = self
-            .publish_code(code, (Operation::CreateFunction, &arn.scope.region))
+            .publish_code(code, (Operation::CreateFunction, &arn.scope))
             .await?;
         let latest = body.configuration(self, &arn, &published, &resolved)?;
         let publish = body.publish == Some(true);

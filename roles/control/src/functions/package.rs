@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use image::Published;
 use serde::Deserialize;
-use types::Region;
 use types::limits::ZIP_UPLOAD_BYTES_MAX;
+use types::{Region, Scope};
 use wire::ApiError;
 use wire::rest::Operation;
 
@@ -76,20 +76,21 @@ impl CodeMembers {
 }
 
 impl Control {
-    /// Checks a request's package, of a function or layer in that region, and keeps it.
+    /// Checks a request's package, of a function or layer of that scope, and keeps it.
     pub(crate) async fn publish_code(
         &self,
         code: CodeMembers,
-        (operation, region): (Operation, &Region),
+        (operation, scope): (Operation, &Scope),
     ) -> Result<Published, Failure> {
         let zip = match code.source(operation)? {
             Source::Zip(text) => decoded(text, operation).await?,
-            Source::Object(object) => self.read(&object, region).await?,
+            Source::Object(object) => self.read(&object, &scope.region).await?,
         };
         if zip.is_empty() {
             let message = "Uploaded file must be a non-empty zip";
             return Err(ApiError::invalid_parameter(message).into());
         }
+        self.check_code_storage(scope, zip.len() as u64).await?;
         self.images.publish(zip).await.map_err(refused)
     }
 

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use storage::Expect;
 use types::LayerVersionArn;
 use wire::ApiError;
-use wire::error::Fault;
 use wire::uri::query_value;
 
 use super::key;
@@ -19,11 +18,9 @@ use super::name::named_version;
 use crate::answer::{empty, json};
 use crate::body::parse_now;
 use crate::failure::Failure;
+use crate::permissions::{add, remove};
 use crate::rows::TRIES_MAX;
 use crate::service::{Call, Control};
-
-/// A policy's document, bytes (AWS: 20 KB).
-const POLICY_BYTES_MAX: usize = 20_480;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -58,7 +55,7 @@ impl Control {
         let body: Body = parse_now(call.body)?;
         let statement = body.statement(&arn)?;
         let revision_id = self
-            .change_layer_policy(call, &arn, |policy| add(policy, &statement))
+            .change_layer_policy(call, &arn, |policy| add(policy, statement.clone()))
             .await?;
         let statement =
             serde_json::to_string(&statement).expect("a struct of texts has a JSON form");
@@ -160,35 +157,4 @@ impl Body {
             condition,
         })
     }
-}
-
-fn add(policy: &mut ResourcePolicy, statement: &Statement) -> Result<(), ApiError> {
-    let id = &statement.sid;
-    if policy.statements.iter().any(|other| other.sid == *id) {
-        return Err(ApiError::conflict(format!(
-            "The statement id ({id}) provided already exists. Please provide a new statement id, \
-             or remove the existing statement."
-        )));
-    }
-    policy.statements.push(statement.clone());
-    if policy.document().len() > POLICY_BYTES_MAX {
-        return Err(ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "PolicyLengthExceededException",
-            Fault::User,
-            format!("The final policy size is bigger than the limit ({POLICY_BYTES_MAX})."),
-        ));
-    }
-    Ok(())
-}
-
-fn remove(policy: &mut ResourcePolicy, id: &str) -> Result<(), ApiError> {
-    let before = policy.statements.len();
-    policy.statements.retain(|statement| statement.sid != id);
-    if policy.statements.len() == before {
-        return Err(ApiError::not_found(format!(
-            "Statement {id} is not found in resource policy."
-        )));
-    }
-    Ok(())
 }

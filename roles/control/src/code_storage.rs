@@ -1,0 +1,114 @@
+//! How much code an account keeps in a region: packages of `$LATEST`, of versions and of layers,
+//! each counted as often as it is kept, as Lambda does.
+//!
+//! Counting looks at every row of the account, so it is not done for every package: what was
+//! counted is remembered and what comes added to it. What goes away is noticed when the limit seems
+//! to be reached, for then it is counted anew. Several control planes may together let in a little
+//! more than the limit.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use api::functions::functions_prefix;
+use api::layers::{LayerVersion, all_layer_versions_prefix};
+use http::StatusCode;
+use types::{Scope, Version};
+use wire::ApiError;
+use wire::error::Fault;
+
+use crate::failure::Failure;
+use crate::rows::decode;
+use crate::service::Control;
+
+/// Versions looked at per function at once.
+const BATCH: usize = 256;
+
+/// Bytes that each account and region keeps at most, as far as it has been counted.
+#[derive(Default)]
+pub(crate) struct CodeStorage(Mutex<BTreeMap<Scope, u64>>);
+
+impl CodeStorage {
+    /// Takes room for so many bytes, if there surely is.
+    fn take(&self, scope: &Scope, bytes: u64, limit: u64) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(kept) = known.get_mut(scope) else {
+            return false;
+        };
+        let fits = kept.saturating_add(bytes) <= limit;
+        if fits {
+            *kept += bytes;
+        }
+        fits
+    }
+
+    fn learn(&self, scope: &Scope, kept: u64) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(scope.clone(), kept);
+    }
+}
+
+impl Control {
+    /// Refuses a package of so many bytes if there is no room for it.
+    pub(crate) async fn check_code_storage(
+        &self,
+        scope: &Scope,
+        bytes: u64,
+    ) -> Result<(), Failure> {
+        let limit = self.config.code_bytes_max;
+        if self.code_storage.take(scope, bytes, limit) {
+            return Ok(());
+        }
+        let kept = self.code_bytes(scope).await?;
+        self.code_storage.learn(scope, kept);
+        match self.code_storage.take(scope, bytes, limit) {
+            true => Ok(()),
+            false => Err(ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "CodeStorageExceededException",
+                Fault::User,
+                "Code storage limit exceeded.",
+            )
+            .into()),
+        }
+    }
+
+    /// Bytes of all packages that an account keeps in a region.
+    pub(crate) async fn code_bytes(&self, scope: &Scope) -> Result<u64, Failure> {
+        let mut total = 0;
+        for function in self.rows.all_functions(&functions_prefix(scope)).await? {
+            total += function.latest.code.bytes;
+            let mut after = 0;
+            while after < function.published {
+                let versions = self.rows.versions(&function, after, BATCH).await?;
+                let bytes = versions.iter().map(|version| version.code.bytes);
+                total += bytes.sum::<u64>();
+                match versions.last().map(|version| version.version) {
+                    Some(Version::Published(number)) => after = number,
+                    _ => break,
+                }
+            }
+        }
+        for row in self.rows.all(&all_layer_versions_prefix(scope)).await? {
+            total += decode::<LayerVersion>(&row)?.bytes;
+        }
+        Ok(total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_taken_only_where_it_has_been_counted_and_is() {
+        let scope = crate::tests::function("f").scope;
+        let storage = CodeStorage::default();
+        assert!(!storage.take(&scope, 1, 10));
+        storage.learn(&scope, 4);
+        assert!(storage.take(&scope, 6, 10));
+        assert!(!storage.take(&scope, 1, 10));
+        storage.learn(&scope, 0);
+        assert!(storage.take(&scope, 1, 10));
+        assert!(!storage.take(&scope, u64::MAX, 10));
+    }
+}
