@@ -105,12 +105,12 @@ pub(super) fn apply_to_source(members: &Members, source: &mut Source) -> Result<
     let mut groups = groups.into_iter().flatten();
     let given = groups.find_map(|config| config.consumer_group_id.as_deref());
     match source {
-        Source::ManagedKafka { group, .. } | Source::SelfManagedKafka { group, .. } => {
-            if given.is_some_and(|given| given != group.as_str()) {
-                return Err(ApiError::invalid_parameter(
-                    "The ConsumerGroupId of an event source mapping cannot be changed.",
-                ));
-            }
+        Source::ManagedKafka { group, .. } | Source::SelfManagedKafka { group, .. }
+            if given.is_some_and(|given| given != group.as_str()) =>
+        {
+            return Err(ApiError::invalid_parameter(
+                "The ConsumerGroupId of an event source mapping cannot be changed.",
+            ));
         }
         Source::DocumentDb {
             database,
@@ -413,7 +413,7 @@ mod tests {
         let filter = |pattern: &str| {
             format!(r#"{{"FilterCriteria":{{"Filters":[{{"Pattern":{pattern:?}}}]}}}}"#)
         };
-        let six = vec![r#"{"Pattern":"{\"a\":[1]}"}"#; 6].join(",");
+        let six = [r#"{"Pattern":"{\"a\":[1]}"}"#; 6].join(",");
         let six = format!(r#"{{"FilterCriteria":{{"Filters":[{six}]}}}}"#);
         let invalid = "Invalid filter pattern definition.";
         for (arn, json, words) in [
