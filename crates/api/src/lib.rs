@@ -16,6 +16,7 @@ pub mod credentials;
 pub mod event_invoke;
 pub mod event_sources;
 pub mod functions;
+pub mod iam;
 pub mod identity;
 pub mod layers;
 pub mod log_groups;

@@ -166,8 +166,18 @@ pub fn answer(action: &str, members: &[(&str, &str)], request_id: RequestId) -> 
         .iter()
         .map(|(name, value)| format!("    <{name}>{}</{name}>\n", escaped(value)))
         .collect();
+    answer_xml(STS_NAMESPACE, action, &members, request_id)
+}
+
+/// The same with a result that is XML already.
+pub fn answer_xml(
+    namespace: &str,
+    action: &str,
+    members: &str,
+    request_id: RequestId,
+) -> Response<Bytes> {
     let xml = format!(
-        "<{action}Response xmlns=\"{STS_NAMESPACE}\">\n  <{action}Result>\n{members}  \
+        "<{action}Response xmlns=\"{namespace}\">\n  <{action}Result>\n{members}  \
          </{action}Result>\n  <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  \
          </ResponseMetadata>\n</{action}Response>\n"
     );
@@ -188,7 +198,7 @@ fn xml_response(status: StatusCode, xml: String, request_id: RequestId) -> Respo
 }
 
 /// `text` with what XML reserves written as entities, and without what XML 1.0 cannot hold.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

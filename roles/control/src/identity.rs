@@ -4,6 +4,7 @@
 //! token that goes with one holds everything about it, sealed ([`sealed`]), so that any server
 //! with the same [`MasterSecret`] knows it, and a restart forgets none.
 
+mod directory;
 mod master;
 mod sealed;
 
@@ -20,8 +21,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use policy::{Form, Permissions, Policy};
 use ring::digest::{SHA256, digest};
 use serde_json::json;
+use storage::Table;
 use types::{AccountId, Clock, FunctionArn, Random};
 
+use directory::Directory;
+pub(crate) use directory::lambda_may_become;
 pub use master::MasterSecret;
 use sealed::{Sealing, Session};
 
@@ -48,6 +52,8 @@ pub struct Keys {
     /// What sessions of roles may do that nobody has described.
     roles: Arc<Permissions>,
     sealing: Sealing,
+    users: UserKeys,
+    directory: Directory,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -60,6 +66,7 @@ impl Keys {
         roots: Vec<RootKey>,
         role_actions: &[String],
         master: &MasterSecret,
+        table: Arc<dyn Table>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, policy::Malformed> {
@@ -88,6 +95,8 @@ impl Keys {
             roots: roots.collect(),
             roles: Arc::new(listed(role_actions)?),
             sealing,
+            users: UserKeys::new(master),
+            directory: Directory::new(table),
             clock,
             random,
         })
@@ -113,7 +122,10 @@ fn listed(actions: &[String]) -> Result<Permissions, policy::Malformed> {
 impl Identities for Keys {
     async fn access_key(&self, id: &str, session_token: Option<&str>) -> Result<AccessKey, Error> {
         let Some(token) = session_token else {
-            return self.roots.get(id).cloned().ok_or(Error::Unknown);
+            return match self.roots.get(id) {
+                Some(root) => Ok(root.clone()),
+                None => self.user(id).await,
+            };
         };
         let session = self
             .sealing
@@ -124,12 +136,29 @@ impl Identities for Keys {
             return Err(Error::Expired);
         }
         let role = RoleArn::parse(&session.role).ok_or(Error::Unknown)?;
+        let known = self.directory.role(&role.account, role.name).await;
+        let known = known.map_err(|_| Error::Unavailable)?;
+        let known = known.filter(|known| known.entity.arn() == session.role);
+        // A session ends with its role, even if another of that name is made.
+        if let Some(id) = &session.role_id
+            && known.as_ref().is_none_or(|known| known.entity.id != *id)
+        {
+            return Err(Error::Unknown);
+        }
+        let unique = match &known {
+            Some(known) => known.entity.id.clone(),
+            None => role_id(&session.role),
+        };
+        let permissions = match &known {
+            Some(known) => Arc::clone(&known.permissions),
+            None => Arc::clone(&self.roles),
+        };
         let principal = Principal {
             arn: format!(
                 "arn:aws:sts::{}:assumed-role/{}/{}",
                 role.account, role.name, session.session_name
             ),
-            user_id: format!("{}:{}", role_id(&session.role), session.session_name),
+            user_id: format!("{unique}:{}", session.session_name),
             account: role.account,
             kind: PrincipalKind::Role {
                 role: session.role.clone(),
@@ -138,7 +167,7 @@ impl Identities for Keys {
         Ok(AccessKey {
             secret: Secret::new(session.secret),
             principal,
-            permissions: Arc::clone(&self.roles),
+            permissions,
         })
     }
 }
@@ -150,10 +179,18 @@ impl RoleCredentials for Keys {
         role: &str,
         function: &FunctionArn,
     ) -> Result<Credentials, credentials::Error> {
-        if RoleArn::parse(role).is_none() {
-            return Err(credentials::Error::Role {
-                role: role.to_owned(),
-            });
+        let refused = || credentials::Error::Role {
+            role: role.to_owned(),
+        };
+        let arn = RoleArn::parse(role).ok_or_else(refused)?;
+        let known = self.directory.role(&arn.account, arn.name).await;
+        let known = known.map_err(|_| credentials::Error::Unavailable)?;
+        let known = known.filter(|known| known.entity.arn() == role);
+        if known
+            .as_ref()
+            .is_some_and(|known| !lambda_may_become(&known.entity))
+        {
+            return Err(refused());
         }
         let (mut id, mut secret) = ([0; 10], [0; 30]);
         self.random.fill(&mut id);
@@ -164,6 +201,7 @@ impl RoleCredentials for Keys {
             access_key_id: format!("ASIA{}", base32(&id)),
             secret: BASE64.encode(secret),
             expires: self.clock.now().after(SESSION),
+            role_id: known.map(|known| known.entity.id.clone()),
         };
         let token = self.sealing.seal(&session, self.random.as_ref());
         Ok(Credentials {
@@ -175,6 +213,62 @@ impl RoleCredentials for Keys {
     }
 }
 
+impl Keys {
+    /// The user who has this key.
+    async fn user(&self, id: &str) -> Result<AccessKey, Error> {
+        let known = self.directory.user(id).await;
+        let known = known
+            .map_err(|_| Error::Unavailable)?
+            .ok_or(Error::Unknown)?;
+        let user = &known.entity;
+        let key = user.keys.iter().find(|key| key.id == id && key.active);
+        let sealed = &key.ok_or(Error::Unknown)?.sealed;
+        Ok(AccessKey {
+            secret: self.users.open(id, sealed).ok_or(Error::Unknown)?,
+            principal: Principal {
+                account: user.account.clone(),
+                arn: user.arn(),
+                user_id: user.id.clone(),
+                kind: PrincipalKind::User {
+                    name: user.name.clone(),
+                },
+            },
+            permissions: Arc::clone(&known.permissions),
+        })
+    }
+}
+
+/// Makes secrets of users' access keys, and seals them as session tokens are, under a key of
+/// their own.
+pub(crate) struct UserKeys(Sealing);
+
+impl UserKeys {
+    pub(crate) fn new(master: &MasterSecret) -> Self {
+        Self(Sealing::new(&master.derive("access-keys")))
+    }
+
+    /// A new secret, and the same sealed.
+    pub(crate) fn make(&self, id: &str, random: &dyn Random) -> (Secret, String) {
+        let mut bytes = [0; 30];
+        random.fill(&mut bytes);
+        let secret = BASE64.encode(bytes);
+        let held = Session {
+            role: String::new(),
+            session_name: String::new(),
+            access_key_id: id.to_owned(),
+            secret: secret.clone(),
+            expires: types::Timestamp::from_millis(u64::MAX),
+            role_id: None,
+        };
+        (Secret::new(secret), self.0.seal(&held, random))
+    }
+
+    fn open(&self, id: &str, sealed: &str) -> Option<Secret> {
+        let held = self.0.open(sealed)?;
+        (held.access_key_id == id).then(|| Secret::new(held.secret))
+    }
+}
+
 /// A role's unique id, `AROA` and 17 letters: made from its ARN, since nothing records roles.
 fn role_id(role: &str) -> String {
     let hash = digest(&SHA256, role.as_bytes());
@@ -182,7 +276,7 @@ fn role_id(role: &str) -> String {
 }
 
 /// RFC 4648's alphabet, no padding: what AWS's key ids are written in.
-fn base32(bytes: &[u8]) -> String {
+pub(crate) fn base32(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut out = String::with_capacity(bytes.len() * 8 / 5 + 1);
     let (mut held, mut bits) = (0_u32, 0);
@@ -217,6 +311,7 @@ mod tests {
             vec![root],
             &[],
             &MasterSecret::from_bytes([7; 32]),
+            Arc::new(storage::memory::MemoryTable::default()),
             clock,
             Arc::new(SystemRandom),
         )

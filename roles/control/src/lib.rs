@@ -28,6 +28,7 @@ mod event_invoke_config;
 mod event_source_mappings;
 mod failure;
 mod functions;
+mod iam;
 mod identity;
 mod layers;
 mod logs;

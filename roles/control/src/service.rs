@@ -29,7 +29,7 @@ use crate::code_location::{self, CodeLinks};
 use crate::code_storage::CodeStorage;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::identity::MasterSecret;
+use crate::identity::{MasterSecret, UserKeys};
 use crate::logs::LogStore;
 use crate::metrics::Metrics;
 use crate::provisioning::Provisioner;
@@ -77,6 +77,7 @@ pub struct Control {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) config: Config,
     pub(crate) links: CodeLinks,
+    pub(crate) user_keys: UserKeys,
     identities: Arc<dyn Identities>,
     verifier: Arc<Verifier>,
     cloudwatch: CloudWatch,
@@ -147,6 +148,7 @@ impl Control {
             config,
             metrics,
             links: CodeLinks::new(&master),
+            user_keys: UserKeys::new(&master),
             identities,
             verifier: Arc::new(Verifier::new()),
             cloudwatch,
@@ -171,8 +173,8 @@ impl Control {
         } else if is_for(&parts, "logs") {
             let answer = self.logs(&parts, &body).await;
             answer.unwrap_or_else(|error| error.response(request_id))
-        } else if is_for_sts(&parts) {
-            let answer = self.sts(&parts, &body, request_id).await;
+        } else if is_for_query(&parts) {
+            let answer = self.query(&parts, &body, request_id).await;
             answer.unwrap_or_else(|error| error.response(request_id))
         } else {
             let answer = self.lambda(&parts, &body).await;
@@ -398,14 +400,16 @@ impl Control {
             .await
     }
 
-    async fn sts(
+    async fn query(
         &self,
         parts: &Parts,
         body: &Bytes,
         request_id: RequestId,
     ) -> Result<Response<Bytes>, QueryError> {
         let signed = Signed::parse(parts)?;
-        signed.require_service("sts")?;
+        if signed.service != "iam" {
+            signed.require_service("sts")?;
+        }
         let token = signed.session_token.as_deref();
         let key = self
             .identities
@@ -417,7 +421,12 @@ impl Control {
             identity::Error::Unavailable => QueryError::unavailable(),
         })?;
         self.verify(&signed, &key.secret, parts, body).await?;
-        sts::answer(&Query::parse(parts, body), &key.principal, request_id)
+        let query = Query::parse(parts, body);
+        if signed.service != "iam" {
+            return sts::answer(&query, &key.principal, request_id);
+        }
+        let requester = Requester::signed(key, self.circumstances(&signed, parts));
+        self.iam(&requester, &query, request_id).await
     }
 }
 
@@ -461,9 +470,9 @@ fn is_for(parts: &Parts, service: &str) -> bool {
 }
 
 /// By the service that was signed for; what is not signed, by the path.
-fn is_for_sts(parts: &Parts) -> bool {
+fn is_for_query(parts: &Parts) -> bool {
     match Signed::parse(parts) {
-        Ok(signed) => signed.service == "sts",
+        Ok(signed) => signed.service == "sts" || signed.service == "iam",
         Err(_) => parts.uri.path() == "/",
     }
 }

@@ -74,6 +74,7 @@ pub(crate) async fn start(
         roots,
         &config.functions.role_actions,
         &master,
+        Arc::clone(&table),
         Arc::clone(&clock),
         Arc::clone(&random),
     );

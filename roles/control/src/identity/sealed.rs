@@ -34,6 +34,9 @@ pub(super) struct Session {
     pub(super) secret: String,
     /// When it ends.
     pub(super) expires: Timestamp,
+    /// The unique id of the role, if anybody had described it: the session ends with that role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) role_id: Option<String>,
 }
 
 /// Seals and opens tokens.
@@ -93,6 +96,7 @@ mod tests {
             access_key_id: "ASIA".to_owned(),
             secret: "hush".to_owned(),
             expires: Timestamp::from_millis(1),
+            role_id: None,
         }
     }
 

@@ -102,7 +102,14 @@ impl World {
             root("AKIATEST", "000000000000"),
             root("AKIAOTHER", "111111111111"),
         ];
-        let keys = Keys::new(roots, role_actions, &master, clock.clone(), random.clone());
+        let keys = Keys::new(
+            roots,
+            role_actions,
+            &master,
+            table.clone(),
+            clock.clone(),
+            random.clone(),
+        );
         let keys = Arc::new(keys.unwrap());
         let images = Images::open(blobs.clone(), cache.path().join("images")).unwrap();
         let images = Arc::new(images);
