@@ -114,3 +114,21 @@ def test_what_is_written_is_shown(iam):
     iam.delete_role_policy(RoleName=name, PolicyName="p")
     iam.delete_role(RoleName=name)
     assert refused(iam.create_group, GroupName="g") == "NotImplemented"
+
+
+def test_a_role_is_passed_on_only_by_who_may_and_only_to_lambda(server, client, iam, deploy):
+    elsewhere = TRUST.replace("lambda.amazonaws.com", "ec2.amazonaws.com")
+    role = iam.create_role(RoleName=unique("role"), AssumeRolePolicyDocument=elsewhere)["Role"]
+    target = deploy(ECHO)
+    assert refused(client.update_function_configuration, FunctionName=target, Role=role["Arn"]) == (
+        "InvalidParameterValueException")
+    iam.update_assume_role_policy(RoleName=role["RoleName"], PolicyDocument=TRUST)
+    name = unique("user")
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=allow("lambda:*", "*"))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    own = clients.make(server, keys=(key["AccessKeyId"], key["SecretAccessKey"]))
+    change = {"FunctionName": target, "Role": role["Arn"]}
+    assert refused(own.update_function_configuration, **change) == "AccessDeniedException"
+    iam.put_user_policy(UserName=name, PolicyName="q", PolicyDocument=allow("iam:PassRole", role["Arn"]))
+    assert own.update_function_configuration(**change)["Role"] == role["Arn"]

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use api::authorisation::{Ask, Requester};
 use api::functions::{Alias, Function, POLICIES, attached_key};
+use api::iam::{Entity, EntityKind, entity_key};
 use api::policies::{ResourcePolicy, binding};
 use policy::{Context, Policy};
 use types::{AccountId, FunctionArn, Qualifier, Scope};
@@ -22,6 +23,8 @@ use wire::rest::Match;
 use wire::uri::query_value;
 
 use crate::failure::Failure;
+use crate::identity::lambda_may_become;
+use crate::role::RoleArn;
 use crate::service::{Call, Control};
 
 /// What is known of the function that a request names, as far as policies ask for it.
@@ -84,6 +87,25 @@ impl Control {
         Ok(found
             .map(|(policy, _)| policy)
             .filter(|policy| policy.bound_to == bound_to))
+    }
+
+    /// Refuses if the caller may not hand that role to Lambda, or if Lambda may not become it. A
+    /// role that IAM does not know is taken: what it may do, `[functions] role_actions` says.
+    pub(crate) async fn check_pass_role(&self, call: &Call<'_>, role: &str) -> Result<(), Failure> {
+        let Some(arn) = RoleArn::parse(role) else {
+            return Ok(());
+        };
+        let context = Context::new().with("iam:PassedToService", "lambda.amazonaws.com");
+        call.authorise_action("iam:PassRole", &arn.account, role, context)?;
+        let key = entity_key(EntityKind::Role, &arn.account, arn.name);
+        let found = self.rows.get::<Entity>(&key).await?;
+        match found.filter(|(entity, _)| entity.arn() == role) {
+            Some((entity, _)) if !lambda_may_become(&entity) => Err(ApiError::invalid_parameter(
+                "The role defined for the function cannot be assumed by Lambda.",
+            )
+            .into()),
+            _ => Ok(()),
+        }
     }
 
     /// The alias that an ARN names, if it names one that is there.

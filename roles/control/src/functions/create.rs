@@ -54,6 +54,8 @@ impl Control {
         let arn = body.name(call)?;
         call.authorise(&arn.scope.account, &arn.to_string())?;
         body.check(self, &arn)?;
+        let role = body.settings.role.as_deref().unwrap_or_default();
+        self.check_pass_role(call, role).await?;
         // Looked at before the work with the package, and decided when the row is written.
         let taken = || ApiError::conflict(format!("Function already exist: {}", arn.name));
         if self.rows.function(&arn.scope, &arn.name).await?.is_some() {

@@ -125,6 +125,7 @@ impl Control {
         }
         if let Some(role) = &settings.role {
             check_role(role, &arn.scope.account)?;
+            self.check_pass_role(call, role).await?;
         }
         if let Some(variables) = settings
             .environment
