@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from support import functions
+from support import functions, urls
 from support.server import REPOSITORY, binary
 
 EXAMPLE = REPOSITORY / "examples" / "orders"
@@ -48,7 +48,7 @@ def template(folder, text):
 
 
 def test_a_template_is_deployed_and_deploying_it_again_changes_nothing(
-    lambent, client, invoke, tmp_path
+    lambent, server, client, invoke, tmp_path
 ):
     folder = shutil.copytree(EXAMPLE, tmp_path / "orders")
     stack = functions.unique("orders")
@@ -59,6 +59,11 @@ def test_a_template_is_deployed_and_deploying_it_again_changes_nothing(
     word, back, arn = invoke(told["FrontAlias"]).json
     assert word == "hello, please" and arn == told["FrontAlias"]
     assert invoke(back, {"a": 1}).json == {"kept": {"a": 1}}
+    answer = urls.call(server, told["FrontUrl"])
+    assert (answer.status, json.loads(answer.body)[0]) == (200, "hello, please")
+    mapping = client.get_event_source_mapping(UUID=told["BackOrders"])
+    assert mapping["FunctionArn"].endswith(f":{back}") and mapping["BatchSize"] == 5
+
     before = client.get_function_configuration(FunctionName=told["Front"])["RevisionId"]
     status, text, _ = lambent("deploy", *arguments)
     assert status == 0 and "nothing to change" in text
@@ -79,6 +84,9 @@ def test_a_template_is_deployed_and_deploying_it_again_changes_nothing(
     assert stack not in lambent("stacks")[1].split()
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.get_function(FunctionName=told["Front"])
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.get_event_source_mapping(UUID=told["BackOrders"])
+    assert urls.call(server, told["FrontUrl"]).status == 403
 
 
 def test_a_dry_run_shows_the_plan_and_does_nothing(lambent):
