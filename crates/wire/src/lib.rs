@@ -9,6 +9,7 @@ pub mod event_stream;
 pub mod function_name;
 pub mod function_url;
 pub mod json_rpc;
+pub mod lineage;
 pub mod model;
 pub mod query;
 pub mod rest;

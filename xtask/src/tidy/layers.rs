@@ -28,7 +28,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["filters", "wire", "api", "storage", "image", "policy"],
     ),
     ("frontend", &["wire", "api", "storage", "policy"]),
-    ("event-invoke", &["wire", "api", "storage"]),
+    (
+        "event-invoke",
+        &["wire", "api", "storage", "leasing", "aws"],
+    ),
     ("event-sources", &["api", "filters", "storage"]),
     ("counting", &["api", "storage"]),
     ("assignment", &["api", "storage"]),

@@ -1,0 +1,74 @@
+//! Taking events: into a queue, durably, or not at all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::events::{Accept, Error};
+use storage::Queue;
+use tokio::sync::Semaphore;
+use types::Clock;
+
+use crate::event::Item;
+use crate::metrics::Metrics;
+use crate::router::Router;
+use crate::shards::FunctionId;
+
+/// What an event counts for beside its payload: names, trace and bookkeeping.
+const OVERHEAD_BYTES: usize = 1_024;
+
+/// See the module.
+pub(crate) struct Intake {
+    clock: Arc<dyn Clock>,
+    queue: Arc<dyn Queue>,
+    router: Arc<Router>,
+    metrics: Arc<Metrics>,
+    /// Bytes of events that may be on their way into the queues.
+    room: Semaphore,
+}
+
+impl Intake {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        queue: Arc<dyn Queue>,
+        router: Arc<Router>,
+        metrics: Arc<Metrics>,
+        bytes_max: usize,
+    ) -> Self {
+        Self {
+            clock,
+            queue,
+            router,
+            metrics,
+            room: Semaphore::new(bytes_max.min(Semaphore::MAX_PERMITS)),
+        }
+    }
+
+    /// See [`api::events::Events::accept`].
+    pub(crate) async fn accept(&self, accept: Accept) -> Result<(), Error> {
+        let bytes = u32::try_from(accept.payload.len() + OVERHEAD_BYTES).unwrap_or(u32::MAX);
+        let Ok(_room) = self.room.try_acquire_many(bytes) else {
+            self.metrics.refused.inc();
+            return Err(Error::Full);
+        };
+        let item = Item::new(accept, self.clock.now());
+        self.put(&item).await.map_err(|error| {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "an event cannot be queued");
+            Error::Unavailable
+        })?;
+        self.metrics.accepted.inc();
+        Ok(())
+    }
+
+    /// Queues an event that is to be worked on at once.
+    pub(crate) async fn put(&self, item: &Item) -> Result<(), storage::Error> {
+        let function = FunctionId::of(&item.event.state.arn);
+        let queue = self.router.place(&function);
+        let sent = self.queue.send(&queue, item.encode(), Duration::ZERO);
+        let sent = sent.await;
+        if sent.is_err() {
+            self.router.done(&function);
+        }
+        sent
+    }
+}

@@ -1,0 +1,46 @@
+//! What can be set about the asynchronous plane.
+
+use std::time::Duration;
+
+/// See the fields.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This process, as leases name it; no other may have that name.
+    pub holder: String,
+    /// Invokes at a time, of all functions. One function gets half of it at most, so that a slow one
+    /// does not hold up the others.
+    pub concurrency: u32,
+    /// Bytes of events that are being taken at a time; beyond it they are refused.
+    pub accepting_bytes_max: usize,
+    /// A poller whose process is silent for so long loses its queues.
+    pub lease_term: Duration,
+    /// For how long a received event is hidden from other pollers. Renewed while it is worked on, so
+    /// it bounds how late one is tried again whose process died.
+    pub visibility: Duration,
+    /// Failed events that are kept for each function.
+    pub failed_max: u64,
+    /// For how long they are kept.
+    pub failed_age_max: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            holder: "local".to_owned(),
+            concurrency: 64,
+            accepting_bytes_max: 64 * 1024 * 1024,
+            lease_term: Duration::from_secs(10),
+            visibility: Duration::from_secs(15),
+            failed_max: 1_000,
+            // Two weeks, as queues of AWS keep messages at most.
+            failed_age_max: Duration::from_secs(14 * 24 * 3_600),
+        }
+    }
+}
+
+impl Config {
+    /// Invokes at a time of one function.
+    pub(crate) fn function_concurrency(&self) -> u32 {
+        (self.concurrency / 2).max(1)
+    }
+}

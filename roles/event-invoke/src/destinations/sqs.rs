@@ -1,0 +1,89 @@
+//! Queues: GetQueueUrl and SendMessage of SQS's query protocol, which all its likes speak. Pure.
+
+use super::{Call, Letter, form};
+use crate::destination::Place;
+
+const VERSION: &str = "2012-11-05";
+
+/// Asks where a queue is: its ARN does not tell.
+pub(super) fn get_queue_url(place: &Place) -> Call {
+    let parameters = [
+        ("Action".to_owned(), "GetQueueUrl"),
+        ("Version".to_owned(), VERSION),
+        ("QueueName".to_owned(), place.name.as_str()),
+        ("QueueOwnerAWSAccountId".to_owned(), place.account.as_str()),
+    ];
+    form("sqs", &place.region, "/".to_owned(), &parameters)
+}
+
+/// The path of the URL in the answer. The host is the endpoint's: what a queue's server calls itself
+/// need not be how it is reached from here.
+pub(super) fn queue_path(answer: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(answer).ok()?;
+    let (_, rest) = text.split_once("<QueueUrl>")?;
+    let (url, _) = rest.split_once("</QueueUrl>")?;
+    let uri: http::Uri = url.trim().replace("&amp;", "&").parse().ok()?;
+    Some(uri.path().to_owned())
+}
+
+/// Puts a message in.
+pub(super) fn send_message(place: &Place, path: String, letter: &Letter) -> Call {
+    let mut parameters = vec![
+        ("Action".to_owned(), "SendMessage"),
+        ("Version".to_owned(), VERSION),
+        ("MessageBody".to_owned(), letter.body.as_str()),
+    ];
+    for (number, (name, kind, value)) in (1..).zip(&letter.attributes) {
+        let part = |part: &str| format!("MessageAttribute.{number}.{part}");
+        parameters.push((part("Name"), *name));
+        parameters.push((part("Value.DataType"), *kind));
+        parameters.push((part("Value.StringValue"), value.as_str()));
+    }
+    form("sqs", &place.region, path, &parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_path_is_taken_from_the_answer() {
+        let answer = "<?xml version=\"1.0\"?><GetQueueUrlResponse><GetQueueUrlResult>\
+                      <QueueUrl>http://elsewhere:9324/000000000000/q</QueueUrl></GetQueueUrlResult>";
+        assert_eq!(
+            queue_path(answer.as_bytes()).as_deref(),
+            Some("/000000000000/q")
+        );
+        assert_eq!(queue_path(b"<QueueUrl>"), None);
+    }
+
+    #[test]
+    fn a_message_carries_its_attributes() {
+        let place = Place {
+            arn: String::new(),
+            region: "us-east-1".to_owned(),
+            account: "000000000000".to_owned(),
+            name: "q".to_owned(),
+        };
+        let letter = Letter {
+            body: "{\"a\": 1}".to_owned(),
+            attributes: vec![("ErrorCode", "Number", "200".to_owned())],
+        };
+        let request = send_message(&place, "/000000000000/q".to_owned(), &letter);
+        assert_eq!(
+            request.body,
+            "Action=SendMessage&Version=2012-11-05&MessageBody=%7B%22a%22%3A%201%7D\
+             &MessageAttribute.1.Name=ErrorCode&MessageAttribute.1.Value.DataType=Number\
+             &MessageAttribute.1.Value.StringValue=200"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_panics(answer in "(<QueueUrl>)?.{0,40}(</QueueUrl>)?") {
+            let _ = queue_path(answer.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The asynchronous data plane: events are kept first and invoked later.
+//!
+//! ```text
+//!   frontend ─▶ accept ─▶ router ─▶ queues ◀─ manager: how many, which
+//!   checked     durable,   which               │
+//!   request     then 202   queue?              ▼
+//!                                   poller ─▶ work ─▶ frontend: the synchronous way
+//!                                   one for            │
+//!                                   each leased queue  ├─ retry: again, and when? or over?
+//!                                                      └─ destinations: who is told
+//! ```
+//!
+//! An event that was acknowledged is in a queue until its outcome is known and told, or it is dropped
+//! by the rules; whatever crashes, it is tried again. So it may be invoked twice, never not at all.
+//!
+//! Read in this order. Pure: [`event`], [`retry`], [`record`], [`destination`], [`shards`], [`window`],
+//! [`plan`]. Then [`router`], [`windows`], [`settings`], [`accept`], [`work`], [`destinations`],
+//! [`poller`], [`manager`], [`service`], [`view`].
+
+mod accept;
+mod config;
+mod destination;
+mod destinations;
+mod event;
+mod manager;
+mod metrics;
+mod plan;
+mod poller;
+mod record;
+mod retry;
+mod router;
+mod service;
+mod settings;
+mod shards;
+mod view;
+mod window;
+mod windows;
+mod work;
+
+pub use config::Config;
+pub use destinations::Endpoints;
+pub use service::{Dependencies, EventInvoke};

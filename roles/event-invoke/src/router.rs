@@ -1,0 +1,172 @@
+//! Which queue an event goes to: the shorter of its function's two, or the function's own.
+//!
+//! What is known of depths is as of the manager's last look, and what was sent since; how much of a
+//! function is pending, as far as this process took it and saw it end. Both are guesses that cost a
+//! longer wait at worst.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::plan::{SHARED_MIN, Seen};
+use crate::shards::{self, DEDICATED, FunctionId};
+
+/// A function with more pending events than this gets a queue of its own.
+const CROWD: u64 = 500;
+
+/// See the module.
+pub(crate) struct Router {
+    known: Mutex<Known>,
+    /// A queue may have begun that nobody works on yet.
+    pub(crate) begun: Notify,
+}
+
+struct Known {
+    shared: u32,
+    loads: BTreeMap<u32, u64>,
+    /// Order never matters.
+    pending: HashMap<FunctionId, u64>,
+    dedicated: BTreeSet<FunctionId>,
+}
+
+impl Router {
+    /// Knows nothing yet.
+    pub(crate) fn new() -> Self {
+        let known = Known {
+            shared: SHARED_MIN,
+            loads: BTreeMap::new(),
+            pending: HashMap::new(),
+            dedicated: BTreeSet::new(),
+        };
+        Self {
+            known: Mutex::new(known),
+            begun: Notify::new(),
+        }
+    }
+
+    /// The queue for an event that was just accepted.
+    pub(crate) fn place(&self, function: &FunctionId) -> String {
+        let mut known = self.known();
+        let pending = known.pending.entry(function.clone()).or_default();
+        *pending += 1;
+        let crowds = *pending > CROWD;
+        if crowds || known.dedicated.contains(function) {
+            return self.own(known, function);
+        }
+        let (a, b) = function.candidates(known.shared);
+        let load = |queue: u32| known.loads.get(&queue).copied().unwrap_or(0);
+        let chosen = if load(b) < load(a) { b } else { a };
+        *known.loads.entry(chosen).or_default() += 1;
+        shards::shared(chosen)
+    }
+
+    /// An event that [`Router::place`] placed is out of the queues.
+    pub(crate) fn done(&self, function: &FunctionId) {
+        let mut known = self.known();
+        if let Some(pending) = known.pending.get_mut(function) {
+            *pending -= 1;
+            if *pending == 0 {
+                known.pending.remove(function);
+            }
+        }
+    }
+
+    /// Whether the function has a queue of its own.
+    pub(crate) fn is_dedicated(&self, function: &FunctionId) -> bool {
+        self.known().dedicated.contains(function)
+    }
+
+    /// The function's own queue, from now on used for its events.
+    pub(crate) fn crowd(&self, function: &FunctionId) -> String {
+        self.own(self.known(), function)
+    }
+
+    /// What the manager has seen.
+    pub(crate) fn seen(&self, seen: &[Seen], shared: u32) {
+        let mut known = self.known();
+        known.shared = shared;
+        let loads = seen.iter().filter_map(|seen| {
+            let number = shards::shared_number(&seen.queue)?;
+            Some((number, seen.depth.visible))
+        });
+        known.loads = loads.collect();
+        let dedicated = seen.iter().filter(|seen| seen.queue.starts_with(DEDICATED));
+        let dedicated = dedicated.filter_map(|seen| shards::function(&seen.queue));
+        // What began since the manager looked is seen at its next look.
+        known.dedicated.extend(dedicated);
+    }
+
+    /// The function's own queue is to go.
+    pub(crate) fn leave(&self, function: &FunctionId) {
+        self.known().dedicated.remove(function);
+    }
+
+    fn own(&self, mut known: MutexGuard<'_, Known>, function: &FunctionId) -> String {
+        if known.dedicated.insert(function.clone()) {
+            self.begun.notify_one();
+        }
+        function.dedicated()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Each change is whole before anything can panic.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+    use storage::queue::Depth;
+    use types::{AccountId, FunctionName, Region, Scope};
+
+    use super::*;
+
+    fn id(name: &str) -> FunctionId {
+        FunctionId {
+            scope: Scope {
+                account: AccountId::new("000000000000").unwrap(),
+                region: Region::new("us-east-1").unwrap(),
+            },
+            name: FunctionName::new(name).unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_shorter_of_two_is_taken() {
+        let router = Router::new();
+        let f = id("f");
+        let (a, b) = f.candidates(SHARED_MIN);
+        let seen = Seen {
+            queue: shards::shared(a),
+            depth: Depth {
+                visible: 10,
+                ..Depth::default()
+            },
+            empty: Duration::ZERO,
+        };
+        router.seen(&[seen], SHARED_MIN);
+        for _ in 0..10 {
+            assert_eq!(router.place(&f), shards::shared(b));
+        }
+        assert_eq!(router.place(&f), shards::shared(a), "both are as long");
+    }
+
+    #[test]
+    fn who_crowds_gets_a_queue_of_its_own_and_keeps_it_until_told() {
+        let (router, f) = (Router::new(), id("f"));
+        for _ in 0..CROWD {
+            assert!(router.place(&f).starts_with(shards::SHARED));
+        }
+        assert_eq!(router.place(&f), f.dedicated());
+        for _ in 0..=CROWD {
+            router.done(&f);
+        }
+        router.done(&f);
+        assert_eq!(router.place(&f), f.dedicated());
+        router.leave(&f);
+        assert!(router.place(&f).starts_with(shards::SHARED));
+        assert!(router.place(&id("g")).starts_with(shards::SHARED));
+    }
+}

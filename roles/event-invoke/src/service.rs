@@ -1,0 +1,213 @@
+//! The asynchronous plane of one process: what it takes, and the pollers of the queues it holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::credentials::RoleCredentials;
+use api::invoke::Invoker;
+use leasing::{Held, Member};
+use prometheus_client::registry::Registry;
+use storage::{Queue, Table};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use types::{Clock, Random};
+
+use crate::accept::Intake;
+use crate::config::Config;
+use crate::destinations::{Destinations, Endpoints};
+use crate::manager::{Manager, Memory};
+use crate::metrics::Metrics;
+use crate::poller::{Beat, poll, told};
+use crate::router::Router;
+use crate::settings::Settings;
+use crate::windows::Windows;
+use crate::work::{Turns, Work};
+
+/// The group of leases.
+pub(crate) const GROUP: &str = "event-queues";
+/// How often pollers are looked after.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A poller that shows no life for so long is ended, and another begun.
+const FROZEN: Duration = Duration::from_secs(20);
+
+/// What the asynchronous plane works with.
+pub struct Dependencies {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes ids and choices.
+    pub random: Arc<dyn Random>,
+    /// Settings, leases, the number of queues.
+    pub table: Arc<dyn Table>,
+    /// The events.
+    pub queue: Arc<dyn Queue>,
+    /// Keys of functions' roles.
+    pub credentials: Arc<dyn RoleCredentials>,
+    /// Speaks to destinations.
+    pub client: Arc<aws::Client>,
+    /// Where they are.
+    pub endpoints: Endpoints,
+    /// Signs to destinations instead of functions' roles.
+    pub key: Option<aws::Keys>,
+}
+
+/// See the module. It takes events from the moment it is made; they are worked on while
+/// [`EventInvoke::run`] runs.
+pub struct EventInvoke {
+    pub(crate) config: Config,
+    pub(crate) with: Dependencies,
+    pub(crate) router: Arc<Router>,
+    pub(crate) intake: Arc<Intake>,
+    metrics: Arc<Metrics>,
+}
+
+impl EventInvoke {
+    /// Nothing is taken yet.
+    pub fn new(config: Config, with: Dependencies, registry: &mut Registry) -> Arc<Self> {
+        let router = Arc::new(Router::new());
+        let metrics = Arc::new(Metrics::new(registry));
+        let intake = Arc::new(Intake::new(
+            Arc::clone(&with.clock),
+            Arc::clone(&with.queue),
+            Arc::clone(&router),
+            Arc::clone(&metrics),
+            config.accepting_bytes_max,
+        ));
+        Arc::new(Self {
+            config,
+            with,
+            router,
+            intake,
+            metrics,
+        })
+    }
+
+    /// Works on events until `stop`; then finishes those that are being invoked.
+    pub async fn run(self: Arc<Self>, invoker: Arc<dyn Invoker>, stop: watch::Receiver<bool>) {
+        let windows = Arc::new(Windows::new(
+            Arc::clone(&self.with.clock),
+            self.config.function_concurrency(),
+        ));
+        let settings = Arc::new(Settings::new(Arc::clone(&self.with.table)));
+        let (wanted, wants) = watch::channel(BTreeSet::new());
+        let config = leasing::Config {
+            group: GROUP.to_owned(),
+            holder: self.config.holder.clone(),
+            term: self.config.lease_term,
+        };
+        let (member, held) = Member::new(config, Arc::clone(&self.with.table), wants);
+        let (leave, left) = watch::channel(false);
+        let member = tokio::spawn(member.run(left));
+        let mut background = JoinSet::new();
+        background.spawn(self.manager(&windows, wanted).run());
+        let watched = Arc::clone(&settings);
+        background.spawn(async move { watched.watch().await });
+        let work = Arc::new(self.work(windows, settings, invoker));
+        supervise(work, held, stop).await;
+        leave.send_replace(true);
+        // It ends when it has given its leases back, or it has panicked and they lapse.
+        let _ = member.await;
+        background.shutdown().await;
+    }
+
+    fn manager(&self, windows: &Arc<Windows>, wanted: watch::Sender<BTreeSet<String>>) -> Manager {
+        Manager {
+            config: self.config.clone(),
+            clock: Arc::clone(&self.with.clock),
+            table: Arc::clone(&self.with.table),
+            queue: Arc::clone(&self.with.queue),
+            router: Arc::clone(&self.router),
+            windows: Arc::clone(windows),
+            metrics: Arc::clone(&self.metrics),
+            wanted,
+            memory: Memory::new(),
+        }
+    }
+
+    fn work(
+        &self,
+        windows: Arc<Windows>,
+        settings: Arc<Settings>,
+        invoker: Arc<dyn Invoker>,
+    ) -> Work {
+        let with = &self.with;
+        let destinations = Destinations {
+            random: Arc::clone(&with.random),
+            client: Arc::clone(&with.client),
+            endpoints: with.endpoints.clone(),
+            credentials: Arc::clone(&with.credentials),
+            key: with.key.clone(),
+            intake: Arc::clone(&self.intake),
+            invoker: Arc::clone(&invoker),
+        };
+        Work {
+            clock: Arc::clone(&with.clock),
+            random: Arc::clone(&with.random),
+            queue: Arc::clone(&with.queue),
+            router: Arc::clone(&self.router),
+            windows,
+            settings,
+            metrics: Arc::clone(&self.metrics),
+            invoker,
+            destinations,
+            turns: Turns::new(&self.config),
+            config: self.config.clone(),
+        }
+    }
+}
+
+/// A poller at work.
+struct Running {
+    stop: watch::Sender<bool>,
+    beat: Arc<Beat>,
+    task: AbortHandle,
+}
+
+/// Has a poller for each queue that is held: begins them, tells them to stop when the queue is not
+/// held any more, and replaces those that have died or show no life.
+async fn supervise(work: Arc<Work>, mut held: Held, mut stop: watch::Receiver<bool>) {
+    let mut running: BTreeMap<String, Running> = BTreeMap::new();
+    let mut tasks = JoinSet::new();
+    loop {
+        let now = held.borrow_and_update().clone();
+        running.retain(|queue, poller| {
+            if poller.beat.silence() >= FROZEN {
+                tracing::error!(queue, "a poller of events shows no life and is replaced");
+                poller.task.abort();
+                return false;
+            }
+            // Told to stop, it finishes what it has begun; whoever holds the queue next need not wait.
+            let kept = now.contains(queue) && !poller.task.is_finished();
+            kept || {
+                poller.stop.send_replace(true);
+                false
+            }
+        });
+        for queue in now {
+            running.entry(queue).or_insert_with_key(|queue| {
+                let (stop, stopped) = watch::channel(false);
+                let beat = Arc::new(Beat::new());
+                let queue = Arc::from(queue.as_str());
+                let task = tasks.spawn(poll(Arc::clone(&work), queue, Arc::clone(&beat), stopped));
+                Running { stop, beat, task }
+            });
+        }
+        tokio::select! {
+            biased;
+            () = told(&mut stop) => break,
+            Some(ended) = tasks.join_next() => if let Err(error) = ended && error.is_panic() {
+                tracing::error!(%error, "a poller of events has panicked and is replaced");
+            },
+            changed = held.changed() => if changed.is_err() {
+                // The member has ended without being told to: nothing is held any more.
+                tracing::error!("the leases of event queues are lost");
+                break;
+            },
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+    for poller in running.values() {
+        poller.stop.send_replace(true);
+    }
+    while tasks.join_next().await.is_some() {}
+}
