@@ -156,15 +156,13 @@ def test_an_external_extension_lives_from_init_to_shutdown(own_server, tmp_path)
     server = own_server(f'[functions]\nopt = "{package}"\n').start()
     client = clients.make(server)
     functions.create(client, "f", "def handler(event, context):\n    return event\n", Timeout=10)
-    for event in (b"1", b"2"):
-        answer = client.invoke(FunctionName="f", Payload=event)
-        assert answer["Payload"].read() == event
+    # One invoke: a second could find another environment while the extension is not done with the first.
+    assert client.invoke(FunctionName="f", Payload=b"1")["Payload"].read() == b"1"
     assert server.terminate() == (0, "")
     log = "".join(path.read_text() for path in (server.data / "logs").rglob("*.jsonl"))
     assert "outer registered f []" in log
-    assert log.count("outer heard INVOKE") == 2
-    # The second invoke finds another environment when the extension was not done with the first.
-    assert log.count("outer heard SHUTDOWN SPINDOWN") == log.count("INIT_START") in (1, 2)
+    assert log.count("outer heard INVOKE") == 1
+    assert log.count("outer heard SHUTDOWN SPINDOWN") == 1
     assert "EXTENSION\\tName: outer\\tState: Ready\\tEvents: [INVOKE, SHUTDOWN]" in log
 
 
