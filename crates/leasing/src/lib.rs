@@ -1,7 +1,7 @@
 //! Who does which work: leases over a [`Table`](storage::Table).
 //!
 //! ```text
-//!   lease/<group>/work/<work>         {holder, beat}      written by the holder at every beat
+//!   lease/<group>/held/<work>         {holder, beat}      written by the holder at every beat
 //!   lease/<group>/member/<holder>     {holder, beat}      written by every member at every beat
 //! ```
 //!

@@ -286,7 +286,7 @@ impl Member {
 
     fn key(&self, kind: Kind, name: &str) -> String {
         let kind = match kind {
-            Kind::Work => "work",
+            Kind::Work => "held",
             Kind::Member => "member",
         };
         format!("{}{kind}/{name}", self.prefix())
@@ -295,7 +295,7 @@ impl Member {
     fn place<'k>(&self, key: &'k str) -> Option<(Kind, &'k str)> {
         let rest = key.strip_prefix(&self.prefix())?;
         match rest.split_once('/')? {
-            ("work", name) => Some((Kind::Work, name)),
+            ("held", name) => Some((Kind::Work, name)),
             ("member", name) => Some((Kind::Member, name)),
             _ => None,
         }

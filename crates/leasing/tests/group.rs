@@ -94,7 +94,7 @@ async fn a_lease_that_was_taken_is_noticed_by_who_had_it() {
     tokio::time::sleep(TERM).await;
     assert_eq!(count(&one), 1);
     let claim = r#"{"holder":"thief","beat":1}"#;
-    let key = "lease/g/work/q0";
+    let key = "lease/g/held/q0";
     table
         .put(key, claim.into(), storage::Expect::Any)
         .await
