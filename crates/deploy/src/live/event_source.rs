@@ -7,44 +7,15 @@ use super::wait::{Look, until};
 use super::{Live, Made, shape, tags};
 use crate::api::{Error, lambda};
 use crate::record::{Properties, Recorded};
+use crate::resource::Type;
 
 const PATH: &str = "/2015-03-31/event-source-mappings";
-
-/// Members that can only be given when a mapping is made.
-const FIXED: [&str; 8] = [
-    "AmazonManagedKafkaEventSourceConfig",
-    "EventSourceArn",
-    "Queues",
-    "SelfManagedEventSource",
-    "SelfManagedKafkaEventSourceConfig",
-    "StartingPosition",
-    "StartingPositionTimestamp",
-    "Topics",
-];
-/// Members that can be changed.
-const LOOSE: [&str; 16] = [
-    "BatchSize",
-    "BisectBatchOnFunctionError",
-    "DestinationConfig",
-    "Enabled",
-    "FilterCriteria",
-    "FunctionName",
-    "FunctionResponseTypes",
-    "MaximumBatchingWindowInSeconds",
-    "MaximumRecordAgeInSeconds",
-    "MaximumRetryAttempts",
-    "MetricsConfig",
-    "ParallelizationFactor",
-    "ProvisionedPollerConfig",
-    "ScalingConfig",
-    "SourceAccessConfigurations",
-    "TumblingWindowInSeconds",
-];
 
 impl Live {
     pub(super) async fn create_mapping(&self, it: &Recorded) -> Result<Made, Error> {
         let mut body = members(&it.properties);
-        body.extend(shape::chosen(&it.properties, &FIXED));
+        let fixed = Type::EventSourceMapping.schema().replacing;
+        body.extend(shape::chosen(&it.properties, fixed));
         if let Some(source) = body.get_mut("SelfManagedEventSource") {
             kafka(source);
         }
@@ -131,8 +102,11 @@ impl Live {
     }
 }
 
+/// What can be changed, as the API has it. Tags have operations of their own.
 fn members(properties: &Properties) -> Map<String, Value> {
-    let mut body = shape::chosen(properties, &LOOSE);
+    let mut body = shape::chosen(properties, Type::EventSourceMapping.schema().mutable);
+    body.remove("Tags");
+    let key = body.remove("KmsKeyArn");
     for (name, value) in &mut body {
         let plain = matches!(
             name.as_str(),
@@ -142,8 +116,8 @@ fn members(properties: &Properties) -> Map<String, Value> {
             shape::numbers(value);
         }
     }
-    if let Some(key) = properties.get("KmsKeyArn") {
-        body.insert("KMSKeyArn".to_owned(), key.clone());
+    if let Some(key) = key {
+        body.insert("KMSKeyArn".to_owned(), key);
     }
     body
 }
