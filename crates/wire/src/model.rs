@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   lambda.json ─▶ shape ─▶ check(operation, path, query, body) ─▶ Violations ─▶ ValidationException
+//!   iam.json    ─▶ shape ─▶ check_form(service, action, form)   ─▶ Violations ─▶ ValidationError
 //! ```
 //!
 //! The table is written by `tools/model` from the model that AWS's own clients bring, so no
@@ -11,6 +12,7 @@
 //! JSON.
 
 mod document;
+mod form;
 mod path;
 mod shape;
 
@@ -22,13 +24,14 @@ use crate::uri::query_pairs;
 use crate::validation::Violations;
 
 use document::Document;
+pub use form::check_form;
 use path::{decapitalised, joined};
 use shape::{Kind, MODEL, Member, Place, Shape};
 
 /// Refuses a request that breaks the model's constraints for its operation, and says all that is
 /// wrong. Members of a wrong type are left to whoever reads them.
 pub fn check(matched: &Match, query: Option<&str>, body: &[u8]) -> Result<(), ApiError> {
-    let Some(input) = MODEL.input(matched.operation) else {
+    let Some(input) = MODEL.input(matched.operation.name()) else {
         return Ok(());
     };
     let has_body = input

@@ -92,6 +92,15 @@ impl QueryError {
         }
     }
 
+    /// The request breaks the model's constraints.
+    pub fn validation(message: String) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: "ValidationError",
+            message,
+        }
+    }
+
     /// There is no such action.
     pub fn invalid_action(action: &str, version: &str) -> Self {
         let message = format!("Could not find operation {action} for version {version}");

@@ -16,6 +16,7 @@ use http::{Response, StatusCode};
 use policy::Context;
 use storage::Expect;
 use types::{AccountId, RequestId};
+use wire::model::check_form;
 use wire::query::{Query, QueryError, answer_xml};
 
 pub(crate) use managed::managed;
@@ -93,6 +94,7 @@ impl Control {
         query: &Query,
         request_id: RequestId,
     ) -> Result<Response<Bytes>, QueryError> {
+        check_form("iam", query)?;
         let call = Call { requester, query };
         let result = self.iam_operation(&call).await?;
         Ok(answer_xml(NAMESPACE, &query.action, &result, request_id))

@@ -9,16 +9,23 @@ use regex::Regex;
 use serde::Deserialize;
 
 use super::document::Document;
-use crate::rest::Operation;
 use crate::validation::set_text;
 
-/// The model, read at the first request.
+/// The models of all services, read at the first request. Names of others than Lambda's are
+/// prefixed: `iam:CreateUser`.
 pub(super) static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("lambda.json")).expect("tools/model writes what this reads")
+    let texts = [include_str!("lambda.json"), include_str!("iam.json")];
+    let mut all = Model::default();
+    for text in texts {
+        let one: Model = serde_json::from_str(text).expect("tools/model writes what this reads");
+        all.operations.extend(one.operations);
+        all.shapes.extend(one.shapes);
+    }
+    all
 });
 
 /// The constraints of all operations.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 pub(super) struct Model {
     operations: BTreeMap<String, String>,
     shapes: BTreeMap<String, Shape>,
@@ -86,8 +93,8 @@ pub(super) enum Kind {
 
 impl Model {
     /// What that operation takes, if anything of it is constrained.
-    pub(super) fn input(&self, operation: Operation) -> Option<&Shape> {
-        self.shapes.get(self.operations.get(operation.name())?)
+    pub(super) fn input(&self, operation: &str) -> Option<&Shape> {
+        self.shapes.get(self.operations.get(operation)?)
     }
 }
 
@@ -253,7 +260,7 @@ struct Matcher {
 }
 
 /// The model's patterns that look around; what is left without that; what they keep out.
-const LOOKING_AROUND: [(&str, &str, &str); 4] = [
+const LOOKING_AROUND: [(&str, &str, &str); 5] = [
     ("(?!^[0-9]+$)([a-zA-Z0-9-_]+)", "[a-zA-Z0-9-_]+", "[0-9]+"),
     (r"((?!^\d+$)^[0-9a-zA-Z-_]+$)", "[0-9a-zA-Z-_]+", "[0-9]+"),
     (r"[0-9A-Za-z\.\-_]*(?<!\.)", r"[0-9A-Za-z\.\-_]*", r".*\."),
@@ -261,6 +268,11 @@ const LOOKING_AROUND: [(&str, &str, &str); 4] = [
         r"(^(?!(system\x2e)))(^[_a-zA-Z0-9])([^$]*)",
         "[_a-zA-Z0-9][^$]*",
         r"(?s)system\..*",
+    ),
+    (
+        "^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$",
+        "[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
+        ".*--.*",
     ),
 ];
 
@@ -288,9 +300,11 @@ impl Matcher {
     }
 }
 
-/// Patterns are about the whole text, and their digits are ASCII's.
+/// Patterns are about the whole text, and their digits and letters are ASCII's.
 fn anchored(pattern: &str) -> Regex {
-    let ascii: Cow<'_, str> = pattern.replace(r"\d", "[0-9]").into();
+    let ascii = pattern
+        .replace(r"\d", "[0-9]")
+        .replace(r"\w", "[A-Za-z0-9_]");
     Regex::new(&format!(r"\A(?:{ascii})\z")).expect("a test compiles every pattern of the model")
 }
 
@@ -322,11 +336,12 @@ mod tests {
 
     #[test]
     fn patterns_that_look_around_do_as_the_model_says() {
-        let [alias, url, bucket, collection] =
+        let [alias, url, bucket, collection, account] =
             LOOKING_AROUND.map(|(pattern, _, _)| Matcher::new(pattern));
         assert!(alias.matches("v1") && !alias.matches("12") && !alias.matches("a b"));
         assert!(url.matches("live") && !url.matches("7"));
         assert!(bucket.matches("a.b") && !bucket.matches("a."));
+        assert!(account.matches("a-b-c") && !account.matches("a--b") && !account.matches("-ab"));
         assert!(collection.matches("c") && !collection.matches("system.c"));
     }
 }

@@ -125,7 +125,7 @@ fn a_body_that_is_no_object_is_refused() {
 fn every_operation_in_the_table_exists() {
     let with_constraints = Operation::ALL
         .iter()
-        .filter(|operation| MODEL.input(**operation).is_some());
+        .filter(|operation| MODEL.input(operation.name()).is_some());
     assert!(with_constraints.count() > 60);
 }
 
