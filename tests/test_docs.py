@@ -20,8 +20,9 @@ def test_the_example_configuration_is_taken(own_server):
 
 
 def test_every_setting_is_in_the_example():
-    source = (REPOSITORY / "server" / "src" / "config.rs").read_text()
-    source = source.split("impl Default")[0]
+    sources = REPOSITORY / "server" / "src"
+    files = [sources / "config.rs", *(sources / "config").glob("*.rs")]
+    source = "".join(file.read_text().split("impl Default")[0] for file in files)
     fields = set(re.findall(r"^    pub\(crate\) (\w+):", source, re.M))
     renamed = {"chosen": "use"}
     page = PAGE.read_text()

@@ -142,13 +142,6 @@ def test_a_dry_run_runs_nothing(client, deploy, invoke):
         client.invoke(FunctionName=functions.unique(), InvocationType="DryRun")
 
 
-def test_events_are_for_later(client, deploy_once):
-    with pytest.raises(ClientError) as refused:
-        client.invoke(FunctionName=deploy_once(ECHO), InvocationType="Event", Payload=b"{}")
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
-    assert refused.value.response["Error"]["Code"] == "NotImplementedException"
-
-
 @pytest.mark.parametrize("payload", [b"{", b"nothing", b'{"a":1}}', b"\xff\xfe", b"'x'"])
 def test_what_is_no_json_is_refused(client, deploy_once, payload):
     with pytest.raises(client.exceptions.InvalidRequestContentException) as refused:

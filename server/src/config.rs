@@ -7,6 +7,8 @@
 //! Every field has a variable: `[sandbox] pool` is `LAMBENT_SANDBOX_POOL`. A variable whose field
 //! is no text is read as TOML: `LAMBENT_FUNCTIONS_ENVIRONMENT='{ A = "1" }'`.
 
+mod events;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -19,6 +21,8 @@ use types::limits::{
     GET_POLICY_PER_SECOND, PROVISIONED_PER_SECOND, STREAM_BURST_BYTES, STREAM_BYTES_PER_SECOND,
 };
 use types::{AccountId, Region};
+
+pub(crate) use events::Events;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +47,7 @@ pub(crate) struct Config {
     pub(crate) logs: Logs,
     pub(crate) assignment: Assignment,
     pub(crate) placement: Placement,
+    pub(crate) events: Events,
 }
 
 /// One access key.
@@ -276,6 +281,7 @@ impl Default for Config {
             logs: Logs::default(),
             assignment: Assignment::default(),
             placement: Placement::default(),
+            events: Events::default(),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The one address at which the AWS APIs are served: takes each request to the role that answers it.
 //!
 //! ```text
-//!   Invoke, InvokeWithResponseStream, function URLs ─▶ frontend          everything else ─▶ control
+//!   Invoke, InvokeWithResponseStream, function URLs ─▶ frontend
+//!   Invoke of an event, InvokeAsync ─▶ event frontend, on its own threads
+//!   everything else ─▶ control
 //! ```
 //!
 //! The front door reads bodies and counts connections; it decides nothing about a request beside
@@ -14,10 +16,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use admission::InvocationType;
 use anyhow::Context as _;
 use api::identity::{Error, Identities};
 use bytes::{Bytes, BytesMut};
 use control::Control;
+use event_invoke::EventFrontend;
 use frontend::Frontend;
 use http::request::Parts;
 use http::{Request, Response};
@@ -25,9 +29,10 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
-use types::limits::SYNC_REQUEST_BYTES_MAX;
+use types::limits::{ASYNC_REQUEST_BYTES_MAX, SYNC_REQUEST_BYTES_MAX};
 use types::{Random, RequestId};
 use wire::function_url::Target;
 use wire::rest::{Match, Operation};
@@ -60,16 +65,25 @@ const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
 pub(crate) struct FrontDoor {
     control: Arc<Control>,
     frontend: Arc<Frontend>,
+    events: Events,
     identities: Arc<dyn Identities>,
     random: Arc<dyn Random>,
     large_bodies: Semaphore,
     strangers_bodies: Semaphore,
 }
 
+/// The event frontend, and the threads it works on.
+pub(crate) struct Events {
+    pub(crate) frontend: Arc<EventFrontend>,
+    pub(crate) threads: Handle,
+}
+
 /// Where a request goes.
 enum Destination {
-    /// An invoke by the API.
+    /// A synchronous invoke by the API.
     Invoke(Match),
+    /// An asynchronous one.
+    Event(Match),
     /// A function URL; whether there is one of that id.
     Url(bool),
     /// Every other operation.
@@ -88,12 +102,14 @@ impl FrontDoor {
     pub(crate) fn new(
         control: Arc<Control>,
         frontend: Arc<Frontend>,
+        events: Events,
         identities: Arc<dyn Identities>,
         random: Arc<dyn Random>,
     ) -> Self {
         Self {
             control,
             frontend,
+            events,
             identities,
             random,
             large_bodies: Semaphore::new(LARGE_BODIES_MAX),
@@ -163,6 +179,7 @@ impl FrontDoor {
         let limit = match destination {
             // One byte more than may be, so that the frontend sees that it is too many.
             Destination::Invoke(_) | Destination::Url(_) => SYNC_REQUEST_BYTES_MAX + 1,
+            Destination::Event(_) => ASYNC_REQUEST_BYTES_MAX + 1,
             Destination::Control => control::REQUEST_BYTES_MAX + 1,
         };
         // A body without a length says that it is endless.
@@ -199,7 +216,12 @@ impl FrontDoor {
         }
         let matched = wire::rest::route(&parts.method, parts.uri.path(), parts.uri.query());
         match matched {
-            Some(matched) if is_invoke(matched.operation) => Destination::Invoke(matched),
+            Some(matched) if is_invoke(matched.operation) => {
+                match InvocationType::of(matched.operation, &parts.headers) {
+                    InvocationType::Event => Destination::Event(matched),
+                    _ => Destination::Invoke(matched),
+                }
+            }
             _ => Destination::Control,
         }
     }
@@ -208,7 +230,9 @@ impl FrontDoor {
     async fn may_be_large(&self, parts: &Parts, destination: &Destination) -> bool {
         match destination {
             Destination::Url(exists) => *exists,
-            Destination::Invoke(_) | Destination::Control => self.is_known(parts).await,
+            Destination::Invoke(_) | Destination::Event(_) | Destination::Control => {
+                self.is_known(parts).await
+            }
         }
     }
 
@@ -235,6 +259,7 @@ impl FrontDoor {
                 let response = self.frontend.invoke(request, size, &matched).await;
                 response.map(Reply::from)
             }
+            Destination::Event(matched) => self.event(request, size, matched).await,
             Destination::Url(_) => {
                 let response = self.frontend.url(request, size, peer).await;
                 response.map(Reply::from)
@@ -244,10 +269,25 @@ impl FrontDoor {
     }
 }
 
+impl FrontDoor {
+    async fn event(&self, request: Request<Bytes>, size: usize, matched: Match) -> Response<Reply> {
+        let frontend = Arc::clone(&self.events.frontend);
+        let answered = self
+            .events
+            .threads
+            .spawn(async move { frontend.invoke(request, size, &matched).await });
+        let response = answered.await.unwrap_or_else(|_| {
+            let id = RequestId::random(self.random.as_ref());
+            wire::ApiError::service("The event was lost.").response(id)
+        });
+        response.map(Reply::from)
+    }
+}
+
 fn is_invoke(operation: Operation) -> bool {
     matches!(
         operation,
-        Operation::Invoke | Operation::InvokeWithResponseStream
+        Operation::Invoke | Operation::InvokeAsync | Operation::InvokeWithResponseStream
     )
 }
 

@@ -14,6 +14,7 @@ mod deploy;
 mod front_door;
 mod packages;
 mod roots;
+mod services;
 mod telemetry;
 mod up;
 mod workers;

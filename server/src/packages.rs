@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use api::Secret;
 use async_trait::async_trait;
 use aws::{Client, Endpoint, Keys, s3};
 use bytes::Bytes;
@@ -29,23 +27,13 @@ pub(crate) fn source(
     config: &config::Aws,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Arc<dyn PackageSource>> {
-    let url = config.services.get("s3").unwrap_or(&config.endpoint_url);
-    if url.is_empty() {
+    let Some(endpoint) = config.endpoint("s3")? else {
         return Ok(Arc::new(NoPackages));
-    }
-    let config::AwsKeys {
-        access_key_id,
-        secret_access_key,
-    } = &config.keys;
-    let keys = Keys {
-        access_key_id: access_key_id.clone(),
-        secret: Secret::new(secret_access_key.clone()),
-        session_token: None,
     };
     Ok(Arc::new(Store {
         client: Client::new(Arc::clone(clock)),
-        endpoint: Endpoint::parse(url).context("aws.services.s3")?,
-        keys: Some(keys).filter(|keys| !keys.access_key_id.is_empty()),
+        endpoint,
+        keys: config.keys(),
         turns: Semaphore::new(AT_ONCE),
     }))
 }

@@ -8,6 +8,7 @@
 //! All-in-one and cluster differ only in what is put behind the `Arc<dyn …>`s here.
 
 mod drain;
+mod events;
 mod roles;
 
 use std::os::unix::fs::DirBuilderExt as _;
@@ -15,8 +16,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use types::{Random, SystemRandom};
 
 use crate::config::Config;
@@ -47,7 +50,15 @@ pub(crate) fn up(options: &cli::Up) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build();
     let runtime = runtime.context("no runtime could be started")?;
-    runtime.block_on(serve(config, data, languages, (sandboxes, spawners)))?;
+    let events = events::runtime(&config)?;
+    let threads = events.handle().clone();
+    runtime.block_on(serve(
+        config,
+        data,
+        languages,
+        (sandboxes, spawners),
+        threads,
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -100,6 +111,7 @@ async fn serve(
     data: DataDir,
     languages: Languages,
     sandboxes: (sandbox::Config, sandbox::Spawners),
+    threads: Handle,
 ) -> anyhow::Result<()> {
     // From here on a signal is not lost, however early it comes.
     let mut signals = Signals::new()?;
@@ -109,7 +121,12 @@ async fn serve(
         listen => Some(front_door::bind(listen).await?),
     };
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
-    let mut running = roles::start(&config, &data, languages, sandboxes, address).await?;
+    let events = match config.events.listen.as_str() {
+        "" => None,
+        listen => Some(front_door::bind(listen).await?),
+    };
+    let started = roles::start(&config, &data, languages, sandboxes, (address, threads));
+    let mut running = started.await?;
     if let Some((listener, address)) = admin {
         tracing::info!(%address, "metrics are served");
         running
@@ -117,9 +134,21 @@ async fn serve(
             .spawn(crate::admin::serve(listener, Arc::clone(&running.registry)));
     }
     let (control, frontend) = (running.control.clone(), running.frontend.clone());
-    let door = FrontDoor::new(control, frontend, running.identities.clone(), random);
+    let of_events = front_door::Events {
+        frontend: running.events.frontend.clone(),
+        threads: running.events.threads.clone(),
+    };
+    let identities = running.identities.clone();
+    let door = Arc::new(FrontDoor::new(
+        control, frontend, of_events, identities, random,
+    ));
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(Arc::new(door).serve(listener, stopped));
+    let mut serving = JoinSet::new();
+    serving.spawn(Arc::clone(&door).serve(listener, stopped.clone()));
+    if let Some((listener, address)) = events {
+        tracing::info!(%address, "events are taken here too");
+        serving.spawn_on(door.serve(listener, stopped), &running.events.threads);
+    }
     println!("lambent ready at http://{address}");
     tracing::info!(
         %address,

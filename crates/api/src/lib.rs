@@ -26,6 +26,7 @@ pub mod logs;
 pub mod placement;
 pub mod policies;
 pub mod provisioned;
+pub mod recursion;
 pub mod secret;
 pub mod stacks;
 pub mod urls;

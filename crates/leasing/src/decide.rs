@@ -32,14 +32,8 @@ pub(crate) fn decide(
     now: Duration,
     term: Duration,
 ) -> Vec<Step> {
-    let held: Vec<&String> = view
-        .works
-        .iter()
-        .filter(|(_, seen)| seen.claim.holder == me)
-        .map(|(work, _)| work)
-        .collect();
     let (kept, unwanted): (Vec<&String>, Vec<&String>) =
-        held.into_iter().partition(|work| wanted.contains(*work));
+        view.held_by(me).partition(|work| wanted.contains(*work));
     let mut steps: Vec<Step> = unwanted.into_iter().cloned().map(Step::Give).collect();
     steps.extend(meaningless(view, wanted, now, term));
     let others = view

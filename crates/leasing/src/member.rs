@@ -99,8 +99,11 @@ impl Member {
     async fn watch(&mut self) -> Option<Watch> {
         match self.table.watch(&self.prefix()).await {
             Ok(changes) => {
-                // What was deleted while nobody watched must not stay.
-                self.view = View::default();
+                // What was deleted while nobody watched must not stay. What is held is written at
+                // the next beat, and is found out then if it is not held any more.
+                let sure = &self.sure;
+                self.view.works.retain(|work, _| sure.contains_key(work));
+                self.view.members.clear();
                 Some(changes)
             }
             Err(error) => {
@@ -110,14 +113,16 @@ impl Member {
         }
     }
 
-    /// Writes this member's row and those of all it holds. What could not be written in time is let go.
+    /// Writes this member's row and those of all that is its own. What could not be written in time
+    /// is let go; what was let go and nobody has taken is had again.
     async fn beat(&mut self) {
         self.beat += 1;
         let key = self.key(Kind::Member, &self.config.holder);
         if let Err(error) = self.table.put(&key, self.claim(), Expect::Any).await {
             self.warn(&error, "a member's sign of life cannot be written");
         }
-        let held: Vec<String> = self.sure.keys().cloned().collect();
+        let mut held: BTreeSet<String> = self.sure.keys().cloned().collect();
+        held.extend(self.view.held_by(&self.config.holder).cloned());
         for work in held {
             let Some(revision) = self.mine(&work) else {
                 self.lose(&work);
@@ -125,7 +130,10 @@ impl Member {
             };
             match self.write(&work, Expect::Revision(revision)).await {
                 Ok(()) => {}
-                Err(Error::Conflict { .. }) => self.lose(&work),
+                Err(Error::Conflict { .. }) => {
+                    self.lose(&work);
+                    self.view.remove(Kind::Work, &work);
+                }
                 Err(error) => {
                     self.warn(&error, "a lease cannot be renewed");
                     let silent = self.sure.get(&work).map(Instant::elapsed);

@@ -53,6 +53,14 @@ impl View {
         self.rows(kind).remove(name);
     }
 
+    /// Works whose rows say so.
+    pub(crate) fn held_by(&self, holder: &str) -> impl Iterator<Item = &String> {
+        let works = self.works.iter();
+        works
+            .filter(move |(_, seen)| seen.claim.holder == holder)
+            .map(|(work, _)| work)
+    }
+
     /// The revision of a row.
     pub(crate) fn revision(&self, kind: Kind, name: &str) -> Option<Revision> {
         let rows = match kind {

@@ -1,14 +1,16 @@
 //! Several members over one table, by a clock that is moved.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use leasing::{Config, Held, Member};
-use storage::Table;
 use storage::memory::MemoryTable;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use storage::{Consistency, Error, Expect, Revision, Row, Table, Watch};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
 
 const TERM: Duration = Duration::from_secs(6);
 
@@ -18,9 +20,57 @@ struct Running {
     task: JoinHandle<()>,
 }
 
-fn start(
+/// A table whose watches can be broken off, as one does that falls behind.
+#[derive(Default)]
+struct Breaking {
+    table: MemoryTable,
+    watches: Mutex<JoinSet<()>>,
+}
+
+impl Breaking {
+    fn break_off(&self) {
+        self.watches.lock().unwrap().abort_all();
+    }
+}
+
+#[async_trait]
+impl Table for Breaking {
+    async fn get(&self, key: &str, consistency: Consistency) -> Result<Option<Row>, Error> {
+        self.table.get(key, consistency).await
+    }
+
+    async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, Error> {
+        self.table.put(key, value, expect).await
+    }
+
+    async fn delete(&self, key: &str, expect: Expect) -> Result<(), Error> {
+        self.table.delete(key, expect).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Row>, Error> {
+        self.table.list(prefix, after, limit).await
+    }
+
+    async fn watch(&self, prefix: &str) -> Result<Watch, Error> {
+        let mut changes = self.table.watch(prefix).await?;
+        let (sender, receiver) = mpsc::channel(1);
+        self.watches.lock().unwrap().spawn(async move {
+            while let Some(change) = changes.recv().await {
+                let _ = sender.send(change).await;
+            }
+        });
+        Ok(receiver)
+    }
+}
+
+fn start<T: Table + 'static>(
     name: &str,
-    table: &Arc<MemoryTable>,
+    table: &Arc<T>,
     wanted: &watch::Sender<BTreeSet<String>>,
 ) -> Running {
     let config = Config {
@@ -95,12 +145,22 @@ async fn a_lease_that_was_taken_is_noticed_by_who_had_it() {
     assert_eq!(count(&one), 1);
     let claim = r#"{"holder":"thief","beat":1}"#;
     let key = "lease/g/held/q0";
-    table
-        .put(key, claim.into(), storage::Expect::Any)
-        .await
-        .unwrap();
+    table.put(key, claim.into(), Expect::Any).await.unwrap();
     tokio::time::sleep(TERM / 2).await;
     assert_eq!(count(&one), 0);
     tokio::time::sleep(TERM * 2).await;
     assert_eq!(count(&one), 1, "the thief is silent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn leases_outlive_a_watch_that_is_broken_off() {
+    let (table, wanted) = (Arc::new(Breaking::default()), works(4));
+    let one = start("one", &table, &wanted);
+    tokio::time::sleep(TERM).await;
+    for _ in 0..6 {
+        assert_eq!(count(&one), 4);
+        table.break_off();
+        tokio::time::sleep(TERM / 2).await;
+    }
+    assert_eq!(count(&one), 4);
 }

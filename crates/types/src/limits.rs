@@ -41,6 +41,8 @@ pub const EPHEMERAL_MB_MAX: u32 = 10_240;
 
 /// Payload of a synchronous request, bytes (AWS: 6 MB).
 pub const SYNC_REQUEST_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Payload of an asynchronous request, bytes (AWS: 1 MB).
+pub const ASYNC_REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// Result of a synchronous invoke, bytes (AWS: 6 MiB + 100, as its own message says: 6291556).
 pub const SYNC_RESPONSE_BYTES_MAX: usize = 6 * 1024 * 1024 + 100;
 /// A streamed response, bytes (AWS: 200 MB).

@@ -1,25 +1,15 @@
 //! What happens to a function that calls itself in circles: `RecursiveLoop`.
 
 use api::functions::{RECURSIONS, attached_key};
+use api::recursion::Recursion;
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde::{Deserialize, Serialize};
 use storage::Expect;
 
 use crate::answer::json;
 use crate::body::parse_now;
 use crate::failure::Failure;
 use crate::service::{Call, Control};
-
-/// Where nothing is set (AWS).
-const DEFAULT: &str = "Terminate";
-
-/// Request, answer and row.
-#[derive(Clone, Serialize, Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-struct Recursion {
-    recursive_loop: String,
-}
 
 impl Control {
     pub(crate) async fn put_recursion(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
@@ -35,12 +25,7 @@ impl Control {
         let arn = call.unqualified_function()?;
         self.attachable(&arn).await?;
         let found = self.rows.get(&attached_key(RECURSIONS, &arn)).await?;
-        let recursion: Recursion = match found {
-            Some((recursion, _)) => recursion,
-            None => Recursion {
-                recursive_loop: DEFAULT.to_owned(),
-            },
-        };
+        let recursion: Recursion = found.map(|(recursion, _)| recursion).unwrap_or_default();
         Ok(json(StatusCode::OK, &recursion))
     }
 }

@@ -22,6 +22,7 @@ mod config;
 mod destination;
 mod destinations;
 mod event;
+mod frontend;
 mod manager;
 mod metrics;
 mod plan;
@@ -39,4 +40,5 @@ mod work;
 
 pub use config::Config;
 pub use destinations::Endpoints;
+pub use frontend::EventFrontend;
 pub use service::{Dependencies, EventInvoke};

@@ -50,6 +50,16 @@ pub(crate) fn assignment(error: &assignment::Error) -> ApiError {
     }
 }
 
+/// The exception of [`recursive`].
+pub(crate) const RECURSIVE: &str = "RecursiveInvocationException";
+
+/// The function has come back to itself too often.
+pub(crate) fn recursive() -> ApiError {
+    let message = "Lambda has detected your function being invoked in a recursive loop with other \
+                   AWS resources and stopped your function's invocation.";
+    ApiError::new(StatusCode::BAD_REQUEST, RECURSIVE, Fault::User, message)
+}
+
 /// The answer to a synchronous invoke, whose body is whole.
 pub(crate) fn invoked(answer: Answer, body: Bytes, version: Version) -> Response<Bytes> {
     let mut response = Response::new(body);

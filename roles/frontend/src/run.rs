@@ -11,22 +11,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use admission::{Admitted, Found};
 use api::Kind;
 use api::assignment::{Assign, Event as AssignmentEvent, Report};
 use api::counting::Acquire;
+use api::recursion::RecursiveLoop;
 use api::worker::{Body, FunctionError, Invoke, Response as Answer, Stream, StreamError};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use types::RequestId;
 use types::limits::{INIT_TIMEOUT, SYNC_RESPONSE_BYTES_MAX};
-use types::{FunctionArn, RequestId};
 use wire::ApiError;
+use wire::lineage::{self, PASSES_MAX};
 
 use crate::answer;
 use crate::body::Event;
-use crate::metadata::Found;
 use crate::pace::Pace;
-use crate::request::Checked;
 use crate::service::Frontend;
 
 /// How often an invoke that certainly did not run is given another environment.
@@ -36,15 +37,6 @@ const ATTEMPTS_MAX: u32 = 8;
 const PIECES_MAX: usize = 2;
 /// A client that takes nothing for so long has gone, whatever its connection says.
 const STALL_MAX: Duration = Duration::from_secs(60);
-
-/// An invoke that passed all checks.
-pub(crate) struct Accepted {
-    pub(crate) arn: FunctionArn,
-    pub(crate) found: Found,
-    pub(crate) request: Checked,
-    /// `X-Amzn-Trace-Id` as the function gets it.
-    pub(crate) trace: String,
-}
 
 /// How a result is wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,39 +67,44 @@ impl Frontend {
     pub(crate) async fn start(
         self: &Arc<Self>,
         id: RequestId,
-        accepted: Accepted,
+        mut admitted: Admitted,
         delivery: Delivery,
     ) -> Result<Ran, ApiError> {
+        let (trace, passes) = lineage::pass(&admitted.trace, &admitted.arn);
+        if passes > PASSES_MAX && admitted.found.recursive_loop == RecursiveLoop::Terminate {
+            return Err(answer::recursive());
+        }
+        admitted.trace = trace;
         let (sender, ran) = oneshot::channel();
         let frontend = Arc::clone(self);
         self.tasks.spawn(async move {
-            frontend.run(id, accepted, delivery, sender).await;
+            frontend.run(id, admitted, delivery, sender).await;
         });
         ran.await
             .map_err(|_| ApiError::service("The invoke was lost."))?
     }
 
     /// Counts, then runs, then counts back. Whom it tells may have gone.
-    async fn run(&self, id: RequestId, accepted: Accepted, delivery: Delivery, told: Told) {
-        let function = &accepted.found.function;
+    async fn run(&self, id: RequestId, admitted: Admitted, delivery: Delivery, told: Told) {
+        let function = &admitted.found.function;
         let timeout = u64::from(function.configuration.timeout_seconds);
         let lasts = Duration::from_secs(timeout) + INIT_TIMEOUT;
         let permit = self.with.counting.acquire(Acquire {
             scope: function.scope.clone(),
             function: function.name.clone(),
             version: function.configuration.version,
-            provisioned: accepted.found.provisioned,
-            provisioned_total: accepted.found.provisioned_total,
-            reserved: accepted.found.reserved,
+            provisioned: admitted.found.provisioned,
+            provisioned_total: admitted.found.provisioned_total,
+            reserved: admitted.found.reserved,
             account_limit: self.config.account_concurrency,
-            reserved_total: accepted.found.reserved_total,
+            reserved_total: admitted.found.reserved_total,
             lasts_ms: u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX),
         });
         let permit = match permit.await {
             Ok(permit) => permit,
             Err(error) => return drop(told.send(Err(answer::counting(&error)))),
         };
-        let mut ran = self.attempts(id, accepted).await;
+        let mut ran = self.attempts(id, admitted).await;
         let body = match &mut ran {
             Ok(answer) => std::mem::replace(&mut answer.body, Body::Full(Bytes::new())),
             Err(_) => Body::Full(Bytes::new()),
@@ -175,13 +172,13 @@ impl Frontend {
     }
 
     /// Finds an environment and runs the invoke there; another one if the first did not run it.
-    async fn attempts(&self, id: RequestId, accepted: Accepted) -> Result<Answer, ApiError> {
-        let Accepted {
+    async fn attempts(&self, id: RequestId, admitted: Admitted) -> Result<Answer, ApiError> {
+        let Admitted {
             arn,
             found,
             request,
             trace,
-        } = accepted;
+        } = admitted;
         for _ in 0..ATTEMPTS_MAX {
             let function = Arc::clone(&found.function);
             let assign = Assign {

@@ -2,33 +2,23 @@
 
 use std::sync::Arc;
 
+use admission::{Admission, Admitted, InvocationType};
 use api::assignment::Assignment;
-use api::authorisation::Requester;
 use api::counting::Counting;
-use api::identity::Identities;
 use api::worker::Workers;
 use bytes::Bytes;
-use http::request::Parts;
 use http::{Request, Response};
-use policy::Context;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use types::limits::SYNC_REQUEST_BYTES_MAX;
-use types::{Clock, FunctionArn, Random, RequestId, Version};
+use types::{Clock, Random, RequestId, Version};
 use wire::ApiError;
-use wire::function_name::{Naming, resolve};
 use wire::rest::{Match, Operation};
-use wire::sigv4::Verifier;
 
-use crate::authenticate::authenticate;
+use crate::answer;
 use crate::body::{Body, Framing, Stream};
-use crate::metadata::Metadata;
 use crate::metrics::Metrics;
-use crate::request::InvocationType;
-use crate::run::{Accepted, Delivery, Ran};
-use crate::trace::Trace;
-use crate::{answer, request};
+use crate::run::{Delivery, Ran};
 
 /// What can be set about a frontend.
 #[derive(Clone, Debug)]
@@ -51,10 +41,8 @@ pub struct Dependencies {
     pub clock: Arc<dyn Clock>,
     /// Makes ids and choices.
     pub random: Arc<dyn Random>,
-    /// Knows access keys.
-    pub identities: Arc<dyn Identities>,
-    /// Knows functions.
-    pub metadata: Arc<Metadata>,
+    /// Lets in, or not.
+    pub admission: Arc<Admission>,
     /// Knows limits.
     pub counting: Arc<dyn Counting>,
     /// Lends environments.
@@ -67,7 +55,6 @@ pub struct Dependencies {
 pub struct Frontend {
     pub(crate) config: Config,
     pub(crate) with: Dependencies,
-    pub(crate) verifier: Verifier,
     pub(crate) metrics: Metrics,
     /// Invokes under way: they go on when their callers hang up.
     pub(crate) tasks: TaskTracker,
@@ -76,13 +63,11 @@ pub struct Frontend {
 impl Frontend {
     /// A frontend.
     pub fn new(config: Config, with: Dependencies, registry: &mut Registry) -> Arc<Self> {
-        let (verifier, tasks) = (Verifier::new(), TaskTracker::new());
         Arc::new(Self {
             config,
             with,
-            verifier,
             metrics: Metrics::new(registry),
-            tasks,
+            tasks: TaskTracker::new(),
         })
     }
 
@@ -97,9 +82,11 @@ impl Frontend {
         let began = Instant::now();
         let id = RequestId::random(self.with.random.as_ref());
         let (parts, body) = request.into_parts();
-        let trace = self.trace(&parts);
-        let answered = match self.check(&parts, (body, size), matched, &trace).await {
-            Ok(accepted) => self.perform(id, matched.operation, accepted).await,
+        let admission = &self.with.admission;
+        let trace = admission.trace(&parts);
+        let admitted = admission.admit(&parts, (body, size), matched, &trace).await;
+        let answered = match admitted {
+            Ok(admitted) => self.perform(id, matched.operation, admitted).await,
             Err(error) => Err(error),
         };
         let mut response = answered.unwrap_or_else(|error| error.response(id).map(Body::Whole));
@@ -115,76 +102,24 @@ impl Frontend {
         self.tasks.wait().await;
     }
 
-    /// Everything that can be refused before anything is counted.
-    async fn check(
-        &self,
-        parts: &Parts,
-        (body, size): (Bytes, usize),
-        matched: &Match,
-        trace: &Trace,
-    ) -> Result<Accepted, ApiError> {
-        if size > SYNC_REQUEST_BYTES_MAX {
-            // The signature of a body that is not all here cannot be verified, and tells nothing
-            // about this refusal that the caller does not know.
-            return Err(request::too_large(size));
-        }
-        let now = self.with.clock.now();
-        let identities = self.with.identities.as_ref();
-        let caller = authenticate(identities, &self.verifier, (parts, &body), now).await?;
-        let qualifier = wire::uri::query_value(parts.uri.query(), "Qualifier");
-        let name = matched.parameter("FunctionName");
-        let arn = resolve(
-            Naming::Namespaced,
-            name,
-            qualifier.as_deref(),
-            &caller.scope,
-        )?;
-        let action = matched.operation.action();
-        self.authorise(&caller.requester, action, &arn, Context::new())?;
-        let request = request::check(matched.operation, &parts.headers, body)?;
-        let found = self
-            .with
-            .metadata
-            .resolve(&arn, self.with.random.as_ref())
-            .await?;
-        Ok(Accepted {
-            arn,
-            found,
-            request,
-            trace: trace.for_function(),
-        })
-    }
-
-    /// Refuses what [`Metadata::authorise`] does not allow.
-    pub(crate) fn authorise(
-        &self,
-        requester: &Requester,
-        action: &str,
-        arn: &FunctionArn,
-        context: Context,
-    ) -> Result<(), ApiError> {
-        let metadata = &self.with.metadata;
-        let decided = metadata.authorise(requester, action, arn, context);
-        decided.map_err(|denied| ApiError::access_denied(denied.to_string()))
-    }
-
     async fn perform(
         self: &Arc<Self>,
         id: RequestId,
         operation: Operation,
-        accepted: Accepted,
+        admitted: Admitted,
     ) -> Result<Response<Body>, ApiError> {
-        let version = accepted.found.function.configuration.version;
-        match accepted.request.invocation_type {
+        let version = admitted.found.function.configuration.version;
+        match admitted.request.invocation_type {
             InvocationType::DryRun => return Ok(answer::dry_run(version).map(Body::Whole)),
             InvocationType::Event => {
-                return Err(ApiError::not_implemented("asynchronous invocation (Event)"));
+                // These go to the other data plane, whoever sends them here.
+                return Err(ApiError::service("The invoke was lost."));
             }
             InvocationType::RequestResponse => {}
         }
         match operation {
-            Operation::InvokeWithResponseStream => self.stream(id, accepted, version).await,
-            _ => match self.start(id, accepted, Delivery::Whole).await? {
+            Operation::InvokeWithResponseStream => self.stream(id, admitted, version).await,
+            _ => match self.start(id, admitted, Delivery::Whole).await? {
                 Ran::Whole(answer, body) => {
                     Ok(answer::invoked(answer, body, version).map(Body::Whole))
                 }
@@ -196,21 +131,15 @@ impl Frontend {
     async fn stream(
         self: &Arc<Self>,
         id: RequestId,
-        accepted: Accepted,
+        admitted: Admitted,
         version: Version,
     ) -> Result<Response<Body>, ApiError> {
-        let body = match self.start(id, accepted, Delivery::Streamed).await? {
+        let body = match self.start(id, admitted, Delivery::Streamed).await? {
             Ran::Whole(answer, body) => Body::Whole(answer::as_event_stream(answer, body)),
             Ran::Stream { events, .. } => {
                 Body::Stream(Stream::new(Bytes::new(), events, Framing::EventStream))
             }
         };
         Ok(answer::streamed(body, version))
-    }
-
-    pub(crate) fn trace(&self, parts: &Parts) -> Trace {
-        let header = parts.headers.get("x-amzn-trace-id");
-        let header = header.and_then(|value| value.to_str().ok());
-        Trace::new(header, self.with.random.as_ref(), self.with.clock.now())
     }
 }

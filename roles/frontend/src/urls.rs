@@ -13,6 +13,7 @@ mod result;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use admission::{Admitted, Caller, Checked, InvocationType, Trace, circumstances, too_large};
 use api::authorisation::Requester;
 use api::urls::{Auth, InvokeMode, Url};
 use api::worker::Response as Answer;
@@ -28,13 +29,10 @@ use wire::ApiError;
 use wire::function_url::Target;
 use wire::sigv4::{self, Signed};
 
-use crate::authenticate::{Caller, authenticate, circumstances};
+use crate::answer;
 use crate::body::{Body, Event, Framing, Stream};
-use crate::request::{Checked, InvocationType};
-use crate::run::{Accepted, Delivery, Ran};
+use crate::run::{Delivery, Ran};
 use crate::service::Frontend;
-use crate::trace::Trace;
-use crate::{answer, request};
 use event::Facts;
 use prelude::Beginning;
 
@@ -61,7 +59,7 @@ impl From<result::Malformed> for Refusal {
 impl Frontend {
     /// Whether there is a URL for this request.
     pub fn has_url(&self, target: &Target<'_>) -> bool {
-        self.with.metadata.url(&target.id).is_some()
+        self.with.admission.metadata().url(&target.id).is_some()
     }
 
     /// Answers a request for a function URL, from the address `peer`. `size` is how many bytes the
@@ -75,9 +73,9 @@ impl Frontend {
         let began = Instant::now();
         let id = RequestId::random(self.with.random.as_ref());
         let (parts, body) = request.into_parts();
-        let trace = self.trace(&parts);
+        let trace = self.with.admission.trace(&parts);
         let url = Target::of(&parts).and_then(|target| {
-            let url = self.with.metadata.url(&target.id)?;
+            let url = self.with.admission.metadata().url(&target.id)?;
             Some((url, target))
         });
         let mut response = match &url {
@@ -122,18 +120,14 @@ impl Frontend {
     async fn call_url(self: &Arc<Self>, asked: &Asked<'_>) -> Result<Response<Body>, Refusal> {
         let url = asked.url;
         if asked.size > SYNC_REQUEST_BYTES_MAX {
-            return Err(request::too_large(asked.size).into());
+            return Err(too_large(InvocationType::RequestResponse, asked.size).into());
         }
         let caller = match url.auth {
             Auth::None => None,
             Auth::Iam => Some(self.url_caller(asked).await?),
         };
         self.authorise_url(caller.as_ref().map(|(caller, _)| caller), asked)?;
-        let found = self
-            .with
-            .metadata
-            .resolve(&url.function, self.with.random.as_ref())
-            .await?;
+        let found = self.with.admission.find(&url.function).await?;
         let trace = asked.trace.for_function();
         let payload = event::event(&Facts {
             url,
@@ -150,9 +144,9 @@ impl Frontend {
             now: self.with.clock.now(),
         });
         if payload.len() > SYNC_REQUEST_BYTES_MAX {
-            return Err(request::too_large(payload.len()).into());
+            return Err(too_large(InvocationType::RequestResponse, payload.len()).into());
         }
-        let accepted = Accepted {
+        let admitted = Admitted {
             arn: url.function.clone(),
             found,
             request: Checked {
@@ -167,7 +161,7 @@ impl Frontend {
             InvokeMode::Buffered => Delivery::Whole,
             InvokeMode::ResponseStream => Delivery::Streamed,
         };
-        match self.start(asked.id, accepted, delivery).await? {
+        match self.start(asked.id, admitted, delivery).await? {
             Ran::Whole(answer, result) => whole(url.invoke_mode, &answer, result),
             Ran::Stream {
                 content_type,
@@ -191,10 +185,7 @@ impl Frontend {
             );
             return Err(sigv4::Error::Scope { message }.into());
         }
-        let identities = self.with.identities.as_ref();
-        let request = (asked.parts, asked.body.as_ref());
-        let now = self.with.clock.now();
-        let caller = authenticate(identities, &self.verifier, request, now).await?;
+        let caller = self.with.admission.caller(asked.parts, asked.body).await?;
         Ok((caller, signed.access_key_id))
     }
 
@@ -226,7 +217,8 @@ impl Frontend {
             ),
         ] {
             let context = Context::new().with(key, value);
-            let decided = self.authorise(&requester, action, function, context);
+            let admission = &self.with.admission;
+            let decided = admission.authorise(&requester, action, function, context);
             decided.map_err(|_| forbidden())?;
         }
         Ok(())

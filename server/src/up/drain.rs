@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use types::limits::TIMEOUT_SECONDS_MAX;
 
 use super::roles::Running;
@@ -12,10 +12,11 @@ use super::roles::Running;
 const LIMIT: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 + 30);
 
 /// Stops everything in the order of the picture, top down.
-pub(super) async fn drain(mut running: Running, serving: JoinHandle<()>) {
+pub(super) async fn drain(mut running: Running, mut serving: JoinSet<()>) {
     let drained = async {
-        // The front door's task ends by itself or has panicked; either way no request is left.
-        let _ = serving.await;
+        // The front door's tasks end by themselves or have panicked; either way no request is left.
+        while serving.join_next().await.is_some() {}
+        running.events.shutdown().await;
         running.frontend.drain().await;
         running.assignment.drain();
         running.worker.shutdown().await;

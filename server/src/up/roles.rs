@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use admission::{Admission, Metadata};
 use anyhow::{Context as _, bail};
 use api::Secret;
 use api::assignment::Assignment;
@@ -15,14 +16,16 @@ use api::placement::Placement;
 use api::worker::{Worker, Workers};
 use backends::{LocalBlobs, Sqlite};
 use control::{Control, Keys, LogStore, MasterSecret, RootKey};
-use frontend::{Frontend, Metadata};
+use frontend::Frontend;
 use image::Images;
 use prometheus_client::registry::Registry;
 use storage::{Journal, Table};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use types::{Clock, Random, SystemClock, SystemRandom, WorkerId};
 
+use super::events::{self, Plane};
 use crate::config::{Config, Urls};
 use crate::data_dir::DataDir;
 use crate::packages;
@@ -33,6 +36,7 @@ use crate::workers::OneWorker;
 pub(crate) struct Running {
     pub(crate) control: Arc<Control>,
     pub(crate) frontend: Arc<Frontend>,
+    pub(crate) events: Plane,
     pub(crate) identities: Arc<dyn Identities>,
     pub(crate) assignment: Arc<assignment::Service>,
     pub(crate) worker: worker::Handle,
@@ -49,7 +53,7 @@ pub(crate) async fn start(
     data: &DataDir,
     languages: Languages,
     (sandboxes, spawners): (sandbox::Config, sandbox::Spawners),
-    address: SocketAddr,
+    (address, threads): (SocketAddr, Handle),
 ) -> anyhow::Result<Running> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
@@ -165,13 +169,19 @@ pub(crate) async fn start(
     background.spawn(keeper.run());
     background.spawn(control.provisioner(Arc::clone(&assigning)).run());
 
-    let metadata = Metadata::new(table);
+    let metadata = Metadata::new(Arc::clone(&table));
     let (told, mut ready) = mpsc::channel(1);
     background.spawn(Arc::clone(&metadata).watch(told));
     ready
         .recv()
         .await
         .context("function metadata cannot be read")?;
+    let admission = Admission::new(
+        Arc::clone(&clock),
+        Arc::clone(&random),
+        Arc::clone(&identities),
+        metadata,
+    );
     let frontend = Frontend::new(
         frontend::Config {
             zone: Some(config.worker.zone.clone()),
@@ -181,24 +191,34 @@ pub(crate) async fn start(
             url_scheme: config.urls.scheme.clone(),
         },
         frontend::Dependencies {
-            clock,
-            random,
-            identities: Arc::clone(&identities),
-            metadata,
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            admission: Arc::clone(&admission),
             counting: counting as Arc<dyn Counting>,
             assignment: assigning,
             workers,
         },
         &mut registry,
     );
+    let registry = Arc::new(Mutex::new(registry));
+    let with = events::With {
+        clock,
+        random,
+        table,
+        credentials: keys,
+        admission,
+        invoker: frontend.invoker(),
+    };
+    let events = events::start(config, data, with, threads, &registry).await?;
     Ok(Running {
         control: Arc::new(control),
         frontend,
+        events,
         identities,
         assignment,
         worker,
         _near: near,
-        registry: Arc::new(Mutex::new(registry)),
+        registry,
         background,
     })
 }

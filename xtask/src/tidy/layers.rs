@@ -27,10 +27,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "control",
         &["filters", "wire", "api", "storage", "image", "policy"],
     ),
-    ("frontend", &["wire", "api", "storage", "policy"]),
+    ("admission", &["wire", "api", "storage", "policy"]),
+    ("frontend", &["admission", "wire", "api", "policy"]),
     (
         "event-invoke",
-        &["wire", "api", "storage", "leasing", "aws"],
+        &["admission", "wire", "api", "storage", "leasing", "aws"],
     ),
     ("event-sources", &["api", "filters", "storage"]),
     ("counting", &["api", "storage"]),

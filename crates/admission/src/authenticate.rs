@@ -10,10 +10,11 @@ use wire::ApiError;
 use wire::sigv4::{Signed, Verifier};
 
 /// A caller whose signature is verified.
-pub(crate) struct Caller {
-    pub(crate) requester: Requester,
+pub struct Caller {
+    /// On whose behalf.
+    pub requester: Requester,
     /// The caller's account, and the region that the request is for.
-    pub(crate) scope: Scope,
+    pub scope: Scope,
 }
 
 /// Verifies a request's signature.
@@ -47,11 +48,7 @@ pub(crate) async fn authenticate(
 }
 
 /// What is known of a request whoever sent it. The front door leaves the sender's address with it.
-pub(crate) fn circumstances(
-    parts: &Parts,
-    region: Option<Region>,
-    now: Timestamp,
-) -> Circumstances {
+pub fn circumstances(parts: &Parts, region: Option<Region>, now: Timestamp) -> Circumstances {
     let agent = parts.headers.get(http::header::USER_AGENT);
     Circumstances {
         now,

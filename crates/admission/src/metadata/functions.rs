@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use api::functions::{
     ALIASES, Alias, Configuration, FUNCTIONS, Function, FunctionVersion, POLICIES, PROVISIONED,
-    State, URLS, VERSIONS, alias_key, attached_key, function_key, version_key,
+    RECURSIONS, State, URLS, VERSIONS, alias_key, attached_key, function_key, version_key,
 };
 use api::policies::{ResourcePolicy, binding};
+use api::recursion::{Recursion, RecursiveLoop};
 use policy::Policy;
 use storage::{Change, Revision, Row};
 use types::{AccountId, AliasName, FunctionArn, FunctionName, Qualifier, Region, Scope, Version};
@@ -32,6 +33,7 @@ struct Entry {
     versions: BTreeMap<u64, (Revision, Arc<FunctionVersion>)>,
     aliases: BTreeMap<AliasName, (Revision, Alias)>,
     provisioned: ProvisionedRows,
+    recursion: Option<(Revision, RecursiveLoop)>,
     /// By qualifier, as [`attached_key`] writes it.
     policies: BTreeMap<String, (Revision, Attached)>,
 }
@@ -87,6 +89,8 @@ impl Functions {
             place(rest).and_then(|place| self.apply_policy(place, row))
         } else if let Some(rest) = key.strip_prefix(PROVISIONED) {
             place(rest).and_then(|place| self.apply_provisioned(place, row))
+        } else if let Some(rest) = key.strip_prefix(RECURSIONS) {
+            place(rest).and_then(|place| self.apply_recursion(place, row))
         } else {
             None
         };
@@ -126,6 +130,24 @@ impl Functions {
         entry.provisioned.apply(qualifier, row)?;
         let after = entry.aside();
         self.count_aside(scope, before, after);
+        Some(())
+    }
+
+    fn apply_recursion(&mut self, place: Place<'_>, row: Option<&Row>) -> Option<()> {
+        let recursion = match row {
+            None => None,
+            Some(row) => {
+                let recursion: Recursion = serde_json::from_slice(&row.value).ok()?;
+                Some((row.revision, recursion.recursive_loop))
+            }
+        };
+        let entry = self.functions.entry((place.scope, place.name)).or_default();
+        if !is_older(
+            recursion.map(|(revision, _)| revision),
+            entry.recursion.map(|(revision, _)| revision),
+        ) {
+            entry.recursion = recursion;
+        }
         Some(())
     }
 
@@ -279,6 +301,7 @@ impl Functions {
             reserved_total: self.reserved_total(&arn.scope),
             provisioned: entry.provisioned.available(version),
             provisioned_total: entry.provisioned.requested(),
+            recursive_loop: entry.recursion.map_or_else(Default::default, |row| row.1),
         }))
     }
 

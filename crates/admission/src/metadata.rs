@@ -13,7 +13,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use api::authorisation::{Ask, Requester};
-use api::functions::{ALIASES, FUNCTIONS, FunctionVersion, POLICIES, PROVISIONED, URLS, VERSIONS};
+use api::functions::{
+    ALIASES, FUNCTIONS, FunctionVersion, POLICIES, PROVISIONED, RECURSIONS, URLS, VERSIONS,
+};
+use api::recursion::RecursiveLoop;
 use api::urls::Url;
 use policy::{Context as Keys, Denied};
 use storage::{Change, Consistency, Error, Table, Watch};
@@ -27,7 +30,15 @@ use functions::Functions;
 const RETRY: Duration = Duration::from_millis(200);
 
 /// The kinds of rows that are watched, by their prefix.
-const WATCHED: [&str; 6] = [FUNCTIONS, VERSIONS, ALIASES, URLS, POLICIES, PROVISIONED];
+const WATCHED: [&str; 7] = [
+    FUNCTIONS,
+    VERSIONS,
+    ALIASES,
+    URLS,
+    POLICIES,
+    PROVISIONED,
+    RECURSIONS,
+];
 
 /// How the watches stand.
 #[derive(Clone, Copy, Default)]
@@ -52,6 +63,8 @@ pub struct Found {
     pub provisioned: u32,
     /// What was asked for, of all versions of the function together.
     pub provisioned_total: u32,
+    /// What becomes of the function if it calls itself in circles.
+    pub recursive_loop: RecursiveLoop,
 }
 
 /// The cache.
@@ -208,7 +221,7 @@ impl Metadata {
     }
 
     /// The function URL with this id.
-    pub(crate) fn url(&self, id: &str) -> Option<Arc<Url>> {
+    pub fn url(&self, id: &str) -> Option<Arc<Url>> {
         // That there was nothing to take in is no matter.
         let _ = self.take_in(None);
         self.read().urls.get(id)
@@ -222,7 +235,7 @@ impl Metadata {
     ///
     /// From memory alone, for every invoke asks. A function that is not known here has no policy:
     /// people of its account are then told by [`Metadata::resolve`] that it is not there.
-    pub(crate) fn authorise(
+    pub fn authorise(
         &self,
         requester: &Requester,
         action: &str,

@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::HeaderMap;
-use types::limits::{CLIENT_CONTEXT_BYTES_MAX, SYNC_REQUEST_BYTES_MAX};
+use http::{HeaderMap, HeaderValue};
+use types::limits::{ASYNC_REQUEST_BYTES_MAX, CLIENT_CONTEXT_BYTES_MAX, SYNC_REQUEST_BYTES_MAX};
 use wire::ApiError;
 use wire::error::Fault;
 use wire::rest::Operation;
@@ -27,7 +27,7 @@ const EXECUTION: Pattern = Pattern {
 
 /// What an invoke is to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum InvocationType {
+pub enum InvocationType {
     /// The caller waits for the answer.
     RequestResponse,
     /// The event is queued.
@@ -38,12 +38,43 @@ pub(crate) enum InvocationType {
 
 /// The parts of an Invoke request beside the function's name.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Checked {
-    pub(crate) invocation_type: InvocationType,
-    pub(crate) log_tail: bool,
+pub struct Checked {
+    /// What becomes of it.
+    pub invocation_type: InvocationType,
+    /// Whether the caller wants the end of the log.
+    pub log_tail: bool,
     /// Compact JSON.
-    pub(crate) client_context: Option<String>,
-    pub(crate) payload: Bytes,
+    pub client_context: Option<String>,
+    /// The event, JSON.
+    pub payload: Bytes,
+}
+
+impl InvocationType {
+    /// What a request asks for, as far as can be told before it is checked.
+    pub fn of(operation: Operation, headers: &HeaderMap) -> Self {
+        let named = headers.get("x-amz-invocation-type");
+        match (operation, named.map(HeaderValue::as_bytes)) {
+            (Operation::InvokeAsync, _) | (Operation::Invoke, Some(b"Event")) => Self::Event,
+            (_, Some(b"DryRun")) => Self::DryRun,
+            _ => Self::RequestResponse,
+        }
+    }
+
+    /// Bytes that its payload may have.
+    pub const fn request_bytes_max(self) -> usize {
+        match self {
+            Self::Event => ASYNC_REQUEST_BYTES_MAX,
+            Self::RequestResponse | Self::DryRun => SYNC_REQUEST_BYTES_MAX,
+        }
+    }
+
+    /// As requests name it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Event => "Event",
+            Self::RequestResponse | Self::DryRun => "RequestResponse",
+        }
+    }
 }
 
 /// Checks headers and payload.
@@ -56,6 +87,18 @@ pub(crate) fn check(
     let log_type = text(headers, "x-amz-log-type")?;
     let mut violations = Violations::new();
     let types: &[&str] = match operation {
+        // It has no such member, and passes nothing on but the event.
+        Operation::InvokeAsync => {
+            let arguments = Some(&payload).filter(|payload| !payload.is_empty());
+            violations.required("invokeArgs", arguments);
+            violations.finish()?;
+            return Ok(Checked {
+                invocation_type: InvocationType::Event,
+                log_tail: false,
+                client_context: None,
+                payload: event(payload)?,
+            });
+        }
         Operation::InvokeWithResponseStream => &["RequestResponse", "DryRun"],
         _ => &["Event", "RequestResponse", "DryRun"],
     };
@@ -75,13 +118,8 @@ pub(crate) fn check(
              from the request and try again.",
         ));
     }
-    let invocation_type = match invocation_type {
-        Some("Event") => InvocationType::Event,
-        Some("DryRun") => InvocationType::DryRun,
-        _ => InvocationType::RequestResponse,
-    };
     Ok(Checked {
-        invocation_type,
+        invocation_type: InvocationType::of(operation, headers),
         log_tail: log_type == Some("Tail"),
         client_context: text(headers, "x-amz-client-context")?
             .map(client_context)
@@ -91,10 +129,11 @@ pub(crate) fn check(
 }
 
 /// The refusal of a payload of so many bytes.
-pub(crate) fn too_large(bytes: usize) -> ApiError {
+pub fn too_large(kind: InvocationType, bytes: usize) -> ApiError {
     let message = format!(
-        "{bytes} byte payload is too large for the RequestResponse invocation type \
-         (limit {SYNC_REQUEST_BYTES_MAX} bytes)"
+        "{bytes} byte payload is too large for the {} invocation type (limit {} bytes)",
+        kind.name(),
+        kind.request_bytes_max()
     );
     let status = http::StatusCode::PAYLOAD_TOO_LARGE;
     ApiError::new(status, "RequestTooLargeException", Fault::User, message)

@@ -1,27 +1,30 @@
 //! `X-Amzn-Trace-Id`: taken from the caller if it is one, made otherwise.
 //!
 //! ```text
-//!   Root=1-<8 hex: seconds>-<24 hex>;Parent=<16 hex>;Sampled=0|1
+//!   Root=1-<8 hex: seconds>-<24 hex>;Parent=<16 hex>;Sampled=0|1[;Lineage=<8 hex>:<passes>|…]
 //! ```
 
 use std::fmt::Write as _;
 
 use types::{Random, Timestamp};
+use wire::lineage;
 
 /// The longest header taken over; X-Ray's own are about 100 bytes.
 const BYTES_MAX: usize = 512;
 
 /// A trace, as the function and the caller are told of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Trace {
+pub struct Trace {
     root: String,
     parent: String,
     sampled: bool,
+    /// How the chain of calls that this one belongs to came here, if it tells: `Lineage=…`.
+    lineage: Option<String>,
 }
 
 impl Trace {
     /// The caller's, or a new one that is not sampled.
-    pub(crate) fn new(header: Option<&str>, random: &dyn Random, now: Timestamp) -> Self {
+    pub fn new(header: Option<&str>, random: &dyn Random, now: Timestamp) -> Self {
         let header = header
             .filter(|text| text.len() <= BYTES_MAX)
             .unwrap_or_default();
@@ -45,21 +48,28 @@ impl Trace {
             root,
             parent,
             sampled: field("Sampled") == Some("1"),
+            lineage: lineage::part(header),
         }
     }
 
     /// As the runtime gets it.
-    pub(crate) fn for_function(&self) -> String {
+    pub fn for_function(&self) -> String {
         let Self {
             root,
             parent,
             sampled,
+            lineage,
         } = self;
-        format!("Root={root};Parent={parent};Sampled={}", u8::from(*sampled))
+        let sampled = u8::from(*sampled);
+        let trace = format!("Root={root};Parent={parent};Sampled={sampled}");
+        match lineage {
+            Some(lineage) => format!("{trace};{lineage}"),
+            None => trace,
+        }
     }
 
     /// As the caller gets it.
-    pub(crate) fn for_caller(&self) -> String {
+    pub fn for_caller(&self) -> String {
         format!("root={};sampled={}", self.root, u8::from(self.sampled))
     }
 }
@@ -103,6 +113,17 @@ mod tests {
             trace.for_caller(),
             "root=1-5759e988-bd862e3fe1be46a994272793;sampled=1"
         );
+    }
+
+    #[test]
+    fn the_lineage_of_a_chain_is_handed_on() {
+        let trace = Trace::new(Some("Lineage=a87bd80c:3|zz"), &SystemRandom, NOW);
+        assert!(
+            trace
+                .for_function()
+                .ends_with(";Sampled=0;Lineage=a87bd80c:3")
+        );
+        assert!(!trace.for_caller().contains("ineage"));
     }
 
     #[test]

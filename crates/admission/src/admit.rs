@@ -1,0 +1,130 @@
+//! The way of a request through all that can be refused before anything is counted or queued.
+
+use std::sync::Arc;
+
+use api::authorisation::Requester;
+use api::identity::Identities;
+use bytes::Bytes;
+use http::request::Parts;
+use policy::Context;
+use types::{Clock, FunctionArn, Random};
+use wire::ApiError;
+use wire::function_name::{Naming, resolve};
+use wire::rest::{Match, Operation};
+use wire::sigv4::Verifier;
+
+use crate::authenticate::{Caller, authenticate};
+use crate::metadata::{Found, Metadata};
+use crate::request::{self, Checked, InvocationType};
+use crate::trace::Trace;
+
+/// See the crate.
+pub struct Admission {
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    identities: Arc<dyn Identities>,
+    metadata: Arc<Metadata>,
+    verifier: Verifier,
+}
+
+/// An invoke that passed all checks.
+#[derive(Debug)]
+pub struct Admitted {
+    /// As the caller named the function.
+    pub arn: FunctionArn,
+    /// What that means.
+    pub found: Found,
+    /// The request's other parts.
+    pub request: Checked,
+    /// `X-Amzn-Trace-Id` for the function.
+    pub trace: String,
+}
+
+impl Admission {
+    /// Asks `identities` who, and `metadata` what.
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        identities: Arc<dyn Identities>,
+        metadata: Arc<Metadata>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            clock,
+            random,
+            identities,
+            metadata,
+            verifier: Verifier::new(),
+        })
+    }
+
+    /// What is known of functions.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Everything that can be refused of `matched`, an operation that invokes. `size` is how many
+    /// bytes the body had; if that is more than it may have, the rest was left out.
+    pub async fn admit(
+        &self,
+        parts: &Parts,
+        (body, size): (Bytes, usize),
+        matched: &Match,
+        trace: &Trace,
+    ) -> Result<Admitted, ApiError> {
+        let kind = InvocationType::of(matched.operation, &parts.headers);
+        if size > kind.request_bytes_max() {
+            // The signature of a body that is not all here cannot be verified, and tells nothing
+            // about this refusal that the caller does not know.
+            return Err(request::too_large(kind, size));
+        }
+        let caller = self.caller(parts, &body).await?;
+        let qualifier = match matched.operation {
+            Operation::InvokeAsync => None,
+            _ => wire::uri::query_value(parts.uri.query(), "Qualifier"),
+        };
+        let name = matched.parameter("FunctionName");
+        let naming = Naming::Namespaced;
+        let arn = resolve(naming, name, qualifier.as_deref(), &caller.scope)?;
+        let action = matched.operation.action();
+        self.authorise(&caller.requester, action, &arn, Context::new())?;
+        let request = request::check(matched.operation, &parts.headers, body)?;
+        let found = self.find(&arn).await?;
+        Ok(Admitted {
+            arn,
+            found,
+            request,
+            trace: trace.for_function(),
+        })
+    }
+
+    /// Who signed a request.
+    pub async fn caller(&self, parts: &Parts, body: &[u8]) -> Result<Caller, ApiError> {
+        let now = self.clock.now();
+        let identities = self.identities.as_ref();
+        authenticate(identities, &self.verifier, (parts, body), now).await
+    }
+
+    /// Refuses what [`Metadata::authorise`] does not allow.
+    pub fn authorise(
+        &self,
+        requester: &Requester,
+        action: &str,
+        arn: &FunctionArn,
+        context: Context,
+    ) -> Result<(), ApiError> {
+        let decided = self.metadata.authorise(requester, action, arn, context);
+        decided.map_err(|denied| ApiError::access_denied(denied.to_string()))
+    }
+
+    /// The version that `arn` means now.
+    pub async fn find(&self, arn: &FunctionArn) -> Result<Found, ApiError> {
+        self.metadata.resolve(arn, self.random.as_ref()).await
+    }
+
+    /// The trace that a request belongs to.
+    pub fn trace(&self, parts: &Parts) -> Trace {
+        let header = parts.headers.get("x-amzn-trace-id");
+        let header = header.and_then(|value| value.to_str().ok());
+        Trace::new(header, self.random.as_ref(), self.clock.now())
+    }
+}

@@ -1,0 +1,35 @@
+//! What can be set about the asynchronous plane.
+
+use serde::{Deserialize, Serialize};
+
+/// Asynchronous invokes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Events {
+    /// A second address for them alone, for balancers that tell them apart; empty for none. They are
+    /// taken at the first one in any case.
+    pub(crate) listen: String,
+    /// Threads that work on them and on nothing else.
+    pub(crate) threads: usize,
+    /// Events that are invoked at a time; of one function half of it at most.
+    pub(crate) concurrency: u32,
+    /// MB of events that are on their way into the queues at a time; beyond it they are refused.
+    pub(crate) accepting_mb: usize,
+    /// Failed events that nobody is told of are kept, so many of each function.
+    pub(crate) failed_max: u64,
+    /// For so many hours.
+    pub(crate) failed_hours: u64,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            listen: String::new(),
+            threads: 2,
+            concurrency: 64,
+            accepting_mb: 64,
+            failed_max: 1_000,
+            failed_hours: 336,
+        }
+    }
+}

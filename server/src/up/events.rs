@@ -1,0 +1,124 @@
+//! The asynchronous plane of an all-in-one server: its own store, its own threads.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use admission::Admission;
+use anyhow::Context as _;
+use api::credentials::RoleCredentials;
+use api::events::Events;
+use api::invoke::Invoker;
+use backends::SqliteQueue;
+use event_invoke::{Dependencies, EventFrontend, EventInvoke};
+use prometheus_client::registry::Registry;
+use storage::{Expect, Table};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use types::{Clock, Random, RequestId};
+
+use crate::config::Config;
+use crate::data_dir::DataDir;
+
+/// Rows that are read at a time.
+const PAGE: usize = 1_000;
+
+/// The threads. A flood of events has these and no others.
+pub(crate) fn runtime(config: &Config) -> anyhow::Result<Runtime> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(config.events.threads.max(1))
+        .thread_name("events")
+        .enable_all()
+        .build();
+    runtime.context("no threads for events could be started")
+}
+
+/// What it works with.
+pub(super) struct With {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) table: Arc<dyn Table>,
+    pub(super) credentials: Arc<dyn RoleCredentials>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) invoker: Arc<dyn Invoker>,
+}
+
+/// The plane, running.
+pub(crate) struct Plane {
+    pub(crate) frontend: Arc<EventFrontend>,
+    pub(crate) threads: Handle,
+    stop: watch::Sender<bool>,
+    pollers: JoinHandle<()>,
+}
+
+/// Opens the store and starts the pollers on `threads`.
+pub(super) async fn start(
+    config: &Config,
+    data: &DataDir,
+    with: With,
+    threads: Handle,
+    registry: &Mutex<Registry>,
+) -> anyhow::Result<Plane> {
+    let queue = SqliteQueue::open(&data.path().join("queues.db"), Arc::clone(&with.clock));
+    let queue = Arc::new(queue.context("queues.db cannot be used")?);
+    forget_leases(with.table.as_ref())
+        .await
+        .context("leases of event queues cannot be taken over")?;
+    let settings = event_invoke::Config {
+        holder: RequestId::random(with.random.as_ref()).to_string(),
+        concurrency: config.events.concurrency.max(1),
+        accepting_bytes_max: config.events.accepting_mb.saturating_mul(1024 * 1024),
+        failed_max: config.events.failed_max,
+        failed_age_max: Duration::from_secs(config.events.failed_hours.saturating_mul(3_600)),
+        ..event_invoke::Config::default()
+    };
+    let dependencies = Dependencies {
+        random: Arc::clone(&with.random),
+        table: with.table,
+        queue,
+        credentials: with.credentials,
+        client: Arc::new(aws::Client::new(Arc::clone(&with.clock))),
+        endpoints: config.aws.endpoints()?,
+        key: config.aws.keys(),
+        clock: with.clock,
+    };
+    let role = {
+        let mut registry = registry
+            .lock()
+            .expect("no code panics while it holds the registry");
+        EventInvoke::new(settings, dependencies, &mut registry)
+    };
+    let events = Arc::clone(&role) as Arc<dyn Events>;
+    let frontend = EventFrontend::new(with.random, with.admission, events);
+    let (stop, stopped) = watch::channel(false);
+    let pollers = threads.spawn(role.run(with.invoker, stopped));
+    Ok(Plane {
+        frontend: Arc::new(frontend),
+        threads,
+        stop,
+        pollers,
+    })
+}
+
+impl Plane {
+    /// No more events are begun; those that are being invoked end first.
+    pub(super) async fn shutdown(&mut self) {
+        self.stop.send_replace(true);
+        // It has ended, or has panicked and was told of; the events are in the store either way.
+        let _ = (&mut self.pollers).await;
+    }
+}
+
+/// The data folder belongs to this process alone: whoever has leases in it is dead, and need not be
+/// waited for.
+async fn forget_leases(table: &dyn Table) -> Result<(), storage::Error> {
+    loop {
+        let rows = table.list("lease/event-queues/", None, PAGE).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in rows {
+            table.delete(&row.key, Expect::Any).await?;
+        }
+    }
+}
