@@ -5,28 +5,26 @@
 //! configuration names.
 
 mod event_bridge;
+pub(crate) mod peers;
 mod s3;
 mod sns;
 mod sqs;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::credentials::RoleCredentials;
 use api::events::Accept;
 use api::invoke::{Invoker, Why};
-use aws::{Client, Endpoint, Keys as Key};
+use aws::Keys as Key;
 use bytes::Bytes;
-use http::{Method, Response, StatusCode};
-use types::{FunctionArn, Random, Region, RequestId, Scope};
+use http::{Method, Response};
+use types::{FunctionArn, Random, RequestId, Scope};
 
 use crate::accept::Intake;
 use crate::destination::{Destination, Place};
 use crate::event::{Delivery, Event, Receiver};
 use crate::record::record;
-
-/// Bytes of a service's answer that are read; all of them are short.
-const ANSWER_BYTES_MAX: usize = 256 * 1024;
+use peers::{Call, Peers};
 
 /// Why an outcome was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -53,30 +51,10 @@ impl Error {
     }
 }
 
-/// Where services are, as the operator says.
-#[derive(Clone, Default, Debug)]
-pub struct Endpoints {
-    /// Of every service that is not named.
-    pub all: Option<Endpoint>,
-    /// Of single ones: `sqs`, `events`.
-    pub services: BTreeMap<String, Endpoint>,
-}
-
-/// A request to one of the services.
-struct Call {
-    service: &'static str,
-    region: String,
-    method: Method,
-    path: String,
-    headers: Vec<(&'static str, &'static str)>,
-    body: Bytes,
-}
-
 /// See the module.
 pub(crate) struct Destinations {
     pub(crate) random: Arc<dyn Random>,
-    pub(crate) client: Arc<Client>,
-    pub(crate) endpoints: Endpoints,
+    pub(crate) peers: Arc<dyn Peers>,
     pub(crate) credentials: Arc<dyn RoleCredentials>,
     /// Signs instead of roles.
     pub(crate) key: Option<Key>,
@@ -170,30 +148,8 @@ impl Destinations {
         accepted.map_err(|error| Error::passing(error.to_string()))
     }
 
-    /// Sends a request, and takes an answer that says yes.
     async fn send(&self, call: Call, key: &Key) -> Result<Response<Bytes>, Error> {
-        let Call { service, .. } = call;
-        let named = self.endpoints.services.get(service);
-        let endpoint = named.or(self.endpoints.all.as_ref());
-        let endpoint = endpoint
-            .ok_or_else(|| Error::lasting(format!("no endpoint of {service} is configured")))?;
-        let region = Region::new(&call.region);
-        let region = region.map_err(|error| Error::lasting(error.to_string()))?;
-        taken(
-            self.client
-                .send(aws::Request {
-                    endpoint,
-                    service,
-                    region: &region,
-                    keys: Some(key),
-                    method: call.method,
-                    target: &call.path,
-                    headers: &call.headers,
-                    body: call.body,
-                    answer_bytes_max: ANSWER_BYTES_MAX,
-                })
-                .await,
-        )
+        self.peers.send(call, key).await
     }
 
     async fn key(&self, role: &str, function: &FunctionArn) -> Result<Key, Error> {
@@ -254,33 +210,6 @@ fn form(service: &'static str, region: &str, path: String, parameters: &[(String
     request(service, region, (Method::POST, path), &kind, body)
 }
 
-/// An answer that says yes.
-fn taken(answer: Result<Response<Bytes>, aws::Error>) -> Result<Response<Bytes>, Error> {
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(error @ (aws::Error::Endpoint { .. } | aws::Error::Header { .. })) => {
-            return Err(Error::lasting(error.to_string()));
-        }
-        Err(error) => return Err(Error::passing(error.to_string())),
-    };
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(answer);
-    }
-    let text = String::from_utf8_lossy(answer.body());
-    let message = crate::event::cut(&format!("status {}: {text}", status.as_u16()));
-    let passing = status.is_server_error()
-        || matches!(
-            status,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
-        )
-        || text.contains("Throttl");
-    Err(Error {
-        lasting: !passing,
-        message,
-    })
-}
-
 /// The account and region of a function, as services that have none in their names take them.
 fn region(scope: &Scope) -> &str {
     scope.region.as_str()
@@ -290,30 +219,6 @@ fn region(scope: &Scope) -> &str {
 mod tests {
     use super::*;
     use crate::event::tests::event;
-
-    fn answer(status: u16, body: &str) -> Result<Response<Bytes>, aws::Error> {
-        let response = Response::builder().status(status);
-        Ok(response
-            .body(Bytes::copy_from_slice(body.as_bytes()))
-            .unwrap())
-    }
-
-    #[test]
-    fn a_refusal_lasts_and_a_throttle_passes() {
-        let lasting = |answer| taken(answer).unwrap_err().lasting;
-        assert!(taken(answer(200, "")).is_ok());
-        assert!(lasting(answer(
-            400,
-            "<Code>AWS.SimpleQueueService.NonExistentQueue</Code>"
-        )));
-        assert!(lasting(answer(403, "")));
-        assert!(lasting(Err(aws::Error::Endpoint {
-            text: String::new()
-        })));
-        assert!(!lasting(answer(400, "<Code>ThrottlingException</Code>")));
-        assert!(!lasting(answer(429, "")) && !lasting(answer(503, "")));
-        assert!(!lasting(Err(aws::Error::TooLarge { limit: 1 })));
-    }
 
     #[test]
     fn a_dead_letter_is_the_event_as_it_came_with_what_went_wrong() {

@@ -38,7 +38,10 @@ mod window;
 mod windows;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::Config;
-pub use destinations::Endpoints;
+pub use destinations::peers::Endpoints;
 pub use frontend::EventFrontend;
 pub use service::{Dependencies, EventInvoke};

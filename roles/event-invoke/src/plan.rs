@@ -61,10 +61,7 @@ pub(crate) fn plan(seen: &[Seen], shared: u32, settled: Duration) -> Plan {
     let next = next.clamp(SHARED_MIN, SHARED_MAX);
     let delete = seen.iter().filter(|seen| is_left_over(seen, next));
     let delete: Vec<String> = delete.map(|seen| seen.queue.clone()).collect();
-    let worked_on = |seen: &&Seen| {
-        let name = &seen.queue;
-        (name.starts_with(DEDICATED) || name.starts_with(SHARED)) && !delete.contains(name)
-    };
+    let worked_on = |seen: &&Seen| is_worked_on(&seen.queue) && !delete.contains(&seen.queue);
     let mut wanted: BTreeSet<String> = (0..next).map(shards::shared).collect();
     // One that is no longer written to is worked on until it is empty.
     wanted.extend(seen.iter().filter(worked_on).map(|seen| seen.queue.clone()));
@@ -73,6 +70,11 @@ pub(crate) fn plan(seen: &[Seen], shared: u32, settled: Duration) -> Plan {
         wanted,
         delete,
     }
+}
+
+/// Whether what is in a queue is to be invoked or delivered.
+pub(crate) fn is_worked_on(queue: &str) -> bool {
+    queue.starts_with(DEDICATED) || queue.starts_with(SHARED)
 }
 
 fn is_left_over(seen: &Seen, shared: u32) -> bool {

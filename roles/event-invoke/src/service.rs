@@ -15,7 +15,8 @@ use types::{Clock, Random};
 
 use crate::accept::Intake;
 use crate::config::Config;
-use crate::destinations::{Destinations, Endpoints};
+use crate::destinations::Destinations;
+use crate::destinations::peers::{Endpoints, Peers, Services};
 use crate::manager::{Manager, Memory};
 use crate::metrics::Metrics;
 use crate::poller::{Beat, poll, told};
@@ -58,12 +59,27 @@ pub struct EventInvoke {
     pub(crate) with: Dependencies,
     pub(crate) router: Arc<Router>,
     pub(crate) intake: Arc<Intake>,
+    peers: Arc<dyn Peers>,
     metrics: Arc<Metrics>,
 }
 
 impl EventInvoke {
     /// Nothing is taken yet.
     pub fn new(config: Config, with: Dependencies, registry: &mut Registry) -> Arc<Self> {
+        let peers = Arc::new(Services {
+            client: Arc::clone(&with.client),
+            endpoints: with.endpoints.clone(),
+        });
+        Self::with_peers(config, with, peers, registry)
+    }
+
+    /// Outcomes go to `peers` instead of the services themselves.
+    pub(crate) fn with_peers(
+        config: Config,
+        with: Dependencies,
+        peers: Arc<dyn Peers>,
+        registry: &mut Registry,
+    ) -> Arc<Self> {
         let router = Arc::new(Router::new());
         let metrics = Arc::new(Metrics::new(registry));
         let intake = Arc::new(Intake::new(
@@ -78,6 +94,7 @@ impl EventInvoke {
             with,
             router,
             intake,
+            peers,
             metrics,
         })
     }
@@ -133,8 +150,7 @@ impl EventInvoke {
         let with = &self.with;
         let destinations = Destinations {
             random: Arc::clone(&with.random),
-            client: Arc::clone(&with.client),
-            endpoints: with.endpoints.clone(),
+            peers: Arc::clone(&self.peers),
             credentials: Arc::clone(&with.credentials),
             key: with.key.clone(),
             intake: Arc::clone(&self.intake),

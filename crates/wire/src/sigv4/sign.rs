@@ -27,7 +27,13 @@ pub struct Signer<'k> {
 impl Signer<'_> {
     /// Signs a request: sets `x-amz-date`, `x-amz-security-token` and `authorization`. Signs
     /// `host`, `content-type` and every `x-amz-` header there is; the rest may change on the way.
+    /// S3 is told the body's hash as well, without which it takes nothing.
     pub fn sign(&self, parts: &mut Parts, body: &[u8], now: Timestamp) {
+        let payload_hash = canonical::payload_hash(parts, body);
+        if self.service == "s3" {
+            let name = HeaderName::from_static("x-amz-content-sha256");
+            parts.headers.insert(name, ascii(&payload_hash));
+        }
         let time = date::format(now);
         parts
             .headers
@@ -47,7 +53,6 @@ impl Signer<'_> {
         }
         names.sort_unstable();
         let signed_headers = names.join(";");
-        let payload_hash = canonical::payload_hash(parts, body);
         let canonical = match self.service {
             "s3" => canonical::s3_request,
             _ => canonical::request,

@@ -312,3 +312,22 @@ fn s3_signs_the_path_as_it_is_sent() {
     let others = canonical::request(&parts, "host", "");
     assert_eq!(line(others), "/bucket/a%2520b/d");
 }
+
+#[test]
+fn s3_is_told_the_hash_of_the_body_and_other_services_are_not() {
+    let mut signed = parts("PUT", "/b/k", &[]);
+    let s3 = Signer {
+        service: "s3",
+        ..SIGNER
+    };
+    s3.sign(&mut signed, b"x", then());
+    assert_eq!(
+        signed.headers["x-amz-content-sha256"],
+        "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    );
+    let authorization = signed.headers["authorization"].to_str().unwrap();
+    assert!(authorization.contains("x-amz-content-sha256"));
+    let mut signed = parts("PUT", "/b/k", &[]);
+    SIGNER.sign(&mut signed, b"x", then());
+    assert!(!signed.headers.contains_key("x-amz-content-sha256"));
+}

@@ -1,0 +1,8 @@
+//! The whole role over stores in memory, by a clock that tokio moves on when nothing is left to do: hours
+//! pass in milliseconds. Functions and the services that outcomes go to are scripted.
+
+mod functions;
+mod outcomes;
+mod process;
+mod services;
+mod world;

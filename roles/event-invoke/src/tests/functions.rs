@@ -1,0 +1,303 @@
+//! Functions by script, in the place of the synchronous way.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use api::functions::{Code, Configuration, FunctionVersion, LastUpdate, Logging, SnapStart, State};
+use api::invoke::{Error, Invoke, Invoker, Outcome, Target, Why};
+use api::worker::FunctionError;
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::time::Instant;
+use types::{AccountId, FunctionArn, FunctionName, Region, RequestId, Scope, Timestamp, Version};
+
+/// What a function does when it is invoked.
+#[derive(Clone, Debug)]
+pub(super) enum Does {
+    /// Returns this.
+    Returns(&'static str),
+    /// Fails with this message.
+    Fails(&'static str),
+    /// Is not run: too many at this moment.
+    Throttled,
+    /// Is not run: something is not in order.
+    Unavailable,
+}
+
+/// One run, or one try of it.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) at: Duration,
+    pub(super) request: RequestId,
+    pub(super) arn: FunctionArn,
+    pub(super) payload: Bytes,
+    pub(super) trace: String,
+    /// Whether it ran.
+    pub(super) ran: bool,
+}
+
+/// A function as it is now.
+pub(super) struct Function {
+    /// What it does: with the first call, the second and so on; with all others, the last.
+    pub(super) does: Vec<Does>,
+    /// How long a run takes.
+    pub(super) takes: Duration,
+    /// How many may run at a time; more are throttled.
+    pub(super) limit: u32,
+    pub(super) reserved: Option<u32>,
+    pub(super) dead_letter: Option<&'static str>,
+    pub(super) version: Version,
+    pub(super) running: u32,
+}
+
+impl Default for Function {
+    fn default() -> Self {
+        Self {
+            does: vec![Does::Returns("null")],
+            takes: Duration::from_millis(5),
+            limit: 1_000,
+            reserved: None,
+            dead_letter: None,
+            version: Version::Latest,
+            running: 0,
+        }
+    }
+}
+
+/// All functions there are, and what has become of them.
+pub(super) struct Functions {
+    began: Instant,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    functions: BTreeMap<String, Function>,
+    calls: Vec<Call>,
+}
+
+pub(super) fn scope() -> Scope {
+    Scope {
+        account: AccountId::new("000000000000").unwrap(),
+        region: Region::new("us-east-1").unwrap(),
+    }
+}
+
+/// `f`, or `f:live`.
+pub(super) fn arn(name: &str) -> FunctionArn {
+    let (name, qualifier) = match name.split_once(':') {
+        Some((name, qualifier)) => (name, Some(qualifier)),
+        None => (name, None),
+    };
+    FunctionArn {
+        scope: scope(),
+        name: FunctionName::new(name).unwrap(),
+        qualifier: qualifier.map(|text| types::Qualifier::parse(text).unwrap()),
+    }
+}
+
+impl Functions {
+    pub(super) fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            known: Mutex::default(),
+        }
+    }
+
+    pub(super) fn put(&self, name: &str, function: Function) {
+        self.known().functions.insert(name.to_owned(), function);
+    }
+
+    pub(super) fn delete(&self, name: &str) {
+        self.known().functions.remove(name);
+    }
+
+    pub(super) fn change(&self, name: &str, change: impl FnOnce(&mut Function)) {
+        change(self.known().functions.get_mut(name).unwrap());
+    }
+
+    /// Tries of the function `name`, in order.
+    pub(super) fn calls(&self, name: &str) -> Vec<Call> {
+        let known = self.known();
+        let calls = known.calls.iter();
+        calls
+            .filter(|call| call.arn.name.as_str() == name)
+            .cloned()
+            .collect()
+    }
+
+    /// Those of them that ran.
+    pub(super) fn runs(&self, name: &str) -> Vec<Call> {
+        let mut calls = self.calls(name);
+        calls.retain(|call| call.ran);
+        calls
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a run, if it may be.
+    fn begin(&self, invoke: &Invoke) -> Result<(Duration, Does, Arc<FunctionVersion>), Error> {
+        let mut known = self.known();
+        let Known { functions, calls } = &mut *known;
+        let name = invoke.arn.name.as_str();
+        let function = functions.get_mut(name).ok_or_else(not_found)?;
+        let (trace, passes) = wire::lineage::pass(&invoke.trace, &invoke.arn);
+        let before = calls.iter().filter(|call| call.arn.name.as_str() == name);
+        let turn = before.count().min(function.does.len() - 1);
+        let does = match function.does[turn].clone() {
+            _ if function.running >= function.limit => Does::Throttled,
+            does => does,
+        };
+        let refused = match does {
+            _ if passes > wire::lineage::PASSES_MAX => Some(recursive()),
+            Does::Throttled => Some(throttled()),
+            Does::Unavailable => Some(unavailable()),
+            Does::Returns(_) | Does::Fails(_) => None,
+        };
+        calls.push(Call {
+            at: self.began.elapsed(),
+            request: invoke.request,
+            arn: invoke.arn.clone(),
+            payload: invoke.payload.clone(),
+            trace,
+            ran: refused.is_none(),
+        });
+        match refused {
+            Some(error) => Err(error),
+            None => {
+                function.running += 1;
+                Ok((function.takes, does, version(name, function)))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Invoker for Functions {
+    async fn target(&self, arn: &FunctionArn) -> Result<Target, Error> {
+        let known = self.known();
+        let name = arn.name.as_str();
+        let function = known.functions.get(name).ok_or_else(not_found)?;
+        Ok(Target {
+            function: version(name, function),
+            reserved: function.reserved,
+        })
+    }
+
+    async fn invoke(&self, invoke: Invoke) -> Result<Outcome, Error> {
+        let (takes, does, function) = self.begin(&invoke)?;
+        // It runs to its end whoever listens, as the real ones do.
+        let _running = Running {
+            functions: self,
+            name: invoke.arn.name.as_str().to_owned(),
+        };
+        tokio::time::sleep(takes).await;
+        let (function_error, payload) = match does {
+            Does::Fails(message) => (
+                Some(FunctionError::Unhandled),
+                format!("{{\"errorMessage\":\"{message}\"}}"),
+            ),
+            Does::Returns(payload) => (None, payload.to_owned()),
+            Does::Throttled | Does::Unavailable => unreachable!("it did not begin"),
+        };
+        Ok(Outcome {
+            function,
+            function_error,
+            payload: payload.into(),
+        })
+    }
+}
+
+struct Running<'f> {
+    functions: &'f Functions,
+    name: String,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Some(function) = self.functions.known().functions.get_mut(&self.name) {
+            function.running = function.running.saturating_sub(1);
+        }
+    }
+}
+
+fn not_found() -> Error {
+    error(
+        Why::NotFound,
+        404,
+        "ResourceNotFoundException",
+        "Function not found",
+    )
+}
+
+fn throttled() -> Error {
+    error(
+        Why::Throttled,
+        429,
+        "TooManyRequestsException",
+        "Rate Exceeded.",
+    )
+}
+
+fn unavailable() -> Error {
+    error(Why::Unavailable, 500, "ServiceException", "Not now.")
+}
+
+fn recursive() -> Error {
+    error(
+        Why::Recursive,
+        400,
+        "RecursiveInvocationException",
+        "In circles.",
+    )
+}
+
+fn error(why: Why, status: u16, code: &str, message: &str) -> Error {
+    Error {
+        why,
+        status,
+        code: code.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+fn version(name: &str, function: &Function) -> Arc<FunctionVersion> {
+    Arc::new(FunctionVersion {
+        scope: scope(),
+        name: FunctionName::new(name).unwrap(),
+        configuration: Arc::new(Configuration {
+            version: function.version,
+            generation: 1,
+            revision_id: String::new(),
+            runtime: Some("python3.12".into()),
+            handler: Some("m.h".into()),
+            role: "arn:aws:iam::000000000000:role/r".into(),
+            description: String::new(),
+            timeout_seconds: 3,
+            memory_mb: 128,
+            ephemeral_mb: 512,
+            environment: None,
+            architecture: "x86_64".into(),
+            tracing_mode: "PassThrough".into(),
+            logging: Logging::default(),
+            layers: Vec::new(),
+            vpc: None,
+            file_systems: Vec::new(),
+            dead_letter_target: function.dead_letter.map(str::to_owned),
+            kms_key: None,
+            snap_start: SnapStart::None,
+            code: Code {
+                image: String::new(),
+                sha256: String::new(),
+                bytes: 1,
+                unpacked_bytes: 1,
+            },
+            last_modified: Timestamp::default(),
+            state: State::Active,
+            last_update: LastUpdate::Successful,
+        }),
+    })
+}

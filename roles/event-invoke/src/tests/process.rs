@@ -1,0 +1,156 @@
+//! A process with the role in it, that can be stopped, killed and frozen: then nothing it asks of others
+//! reaches them, nor does an answer reach it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::invoke::{Error as InvokeError, Invoke, Invoker, Outcome, Target};
+use async_trait::async_trait;
+use bytes::Bytes;
+use prometheus_client::registry::Registry;
+use storage::queue::{Depth, Message, Receipt};
+use storage::{Consistency, Error, Expect, Queue, Revision, Row, Table, Watch};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use types::FunctionArn;
+
+use crate::service::EventInvoke;
+
+/// See the module.
+pub(super) struct Process {
+    pub(super) service: Arc<EventInvoke>,
+    pub(super) registry: Registry,
+    pub(super) gate: Gate,
+    pub(super) stop: watch::Sender<bool>,
+    pub(super) task: JoinHandle<()>,
+}
+
+impl Process {
+    /// Ends as a process does that was asked to.
+    pub(super) async fn stop(self) {
+        self.stop.send_replace(true);
+        self.task.await.unwrap();
+    }
+
+    /// Ends as a process does that was killed.
+    pub(super) fn kill(self) {
+        self.gate.0.send_replace(true);
+        self.task.abort();
+        // Nobody is to open it again, nor to think that nobody will.
+        std::mem::forget(self.gate);
+    }
+
+    /// Stands still, or goes on.
+    pub(super) fn freeze(&self, frozen: bool) {
+        self.gate.0.send_replace(frozen);
+    }
+
+    /// A counter or gauge, as it is told to whoever collects them.
+    pub(super) fn metric(&self, line: &str) -> u64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let found = text.lines().find_map(|told| told.strip_prefix(line));
+        let found = found.unwrap_or_else(|| panic!("{line} is not in\n{text}"));
+        found.trim().parse().unwrap()
+    }
+}
+
+/// Closed while the process is frozen.
+#[derive(Clone)]
+pub(super) struct Gate(watch::Sender<bool>);
+
+impl Gate {
+    pub(super) fn new() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    async fn around<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut frozen = self.0.subscribe();
+        let _ = frozen.wait_for(|frozen| !*frozen).await;
+        let done = work.await;
+        let _ = frozen.wait_for(|frozen| !*frozen).await;
+        done
+    }
+}
+
+/// Something outside of the process.
+pub(super) struct Outside<T: ?Sized>(pub(super) Gate, pub(super) Arc<T>);
+
+#[async_trait]
+impl Queue for Outside<dyn Queue> {
+    async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), Error> {
+        self.0.around(self.1.send(queue, body, delay)).await
+    }
+    async fn receive(
+        &self,
+        queue: &str,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Message>, Error> {
+        let receive = self.1.receive(queue, max, visibility, wait);
+        self.0.around(receive).await
+    }
+    async fn extend(&self, queue: &str, receipt: Receipt, by: Duration) -> Result<bool, Error> {
+        self.0.around(self.1.extend(queue, receipt, by)).await
+    }
+    async fn replace(
+        &self,
+        queue: &str,
+        receipt: Receipt,
+        body: Bytes,
+        delay: Duration,
+    ) -> Result<bool, Error> {
+        let replace = self.1.replace(queue, receipt, body, delay);
+        self.0.around(replace).await
+    }
+    async fn ack(&self, queue: &str, receipt: Receipt) -> Result<(), Error> {
+        self.0.around(self.1.ack(queue, receipt)).await
+    }
+    async fn depth(&self, queue: &str) -> Result<Depth, Error> {
+        self.0.around(self.1.depth(queue)).await
+    }
+    async fn peek(&self, queue: &str, limit: usize) -> Result<Vec<Bytes>, Error> {
+        self.0.around(self.1.peek(queue, limit)).await
+    }
+    async fn queues(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        self.0.around(self.1.queues(prefix)).await
+    }
+    async fn delete_if_empty(&self, queue: &str) -> Result<bool, Error> {
+        self.0.around(self.1.delete_if_empty(queue)).await
+    }
+}
+
+#[async_trait]
+impl Table for Outside<dyn Table> {
+    async fn get(&self, key: &str, consistency: Consistency) -> Result<Option<Row>, Error> {
+        self.0.around(self.1.get(key, consistency)).await
+    }
+    async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, Error> {
+        self.0.around(self.1.put(key, value, expect)).await
+    }
+    async fn delete(&self, key: &str, expect: Expect) -> Result<(), Error> {
+        self.0.around(self.1.delete(key, expect)).await
+    }
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Row>, Error> {
+        self.0.around(self.1.list(prefix, after, limit)).await
+    }
+    async fn watch(&self, prefix: &str) -> Result<Watch, Error> {
+        self.0.around(self.1.watch(prefix)).await
+    }
+}
+
+#[async_trait]
+impl Invoker for Outside<dyn Invoker> {
+    async fn target(&self, arn: &FunctionArn) -> Result<Target, InvokeError> {
+        self.0.around(self.1.target(arn)).await
+    }
+    async fn invoke(&self, invoke: Invoke) -> Result<Outcome, InvokeError> {
+        self.0.around(self.1.invoke(invoke)).await
+    }
+}

@@ -1,0 +1,92 @@
+//! Queues, topics, buses and buckets by script, in the place of services.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use api::Secret;
+use api::credentials::{Credentials, Error as CredentialsError, RoleCredentials};
+use async_trait::async_trait;
+use aws::Keys;
+use bytes::Bytes;
+use http::Response;
+use types::{FunctionArn, Timestamp};
+
+use crate::destinations::Error;
+use crate::destinations::peers::{Call, Peers, taken};
+
+/// What the services answer: with the first call that delivers, the second and so on, a status; with all
+/// others 200.
+#[derive(Default)]
+pub(super) struct Services(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    statuses: Vec<u16>,
+    taken: Vec<Call>,
+    refused: usize,
+}
+
+impl Services {
+    /// What they answer to the next calls, the last one first.
+    pub(super) fn answer(&self, statuses: &[u16]) {
+        self.known().statuses = statuses.iter().rev().copied().collect();
+    }
+
+    /// What was delivered, in order.
+    pub(super) fn taken(&self) -> Vec<Call> {
+        self.known().taken.clone()
+    }
+
+    /// How many deliveries were refused.
+    pub(super) fn refused(&self) -> usize {
+        self.known().refused
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Peers for Services {
+    async fn send(&self, call: Call, key: &Keys) -> Result<Response<Bytes>, Error> {
+        assert_eq!(key.access_key_id, "ASIA-arn:aws:iam::000000000000:role/r");
+        let answer = |status, body: &'static str| {
+            let response = Response::builder().status(status);
+            taken(Ok(response
+                .body(Bytes::from_static(body.as_bytes()))
+                .unwrap()))
+        };
+        if call.body.starts_with(b"Action=GetQueueUrl") {
+            return answer(200, "<QueueUrl>http://h/000000000000/q</QueueUrl>");
+        }
+        let mut known = self.known();
+        let status = known.statuses.pop().unwrap_or(200);
+        match status {
+            200 => known.taken.push(call),
+            _ => known.refused += 1,
+        }
+        answer(
+            status,
+            "{\"FailedEntryCount\":0,\"Entries\":[{\"EventId\":\"1\"}]}",
+        )
+    }
+}
+
+/// Keys that tell whose they are.
+pub(super) struct AnyRole;
+
+#[async_trait]
+impl RoleCredentials for AnyRole {
+    async fn for_function(
+        &self,
+        role: &str,
+        _function: &FunctionArn,
+    ) -> Result<Credentials, CredentialsError> {
+        Ok(Credentials {
+            access_key_id: format!("ASIA-{role}"),
+            secret_access_key: Secret::new("s"),
+            session_token: Secret::new("t"),
+            expires: Timestamp::default(),
+        })
+    }
+}
