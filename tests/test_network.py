@@ -2,24 +2,18 @@
 
 import http.server
 import json
-import random
 import shutil
 import threading
 
 import pytest
 
-from support import clients, functions
+from support import clients, functions, sink
 
-LOOK = """
-    import socket, struct, urllib.request
-    def gateway():
-        for line in open('/proc/net/route'):
-            _, destination, via = line.split()[:3]
-            if destination == '00000000':
-                return socket.inet_ntoa(struct.pack('<L', int(via, 16)))
+LOOK = f"""{sink.GATEWAY}
+    import urllib.request
     def handler(event, context):
         try:
-            with urllib.request.urlopen(f"http://{gateway()}:{event}/", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://{{gateway()}}:{{event}}/", timeout=2) as answer:
                 return answer.read().decode()
         except OSError as error:
             return type(error).__name__
@@ -50,11 +44,7 @@ def neighbour():
 
 @pytest.mark.skipif(not shutil.which("nft"), reason="address translation needs the nft command")
 def test_a_function_reaches_what_the_operator_allows(own_server, neighbour):
-    subnet = f"10.{2 * random.randrange(30, 120)}.0.0"
-    server = own_server(
-        f'[sandbox]\nnetwork = "nat"\n[sandbox.nat]\nsubnet = "{subnet}"\n'
-        f"allow_host_ports = [{neighbour}]\n"
-    ).start()
+    server = own_server(sink.nat(neighbour)).start()
     client = clients.make(server)
     functions.create(client, "f", LOOK, Timeout=10)
 

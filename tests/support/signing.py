@@ -15,7 +15,19 @@ def request(
     change=None, query_expires=None,
 ):  # fmt: skip
     """Signs and sends; `change` may spoil the signed request. Status, headers (lower case), body."""
-    key, secret, *token = keys or server.credentials()
+    target, headers = sign(
+        server, method, path, body, headers, keys or server.credentials(), region, service, change,
+        query_expires,
+    )  # fmt: skip
+    return send(server, method, target, headers, body)
+
+
+def sign(
+    server, method, path, body, headers, keys, region=REGION, service="lambda", change=None,
+    query_expires=None,
+):  # fmt: skip
+    """Signs: what to ask for, and with which headers."""
+    key, secret, *token = keys
     signed = AWSRequest(method=method, url=server.url + path, data=body, headers=headers or {})
     credentials = Credentials(key, secret, token[0] if token else None)
     if query_expires is None:
@@ -24,8 +36,7 @@ def request(
         SigV4QueryAuth(credentials, service, region, expires=query_expires).add_auth(signed)
     if change:
         change(signed)
-    target = signed.url[len(server.url) :]
-    return send(server, method, target, dict(signed.headers.items()), body)
+    return signed.url[len(server.url) :], dict(signed.headers.items())
 
 
 def send(server, method, target, headers, body=b""):

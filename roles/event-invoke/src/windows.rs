@@ -53,7 +53,8 @@ impl Windows {
         let mut windows = self.windows();
         let (window, used) = windows.entry(function.clone()).or_default();
         *used = self.clock.now();
-        window.begin(self.max).then_some(Slot {
+        // A slot that is not given away must not be made: it would end here, under the lock.
+        window.begin(self.max).then(|| Slot {
             windows: self,
             function,
             ended: false,
