@@ -178,15 +178,17 @@ pub fn answer(action: &str, members: &[(&str, &str)], request_id: RequestId) -> 
     answer_xml(STS_NAMESPACE, action, &members, request_id)
 }
 
-/// The same with a result that is XML already.
+/// The same with a result that is XML already. Between elements is either nothing or white space with
+/// a line's end in it: the SDK for JavaScript takes any other for the result's text.
 pub fn answer_xml(
     namespace: &str,
     action: &str,
     members: &str,
     request_id: RequestId,
 ) -> Response<Bytes> {
+    let members = members.trim_end();
     let xml = format!(
-        "<{action}Response xmlns=\"{namespace}\">\n  <{action}Result>\n{members}  \
+        "<{action}Response xmlns=\"{namespace}\">\n  <{action}Result>\n{members}\n  \
          </{action}Result>\n  <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  \
          </ResponseMetadata>\n</{action}Response>\n"
     );
@@ -249,6 +251,21 @@ mod tests {
             "AssumeRole"
         );
         assert_eq!(Query::parse(&parts("/"), b"\xff").action, "");
+    }
+
+    #[test]
+    fn white_space_between_elements_has_a_lines_end() {
+        let id = RequestId::from_uuid(Default::default());
+        for members in ["<User><Path>/</Path></User>", "    <Arn>a</Arn>\n", ""] {
+            let response = answer_xml("n", "GetUser", members, id);
+            let text = String::from_utf8(response.body().to_vec()).unwrap();
+            let gaps = text
+                .split('>')
+                .map(|piece| piece.split('<').next().unwrap());
+            for gap in gaps.filter(|gap| !gap.is_empty() && gap.trim().is_empty()) {
+                assert!(gap.contains('\n'), "{text}");
+            }
+        }
     }
 
     #[test]
