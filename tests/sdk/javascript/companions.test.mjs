@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as cloudwatch from "@aws-sdk/client-cloudwatch-logs";
+import * as iam from "@aws-sdk/client-iam";
+import { GetFunctionCommand, InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
+import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { all, create, eventually, invoke, refused, send, settings, unique } from "./suite.mjs";
+
+const logs = new cloudwatch.CloudWatchLogsClient(settings());
+const users = new iam.IAMClient(settings());
+const ask = (name, input) => users.send(new iam[`${name}Command`](input));
+const whoami = (settings) => new STSClient(settings).send(new GetCallerIdentityCommand({}));
+const policy = (...Statement) => JSON.stringify({ Version: "2012-10-17", Statement });
+
+test("what a function prints is in its log", async (test) => {
+  const FunctionName = await create(test);
+  const print = unique("printed");
+  await invoke(FunctionName, { print });
+  const logGroupName = `/aws/lambda/${FunctionName}`;
+  const search = { logGroupName, filterPattern: `"${print}"` };
+  const [found] = await eventually(async () => {
+    try {
+      const events = await all(cloudwatch.paginateFilterLogEvents({ client: logs }, search), "events");
+      return events.length === 1 && events;
+    } catch (error) {
+      assert.ok(error instanceof cloudwatch.ResourceNotFoundException, error);
+      return false;
+    }
+  });
+  const { logStreamName } = found;
+  const { logStreams } = await logs.send(new cloudwatch.DescribeLogStreamsCommand({
+    logGroupName, orderBy: "LastEventTime", descending: true,
+  }));
+  assert.equal(logStreams[0].logStreamName, logStreamName);
+  const pages = cloudwatch.paginateGetLogEvents(
+    { client: logs, pageSize: 2, stopOnSameToken: true }, { logGroupName, logStreamName, startFromHead: true });
+  const messages = (await all(pages, "events")).map((it) => it.message).join("");
+  assert.match(messages, /START RequestId/);
+  assert.ok(messages.includes(print), messages);
+  await logs.send(new cloudwatch.DeleteLogGroupCommand({ logGroupName }));
+});
+
+test("the caller is who signed", async () => {
+  const caller = await whoami(settings());
+  assert.equal(caller.Account, "000000000000");
+  assert.equal(caller.Arn, "arn:aws:iam::000000000000:root");
+});
+
+test("a user may what their policy says", async (test) => {
+  const UserName = unique();
+  const { User } = await ask("CreateUser", { UserName, Path: "/team/", Tags: [{ Key: "a", Value: "b" }] });
+  assert.equal(User.Arn, `arn:aws:iam::000000000000:user/team/${UserName}`);
+  const { AccessKey } = await ask("CreateAccessKey", { UserName });
+  test.after(async () => {
+    await ask("DeleteUserPolicy", { UserName, PolicyName: "own" });
+    await ask("DeleteAccessKey", { UserName, AccessKeyId: AccessKey.AccessKeyId });
+    await ask("DeleteUser", { UserName });
+  });
+  const own = {
+    ...settings(), credentials: { accessKeyId: AccessKey.AccessKeyId, secretAccessKey: AccessKey.SecretAccessKey },
+  };
+  assert.equal((await whoami(own)).UserId, User.UserId);
+  const FunctionName = await create(test);
+  const theirs = new LambdaClient(own);
+  await ask("PutUserPolicy", {
+    UserName, PolicyName: "own", PolicyDocument: policy({
+      Effect: "Allow", Action: "lambda:InvokeFunction", Resource: `arn:aws:lambda:*:*:function:${FunctionName}`,
+    }),
+  });
+  await eventually(() => theirs.send(new InvokeCommand({ FunctionName })).catch(() => false));
+  const denied = await refused(theirs.send(new GetFunctionCommand({ FunctionName })), Error,
+    "is not authorized to perform: lambda:GetFunction on resource: ");
+  assert.equal(denied.name, "AccessDeniedException");
+  await refused(ask("CreateUser", { UserName }), iam.EntityAlreadyExistsException);
+});
+
+test("a function has a role of its own", async (test) => {
+  const RoleName = unique();
+  const trust = { Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" };
+  const { Role } = await ask("CreateRole", { RoleName, AssumeRolePolicyDocument: policy(trust) });
+  const PolicyArn = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
+  await ask("AttachRolePolicy", { RoleName, PolicyArn });
+  test.after(async () => {
+    await ask("DetachRolePolicy", { RoleName, PolicyArn });
+    await ask("DeleteRole", { RoleName });
+  });
+  await iam.waitUntilRoleExists({ client: users, maxWaitTime: 30 }, { RoleName });
+  const attached = await all(
+    iam.paginateListAttachedRolePolicies({ client: users }, { RoleName }), "AttachedPolicies");
+  assert.deepEqual(attached.map((it) => it.PolicyArn), [PolicyArn]);
+  const found = await ask("GetRole", { RoleName });
+  assert.deepEqual(JSON.parse(decodeURIComponent(found.Role.AssumeRolePolicyDocument)).Statement, [trust]);
+  const FunctionName = await create(test, { Role: Role.Arn });
+  assert.equal((await send("GetFunctionConfiguration", { FunctionName })).Role, Role.Arn);
+  await refused(ask("DeleteRole", { RoleName }), iam.DeleteConflictException);
+  await refused(ask("GetRole", { RoleName: unique("none") }), iam.NoSuchEntityException);
+});
