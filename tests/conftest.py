@@ -11,6 +11,7 @@ import os
 import pytest
 
 from support import clients, functions, leftovers
+from support.moto import Moto
 from support.server import Server
 
 CONFIG = """
@@ -32,6 +33,22 @@ def pytest_configure(config):
 def server():
     """The server most tests share. Its end is a test too: see `Server.finish`."""
     server = Server(CONFIG).start()
+    yield server
+    server.finish()
+
+
+@pytest.fixture(scope="session")
+def peer():
+    """Other AWS services: queues, topics, buses, buckets."""
+    peer = Moto()
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture(scope="session")
+def plane(peer):
+    """The server of tests about outcomes of events: it tells them to `peer`."""
+    server = Server(f'[aws]\nendpoint_url = "{peer.url}"\n').start()
     yield server
     server.finish()
 

@@ -9,20 +9,23 @@ import threading
 import boto3
 
 READY_WITHIN = 60
+# Whose everything is there: the account that our servers have by default.
+ACCOUNT = "000000000000"
 RUNNING = re.compile(rb"Running on (http://[\d.]+:\d+)")
 
 
 class Moto:
     """A server. With `unsigned`, that many calls are let in as they come and every later one must
-    be signed by a user who may make it."""
+    be signed by a user who may make it. With `port`, it is there."""
 
-    def __init__(self, unsigned=None):
+    def __init__(self, unsigned=None, port=0):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        environment["MOTO_ACCOUNT_ID"] = ACCOUNT
         if unsigned is not None:
             environment["INITIAL_NO_AUTH_ACTION_COUNT"] = str(unsigned)
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL",
-             sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+             sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             env=environment,
         )  # fmt: skip

@@ -53,7 +53,8 @@ pub(super) fn put_events(
             Condition::Success => "Lambda Function Invocation Result - Success",
             _ => "Lambda Function Invocation Result - Failure",
         },
-        resources: [qualified(function), place.arn.clone()],
+        // In the order in which Lambda's events have them.
+        resources: [place.arn.clone(), qualified(function)],
         detail: record,
         event_bus_name: place.arn.clone(),
     };

@@ -1,0 +1,197 @@
+"""Outcomes of events reach the destinations a function names, told as Lambda tells them."""
+
+import json
+import re
+
+import pytest
+
+from support import clients, records
+from support.mailboxes import Bucket, Bus, Queue, Topic
+from support.server import wait_for
+
+ECHO = """
+    def handler(event, context):
+        return {"got": event, "text": "ü \\u2028 <&>"}
+"""
+FAILS = """
+    def handler(event, context):
+        raise ValueError("no: " + str(event["n"]))
+"""
+TELLS = """
+    import json
+    def handler(event, context):
+        print("TOLD " + json.dumps({"event": event, "request": context.aws_request_id}))
+"""
+ONCE = {"MaximumRetryAttempts": 0}
+
+
+@pytest.fixture(scope="module")
+def client(plane):
+    """Lambda, whose events' outcomes go to `peer`."""
+    return clients.make(plane)
+
+
+def arn_of(client, name):
+    return client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+
+
+def destined(client, name, success=None, failure=None, **settings):
+    """Says where the outcomes of a function's events go."""
+    sides = {"OnSuccess": success, "OnFailure": failure}
+    config = {side: {"Destination": arn} for side, arn in sides.items() if arn}
+    client.put_function_event_invoke_config(
+        FunctionName=name, DestinationConfig=config, **{**ONCE, **settings}
+    )
+
+
+def send(client, name, event, **arguments):
+    """Sends an event and gives its request id."""
+    answer = client.invoke(
+        FunctionName=name, InvocationType="Event", Payload=json.dumps(event).encode(), **arguments
+    )
+    assert answer["StatusCode"] == 202
+    return answer["ResponseMetadata"]["RequestId"]
+
+
+def check_success(record, request, arn, event, version="$LATEST"):
+    records.check(
+        record, request=request, arn=arn, condition="Success", payload=event, version=version,
+        response={"got": event, "text": "ü \u2028 <&>"},
+    )  # fmt: skip
+
+
+def check_failure(record, request, arn, event, **more):
+    """A record of a function of `FAILS`. Where it failed is not compared."""
+    response = record["responsePayload"]
+    trace = response["stackTrace"]
+    assert trace and all(isinstance(line, str) for line in trace)
+    expected = {
+        "errorMessage": f"no: {event['n']}", "errorType": "ValueError",
+        "requestId": request, "stackTrace": trace,
+    }  # fmt: skip
+    records.check(
+        record, request=request, arn=arn, condition="RetriesExhausted", payload=event,
+        error="Unhandled", response=expected, **{"version": "$LATEST", **more},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [Queue, Topic, Bus])
+def test_a_success_is_told(client, deploy, peer, kind):
+    box = kind(peer.client("sqs")) if kind is Queue else kind(peer)
+    name = deploy(ECHO)
+    destined(client, name, success=box.arn)
+    event = {"n": 1, "text": "ä & + % \" \\ \n", "nothing": None, "float": 1.5}
+    request = send(client, name, event)
+    check_success(box.record(), request, f"{arn_of(client, name)}:$LATEST", event)
+
+
+@pytest.mark.parametrize("kind", [Queue, Topic, Bus, Bucket])
+def test_a_failure_is_told(client, deploy, peer, kind):
+    box = kind(peer.client("sqs")) if kind is Queue else kind(peer)
+    name = deploy(FAILS)
+    destined(client, name, failure=box.arn)
+    request = send(client, name, {"n": 2})
+    check_failure(box.record(), request, f"{arn_of(client, name)}:$LATEST", {"n": 2})
+
+
+def test_an_outcome_goes_to_its_own_side_alone(client, deploy, peer):
+    name = deploy("def handler(event, context):\n    return 1 / event\n")
+    sqs = peer.client("sqs")
+    good, bad = Queue(sqs), Queue(sqs)
+    destined(client, name, success=good.arn, failure=bad.arn)
+    first, second = send(client, name, 1), send(client, name, 0)
+    assert good.record()["requestContext"]["requestId"] == first
+    assert bad.record()["requestContext"]["requestId"] == second
+    assert good.letters() == bad.letters() == []
+
+
+@pytest.mark.parametrize(
+    "source, event, side, words",
+    [(ECHO, {"n": 3}, "success", "Success"), (FAILS, {"n": 3}, "failure", "Failure")],
+)
+def test_a_bus_gets_an_event_of_lambdas(client, deploy, peer, source, event, side, words):
+    bus = Bus(peer)
+    name = deploy(source)
+    destined(client, name, **{side: bus.arn})
+    send(client, name, event)
+    arrived = bus.event()
+    assert arrived["source"] == "lambda"
+    assert arrived["detail-type"] == f"Lambda Function Invocation Result - {words}"
+    assert arrived["resources"] == [bus.arn, f"{arn_of(client, name)}:$LATEST"]
+    assert arrived["region"] == "us-east-1"
+
+
+def test_an_object_in_a_bucket_is_named_by_function_and_time(client, deploy, peer):
+    bucket = Bucket(peer)
+    name = deploy(FAILS)
+    destined(client, name, failure=bucket.arn)
+    send(client, name, {"n": 4})
+    key, record = bucket.object()
+    day, seconds = record["timestamp"][:10], record["timestamp"][:19].replace(":", ".")
+    prefix = f"aws/lambda/async/{name}/{day.replace('-', '/')}/{seconds}-"
+    assert re.fullmatch(re.escape(prefix) + r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", key)
+
+
+def test_another_function_gets_the_record_as_its_event(client, deploy, plane):
+    told = teller(plane)
+    next_one = deploy(TELLS)
+    for source, event, side in ((ECHO, {"n": 5}, "success"), (FAILS, {"n": 6}, "failure")):
+        name = deploy(source)
+        destined(client, name, **{side: arn_of(client, next_one)})
+        request = send(client, name, event)
+        check = check_success if side == "success" else check_failure
+        heard = wait_for(lambda: told(next_one, request), 30)
+        assert len(heard) == 1
+        check(heard[0]["event"], request, f"{arn_of(client, name)}:$LATEST", event)
+        # It is an invoke of its own.
+        assert heard[0]["request"] != request
+
+
+def teller(plane):
+    """Reads what functions of `TELLS` told of the events of a request."""
+    logs = clients.make(plane, "logs")
+
+    def read(name, request=None):
+        try:
+            events = logs.filter_log_events(
+                logGroupName=f"/aws/lambda/{name}", filterPattern='"TOLD "'
+            )["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        told = [json.loads(event["message"].split("TOLD ", 1)[1]) for event in events]
+        if request is None:
+            return told
+        return [one for one in told if one["event"]["requestContext"]["requestId"] == request]
+
+    return read
+
+
+def test_what_a_caller_named_is_what_the_record_names(client, deploy, peer):
+    """By version and alias each its own settings; the record says what was named and what ran."""
+    sqs = peer.client("sqs")
+    name = deploy(ECHO)
+    arn = arn_of(client, name)
+    client.publish_version(FunctionName=name)
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    boxes = {qualifier: Queue(sqs) for qualifier in ("$LATEST", "1", "live")}
+    for qualifier, box in boxes.items():
+        destined(client, name, success=box.arn, Qualifier=qualifier)
+    for qualifier, box in boxes.items():
+        event = {"by": qualifier}
+        request = send(client, name, event, Qualifier=qualifier)
+        version = "$LATEST" if qualifier == "$LATEST" else "1"
+        check_success(box.record(), request, f"{arn}:{qualifier}", event, version)
+    assert [box.letters() for box in boxes.values()] == [[], [], []]
+
+
+def test_a_result_of_any_form_is_told(client, deploy, peer):
+    """Nothing, and numbers that a reader could lose digits of."""
+    queue = Queue(peer.client("sqs"))
+    name = deploy("def handler(event, context):\n    return event['answer']\n")
+    destined(client, name, success=queue.arn)
+    for text in ('{"answer": null}', '{"answer": 12345678901234567890.123456789}', '{"answer": ""}'):
+        client.invoke(FunctionName=name, InvocationType="Event", Payload=text.encode())
+        body, _ = queue.letter()
+        assert f'"requestPayload":{text},' in body
+        answer = json.loads(text)["answer"]
+        assert json.loads(body)["responsePayload"] == answer
