@@ -8,6 +8,7 @@
 //! is no text is read as TOML: `LAMBENT_FUNCTIONS_ENVIRONMENT='{ A = "1" }'`.
 
 mod events;
+mod file_systems;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -23,6 +24,7 @@ use types::limits::{
 use types::{AccountId, Region};
 
 pub(crate) use events::Events;
+pub(crate) use file_systems::FileSystem;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) aws: Aws,
     pub(crate) functions: Functions,
+    /// By the ARN of their access point.
+    pub(crate) file_systems: BTreeMap<String, FileSystem>,
     pub(crate) runtimes: Runtimes,
     pub(crate) streaming: Streaming,
     pub(crate) urls: Urls,
@@ -273,6 +277,7 @@ impl Default for Config {
             limits: Limits::default(),
             aws: Aws::default(),
             functions: Functions::default(),
+            file_systems: BTreeMap::new(),
             runtimes: Runtimes::default(),
             streaming: Streaming::default(),
             urls: Urls::default(),

@@ -7,6 +7,7 @@ use types::{EnvironmentId, Timestamp, WorkerId};
 
 use crate::Kind;
 use crate::functions::{FunctionKey, FunctionVersion};
+use crate::worker::FileSystemError;
 
 /// Asks for an environment of a function version.
 #[derive(Clone, Debug)]
@@ -92,6 +93,9 @@ pub enum Error {
         /// What the worker said.
         reason: String,
     },
+    /// A file system of the function's could not be shown to it.
+    #[error("{0}")]
+    FileSystem(FileSystemError),
     /// Its init phase failed. Only told of environments made ahead of invokes: others run it again
     /// within the first.
     #[error("the init phase failed: {error_type}")]
@@ -111,6 +115,7 @@ impl Error {
             Self::NoCapacity { .. } | Self::Unavailable => Kind::Unavailable,
             Self::Create { .. } | Self::Init { .. } => Kind::Internal,
             Self::Unsupported { .. } => Kind::Invalid,
+            Self::FileSystem(error) => error.kind(),
         }
     }
 }

@@ -137,6 +137,9 @@ pub enum Error {
         /// As the function says.
         architecture: String,
     },
+    /// A file system that the function is to have could not be shown to it.
+    #[error("{0}")]
+    FileSystem(FileSystemError),
     /// The init phase of an environment made ahead failed; it is gone again.
     #[error("the init phase failed: {error_type}")]
     Init {
@@ -156,9 +159,43 @@ impl Error {
             Self::Busy { .. } => Kind::Conflict,
             Self::Full => Kind::Unavailable,
             Self::Runtime { .. } | Self::Architecture { .. } => Kind::Invalid,
+            Self::FileSystem(error) => error.kind(),
             Self::Sandbox { .. } | Self::Code { .. } | Self::Init { .. } | Self::Internal => {
                 Kind::Internal
             }
+        }
+    }
+}
+
+/// Why a function does not get one of its file systems. The words are the caller's to see.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum FileSystemError {
+    /// The worker has none of that name, or it is not as it must be.
+    #[error("The function could not mount the file system of access point {arn}.")]
+    Failure {
+        /// The access point.
+        arn: String,
+    },
+    /// Where it is cannot be reached.
+    #[error("The function could not connect to the file system of access point {arn}.")]
+    Connectivity {
+        /// The access point.
+        arn: String,
+    },
+    /// It took too long to answer.
+    #[error("The function could not mount the file system of access point {arn} in time.")]
+    Timeout {
+        /// The access point.
+        arn: String,
+    },
+}
+
+impl FileSystemError {
+    /// What the caller should do.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Failure { .. } => Kind::Invalid,
+            Self::Connectivity { .. } | Self::Timeout { .. } => Kind::Unavailable,
         }
     }
 }

@@ -133,6 +133,7 @@ fn spec(task: &Path) -> Spec {
         task: task.to_owned(),
         opt: None,
         runtime: None,
+        shares: Vec::new(),
         memory_bytes: 128 << 20,
         cpu_millis: 1_000,
         processes_max: 1_024,

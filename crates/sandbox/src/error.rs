@@ -32,6 +32,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A shared folder could not be shown.
+    #[error("the shared folder of /mnt/{name} cannot be shown")]
+    Share {
+        /// The share's name.
+        name: String,
+        /// The kernel's answer (`ENOENT`, `ELOOP` for a symbolic link on the way, `ETIMEDOUT` ...).
+        #[source]
+        source: io::Error,
+    },
     /// The program could not be executed: it is not there, may not be executed, or is no program.
     #[error("cannot execute {path}")]
     Exec {

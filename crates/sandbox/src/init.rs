@@ -48,10 +48,17 @@ pub(crate) struct Setup<'a> {
     pub(crate) alone: SingleThreaded,
 }
 
+/// What a failed step begins with that was to show a shared folder; the folder's name follows.
+pub(crate) const SHARE_STEP: &str = "show the shared folder ";
+
 /// The two facts of an error that fit a message.
 pub(crate) fn step_and_errno(error: &Error) -> (String, i32) {
     match error {
         Error::Step { step, source } => (step.clone(), source.raw_os_error().unwrap_or(libc::EIO)),
+        Error::Share { name, source } => (
+            format!("{SHARE_STEP}{name}"),
+            source.raw_os_error().unwrap_or(libc::EIO),
+        ),
         other => (other.to_string(), libc::EPROTO),
     }
 }
@@ -91,10 +98,13 @@ pub(crate) fn run(setup: Setup<'_>) {
     let standby = begun.as_ref().ok();
     let standby = standby.and_then(|launch| Standby::fork(launch, &mut buffer).ok());
     let mut channel = Channel::with_buffer(control, buffer);
-    let Ok(Received::Message(wanted, _)) = channel.receive::<Furnish>() else {
+    let Ok(Received::Message(wanted, trees)) = channel.receive::<Furnish>() else {
         return;
     };
-    let finished = begun.and_then(|launch| Ok((furnish::finish(&wanted, uid, users)?, launch)));
+    let finished = begun.and_then(|launch| {
+        let tmp = furnish::finish(&wanted, trees, &launch, uid)?;
+        Ok((tmp, launch))
+    });
     let ready = match &finished {
         Ok(_) => Event::Ready,
         Err(error) => {

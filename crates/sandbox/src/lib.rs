@@ -31,15 +31,18 @@ mod netlink;
 mod netns;
 mod process;
 mod seccomp;
+mod share;
 mod spawner;
 mod spec;
 mod sweep;
 mod sys;
+mod users;
 
 pub use config::{Config, Nat, Network, Root, RootKind};
 pub use engine::{Engine, Instance};
 pub use error::Error;
 pub use process::ProcessEngine;
+pub use share::{Share, ShareUser};
 pub use spawner::{Spawners, fork_spawners};
 pub use spec::{Exit, FUNCTION_GID, FUNCTION_UID, Process, Signal, Spec, Started};
 pub use sweep::{Swept, sweep};

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   owner ──Create + descriptors──▶ spawner ──Created + process handle | Failed──▶ owner
-//!   owner ──Furnish──▶ init ──Ready + /tmp | Failed──▶ owner
+//!   owner ──Furnish + shared folders──▶ init ──Ready + /tmp | Failed──▶ owner
 //!   owner ──Start + output | Signal | KillAll──▶ init
 //!   init  ──Execute + output, report──▶ the process that stands by
 //!   init  ──Started | NotStarted | Signalled | Killed | Exited──▶ owner
@@ -40,6 +40,16 @@ pub(crate) struct Create {
     pub(crate) uid: u32,
 }
 
+/// A shared folder, whose mount comes along as a descriptor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mount {
+    /// Shown at `/mnt/<name>`.
+    pub(crate) name: String,
+    pub(crate) read_only: bool,
+    /// The host's user and group as whom the function reads and writes; `None` as its sandbox's.
+    pub(crate) user: Option<(u32, u32)>,
+}
+
 /// What a sandbox is to be: the first thing that its init is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Furnish {
@@ -47,6 +57,8 @@ pub(crate) struct Furnish {
     pub(crate) task: Source,
     pub(crate) opt: Option<Source>,
     pub(crate) runtime: Option<Source>,
+    /// In the order of the descriptors.
+    pub(crate) shares: Vec<Mount>,
     pub(crate) tmp_bytes: u64,
     pub(crate) open_files_max: u32,
 }
@@ -160,6 +172,7 @@ impl Message for Furnish {
             .source(Some(&self.task))
             .source(self.opt.as_ref())
             .source(self.runtime.as_ref())
+            .mounts(&self.shares)
             .u64(self.tmp_bytes)
             .u32(self.open_files_max)
             .0
@@ -172,6 +185,7 @@ impl Message for Furnish {
             task: reader.source()??,
             opt: reader.source()?,
             runtime: reader.source()?,
+            shares: reader.mounts()?,
             tmp_bytes: reader.u64()?,
             open_files_max: reader.u32()?,
         };

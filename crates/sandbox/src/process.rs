@@ -30,6 +30,7 @@ use crate::engine::{Engine, Instance};
 use crate::error::Error;
 use crate::message::{Furnish, Source};
 use crate::nat;
+use crate::share::{Opened, Opener};
 use crate::spawner::Spawners;
 use crate::spec::Spec;
 use instance::{Handle, Sandbox};
@@ -50,6 +51,7 @@ struct Shared {
     pools: BTreeMap<String, Pool>,
     /// Thousandths of a CPU that the host has: a quota from there on would bind nothing.
     host_cpu_millis: u32,
+    opener: Opener,
     closed: AtomicBool,
     next: AtomicU64,
     /// What has not been destroyed yet, by the order of making.
@@ -80,6 +82,7 @@ impl ProcessEngine {
             hierarchies,
             pools,
             host_cpu_millis: u32::try_from(cpus).unwrap_or(1).saturating_mul(1_000),
+            opener: Opener::new(),
             closed: AtomicBool::new(false),
             next: AtomicU64::new(1),
             live: Mutex::new(BTreeMap::new()),
@@ -140,7 +143,10 @@ impl Shared {
             name: spec.root.clone(),
         };
         let pool = self.pools.get(&spec.root).ok_or_else(no_root)?;
-        let wanted = wanted(&spec, pool)?;
+        let mut wanted = wanted(&spec, pool)?;
+        let shares = self.opener.open(&spec.shares).await?;
+        wanted.shares = shares.iter().map(|share| share.mount.clone()).collect();
+        let trees: Vec<_> = shares.iter().map(Opened::tree).collect();
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::Gone);
         }
@@ -153,7 +159,8 @@ impl Shared {
             sandbox,
             shared: Arc::clone(self),
         };
-        handle.sandbox.furnish(&wanted, &self.limits(&spec)).await?;
+        let limits = self.limits(&spec);
+        handle.sandbox.furnish(&wanted, &trees, &limits).await?;
         Ok(handle)
     }
 
@@ -188,7 +195,7 @@ impl Shared {
     }
 }
 
-/// What the sandbox's init is told.
+/// What the sandbox's init is told, but for shared folders, which must be found first.
 fn wanted(spec: &Spec, pool: &Pool) -> Result<Furnish, Error> {
     let image = |path, field| below(path, &pool.images, field).map(Source::Image);
     let runtime = |path| below(path, &pool.runtimes, "runtime").map(Source::Runtime);
@@ -201,6 +208,7 @@ fn wanted(spec: &Spec, pool: &Pool) -> Result<Furnish, Error> {
             .map(|opt| image(opt, "opt"))
             .transpose()?,
         runtime: spec.runtime.as_deref().map(runtime).transpose()?,
+        shares: Vec::new(),
         tmp_bytes: spec.tmp_bytes,
         open_files_max: spec.open_files_max,
     })

@@ -14,7 +14,7 @@ mod root;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -28,9 +28,9 @@ use crate::init;
 use crate::message::{Create, MESSAGE_BYTES_MAX, Spawned};
 use crate::nat;
 use crate::seccomp;
-use crate::spec::{FUNCTION_GID, FUNCTION_UID};
 use crate::sys::processes::{self, Side, SingleThreaded};
 use crate::sys::{files, privileges, signals};
+use crate::users::{self, Maps};
 
 pub(crate) use root::{EMPTY, PRIVATE};
 
@@ -175,9 +175,9 @@ struct Spawning {
 impl Spawning {
     fn create(&mut self, create: Create, fds: Vec<OwnedFd>) -> Result<OwnedFd, Error> {
         if !self.users.contains_key(&create.uid) {
-            let made = self
-                .make_users(create.uid)
-                .map_err(Error::step("make a user namespace"))?;
+            let proc = Path::new(PRIVATE).join("proc");
+            let made = users::make(self.alone, &proc, &Maps::of_sandbox(create.uid));
+            let (made, _) = made.map_err(Error::step("make a user namespace"))?;
             self.users.insert(create.uid, made);
         }
         let mut fds = fds.into_iter();
@@ -207,26 +207,6 @@ impl Spawning {
                 };
                 let _ = std::panic::catch_unwind(AssertUnwindSafe(|| init::run(setup)));
                 processes::exit_now(1);
-            }
-        }
-    }
-
-    /// A user namespace in which the host's `uid` is user 0 and the next one the function's user.
-    fn make_users(&self, uid: u32) -> io::Result<File> {
-        let (mut hold, release) = io::pipe()?;
-        match processes::fork(self.alone, processes::USER_NAMESPACE, None)? {
-            Side::Child => {
-                // Lives until the maps are written: until its end of the pipe is the only one.
-                drop(release);
-                let _ = hold.read(&mut [0]);
-                processes::exit_now(0);
-            }
-            Side::Parent(child) => {
-                let folder = Path::new(PRIVATE).join("proc").join(child.pid.to_string());
-                let map = |inside: u32| format!("0 {uid} 1\n{inside} {} 1\n", uid + 1);
-                fs::write(folder.join("uid_map"), map(FUNCTION_UID))?;
-                fs::write(folder.join("gid_map"), map(FUNCTION_GID))?;
-                File::open(folder.join("ns/user"))
             }
         }
     }

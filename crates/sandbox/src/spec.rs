@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::config::is_name;
 use crate::error::Error;
+use crate::share::{self, Share};
 
 /// The user that functions run as, inside: Lambda's.
 pub const FUNCTION_UID: u32 = 993;
@@ -30,6 +31,8 @@ pub struct Spec {
     pub opt: Option<PathBuf>,
     /// The host directory shown at `/var/runtime`, read-only. Below [`crate::Root::runtimes`].
     pub runtime: Option<PathBuf>,
+    /// Folders of the host shown below `/mnt`. Eight at most.
+    pub shares: Vec<Share>,
     /// What the function's processes may use together, `/tmp` and page cache not counted.
     pub memory_bytes: u64,
     /// Processor time, in thousandths of one CPU.
@@ -69,7 +72,7 @@ impl Spec {
         if self.tmp_bytes < 4096 || self.memory_bytes.checked_add(self.tmp_bytes).is_none() {
             return invalid("tmp_bytes", "at least a page");
         }
-        Ok(())
+        share::check_all(&self.shares)
     }
 }
 

@@ -34,9 +34,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Whether an access point is one of the installation's.
-    pub(crate) fn has_folder(&self, access_point: &str) -> bool {
-        self.access_points.contains(access_point)
+    /// Whether an access point is one of the installation's that functions of this account can have:
+    /// their own account's alone.
+    pub(crate) fn has_folder(&self, account: &types::AccountId, access_point: &str) -> bool {
+        access_point.split(':').nth(4) == Some(account.as_str())
+            && self.access_points.contains(access_point)
     }
 }
 

@@ -1,6 +1,6 @@
 //! From what happened to what the caller is told: one table for each arrow's errors. Pure.
 
-use api::worker::{FunctionError, Response as Answer};
+use api::worker::{FileSystemError, FunctionError, Response as Answer};
 use api::{assignment, counting};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -44,6 +44,7 @@ pub(crate) fn assignment(error: &assignment::Error) -> ApiError {
             Fault::Service,
             reason.clone(),
         ),
+        assignment::Error::FileSystem(error) => file_system(error),
         assignment::Error::Create { .. } | assignment::Error::Init { .. } => {
             ApiError::service("The execution environment could not be created.")
         }
@@ -58,6 +59,20 @@ pub(crate) fn recursive() -> ApiError {
     let message = "Lambda has detected your function being invoked in a recursive loop with other \
                    AWS resources and stopped your function's invocation.";
     ApiError::new(StatusCode::BAD_REQUEST, RECURSIVE, Fault::User, message)
+}
+
+/// A file system could not be had.
+fn file_system(error: &FileSystemError) -> ApiError {
+    let (status, code) = match error {
+        FileSystemError::Failure { .. } => (StatusCode::FORBIDDEN, "EFSMountFailureException"),
+        FileSystemError::Connectivity { .. } => {
+            (StatusCode::REQUEST_TIMEOUT, "EFSMountConnectivityException")
+        }
+        FileSystemError::Timeout { .. } => {
+            (StatusCode::REQUEST_TIMEOUT, "EFSMountTimeoutException")
+        }
+    };
+    ApiError::new(status, code, Fault::User, error.to_string())
 }
 
 /// The answer to a synchronous invoke, whose body is whole.

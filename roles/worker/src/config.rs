@@ -1,8 +1,10 @@
 //! What can be set about a worker.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use sandbox::ShareUser;
 use types::WorkerId;
 
 /// What can be set about a worker.
@@ -18,6 +20,8 @@ pub struct Config {
     pub environment: BTreeMap<String, String>,
     /// The package that every environment finds at `/opt`, beneath its function's layers.
     pub opt: Option<String>,
+    /// The folders that stand for file systems, by the ARN of their access point.
+    pub file_systems: BTreeMap<String, Folder>,
     /// How long an idle environment goes on running before it is frozen. Short, since functions
     /// expect to be frozen between invokes; not zero, so that invokes that follow each other at
     /// once pay for no freezing and thawing.
@@ -25,4 +29,15 @@ pub struct Config {
     /// How long a lent environment whose last invoke is answered may take until its runtime asks
     /// for the next; then the invoke is refused and finds another environment.
     pub turn_patience: Duration,
+}
+
+/// A folder of this machine that stands for a file system.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Folder {
+    /// Where it is: absolute, without symbolic links.
+    pub path: PathBuf,
+    /// Whether functions may not write to it.
+    pub read_only: bool,
+    /// As whom they read and write.
+    pub user: ShareUser,
 }

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! Read in this order: [`service`] holds the environments; `environment` is one of them;
-//! `make`, `init`, `invoke` and `shutdown` are its phases; `turns`, `plan`, `runtimes`, `outcome` and
-//! `report` are the pure parts: whose turn it is, what to start, in which language, what a failure is
-//! called, what the log says.
+//! `make`, `init`, `invoke` and `shutdown` are its phases; `turns`, `plan`, `runtimes`, `file_systems`,
+//! `outcome` and `report` are the pure parts: whose turn it is, what to start, in which language, with
+//! which folders, what a failure is called, what the log says.
 //!
 //! Invariants: the worker is the arbiter of lending: an environment runs one invoke at a time,
 //! whoever asks; a failure inside an environment ends in an answer to its caller and never here;
@@ -17,6 +17,7 @@
 
 mod config;
 mod environment;
+mod file_systems;
 mod init;
 mod invoke;
 mod log;
@@ -33,6 +34,6 @@ mod subscriptions;
 mod telemetry;
 mod turns;
 
-pub use config::Config;
+pub use config::{Config, Folder};
 pub use runtimes::{Runtime, Runtimes, host_architecture};
 pub use service::{Dependencies, Handle};

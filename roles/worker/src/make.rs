@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::environment::{Alive, Environment, State};
+use crate::file_systems;
 use crate::log::{EnvironmentLog, Format};
 use crate::plan::{self, Given};
 use crate::runtimes;
@@ -44,7 +45,15 @@ impl Service {
         })?;
         let opt = self.opt(configuration).await?;
         let paths = (task, opt.clone());
-        let spec = plan::sandbox_spec(request.environment, &request.function, &launch, paths);
+        let shares = file_systems::shares(&configuration.file_systems, &self.config.file_systems)
+            .map_err(Error::FileSystem)?;
+        let spec = plan::sandbox_spec(
+            request.environment,
+            &request.function,
+            &launch,
+            paths,
+            shares,
+        );
         let failed = |error: &dyn std::fmt::Display| Error::Sandbox {
             reason: error.to_string(),
         };
@@ -53,7 +62,7 @@ impl Service {
             .engine
             .create(spec)
             .await
-            .map_err(|e| failed(&e))?;
+            .map_err(|error| not_made(error, configuration))?;
         let listener = sandbox
             .take_listener()
             .ok_or_else(|| failed(&"it has no listener"))?;
@@ -170,6 +179,24 @@ impl Environment {
                 () = environment.log.pump() => {}
             }
         });
+    }
+}
+
+/// Why there is no sandbox. What a folder of this machine lacks is for its operator alone to read.
+fn not_made(error: sandbox::Error, configuration: &Configuration) -> Error {
+    match &error {
+        sandbox::Error::Share { name, source } => {
+            let told = &error as &dyn std::error::Error;
+            tracing::warn!(error = told, "a file system cannot be shown to a function");
+            Error::FileSystem(file_systems::failure(
+                name,
+                source,
+                &configuration.file_systems,
+            ))
+        }
+        _ => Error::Sandbox {
+            reason: error.to_string(),
+        },
     }
 }
 

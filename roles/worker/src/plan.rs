@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use api::credentials::Credentials;
 use api::functions::{FunctionVersion, LogFormat};
-use sandbox::Spec;
+use sandbox::{Share, Spec};
 use types::EnvironmentId;
 use types::limits::{
     INIT_TIMEOUT, INIT_TIMEOUT_AHEAD, MEMORY_MB_PER_CPU, OPEN_FILES_MAX, PROCESSES_MAX,
@@ -170,6 +170,7 @@ pub(crate) fn sandbox_spec(
     function: &FunctionVersion,
     launch: &Launch,
     (task, opt): (PathBuf, Option<PathBuf>),
+    shares: Vec<Share>,
 ) -> Spec {
     let configuration = &function.configuration;
     Spec {
@@ -178,6 +179,7 @@ pub(crate) fn sandbox_spec(
         task,
         opt,
         runtime: launch.folder.clone(),
+        shares,
         memory_bytes: u64::from(configuration.memory_mb) * MIB,
         // As Lambda does, init gets more of the processors, whatever the function's share.
         cpu_millis: cpu_millis(configuration.memory_mb).max(INIT_CPU_MILLIS),

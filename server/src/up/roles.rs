@@ -159,6 +159,7 @@ pub(crate) async fn start(
             architecture: worker::host_architecture().to_owned(),
             code_bytes_max: config.limits.code_storage_bytes,
             vpc_id: config.functions.vpc_id.clone(),
+            access_points: config.file_systems.keys().cloned().collect(),
             log_retention_days: Some(config.logs.retention_days).filter(|days| *days > 0),
             ..control::Config::default()
         },
@@ -311,12 +312,15 @@ fn worker_config(
         0 => machine_memory_mb().context("this machine's memory is not known")?,
         given => given,
     };
+    let folders = config.file_systems.iter();
+    let folders = folders.map(|(arn, system)| Ok((arn.clone(), system.folder(arn)?)));
     Ok(worker::Config {
         worker: WorkerId::random(random),
         zone: config.worker.zone.clone(),
         memory_mb,
         environment: config.functions.environment.clone(),
         opt,
+        file_systems: folders.collect::<anyhow::Result<_>>()?,
         freeze_after: Duration::from_millis(config.worker.freeze_after_ms),
         // A runtime asks for its next event within some 0.1 ms of its answer; thirty times that
         // covers a busy machine, and another environment takes longer to make.

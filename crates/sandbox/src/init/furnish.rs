@@ -8,11 +8,13 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
-use super::function::enter_users;
+use super::function::{Launch, enter_users};
 use crate::error::Error;
-use crate::message::{Furnish, Source};
+use crate::message::{Furnish, Mount, Source};
 use crate::spawner::{EMPTY, PRIVATE};
+use crate::sys::processes::{self, Reaped, SingleThreaded};
 use crate::sys::{files, mounts, namespaces, privileges, signals};
+use crate::users::{self, Maps};
 
 /// What init keeps, over its own user namespace alone: to become the function's user (`SETGID`,
 /// `SETUID`), to empty its capabilities (`SETPCAP`), to kill it (`KILL`) and to give it a cgroup
@@ -43,13 +45,19 @@ pub(super) fn begin(network: OwnedFd) -> Result<OwnedFd, Error> {
     Ok(null.into())
 }
 
-/// Makes this process the init of a sandbox. `uid` is the host's user that it will be. Gives the root
-/// of `/tmp`, as a place only.
-pub(super) fn finish(wanted: &Furnish, uid: u32, users: &File) -> Result<OwnedFd, Error> {
+/// Makes this process the init of a sandbox. `uid` is the host's user that it will be, `trees` the
+/// shared folders. Gives the root of `/tmp`, as a place only.
+pub(super) fn finish(
+    wanted: &Furnish,
+    trees: Vec<OwnedFd>,
+    launch: &Launch<'_>,
+    uid: u32,
+) -> Result<OwnedFd, Error> {
     mount_all(wanted, uid + 1)?;
+    share_all(&wanted.shares, trees, uid + 1, launch.alone)?;
     namespaces::set_host_name(&wanted.hostname).map_err(Error::step("set the host name"))?;
     let tmp = files::open_directory(Path::new("/tmp")).map_err(Error::step("open /tmp"))?;
-    give_up_rights(users).map_err(Error::step("give up the host's rights"))?;
+    give_up_rights(launch.users).map_err(Error::step("give up the host's rights"))?;
     Ok(tmp)
 }
 
@@ -81,6 +89,68 @@ fn show(source: &Source, at: &str) -> std::io::Result<()> {
     let place = files::open_beneath(folder.as_fd(), Path::new(path))?;
     let tree = mounts::clone_mount(place.as_fd())?;
     mounts::attach(tree.as_fd(), Path::new(at))
+}
+
+/// Shows the shared folders below `/mnt`, to which nothing else can then be added. `user` is the
+/// host's that the function is.
+fn share_all(
+    shares: &[Mount],
+    trees: Vec<OwnedFd>,
+    user: u32,
+    alone: SingleThreaded,
+) -> Result<(), Error> {
+    if shares.is_empty() {
+        return Ok(());
+    }
+    if shares.len() != trees.len() {
+        return Err(Error::Protocol);
+    }
+    let folder = Path::new("/mnt");
+    mounts::mount("tmpfs", folder, libc::MS_NODEV, "size=64k,mode=0755")
+        .map_err(Error::step("mount /mnt"))?;
+    for (share, tree) in shares.iter().zip(trees) {
+        share_one(share, &tree, user, alone).map_err(|source| Error::Share {
+            name: share.name.clone(),
+            source,
+        })?;
+    }
+    mounts::make_read_only(folder, libc::MS_NODEV).map_err(Error::step("make /mnt read-only"))
+}
+
+fn share_one(
+    share: &Mount,
+    tree: &OwnedFd,
+    user: u32,
+    alone: SingleThreaded,
+) -> std::io::Result<()> {
+    let users = match share.user {
+        None => None,
+        Some(owner) => {
+            let maps = Maps::of_mount(owner, user);
+            let (users, process) = users::make(alone, Path::new("/proc"), &maps)?;
+            collect(process)?;
+            Some(users)
+        }
+    };
+    mounts::restrict(
+        tree.as_fd(),
+        share.read_only,
+        users.as_ref().map(File::as_fd),
+    )?;
+    let place = Path::new("/mnt").join(&share.name);
+    fs::create_dir(&place)?;
+    mounts::attach(tree.as_fd(), &place)
+}
+
+/// Waits for a child's end, so that nobody takes it for one of the function's. Another that ends
+/// meanwhile is the one that stands by, which is found out by who starts it.
+fn collect(process: i32) -> std::io::Result<()> {
+    loop {
+        match processes::reap(true)? {
+            Reaped::Ended(ended, _) if ended != process => {}
+            Reaped::Ended(..) | Reaped::Nothing | Reaped::NoChild => return Ok(()),
+        }
+    }
 }
 
 /// `/proc` of the new pid namespace. A process sees those of its own user only, and so not init.

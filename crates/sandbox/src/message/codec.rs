@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use super::Source;
+use super::{Mount, Source};
 
 /// Appends parts.
 #[derive(Default)]
@@ -38,6 +38,17 @@ impl Writer {
             Some(Source::Image(path)) => self.u32(1).bytes(path.as_bytes()),
             Some(Source::Runtime(path)) => self.u32(2).bytes(path.as_bytes()),
         }
+    }
+    pub(super) fn mounts(self, mounts: &[Mount]) -> Self {
+        let length = u32::try_from(mounts.len()).expect("a sandbox has a few shared folders");
+        mounts.iter().fold(self.u32(length), |writer, mount| {
+            let writer = writer.bytes(mount.name.as_bytes());
+            let writer = writer.u32(u32::from(mount.read_only));
+            match mount.user {
+                None => writer.u32(0),
+                Some((user, group)) => writer.u32(1).u32(user).u32(group),
+            }
+        })
     }
 }
 
@@ -81,6 +92,28 @@ impl<'a> Reader<'a> {
             2 => Some(Source::Runtime(self.text()?)),
             _ => return None,
         })
+    }
+    pub(super) fn mounts(&mut self) -> Option<Vec<Mount>> {
+        let length = self.u32()?;
+        (0..length).map(|_| self.mount()).collect()
+    }
+    fn mount(&mut self) -> Option<Mount> {
+        Some(Mount {
+            name: self.text()?,
+            read_only: self.flag()?,
+            user: if self.flag()? {
+                Some((self.u32()?, self.u32()?))
+            } else {
+                None
+            },
+        })
+    }
+    fn flag(&mut self) -> Option<bool> {
+        match self.u32()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
     }
     pub(super) fn end<T>(self, value: T) -> Option<T> {
         self.0.is_empty().then_some(value)

@@ -27,6 +27,18 @@ fn every_message_survives_the_wire() {
         task: Source::Image("a/b".to_owned()),
         opt: None,
         runtime: Some(Source::Runtime("python".to_owned())),
+        shares: vec![
+            Mount {
+                name: "a".to_owned(),
+                read_only: true,
+                user: Some((1000, 1001)),
+            },
+            Mount {
+                name: "b".to_owned(),
+                read_only: false,
+                user: None,
+            },
+        ],
         tmp_bytes: 512 << 20,
         open_files_max: 1024,
     });

@@ -21,6 +21,7 @@ use crate::cgroup::Limits;
 use crate::channel::AsyncChannel;
 use crate::engine::Instance;
 use crate::error::Error;
+use crate::init::SHARE_STEP;
 use crate::message::{Furnish, MESSAGE_BYTES_MAX, Message as _, Request};
 use crate::spec::{Process, Signal, Spec, Started};
 use crate::sys::{namespaces, processes, reactor};
@@ -88,21 +89,32 @@ impl Sandbox {
         self.number
     }
 
-    /// Sets the limits and has init furnish the sandbox.
-    pub(super) async fn furnish(&self, wanted: &Furnish, limits: &Limits) -> Result<(), Error> {
+    /// Sets the limits and has init furnish the sandbox, with these folders beside its own.
+    pub(super) async fn furnish(
+        &self,
+        wanted: &Furnish,
+        shares: &[BorrowedFd<'_>],
+        limits: &Limits,
+    ) -> Result<(), Error> {
         let limited = self.inside.group.controllers().limit(limits);
         limited.map_err(Error::step("set the limits"))?;
-        let told = self.inside.channel.send(wanted, &[]).await;
+        let told = self.inside.channel.send(wanted, shares).await;
         told.map_err(Error::step("tell a sandbox what to be"))?;
         let mut ready = self.inside.ready.subscribe();
         let readiness = ready
             .wait_for(|readiness| *readiness != Readiness::Making)
             .await;
         match readiness.map_err(|_| Error::Gone)?.clone() {
-            Readiness::Failed { step, errno } => Err(Error::Step {
-                step,
-                source: io::Error::from_raw_os_error(errno),
-            }),
+            Readiness::Failed { step, errno } => {
+                let source = io::Error::from_raw_os_error(errno);
+                Err(match step.strip_prefix(SHARE_STEP) {
+                    Some(name) => Error::Share {
+                        name: name.to_owned(),
+                        source,
+                    },
+                    None => Error::Step { step, source },
+                })
+            }
             Readiness::Making | Readiness::Ready => Ok(()),
         }
     }

@@ -5,7 +5,7 @@
 //!   /usr ...          the host's or an image's, read-only, no setuid, no devices
 //!   /etc              made for it: see [`super::etc`]
 //!   /dev              five harmless devices
-//!   /proc /tmp /opt /var/task /var/runtime     empty: each sandbox mounts its own
+//!   /proc /tmp /opt /mnt /var/task /var/runtime    empty: each sandbox mounts its own
 //!   /.private         the folders that those mounts come from; covered by /.empty before a sandbox's
 //!                     init speaks, and not to be entered by a function even if it were not
 //! ```
@@ -33,7 +33,7 @@ pub(crate) const EMPTY: &str = "/.empty";
 const HOST_ENTRIES: &[&str] = &["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 /// What of an image's root is not shown, since it is ours to make or has no meaning.
 const OURS: &[&str] = &[
-    "dev", "etc", "proc", "sys", "tmp", "run", "var", "opt", ".private", ".empty",
+    "dev", "etc", "proc", "sys", "tmp", "run", "var", "opt", "mnt", ".private", ".empty",
 ];
 /// What an image's `/var` is not shown of, for the same reason.
 const OURS_IN_VAR: &[&str] = &["task", "run", "tmp", "log", "cache", "lock"];
@@ -153,6 +153,7 @@ fn lay(new: &Path, entries: &[(PathBuf, Entry)]) -> io::Result<()> {
         "proc",
         "tmp",
         "opt",
+        "mnt",
         "var/task",
         "var/runtime",
     ] {

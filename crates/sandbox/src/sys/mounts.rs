@@ -11,6 +11,7 @@ use super::{c_path, c_text, check};
 const READ_ONLY: u64 = 0x1;
 const NO_SETUID: u64 = 0x2;
 const NO_DEVICES: u64 = 0x4;
+const MAPPED: u64 = 0x10_0000;
 const AT_RECURSIVE: u32 = 0x8000;
 const OPEN_TREE_CLONE: u32 = 1;
 const MOVE_MOUNT_FROM_EMPTY_PATH: u32 = 4;
@@ -114,13 +115,35 @@ pub(crate) fn clone_mount(place: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 
 /// Makes a detached tree read-only, without setuid programs and without devices.
 pub(crate) fn harden_tree(tree: BorrowedFd<'_>) -> io::Result<()> {
+    let set = READ_ONLY | NO_SETUID | NO_DEVICES;
+    set_attributes(tree, AT_RECURSIVE, set, None)
+}
+
+/// Makes a detached mount one without setuid programs and devices, read-only if so asked, whose
+/// files belong to whom a user namespace maps their owners to. File systems that cannot have that
+/// are refused as `EINVAL`.
+pub(crate) fn restrict(
+    mount: BorrowedFd<'_>,
+    read_only: bool,
+    users: Option<BorrowedFd<'_>>,
+) -> io::Result<()> {
+    let read_only = if read_only { READ_ONLY } else { 0 };
+    set_attributes(mount, 0, NO_SETUID | NO_DEVICES | read_only, users)
+}
+
+fn set_attributes(
+    tree: BorrowedFd<'_>,
+    flags: u32,
+    set: u64,
+    users: Option<BorrowedFd<'_>>,
+) -> io::Result<()> {
     let attributes = libc::mount_attr {
-        attr_set: READ_ONLY | NO_SETUID | NO_DEVICES,
+        attr_set: set | users.map_or(0, |_| MAPPED),
         attr_clr: 0,
         propagation: libc::MS_PRIVATE,
-        userns_fd: 0,
+        userns_fd: users.map_or(0, |users| users.as_raw_fd() as u64),
     };
-    let flags = AT_RECURSIVE | libc::AT_EMPTY_PATH as u32;
+    let flags = flags | libc::AT_EMPTY_PATH as u32;
     // SAFETY: the empty path is terminated; attributes outlives the call and the size is its own.
     check(unsafe {
         libc::syscall(

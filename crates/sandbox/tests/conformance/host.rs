@@ -147,6 +147,7 @@ impl Host {
             task: config.images.join("task"),
             opt: None,
             runtime: None,
+            shares: Vec::new(),
             memory_bytes: 128 * MB,
             cpu_millis: 2_000,
             processes_max: 64,

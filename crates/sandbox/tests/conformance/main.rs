@@ -11,6 +11,7 @@ mod leftovers;
 mod lifecycle;
 mod limits;
 mod runtimes;
+mod shares;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         images::CASES,
         egress::CASES,
         runtimes::CASES,
+        shares::CASES,
     ]
     .into_iter()
     .flatten()

@@ -201,6 +201,10 @@ impl Attempt {
                 self.give_up(environment, placed.worker);
                 Err(Error::Init { error_type })
             }
+            (Err(WorkerError::FileSystem(error)), _) => {
+                self.give_up(environment, placed.worker);
+                Err(Error::FileSystem(error))
+            }
             (Err(error), _) => {
                 self.give_up(environment, placed.worker);
                 let reason = error.to_string();

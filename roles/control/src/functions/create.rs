@@ -218,7 +218,9 @@ impl Body {
             last_update: LastUpdate::Successful,
         };
         self.settings.apply(&mut latest, resolved)?;
-        check_combinations(&latest, |arn| control.config.has_folder(arn))?;
+        check_combinations(&latest, |point| {
+            control.config.has_folder(&arn.scope.account, point)
+        })?;
         Ok(latest)
     }
 }

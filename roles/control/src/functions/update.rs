@@ -73,7 +73,9 @@ impl Control {
             if let Some(architecture) = &architecture {
                 next.architecture.clone_from(architecture);
             }
-            check_combinations(&next, |arn| self.config.has_folder(arn))?;
+            check_combinations(&next, |point| {
+                self.config.has_folder(&arn.scope.account, point)
+            })?;
             begin_update(function, next, self.new_revision_id());
             if body.publish == Some(true) {
                 self.begin_publishing(function, None)?;
@@ -142,7 +144,9 @@ impl Control {
             check_settled(function)?;
             let mut next = function.latest.clone();
             settings.apply(&mut next, &resolved)?;
-            check_combinations(&next, |arn| self.config.has_folder(arn))?;
+            check_combinations(&next, |point| {
+                self.config.has_folder(&arn.scope.account, point)
+            })?;
             next.last_modified = self.clock.now();
             begin_update(function, next, self.new_revision_id());
             Ok(())
