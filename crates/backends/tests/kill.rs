@@ -164,7 +164,7 @@ async fn send_messages(store: Arc<SqliteQueue>, queue: String) {
 }
 
 async fn last_message(store: &SqliteQueue, queue: &str) -> u64 {
-    let found = store.peek(queue, usize::MAX).await.unwrap();
+    let found = store.peek(queue, usize::MAX, usize::MAX).await.unwrap();
     for (expected, body) in (1..).zip(&found) {
         assert_eq!(*body, format!("{expected:08}"), "none is missing");
     }

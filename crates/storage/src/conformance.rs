@@ -86,6 +86,7 @@ macro_rules! queue_conformance {
                 queues_do_not_know_of_each_other,
                 an_empty_queue_can_be_deleted_and_another_not,
                 depth_tells_visible_and_hidden,
+                a_receive_is_of_so_many_bytes_and_a_look_of_so_few,
                 the_largest_message_fits_and_a_larger_one_is_refused,
             ]
         );

@@ -21,6 +21,9 @@ use crate::Error;
 pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// The most messages of one receive.
 pub const RECEIVE_MAX: usize = 100;
+/// The most bytes of one receive's bodies together: as many as one message may have, so that a
+/// receiver knows what it gets itself into.
+pub const RECEIVE_BYTES_MAX: usize = BODY_BYTES_MAX;
 /// The longest queue name, bytes.
 pub const NAME_BYTES_MAX: usize = 200;
 
@@ -91,8 +94,8 @@ pub trait Queue: Send + Sync {
     /// Puts a message in, to be seen after `delay`. Durable on return. Sent twice, it is there twice.
     async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), Error>;
 
-    /// Takes up to `max` visible messages (at most [`RECEIVE_MAX`]), longest visible first, and hides
-    /// them for `visibility`. If there is none, waits up to `wait` for one.
+    /// Takes up to `max` visible messages (at most [`RECEIVE_MAX`], and [`RECEIVE_BYTES_MAX`]), longest
+    /// visible first, and hides them for `visibility`. If there is none, waits up to `wait` for one.
     async fn receive(
         &self,
         queue: &str,
@@ -132,8 +135,9 @@ pub trait Queue: Send + Sync {
     /// How much there is. Nothing of a queue that does not exist.
     async fn depth(&self, queue: &str) -> Result<Depth, Error>;
 
-    /// Bodies of messages, held or not, in the order they were sent, `limit` at most: for looking.
-    async fn peek(&self, queue: &str, limit: usize) -> Result<Vec<Bytes>, Error>;
+    /// Of `limit` messages at most, held or not, in the order they were sent, the first `bytes` of
+    /// their bodies: for looking.
+    async fn peek(&self, queue: &str, limit: usize, bytes: usize) -> Result<Vec<Bytes>, Error>;
 
     /// Names of the queues that begin with `prefix`, in order.
     async fn queues(&self, prefix: &str) -> Result<Vec<String>, Error>;

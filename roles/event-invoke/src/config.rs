@@ -7,9 +7,12 @@ use std::time::Duration;
 pub struct Config {
     /// This process, as leases name it; no other may have that name.
     pub holder: String,
-    /// Invokes at a time, of all functions. One function gets half of it at most, so that a slow one
-    /// does not hold up the others.
+    /// Invokes at a time, of all functions. One function gets half of it at most, two a third each,
+    /// so that slow ones do not hold up the others.
     pub concurrency: u32,
+    /// Bytes of events that are held in memory to be worked on; beyond it they wait in their queues.
+    /// Each poller may go beyond it by one receive, [`storage::queue::RECEIVE_BYTES_MAX`].
+    pub working_bytes_max: usize,
     /// Bytes of events that are being taken at a time; beyond it they are refused.
     pub accepting_bytes_max: usize,
     /// A poller whose process is silent for so long loses its queues.
@@ -28,6 +31,8 @@ impl Default for Config {
         Self {
             holder: "local".to_owned(),
             concurrency: 64,
+            // Twice as much as that many of the largest events.
+            working_bytes_max: 256 * 1024 * 1024,
             accepting_bytes_max: 64 * 1024 * 1024,
             lease_term: Duration::from_secs(10),
             visibility: Duration::from_secs(15),
@@ -35,12 +40,5 @@ impl Default for Config {
             // Two weeks, as queues of AWS keep messages at most.
             failed_age_max: Duration::from_secs(14 * 24 * 3_600),
         }
-    }
-}
-
-impl Config {
-    /// Invokes at a time of one function.
-    pub(crate) fn function_concurrency(&self) -> u32 {
-        (self.concurrency / 2).max(1)
     }
 }

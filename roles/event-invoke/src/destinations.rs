@@ -170,7 +170,9 @@ impl Destinations {
 fn dead_letter(event: &Event) -> Letter {
     let mut attributes = vec![("RequestID", "String", event.state.request.to_string())];
     if let Some(last) = &event.state.last {
-        attributes.push(("ErrorCode", "Number", last.status.to_string()));
+        if let Some(status) = last.status {
+            attributes.push(("ErrorCode", "Number", status.to_string()));
+        }
         // An attribute may not be empty.
         if !last.message.is_empty() {
             attributes.push(("ErrorMessage", "String", last.message.clone()));

@@ -8,6 +8,7 @@
 
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use storage::queue::BODY_BYTES_MAX;
 use types::{FunctionArn, RequestId, Timestamp, Version};
 
@@ -16,7 +17,7 @@ use crate::destination::Destination;
 /// The form that is written; others are not read.
 const FORM: u32 = 1;
 /// Room for the head beside payload and response.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The longest text kept of what went wrong, bytes: a dead-letter queue is told no more (AWS: 1 KB).
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1_024;
 
@@ -63,8 +64,8 @@ pub(crate) struct State {
 /// What came of the last try.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Last {
-    /// The status a synchronous caller would have been told.
-    pub(crate) status: u16,
+    /// The status a synchronous caller would have been told; none if it was not even tried.
+    pub(crate) status: Option<u16>,
     /// For people.
     pub(crate) message: String,
     /// The version that ran, if one did.
@@ -110,6 +111,7 @@ pub(crate) enum Condition {
     Success,
     RetriesExhausted,
     EventAgeExceeded,
+    ZeroReservedConcurrency,
 }
 
 /// Who is told.
@@ -139,6 +141,9 @@ struct Head<E, S> {
     payload_bytes: usize,
     stage: S,
 }
+
+/// A head whose parts are read only if its form is known.
+type Unread<'h> = Head<&'h RawValue, &'h RawValue>;
 
 impl Item {
     /// An event that was just accepted.
@@ -200,26 +205,38 @@ impl Item {
 
     /// Reads a body.
     pub(crate) fn decode(body: &Bytes) -> Result<Self, Error> {
-        let end = body.iter().position(|byte| *byte == b'\n');
-        let end = end.ok_or(Error::Shape)?;
-        let head: Head<serde_json::Value, serde_json::Value> =
-            serde_json::from_slice(&body[..end]).map_err(Error::Head)?;
-        if head.v != FORM {
-            return Err(Error::Form { form: head.v });
-        }
-        let mut payload = body.slice(end + 1..);
-        if head.payload_bytes > payload.len() {
+        let (state, stage, begins, payload_bytes) = head(body)?;
+        let mut payload = body.slice(begins..);
+        if payload_bytes > payload.len() {
             return Err(Error::Shape);
         }
-        let response = payload.split_off(head.payload_bytes);
+        let response = payload.split_off(payload_bytes);
         let event = Event {
-            state: serde_json::from_value(head.event).map_err(Error::Head)?,
+            state,
             payload,
             response,
         };
-        let stage = serde_json::from_value(head.stage).map_err(Error::Head)?;
         Ok(Self { event, stage })
     }
+
+    /// Reads as much of a body as tells what it is about.
+    pub(crate) fn decode_head(beginning: &[u8]) -> Result<(State, Stage), Error> {
+        let (state, stage, ..) = head(beginning)?;
+        Ok((state, stage))
+    }
+}
+
+/// What the head says, where the payload begins, and how long it is.
+fn head(body: &[u8]) -> Result<(State, Stage, usize, usize), Error> {
+    let end = body.iter().position(|byte| *byte == b'\n');
+    let end = end.ok_or(Error::Shape)?;
+    let head: Unread<'_> = serde_json::from_slice(&body[..end]).map_err(Error::Head)?;
+    if head.v != FORM {
+        return Err(Error::Form { form: head.v });
+    }
+    let state = serde_json::from_str(head.event.get()).map_err(Error::Head)?;
+    let stage = serde_json::from_str(head.stage.get()).map_err(Error::Head)?;
+    Ok((state, stage, end + 1, head.payload_bytes))
 }
 
 impl Event {
@@ -236,7 +253,7 @@ impl Event {
             state.failures = state.failures.saturating_add(1);
         }
         state.last = Some(Last {
-            status: 200,
+            status: Some(200),
             message,
             version: Some(version),
             failed,
@@ -248,12 +265,26 @@ impl Event {
         };
     }
 
+    /// The function may not run at all.
+    pub(crate) fn stopped(&mut self) {
+        self.state.last = Some(Last {
+            status: None,
+            // In AWS's words.
+            message: "Function not invoked. Function isconfigured with zero reserved concurrent \
+                      executions"
+                .to_owned(),
+            version: None,
+            failed: false,
+        });
+        self.response = Bytes::new();
+    }
+
     /// The function could not run.
     pub(crate) fn refused(&mut self, error: &api::invoke::Error) {
         let state = &mut self.state;
         state.refusals = state.refusals.saturating_add(1);
         state.last = Some(Last {
-            status: error.status,
+            status: Some(error.status),
             message: cut(&error.message),
             version: None,
             failed: false,

@@ -14,10 +14,11 @@
 //! by the rules; whatever crashes, it is tried again. So it may be invoked twice, never not at all.
 //!
 //! Read in this order. Pure: [`event`], [`retry`], [`record`], [`destination`], [`shards`], [`window`],
-//! [`plan`]. Then [`router`], [`windows`], [`settings`], [`accept`], [`work`], [`destinations`],
+//! [`plan`]. Then [`budget`], [`router`], [`windows`], [`settings`], [`accept`], [`work`], [`destinations`],
 //! [`poller`], [`manager`], [`service`], [`view`].
 
 mod accept;
+mod budget;
 mod config;
 mod destination;
 mod destinations;

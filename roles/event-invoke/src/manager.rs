@@ -12,15 +12,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
+use storage::queue::RECEIVE_MAX;
 use storage::{Consistency, Error, Expect, Queue, Table};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use types::Clock;
 
 use crate::config::Config;
-use crate::event::Item;
+use crate::event::{HEAD_BYTES_MAX, Item};
 use crate::metrics::Metrics;
-use crate::plan::{SHARED_MIN, Seen, plan};
+use crate::plan::{SHARED_MIN, Seen, is_worked_on, plan};
 use crate::router::Router;
 use crate::shards::{self, ALL, FAILED};
 use crate::windows::Windows;
@@ -30,8 +32,8 @@ const SHARED_KEY: &str = "event-queues/shared";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How soon it may look again when a queue has begun.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// Failed events removed from one queue at one look.
-const TRIM_MAX: usize = 100;
+/// How often it looks at the failed events. Nobody waits for that.
+const LOOK_AT_FAILED_EVERY: Duration = Duration::from_secs(10);
 
 /// See the module.
 pub(crate) struct Manager {
@@ -40,7 +42,7 @@ pub(crate) struct Manager {
     pub(crate) table: Arc<dyn Table>,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) router: Arc<Router>,
-    pub(crate) windows: Arc<Windows>,
+    pub(crate) windows: [Arc<Windows>; 2],
     pub(crate) metrics: Arc<Metrics>,
     /// The queues to work on.
     pub(crate) wanted: watch::Sender<BTreeSet<String>>,
@@ -53,6 +55,8 @@ pub(crate) struct Memory {
     shared: Option<(u32, Instant)>,
     /// Since when each empty queue has been empty.
     empty: BTreeMap<String, Instant>,
+    /// The failed events as they were seen last, and when.
+    failed: Option<(Vec<Seen>, Instant)>,
 }
 
 impl Memory {
@@ -60,6 +64,7 @@ impl Memory {
         Self {
             shared: None,
             empty: BTreeMap::new(),
+            failed: None,
         }
     }
 }
@@ -107,18 +112,48 @@ impl Manager {
             // If something has come meanwhile it is found at the next look.
             self.queue.delete_if_empty(queue).await?;
         }
-        for seen in seen.iter().filter(|seen| seen.queue.starts_with(FAILED)) {
-            self.trim(&seen.queue, seen.depth.total()).await?;
+        for windows in &self.windows {
+            windows.sweep();
         }
-        self.windows.sweep();
         Ok(())
     }
 
     async fn see(&mut self) -> Result<Vec<Seen>, Error> {
-        let mut all = Vec::new();
+        let names = self.queue.queues(ALL).await?;
+        let (worked_on, others): (Vec<String>, Vec<String>) =
+            names.into_iter().partition(|name| is_worked_on(name));
         let mut empty = BTreeMap::new();
+        let mut all = self.depths(worked_on, &mut empty).await?;
+        let others = match self.memory.failed.take() {
+            Some((seen, at)) if at.elapsed() < LOOK_AT_FAILED_EVERY => {
+                let known = seen.iter().map(|seen| &seen.queue);
+                let kept = known.filter_map(|queue| self.memory.empty.get_key_value(queue));
+                empty.extend(kept.map(|(queue, since)| (queue.clone(), *since)));
+                (seen, at)
+            }
+            _ => {
+                let seen = self.depths(others, &mut empty).await?;
+                for seen in seen.iter().filter(|seen| seen.queue.starts_with(FAILED)) {
+                    self.trim(&seen.queue, seen.depth.total()).await?;
+                }
+                (seen, Instant::now())
+            }
+        };
+        all.extend(others.0.iter().cloned());
+        self.memory.failed = Some(others);
+        self.memory.empty = empty;
+        Ok(all)
+    }
+
+    /// Looks at queues, and notes in `empty` since when each that is empty has been.
+    async fn depths(
+        &self,
+        queues: Vec<String>,
+        empty: &mut BTreeMap<String, Instant>,
+    ) -> Result<Vec<Seen>, Error> {
         let now = Instant::now();
-        for queue in self.queue.queues(ALL).await? {
+        let mut seen = Vec::with_capacity(queues.len());
+        for queue in queues {
             let depth = self.queue.depth(&queue).await?;
             let mut since = Duration::ZERO;
             if depth.total() == 0 {
@@ -126,14 +161,13 @@ impl Manager {
                 since = now.saturating_duration_since(first);
                 empty.insert(queue.clone(), first);
             }
-            all.push(Seen {
+            seen.push(Seen {
                 queue,
                 depth,
                 empty: since,
             });
         }
-        self.memory.empty = empty;
-        Ok(all)
+        Ok(seen)
     }
 
     async fn shared(&mut self) -> Result<u32, Error> {
@@ -169,26 +203,35 @@ impl Manager {
 
     /// Removes failed events that are too many or too old, oldest first.
     async fn trim(&self, queue: &str, total: u64) -> Result<(), Error> {
-        let beyond = total.saturating_sub(self.config.failed_max);
-        let mut many = usize::try_from(beyond).unwrap_or(TRIM_MAX).min(TRIM_MAX);
-        if many == 0 {
-            let first = self.queue.peek(queue, 1).await?;
-            let old = first.first().is_some_and(|body| self.is_too_old(body));
-            many = usize::from(old);
-        }
-        if many == 0 {
-            return Ok(());
-        }
-        let (visibility, wait) = (self.config.visibility, Duration::ZERO);
-        for message in self.queue.receive(queue, many, visibility, wait).await? {
-            self.queue.ack(queue, message.receipt).await?;
+        let mut beyond = total.saturating_sub(self.config.failed_max);
+        let mut left = total;
+        while left > 0 && (beyond > 0 || self.first_is_too_old(queue).await?) {
+            let many = usize::try_from(beyond)
+                .unwrap_or(RECEIVE_MAX)
+                .clamp(1, RECEIVE_MAX);
+            let (visibility, wait) = (self.config.visibility, Duration::ZERO);
+            let removed = self.queue.receive(queue, many, visibility, wait).await?;
+            if removed.is_empty() {
+                break;
+            }
+            let count = removed.len() as u64;
+            // All at a time, for one write to the disk.
+            let acks = removed
+                .iter()
+                .map(|message| self.queue.ack(queue, message.receipt));
+            for acked in join_all(acks).await {
+                acked?;
+            }
+            (beyond, left) = (beyond.saturating_sub(count), left.saturating_sub(count));
         }
         Ok(())
     }
 
-    fn is_too_old(&self, body: &Bytes) -> bool {
-        Item::decode(body).is_ok_and(|item| {
-            self.clock.now().since(item.event.state.accepted) >= self.config.failed_age_max
-        })
+    async fn first_is_too_old(&self, queue: &str) -> Result<bool, Error> {
+        let first = self.queue.peek(queue, 1, HEAD_BYTES_MAX).await?;
+        let head = first.first().and_then(|body| Item::decode_head(body).ok());
+        Ok(head.is_some_and(|(state, _)| {
+            self.clock.now().since(state.accepted) >= self.config.failed_age_max
+        }))
     }
 }

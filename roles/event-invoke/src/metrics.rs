@@ -35,6 +35,7 @@ pub(crate) struct Metrics {
     pub(crate) delivery_failures: Counter,
     pub(crate) dead_letter_errors: Counter,
     pub(crate) recursive: Counter,
+    pub(crate) unreadable: Counter,
     dropped: Family<Reason, Counter>,
     /// From acceptance to the first try.
     pub(crate) age: Histogram,
@@ -62,6 +63,7 @@ impl Metrics {
             delivery_failures: Counter::default(),
             dead_letter_errors: Counter::default(),
             recursive: Counter::default(),
+            unreadable: Counter::default(),
             dropped: Family::default(),
             age: Histogram::new(ages),
             queues: Family::default(),
@@ -126,6 +128,11 @@ impl Metrics {
                 "events_recursive",
                 "Events stopped in a recursive loop",
                 &self.recursive,
+            ),
+            (
+                "events_unreadable",
+                "Bodies in queues that cannot be read and were put aside",
+                &self.unreadable,
             ),
         ];
         for (name, help, counter) in counters {

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use crate::shards;
 use crate::work::Work;
 
-/// Messages of one receive.
-const BATCH: usize = 10;
+/// Messages of one receive: each is a write to the disk, however many they are.
+const BATCH: usize = 50;
 /// How long a receive waits for a message.
 const WAIT: Duration = Duration::from_secs(5);
 /// How often a poller shows that it is alive.
@@ -72,10 +72,15 @@ pub(crate) async fn poll(
             received = wait_for(&mut receiving) => {
                 receiving = None;
                 for message in received {
-                    let (work, queue) = (Arc::clone(&work), Arc::clone(&queue));
-                    working.spawn(async move { work.on(&queue, message).await });
+                    let (work, queue, stop) = (Arc::clone(&work), Arc::clone(&queue), stop.clone());
+                    let hold = work.budget.hold(message.body.len());
+                    working.spawn(async move {
+                        work.on(&queue, message, &stop).await;
+                        drop(hold);
+                    });
                 }
             }
+            () = work.budget.freed(), if receiving.is_none() => {}
             () = tokio::time::sleep(BEAT_EVERY) => {}
         }
     }
@@ -117,6 +122,9 @@ async fn wait_for(receiving: &mut Option<Receiving<'_>>) -> Vec<Message> {
 
 /// How many messages more may be worked on.
 fn room(work: &Work, queue: &str, working: usize) -> usize {
+    if work.budget.is_spent() {
+        return 0;
+    }
     let limit = work.config.concurrency as usize;
     let room = limit.saturating_sub(working).min(BATCH);
     match shards::function(queue) {

@@ -54,7 +54,7 @@ pub(crate) fn record(event: &Event, delivery: &Delivery) -> String {
     let ran = state.last.as_ref().and_then(|last| {
         let executed_version = last.version?;
         Some(ResponseContext {
-            status_code: last.status,
+            status_code: last.status?,
             executed_version,
             function_error: last.failed.then_some("Unhandled"),
         })

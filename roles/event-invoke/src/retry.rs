@@ -4,7 +4,7 @@
 //!   it ran well             ─▶ over
 //!   it failed               ─▶ again in 1 minute, then in 2, then over; sooner over by its settings
 //!   it could not run        ─▶ again in 1 s, 2 s, 4 s … 5 min, until it is too old
-//!   nothing may run at all  ─▶ over at once
+//!   nothing may run at all  ─▶ over at once, and so is what runs in circles
 //!   there is no function    ─▶ dropped
 //! ```
 
@@ -85,7 +85,8 @@ pub(crate) fn next(
     let wait = match attempt {
         Attempt::Succeeded => return Next::Over(Condition::Success),
         Attempt::Gone => return Next::Dropped,
-        Attempt::Stopped | Attempt::Recursive => return Next::Over(Condition::RetriesExhausted),
+        Attempt::Stopped => return Next::Over(Condition::ZeroReservedConcurrency),
+        Attempt::Recursive => return Next::Over(Condition::RetriesExhausted),
         Attempt::Failed if state.failures > limits.retries_max => {
             return Next::Over(Condition::RetriesExhausted);
         }
@@ -93,10 +94,12 @@ pub(crate) fn next(
         Attempt::Refused => refusal_wait(state.refusals, fraction),
     };
     let left = limits.age_max.saturating_sub(now.since(state.accepted));
-    match left.is_zero() {
-        true => Next::Over(Condition::EventAgeExceeded),
-        // It is looked at when it becomes too old, not only when its turn would come.
-        false => Next::Again(wait.min(left)),
+    match attempt {
+        // Nothing will change until then (AWS).
+        Attempt::Failed if wait >= left => Next::Over(Condition::EventAgeExceeded),
+        _ if left.is_zero() => Next::Over(Condition::EventAgeExceeded),
+        // It is tried for the last time when it becomes too old, not only when its turn would come.
+        _ => Next::Again(wait.min(left)),
     }
 }
 
@@ -177,9 +180,10 @@ mod tests {
 
     #[test]
     fn an_event_is_looked_at_when_it_becomes_too_old() {
-        check(&state(1, 0), Attempt::Failed, 21_590, again(10));
+        check(&state(1, 0), Attempt::Failed, 21_539, again(60));
         check(&state(0, 9), Attempt::Refused, 21_599, again(1));
         let over = Next::Over(Condition::EventAgeExceeded);
+        check(&state(1, 0), Attempt::Failed, 21_540, over);
         check(&state(0, 9), Attempt::Refused, 21_600, over);
         check(&state(1, 0), Attempt::Failed, 30_000, over);
         check(
@@ -193,7 +197,8 @@ mod tests {
     #[test]
     fn what_cannot_come_right_is_not_tried_again() {
         let over = Next::Over(Condition::RetriesExhausted);
-        check(&state(0, 0), Attempt::Stopped, 0, over);
+        let stopped = Next::Over(Condition::ZeroReservedConcurrency);
+        check(&state(0, 0), Attempt::Stopped, 0, stopped);
         check(&state(0, 0), Attempt::Recursive, 0, over);
         check(&state(0, 0), Attempt::Gone, 0, Next::Dropped);
         check(
@@ -227,8 +232,8 @@ mod tests {
                         prop_assert!(now.since(state.accepted) <= limits.age_max);
                     }
                     Next::Over(condition) => {
-                        prop_assert!(condition == Condition::RetriesExhausted);
-                        prop_assert_eq!(state.failures, retries_max + 1);
+                        let exhausted = state.failures > retries_max;
+                        prop_assert_eq!(condition == Condition::RetriesExhausted, exhausted);
                         return Ok(());
                     }
                     Next::Dropped => prop_assert!(false, "the function is there"),

@@ -14,6 +14,9 @@ use crate::shards::{self, DEDICATED, FunctionId};
 
 /// A function with more pending events than this gets a queue of its own.
 const CROWD: u64 = 500;
+/// Functions that have one, at most: each costs a poller and a lease. The others stay in the shared
+/// queues, whose events wait in turns.
+const DEDICATED_MAX: usize = 256;
 
 /// See the module.
 pub(crate) struct Router {
@@ -51,8 +54,8 @@ impl Router {
         let pending = known.pending.entry(function.clone()).or_default();
         *pending += 1;
         let crowds = *pending > CROWD;
-        if crowds || known.dedicated.contains(function) {
-            return self.own(known, function);
+        if (crowds || known.dedicated.contains(function)) && self.own(&mut known, function) {
+            return function.dedicated();
         }
         let (a, b) = function.candidates(known.shared);
         let load = |queue: u32| known.loads.get(&queue).copied().unwrap_or(0);
@@ -77,9 +80,10 @@ impl Router {
         self.known().dedicated.contains(function)
     }
 
-    /// The function's own queue, from now on used for its events.
-    pub(crate) fn crowd(&self, function: &FunctionId) -> String {
-        self.own(self.known(), function)
+    /// The function's own queue, from now on used for its events; `None` if it can have none.
+    pub(crate) fn crowd(&self, function: &FunctionId) -> Option<String> {
+        let own = self.own(&mut self.known(), function);
+        own.then(|| function.dedicated())
     }
 
     /// What the manager has seen.
@@ -95,6 +99,20 @@ impl Router {
         let dedicated = dedicated.filter_map(|seen| shards::function(&seen.queue));
         // What began since the manager looked is seen at its next look.
         known.dedicated.extend(dedicated);
+        // Other processes work on what was placed here, and end it unseen: there is never more pending
+        // than the function's queues have.
+        let depths: HashMap<&str, u64> = seen
+            .iter()
+            .map(|seen| (seen.queue.as_str(), seen.depth.total()))
+            .collect();
+        let depth = |queue: String| depths.get(queue.as_str()).copied().unwrap_or(0);
+        known.pending.retain(|function, pending| {
+            let (a, b) = function.candidates(shared);
+            let most =
+                depth(shards::shared(a)) + depth(shards::shared(b)) + depth(function.dedicated());
+            *pending = (*pending).min(most);
+            *pending > 0
+        });
     }
 
     /// The function's own queue is to go.
@@ -102,11 +120,17 @@ impl Router {
         self.known().dedicated.remove(function);
     }
 
-    fn own(&self, mut known: MutexGuard<'_, Known>, function: &FunctionId) -> String {
-        if known.dedicated.insert(function.clone()) {
-            self.begun.notify_one();
+    /// Whether the function has a queue of its own now.
+    fn own(&self, known: &mut Known, function: &FunctionId) -> bool {
+        if known.dedicated.contains(function) {
+            return true;
         }
-        function.dedicated()
+        if known.dedicated.len() >= DEDICATED_MAX {
+            return false;
+        }
+        known.dedicated.insert(function.clone());
+        self.begun.notify_one();
+        true
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -168,5 +192,30 @@ mod tests {
         router.leave(&f);
         assert!(router.place(&f).starts_with(shards::SHARED));
         assert!(router.place(&id("g")).starts_with(shards::SHARED));
+    }
+
+    #[test]
+    fn what_others_have_ended_is_not_pending_any_more() {
+        let (router, f) = (Router::new(), id("f"));
+        for _ in 0..CROWD {
+            router.place(&f);
+        }
+        router.seen(&[], SHARED_MIN);
+        assert!(router.place(&f).starts_with(shards::SHARED));
+    }
+
+    #[test]
+    fn only_so_many_functions_have_queues_of_their_own() {
+        let router = Router::new();
+        for n in 0..DEDICATED_MAX {
+            assert!(router.crowd(&id(&format!("f{n}"))).is_some());
+        }
+        assert_eq!(router.crowd(&id("f0")), Some(id("f0").dedicated()));
+        assert_eq!(router.crowd(&id("g")), None);
+        for _ in 0..2 * CROWD {
+            assert!(router.place(&id("g")).starts_with(shards::SHARED));
+        }
+        router.leave(&id("f0"));
+        assert!(router.crowd(&id("g")).is_some());
     }
 }

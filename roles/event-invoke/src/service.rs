@@ -14,6 +14,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use types::{Clock, Random};
 
 use crate::accept::Intake;
+use crate::budget::Budget;
 use crate::config::Config;
 use crate::destinations::Destinations;
 use crate::destinations::peers::{Endpoints, Peers, Services};
@@ -23,7 +24,7 @@ use crate::poller::{Beat, poll, told};
 use crate::router::Router;
 use crate::settings::Settings;
 use crate::windows::Windows;
-use crate::work::{Turns, Work};
+use crate::work::{DELIVERIES_MAX, Work};
 
 /// The group of leases.
 pub(crate) const GROUP: &str = "event-queues";
@@ -101,10 +102,8 @@ impl EventInvoke {
 
     /// Works on events until `stop`; then finishes those that are being invoked.
     pub async fn run(self: Arc<Self>, invoker: Arc<dyn Invoker>, stop: watch::Receiver<bool>) {
-        let windows = Arc::new(Windows::new(
-            Arc::clone(&self.with.clock),
-            self.config.function_concurrency(),
-        ));
+        let windows = |turns| Arc::new(Windows::new(Arc::clone(&self.with.clock), turns));
+        let (windows, deliveries) = (windows(self.config.concurrency), windows(DELIVERIES_MAX));
         let settings = Arc::new(Settings::new(Arc::clone(&self.with.table)));
         let (wanted, wants) = watch::channel(BTreeSet::new());
         let config = leasing::Config {
@@ -116,25 +115,37 @@ impl EventInvoke {
         let (leave, left) = watch::channel(false);
         let member = tokio::spawn(member.run(left));
         let mut background = JoinSet::new();
-        background.spawn(self.manager(&windows, wanted).run());
+        background.spawn(self.manager([&windows, &deliveries], wanted).run());
         let watched = Arc::clone(&settings);
         background.spawn(async move { watched.watch().await });
-        let work = Arc::new(self.work(windows, settings, invoker));
-        supervise(work, held, stop).await;
+        let mut stopped = stop.clone();
+        let current = tokio::select! {
+            biased;
+            () = told(&mut stopped) => false,
+            () = settings.current() => true,
+        };
+        let work = Arc::new(self.work([windows, deliveries], settings, invoker));
+        if current {
+            supervise(work, held, stop).await;
+        }
         leave.send_replace(true);
         // It ends when it has given its leases back, or it has panicked and they lapse.
         let _ = member.await;
         background.shutdown().await;
     }
 
-    fn manager(&self, windows: &Arc<Windows>, wanted: watch::Sender<BTreeSet<String>>) -> Manager {
+    fn manager(
+        &self,
+        windows: [&Arc<Windows>; 2],
+        wanted: watch::Sender<BTreeSet<String>>,
+    ) -> Manager {
         Manager {
             config: self.config.clone(),
             clock: Arc::clone(&self.with.clock),
             table: Arc::clone(&self.with.table),
             queue: Arc::clone(&self.with.queue),
             router: Arc::clone(&self.router),
-            windows: Arc::clone(windows),
+            windows: windows.map(Arc::clone),
             metrics: Arc::clone(&self.metrics),
             wanted,
             memory: Memory::new(),
@@ -143,7 +154,7 @@ impl EventInvoke {
 
     fn work(
         &self,
-        windows: Arc<Windows>,
+        [windows, deliveries]: [Arc<Windows>; 2],
         settings: Arc<Settings>,
         invoker: Arc<dyn Invoker>,
     ) -> Work {
@@ -162,11 +173,12 @@ impl EventInvoke {
             queue: Arc::clone(&with.queue),
             router: Arc::clone(&self.router),
             windows,
+            deliveries,
             settings,
             metrics: Arc::clone(&self.metrics),
             invoker,
             destinations,
-            turns: Turns::new(&self.config),
+            budget: Budget::new(self.config.working_bytes_max),
             config: self.config.clone(),
         }
     }

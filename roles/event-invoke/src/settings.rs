@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use api::event_invoke::EventInvokeConfig;
 use api::functions::{EVENT_INVOKES, attached_key};
-use storage::{Change, Consistency, Error, Table};
+use storage::{Change, Error, Table};
+use tokio::sync::watch;
 use types::FunctionArn;
 
 use crate::destination::Destination;
@@ -27,8 +28,10 @@ pub(crate) struct Wishes {
 /// See the module.
 pub(crate) struct Settings {
     table: Arc<dyn Table>,
-    /// By key. `None` until everything that is there has been told.
-    rows: RwLock<Option<BTreeMap<String, Wishes>>>,
+    /// By key.
+    rows: RwLock<BTreeMap<String, Wishes>>,
+    /// Whether everything that is there has been told.
+    current: watch::Sender<bool>,
 }
 
 impl Settings {
@@ -36,7 +39,14 @@ impl Settings {
         Self {
             table,
             rows: RwLock::default(),
+            current: watch::Sender::new(false),
         }
+    }
+
+    /// Returns once everything that is there is known.
+    pub(crate) async fn current(&self) {
+        // The sender is here.
+        let _ = self.current.subscribe().wait_for(|current| *current).await;
     }
 
     /// Keeps the rows fresh, until the future is dropped.
@@ -65,12 +75,13 @@ impl Settings {
                 Change::Current => {
                     current = true;
                     *self.rows.write().unwrap_or_else(PoisonError::into_inner) =
-                        Some(std::mem::take(&mut fresh));
+                        std::mem::take(&mut fresh);
+                    self.current.send_replace(true);
                 }
                 change if !current => apply(&mut fresh, change),
                 change => {
                     let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
-                    apply(rows.get_or_insert_default(), change);
+                    apply(&mut rows, change);
                 }
             }
         }
@@ -78,19 +89,10 @@ impl Settings {
     }
 
     /// What holds for events sent to `arn`.
-    pub(crate) async fn of(&self, arn: &FunctionArn) -> Result<Wishes, Error> {
-        let key = attached_key(EVENT_INVOKES, arn);
-        let known = {
-            let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
-            rows.as_ref().map(|rows| rows.get(&key).cloned())
-        };
-        if let Some(known) = known {
-            return Ok(known.unwrap_or_default());
-        }
-        // Not all is known yet, right after the start.
-        let row = self.table.get(&key, Consistency::Strong).await?;
-        let wishes = row.and_then(|row| read(&key, &row.value));
-        Ok(wishes.unwrap_or_default())
+    pub(crate) fn of(&self, arn: &FunctionArn) -> Wishes {
+        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
+        let row = rows.get(&attached_key(EVENT_INVOKES, arn));
+        row.cloned().unwrap_or_default()
     }
 }
 

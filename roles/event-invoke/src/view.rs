@@ -1,13 +1,16 @@
 //! The arrow into the asynchronous plane: taking events, and showing them to people.
 
+use std::time::Duration;
+
 use api::events::{Accept, Error, EventView, Events, FunctionView, QueueView};
 use async_trait::async_trait;
-use storage::queue::RECEIVE_MAX;
+use futures_util::future::join_all;
+use storage::queue::{Message, RECEIVE_MAX};
 use types::{FunctionName, Scope};
 
-use crate::event::{Item, Stage};
+use crate::event::{HEAD_BYTES_MAX, Item, Stage, State};
 use crate::service::EventInvoke;
-use crate::shards::{ALL, DEDICATED, FunctionId, SHARED};
+use crate::shards::{ALL, DEDICATED, FunctionId, SHARED, UNREADABLE};
 
 /// Events of one queue that are looked at for one function's.
 const LOOK_MAX: usize = 1_000;
@@ -71,20 +74,18 @@ impl Events for EventInvoke {
         while sent < before {
             let visibility = self.config.visibility;
             let most = RECEIVE_MAX.min(usize::try_from(before - sent).unwrap_or(RECEIVE_MAX));
-            let wait = std::time::Duration::ZERO;
+            let wait = Duration::ZERO;
             let messages = queue.receive(&from, most, visibility, wait).await;
             let messages = messages.map_err(unavailable)?;
             if messages.is_empty() {
                 break;
             }
-            for message in messages {
-                if let Ok(mut item) = Item::decode(&message.body) {
-                    item.anew(self.with.clock.now());
-                    self.intake.put(&item).await.map_err(unavailable)?;
-                    sent += 1;
-                }
-                let acked = queue.ack(&from, message.receipt).await;
-                acked.map_err(unavailable)?;
+            // All at a time, for few writes to the disk.
+            let again = messages
+                .into_iter()
+                .map(|message| self.again(&from, message));
+            for again in join_all(again).await {
+                sent += u64::from(again.map_err(unavailable)?);
             }
         }
         Ok(sent)
@@ -92,27 +93,47 @@ impl Events for EventInvoke {
 }
 
 impl EventInvoke {
+    /// Moves a failed event back to where it is worked on; one that cannot be read is put aside.
+    async fn again(&self, from: &str, message: Message) -> Result<bool, storage::Error> {
+        let queue = &self.with.queue;
+        let readable = match Item::decode(&message.body) {
+            Ok(mut item) => {
+                item.anew(self.with.clock.now());
+                self.intake.put(&item).await?;
+                true
+            }
+            Err(_) => {
+                let sent = queue.send(UNREADABLE, message.body, Duration::ZERO);
+                sent.await?;
+                false
+            }
+        };
+        queue.ack(from, message.receipt).await?;
+        Ok(readable)
+    }
+
     /// The function's events in a queue, and whether all of the queue was looked at.
     async fn look(
         &self,
         queue: &str,
         function: &FunctionId,
     ) -> Result<(Vec<EventView>, bool), Error> {
-        let bodies = self.with.queue.peek(queue, LOOK_MAX).await;
-        let bodies = bodies.map_err(unavailable)?;
-        let items = bodies.iter().filter_map(|body| Item::decode(body).ok());
-        let of_function = items.filter(|item| FunctionId::of(&item.event.state.arn) == *function);
-        Ok((of_function.map(view).collect(), bodies.len() < LOOK_MAX))
+        let heads = self.with.queue.peek(queue, LOOK_MAX, HEAD_BYTES_MAX).await;
+        let heads = heads.map_err(unavailable)?;
+        let read = heads.iter().filter_map(|head| Item::decode_head(head).ok());
+        let of_function = read.filter(|(state, _)| FunctionId::of(&state.arn) == *function);
+        let views = of_function.map(|(state, stage)| view(state, &stage));
+        Ok((views.collect(), heads.len() < LOOK_MAX))
     }
 }
 
-fn view(item: Item) -> EventView {
-    let state = item.event.state;
-    let last = state.last.map(|last| match last.message.as_str() {
-        "" => format!("status {}", last.status),
-        message => format!("status {}: {message}", last.status),
+fn view(state: State, stage: &Stage) -> EventView {
+    let last = state.last.map(|last| match (last.status, last.message) {
+        (None, message) => message,
+        (Some(status), message) if message.is_empty() => format!("status {status}"),
+        (Some(status), message) => format!("status {status}: {message}"),
     });
-    let refusal = match &item.stage {
+    let refusal = match stage {
         Stage::Deliver(delivery) => delivery.refusal.clone(),
         Stage::Invoke => None,
     };
@@ -122,7 +143,7 @@ fn view(item: Item) -> EventView {
         accepted: state.accepted,
         invokes: state.invokes,
         last: refusal.or(last),
-        delivering: matches!(item.stage, Stage::Deliver(_)),
+        delivering: matches!(stage, Stage::Deliver(_)),
     }
 }
 

@@ -1,11 +1,14 @@
-//! How many of a function's events may be invoked at a time, learned from what becomes of them. Pure.
+//! How many of a function's events may be worked on at a time, learned from what becomes of them. Pure.
 //!
 //! ```text
 //!   begin: 8 ─▶ doubles while all goes well ─▶ throttled: half ─▶ one more each round ─▶ half …
+//!                                              and a pause: 20 ms, twice as long each time until
+//!                                              something runs, 10 s at most
 //! ```
 //!
 //! Invokes by callers who wait and other pollers take from the same limits, and the limits change: so
-//! it is found out, and found out again. It grows only while it is used up.
+//! it is found out, and found out again. It grows only while it is used up. Whoever may not run at all
+//! is asked for seldom, however many events wait.
 
 use std::time::Duration;
 
@@ -13,8 +16,12 @@ use types::Timestamp;
 
 /// What a function begins with (AWS's pollers begin with a handful).
 const SIZE_FIRST: f64 = 8.0;
-/// Throttles within so long count as one: they were all caused by the same size.
+/// Throttles within so long halve it once: they were all caused by the same size.
 const CUT_EVERY: Duration = Duration::from_secs(1);
+/// The pause after the first throttle: what it stumbled over may be over in a moment.
+const PAUSE_MIN: Duration = Duration::from_millis(20);
+/// The longest pause: how late it is noticed that there is room again.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// One function's window.
 #[derive(Clone, PartialEq, Debug)]
@@ -24,6 +31,9 @@ pub(crate) struct Window {
     /// Whether it was never throttled: then it doubles from round to round.
     opening: bool,
     cut: Option<Timestamp>,
+    /// The last pause, if nothing has run since.
+    pause: Duration,
+    paused_until: Timestamp,
 }
 
 impl Default for Window {
@@ -33,31 +43,42 @@ impl Default for Window {
             in_flight: 0,
             opening: true,
             cut: None,
+            pause: Duration::ZERO,
+            paused_until: Timestamp::default(),
         }
     }
 }
 
 impl Window {
-    /// How many invokes more may begin, of `max` at most.
-    pub(crate) fn room(&self, max: u32) -> u32 {
-        self.whole(max).saturating_sub(self.in_flight)
+    /// How many more may begin, of `max` at most.
+    pub(crate) fn room(&self, max: u32, now: Timestamp) -> u32 {
+        match self.pause_left(now).is_zero() {
+            true => self.whole().min(max).saturating_sub(self.in_flight),
+            false => 0,
+        }
     }
 
-    /// Begins an invoke, if there is room.
-    pub(crate) fn begin(&mut self, max: u32) -> bool {
-        let room = self.room(max) > 0;
+    /// How long nothing may begin.
+    pub(crate) fn pause_left(&self, now: Timestamp) -> Duration {
+        self.paused_until.since(now)
+    }
+
+    /// Begins one, if there is room.
+    pub(crate) fn begin(&mut self, max: u32, now: Timestamp) -> bool {
+        let room = self.room(max, now) > 0;
         self.in_flight += u32::from(room);
         room
     }
 
-    /// An invoke that began is over: it ran, or `throttled` at `now`.
+    /// One that began is over: it ran, or was throttled at `now`. It never grows beyond `max`.
     pub(crate) fn end(&mut self, throttled: bool, max: u32, now: Timestamp) {
-        let used_up = self.room(max) == 0;
+        let used_up = self.in_flight >= self.whole();
         self.in_flight = self.in_flight.saturating_sub(1);
         if !throttled {
+            self.pause = Duration::ZERO;
             if used_up {
                 self.size += if self.opening { 1.0 } else { 1.0 / self.size };
-                self.size = self.size.min(f64::from(max));
+                self.size = self.size.min(f64::from(max)).max(1.0);
             }
             return;
         }
@@ -66,6 +87,11 @@ impl Window {
             self.size = (self.size / 2.0).max(1.0);
             self.cut = Some(now);
         }
+        // Those that began before the pause say nothing new.
+        if now >= self.paused_until {
+            self.pause = (self.pause * 2).clamp(PAUSE_MIN, PAUSE_MAX);
+            self.paused_until = now.after(self.pause);
+        }
     }
 
     /// Gives back what began and did not come to an end.
@@ -73,14 +99,14 @@ impl Window {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// Whether nothing runs in it.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.in_flight == 0
+    /// How many have begun and are not over.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight
     }
 
-    fn whole(&self, max: u32) -> u32 {
-        // It is at least one, and `max` is a small number.
-        (self.size.min(f64::from(max)) as u32).max(1)
+    fn whole(&self) -> u32 {
+        // It is at least one, and at most a number of invokes.
+        self.size as u32
     }
 }
 
@@ -91,6 +117,8 @@ mod tests {
     use super::*;
 
     const MAX: u32 = 100;
+    /// Long after all pauses.
+    const END: u64 = 1_000_000;
 
     fn at(millis: u64) -> Timestamp {
         Timestamp::from_millis(1_000_000 + millis)
@@ -99,7 +127,7 @@ mod tests {
     /// Fills the window, then ends all: as many throttled as are beyond `limit`.
     fn round(window: &mut Window, limit: u32, now: Timestamp) -> u32 {
         let mut begun = 0;
-        while window.begin(MAX) {
+        while window.begin(MAX, now) {
             begun += 1;
         }
         for n in 0..begun {
@@ -147,27 +175,41 @@ mod tests {
     fn throttles_of_one_moment_count_once() {
         let mut window = Window::default();
         round(&mut window, 0, at(0));
-        assert_eq!(window.room(MAX), 4);
+        assert_eq!(window.room(MAX, at(END)), 4);
         round(&mut window, 0, at(500));
-        assert_eq!(window.room(MAX), 4);
+        assert_eq!(window.room(MAX, at(END)), 4);
         for second in 1..10 {
             round(&mut window, 0, at(second * 1_000));
         }
         assert_eq!(
-            window.room(MAX),
+            window.room(MAX, at(END)),
             1,
             "never less than one, or nobody would ever know"
         );
     }
 
     #[test]
+    fn whoever_may_not_run_is_asked_for_more_and_more_seldom() {
+        let (mut window, mut asked) = (Window::default(), 0);
+        for millis in 0..60_000 {
+            asked += round(&mut window, 0, at(millis));
+        }
+        assert!((8..60).contains(&asked), "{asked}");
+        // Once something runs it is as if nothing had been.
+        let later = at(100_000);
+        assert_eq!(round(&mut window, 9, later), 1);
+        assert_eq!(round(&mut window, 0, later), 2);
+        assert_eq!(window.pause_left(later), PAUSE_MIN);
+    }
+
+    #[test]
     fn it_does_not_grow_while_it_is_not_used_up() {
         let mut window = Window::default();
         for _ in 0..100 {
-            assert!(window.begin(MAX));
+            assert!(window.begin(MAX, at(0)));
             window.end(false, MAX, at(0));
         }
-        assert_eq!(window.room(MAX), 8);
+        assert_eq!(window.room(MAX, at(END)), 8);
     }
 
     proptest! {
@@ -179,14 +221,15 @@ mod tests {
             for (step, millis) in steps {
                 now = now.after(Duration::from_millis(millis));
                 match step {
-                    0 | 1 => in_flight += u32::from(window.begin(max)),
+                    0 | 1 => in_flight += u32::from(window.begin(max, now)),
                     _ if in_flight == 0 => {}
                     2 => { window.end(millis % 2 == 0, max, now); in_flight -= 1; }
                     _ => { window.forget(); in_flight -= 1; }
                 }
                 prop_assert!(in_flight <= max);
-                prop_assert!(in_flight > 0 || window.room(max) > 0);
-                prop_assert_eq!(window.is_idle(), in_flight == 0);
+                let later = now.after(PAUSE_MAX);
+                prop_assert!(in_flight > 0 || window.room(max, later) > 0);
+                prop_assert_eq!(window.in_flight(), in_flight);
             }
         }
     }

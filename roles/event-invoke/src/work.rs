@@ -10,36 +10,42 @@
 //!
 //! Each arrow is one write. Before it nothing has changed: whatever stops this, the message comes back
 //! when its time runs out. So an event may run twice, and an outcome may be told twice.
+//!
+//! What is worked on waits for its function's turn. In a queue that functions share it does not wait
+//! long: it goes to its function's own queue, or back for later.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::functions::FunctionVersion;
 use api::invoke::{Error as InvokeError, Invoke, Invoker, Why};
-use bytes::Bytes;
 use storage::queue::{Message, Receipt};
 use storage::{Error, Queue};
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, interval_at};
-use types::{Clock, Random, RequestId};
+use tokio::sync::watch;
+use tokio::time::sleep;
+use types::{Clock, Random};
 
+use crate::budget::Budget;
 use crate::config::Config;
-use crate::destination::Destination;
 use crate::destinations::Destinations;
-use crate::event::{Condition, Delivery, Item, Receiver, Stage};
+use crate::event::{Condition, Item, Stage};
 use crate::metrics::Metrics;
-use crate::retry::{self, Attempt, Next};
+use crate::poller::told;
+use crate::retry::{self, Attempt};
 use crate::router::Router;
-use crate::settings::{Settings, Wishes};
+use crate::settings::Settings;
 use crate::shards::{DEDICATED, FunctionId, UNREADABLE};
 use crate::windows::{Slot, Windows};
 
 mod deliver;
+mod settle;
 
 /// An event in a shared queue waits so long for its turn before it goes to its function's own.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// An event goes back for so long, and up to twice that, whose function can have no own queue.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Outcomes that are told at a time.
-const DELIVERIES_MAX: usize = 32;
+pub(crate) const DELIVERIES_MAX: u32 = 32;
 
 /// See the module.
 pub(crate) struct Work {
@@ -48,46 +54,47 @@ pub(crate) struct Work {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) router: Arc<Router>,
+    /// Of invokes.
     pub(crate) windows: Arc<Windows>,
+    /// Of deliveries.
+    pub(crate) deliveries: Arc<Windows>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) invoker: Arc<dyn Invoker>,
     pub(crate) destinations: Destinations,
-    pub(crate) turns: Turns,
+    pub(crate) budget: Arc<Budget>,
 }
 
-/// How much is done at a time.
-pub(crate) struct Turns {
-    invokes: Semaphore,
-    deliveries: Semaphore,
-}
-
-/// A message and where it is.
+/// A message, where it is, and who works on it.
 #[derive(Clone, Copy)]
 struct At<'q> {
     queue: &'q str,
     receipt: Receipt,
+    /// Whether its poller is to stop.
+    stop: &'q watch::Receiver<bool>,
 }
 
-impl Turns {
-    pub(crate) fn new(config: &Config) -> Self {
-        Self {
-            invokes: Semaphore::new(config.concurrency.max(1) as usize),
-            deliveries: Semaphore::new(DELIVERIES_MAX),
-        }
-    }
+/// Whether it is an event's turn.
+enum Turn<'w> {
+    Now(Slot<'w>),
+    Later(Duration),
+    /// Too many of the same function are before it.
+    Crowded,
 }
 
 impl Work {
-    /// Works on a message until it is out of its queue, or back in it.
-    pub(crate) async fn on(&self, queue: &str, message: Message) {
+    /// Works on a message until it is out of its queue, or back in it. Once its poller is to `stop`,
+    /// nothing is begun any more.
+    pub(crate) async fn on(&self, queue: &str, message: Message, stop: &watch::Receiver<bool>) {
         let at = At {
             queue,
             receipt: message.receipt,
+            stop,
         };
         let done = match Item::decode(&message.body) {
             Ok(item) => self.held(at, self.step(at, item)).await,
             Err(error) => {
+                self.metrics.unreadable.inc();
                 tracing::error!(
                     queue,
                     error = &error as &dyn std::error::Error,
@@ -108,24 +115,26 @@ impl Work {
 
     /// Does `work` while the message is kept from other pollers.
     async fn held<T>(&self, at: At<'_>, work: impl Future<Output = T>) -> T {
-        let every = self.config.visibility / 3;
-        let mut renew = interval_at(Instant::now() + every, every);
-        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            biased;
+            done = work => done,
+            never = self.renew(at) => match never {},
+        }
+    }
+
+    async fn renew(&self, at: At<'_>) -> Infallible {
+        let visibility = self.config.visibility;
         loop {
-            tokio::select! {
-                biased;
-                done = work.as_mut() => return done,
-                _ = renew.tick() => {}
-            }
-            let renewed = self
-                .queue
-                .extend(at.queue, at.receipt, self.config.visibility);
-            match renewed.await {
+            sleep(visibility / 3).await;
+            match self.queue.extend(at.queue, at.receipt, visibility).await {
                 Ok(true) => {}
-                Ok(false) => tracing::info!(
-                    queue = at.queue,
-                    "an event took too long to be renewed; another poller may have it too"
-                ),
+                Ok(false) => {
+                    tracing::info!(
+                        queue = at.queue,
+                        "an event took too long to be renewed; another poller may have it too"
+                    );
+                    return std::future::pending().await;
+                }
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(
@@ -152,7 +161,7 @@ impl Work {
             Ok(target) => target,
             Err(error) => return self.refused(at, item, &error, None).await,
         };
-        let wishes = self.settings.of(&arn).await?;
+        let wishes = self.settings.of(&arn);
         if retry::is_expired(&item.event.state, wishes.limits, self.clock.now()) {
             let condition = Condition::EventAgeExceeded;
             return self
@@ -160,19 +169,15 @@ impl Work {
                 .await;
         }
         if target.reserved == Some(0) {
-            item.event.refused(&stopped());
+            item.event.stopped();
             return self
                 .settle(at, item, Attempt::Stopped, Some(&target.function))
                 .await;
         }
-        let Some(slot) = self.slot(at.queue, &function).await else {
-            self.metrics.moved.inc();
-            return self
-                .move_to(at, &self.router.crowd(&function), item.encode())
-                .await;
+        let slot = match self.turn(at, &self.windows, &function).await {
+            Turn::Now(slot) => slot,
+            other => return self.give_way(at, &item, &function, &other).await,
         };
-        // Never closed, so that there is always a turn.
-        let _turn = self.turns.invokes.acquire().await;
         let state = &item.event.state;
         if state.invokes == 0 && state.refusals == 0 {
             let age = self.clock.now().since(state.accepted);
@@ -206,20 +211,55 @@ impl Work {
         }
     }
 
-    /// A place in the function's window; `None` if the event is to go to the function's own queue.
-    async fn slot<'w>(&'w self, queue: &str, function: &'w FunctionId) -> Option<Slot<'w>> {
-        if let Some(slot) = self.windows.try_begin(function) {
-            return Some(slot);
+    /// Waits for an event's turn.
+    async fn turn<'w>(
+        &self,
+        at: At<'_>,
+        windows: &'w Windows,
+        function: &'w FunctionId,
+    ) -> Turn<'w> {
+        let pause = match windows.try_begin(function) {
+            Ok(slot) => return Turn::Now(slot),
+            Err(pause) => pause,
+        };
+        let own = at.queue.starts_with(DEDICATED);
+        if !own && self.router.is_dedicated(function) {
+            return Turn::Crowded;
         }
-        if queue.starts_with(DEDICATED) {
-            return Some(self.windows.begin(function).await);
+        if !own && pause > PATIENCE {
+            return Turn::Later(pause);
         }
-        if self.router.is_dedicated(function) {
-            return None;
+        let mut stop = at.stop.clone();
+        tokio::select! {
+            biased;
+            slot = windows.begin(function) => Turn::Now(slot),
+            () = told(&mut stop) => Turn::Later(Duration::ZERO),
+            () = sleep(PATIENCE), if !own => Turn::Crowded,
         }
-        tokio::time::timeout(PATIENCE, self.windows.begin(function))
-            .await
-            .ok()
+    }
+
+    /// Makes room for others in a queue.
+    async fn give_way(
+        &self,
+        at: At<'_>,
+        item: &Item,
+        function: &FunctionId,
+        turn: &Turn<'_>,
+    ) -> Result<(), Error> {
+        let crowded = matches!(turn, Turn::Crowded);
+        let own = crowded.then(|| self.router.crowd(function)).flatten();
+        if let Some(own) = own {
+            self.metrics.moved.inc();
+            return self.move_to(at, &own, item.encode()).await;
+        }
+        let wait = match turn {
+            Turn::Later(wait) => *wait,
+            _ => AGAIN.mul_f64(1.0 + self.random.next_fraction()),
+        };
+        if !self.queue.release(at.queue, at.receipt, wait).await? {
+            self.lost(at, item.event.state.request);
+        }
+        Ok(())
     }
 
     async fn refused(
@@ -227,7 +267,7 @@ impl Work {
         at: At<'_>,
         mut item: Item,
         error: &InvokeError,
-        function: Option<&Arc<FunctionVersion>>,
+        function: Option<&Arc<api::functions::FunctionVersion>>,
     ) -> Result<(), Error> {
         item.event.refused(error);
         let attempt = match error.why {
@@ -242,127 +282,5 @@ impl Work {
             }
         };
         self.settle(at, item, attempt, function).await
-    }
-
-    /// Does what the rules say after a try.
-    async fn settle(
-        &self,
-        at: At<'_>,
-        item: Item,
-        attempt: Attempt,
-        function: Option<&Arc<FunctionVersion>>,
-    ) -> Result<(), Error> {
-        let state = &item.event.state;
-        let wishes = self.settings.of(&state.arn).await?;
-        let fraction = self.random.next_fraction();
-        let now = self.clock.now();
-        match (
-            retry::next(state, wishes.limits, attempt, now, fraction),
-            function,
-        ) {
-            (Next::Again(wait), _) => {
-                self.metrics.retried.inc();
-                self.put_back(at, &item, wait).await
-            }
-            (Next::Over(condition), Some(function)) => {
-                self.over(at, item, condition, wishes, function).await
-            }
-            // Without the function nobody knows whom to tell.
-            (Next::Over(_), None) => {
-                self.metrics.dropped("unknown_function");
-                self.keep(&item).await?;
-                self.finish(at, &item).await
-            }
-            (Next::Dropped, _) => {
-                self.metrics.dropped("no_function");
-                self.finish(at, &item).await
-            }
-        }
-    }
-
-    /// The event is over: its outcome is to be told, if anybody wants to hear it.
-    async fn over(
-        &self,
-        at: At<'_>,
-        mut item: Item,
-        condition: Condition,
-        wishes: Wishes,
-        function: &FunctionVersion,
-    ) -> Result<(), Error> {
-        let configuration = &function.configuration;
-        let mut to: Vec<Receiver> = Vec::new();
-        if condition == Condition::Success {
-            to.extend(wishes.on_success.map(Receiver::Destination));
-        } else {
-            to.extend(wishes.on_failure.map(Receiver::Destination));
-            let dead_letter = configuration.dead_letter_target.as_deref();
-            // What is no target was refused when the function was made.
-            let dead_letter = dead_letter.and_then(|arn| Destination::parse(arn).ok());
-            to.extend(dead_letter.map(Receiver::DeadLetter));
-        }
-        if to.is_empty() {
-            if condition != Condition::Success {
-                self.metrics.dropped(match condition {
-                    Condition::EventAgeExceeded => "age",
-                    _ => "retries",
-                });
-                self.keep(&item).await?;
-            }
-            return self.finish(at, &item).await;
-        }
-        let now = self.clock.now();
-        item.stage = Stage::Deliver(Delivery {
-            condition,
-            decided: now,
-            since: now,
-            to,
-            role: configuration.role.clone(),
-            tries: 0,
-            refusal: None,
-        });
-        self.put_back(at, &item, Duration::ZERO).await
-    }
-
-    async fn put_back(&self, at: At<'_>, item: &Item, wait: Duration) -> Result<(), Error> {
-        let (queue, receipt) = (at.queue, at.receipt);
-        let replaced = self.queue.replace(queue, receipt, item.encode(), wait);
-        if !replaced.await? {
-            self.lost(at, item.event.state.request);
-        }
-        Ok(())
-    }
-
-    /// The event is done with.
-    async fn finish(&self, at: At<'_>, item: &Item) -> Result<(), Error> {
-        self.queue.ack(at.queue, at.receipt).await?;
-        self.router.done(&FunctionId::of(&item.event.state.arn));
-        Ok(())
-    }
-
-    /// Keeps a failed event that goes nowhere else, to be looked at and sent again.
-    async fn keep(&self, item: &Item) -> Result<(), Error> {
-        let queue = FunctionId::of(&item.event.state.arn).failed();
-        self.queue.send(&queue, item.encode(), Duration::ZERO).await
-    }
-
-    /// After a crash between the two it is in both queues.
-    async fn move_to(&self, at: At<'_>, queue: &str, body: Bytes) -> Result<(), Error> {
-        self.queue.send(queue, body, Duration::ZERO).await?;
-        self.queue.ack(at.queue, at.receipt).await
-    }
-
-    fn lost(&self, at: At<'_>, request: RequestId) {
-        tracing::info!(queue = at.queue, request_id = %request,
-            "an event was taken over by another poller meanwhile");
-    }
-}
-
-/// What a synchronous caller is told whose function may not run at all.
-fn stopped() -> InvokeError {
-    InvokeError {
-        why: Why::Throttled,
-        status: 429,
-        code: "TooManyRequestsException".to_owned(),
-        message: "Rate Exceeded.".to_owned(),
     }
 }

@@ -210,9 +210,14 @@ impl Queue for SqliteQueue {
             .await
     }
 
-    async fn peek(&self, queue: &str, limit: usize) -> Result<Vec<Bytes>, StorageError> {
+    async fn peek(
+        &self,
+        queue: &str,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<Bytes>, StorageError> {
         let queue = queue.to_owned();
-        self.query(move |connection| writer::peek(connection, &queue, limit))
+        self.query(move |connection| writer::peek(connection, &queue, limit, bytes))
             .await
     }
 

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use crate::Queue;
-use crate::queue::{BODY_BYTES_MAX, Message};
+use crate::queue::{BODY_BYTES_MAX, Message, RECEIVE_BYTES_MAX};
 
 const NOW: Duration = Duration::ZERO;
 /// A time that runs out within a test.
@@ -178,7 +178,7 @@ pub async fn queues_do_not_know_of_each_other(queue: &dyn Queue) {
     );
     assert_eq!(one(queue, "apart/2", LONG).await.body, "b");
     assert_eq!(queue.depth("apart/1").await.unwrap().visible, 1);
-    assert_eq!(queue.peek("apart/1", 9).await.unwrap(), ["a"]);
+    assert_eq!(queue.peek("apart/1", 9, 9).await.unwrap(), ["a"]);
     for name in ["", "a b", "ü", &"x".repeat(201)] {
         let sent = queue.send(name, Bytes::new(), NOW).await;
         assert!(matches!(sent, Err(crate::Error::Invalid { .. })), "{name}");
@@ -208,6 +208,21 @@ pub async fn depth_tells_visible_and_hidden(queue: &dyn Queue) {
     let depth = queue.depth("depth").await.unwrap();
     assert_eq!((depth.visible, depth.hidden, depth.total()), (2, 1, 3));
     assert!(depth.oldest >= Duration::from_millis(10) && depth.oldest < DEADLINE);
+}
+
+pub async fn a_receive_is_of_so_many_bytes_and_a_look_of_so_few(queue: &dyn Queue) {
+    for number in 0..4 {
+        let body = Bytes::from(vec![number; RECEIVE_BYTES_MAX / 2]);
+        queue.send("heavy", body, NOW).await.unwrap();
+    }
+    assert_eq!(receive(queue, "heavy", LONG).await.len(), 2);
+    send(queue, "heavy", "light").await;
+    let largest = Bytes::from(vec![9; BODY_BYTES_MAX]);
+    queue.send("heavy", largest, NOW).await.unwrap();
+    assert_eq!(receive(queue, "heavy", LONG).await.len(), 2);
+    assert_eq!(receive(queue, "heavy", LONG).await[0].body, "light");
+    let seen = queue.peek("heavy", 2, 3).await.unwrap();
+    assert_eq!(seen, [&[0; 3][..], &[1; 3][..]]);
 }
 
 pub async fn the_largest_message_fits_and_a_larger_one_is_refused(queue: &dyn Queue) {

@@ -11,7 +11,9 @@ use tokio::time::Instant;
 use types::{Clock, Timestamp};
 
 use super::lock;
-use crate::queue::{Depth, Message, RECEIVE_MAX, Receipt, check_message, check_queue};
+use crate::queue::{
+    Depth, Message, RECEIVE_BYTES_MAX, RECEIVE_MAX, Receipt, check_message, check_queue,
+};
 use crate::{Error, Queue};
 
 /// Queues in memory, by the clock they are given.
@@ -94,7 +96,13 @@ impl Messages {
 
     fn take(&mut self, max: usize, now: Timestamp, until: Timestamp) -> Vec<Message> {
         let visible = self.by_time.iter().take_while(|(from, _)| *from <= now);
-        let taken: Vec<u64> = visible.take(max).map(|(_, message)| *message).collect();
+        let mut bytes = 0;
+        let fits = visible.take(max).take_while(|(_, message)| {
+            let first = bytes == 0;
+            bytes += self.messages.get(message).map_or(0, |kept| kept.body.len());
+            first || bytes <= RECEIVE_BYTES_MAX
+        });
+        let taken: Vec<u64> = fits.map(|(_, message)| *message).collect();
         let hold = |message: u64| {
             self.hide(message, until);
             let kept = self.messages.get_mut(&message)?;
@@ -216,11 +224,14 @@ impl Queue for MemoryQueue {
         })
     }
 
-    async fn peek(&self, queue: &str, limit: usize) -> Result<Vec<Bytes>, Error> {
+    async fn peek(&self, queue: &str, limit: usize, bytes: usize) -> Result<Vec<Bytes>, Error> {
         let queues = lock(&self.queues);
         let messages = queues.get(queue).into_iter();
         let kept = messages.flat_map(|messages| messages.messages.values());
-        Ok(kept.take(limit).map(|kept| kept.body.clone()).collect())
+        let bodies = kept.take(limit).map(|kept| &kept.body);
+        Ok(bodies
+            .map(|body| body.slice(..bytes.min(body.len())))
+            .collect())
     }
 
     async fn queues(&self, prefix: &str) -> Result<Vec<String>, Error> {

@@ -36,8 +36,6 @@ impl Process {
     pub(super) fn kill(self) {
         self.gate.0.send_replace(true);
         self.task.abort();
-        // Nobody is to open it again, nor to think that nobody will.
-        std::mem::forget(self.gate);
     }
 
     /// Stands still, or goes on.
@@ -110,8 +108,8 @@ impl Queue for Outside<dyn Queue> {
     async fn depth(&self, queue: &str) -> Result<Depth, Error> {
         self.0.around(self.1.depth(queue)).await
     }
-    async fn peek(&self, queue: &str, limit: usize) -> Result<Vec<Bytes>, Error> {
-        self.0.around(self.1.peek(queue, limit)).await
+    async fn peek(&self, queue: &str, limit: usize, bytes: usize) -> Result<Vec<Bytes>, Error> {
+        self.0.around(self.1.peek(queue, limit, bytes)).await
     }
     async fn queues(&self, prefix: &str) -> Result<Vec<String>, Error> {
         self.0.around(self.1.queues(prefix)).await

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use storage::Error;
 
-use super::{At, Work};
+use super::{At, Turn, Work};
 use crate::destinations;
 use crate::event::{Delivery, Item, Receiver, Stage};
 use crate::retry::refusal_wait;
+use crate::shards::FunctionId;
 
 /// Tries of what will hardly be taken: rights and resources may be a moment late.
 const LASTING_TRIES_MAX: u32 = 3;
@@ -24,10 +25,15 @@ impl Work {
         let Some(receiver) = delivery.to.first().cloned() else {
             return self.finish(at, &item).await;
         };
-        // Never closed, so that there is always a turn.
-        let _turn = self.turns.deliveries.acquire().await;
+        let function = FunctionId::of(&item.event.state.arn);
+        let slot = match self.turn(at, &self.deliveries, &function).await {
+            Turn::Now(slot) => slot,
+            other => return self.give_way(at, &item, &function, &other).await,
+        };
         let told = self.destinations.deliver(&receiver, &item.event, &delivery);
-        match told.await {
+        let told = told.await;
+        slot.end(told.as_ref().is_err_and(|error| !error.lasting));
+        match told {
             Ok(()) => match receiver {
                 Receiver::Destination(_) => drop(self.metrics.delivered.inc()),
                 Receiver::DeadLetter(_) => drop(self.metrics.dead_lettered.inc()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use storage::Error;
-use storage::queue::{Depth, Message, Receipt};
+use storage::queue::{Depth, Message, RECEIVE_BYTES_MAX, Receipt};
 use types::Timestamp;
 
 use super::bells::Bells;
@@ -129,7 +129,15 @@ impl Writer {
                 body: body.into(),
             })
         })?;
-        let messages = found.collect::<rusqlite::Result<Vec<_>>>()?;
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        for message in found {
+            let message = message?;
+            bytes += message.body.len();
+            if bytes > RECEIVE_BYTES_MAX && !messages.is_empty() {
+                break;
+            }
+            messages.push(message);
+        }
         for message in &messages {
             hide.execute(params![
                 signed(message.receipt.message),
@@ -328,16 +336,19 @@ pub(super) fn depth(
     let Some(queue) = find(connection, queue)? else {
         return Ok(Depth::default());
     };
-    let mut count = connection.prepare_cached(
-        "SELECT count(*), min(visible_from) FROM messages \
-         WHERE queue = ?1 AND (visible_from <= ?2) = ?3",
-    )?;
-    let mut side = |visible: bool| {
-        count.query_row(params![queue, millis(now), visible], |row| {
+    let side = |count: &'static str| {
+        let mut count = connection.prepare_cached(count)?;
+        count.query_row(params![queue, millis(now)], |row| {
             Ok((unsigned(row.get(0)?), row.get::<_, Option<i64>>(1)?))
         })
     };
-    let ((visible, oldest), (hidden, _)) = (side(true)?, side(false)?);
+    // Each walks its part of the index, and no more.
+    let (visible, oldest) = side(
+        "SELECT count(*), min(visible_from) FROM messages \
+         WHERE queue = ?1 AND visible_from <= ?2",
+    )?;
+    let (hidden, _) =
+        side("SELECT count(*), NULL FROM messages WHERE queue = ?1 AND visible_from > ?2")?;
     let oldest = oldest.map_or(Duration::ZERO, |from| now.since(timestamp(from)));
     Ok(Depth {
         visible,
@@ -351,14 +362,16 @@ pub(super) fn peek(
     connection: &Connection,
     queue: &str,
     limit: usize,
+    bytes: usize,
 ) -> rusqlite::Result<Vec<Bytes>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
     connection
         .prepare_cached(
-            "SELECT body FROM messages WHERE queue = (SELECT id FROM queues WHERE name = ?1) \
+            "SELECT substr(body, 1, ?3) FROM messages WHERE queue = (SELECT id FROM queues WHERE name = ?1) \
              ORDER BY id LIMIT ?2",
         )?
-        .query_map(params![queue, limit], |row| {
+        .query_map(params![queue, limit, bytes], |row| {
             Ok(row.get::<_, Vec<u8>>(0)?.into())
         })?
         .collect()
