@@ -1,37 +1,170 @@
-//! The slice of IAM that Lambda's users need: users with access keys, roles, inline policies, and
-//! some of AWS's managed ones.
+//! IAM, as far as Lambda's users need it: users with access keys, groups, roles, policies of their
+//! own and managed ones.
 //!
 //! ```text
-//!   form ─▶ authorise ─▶ one row, by compare-and-set ─▶ XML
+//!   form ─▶ constraints of the model ─▶ authorise ─▶ one row, by compare-and-set ─▶ XML
 //! ```
+//!
+//! Two rules span rows: what is attached to somebody, or has members, cannot be deleted. There are
+//! no transactions; [`references`] keeps them all the same.
+//!
+//! Modules in reading order: `call` is a request, `operations` says what answers it; `entities`,
+//! `keys`, `inline`, `attached`, `references`, `policies`, `versions`, `groups`, `tags` and
+//! `details` are the answers, `rules` what documents and tags must be, `paging` and `xml` how
+//! answers look, `managed` what AWS has.
 
+mod attached;
+mod call;
+mod details;
+mod entities;
+mod groups;
+mod inline;
+mod keys;
 mod managed;
 mod operations;
+mod paging;
+mod policies;
+mod references;
+mod rules;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod versions;
 mod xml;
 
-use api::authorisation::{Ask, Requester};
-use api::iam::{Entity, EntityKind, entity_key};
+use std::sync::Arc;
+
+use api::authorisation::Requester;
+use api::iam::{Entity, EntityKind, entities_prefix, entity_key};
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use policy::Context;
+use serde::de::DeserializeOwned;
 use storage::Expect;
-use types::{AccountId, RequestId};
+use types::{AccountId, Clock, Random, RequestId};
 use wire::model::check_form;
 use wire::query::{Query, QueryError, answer_xml};
 
+use call::Call;
 pub(crate) use managed::managed;
 
 use crate::failure::Failure;
-use crate::rows::TRIES_MAX;
-use crate::service::Control;
+use crate::identity::{UserKeys, base32};
+use crate::rows::{Rows, TRIES_MAX, decode};
 
 /// Name space of IAM's answers.
 const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 
-/// One verified request to IAM.
-pub(crate) struct Call<'r> {
-    pub(crate) requester: &'r Requester,
-    pub(crate) query: &'r Query,
+/// See the module.
+pub(crate) struct Iam {
+    rows: Arc<Rows>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    user_keys: UserKeys,
+}
+
+/// What an operation answers: XML.
+type Answer = Result<String, QueryError>;
+
+impl Iam {
+    pub(crate) fn new(
+        rows: Arc<Rows>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        user_keys: UserKeys,
+    ) -> Self {
+        Self {
+            rows,
+            clock,
+            random,
+            user_keys,
+        }
+    }
+
+    /// Answers a verified request.
+    pub(crate) async fn answer(
+        &self,
+        requester: &Requester,
+        query: &Query,
+        request_id: RequestId,
+    ) -> Result<Response<Bytes>, QueryError> {
+        rules::check_names(query)?;
+        check_form("iam", query)?;
+        let call = Call { requester, query };
+        let result = self.operation(&call).await?;
+        Ok(answer_xml(NAMESPACE, &query.action, &result, request_id))
+    }
+
+    /// Whom a request names, if the caller may do this to them.
+    async fn entity(&self, call: &Call<'_>, kind: EntityKind) -> Result<Entity, QueryError> {
+        let name = call.entity_name(kind)?;
+        let key = entity_key(kind, call.account(), name);
+        let found = self.rows.get::<Entity>(&key).await.map_err(fault)?;
+        match found {
+            Some((entity, _)) => {
+                call.may_to(&entity)?;
+                Ok(entity)
+            }
+            None => {
+                let word = kind.word();
+                call.may(&format!("arn:aws:iam::{}:{word}/{name}", call.account()))?;
+                Err(missing(kind, name))
+            }
+        }
+    }
+
+    /// Changes an entity: `change` decides on the row as it is, and may be asked again.
+    async fn change<T>(
+        &self,
+        call: &Call<'_>,
+        kind: EntityKind,
+        change: impl FnMut(&mut Entity) -> Result<T, QueryError>,
+    ) -> Result<(Entity, T), QueryError> {
+        let named = self.entity(call, kind).await?;
+        let key = entity_key(kind, call.account(), &named.name);
+        self.alter(&key, || missing(kind, &named.name), change)
+            .await
+    }
+
+    /// Changes the row with that key.
+    async fn alter<R: serde::Serialize + DeserializeOwned, T>(
+        &self,
+        key: &str,
+        missing: impl Fn() -> QueryError,
+        mut change: impl FnMut(&mut R) -> Result<T, QueryError>,
+    ) -> Result<(R, T), QueryError> {
+        for _ in 0..TRIES_MAX {
+            let found = self.rows.get::<R>(key).await.map_err(fault)?;
+            let (mut row, revision) = found.ok_or_else(&missing)?;
+            let told = change(&mut row)?;
+            let written = self.rows.put(key, &row, Expect::Revision(revision)).await;
+            if written.map_err(fault)?.is_some() {
+                return Ok((row, told));
+            }
+        }
+        Err(contended(key))
+    }
+
+    /// Everybody of one kind in an account, by name.
+    async fn entities(
+        &self,
+        kind: EntityKind,
+        account: &AccountId,
+    ) -> Result<Vec<Entity>, QueryError> {
+        self.all(&entities_prefix(kind, account)).await
+    }
+
+    async fn all<R: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<R>, QueryError> {
+        let rows = self.rows.all(prefix).await.map_err(fault)?;
+        let read: Result<Vec<R>, Failure> = rows.iter().map(decode).collect();
+        read.map_err(fault)
+    }
+
+    /// A unique id: four letters that say of what, and sixteen more.
+    fn new_id(&self, prefix: &str) -> String {
+        let mut bytes = [0; 10];
+        self.random.fill(&mut bytes);
+        format!("{prefix}{}", base32(&bytes))
+    }
 }
 
 /// An error of IAM: its status, code and words.
@@ -43,9 +176,36 @@ fn error(status: StatusCode, code: &'static str, message: impl Into<String>) -> 
     }
 }
 
-fn missing(kind: EntityKind, name: &str) -> QueryError {
-    let message = format!("The {} with name {name} cannot be found.", kind.word());
+fn no_such(message: String) -> QueryError {
     error(StatusCode::NOT_FOUND, "NoSuchEntity", message)
+}
+
+fn taken(message: String) -> QueryError {
+    error(StatusCode::CONFLICT, "EntityAlreadyExists", message)
+}
+
+fn limit(message: String) -> QueryError {
+    error(StatusCode::CONFLICT, "LimitExceeded", message)
+}
+
+fn in_use(message: &str) -> QueryError {
+    error(StatusCode::CONFLICT, "DeleteConflict", message)
+}
+
+fn invalid_input(message: impl Into<String>) -> QueryError {
+    error(StatusCode::BAD_REQUEST, "InvalidInput", message)
+}
+
+fn missing(kind: EntityKind, name: &str) -> QueryError {
+    no_such(format!(
+        "The {} with name {name} cannot be found.",
+        kind.word()
+    ))
+}
+
+fn contended(key: &str) -> QueryError {
+    let key = key.to_owned();
+    fault(Failure::Contended { key })
 }
 
 fn fault(failure: Failure) -> QueryError {
@@ -56,89 +216,11 @@ fn fault(failure: Failure) -> QueryError {
     }
 }
 
-impl Call<'_> {
-    fn account(&self) -> &AccountId {
-        self.requester.account()
-    }
-
-    /// A parameter that must be there.
-    fn required(&self, name: &str) -> Result<&str, QueryError> {
-        let given = self.query.parameter(name).filter(|text| !text.is_empty());
-        given.ok_or_else(|| {
-            let at = name[..1].to_ascii_lowercase() + &name[1..];
-            let message = format!(
-                "1 validation error detected: Value null at '{at}' failed to satisfy constraint: \
-                 Member must not be null"
-            );
-            error(StatusCode::BAD_REQUEST, "ValidationError", message)
-        })
-    }
-
-    fn may(&self, resource: &str) -> Result<(), QueryError> {
-        let decided = self.requester.authorise(Ask {
-            action: &format!("iam:{}", self.query.action),
-            resource,
-            owner: self.account(),
-            policy: None,
-            context: Context::new(),
-        });
-        decided.map_err(|denied| QueryError::access_denied(denied.to_string()))
-    }
-}
-
-impl Control {
-    /// Answers a verified request.
-    pub(crate) async fn iam(
-        &self,
-        requester: &Requester,
-        query: &Query,
-        request_id: RequestId,
-    ) -> Result<Response<Bytes>, QueryError> {
-        check_form("iam", query)?;
-        let call = Call { requester, query };
-        let result = self.iam_operation(&call).await?;
-        Ok(answer_xml(NAMESPACE, &query.action, &result, request_id))
-    }
-
-    /// The entity that a request names, if the caller may do this to it.
-    async fn iam_entity(&self, call: &Call<'_>, kind: EntityKind) -> Result<Entity, QueryError> {
-        let member = match kind {
-            EntityKind::User => "UserName",
-            EntityKind::Role => "RoleName",
-        };
-        let name = call.required(member)?;
-        let key = entity_key(kind, call.account(), name);
-        let found = self.rows.get::<Entity>(&key).await.map_err(fault)?;
-        let found = found.map(|(entity, _)| entity);
-        let found = found.filter(|entity| entity.name == name);
-        let arn = found.as_ref().map(Entity::arn).unwrap_or_else(|| {
-            let word = kind.word();
-            format!("arn:aws:iam::{}:{word}/{name}", call.account())
-        });
-        call.may(&arn)?;
-        found.ok_or_else(|| missing(kind, name))
-    }
-
-    /// Changes an entity: `change` decides on the row as it is, and may be asked again.
-    async fn iam_change(
-        &self,
-        call: &Call<'_>,
-        kind: EntityKind,
-        mut change: impl FnMut(&mut Entity) -> Result<(), QueryError>,
-    ) -> Result<Entity, QueryError> {
-        let named = self.iam_entity(call, kind).await?;
-        let key = entity_key(kind, call.account(), &named.name);
-        for _ in 0..TRIES_MAX {
-            let found = self.rows.get::<Entity>(&key).await.map_err(fault)?;
-            let Some((mut entity, revision)) = found else {
-                return Err(missing(kind, &named.name));
-            };
-            change(&mut entity)?;
-            let written = self.rows.put(&key, &entity, Expect::Revision(revision));
-            if written.await.map_err(fault)?.is_some() {
-                return Ok(entity);
-            }
-        }
-        Err(fault(Failure::Contended { key }))
+/// As members of answers begin with it: `UserName`, `UserId`.
+const fn title(kind: EntityKind) -> &'static str {
+    match kind {
+        EntityKind::User => "User",
+        EntityKind::Role => "Role",
+        EntityKind::Group => "Group",
     }
 }

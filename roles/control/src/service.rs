@@ -29,6 +29,7 @@ use crate::code_location::{self, CodeLinks};
 use crate::code_storage::CodeStorage;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::iam::Iam;
 use crate::identity::{MasterSecret, UserKeys};
 use crate::logs::LogStore;
 use crate::metrics::Metrics;
@@ -77,7 +78,7 @@ pub struct Control {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) config: Config,
     pub(crate) links: CodeLinks,
-    pub(crate) user_keys: UserKeys,
+    iam: Iam,
     identities: Arc<dyn Identities>,
     verifier: Arc<Verifier>,
     cloudwatch: CloudWatch,
@@ -128,6 +129,12 @@ impl Control {
             config.log_retention_days,
         );
         let (jobs, waiting) = mpsc::channel(JOBS_MAX);
+        let iam = Iam::new(
+            Arc::clone(&rows),
+            Arc::clone(&clock),
+            Arc::clone(&random),
+            UserKeys::new(&master),
+        );
         let missed = Missed::default();
         let settler = Settler::new(
             Arc::clone(&rows),
@@ -148,7 +155,7 @@ impl Control {
             config,
             metrics,
             links: CodeLinks::new(&master),
-            user_keys: UserKeys::new(&master),
+            iam,
             identities,
             verifier: Arc::new(Verifier::new()),
             cloudwatch,
@@ -426,7 +433,7 @@ impl Control {
             return sts::answer(&query, &key.principal, request_id);
         }
         let requester = Requester::signed(key, self.circumstances(&signed, parts));
-        self.iam(&requester, &query, request_id).await
+        self.iam.answer(&requester, &query, request_id).await
     }
 }
 

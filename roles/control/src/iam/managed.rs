@@ -1,155 +1,89 @@
-//! AWS's managed policies that Lambda's users attach, with the actions that they allow.
+//! AWS's managed policies that Lambda's users attach. `managed.json` has them as AWS publishes
+//! them: name, version, dates, document.
+//!
+//! Of `ReadOnlyAccess`, which lists every service there is, it has those that functions commonly
+//! meet.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
+use policy::{Form, Policy};
+use ring::digest::{SHA256, digest};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::identity::base32;
+
+/// Before the names of `managed.json`.
 const PREFIX: &str = "arn:aws:iam::aws:policy/";
-const LOGS: [&str; 3] = [
-    "logs:CreateLogGroup",
-    "logs:CreateLogStream",
-    "logs:PutLogEvents",
-];
 
-/// Names after [`PREFIX`], whether logs come with them, and the actions.
-const POLICIES: &[(&str, bool, &[&str])] = &[
-    ("AdministratorAccess", false, &["*"]),
-    (
-        "ReadOnlyAccess",
-        false,
-        &[
-            "lambda:Get*",
-            "lambda:List*",
-            "logs:Get*",
-            "logs:Describe*",
-            "logs:FilterLogEvents",
-            "logs:List*",
-            "iam:Get*",
-            "iam:List*",
-            "s3:Get*",
-            "s3:List*",
-            "sqs:Get*",
-            "sqs:List*",
-            "dynamodb:Get*",
-            "dynamodb:Describe*",
-            "dynamodb:List*",
-        ],
-    ),
-    (
-        "AWSLambda_FullAccess",
-        false,
-        &[
-            "lambda:*",
-            "iam:GetPolicy",
-            "iam:GetPolicyVersion",
-            "iam:GetRole",
-            "iam:GetRolePolicy",
-            "iam:ListAttachedRolePolicies",
-            "iam:ListRolePolicies",
-            "iam:ListRoles",
-            "iam:PassRole",
-            "logs:DescribeLogGroups",
-            "logs:DescribeLogStreams",
-            "logs:FilterLogEvents",
-        ],
-    ),
-    (
-        "AWSLambda_ReadOnlyAccess",
-        false,
-        &[
-            "lambda:Get*",
-            "lambda:List*",
-            "logs:DescribeLogGroups",
-            "logs:DescribeLogStreams",
-            "logs:FilterLogEvents",
-        ],
-    ),
-    (
-        "service-role/AWSLambdaRole",
-        false,
-        &["lambda:InvokeFunction"],
-    ),
-    ("service-role/AWSLambdaBasicExecutionRole", true, &[]),
-    (
-        "service-role/AWSLambdaSQSQueueExecutionRole",
-        true,
-        &[
-            "sqs:ReceiveMessage",
-            "sqs:DeleteMessage",
-            "sqs:GetQueueAttributes",
-        ],
-    ),
-    (
-        "service-role/AWSLambdaKinesisExecutionRole",
-        true,
-        &[
-            "kinesis:DescribeStream",
-            "kinesis:DescribeStreamSummary",
-            "kinesis:GetRecords",
-            "kinesis:GetShardIterator",
-            "kinesis:ListShards",
-            "kinesis:ListStreams",
-            "kinesis:SubscribeToShard",
-        ],
-    ),
-    (
-        "service-role/AWSLambdaDynamoDBExecutionRole",
-        true,
-        &[
-            "dynamodb:DescribeStream",
-            "dynamodb:GetRecords",
-            "dynamodb:GetShardIterator",
-            "dynamodb:ListStreams",
-        ],
-    ),
-    (
-        "service-role/AWSLambdaVPCAccessExecutionRole",
-        true,
-        &[
-            "ec2:CreateNetworkInterface",
-            "ec2:DescribeNetworkInterfaces",
-            "ec2:DescribeSubnets",
-            "ec2:DeleteNetworkInterface",
-            "ec2:AssignPrivateIpAddresses",
-            "ec2:UnassignPrivateIpAddresses",
-        ],
-    ),
-    (
-        "AmazonS3ReadOnlyAccess",
-        false,
-        &[
-            "s3:Get*",
-            "s3:List*",
-            "s3:Describe*",
-            "s3-object-lambda:Get*",
-            "s3-object-lambda:List*",
-        ],
-    ),
-    ("AmazonS3FullAccess", false, &["s3:*", "s3-object-lambda:*"]),
-    ("AmazonSQSFullAccess", false, &["sqs:*"]),
-    ("AmazonDynamoDBFullAccess", false, &["dynamodb:*"]),
-    (
-        "AWSXRayDaemonWriteAccess",
-        false,
-        &[
-            "xray:PutTraceSegments",
-            "xray:PutTelemetryRecords",
-            "xray:GetSamplingRules",
-            "xray:GetSamplingTargets",
-            "xray:GetSamplingStatisticSummaries",
-        ],
-    ),
-];
+/// One of AWS's managed policies.
+pub(crate) struct AwsPolicy {
+    pub(crate) arn: String,
+    /// `/` or `/service-role/`.
+    pub(crate) path: String,
+    pub(crate) name: String,
+    /// Number of the version that counts; of the others nothing is known here.
+    pub(crate) version: u32,
+    /// As ISO 8601 texts.
+    pub(crate) created: String,
+    pub(crate) updated: String,
+    pub(crate) document: String,
+    /// The same, read.
+    pub(crate) policy: Arc<Policy>,
+}
 
-/// The document of a managed policy, if there is one of that ARN.
-pub(crate) fn managed(arn: &str) -> Option<String> {
-    let name = arn.strip_prefix(PREFIX)?;
-    let (_, logs, actions) = POLICIES.iter().find(|(known, ..)| *known == name)?;
-    let logs = if *logs { &LOGS[..] } else { &[] };
-    let actions: Vec<&str> = logs.iter().chain(*actions).copied().collect();
-    let document = json!({
-        "Version": "2012-10-17",
-        "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": "*" }],
+#[derive(Deserialize)]
+struct Entry {
+    version: u32,
+    created: String,
+    updated: String,
+    document: Box<RawValue>,
+}
+
+static POLICIES: LazyLock<BTreeMap<String, AwsPolicy>> = LazyLock::new(|| {
+    let text = include_str!("managed.json");
+    let entries: BTreeMap<String, Entry> =
+        serde_json::from_str(text).expect("a test reads this file");
+    let policies = entries.into_iter().map(|(name, entry)| {
+        let document = entry.document.get().to_owned();
+        let policy = Policy::parse(&document, Form::Identity).expect("a test reads each of them");
+        let (path, name) = match name.rsplit_once('/') {
+            Some((path, name)) => (format!("/{path}/"), name.to_owned()),
+            None => ("/".to_owned(), name),
+        };
+        let arn = format!("{PREFIX}{}{name}", &path[1..]);
+        let known = AwsPolicy {
+            arn: arn.clone(),
+            path,
+            name,
+            version: entry.version,
+            created: entry.created,
+            updated: entry.updated,
+            document,
+            policy: Arc::new(policy),
+        };
+        (arn, known)
     });
-    Some(document.to_string())
+    policies.collect()
+});
+
+/// The managed policy of AWS's that has that ARN.
+pub(crate) fn managed(arn: &str) -> Option<&'static AwsPolicy> {
+    POLICIES.get(arn)
+}
+
+/// All of AWS's that are known, by ARN.
+pub(crate) fn all() -> impl Iterator<Item = &'static AwsPolicy> {
+    POLICIES.values()
+}
+
+impl AwsPolicy {
+    /// A unique id that is always the same. AWS publishes none.
+    pub(crate) fn id(&self) -> String {
+        let hash = digest(&SHA256, self.arn.as_bytes());
+        format!("ANPA{:.17}", base32(&hash.as_ref()[..11]))
+    }
 }
 
 #[cfg(test)]
@@ -158,10 +92,12 @@ mod tests {
 
     #[test]
     fn every_managed_policy_is_one() {
-        for (name, ..) in POLICIES {
-            let text = managed(&format!("{PREFIX}{name}")).unwrap();
-            policy::Policy::parse(&text, policy::Form::Identity).unwrap();
-        }
+        assert!(all().count() > 20);
+        let role = managed("arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole");
+        let role = role.unwrap();
+        assert_eq!(role.path, "/service-role/");
+        assert_eq!(role.name, "AWSLambdaBasicExecutionRole");
+        assert!(role.id().starts_with("ANPA") && role.id().len() == 21);
         assert!(managed("arn:aws:iam::aws:policy/None").is_none());
     }
 }

@@ -1,15 +1,18 @@
-//! Users and roles in memory, for every request asks who signed it.
+//! Users, groups, roles and managed policies in memory, for every request asks who signed it.
 //!
 //! A table tells its watchers of a write before it acknowledges it: whoever asks takes in first
 //! what has been told, and so sees every change that was acknowledged before. A watch that has
 //! ended is begun anew by the next who asks.
+//!
+//! What somebody may do is put together when it is first asked for, and again after a change of
+//! theirs, of any group or of any managed policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use api::iam::{Entity, EntityKind, IAM, entity_key};
+use api::iam::{Entity, EntityKind, IAM, ManagedPolicy, POLICIES, entity_key, policy_row};
 use policy::{Caller, Context, Form, Permissions, Policy, Verdict};
-use storage::{Change, Error, Table, Watch};
+use storage::{Change, Error, Row, Table, Watch};
 use tokio::sync::mpsc::error::TryRecvError;
 use types::AccountId;
 
@@ -17,7 +20,7 @@ use crate::iam::managed;
 
 /// An entity, and what it may do.
 pub(super) struct Known {
-    pub(super) entity: Entity,
+    pub(super) entity: Arc<Entity>,
     pub(super) permissions: Arc<Permissions>,
 }
 
@@ -30,9 +33,31 @@ pub(super) struct Directory {
 #[derive(Default)]
 struct State {
     watch: Option<Watch>,
-    entities: BTreeMap<String, Arc<Known>>,
-    /// Access keys, and the rows that have them.
+    /// Users, groups and roles by their rows.
+    entities: BTreeMap<String, Read>,
+    /// Managed policies by their rows.
+    policies: BTreeMap<String, Held>,
+    /// The rows of groups by their ids.
+    groups: BTreeMap<String, String>,
+    /// The rows of users by the ids of their active keys.
     keys: BTreeMap<String, String>,
+    /// Rows of groups and roles that cannot be read.
+    damaged: BTreeSet<String>,
+    /// What was put together, by row.
+    known: BTreeMap<String, Arc<Known>>,
+}
+
+/// A row, with its own policies read.
+struct Read {
+    entity: Arc<Entity>,
+    inline: Vec<Arc<Policy>>,
+}
+
+/// A managed policy as it counts.
+struct Held {
+    /// Its ARN and id; `None` if its row cannot be read.
+    named: Option<(String, String)>,
+    policy: Arc<Policy>,
 }
 
 impl Directory {
@@ -51,16 +76,20 @@ impl Directory {
     ) -> Result<Option<Arc<Known>>, Error> {
         self.refresh().await?;
         let key = entity_key(EntityKind::Role, account, name);
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(state.entities.get(&key).cloned())
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // It must not be taken for one that nobody has described.
+        if state.damaged.contains(&key) {
+            return Err(Error::Unavailable("the role's row is damaged".into()));
+        }
+        Ok(state.known(&key))
     }
 
     /// The user who has that access key.
     pub(super) async fn user(&self, access_key: &str) -> Result<Option<Arc<Known>>, Error> {
         self.refresh().await?;
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let row = state.keys.get(access_key);
-        Ok(row.and_then(|row| state.entities.get(row).cloned()))
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let row = state.keys.get(access_key).cloned();
+        Ok(row.and_then(|row| state.known(&row)))
     }
 
     async fn refresh(&self) -> Result<(), Error> {
@@ -106,45 +135,137 @@ impl State {
             Change::Delete { key } => (key, None),
             Change::Current => return,
         };
-        self.keys.retain(|_, owner| *owner != key);
-        self.entities.remove(&key);
-        let Some(row) = row else { return };
+        if key.starts_with(POLICIES) {
+            self.known.clear();
+            self.policies.remove(&key);
+            if let Some(row) = row {
+                self.policies.insert(key, held(&row));
+            }
+            return;
+        }
+        self.forget(&key);
+        if let Some(row) = row {
+            self.learn(key, &row);
+        }
+    }
+
+    fn forget(&mut self, key: &str) {
+        self.damaged.remove(key);
+        self.known.remove(key);
+        let Some(before) = self.entities.remove(key) else {
+            return;
+        };
+        for access_key in &before.entity.keys {
+            self.keys.remove(&access_key.id);
+        }
+        if before.entity.kind == EntityKind::Group {
+            self.groups.remove(&before.entity.id);
+            self.known.clear();
+        }
+    }
+
+    fn learn(&mut self, key: String, row: &Row) {
         let Ok(entity) = serde_json::from_slice::<Entity>(&row.value) else {
             tracing::error!(
                 key,
-                "a row of a user or role cannot be read and is left out"
+                "a row of a user, group or role cannot be read and is left out"
             );
+            self.damaged.insert(key);
+            self.known.clear();
             return;
         };
         for access_key in entity.keys.iter().filter(|access_key| access_key.active) {
             self.keys.insert(access_key.id.clone(), key.clone());
         }
-        let permissions = Arc::new(permissions(&entity));
-        let known = Known {
-            entity,
-            permissions,
-        };
-        self.entities.insert(key, Arc::new(known));
+        if entity.kind == EntityKind::Group {
+            self.groups.insert(entity.id.clone(), key.clone());
+            self.known.clear();
+        }
+        let inline = entity.inline.values().map(|text| read(text)).collect();
+        let entity = Arc::new(entity);
+        self.entities.insert(key, Read { entity, inline });
+    }
+
+    fn known(&mut self, key: &str) -> Option<Arc<Known>> {
+        if let Some(known) = self.known.get(key) {
+            return Some(Arc::clone(known));
+        }
+        let found = self.entities.get(key)?;
+        let known = Arc::new(Known {
+            entity: Arc::clone(&found.entity),
+            permissions: Arc::new(self.permissions(found)),
+        });
+        self.known.insert(key.to_owned(), Arc::clone(&known));
+        Some(known)
+    }
+
+    /// A reference to what is gone says nothing; of what cannot be read, everything is denied, so
+    /// that none of its denials is lost.
+    fn permissions(&self, of: &Read) -> Permissions {
+        let mut policies = Vec::new();
+        self.add_own(of, &mut policies);
+        for id in &of.entity.groups {
+            let group = self.groups.get(id).and_then(|row| self.entities.get(row));
+            match group {
+                Some(group) => self.add_own(group, &mut policies),
+                None if self.damaged.is_empty() => {}
+                None => policies.push(Arc::new(Policy::deny_all())),
+            }
+        }
+        let boundary = of.entity.boundary.as_ref().map(|boundary| {
+            let limit = self.managed(&boundary.arn, &boundary.id);
+            limit.unwrap_or_else(|| Arc::new(Policy::deny_all()))
+        });
+        Permissions {
+            policies,
+            boundary,
+            tags: of.entity.tags.clone(),
+            ..Permissions::NONE
+        }
+    }
+
+    fn add_own(&self, of: &Read, policies: &mut Vec<Arc<Policy>>) {
+        policies.extend(of.inline.iter().map(Arc::clone));
+        let attached = of.entity.attached.iter();
+        policies.extend(attached.filter_map(|(arn, id)| self.managed(arn, id)));
+    }
+
+    /// The managed policy that a reference means.
+    fn managed(&self, arn: &str, id: &str) -> Option<Arc<Policy>> {
+        if id.is_empty() {
+            return managed(arn).map(|known| Arc::clone(&known.policy));
+        }
+        let held = self.policies.get(&policy_row(arn)?)?;
+        match &held.named {
+            Some((named, with)) if named != arn || with != id => None,
+            _ => Some(Arc::clone(&held.policy)),
+        }
+    }
+}
+
+fn held(row: &Row) -> Held {
+    match serde_json::from_slice::<ManagedPolicy>(&row.value) {
+        Ok(policy) => Held {
+            policy: read(policy.document().unwrap_or_default()),
+            named: Some((policy.arn(), policy.id)),
+        },
+        Err(_) => {
+            tracing::error!(
+                key = row.key,
+                "a row of a managed policy cannot be read and denies everything"
+            );
+            Held {
+                named: None,
+                policy: Arc::new(Policy::deny_all()),
+            }
+        }
     }
 }
 
 /// A policy that cannot be read denies everything, so that none of its denials is lost.
-fn permissions(entity: &Entity) -> Permissions {
-    let read = |text: &str| {
-        let policy = Policy::parse(text, Form::Identity);
-        Arc::new(policy.unwrap_or_else(|_| Policy::deny_all()))
-    };
-    let inline = entity.inline.values().map(|text| read(text));
-    let attached = entity
-        .attached
-        .iter()
-        .filter_map(|arn| managed(arn))
-        .map(|text| read(&text));
-    Permissions {
-        policies: inline.chain(attached).collect(),
-        tags: entity.tags.clone(),
-        ..Permissions::NONE
-    }
+fn read(text: &str) -> Arc<Policy> {
+    let policy = Policy::parse(text, Form::Identity);
+    Arc::new(policy.unwrap_or_else(|_| Policy::deny_all()))
 }
 
 /// Whether Lambda may become this role.
