@@ -113,7 +113,7 @@ def test_what_is_written_is_shown(iam):
     assert refused(iam.delete_role, RoleName=name) == "DeleteConflict"
     iam.delete_role_policy(RoleName=name, PolicyName="p")
     iam.delete_role(RoleName=name)
-    assert refused(iam.create_group, GroupName="g") == "NotImplemented"
+    assert refused(iam.create_service_linked_role, AWSServiceName="lambda.amazonaws.com") == "NotImplemented"
 
 
 def test_a_role_is_passed_on_only_by_who_may_and_only_to_lambda(server, client, iam, deploy):
