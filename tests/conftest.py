@@ -7,12 +7,13 @@ account's whole region to themselves, by region.
 import contextlib
 import json
 import os
+import subprocess
 
 import pytest
 
 from support import clients, functions, leftovers
 from support.moto import Moto
-from support.server import Server
+from support.server import Server, binary
 
 CONFIG = """
 [[access_keys]]
@@ -119,6 +120,24 @@ def deploy_once(client):
     yield make
     for name in made.values():
         functions.delete(client, name)
+
+
+@pytest.fixture
+def lambent(server):
+    """Runs a command against the server; gives exit status, standard output, standard error."""
+
+    def run(*arguments, stdin=None, client=True, **variables):
+        command = [binary(), *arguments]
+        if client:
+            command += ["--data-dir", str(server.data)]
+            if arguments[0] != "logs":
+                command += ["--endpoint", server.url]
+        environment = {"PATH": os.environ["PATH"], **variables}
+        done = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True,
+                              timeout=30, cwd=server.root)
+        return done.returncode, done.stdout, done.stderr
+
+    return run
 
 
 class Answer:

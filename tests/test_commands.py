@@ -5,34 +5,14 @@ import os
 import subprocess
 import time
 
-import pytest
-
 from support import functions
 from support.server import binary, wait_for
-
-
-@pytest.fixture
-def lambent(server):
-    """Runs a command against the server; gives exit status, standard output, standard error."""
-
-    def run(*arguments, stdin=None, client=True):
-        command = [binary(), *arguments]
-        if client:
-            command += ["--data-dir", str(server.data)]
-            if arguments[0] != "logs":
-                command += ["--endpoint", server.url]
-        environment = {"PATH": os.environ["PATH"]}
-        done = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True,
-                              timeout=30, cwd=server.root)
-        return done.returncode, done.stdout, done.stderr
-
-    return run
 
 
 def test_help_is_complete(lambent):
     status, text, _ = lambent("--help", client=False)
     assert status == 0
-    for command in ("up", "invoke", "functions", "env", "logs"):
+    for command in ("up", "invoke", "functions", "env", "queues", "events", "logs"):
         assert f"\n  {command} " in text
         status, words, _ = lambent(command, "--help", client=False)
         assert status == 0 and "Usage:" in words

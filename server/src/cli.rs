@@ -24,6 +24,10 @@ pub(crate) enum Command {
     Functions(Client),
     /// Print the export lines that point AWS clients here.
     Env(Client),
+    /// List the queues of asynchronous invokes, and how much is in them.
+    Queues(Queues),
+    /// Show a function's events that are pending or failed.
+    Events(Events),
     /// Print what a function has logged.
     Logs(Logs),
     /// Make what a SAM or CloudFormation template describes, or change it to that.
@@ -83,6 +87,32 @@ pub(crate) struct Invoke {
     /// Print the last of the invoke's log, too (on standard error).
     #[arg(long)]
     pub(crate) tail: bool,
+    /// Have it invoked later, without waiting for a result; prints the request's id.
+    #[arg(long, conflicts_with = "tail")]
+    pub(crate) event: bool,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Queues {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Events {
+    /// The function: a name or an ARN.
+    pub(crate) function: String,
+    /// Send the failed events again.
+    #[arg(long)]
+    pub(crate) redrive: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) client: Client,
 }

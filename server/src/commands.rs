@@ -20,12 +20,22 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 /// Functions of one page of a list.
 const PAGE: u32 = 50;
 
-/// `lambent invoke`: the result on standard output; exit code 1 if the function failed.
+/// `lambent invoke`: the result on standard output; exit code 1 if the function failed. Of an event
+/// the request's id.
 pub(crate) fn invoke(options: &cli::Invoke) -> anyhow::Result<ExitCode> {
     let payload = payload(&options.payload)?;
     let client = Client::new(&options.client)?;
     let name = wire::uri::encode(&options.function);
     let path = format!("/2015-03-31/functions/{name}/invocations");
+    if options.event {
+        let headers = [("x-amz-invocation-type", "Event")];
+        let response = block_on(client.send((Method::POST, &path), &headers, payload))?;
+        let response = succeeded(response)?;
+        let id = response.headers().get("x-amzn-requestid");
+        let id = id.and_then(|value| value.to_str().ok());
+        println!("{}", id.context("the answer names no request")?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let log_type = if options.tail { "Tail" } else { "None" };
     let headers = [("x-amz-log-type", log_type)];
     let sent = client.send((Method::POST, &path), &headers, payload);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Invoke, InvokeWithResponseStream, function URLs ─▶ frontend
-//!   Invoke of an event, InvokeAsync ─▶ event frontend, on its own threads
+//!   Invoke of an event, InvokeAsync, what people ask of events ─▶ event frontend, on its own threads
 //!   everything else ─▶ control
 //! ```
 //!
@@ -84,6 +84,8 @@ enum Destination {
     Invoke(Match),
     /// An asynchronous one.
     Event(Match),
+    /// What people ask of events and their queues.
+    Events,
     /// A function URL; whether there is one of that id.
     Url(bool),
     /// Every other operation.
@@ -180,6 +182,8 @@ impl FrontDoor {
             // One byte more than may be, so that the frontend sees that it is too many.
             Destination::Invoke(_) | Destination::Url(_) => SYNC_REQUEST_BYTES_MAX + 1,
             Destination::Event(_) => ASYNC_REQUEST_BYTES_MAX + 1,
+            // It has none.
+            Destination::Events => 0,
             Destination::Control => control::REQUEST_BYTES_MAX + 1,
         };
         // A body without a length says that it is endless.
@@ -214,6 +218,9 @@ impl FrontDoor {
         if let Some(target) = Target::of(parts) {
             return Destination::Url(self.frontend.has_url(&target));
         }
+        if event_invoke::is_console(parts.uri.path()) {
+            return Destination::Events;
+        }
         let matched = wire::rest::route(&parts.method, parts.uri.path(), parts.uri.query());
         match matched {
             Some(matched) if is_invoke(matched.operation) => {
@@ -230,9 +237,10 @@ impl FrontDoor {
     async fn may_be_large(&self, parts: &Parts, destination: &Destination) -> bool {
         match destination {
             Destination::Url(exists) => *exists,
-            Destination::Invoke(_) | Destination::Event(_) | Destination::Control => {
-                self.is_known(parts).await
-            }
+            Destination::Invoke(_)
+            | Destination::Event(_)
+            | Destination::Events
+            | Destination::Control => self.is_known(parts).await,
         }
     }
 
@@ -259,7 +267,16 @@ impl FrontDoor {
                 let response = self.frontend.invoke(request, size, &matched).await;
                 response.map(Reply::from)
             }
-            Destination::Event(matched) => self.event(request, size, matched).await,
+            Destination::Event(matched) => {
+                let frontend = Arc::clone(&self.events.frontend);
+                self.event(async move { frontend.invoke(request, size, &matched).await })
+                    .await
+            }
+            Destination::Events => {
+                let frontend = Arc::clone(&self.events.frontend);
+                self.event(async move { frontend.console(request, size).await })
+                    .await
+            }
             Destination::Url(_) => {
                 let response = self.frontend.url(request, size, peer).await;
                 response.map(Reply::from)
@@ -270,13 +287,13 @@ impl FrontDoor {
 }
 
 impl FrontDoor {
-    async fn event(&self, request: Request<Bytes>, size: usize, matched: Match) -> Response<Reply> {
-        let frontend = Arc::clone(&self.events.frontend);
-        let answered = self
-            .events
-            .threads
-            .spawn(async move { frontend.invoke(request, size, &matched).await });
-        let response = answered.await.unwrap_or_else(|_| {
+    /// Has the event frontend answer, on its own threads.
+    async fn event(
+        &self,
+        answer: impl Future<Output = Response<Bytes>> + Send + 'static,
+    ) -> Response<Reply> {
+        let answered = self.events.threads.spawn(answer).await;
+        let response = answered.unwrap_or_else(|_| {
             let id = RequestId::random(self.random.as_ref());
             wire::ApiError::service("The event was lost.").response(id)
         });

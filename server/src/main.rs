@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`cli`] is what can be said on the command line; [`config`] what can be set;
 //! [`up`] puts the roles together; [`front_door`] takes requests to them; [`client`],
-//! [`commands`] and [`deploy`] are for people at a terminal.
+//! [`commands`], [`events`] and [`deploy`] are for people at a terminal.
 
 mod admin;
 mod cli;
@@ -11,6 +11,7 @@ mod commands;
 mod config;
 mod data_dir;
 mod deploy;
+mod events;
 mod front_door;
 mod packages;
 mod roots;
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
         cli::Command::Invoke(options) => commands::invoke(&options),
         cli::Command::Functions(options) => commands::functions(&options),
         cli::Command::Env(options) => commands::env(&options),
+        cli::Command::Queues(options) => events::queues(&options),
+        cli::Command::Events(options) => events::events(&options),
         cli::Command::Logs(options) => commands::logs(&options),
         cli::Command::Deploy(options) => deploy::deploy(&options),
         cli::Command::Delete(options) => deploy::delete(&options),

@@ -9,7 +9,7 @@ use admission::Admission;
 use api::events::{Accept, Error, Events};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
-use types::{Random, RequestId};
+use types::{AccountId, Random, RequestId};
 use wire::ApiError;
 use wire::rest::Match;
 
@@ -18,22 +18,27 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// See the module.
 pub struct EventFrontend {
-    random: Arc<dyn Random>,
-    admission: Arc<Admission>,
-    events: Arc<dyn Events>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) events: Arc<dyn Events>,
+    /// The account that may look at everybody's queues.
+    pub(crate) operator: AccountId,
 }
 
 impl EventFrontend {
-    /// Gives what `admission` lets in to `events`.
+    /// Gives what `admission` lets in to `events`; `operator` is the account that may look at
+    /// everybody's queues.
     pub fn new(
         random: Arc<dyn Random>,
         admission: Arc<Admission>,
         events: Arc<dyn Events>,
+        operator: AccountId,
     ) -> Self {
         Self {
             random,
             admission,
             events,
+            operator,
         }
     }
 
@@ -87,7 +92,7 @@ fn acknowledged() -> Response<Bytes> {
     response
 }
 
-fn refusal(error: Error) -> ApiError {
+pub(crate) fn refusal(error: Error) -> ApiError {
     match error {
         Error::Full => {
             let reason = Some("CallerRateLimitExceeded");

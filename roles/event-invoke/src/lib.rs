@@ -15,11 +15,12 @@
 //!
 //! Read in this order. Pure: [`event`], [`retry`], [`record`], [`destination`], [`shards`], [`window`],
 //! [`plan`]. Then [`budget`], [`router`], [`windows`], [`settings`], [`accept`], [`work`], [`destinations`],
-//! [`poller`], [`manager`], [`service`], [`view`].
+//! [`poller`], [`manager`], [`service`], [`view`], [`console`].
 
 mod accept;
 mod budget;
 mod config;
+mod console;
 mod destination;
 mod destinations;
 mod event;
@@ -43,6 +44,7 @@ mod work;
 mod tests;
 
 pub use config::Config;
+pub use console::is_console;
 pub use destinations::peers::Endpoints;
 pub use frontend::EventFrontend;
 pub use service::{Dependencies, EventInvoke};

@@ -89,7 +89,12 @@ pub(super) async fn start(
         EventInvoke::new(settings, dependencies, &mut registry)
     };
     let events = Arc::clone(&role) as Arc<dyn Events>;
-    let frontend = EventFrontend::new(with.random, with.admission, events);
+    let frontend = EventFrontend::new(
+        with.random,
+        with.admission,
+        events,
+        config.account.id.clone(),
+    );
     let (stop, stopped) = watch::channel(false);
     let pollers = threads.spawn(role.run(with.invoker, stopped));
     Ok(Plane {

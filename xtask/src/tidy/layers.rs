@@ -31,7 +31,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("frontend", &["admission", "wire", "api", "policy"]),
     (
         "event-invoke",
-        &["admission", "wire", "api", "storage", "leasing", "aws"],
+        &[
+            "admission",
+            "wire",
+            "api",
+            "policy",
+            "storage",
+            "leasing",
+            "aws",
+        ],
     ),
     ("event-sources", &["api", "filters", "storage"]),
     ("counting", &["api", "storage"]),

@@ -1,0 +1,156 @@
+//! `lambent queues` and `lambent events`: what became of asynchronous invokes.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use http::Method;
+use serde::Deserialize;
+
+use crate::cli;
+use crate::client::Client;
+use crate::commands::{block_on, succeeded};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Queues {
+    queues: Vec<Queue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Queue {
+    queue: String,
+    waiting: u64,
+    hidden: u64,
+    oldest_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Events {
+    pending: Vec<Event>,
+    failed: Vec<Event>,
+    incomplete: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Event {
+    request_id: String,
+    accepted: String,
+    invokes: u32,
+    last: Option<String>,
+    delivering: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Redriven {
+    redriven: u64,
+}
+
+/// `lambent queues`: one line each.
+pub(crate) fn queues(options: &cli::Queues) -> anyhow::Result<ExitCode> {
+    let body = ask(&options.client, Method::GET, "/lambent/event-queues")?;
+    if options.json {
+        return print(&body);
+    }
+    let answer: Queues =
+        serde_json::from_slice(&body).context("the answer is no list of queues")?;
+    let mut text = line("QUEUE", &["WAITING", "HIDDEN", "OLDEST"]);
+    for queue in answer.queues {
+        let oldest = Duration::from_millis(queue.oldest_ms);
+        let oldest = match queue.waiting {
+            0 => "-".to_owned(),
+            _ => format!("{:.1} s", oldest.as_secs_f64()),
+        };
+        let numbers = [queue.waiting.to_string(), queue.hidden.to_string(), oldest];
+        text += &line(&queue.queue, &numbers.each_ref().map(String::as_str));
+    }
+    print(text.as_bytes())
+}
+
+/// `lambent events`: one line each; with `--redrive`, how many were sent again.
+pub(crate) fn events(options: &cli::Events) -> anyhow::Result<ExitCode> {
+    let path = format!("/lambent/events/{}", wire::uri::encode(&options.function));
+    if options.redrive {
+        let body = ask(&options.client, Method::POST, &format!("{path}/redrive"))?;
+        if options.json {
+            return print(&body);
+        }
+        let answer: Redriven =
+            serde_json::from_slice(&body).context("the answer tells no number")?;
+        return print(format!("{} sent again\n", answer.redriven).as_bytes());
+    }
+    let body = ask(&options.client, Method::GET, &path)?;
+    if options.json {
+        return print(&body);
+    }
+    let answer: Events =
+        serde_json::from_slice(&body).context("the answer is no list of events")?;
+    let mut text = format!(
+        "{:<10} {:<24} {:>7}  {:<36}  LAST\n",
+        "STATE", "ACCEPTED", "INVOKES", "REQUEST"
+    );
+    let rows = |state: &'static str, events: Vec<Event>| {
+        events.into_iter().map(move |event| (state, event))
+    };
+    for (state, event) in rows("pending", answer.pending).chain(rows("failed", answer.failed)) {
+        let state = match (state, event.delivering) {
+            ("pending", true) => "delivering",
+            (state, _) => state,
+        };
+        text += &format!(
+            "{state:<10} {:<24} {:>7}  {:<36}  {}\n",
+            event.accepted,
+            event.invokes,
+            event.request_id,
+            one_line(&event.last.unwrap_or_default()),
+        );
+    }
+    print(text.as_bytes())?;
+    if answer.incomplete {
+        eprintln!("there may be more: only the first of each queue were looked at");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The answer's body.
+fn ask(options: &cli::Client, method: Method, path: &str) -> anyhow::Result<Bytes> {
+    let client = Client::new(options)?;
+    let sent = block_on(client.send((method, path), &[], Bytes::new()))?;
+    Ok(succeeded(sent)?.into_body())
+}
+
+fn line(name: &str, [waiting, hidden, oldest]: &[&str; 3]) -> String {
+    format!("{name:<60} {waiting:>9} {hidden:>9} {oldest:>11}\n")
+}
+
+/// What a function said may be anything; a terminal is not to obey it.
+fn one_line(text: &str) -> String {
+    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    printable.collect::<String>().trim_end().to_owned()
+}
+
+fn print(text: &[u8]) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text).and_then(|()| match text {
+        [.., b'\n'] => Ok(()),
+        _ => out.write_all(b"\n"),
+    });
+    written.context("standard output is closed")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_stays_on_its_line() {
+        assert_eq!(one_line("a\n\u{1b}[2Jb\t"), "a  [2Jb");
+    }
+}
