@@ -1,14 +1,12 @@
 """The AWS command line, unmodified: a function's life as AWS's documentation tells it."""
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
 import pytest
 
 from support import functions
+from support.cli import Cli
 from support.server import runtimes_directory
 
 PYTHON = "def handler(event, context):\n    return {'hello': event['name']}\n"
@@ -27,26 +25,7 @@ while True:
 @pytest.fixture
 def aws(server, tmp_path):
     """Runs `aws lambda …`; gives what it printed, as JSON if it is."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "AWS_SHARED_CREDENTIALS_FILE": str(server.data / "credentials"),
-        "AWS_CONFIG_FILE": "/dev/null",
-        "AWS_MAX_ATTEMPTS": "1",
-        "AWS_PAGER": "",
-    }
-    program = str(pathlib.Path(sys.executable).parent / "aws")
-
-    def run(*arguments, service="lambda", code=0):
-        command = [program, "--endpoint-url", server.url, service, *map(str, arguments)]
-        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True,
-                              timeout=60)
-        assert done.returncode == code, done.stderr or done.stdout
-        if code:
-            return done.stderr
-        return json.loads(done.stdout) if done.stdout.strip() else None
-
-    return run
+    return Cli(server, tmp_path)
 
 
 def packages(kind, version):
