@@ -12,6 +12,7 @@ import subprocess
 import pytest
 
 from support import clients, functions, leftovers
+from support.deploying import Commands
 from support.moto import Moto
 from support.server import Server, binary
 
@@ -166,3 +167,11 @@ def invoke(client):
         return Answer(client.invoke(FunctionName=name, Payload=payload, **arguments))
 
     return call
+
+
+@pytest.fixture
+def lambent(server):
+    """Runs a command of `lambent`; deletes the stacks of the test after it."""
+    commands = Commands(server)
+    yield commands
+    commands.delete_all()

@@ -1,50 +1,16 @@
 """lambent deploy: templates, again and again, and back."""
 
 import json
-import os
-import pathlib
 import shutil
-import subprocess
-import textwrap
 
 import pytest
 
 from support import functions, urls
-from support.server import REPOSITORY, binary
+from support.deploying import outputs, template
+from support.server import REPOSITORY
 
 EXAMPLE = REPOSITORY / "examples" / "orders"
 ROLE = functions.ROLE
-
-
-@pytest.fixture
-def lambent(server):
-    """Runs a command; deletes the stacks of the test after it."""
-    stacks = []
-
-    def run(command, *arguments):
-        whole = [binary(), command, *map(str, arguments), "--endpoint", server.url,
-                 "--data-dir", str(server.data)]
-        done = subprocess.run(whole, env={"PATH": os.environ["PATH"]}, capture_output=True,
-                              text=True, timeout=60, stdin=subprocess.DEVNULL)
-        if command == "deploy":
-            stacks.append(arguments[arguments.index("--stack-name") + 1])
-        return done.returncode, done.stdout, done.stderr
-
-    yield run
-    for stack in set(stacks):
-        run("delete", stack, "--yes")
-
-
-def outputs(text):
-    """What a deploy told at its end."""
-    pairs = (line.split(" = ", 1) for line in text.splitlines() if " = " in line)
-    return {name.strip(): value for name, value in pairs}
-
-
-def template(folder, text):
-    path = pathlib.Path(folder) / "template.yaml"
-    path.write_text(textwrap.dedent(text))
-    return path
 
 
 def test_a_template_is_deployed_and_deploying_it_again_changes_nothing(

@@ -1,0 +1,51 @@
+"""Templates for `lambent deploy`, and what it tells."""
+
+import os
+import pathlib
+import subprocess
+import textwrap
+
+from .server import binary
+
+
+class Commands:
+    """Runs the commands of a server's operator; remembers the stacks that were deployed."""
+
+    def __init__(self, server):
+        self.server, self.stacks = server, set()
+
+    def environment(self):
+        return {"PATH": os.environ["PATH"]}
+
+    def line(self, command, *arguments):
+        return [binary(), command, *map(str, arguments), "--endpoint", self.server.url,
+                "--data-dir", str(self.server.data)]  # fmt: skip
+
+    def __call__(self, command, *arguments):
+        if command == "deploy":
+            self.stacks.add(arguments[arguments.index("--stack-name") + 1])
+        done = subprocess.run(
+            self.line(command, *arguments), env=self.environment(), capture_output=True, text=True,
+            timeout=60, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
+    def deploy(self, path, stack, *more):
+        return self("deploy", path, "--stack-name", stack, "--yes", *more)
+
+    def delete_all(self):
+        for stack in self.stacks:
+            self("delete", stack, "--yes")
+
+
+def outputs(text):
+    """What a deploy told at its end."""
+    pairs = (line.split(" = ", 1) for line in text.splitlines() if " = " in line)
+    return {name.strip(): value for name, value in pairs}
+
+
+def template(folder, text):
+    """A template of this text in a folder."""
+    path = pathlib.Path(folder) / "template.yaml"
+    path.write_text(textwrap.dedent(text))
+    return path
