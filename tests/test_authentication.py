@@ -137,7 +137,7 @@ def test_the_callers_identity(server):
 def test_sts_says_what_it_cannot_do_yet(server):
     sts = clients.make(server, "sts")
     with pytest.raises(ClientError) as refused_:
-        sts.get_session_token()
+        sts.get_federation_token(Name="ann")
     assert refused_.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 501)
     assert refused_.value.response["Error"]["Code"]
     bad = clients.make(server, "sts", keys=(server.credentials()[0], "wrong" * 8))

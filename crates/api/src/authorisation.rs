@@ -11,7 +11,7 @@ use std::sync::Arc;
 use policy::{Caller, Context, Denied, Permissions, Policy, Question, decide};
 use types::{AccountId, Region, Timestamp};
 
-use crate::identity::{AccessKey, Principal, PrincipalKind};
+use crate::identity::{AccessKey, Principal, PrincipalKind, Session};
 
 /// What is known of a request whoever sent it.
 #[derive(Clone, Debug)]
@@ -30,8 +30,15 @@ pub struct Circumstances {
 #[derive(Clone, Debug)]
 pub struct Requester {
     /// Who, and what they may do; `None` if nobody signed.
-    signed: Option<(Principal, Arc<Permissions>)>,
+    signed: Option<Signed>,
     circumstances: Circumstances,
+}
+
+#[derive(Clone, Debug)]
+struct Signed {
+    principal: Principal,
+    permissions: Arc<Permissions>,
+    session: Option<Session>,
 }
 
 /// What is asked for.
@@ -53,7 +60,11 @@ impl Requester {
     /// Somebody with an access key.
     pub fn signed(key: AccessKey, circumstances: Circumstances) -> Self {
         Self {
-            signed: Some((key.principal, key.permissions)),
+            signed: Some(Signed {
+                principal: key.principal,
+                permissions: key.permissions,
+                session: key.session,
+            }),
             circumstances,
         }
     }
@@ -68,7 +79,12 @@ impl Requester {
 
     /// Who it is, if somebody signed.
     pub fn principal(&self) -> Option<&Principal> {
-        self.signed.as_ref().map(|(principal, _)| principal)
+        self.signed.as_ref().map(|signed| &signed.principal)
+    }
+
+    /// What is known of their session, if they signed with a temporary key.
+    pub fn session(&self) -> Option<&Session> {
+        self.signed.as_ref()?.session.as_ref()
     }
 
     /// The account of somebody who signed.
@@ -76,25 +92,39 @@ impl Requester {
     /// # Panics
     /// If nobody did: only function URLs are open to strangers.
     pub fn account(&self) -> &AccountId {
-        let (principal, _) = self.signed.as_ref().expect("whoever asks this has signed");
-        &principal.account
+        let signed = self.signed.as_ref().expect("whoever asks this has signed");
+        &signed.principal.account
     }
 
     /// Whether it is an account itself, that needs no policy for what it owns.
     pub fn is_root(&self) -> bool {
         self.signed
             .as_ref()
-            .is_some_and(|(_, permissions)| permissions.everything)
+            .is_some_and(|signed| signed.permissions.everything)
     }
 
     /// Decides.
     pub fn authorise(&self, ask: Ask<'_>) -> Result<(), Denied> {
+        self.decide(ask, false)
+    }
+
+    /// Decides whether they may become a role; the policy is its trust policy.
+    pub fn trusted(&self, ask: Ask<'_>) -> Result<(), Denied> {
+        self.decide(ask, true)
+    }
+
+    fn decide(&self, ask: Ask<'_>, trust: bool) -> Result<(), Denied> {
         static NOTHING: Permissions = Permissions::NONE;
         let (caller, permissions) = match &self.signed {
             None => (Caller::Anonymous, &NOTHING),
-            Some((principal, permissions)) => {
+            Some(Signed {
+                principal,
+                permissions,
+                ..
+            }) => {
                 let own = principal.account == *ask.owner;
-                if permissions.everything && own && ask.policy.is_none() {
+                let unlimited = permissions.everything && permissions.session.is_empty();
+                if unlimited && own && ask.policy.is_none() {
                     return Ok(());
                 }
                 (principal.caller(), permissions.as_ref())
@@ -109,6 +139,7 @@ impl Requester {
             resource: ask.resource,
             owner: ask.owner.as_str(),
             policy: ask.policy,
+            trust,
             context: &context,
         })
     }
@@ -135,7 +166,15 @@ impl Requester {
         if let Some(region) = region {
             context.set("aws:RequestedRegion", region.as_str());
         }
-        let Some((principal, permissions)) = &self.signed else {
+        // Nothing here asks in somebody else's name.
+        context.set("aws:ViaAWSService", "false");
+        context.set("aws:PrincipalIsAWSService", "false");
+        let Some(Signed {
+            principal,
+            permissions,
+            session,
+        }) = &self.signed
+        else {
             context.set("aws:PrincipalType", "Anonymous");
             return context;
         };
@@ -153,6 +192,26 @@ impl Requester {
         context.set("aws:PrincipalType", kind);
         context.set("aws:PrincipalArn", arn.clone());
         context.set_tags("aws:PrincipalTag/", &permissions.tags);
+        if let Some(session) = session {
+            context.extend(session.context());
+        }
+        context
+    }
+}
+
+impl Session {
+    /// The condition keys that only temporary keys have.
+    fn context(&self) -> Context {
+        let mut context = Context::new();
+        context.set("aws:TokenIssueTime", self.issued.to_iso_text());
+        // Long-term keys have no such key at all; here nobody has a second factor.
+        context.set("aws:MultiFactorAuthPresent", "false");
+        if let Some(function) = &self.function {
+            context.set("lambda:SourceFunctionArn", function.clone());
+        }
+        if let Some(identity) = &self.source_identity {
+            context.set("aws:SourceIdentity", identity.clone());
+        }
         context
     }
 }
@@ -180,6 +239,7 @@ mod tests {
                 policies: vec![Arc::new(policy)],
                 ..Permissions::NONE
             }),
+            session: None,
         };
         let circumstances = Circumstances {
             now: Timestamp::from_millis(1_769_854_830_123),

@@ -1,11 +1,12 @@
 //! Who signed a request?
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use policy::{Caller, Permissions};
 use serde::{Deserialize, Serialize};
-use types::AccountId;
+use types::{AccountId, Timestamp};
 
 use crate::{Kind, Secret};
 
@@ -61,6 +62,21 @@ pub struct AccessKey {
     pub principal: Principal,
     /// What they may do.
     pub permissions: Arc<Permissions>,
+    /// What is known of the session, if the key is a temporary one.
+    pub session: Option<Session>,
+}
+
+/// What is known of a temporary key beside whose it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Session {
+    /// When it began.
+    pub issued: Timestamp,
+    /// ARN of the function whose environment was given the key.
+    pub function: Option<String>,
+    /// Who is behind it, as whoever began it said. Goes on to sessions begun with this one.
+    pub source_identity: Option<String>,
+    /// Tags that go on to sessions begun with this one.
+    pub inherited: BTreeMap<String, String>,
 }
 
 /// Why not.

@@ -4,6 +4,7 @@
 //!   any policy denies                                    no
 //!   same account:   the resource's policy means them ─┐
 //!                   or their own policies allow ──────┴─ yes, if boundary and session allow too
+//!   a role:         its trust policy means them, or their account and their own policies allow
 //!   other account:  the resource's policy means them or their account,
 //!                   and their own policies allow         yes
 //!   otherwise                                            no
@@ -61,6 +62,9 @@ pub struct Question<'q> {
     pub owner: &'q str,
     /// The resource's own policy.
     pub policy: Option<&'q Policy>,
+    /// Whether that policy must say yes, whatever their own say: nobody becomes a role that does
+    /// not trust them.
+    pub trust: bool,
     /// All else that is known.
     pub context: &'q Context,
 }
@@ -184,7 +188,9 @@ fn judge(question: &Question<'_>) -> Result<(), Why> {
     if account == question.owner {
         return match (resource, own) {
             (Verdict::Allow, _) => Ok(()),
-            (Verdict::Broad, _) | (_, Verdict::Allow) => limits(),
+            (Verdict::Broad, _) => limits(),
+            (Verdict::Silent, _) if question.trust => Err(Why::Implicit(Kind::Resource)),
+            (_, Verdict::Allow) => limits(),
             _ => Err(Why::Implicit(Kind::Identity)),
         };
     }

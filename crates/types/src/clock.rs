@@ -54,6 +54,11 @@ impl Timestamp {
         format!("{}.{millis:03}Z", civil.strftime("%Y-%m-%dT%H:%M:%S"))
     }
 
+    /// As ISO 8601 without fractions: `2026-01-31T10:20:30Z`.
+    pub fn to_iso_seconds_text(self) -> String {
+        self.civil().0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
     /// As web servers log it: `31/Jan/2026:10:20:30 +0000`.
     pub fn to_log_text(self) -> String {
         let (civil, _) = self.civil();

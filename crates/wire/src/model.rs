@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   lambda.json ─▶ shape ─▶ check(operation, path, query, body) ─▶ Violations ─▶ ValidationException
-//!   iam.json    ─▶ shape ─▶ check_form(service, action, form)   ─▶ Violations ─▶ ValidationError
+//!   iam.json …  ─▶ shape ─▶ check_form(service, action, form)   ─▶ Violations ─▶ ValidationError
 //! ```
 //!
 //! The table is written by `tools/model` from the model that AWS's own clients bring, so no

@@ -6,6 +6,8 @@
 //!     <ResponseMetadata><RequestId>…</RequestId></ResponseMetadata></GetCallerIdentityResponse>
 //! ```
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, request::Parts};
 use types::RequestId;
@@ -47,6 +49,28 @@ impl Query {
             .iter()
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// The items of a list in the order of their numbers, each with its members by name; an item
+    /// that is a text itself has that under no name.
+    ///
+    /// ```text
+    ///   Tags.member.1.Key=team & Tags.member.1.Value=a      [{Key: team, Value: a}]
+    /// ```
+    pub fn list(&self, name: &str) -> Vec<BTreeMap<&str, &str>> {
+        let mut items = BTreeMap::<u32, BTreeMap<&str, &str>>::new();
+        for (key, value) in &self.parameters {
+            let rest = key
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix(".member."));
+            let Some(rest) = rest else { continue };
+            let (number, member) = rest.split_once('.').unwrap_or((rest, ""));
+            if let Ok(number) = number.parse() {
+                let item = items.entry(number).or_default();
+                item.entry(member).or_insert(value);
+            }
+        }
+        items.into_values().collect()
     }
 }
 
@@ -169,17 +193,18 @@ impl From<sigv4::Error> for QueryError {
     }
 }
 
-/// The answer to an action: its result's members in their order.
-pub fn answer(action: &str, members: &[(&str, &str)], request_id: RequestId) -> Response<Bytes> {
-    let members: String = members
-        .iter()
-        .map(|(name, value)| format!("    <{name}>{}</{name}>\n", escaped(value)))
-        .collect();
-    answer_xml(STS_NAMESPACE, action, &members, request_id)
+/// One member of a result.
+pub fn member(name: &str, text: &str) -> String {
+    format!("<{name}>{}</{name}>", escaped(text))
 }
 
-/// The same with a result that is XML already. Between elements is either nothing or white space with
-/// a line's end in it: the SDK for JavaScript takes any other for the result's text.
+/// A member with members.
+pub fn group(name: &str, inside: &str) -> String {
+    format!("<{name}>{inside}</{name}>")
+}
+
+/// The answer to an action: its result, which is XML already. Between elements is either nothing or
+/// white space with a line's end in it: the SDK for JavaScript takes any other for the result's text.
 pub fn answer_xml(
     namespace: &str,
     action: &str,
@@ -269,9 +294,24 @@ mod tests {
     }
 
     #[test]
+    fn lists_are_read_by_their_numbers() {
+        let form = b"T.member.10.K=c&T.member.2.K=b&T.member.2.V=x&T.member.2.K=y&T.member.x.K=no\
+            &T.member.1=a&TT.member.1=no&T.member.99999999999=no&T=no";
+        let query = Query::parse(&parts("/"), form);
+        let expected = [
+            BTreeMap::from([("", "a")]),
+            BTreeMap::from([("K", "b"), ("V", "x")]),
+            BTreeMap::from([("K", "c")]),
+        ];
+        assert_eq!(query.list("T"), expected);
+        assert!(query.list("Other").is_empty());
+    }
+
+    #[test]
     fn answers_are_xml_with_nothing_of_the_callers_in_its_markup() {
         let id = RequestId::from_uuid(Default::default());
-        let response = answer("GetCallerIdentity", &[("Account", "a<b>&\u{1}")], id);
+        let result = member("Account", "a<b>&\u{1}");
+        let response = answer_xml(STS_NAMESPACE, "GetCallerIdentity", &result, id);
         let text = String::from_utf8(response.body().to_vec()).unwrap();
         assert!(text.contains("<Account>a&lt;b&gt;&amp;</Account>"));
         let error = QueryError::from(sigv4::Error::Missing).response(id);

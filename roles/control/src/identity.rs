@@ -1,12 +1,17 @@
-//! Who has which access key, and temporary keys for execution roles.
+//! Who has which access key, and temporary keys for whoever becomes a role.
 //!
-//! Root keys are a list in the configuration. Temporary keys are written down nowhere: the session
-//! token that goes with one holds everything about it, sealed ([`sealed`]), so that any server
-//! with the same [`MasterSecret`] knows it, and a restart forgets none.
+//! Root keys are a list in the configuration, users' keys are with their users. Temporary keys are
+//! written down nowhere: the session token that goes with one holds everything about it, sealed
+//! ([`sealed`]), so that any server with the same [`MasterSecret`] knows it, and a restart forgets
+//! none. What a session may do is looked up at every request: nothing of that is in its token but
+//! what limits it.
 
 mod directory;
+mod key_ids;
 mod master;
 mod sealed;
+mod sessions;
+mod user_keys;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +19,9 @@ use std::time::Duration;
 
 use api::Secret;
 use api::credentials::{self, Credentials, RoleCredentials};
-use api::identity::{AccessKey, Error, Identities, Principal, PrincipalKind};
+use api::iam::Entity;
+use api::identity::{self, AccessKey, Error, Identities, Principal, PrincipalKind};
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use policy::{Form, Permissions, Policy};
 use ring::digest::{SHA256, digest};
 use serde_json::json;
@@ -26,8 +30,11 @@ use types::{AccountId, Clock, FunctionArn, Random};
 
 use directory::Directory;
 pub(crate) use directory::lambda_may_become;
+pub(crate) use key_ids::{account_of, base32};
 pub use master::MasterSecret;
-use sealed::{Sealing, Session};
+use sessions::Session;
+pub(crate) use sessions::{Given, Sessions, Subject};
+pub(crate) use user_keys::UserKeys;
 
 use crate::role::RoleArn;
 
@@ -46,12 +53,31 @@ pub struct RootKey {
     pub account: AccountId,
 }
 
+/// Roles that IAM does not know: functions may name them, and nobody has said what they may do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownRoles {
+    /// Whether there are any: if not, a function must name a role that has been made.
+    pub accepted: bool,
+    /// Patterns of what their sessions may do beside `sts:GetCallerIdentity`:
+    /// `lambda:InvokeFunction`, `lambda:*`.
+    pub actions: Vec<String>,
+}
+
+impl Default for UnknownRoles {
+    fn default() -> Self {
+        Self {
+            accepted: true,
+            actions: Vec::new(),
+        }
+    }
+}
+
 /// All access keys.
 pub struct Keys {
     roots: BTreeMap<String, AccessKey>,
-    /// What sessions of roles may do that nobody has described.
-    roles: Arc<Permissions>,
-    sealing: Sealing,
+    /// What sessions of roles may do that nobody has described; `None` if there are none.
+    unknown_roles: Option<Arc<Permissions>>,
+    sessions: Sessions,
     users: UserKeys,
     directory: Directory,
     clock: Arc<dyn Clock>,
@@ -59,12 +85,10 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// These root keys, and every temporary key sealed under `master`. `role_actions` are patterns
-    /// of what sessions of roles may do beside `sts:GetCallerIdentity`: `lambda:InvokeFunction`,
-    /// `lambda:*`.
+    /// These root keys, the users' of `table`, and every temporary key sealed under `master`.
     pub fn new(
         roots: Vec<RootKey>,
-        role_actions: &[String],
+        unknown_roles: &UnknownRoles,
         master: &MasterSecret,
         table: Arc<dyn Table>,
         clock: Arc<dyn Clock>,
@@ -75,31 +99,33 @@ impl Keys {
             ..Permissions::NONE
         });
         let roots = roots.into_iter().map(|root| {
-            let principal = Principal {
-                arn: format!("arn:aws:iam::{}:root", root.account),
-                user_id: root.account.to_string(),
-                account: root.account,
-                kind: PrincipalKind::Root,
+            let key = AccessKey {
+                secret: root.secret,
+                principal: root_of(root.account),
+                permissions: Arc::clone(&everything),
+                session: None,
             };
-            (
-                root.access_key_id,
-                AccessKey {
-                    secret: root.secret,
-                    principal,
-                    permissions: Arc::clone(&everything),
-                },
-            )
+            (root.access_key_id, key)
         });
-        let sealing = Sealing::new(&master.derive("session-tokens"));
+        let described = Arc::new(listed(&unknown_roles.actions)?);
         Ok(Self {
             roots: roots.collect(),
-            roles: Arc::new(listed(role_actions)?),
-            sealing,
+            unknown_roles: unknown_roles.accepted.then_some(described),
+            sessions: Sessions::new(master),
             users: UserKeys::new(master),
             directory: Directory::new(table),
             clock,
             random,
         })
+    }
+}
+
+fn root_of(account: AccountId) -> Principal {
+    Principal {
+        arn: format!("arn:aws:iam::{account}:root"),
+        user_id: account.to_string(),
+        account,
+        kind: PrincipalKind::Root,
     }
 }
 
@@ -127,48 +153,11 @@ impl Identities for Keys {
                 None => self.user(id).await,
             };
         };
-        let session = self
-            .sealing
-            .open(token)
-            .filter(|session| session.access_key_id == id);
-        let session = session.ok_or(Error::Unknown)?;
+        let session = self.sessions.open(id, token).ok_or(Error::Unknown)?;
         if session.expires < self.clock.now() {
             return Err(Error::Expired);
         }
-        let role = RoleArn::parse(&session.role).ok_or(Error::Unknown)?;
-        let known = self.directory.role(&role.account, role.name).await;
-        let known = known.map_err(|_| Error::Unavailable)?;
-        let known = known.filter(|known| known.entity.arn() == session.role);
-        // A session ends with its role, even if another of that name is made.
-        if let Some(id) = &session.role_id
-            && known.as_ref().is_none_or(|known| known.entity.id != *id)
-        {
-            return Err(Error::Unknown);
-        }
-        let unique = match &known {
-            Some(known) => known.entity.id.clone(),
-            None => role_id(&session.role),
-        };
-        let permissions = match &known {
-            Some(known) => Arc::clone(&known.permissions),
-            None => Arc::clone(&self.roles),
-        };
-        let principal = Principal {
-            arn: format!(
-                "arn:aws:sts::{}:assumed-role/{}/{}",
-                role.account, role.name, session.session_name
-            ),
-            user_id: format!("{unique}:{}", session.session_name),
-            account: role.account,
-            kind: PrincipalKind::Role {
-                role: session.role.clone(),
-            },
-        };
-        Ok(AccessKey {
-            secret: Secret::new(session.secret),
-            principal,
-            permissions,
-        })
+        self.session(session).await
     }
 }
 
@@ -186,30 +175,29 @@ impl RoleCredentials for Keys {
         let known = self.directory.role(&arn.account, arn.name).await;
         let known = known.map_err(|_| credentials::Error::Unavailable)?;
         let known = known.filter(|known| known.entity.arn() == role);
-        if known
-            .as_ref()
-            .is_some_and(|known| !lambda_may_become(&known.entity))
-        {
+        let may = match &known {
+            Some(known) => lambda_may_become(&known.entity),
+            None => self.unknown_roles.is_some(),
+        };
+        if !may {
             return Err(refused());
         }
-        let (mut id, mut secret) = ([0; 10], [0; 30]);
-        self.random.fill(&mut id);
-        self.random.fill(&mut secret);
-        let session = Session {
-            role: role.to_owned(),
-            session_name: function.name.to_string(),
-            access_key_id: format!("ASIA{}", base32(&id)),
-            secret: BASE64.encode(secret),
-            expires: self.clock.now().after(SESSION),
-            role_id: known.map(|known| known.entity.id.clone()),
+        let unqualified = FunctionArn {
+            qualifier: None,
+            ..function.clone()
         };
-        let token = self.sealing.seal(&session, self.random.as_ref());
-        Ok(Credentials {
-            access_key_id: session.access_key_id,
-            secret_access_key: Secret::new(session.secret),
-            session_token: Secret::new(token),
-            expires: session.expires,
-        })
+        let subject = Subject::Role {
+            account: arn.account,
+            arn: role.to_owned(),
+            id: known.map(|known| known.entity.id.clone()),
+            session: function.name.to_string(),
+            function: Some(unqualified.to_string()),
+        };
+        let lasts = (self.clock.now(), SESSION);
+        let random = self.random.as_ref();
+        Ok(self
+            .sessions
+            .begin(subject, Given::default(), lasts, random))
     }
 }
 
@@ -225,47 +213,132 @@ impl Keys {
         let sealed = &key.ok_or(Error::Unknown)?.sealed;
         Ok(AccessKey {
             secret: self.users.open(id, sealed).ok_or(Error::Unknown)?,
-            principal: Principal {
-                account: user.account.clone(),
-                arn: user.arn(),
-                user_id: user.id.clone(),
-                kind: PrincipalKind::User {
-                    name: user.name.clone(),
-                },
-            },
+            principal: user_principal(user),
             permissions: Arc::clone(&known.permissions),
+            session: None,
         })
+    }
+
+    /// Whose a session is now, and what they may do now.
+    async fn session(&self, session: Session) -> Result<AccessKey, Error> {
+        let mut function = None;
+        let (principal, permissions) = match session.subject {
+            Subject::Root { account, key } => {
+                let root = self.roots.get(&key).ok_or(Error::Unknown)?;
+                if root.principal.account != account {
+                    return Err(Error::Unknown);
+                }
+                (root.principal.clone(), Arc::clone(&root.permissions))
+            }
+            Subject::User { account, id, name } => {
+                let known = self.directory.user_named(&account, &name).await;
+                let known = known.map_err(|_| Error::Unavailable)?;
+                let known = known.filter(|known| known.entity.id == id);
+                let known = known.ok_or(Error::Unknown)?;
+                let principal = user_principal(&known.entity);
+                (principal, Arc::clone(&known.permissions))
+            }
+            Subject::Role {
+                arn,
+                id,
+                session,
+                function: of,
+                ..
+            } => {
+                function = of;
+                self.role(&arn, id.as_deref(), &session).await?
+            }
+        };
+        let given = session.given;
+        let permissions = self.limited(permissions, &given);
+        let inherited = |key: &String| given.transitive.contains(key);
+        let tags = given.tags.into_iter();
+        Ok(AccessKey {
+            secret: Secret::new(session.secret),
+            principal,
+            permissions,
+            session: Some(identity::Session {
+                issued: session.issued,
+                function,
+                source_identity: given.source_identity,
+                inherited: tags.filter(|(key, _)| inherited(key)).collect(),
+            }),
+        })
+    }
+
+    /// What is left of `permissions` in a session that something was given to.
+    fn limited(&self, permissions: Arc<Permissions>, given: &Given) -> Arc<Permissions> {
+        let Given {
+            policy,
+            managed,
+            tags,
+            ..
+        } = given;
+        if policy.is_none() && managed.is_empty() && tags.is_empty() {
+            return permissions;
+        }
+        let mut own = Permissions::clone(&permissions);
+        // Keys of tags are alike whatever their case, and those of the session count.
+        let given_too = |key: &String| tags.keys().any(|given| given.eq_ignore_ascii_case(key));
+        own.tags.retain(|key, _| !given_too(key));
+        own.tags.extend(tags.clone());
+        let inline = policy.iter().map(|text| directory::read(text));
+        own.session = inline.chain(self.directory.limits(managed)).collect();
+        Arc::new(own)
+    }
+
+    /// A role as it is now, for a session of the one with that id.
+    async fn role(
+        &self,
+        arn: &str,
+        id: Option<&str>,
+        session: &str,
+    ) -> Result<(Principal, Arc<Permissions>), Error> {
+        let role = RoleArn::parse(arn).ok_or(Error::Unknown)?;
+        let known = self.directory.role(&role.account, role.name).await;
+        let known = known.map_err(|_| Error::Unavailable)?;
+        let known = known.filter(|known| known.entity.arn() == arn);
+        // A session ends with its role, even if another of that name is made.
+        if let Some(id) = id
+            && known.as_ref().is_none_or(|known| known.entity.id != id)
+        {
+            return Err(Error::Unknown);
+        }
+        let (unique, permissions) = match &known {
+            Some(known) => (known.entity.id.clone(), Arc::clone(&known.permissions)),
+            None => {
+                let described = self.unknown_roles.as_ref().ok_or(Error::Unknown)?;
+                (role_id(arn), Arc::clone(described))
+            }
+        };
+        let principal = Principal {
+            arn: assumed_role(&role, session),
+            user_id: format!("{unique}:{session}"),
+            account: role.account,
+            kind: PrincipalKind::Role {
+                role: arn.to_owned(),
+            },
+        };
+        Ok((principal, permissions))
     }
 }
 
-/// Makes secrets of users' access keys, and seals them as session tokens are, under a key of
-/// their own.
-pub(crate) struct UserKeys(Sealing);
+/// ARN of a session of a role.
+pub(crate) fn assumed_role(role: &RoleArn<'_>, session: &str) -> String {
+    format!(
+        "arn:aws:sts::{}:assumed-role/{}/{session}",
+        role.account, role.name
+    )
+}
 
-impl UserKeys {
-    pub(crate) fn new(master: &MasterSecret) -> Self {
-        Self(Sealing::new(&master.derive("access-keys")))
-    }
-
-    /// A new secret, and the same sealed.
-    pub(crate) fn make(&self, id: &str, random: &dyn Random) -> (Secret, String) {
-        let mut bytes = [0; 30];
-        random.fill(&mut bytes);
-        let secret = BASE64.encode(bytes);
-        let held = Session {
-            role: String::new(),
-            session_name: String::new(),
-            access_key_id: id.to_owned(),
-            secret: secret.clone(),
-            expires: types::Timestamp::from_millis(u64::MAX),
-            role_id: None,
-        };
-        (Secret::new(secret), self.0.seal(&held, random))
-    }
-
-    fn open(&self, id: &str, sealed: &str) -> Option<Secret> {
-        let held = self.0.open(sealed)?;
-        (held.access_key_id == id).then(|| Secret::new(held.secret))
+fn user_principal(user: &Entity) -> Principal {
+    Principal {
+        account: user.account.clone(),
+        arn: user.arn(),
+        user_id: user.id.clone(),
+        kind: PrincipalKind::User {
+            name: user.name.clone(),
+        },
     }
 }
 
@@ -275,112 +348,5 @@ fn role_id(role: &str) -> String {
     format!("AROA{:.17}", base32(&hash.as_ref()[..11]))
 }
 
-/// RFC 4648's alphabet, no padding: what AWS's key ids are written in.
-pub(crate) fn base32(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let mut out = String::with_capacity(bytes.len() * 8 / 5 + 1);
-    let (mut held, mut bits) = (0_u32, 0);
-    for byte in bytes {
-        held = held << 8 | u32::from(*byte);
-        bits += 8;
-        while bits >= 5 {
-            bits -= 5;
-            out.push(char::from(ALPHABET[(held >> bits & 31) as usize]));
-        }
-        held &= (1 << bits) - 1;
-    }
-    if bits > 0 {
-        out.push(char::from(ALPHABET[(held << (5 - bits) & 31) as usize]));
-    }
-    out
-}
-
 #[cfg(test)]
-mod tests {
-    use types::{ManualClock, SystemRandom, Timestamp};
-
-    use super::*;
-
-    fn keys(clock: Arc<ManualClock>) -> Keys {
-        let root = RootKey {
-            access_key_id: "test".to_owned(),
-            secret: Secret::new("test"),
-            account: AccountId::new("000000000000").unwrap(),
-        };
-        Keys::new(
-            vec![root],
-            &[],
-            &MasterSecret::from_bytes([7; 32]),
-            Arc::new(storage::memory::MemoryTable::default()),
-            clock,
-            Arc::new(SystemRandom),
-        )
-        .unwrap()
-    }
-
-    fn function() -> FunctionArn {
-        FunctionArn {
-            scope: types::Scope {
-                account: AccountId::new("000000000000").unwrap(),
-                region: types::Region::new("us-east-1").unwrap(),
-            },
-            name: types::FunctionName::new("f").unwrap(),
-            qualifier: None,
-        }
-    }
-
-    #[test]
-    fn base32_is_rfc_4648s() {
-        assert_eq!(base32(b"foobar"), "MZXW6YTBOI");
-        assert_eq!(base32(b"f"), "MY");
-        assert_eq!(base32(&[0; 10]).len(), 16);
-    }
-
-    #[tokio::test]
-    async fn a_root_key_is_the_account_itself() {
-        let keys = keys(Arc::default());
-        let key = keys.access_key("test", None).await.unwrap();
-        assert_eq!(key.principal.arn, "arn:aws:iam::000000000000:root");
-        assert_eq!(keys.access_key("other", None).await, Err(Error::Unknown));
-        assert_eq!(
-            keys.access_key("test", Some("x")).await,
-            Err(Error::Unknown)
-        );
-    }
-
-    #[tokio::test]
-    async fn temporary_keys_are_known_until_they_expire_and_after_a_restart() {
-        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000)));
-        let role = "arn:aws:iam::000000000000:role/path/worker";
-        let made = keys(Arc::clone(&clock))
-            .for_function(role, &function())
-            .await
-            .unwrap();
-        assert_eq!(made.access_key_id.len(), 20);
-        assert_eq!(made.secret_access_key.expose().len(), 40);
-        let restarted = keys(Arc::clone(&clock));
-        let token = Some(made.session_token.expose());
-        let key = restarted
-            .access_key(&made.access_key_id, token)
-            .await
-            .unwrap();
-        assert_eq!(key.secret, made.secret_access_key);
-        assert_eq!(
-            key.principal.arn,
-            "arn:aws:sts::000000000000:assumed-role/worker/f"
-        );
-        assert!(key.principal.user_id.starts_with("AROA") && key.principal.user_id.ends_with(":f"));
-        assert_eq!(key.principal.user_id.len(), 21 + 2);
-        let other = restarted.access_key("ASIAOTHER", token).await;
-        assert_eq!(other, Err(Error::Unknown));
-        clock.advance(SESSION + Duration::from_millis(1));
-        let late = restarted.access_key(&made.access_key_id, token).await;
-        assert_eq!(late, Err(Error::Expired));
-    }
-
-    #[tokio::test]
-    async fn what_is_no_role_gets_no_credentials() {
-        let refused = keys(Arc::default()).for_function("x", &function()).await;
-        assert!(matches!(refused, Err(credentials::Error::Role { .. })));
-    }
-}
+mod tests;

@@ -55,7 +55,7 @@ mod versions;
 
 pub use cloudwatch::Keeper as LogKeeper;
 pub use config::{Config, Rates, Urls};
-pub use identity::{Keys, MasterSecret, RootKey};
+pub use identity::{Keys, MasterSecret, RootKey, UnknownRoles};
 pub use logs::{Bounds as LogBounds, Follow, LogReader, LogStore, StreamEvent};
 pub use metrics::Metrics;
 pub use provisioning::Provisioner;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use api::assignment::Assignment;
 use api::authorisation::{Circumstances, Requester};
-use api::identity::{self, Identities};
+use api::identity::{self, Identities, PrincipalKind};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
@@ -30,15 +30,16 @@ use crate::code_storage::CodeStorage;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::iam::Iam;
-use crate::identity::{MasterSecret, UserKeys};
+use crate::identity::{MasterSecret, Sessions, UserKeys};
 use crate::logs::LogStore;
 use crate::metrics::Metrics;
 use crate::provisioning::Provisioner;
 use crate::rows::Rows;
 use crate::settle::{Job, Missed, Settler};
 use crate::source::PackageSource;
+use crate::stacks;
+use crate::sts::{self, Sts};
 use crate::throttle::Throttle;
-use crate::{stacks, sts};
 
 /// The largest request body (AWS: a 50 MB package in base64, and room for the rest).
 pub const REQUEST_BYTES_MAX: usize = 70_167_211;
@@ -79,6 +80,7 @@ pub struct Control {
     pub(crate) config: Config,
     pub(crate) links: CodeLinks,
     iam: Iam,
+    sts: Sts,
     identities: Arc<dyn Identities>,
     verifier: Arc<Verifier>,
     cloudwatch: CloudWatch,
@@ -135,6 +137,13 @@ impl Control {
             Arc::clone(&random),
             UserKeys::new(&master),
         );
+        let sts = Sts {
+            rows: Arc::clone(&rows),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            sessions: Sessions::new(&master),
+            identities: Arc::clone(&identities),
+        };
         let missed = Missed::default();
         let settler = Settler::new(
             Arc::clone(&rows),
@@ -156,6 +165,7 @@ impl Control {
             metrics,
             links: CodeLinks::new(&master),
             iam,
+            sts,
             identities,
             verifier: Arc::new(Verifier::new()),
             cloudwatch,
@@ -413,7 +423,14 @@ impl Control {
         body: &Bytes,
         request_id: RequestId,
     ) -> Result<Response<Bytes>, QueryError> {
-        let signed = Signed::parse(parts)?;
+        let query = Query::parse(parts, body);
+        let signed = match Signed::parse(parts) {
+            Err(sigv4::Error::Missing) => {
+                let missing = QueryError::from(sigv4::Error::Missing);
+                return Err(sts::unsigned(&query).unwrap_or(missing));
+            }
+            signed => signed?,
+        };
         if signed.service != "iam" {
             signed.require_service("sts")?;
         }
@@ -428,11 +445,20 @@ impl Control {
             identity::Error::Unavailable => QueryError::unavailable(),
         })?;
         self.verify(&signed, &key.secret, parts, body).await?;
-        let query = Query::parse(parts, body);
-        if signed.service != "iam" {
-            return sts::answer(&query, &key.principal, request_id);
-        }
         let requester = Requester::signed(key, self.circumstances(&signed, parts));
+        if signed.service != "iam" {
+            let call = sts::Call {
+                requester: &requester,
+                query: &query,
+                access_key_id: &signed.access_key_id,
+            };
+            return self.sts.answer(&call, request_id).await;
+        }
+        // Users and accounts do not speak to IAM with temporary keys, unless by a second factor.
+        let kind = requester.principal().map(|principal| &principal.kind);
+        if requester.session().is_some() && !matches!(kind, Some(PrincipalKind::Role { .. })) {
+            return Err(QueryError::invalid_client_token());
+        }
         self.iam.answer(&requester, &query, request_id).await
     }
 }

@@ -11,6 +11,7 @@ mod misc;
 mod permissions;
 mod provisioning;
 mod recovery;
+mod sts;
 mod updates;
 mod versions;
 

@@ -74,9 +74,13 @@ pub(crate) async fn start(
     let master = MasterSecret::open(&path.join("secret"), random.as_ref());
     let master = Arc::new(master.context("secret cannot be used")?);
     let roots = root_keys(config, data, random.as_ref())?;
+    let unknown_roles = control::UnknownRoles {
+        accepted: true,
+        actions: config.functions.role_actions.clone(),
+    };
     let keys = Keys::new(
         roots,
-        &config.functions.role_actions,
+        &unknown_roles,
         &master,
         Arc::clone(&table),
         Arc::clone(&clock),

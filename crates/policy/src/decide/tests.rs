@@ -58,6 +58,7 @@ fn check(
     let resource = F.replace(OWN, owner);
     let policy_text = policy.cloned();
     let found = judge(&Question {
+        trust: false,
         caller,
         permissions,
         action: ACTION,
@@ -225,6 +226,7 @@ fn all_but_some_are_meant() {
 #[test]
 fn refusals_are_in_awss_words() {
     let question = Question {
+        trust: false,
         caller: USER,
         permissions: &Permissions::default(),
         action: ACTION,
@@ -241,6 +243,7 @@ fn refusals_are_in_awss_words() {
     );
     let denied = with(&["Deny"]);
     let question = Question {
+        trust: false,
         permissions: &denied,
         ..question
     };
@@ -268,6 +271,7 @@ fn conditions_and_variables_are_part_of_it() {
             .with("aws:RequestedRegion", region)
             .with("aws:SecureTransport", "false");
         judge(&Question {
+            trust: false,
             caller: USER,
             permissions: &permissions,
             action: ACTION,
@@ -312,6 +316,7 @@ proptest! {
             ..Permissions::default()
         };
         let ask = |permissions: &Permissions, policy: Option<&Policy>| judge(&Question {
+            trust: false,
             caller, permissions, action: ACTION, resource: F, owner: OWN, policy,
             context: &Context::new(),
         });
@@ -325,5 +330,62 @@ proptest! {
         if ask(&nobody, None).is_ok() {
             prop_assert!(before.is_ok());
         }
+    }
+}
+
+#[test]
+fn nobody_becomes_a_role_that_does_not_trust_them() {
+    use Kind::*;
+    let trusts = |principal: &str| {
+        let text = format!(
+            r#"{{"Statement":{{"Effect":"Allow","Principal":{principal},"Action":"sts:AssumeRole"}}}}"#
+        );
+        Policy::parse(&text, Form::Trust).unwrap()
+    };
+    let everything = Policy::parse(
+        r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#,
+        Form::Identity,
+    );
+    let may = Permissions {
+        policies: vec![Arc::new(everything.unwrap())],
+        ..Permissions::default()
+    };
+    let may_not = Permissions::default();
+    for (principal, permissions, expected) in [
+        (
+            r#"{"AWS":"arn:aws:iam::111111111111:user/u"}"#,
+            &may_not,
+            Ok(()),
+        ),
+        (
+            r#"{"AWS":"arn:aws:iam::111111111111:user/x"}"#,
+            &may,
+            Err(Why::Implicit(Resource)),
+        ),
+        (r#"{"AWS":"111111111111"}"#, &may, Ok(())),
+        (
+            r#"{"AWS":"111111111111"}"#,
+            &may_not,
+            Err(Why::Implicit(Identity)),
+        ),
+        (r#"{"AWS":"*"}"#, &may_not, Ok(())),
+        (
+            r#"{"Service":"lambda.amazonaws.com"}"#,
+            &may,
+            Err(Why::Implicit(Resource)),
+        ),
+    ] {
+        let policy = trusts(principal);
+        let found = judge(&Question {
+            caller: USER,
+            permissions,
+            action: "sts:AssumeRole",
+            resource: "arn:aws:iam::111111111111:role/r",
+            owner: OWN,
+            policy: Some(&policy),
+            trust: true,
+            context: &Context::new(),
+        });
+        assert_eq!(found, expected, "{principal}");
     }
 }

@@ -44,6 +44,7 @@ fn requester(kind: PrincipalKind, arn: &str, permissions: Permissions) -> Reques
             kind,
         },
         permissions: Arc::new(permissions),
+        session: None,
     };
     let circumstances = Circumstances {
         now: Timestamp::from_millis(1_769_854_830_123),

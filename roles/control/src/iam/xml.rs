@@ -4,21 +4,11 @@ use std::collections::BTreeMap;
 
 use api::iam::{Entity, EntityKind, ManagedPolicy, PolicyVersion, UserKey};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use wire::query::escaped;
+pub(super) use wire::query::{group, member};
 
 use super::managed::AwsPolicy;
 use super::paging::list;
 use super::title;
-
-/// One member.
-pub(super) fn member(name: &str, text: &str) -> String {
-    format!("<{name}>{}</{name}>", escaped(text))
-}
-
-/// A member with members.
-pub(super) fn group(name: &str, inside: &str) -> String {
-    format!("<{name}>{inside}</{name}>")
-}
 
 /// A document, as IAM answers it.
 pub(super) fn document(name: &str, text: &str) -> String {

@@ -84,6 +84,28 @@ impl Directory {
         Ok(state.known(&key))
     }
 
+    /// The user of that name.
+    pub(super) async fn user_named(
+        &self,
+        account: &AccountId,
+        name: &str,
+    ) -> Result<Option<Arc<Known>>, Error> {
+        self.refresh().await?;
+        let key = entity_key(EntityKind::User, account, name);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(state.known(&key))
+    }
+
+    /// Managed policies, by ARN and id, that limit a session. Of what is there no more everything
+    /// is denied: the session had no more than it said. As of the last look at anybody.
+    pub(super) fn limits(&self, named: &BTreeMap<String, String>) -> Vec<Arc<Policy>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = named.iter().map(|(arn, id)| state.managed(arn, id));
+        found
+            .map(|policy| policy.unwrap_or_else(|| Arc::new(Policy::deny_all())))
+            .collect()
+    }
+
     /// The user who has that access key.
     pub(super) async fn user(&self, access_key: &str) -> Result<Option<Arc<Known>>, Error> {
         self.refresh().await?;
@@ -263,7 +285,7 @@ fn held(row: &Row) -> Held {
 }
 
 /// A policy that cannot be read denies everything, so that none of its denials is lost.
-fn read(text: &str) -> Arc<Policy> {
+pub(super) fn read(text: &str) -> Arc<Policy> {
     let policy = Policy::parse(text, Form::Identity);
     Arc::new(policy.unwrap_or_else(|_| Policy::deny_all()))
 }

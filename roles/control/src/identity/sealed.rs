@@ -11,33 +11,17 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use serde::{Deserialize, Serialize};
-use types::{Random, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use types::Random;
 
 const VERSION: u8 = 1;
 const NONCE_BYTES: usize = 12;
 /// Authenticated along, so that a token is of no use as anything else.
 const PURPOSE: &[u8] = b"lambent session token 1";
-/// No longer token is looked at. The longest ARN makes one of about 3 KiB.
-const TOKEN_CHARACTERS_MAX: usize = 8_192;
-
-/// What a token holds.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Session {
-    /// ARN of the role.
-    pub(super) role: String,
-    /// The session's name.
-    pub(super) session_name: String,
-    /// The key that the token goes with.
-    pub(super) access_key_id: String,
-    /// Its secret.
-    pub(super) secret: String,
-    /// When it ends.
-    pub(super) expires: Timestamp,
-    /// The unique id of the role, if anybody had described it: the session ends with that role.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) role_id: Option<String>,
-}
+/// No longer token is looked at. The longest ARN makes one of about 3 KiB, and what may be given to
+/// a session another 6.
+const TOKEN_CHARACTERS_MAX: usize = 16_384;
 
 /// Seals and opens tokens.
 pub(super) struct Sealing(LessSafeKey);
@@ -48,7 +32,7 @@ impl Sealing {
         Self(LessSafeKey::new(key))
     }
 
-    pub(super) fn seal(&self, session: &Session, random: &dyn Random) -> String {
+    pub(super) fn seal(&self, session: &impl Serialize, random: &dyn Random) -> String {
         let mut nonce = [0; NONCE_BYTES];
         random.fill(&mut nonce);
         let mut sealed = serde_json::to_vec(session).expect("a struct of texts has a JSON form");
@@ -66,8 +50,8 @@ impl Sealing {
         BASE64.encode(token)
     }
 
-    /// The session; `None` if we did not seal this.
-    pub(super) fn open(&self, token: &str) -> Option<Session> {
+    /// What was sealed; `None` if it was not sealed here, or is something else.
+    pub(super) fn open<T: DeserializeOwned>(&self, token: &str) -> Option<T> {
         if token.len() > TOKEN_CHARACTERS_MAX {
             return None;
         }
@@ -85,47 +69,73 @@ impl Sealing {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde::Deserialize;
     use types::SystemRandom;
 
     use super::*;
 
-    fn session() -> Session {
-        Session {
-            role: "arn:aws:iam::000000000000:role/r".to_owned(),
-            session_name: "f".to_owned(),
-            access_key_id: "ASIA".to_owned(),
-            secret: "hush".to_owned(),
-            expires: Timestamp::from_millis(1),
-            role_id: None,
-        }
+    #[derive(PartialEq, Eq, Debug, Serialize, Deserialize)]
+    struct Held {
+        text: String,
+    }
+
+    fn held() -> Held {
+        let text = "hush".to_owned();
+        Held { text }
+    }
+
+    fn open(sealing: &Sealing, token: &str) -> Option<Held> {
+        sealing.open(token)
     }
 
     #[test]
     fn a_token_opens_only_whole_and_under_its_key() {
         let sealing = Sealing::new(&[1; 32]);
-        let token = sealing.seal(&session(), &SystemRandom);
-        assert!(sealing.open(&token) == Some(session()));
-        assert!(Sealing::new(&[2; 32]).open(&token).is_none());
+        let token = sealing.seal(&held(), &SystemRandom);
+        assert_eq!(open(&sealing, &token), Some(held()));
+        assert_eq!(open(&Sealing::new(&[2; 32]), &token), None);
         let bytes = BASE64.decode(&token).unwrap();
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[place] ^= 1;
-            assert!(
-                sealing.open(&BASE64.encode(changed)).is_none(),
+            assert_eq!(
+                open(&sealing, &BASE64.encode(changed)),
+                None,
                 "byte {place}"
             );
         }
         for hostile in ["", "AQ", "not base64!", &token[..20], &"A".repeat(100_000)] {
-            assert!(sealing.open(hostile).is_none());
+            assert_eq!(open(&sealing, hostile), None);
         }
     }
 
     #[test]
-    fn the_same_session_is_never_sealed_alike() {
+    fn the_same_is_never_sealed_alike() {
         let sealing = Sealing::new(&[1; 32]);
         assert_ne!(
-            sealing.seal(&session(), &SystemRandom),
-            sealing.seal(&session(), &SystemRandom)
+            sealing.seal(&held(), &SystemRandom),
+            sealing.seal(&held(), &SystemRandom)
         );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn what_was_not_sealed_here_never_opens(
+            cut in 0_usize..60,
+            put in prop::collection::vec(any::<u8>(), 0..40),
+            text in "[A-Za-z0-9_\\-=+/]{0,200}",
+        ) {
+            let sealing = Sealing::new(&[1; 32]);
+            let token = sealing.seal(&held(), &SystemRandom);
+            let whole = BASE64.decode(&token).unwrap();
+            let cut = cut.min(whole.len());
+            let mut spliced = whole[..cut].to_vec();
+            spliced.extend_from_slice(&put);
+            prop_assume!(spliced != whole);
+            prop_assert_eq!(open(&sealing, &BASE64.encode(&spliced)), None);
+            prop_assert_eq!(open(&sealing, &text), None);
+        }
     }
 }

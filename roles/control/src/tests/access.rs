@@ -183,7 +183,7 @@ async fn sts_tells_callers_who_they_are() {
         (
             "AKIATEST",
             "secret",
-            "Action=AssumeRole",
+            "Action=GetFederationToken&Name=ann",
             501,
             "NotImplemented",
         ),

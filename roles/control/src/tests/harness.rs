@@ -18,7 +18,7 @@ use wire::sigv4::Signer;
 
 use crate::{
     Config, Control, Dependencies, Keys, LogBounds, LogStore, MasterSecret, Metrics, Rates,
-    RootKey, Settler,
+    RootKey, Settler, UnknownRoles,
 };
 
 pub(super) const ROLE: &str = "arn:aws:iam::000000000000:role/worker";
@@ -104,7 +104,10 @@ impl World {
         ];
         let keys = Keys::new(
             roots,
-            role_actions,
+            &UnknownRoles {
+                actions: role_actions.to_vec(),
+                ..UnknownRoles::default()
+            },
             &master,
             table.clone(),
             clock.clone(),

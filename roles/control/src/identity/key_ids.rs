@@ -1,0 +1,103 @@
+//! Ids of access keys and of those who have them, as AWS writes them.
+//!
+//! ```text
+//!   ASIA ┊ base32( 1 | account, 40 bits | chance, 39 bits )
+//! ```
+//!
+//! The id of a temporary key names its account, so that it can be told without having the key.
+
+use types::{AccountId, Random};
+
+/// What ids of temporary keys begin with.
+const TEMPORARY: &str = "ASIA";
+/// Letters after the prefix.
+const CHARACTERS: usize = 16;
+const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+/// Bits of chance after the account's.
+const CHANCE_BITS: u32 = 39;
+
+/// A new id of a temporary key of that account.
+pub(super) fn temporary(account: &AccountId, random: &dyn Random) -> String {
+    let number: u64 = account.as_str().parse().expect("an account is digits");
+    let chance = random.next_u64() & ((1 << CHANCE_BITS) - 1);
+    let bits = 1_u128 << 79 | u128::from(number) << CHANCE_BITS | u128::from(chance);
+    let bytes = bits.to_be_bytes();
+    format!("{TEMPORARY}{}", base32(&bytes[6..]))
+}
+
+/// The account that an id names; `None` if it is none of a temporary key.
+pub(crate) fn account_of(id: &str) -> Option<AccountId> {
+    let letters = id
+        .strip_prefix(TEMPORARY)
+        .filter(|rest| rest.len() == CHARACTERS)?;
+    let mut bits = 0_u128;
+    for letter in letters.bytes() {
+        let value = ALPHABET.iter().position(|known| *known == letter)?;
+        bits = bits << 5 | u128::try_from(value).ok()?;
+    }
+    let number = bits >> CHANCE_BITS & ((1 << 40) - 1);
+    AccountId::new(&format!("{number:012}")).ok()
+}
+
+/// RFC 4648's alphabet, no padding: what AWS's key ids are written in.
+pub(crate) fn base32(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 8 / 5 + 1);
+    let (mut held, mut bits) = (0_u32, 0);
+    for byte in bytes {
+        held = held << 8 | u32::from(*byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            out.push(char::from(ALPHABET[(held >> bits & 31) as usize]));
+        }
+        held &= (1 << bits) - 1;
+    }
+    if bits > 0 {
+        out.push(char::from(ALPHABET[(held << (5 - bits) & 31) as usize]));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use types::SystemRandom;
+
+    use super::*;
+
+    #[test]
+    fn base32_is_rfc_4648s() {
+        assert_eq!(base32(b"foobar"), "MZXW6YTBOI");
+        assert_eq!(base32(b"f"), "MY");
+        assert_eq!(base32(&[0; 10]).len(), 16);
+    }
+
+    #[test]
+    fn what_names_no_account_is_no_key_of_ours() {
+        for id in [
+            "",
+            "ASIA",
+            "AKIAQAAAAAAAAAAAAAAA",
+            "ASIAq111111111111111",
+            "ASIA7777777777777777",
+        ] {
+            assert_eq!(account_of(id), None, "{id}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn a_temporary_key_names_its_account(number in 0_u64..1_000_000_000_000) {
+            let account = AccountId::new(&format!("{number:012}")).unwrap();
+            let id = temporary(&account, &SystemRandom);
+            prop_assert_eq!(id.len(), 20);
+            prop_assert_eq!(account_of(&id), Some(account));
+        }
+
+        #[test]
+        fn no_id_makes_it_panic(id in "(ASIA)?[A-Z0-9a-z\\PC]{0,20}") {
+            let _ = account_of(&id);
+        }
+    }
+}
