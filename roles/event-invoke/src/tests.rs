@@ -2,7 +2,10 @@
 //! pass in milliseconds. Functions and the services that outcomes go to are scripted.
 
 mod functions;
+mod members;
 mod outcomes;
 mod process;
+mod queues;
+mod schedule;
 mod services;
 mod world;

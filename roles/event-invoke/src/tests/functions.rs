@@ -32,7 +32,6 @@ pub(super) struct Call {
     pub(super) request: RequestId,
     pub(super) arn: FunctionArn,
     pub(super) payload: Bytes,
-    pub(super) trace: String,
     /// Whether it ran.
     pub(super) ran: bool,
 }
@@ -144,7 +143,7 @@ impl Functions {
         let Known { functions, calls } = &mut *known;
         let name = invoke.arn.name.as_str();
         let function = functions.get_mut(name).ok_or_else(not_found)?;
-        let (trace, passes) = wire::lineage::pass(&invoke.trace, &invoke.arn);
+        let (_, passes) = wire::lineage::pass(&invoke.trace, &invoke.arn);
         let before = calls.iter().filter(|call| call.arn.name.as_str() == name);
         let turn = before.count().min(function.does.len() - 1);
         let does = match function.does[turn].clone() {
@@ -162,7 +161,6 @@ impl Functions {
             request: invoke.request,
             arn: invoke.arn.clone(),
             payload: invoke.payload.clone(),
-            trace,
             ran: refused.is_none(),
         });
         match refused {
