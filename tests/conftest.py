@@ -50,7 +50,8 @@ def peer():
 @pytest.fixture(scope="session")
 def plane(peer):
     """The server of tests about outcomes of events: it tells them to `peer`."""
-    server = Server(f'[aws]\nendpoint_url = "{peer.url}"\n').start()
+    rights = '[functions]\nrole_actions = ["lambda:InvokeFunction"]\n'
+    server = Server(f'[aws]\nendpoint_url = "{peer.url}"\n{rights}').start()
     yield server
     server.finish()
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from support import clients, records
+from support.functions import unique
 from support.mailboxes import Bucket, Bus, Queue, Topic
 from support.server import wait_for
 
@@ -22,6 +23,14 @@ TELLS = """
     def handler(event, context):
         print("TOLD " + json.dumps({"event": event, "request": context.aws_request_id}))
 """
+TRUST = json.dumps({
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    },
+})
 ONCE = {"MaximumRetryAttempts": 0}
 
 
@@ -195,3 +204,23 @@ def test_a_result_of_any_form_is_told(client, deploy, peer):
         assert f'"requestPayload":{text},' in body
         answer = json.loads(text)["answer"]
         assert json.loads(body)["responsePayload"] == answer
+
+
+def test_a_function_that_the_role_may_not_invoke_is_not_told(client, deploy, plane):
+    """What a role of IAM may do counts, not what the server may."""
+    iam = clients.make(plane, "iam")
+    role = iam.create_role(RoleName=unique("role"), AssumeRolePolicyDocument=TRUST)["Role"]
+    target = deploy(TELLS)
+    name = deploy(ECHO, Role=role["Arn"])
+    destined(client, name, success=arn_of(client, target))
+    metric = "lambent_event_invoke_destination_delivery_failures_total"
+    before = plane.metric(metric)
+    send(client, name, {"n": 7})
+    wait_for(lambda: plane.metric(metric) > before, 30)
+    rights = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn_of(client, target)}
+    document = json.dumps({"Version": "2012-10-17", "Statement": rights})
+    iam.put_role_policy(RoleName=role["RoleName"], PolicyName="p", PolicyDocument=document)
+    request = send(client, name, {"n": 8})
+    told = teller(plane)
+    assert wait_for(lambda: told(target, request), 30)
+    assert [one["event"]["requestPayload"] for one in told(target)] == [{"n": 8}]

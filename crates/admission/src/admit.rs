@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use api::authorisation::Requester;
+use api::authorisation::{Circumstances, Requester};
+use api::credentials::Credentials;
 use api::identity::Identities;
 use bytes::Bytes;
 use http::request::Parts;
@@ -13,7 +14,7 @@ use wire::function_name::{Naming, resolve};
 use wire::rest::{Match, Operation};
 use wire::sigv4::Verifier;
 
-use crate::authenticate::{Caller, authenticate};
+use crate::authenticate::{Caller, authenticate, unknown};
 use crate::metadata::{Found, Metadata};
 use crate::request::{self, Checked, InvocationType};
 use crate::trace::Trace;
@@ -114,6 +115,26 @@ impl Admission {
     ) -> Result<(), ApiError> {
         let decided = self.metadata.authorise(requester, action, arn, context);
         decided.map_err(|denied| ApiError::access_denied(denied.to_string()))
+    }
+
+    /// Refuses what whoever has `keys` may not do to a function: for what the system does in their
+    /// name, without a request.
+    pub async fn authorise_keys(
+        &self,
+        keys: &Credentials,
+        action: &str,
+        arn: &FunctionArn,
+    ) -> Result<(), ApiError> {
+        let token = Some(keys.session_token.expose());
+        let key = self.identities.access_key(&keys.access_key_id, token).await;
+        let circumstances = Circumstances {
+            now: self.clock.now(),
+            source: None,
+            user_agent: None,
+            region: Some(arn.scope.region.clone()),
+        };
+        let requester = Requester::signed(key.map_err(unknown)?, circumstances);
+        self.authorise(&requester, action, arn, Context::new())
     }
 
     /// The version that `arn` means now.

@@ -17,6 +17,15 @@ pub struct Caller {
     pub scope: Scope,
 }
 
+/// What is said of a key that proves nobody.
+pub(crate) fn unknown(error: IdentityError) -> ApiError {
+    match error {
+        IdentityError::Unknown => ApiError::unrecognized_client(),
+        IdentityError::Expired => ApiError::expired_token(),
+        IdentityError::Unavailable => ApiError::unavailable(),
+    }
+}
+
 /// Verifies a request's signature.
 pub(crate) async fn authenticate(
     identities: &dyn Identities,
@@ -29,11 +38,7 @@ pub(crate) async fn authenticate(
     let key = identities
         .access_key(&signed.access_key_id, signed.session_token.as_deref())
         .await;
-    let key = key.map_err(|error| match error {
-        IdentityError::Unknown => ApiError::unrecognized_client(),
-        IdentityError::Expired => ApiError::expired_token(),
-        IdentityError::Unavailable => ApiError::unavailable(),
-    })?;
+    let key = key.map_err(unknown)?;
     verifier.verify(&signed, key.secret.expose(), parts, body, now)?;
     let region = Region::new(&signed.region).map_err(|_| ApiError::unrecognized_client())?;
     let scope = Scope {

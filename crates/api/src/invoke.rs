@@ -8,6 +8,7 @@ use bytes::Bytes;
 use types::{FunctionArn, RequestId};
 
 use crate::Kind;
+use crate::credentials::Credentials;
 use crate::functions::FunctionVersion;
 use crate::worker::FunctionError;
 
@@ -63,6 +64,8 @@ pub struct Error {
 pub enum Why {
     /// There is no such function, version or alias.
     NotFound,
+    /// Who asks has no right to it.
+    Denied,
     /// Too many invokes at this moment.
     Throttled,
     /// The invoke is one pass too many through a chain that comes back to the function.
@@ -77,7 +80,7 @@ impl Error {
         match self.why {
             Why::NotFound => Kind::NotFound,
             Why::Throttled => Kind::Throttled,
-            Why::Recursive => Kind::Invalid,
+            Why::Recursive | Why::Denied => Kind::Invalid,
             Why::Unavailable => Kind::Unavailable,
         }
     }
@@ -88,6 +91,9 @@ impl Error {
 pub trait Invoker: Send + Sync {
     /// What `arn` means now.
     async fn target(&self, arn: &FunctionArn) -> Result<Target, Error>;
+
+    /// Whether whoever has these keys may invoke `arn`, and it is there.
+    async fn may_invoke(&self, keys: &Credentials, arn: &FunctionArn) -> Result<(), Error>;
 
     /// Runs a function, counted as every invoke is, and returns when its result is there. Called
     /// twice, it runs twice. Dropping the future lets the function run to its end.

@@ -12,12 +12,13 @@ mod sqs;
 
 use std::sync::Arc;
 
-use api::credentials::RoleCredentials;
+use api::credentials::{Credentials, Error as CredentialsError, RoleCredentials};
 use api::events::Accept;
 use api::invoke::{Invoker, Why};
 use aws::Keys as Key;
 use bytes::Bytes;
 use http::{Method, Response};
+use types::limits::ASYNC_REQUEST_BYTES_MAX;
 use types::{FunctionArn, Random, RequestId, Scope};
 
 use crate::accept::Intake;
@@ -87,7 +88,10 @@ impl Destinations {
         };
         let arn = &event.state.arn;
         match destination {
-            Destination::Function(target) => self.invoke(target, event, letter.body).await,
+            Destination::Function(target) => {
+                let keys = self.credentials(&delivery.role, arn).await?;
+                self.invoke(target, event, &keys, letter.body).await
+            }
             Destination::Sqs(place) => {
                 let key = self.key(&delivery.role, arn).await?;
                 self.to_queue(place, &letter, &key).await
@@ -124,6 +128,7 @@ impl Destinations {
         &self,
         target: &FunctionArn,
         event: &Event,
+        keys: &Credentials,
         record: String,
     ) -> Result<(), Error> {
         let arn = &event.state.arn;
@@ -131,10 +136,14 @@ impl Destinations {
             let message = "a function of another account cannot be a destination";
             return Err(Error::lasting(message));
         }
-        if let Err(error) = self.invoker.target(target).await {
-            let lasting = error.why == Why::NotFound;
+        if record.len() > ASYNC_REQUEST_BYTES_MAX {
+            let (size, limit) = (record.len(), ASYNC_REQUEST_BYTES_MAX);
+            let message = format!("a record of {size} bytes is no event, {limit} at most are");
+            return Err(Error::lasting(message));
+        }
+        if let Err(error) = self.invoker.may_invoke(keys, target).await {
             return Err(Error {
-                lasting,
+                lasting: matches!(error.why, Why::NotFound | Why::Denied),
                 message: error.message,
             });
         }
@@ -156,12 +165,19 @@ impl Destinations {
         if let Some(key) = &self.key {
             return Ok(key.clone());
         }
-        let credentials = self.credentials.for_function(role, function).await;
-        let credentials = credentials.map_err(|error| Error::passing(error.to_string()))?;
+        let credentials = self.credentials(role, function).await?;
         Ok(Key {
             access_key_id: credentials.access_key_id,
             secret: credentials.secret_access_key,
             session_token: Some(credentials.session_token),
+        })
+    }
+
+    async fn credentials(&self, role: &str, function: &FunctionArn) -> Result<Credentials, Error> {
+        let credentials = self.credentials.for_function(role, function).await;
+        credentials.map_err(|error| Error {
+            lasting: matches!(error, CredentialsError::Role { .. }),
+            message: error.to_string(),
         })
     }
 }
@@ -175,13 +191,22 @@ fn dead_letter(event: &Event) -> Letter {
         }
         // An attribute may not be empty.
         if !last.message.is_empty() {
-            attributes.push(("ErrorMessage", "String", last.message.clone()));
+            attributes.push(("ErrorMessage", "String", plain(&last.message)));
         }
     }
     Letter {
         body: String::from_utf8_lossy(&event.payload).into_owned(),
         attributes,
     }
+}
+
+/// A text that queues and topics take: they refuse what has no place in XML, and with it the event.
+fn plain(text: &str) -> String {
+    let taken = |character: char| match character {
+        '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'.. => character,
+        _ => '\u{fffd}',
+    };
+    text.chars().map(taken).collect()
 }
 
 /// A request to one of the services.
@@ -221,6 +246,15 @@ fn region(scope: &Scope) -> &str {
 mod tests {
     use super::*;
     use crate::event::tests::event;
+
+    #[test]
+    fn a_message_has_no_characters_that_queues_refuse() {
+        let colours = "\u{1b}[31mno\u{0}\t\u{ffff} \u{1f600}\n";
+        assert_eq!(
+            plain(colours),
+            "\u{fffd}[31mno\u{fffd}\t\u{fffd} \u{1f600}\n"
+        );
+    }
 
     #[test]
     fn a_dead_letter_is_the_event_as_it_came_with_what_went_wrong() {

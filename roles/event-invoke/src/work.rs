@@ -276,7 +276,8 @@ impl Work {
                 self.metrics.recursive.inc();
                 Attempt::Recursive
             }
-            Why::Throttled | Why::Unavailable => {
+            // Whether the system may invoke is not asked.
+            Why::Throttled | Why::Unavailable | Why::Denied => {
                 self.metrics.throttled.inc();
                 Attempt::Refused
             }

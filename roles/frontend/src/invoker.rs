@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use admission::{Admitted, Checked, InvocationType};
+use api::credentials::Credentials;
 use api::invoke::{Error, Invoke, Invoker, Outcome, Target, Why};
 use async_trait::async_trait;
 use http::StatusCode;
 use types::FunctionArn;
 use wire::ApiError;
+use wire::rest::Operation;
 
 use crate::answer::RECURSIVE;
 use crate::run::{Delivery, Ran};
@@ -31,6 +33,14 @@ impl Invoker for OfEvents {
             function: found.function,
             reserved: found.reserved,
         })
+    }
+
+    async fn may_invoke(&self, keys: &Credentials, arn: &FunctionArn) -> Result<(), Error> {
+        let admission = &self.0.with.admission;
+        let action = Operation::Invoke.action();
+        let allowed = admission.authorise_keys(keys, action, arn).await;
+        allowed.map_err(error)?;
+        admission.find(arn).await.map(drop).map_err(error)
     }
 
     async fn invoke(&self, invoke: Invoke) -> Result<Outcome, Error> {
@@ -68,6 +78,7 @@ impl Invoker for OfEvents {
 fn error(refused: ApiError) -> Error {
     let why = match refused.status {
         StatusCode::NOT_FOUND => Why::NotFound,
+        StatusCode::FORBIDDEN => Why::Denied,
         StatusCode::TOO_MANY_REQUESTS => Why::Throttled,
         _ if refused.code == RECURSIVE => Why::Recursive,
         _ => Why::Unavailable,

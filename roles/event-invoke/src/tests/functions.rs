@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use api::credentials::Credentials;
 use api::functions::{Code, Configuration, FunctionVersion, LastUpdate, Logging, SnapStart, State};
 use api::invoke::{Error, Invoke, Invoker, Outcome, Target, Why};
 use api::worker::FunctionError;
@@ -11,6 +12,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::time::Instant;
 use types::{AccountId, FunctionArn, FunctionName, Region, RequestId, Scope, Timestamp, Version};
+
+/// The key of the role that every function has.
+pub(super) const KEY: &str = "ASIA-arn:aws:iam::000000000000:role/r";
 
 /// What a function does when it is invoked.
 #[derive(Clone, Debug)]
@@ -47,6 +51,8 @@ pub(super) struct Function {
     pub(super) reserved: Option<u32>,
     pub(super) dead_letter: Option<&'static str>,
     pub(super) version: Version,
+    /// Whether roles of other functions may not invoke it.
+    pub(super) forbidden: bool,
     pub(super) running: u32,
 }
 
@@ -59,6 +65,7 @@ impl Default for Function {
             reserved: None,
             dead_letter: None,
             version: Version::Latest,
+            forbidden: false,
             running: 0,
         }
     }
@@ -185,6 +192,16 @@ impl Invoker for Functions {
         })
     }
 
+    async fn may_invoke(&self, keys: &Credentials, arn: &FunctionArn) -> Result<(), Error> {
+        assert_eq!(keys.access_key_id, KEY);
+        let known = self.known();
+        let function = known.functions.get(arn.name.as_str());
+        match function.ok_or_else(not_found)?.forbidden {
+            true => Err(denied()),
+            false => Ok(()),
+        }
+    }
+
     async fn invoke(&self, invoke: Invoke) -> Result<Outcome, Error> {
         let (takes, does, function) = self.begin(&invoke)?;
         // It runs to its end whoever listens, as the real ones do.
@@ -229,6 +246,10 @@ fn not_found() -> Error {
         "ResourceNotFoundException",
         "Function not found",
     )
+}
+
+fn denied() -> Error {
+    error(Why::Denied, 403, "AccessDeniedException", "You shall not.")
 }
 
 fn throttled() -> Error {

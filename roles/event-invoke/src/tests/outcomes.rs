@@ -455,3 +455,56 @@ async fn functions_that_tell_each_other_stop_after_sixteen_rounds() {
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST";
     assert_eq!(told["requestContext"]["functionArn"], arn);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_the_role_may_not_invoke_is_not_told() {
+    let world = World::new();
+    let forbidden = Function {
+        forbidden: true,
+        ..Function::default()
+    };
+    world.functions.put("g", forbidden);
+    let config = EventInvokeConfig {
+        on_success: Some(super::functions::arn("g").to_string()),
+        ..EventInvokeConfig::default()
+    };
+    world.configure("f", config).await;
+    let process = world.start("one");
+    let accepted = process.service.accept(world.event("f", "{}"));
+    accepted.await.unwrap();
+    world.settle(HOUR).await;
+    assert_eq!(world.functions.calls("g").len(), 0);
+    let view = failed(&process).await;
+    assert_eq!(view.len(), 1);
+    assert_eq!(view[0].last.as_deref(), Some("You shall not."));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_too_large_for_a_function_is_kept() {
+    let world = World::new();
+    world.functions.put("g", Function::default());
+    let config = EventInvokeConfig {
+        on_success: Some(super::functions::arn("g").to_string()),
+        ..EventInvokeConfig::default()
+    };
+    world.configure("f", config).await;
+    let process = world.start("one");
+    let large = format!("\"{}\"", "x".repeat(1024 * 1024 - 2));
+    let accepted = process.service.accept(world.event("f", &large));
+    accepted.await.unwrap();
+    world.settle(HOUR).await;
+    assert_eq!(world.functions.runs("f").len(), 1);
+    assert_eq!(world.functions.calls("g").len(), 0);
+    assert_eq!(failed(&process).await.len(), 1);
+    assert_eq!(
+        process.metric("event_invoke_destination_delivery_failures_total"),
+        1
+    );
+}
+
+/// The failed events of `f`, as people are shown them.
+async fn failed(process: &super::process::Process) -> Vec<api::events::EventView> {
+    let (scope, name) = (super::functions::scope(), super::functions::arn("f").name);
+    let view = process.service.function(&scope, &name).await.unwrap();
+    view.failed
+}

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::credentials::Credentials;
 use api::invoke::{Error as InvokeError, Invoke, Invoker, Outcome, Target};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -147,6 +148,9 @@ impl Table for Outside<dyn Table> {
 impl Invoker for Outside<dyn Invoker> {
     async fn target(&self, arn: &FunctionArn) -> Result<Target, InvokeError> {
         self.0.around(self.1.target(arn)).await
+    }
+    async fn may_invoke(&self, keys: &Credentials, arn: &FunctionArn) -> Result<(), InvokeError> {
+        self.0.around(self.1.may_invoke(keys, arn)).await
     }
     async fn invoke(&self, invoke: Invoke) -> Result<Outcome, InvokeError> {
         self.0.around(self.1.invoke(invoke)).await
