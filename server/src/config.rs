@@ -144,10 +144,25 @@ pub(crate) struct Functions {
     /// A zip package that every function finds unpacked at `/opt`, as a layer of its own would be:
     /// extensions of the operator's, say. Empty for none.
     pub(crate) opt: PathBuf,
+    /// Whether functions may speak to Lambent's own API, with the credentials of their roles. They
+    /// find it on their loopback.
+    pub(crate) api: bool,
+    /// Whether functions may name roles that IAM does not know.
+    pub(crate) unknown_roles: UnknownRoles,
     /// What answers call the network that functions run in, where a function asks for a VPC.
     pub(crate) vpc_id: String,
     /// Actions the credentials of execution roles may do: `lambda:InvokeFunction`, `lambda:Get*`.
     pub(crate) role_actions: Vec<String>,
+}
+
+/// What is done about roles that nobody has made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum UnknownRoles {
+    /// They may do what `role_actions` says.
+    Accept,
+    /// No function has one.
+    Refuse,
 }
 
 /// The languages.
@@ -335,6 +350,8 @@ impl Default for Functions {
         Self {
             environment: BTreeMap::new(),
             opt: PathBuf::new(),
+            api: false,
+            unknown_roles: UnknownRoles::Accept,
             vpc_id: "vpc-00000000000000000".to_owned(),
             role_actions: Vec::new(),
         }

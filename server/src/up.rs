@@ -9,6 +9,7 @@
 
 mod drain;
 mod events;
+mod inside;
 mod roles;
 
 use std::os::unix::fs::DirBuilderExt as _;
@@ -103,6 +104,7 @@ fn sandboxes(
         },
         pool: config.sandbox.pool,
         network,
+        door: config.functions.api.then_some(inside::PORT),
     })
 }
 

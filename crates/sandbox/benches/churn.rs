@@ -62,6 +62,7 @@ fn measure() -> Result<(), Failure> {
         first_uid: 900_000_000,
         pool: 16,
         network: Network::None,
+        door: None,
     };
     let spawners = fork_spawners(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -27,6 +27,9 @@ pub struct Config {
     pub pool: usize,
     /// What functions reach.
     pub network: Network,
+    /// A port of the loopback inside that the owner listens on, too: see
+    /// [`crate::Instance::take_door`].
+    pub door: Option<u16>,
 }
 
 /// What functions reach beyond their own sandbox.

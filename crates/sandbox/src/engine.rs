@@ -25,6 +25,9 @@ pub trait Instance: Send + Sync {
     /// The Runtime API's listening socket, bound to 127.0.0.1:9001 inside. Can be taken once.
     fn take_listener(&self) -> Option<TcpListener>;
 
+    /// The listening socket at [`crate::Config::door`] inside, if there is one. Can be taken once.
+    fn take_door(&self) -> Option<TcpListener>;
+
     /// Connects to a port on the loopback inside. Takes no longer than a second, whatever listens
     /// there or doesn't.
     async fn connect(&self, port: u16) -> Result<TcpStream, Error>;

@@ -26,12 +26,15 @@ const INTERFACE: &str = "eth0";
 pub(crate) struct Network {
     pub(crate) namespace: OwnedFd,
     pub(crate) listener: TcpListener,
+    pub(crate) door: Option<TcpListener>,
 }
 
 /// Makes namespaces. Belongs to one thread, which goes in and out of them.
 pub(crate) struct Maker {
     home: File,
     way_out: Option<WayOut>,
+    /// See [`config::Config::door`].
+    door: Option<u16>,
 }
 
 /// What it takes to connect a namespace with the host's.
@@ -45,18 +48,19 @@ struct WayOut {
 
 impl Maker {
     /// For the namespace that this thread is in.
-    pub(crate) fn new(tag: &str, network: &config::Network) -> io::Result<Self> {
-        let way_out = match network {
+    pub(crate) fn new(config: &config::Config) -> io::Result<Self> {
+        let way_out = match &config.network {
             config::Network::None => None,
             config::Network::Nat(nat) => Some(WayOut {
                 nat: nat.clone(),
-                prefix: interface_prefix(tag),
+                prefix: interface_prefix(&config.tag),
                 home: Netlink::open()?,
             }),
         };
         Ok(Self {
             home: File::open("/proc/thread-self/ns/net")?,
             way_out,
+            door: config.door,
         })
     }
 
@@ -74,14 +78,22 @@ impl Maker {
         if let Some(way_out) = &self.way_out {
             way_out.connect(slot, self.home.as_fd())?;
         }
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, RUNTIME_API_PORT))?;
-        listener.set_nonblocking(true)?;
+        let listener = listen(RUNTIME_API_PORT)?;
+        let door = self.door.map(listen).transpose()?;
         let namespace = File::open("/proc/thread-self/ns/net")?.into();
         Ok(Network {
             namespace,
             listener,
+            door,
         })
     }
+}
+
+/// On the loopback of the namespace that this thread is in.
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 impl WayOut {

@@ -90,7 +90,8 @@ impl Control {
     }
 
     /// Refuses if the caller may not hand that role to Lambda, or if Lambda may not become it. A
-    /// role that IAM does not know is taken: what it may do, `[functions] role_actions` says.
+    /// role that IAM does not know is taken, unless `[functions] unknown_roles` refuses it: what it
+    /// may do, `role_actions` says.
     pub(crate) async fn check_pass_role(&self, call: &Call<'_>, role: &str) -> Result<(), Failure> {
         let Some(arn) = RoleArn::parse(role) else {
             return Ok(());
@@ -99,13 +100,15 @@ impl Control {
         call.authorise_action("iam:PassRole", &arn.account, role, context)?;
         let key = entity_key(EntityKind::Role, &arn.account, arn.name);
         let found = self.rows.get::<Entity>(&key).await?;
-        match found.filter(|(entity, _)| entity.arn() == role) {
-            Some((entity, _)) if !lambda_may_become(&entity) => Err(ApiError::invalid_parameter(
-                "The role defined for the function cannot be assumed by Lambda.",
-            )
-            .into()),
-            _ => Ok(()),
+        let may = match found.filter(|(entity, _)| entity.arn() == role) {
+            Some((entity, _)) => lambda_may_become(&entity),
+            None => self.config.unknown_roles_accepted,
+        };
+        if !may {
+            let message = "The role defined for the function cannot be assumed by Lambda.";
+            return Err(ApiError::invalid_parameter(message).into());
         }
+        Ok(())
     }
 
     /// The alias that an ARN names, if it names one that is there.

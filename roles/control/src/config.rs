@@ -25,6 +25,8 @@ pub struct Config {
     pub architecture: String,
     /// Bytes of all packages that an account keeps in a region.
     pub code_bytes_max: u64,
+    /// Whether functions may name roles that IAM does not know.
+    pub unknown_roles_accepted: bool,
     /// What answers call the network that functions run in, `VpcId`: there is one for all.
     pub vpc_id: String,
     /// ARNs of the access points whose file systems functions can have.
@@ -119,6 +121,7 @@ impl Default for Config {
             runtimes: RUNTIMES.map(str::to_owned).to_vec(),
             architecture: "x86_64".to_owned(),
             code_bytes_max: ACCOUNT_CODE_BYTES_MAX,
+            unknown_roles_accepted: true,
             vpc_id: "vpc-00000000000000000".to_owned(),
             access_points: BTreeSet::new(),
             log_retention_days: None,

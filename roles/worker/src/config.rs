@@ -1,6 +1,7 @@
 //! What can be set about a worker.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ pub struct Config {
     pub opt: Option<String>,
     /// The folders that stand for file systems, by the ARN of their access point.
     pub file_systems: BTreeMap<String, Folder>,
+    /// Where Lambent's own API is, if functions may speak to it: the worker then takes what they
+    /// say to the sandbox's door there.
+    pub api: Option<SocketAddr>,
     /// How long an idle environment goes on running before it is frozen. Short, since functions
     /// expect to be frozen between invokes; not zero, so that invokes that follow each other at
     /// once pay for no freezing and thawing.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Read in this order: [`service`] holds the environments; `environment` is one of them;
-//! `make`, `init`, `invoke` and `shutdown` are its phases; `turns`, `plan`, `runtimes`, `file_systems`,
+//! `make`, `init`, `invoke` and `shutdown` are its phases; `door` is its way to the API; `turns`, `plan`, `runtimes`, `file_systems`,
 //! `outcome` and `report` are the pure parts: whose turn it is, what to start, in which language, with
 //! which folders, what a failure is called, what the log says.
 //!
@@ -16,6 +16,7 @@
 //! nothing an environment says is trusted.
 
 mod config;
+mod door;
 mod environment;
 mod file_systems;
 mod init;

@@ -10,6 +10,7 @@ use environment::{Identity, Session};
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
+use crate::door::Door;
 use crate::environment::{Alive, Environment, State};
 use crate::file_systems;
 use crate::log::{EnvironmentLog, Format};
@@ -67,6 +68,9 @@ impl Service {
             .take_listener()
             .ok_or_else(|| failed(&"it has no listener"))?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|e| failed(&e))?;
+        let door = sandbox.take_door();
+        let door = door.map(tokio::net::TcpListener::from_std).transpose();
+        let door = door.map_err(|e| failed(&e))?.zip(self.door.clone());
         let log = EnvironmentLog::new(
             Arc::clone(&self.with.logs),
             Arc::clone(&self.with.clock),
@@ -102,6 +106,9 @@ impl Service {
         });
         environment.take_subscriptions();
         environment.serve(listener);
+        if let Some((listener, door)) = door {
+            environment.open(listener, door);
+        }
         Ok(environment)
     }
 
@@ -177,6 +184,18 @@ impl Environment {
                 _ = ended.wait_for(|ended| *ended) => {}
                 () = session.serve(listener) => {}
                 () = environment.log.pump() => {}
+            }
+        });
+    }
+
+    /// Starts to hand on what its processes say to Lambent's own API.
+    fn open(self: &Arc<Self>, listener: tokio::net::TcpListener, door: Door) {
+        let mut ended = self.ended.subscribe();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                _ = ended.wait_for(|ended| *ended) => {}
+                () = door.serve(listener) => {}
             }
         });
     }

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use types::{Clock, EnvironmentId, Random};
 
 use crate::config::Config;
+use crate::door::Door;
 use crate::environment::Environment;
 use crate::metrics::Metrics;
 use crate::runtimes::Runtimes;
@@ -52,6 +53,8 @@ pub(crate) struct Service {
     /// Everything under way; waited for at the end.
     pub(crate) tasks: TaskTracker,
     pub(crate) with: Dependencies,
+    /// The way to Lambent's own API, if functions have one.
+    pub(crate) door: Option<Door>,
     environments: Mutex<HashMap<EnvironmentId, Slot>>,
     pub(crate) draining: watch::Sender<bool>,
     assignment: OnceLock<Arc<dyn Assignment>>,
@@ -68,6 +71,7 @@ impl Handle {
     /// A worker without environments.
     pub fn new(config: Config, with: Dependencies, registry: &mut Registry) -> Self {
         Self(Arc::new(Service {
+            door: config.api.map(Door::new),
             config,
             metrics: Metrics::new(registry),
             tasks: TaskTracker::new(),

@@ -1,5 +1,6 @@
 //! The roles of an all-in-one server, each behind its arrow.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,7 +27,8 @@ use tokio::task::JoinSet;
 use types::{Clock, Random, SystemClock, SystemRandom, WorkerId};
 
 use super::events::{self, Plane};
-use crate::config::{Config, Urls};
+use super::inside;
+use crate::config::{Config, UnknownRoles, Urls};
 use crate::data_dir::DataDir;
 use crate::packages;
 use crate::roots::Languages;
@@ -75,7 +77,7 @@ pub(crate) async fn start(
     let master = Arc::new(master.context("secret cannot be used")?);
     let roots = root_keys(config, data, random.as_ref())?;
     let unknown_roles = control::UnknownRoles {
-        accepted: true,
+        accepted: config.functions.unknown_roles == UnknownRoles::Accept,
         actions: config.functions.role_actions.clone(),
     };
     let keys = Keys::new(
@@ -111,7 +113,10 @@ pub(crate) async fn start(
 
     let engine = sandbox::ProcessEngine::start(sandboxes, spawners).await;
     let opt = everybodys_opt(config, &images).await?;
-    let worker_config = worker_config(config, opt, random.as_ref())?;
+    let worker_config = worker::Config {
+        api: (config.functions.api).then(|| inside::reached_at(address)),
+        ..worker_config(config, opt, random.as_ref())?
+    };
     let worker_id = worker_config.worker;
     let with = worker::Dependencies {
         clock: Arc::clone(&clock),
@@ -163,6 +168,7 @@ pub(crate) async fn start(
             architecture: worker::host_architecture().to_owned(),
             code_bytes_max: config.limits.code_storage_bytes,
             vpc_id: config.functions.vpc_id.clone(),
+            unknown_roles_accepted: unknown_roles.accepted,
             access_points: config.file_systems.keys().cloned().collect(),
             log_retention_days: Some(config.logs.retention_days).filter(|days| *days > 0),
             ..control::Config::default()
@@ -316,15 +322,21 @@ fn worker_config(
         0 => machine_memory_mb().context("this machine's memory is not known")?,
         given => given,
     };
+    let mut environment = match config.functions.api {
+        true => inside::variables(),
+        false => BTreeMap::new(),
+    };
+    environment.extend(config.functions.environment.clone());
     let folders = config.file_systems.iter();
     let folders = folders.map(|(arn, system)| Ok((arn.clone(), system.folder(arn)?)));
     Ok(worker::Config {
         worker: WorkerId::random(random),
         zone: config.worker.zone.clone(),
         memory_mb,
-        environment: config.functions.environment.clone(),
+        environment,
         opt,
         file_systems: folders.collect::<anyhow::Result<_>>()?,
+        api: None,
         freeze_after: Duration::from_millis(config.worker.freeze_after_ms),
         // A runtime asks for its next event within some 0.1 ms of its answer; thirty times that
         // covers a busy machine, and another environment takes longer to make.

@@ -40,6 +40,7 @@ pub(super) struct Sandbox {
     number: u64,
     inside: Arc<Inside>,
     listener: Mutex<Option<TcpListener>>,
+    door: Mutex<Option<TcpListener>>,
     supervisor: Mutex<Option<JoinHandle<()>>>,
     /// Its users are free for others once it is destroyed.
     slot: Mutex<Option<Slot>>,
@@ -53,6 +54,7 @@ impl Sandbox {
             slot,
             group,
             listener,
+            door,
             control,
             process,
         } = prepared;
@@ -78,6 +80,7 @@ impl Sandbox {
         Ok(Self {
             number,
             listener: Mutex::new(Some(listener)),
+            door: Mutex::new(door),
             supervisor: Mutex::new(Some(tokio::spawn(supervise(Arc::clone(&inside))))),
             inside,
             slot: Mutex::new(Some(slot)),
@@ -145,6 +148,7 @@ impl Sandbox {
             let _ = supervisor.await;
         }
         drop(locked(&self.listener).take());
+        drop(locked(&self.door).take());
         drop(locked(&inside.tmp).take());
         self.remove_cgroups().await;
         drop(locked(&self.slot).take());
@@ -239,6 +243,10 @@ fn connect_inside(init: BorrowedFd<'_>, port: u16) -> io::Result<TcpStream> {
 impl Instance for Handle {
     fn take_listener(&self) -> Option<TcpListener> {
         locked(&self.sandbox.listener).take()
+    }
+
+    fn take_door(&self) -> Option<TcpListener> {
+        locked(&self.sandbox.door).take()
     }
 
     async fn connect(&self, port: u16) -> Result<TcpStream, Error> {

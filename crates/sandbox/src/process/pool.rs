@@ -39,6 +39,7 @@ pub(super) struct Prepared {
     pub(super) slot: Slot,
     pub(super) group: Group,
     pub(super) listener: TcpListener,
+    pub(super) door: Option<TcpListener>,
     /// To init, not listened to yet.
     pub(super) control: OwnedFd,
     /// Init's handle.
@@ -89,7 +90,7 @@ impl Pool {
         let asked = Arc::new(Mutex::new(SpawnerHandle::new(spawner.socket)));
         let mut threads = Vec::new();
         for _ in 0..THREADS {
-            let networks = Maker::new(&config.tag, &config.network);
+            let networks = Maker::new(config);
             let making = Making {
                 hierarchies: Arc::clone(&hierarchies),
                 slots: Arc::clone(&slots),
@@ -182,6 +183,7 @@ impl Making {
             slot,
             group,
             listener: network.listener,
+            door: network.door,
             control,
             process,
         })

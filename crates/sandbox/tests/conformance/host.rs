@@ -94,6 +94,7 @@ impl Host {
             first_uid: 1_000_000 + std::process::id() % 10_000 * 140_000,
             pool: 4,
             network: Network::None,
+            door: None,
         }
     }
 
