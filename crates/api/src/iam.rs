@@ -70,6 +70,12 @@ pub struct Entity {
     pub tags: BTreeMap<String, String>,
     /// Access keys, of users only.
     pub keys: Vec<UserKey>,
+    /// While it is being renamed: the row it had. It is there once that row is [`moved`](Self::moved).
+    #[serde(default)]
+    pub moving_from: Option<String>,
+    /// Renamed: this row is no more than a mark of that.
+    #[serde(default)]
+    pub moved: bool,
 }
 
 /// The managed policy that limits somebody.
@@ -142,6 +148,12 @@ impl EntityKind {
 }
 
 impl Entity {
+    /// Whether it counts, given what is in the row that it is moving from.
+    pub fn is_there(&self, before: Option<&Self>) -> bool {
+        let came = before.is_some_and(|before| before.moved && before.id == self.id);
+        !self.moved && (self.moving_from.is_none() || came)
+    }
+
     /// Its ARN.
     pub fn arn(&self) -> String {
         let word = self.kind.word();

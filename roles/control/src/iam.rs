@@ -9,8 +9,8 @@
 //! no transactions; [`references`] keeps them all the same.
 //!
 //! Modules in reading order: `call` is a request, `operations` says what answers it; `entities`,
-//! `keys`, `inline`, `attached`, `references`, `policies`, `versions`, `groups`, `tags` and
-//! `details` are the answers, `rules` what documents and tags must be, `paging` and `xml` how
+//! `keys`, `inline`, `attached`, `references`, `renames`, `policies`, `versions`,
+//! `groups`, `tags` and `details` are the answers, `rules` what documents and tags must be, `paging` and `xml` how
 //! answers look, `managed` what AWS has.
 
 mod attached;
@@ -25,6 +25,7 @@ mod operations;
 mod paging;
 mod policies;
 mod references;
+mod renames;
 mod rules;
 mod tags;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod tests;
 mod versions;
 mod xml;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::authorisation::Requester;
@@ -98,8 +100,7 @@ impl Iam {
     async fn entity(&self, call: &Call<'_>, kind: EntityKind) -> Result<Entity, QueryError> {
         let name = call.entity_name(kind)?;
         let key = entity_key(kind, call.account(), name);
-        let found = self.rows.get::<Entity>(&key).await.map_err(fault)?;
-        match found {
+        match self.read(&key).await? {
             Some((entity, _)) => {
                 call.may_to(&entity)?;
                 Ok(entity)
@@ -125,16 +126,15 @@ impl Iam {
             .await
     }
 
-    /// Changes the row with that key.
-    async fn alter<R: serde::Serialize + DeserializeOwned, T>(
+    /// Changes the entity in that row.
+    async fn alter<T>(
         &self,
         key: &str,
         missing: impl Fn() -> QueryError,
-        mut change: impl FnMut(&mut R) -> Result<T, QueryError>,
-    ) -> Result<(R, T), QueryError> {
+        mut change: impl FnMut(&mut Entity) -> Result<T, QueryError>,
+    ) -> Result<(Entity, T), QueryError> {
         for _ in 0..TRIES_MAX {
-            let found = self.rows.get::<R>(key).await.map_err(fault)?;
-            let (mut row, revision) = found.ok_or_else(&missing)?;
+            let (mut row, revision) = self.read(key).await?.ok_or_else(&missing)?;
             let told = change(&mut row)?;
             let written = self.rows.put(key, &row, Expect::Revision(revision)).await;
             if written.map_err(fault)?.is_some() {
@@ -150,7 +150,13 @@ impl Iam {
         kind: EntityKind,
         account: &AccountId,
     ) -> Result<Vec<Entity>, QueryError> {
-        self.all(&entities_prefix(kind, account)).await
+        let rows = self.rows.all(&entities_prefix(kind, account)).await;
+        let mut all = BTreeMap::new();
+        for row in rows.map_err(fault)? {
+            let entity = decode(&row).map_err(fault)?;
+            all.insert(row.key, entity);
+        }
+        Ok(renames::those_there(all))
     }
 
     async fn all<R: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<R>, QueryError> {

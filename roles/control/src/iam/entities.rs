@@ -36,11 +36,8 @@ impl Iam {
             ..made
         };
         let key = entity_key(kind, call.account(), &made.name);
-        let written = self.rows.put(&key, &made, Expect::Absent).await;
-        let Some(revision) = written.map_err(fault)? else {
-            let message = format!("{} with name {} already exists.", title(kind), made.name);
-            return Err(taken(message));
-        };
+        let written = self.put_new(&key, &made).await?;
+        let revision = written.ok_or_else(|| name_taken(kind, &made.name))?;
         self.keep_bounded(&key, revision, boundary.as_ref(), &made)
             .await?;
         Ok(group(title(kind), &whole(&made)))
@@ -99,6 +96,8 @@ impl Iam {
             groups: BTreeSet::new(),
             tags: given_tags(call)?,
             keys: Vec::new(),
+            moving_from: None,
+            moved: false,
         })
     }
 
@@ -128,8 +127,7 @@ impl Iam {
         let named = self.entity(call, kind).await?;
         let key = entity_key(kind, call.account(), &named.name);
         for _ in 0..TRIES_MAX {
-            let found = self.rows.get::<Entity>(&key).await.map_err(fault)?;
-            let Some((found, revision)) = found else {
+            let Some((found, revision)) = self.read(&key).await? else {
                 return Err(missing(kind, &named.name));
             };
             self.check_unused(call, &found).await?;
@@ -193,6 +191,10 @@ impl Iam {
         self.change(call, EntityKind::Role, update).await?;
         Ok(String::new())
     }
+}
+
+pub(super) fn name_taken(kind: EntityKind, name: &str) -> QueryError {
+    taken(format!("{} with name {name} already exists.", title(kind)))
 }
 
 /// In the order of their rows.

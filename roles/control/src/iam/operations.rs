@@ -55,6 +55,7 @@ impl Iam {
             ("Create", "") => self.create(call, kind).await,
             ("Get", "") if kind != Group => self.get(call, kind).await,
             ("List", "s") => self.list_entities(call, kind).await,
+            ("Update", "") if kind != Role => self.update(call, kind).await,
             ("Delete", "") => self.delete(call, kind).await,
             ("Put", "Policy") => self.put_inline(call, kind).await,
             ("Get", "Policy") => self.get_inline(call, kind).await,

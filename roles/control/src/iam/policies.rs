@@ -202,11 +202,22 @@ impl Iam {
     pub(super) async fn change_policy<T>(
         &self,
         call: &Call<'_>,
-        change: impl FnMut(&mut ManagedPolicy) -> Result<T, QueryError>,
+        mut change: impl FnMut(&mut ManagedPolicy) -> Result<T, QueryError>,
     ) -> Result<(ManagedPolicy, T), QueryError> {
         let named = self.own_policy(call).await?;
-        let key = policy_key(&named.account, &named.name);
-        self.alter(&key, || not_found(&named.arn()), change).await
+        let (arn, key) = (named.arn(), policy_key(&named.account, &named.name));
+        for _ in 0..TRIES_MAX {
+            let found = self.managed(call, &arn).await?;
+            let Some(Managed::Own(mut policy, revision)) = found else {
+                return Err(not_found(&arn));
+            };
+            let told = change(&mut policy)?;
+            let written = self.rows.put(&key, &policy, Expect::Revision(revision));
+            if written.await.map_err(fault)?.is_some() {
+                return Ok((policy, told));
+            }
+        }
+        Err(contended(&key))
     }
 }
 

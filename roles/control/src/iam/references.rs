@@ -94,6 +94,8 @@ impl Iam {
         #[derive(Deserialize)]
         struct Identified {
             id: String,
+            #[serde(default)]
+            moved: bool,
         }
         let mut raced = false;
         for _ in 0..TRIES_MAX {
@@ -102,7 +104,7 @@ impl Iam {
                 return Ok(false);
             };
             let same = serde_json::from_str::<Identified>(row.get());
-            if same.is_ok_and(|same| same.id != id) {
+            if same.is_ok_and(|same| same.id != id || same.moved) {
                 return Ok(false);
             }
             // Somebody else's write is as good.

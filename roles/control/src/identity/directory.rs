@@ -37,10 +37,10 @@ struct State {
     entities: BTreeMap<String, Read>,
     /// Managed policies by their rows.
     policies: BTreeMap<String, Held>,
-    /// The rows of groups by their ids.
-    groups: BTreeMap<String, String>,
-    /// The rows of users by the ids of their active keys.
-    keys: BTreeMap<String, String>,
+    /// The rows of groups by their ids: several while one is renamed.
+    groups: BTreeMap<String, BTreeSet<String>>,
+    /// The rows of users by the ids of their active keys: several while one is renamed.
+    keys: BTreeMap<String, BTreeSet<String>>,
     /// Rows of groups and roles that cannot be read.
     damaged: BTreeSet<String>,
     /// What was put together, by row.
@@ -110,8 +110,8 @@ impl Directory {
     pub(super) async fn user(&self, access_key: &str) -> Result<Option<Arc<Known>>, Error> {
         self.refresh().await?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let row = state.keys.get(access_key).cloned();
-        Ok(row.and_then(|row| state.known(&row)))
+        let rows = state.keys.get(access_key).cloned().unwrap_or_default();
+        Ok(rows.iter().find_map(|row| state.known(row)))
     }
 
     async fn refresh(&self) -> Result<(), Error> {
@@ -178,10 +178,10 @@ impl State {
             return;
         };
         for access_key in &before.entity.keys {
-            self.keys.remove(&access_key.id);
+            remove(&mut self.keys, &access_key.id, key);
         }
         if before.entity.kind == EntityKind::Group {
-            self.groups.remove(&before.entity.id);
+            remove(&mut self.groups, &before.entity.id, key);
             self.known.clear();
         }
     }
@@ -197,10 +197,12 @@ impl State {
             return;
         };
         for access_key in entity.keys.iter().filter(|access_key| access_key.active) {
-            self.keys.insert(access_key.id.clone(), key.clone());
+            let rows = self.keys.entry(access_key.id.clone()).or_default();
+            rows.insert(key.clone());
         }
         if entity.kind == EntityKind::Group {
-            self.groups.insert(entity.id.clone(), key.clone());
+            let rows = self.groups.entry(entity.id.clone()).or_default();
+            rows.insert(key.clone());
             self.known.clear();
         }
         let inline = entity.inline.values().map(|text| read(text)).collect();
@@ -209,10 +211,10 @@ impl State {
     }
 
     fn known(&mut self, key: &str) -> Option<Arc<Known>> {
+        let found = self.there(key)?;
         if let Some(known) = self.known.get(key) {
             return Some(Arc::clone(known));
         }
-        let found = self.entities.get(key)?;
         let known = Arc::new(Known {
             entity: Arc::clone(&found.entity),
             permissions: Arc::new(self.permissions(found)),
@@ -221,13 +223,23 @@ impl State {
         Some(known)
     }
 
+    /// What is in that row, if it counts.
+    fn there(&self, key: &str) -> Option<&Read> {
+        let found = self.entities.get(key)?;
+        let from = found.entity.moving_from.as_ref();
+        let before = from.and_then(|from| self.entities.get(from));
+        let there = found.entity.is_there(before.map(|before| &*before.entity));
+        there.then_some(found)
+    }
+
     /// A reference to what is gone says nothing; of what cannot be read, everything is denied, so
     /// that none of its denials is lost.
     fn permissions(&self, of: &Read) -> Permissions {
         let mut policies = Vec::new();
         self.add_own(of, &mut policies);
         for id in &of.entity.groups {
-            let group = self.groups.get(id).and_then(|row| self.entities.get(row));
+            let mut rows = self.groups.get(id).into_iter().flatten();
+            let group = rows.find_map(|row| self.there(row));
             match group {
                 Some(group) => self.add_own(group, &mut policies),
                 None if self.damaged.is_empty() => {}
@@ -261,6 +273,15 @@ impl State {
         match &held.named {
             Some((named, with)) if named != arn || with != id => None,
             _ => Some(Arc::clone(&held.policy)),
+        }
+    }
+}
+
+fn remove(index: &mut BTreeMap<String, BTreeSet<String>>, id: &str, row: &str) {
+    if let Some(rows) = index.get_mut(id) {
+        rows.remove(row);
+        if rows.is_empty() {
+            index.remove(id);
         }
     }
 }
