@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 )
@@ -18,12 +19,9 @@ import (
 const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
 	"Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
-func TestWhatAFunctionPrintsIsInItsLog(t *testing.T) {
-	logs := cloudwatchlogs.NewFromConfig(config)
-	name := create(t)
-	word := unique("printed")
-	must(client.Invoke(ctx, &lambda.InvokeInput{FunctionName: name, Payload: fmt.Appendf(nil, `{"print":%q}`, word)}))(t)
-	group := aws.String("/aws/lambda/" + *name)
+// Waits until a function has printed a word, and gives the events that have it.
+func printed(t *testing.T, logs *cloudwatchlogs.Client, group *string, word string) []logstypes.FilteredLogEvent {
+	t.Helper()
 	var found []logstypes.FilteredLogEvent
 	eventually(t, func() bool {
 		found = nil
@@ -38,8 +36,20 @@ func TestWhatAFunctionPrintsIsInItsLog(t *testing.T) {
 			}
 			found = append(found, page.Events...)
 		}
-		return len(found) == 1
+		return len(found) > 0
 	})
+	return found
+}
+
+func TestWhatAFunctionPrintsIsInItsLog(t *testing.T) {
+	logs := cloudwatchlogs.NewFromConfig(config)
+	name := create(t)
+	word := unique("printed")
+	event := fmt.Appendf(nil, `{"print":%q}`, word)
+	must(client.Invoke(ctx, &lambda.InvokeInput{FunctionName: name, Payload: event}))(t)
+	group := aws.String("/aws/lambda/" + *name)
+	found := printed(t, logs, group, word)
+	equal(t, len(found), 1)
 	contains(t, *found[0].Message, word)
 	streams := must(cloudwatchlogs.NewDescribeLogStreamsPaginator(logs, &cloudwatchlogs.DescribeLogStreamsInput{
 		LogGroupName: group, OrderBy: logstypes.OrderByLastEventTime, Descending: aws.Bool(true),
@@ -58,6 +68,16 @@ func TestWhatAFunctionPrintsIsInItsLog(t *testing.T) {
 	contains(t, fmt.Sprint(messages), "START RequestId")
 	contains(t, fmt.Sprint(messages), word)
 	must(logs.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: group}))(t)
+}
+
+func TestAnEventIsInvokedLater(t *testing.T) {
+	name := create(t)
+	word := unique("printed")
+	answer := must(client.Invoke(ctx, &lambda.InvokeInput{
+		FunctionName: name, InvocationType: types.InvocationTypeEvent, Payload: fmt.Appendf(nil, `{"print":%q}`, word),
+	}))(t)
+	equal(t, answer.StatusCode, 202)
+	printed(t, cloudwatchlogs.NewFromConfig(config), aws.String("/aws/lambda/"+*name), word)
 }
 
 func TestTheCallerIsWhoSigned(t *testing.T) {
