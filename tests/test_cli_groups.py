@@ -272,3 +272,12 @@ def test_logs(aws):
     arn = described[0]["arn"].removesuffix(":*")
     assert logs("list-tags-for-resource", "--resource-arn", arn) == {"tags": {"team": "orders"}}
     logs("delete-log-group", *place)
+
+
+def test_services_that_are_not_here_say_so(aws):
+    """In the format of each, so that its client reads it."""
+    for service, command in (("s3", ["ls"]), ("cloudformation", ["describe-stacks"]),
+                             ("dynamodb", ["list-tables"]), ("apigateway", ["get-rest-apis"])):
+        refusal = aws(*command, service=service, code=REFUSED[1])
+        signed_for = "Lambent is not " + service
+        assert ("NotImplemented" in refusal, signed_for in refusal) == (True, True), refusal

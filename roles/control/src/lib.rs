@@ -11,6 +11,7 @@
 //! a function stays `Pending`, or its update `InProgress`, until its code is ready to run, and a
 //! control plane that was killed in between takes it up again when it starts.
 
+mod absent;
 mod account;
 mod aliases;
 mod answer;

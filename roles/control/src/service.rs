@@ -37,9 +37,9 @@ use crate::provisioning::Provisioner;
 use crate::rows::Rows;
 use crate::settle::{Job, Missed, Settler};
 use crate::source::PackageSource;
-use crate::stacks;
 use crate::sts::{self, Sts};
 use crate::throttle::Throttle;
+use crate::{absent, stacks};
 
 /// The largest request body (AWS: a 50 MB package in base64, and room for the rest).
 pub const REQUEST_BYTES_MAX: usize = 70_167_211;
@@ -193,6 +193,8 @@ impl Control {
         } else if is_for_query(&parts) {
             let answer = self.query(&parts, &body, request_id).await;
             answer.unwrap_or_else(|error| error.response(request_id))
+        } else if let Some(refusal) = absent::refusal(&parts, request_id) {
+            refusal
         } else {
             let answer = self.lambda(&parts, &body).await;
             answer.unwrap_or_else(|failure| failure.answer().response(request_id))

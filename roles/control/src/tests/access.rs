@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use serde_json::Value;
+use types::Clock;
 use wire::sigv4::Signer;
 
 use super::harness::{ARN, FUNCTIONS, World, create, signer};
@@ -227,5 +228,63 @@ async fn a_body_that_is_too_large_is_refused_as_that_whether_or_not_all_of_it_ca
         413,
         "RequestEntityTooLargeException",
         "Request must be smaller than 70167211 bytes for the CreateFunction operation",
+    );
+}
+
+#[tokio::test]
+async fn services_that_are_not_here_are_told_so_in_their_own_format() {
+    let world = World::new();
+    let cases = [
+        (
+            "s3",
+            "/bucket/key",
+            "",
+            "<Error><Code>NotImplemented</Code>",
+        ),
+        (
+            "cloudformation",
+            "/",
+            "content-type: application/x-www-form-urlencoded",
+            "<Code>NotImplemented</Code>",
+        ),
+        (
+            "dynamodb",
+            "/",
+            "x-amz-target: DynamoDB_20120810.ListTables",
+            r#""__type":"NotImplementedException""#,
+        ),
+        (
+            "apigateway",
+            "/restapis",
+            "",
+            r#""message":"Lambent is not apigateway: "#,
+        ),
+    ];
+    for (service, path, header, expected) in cases {
+        let mut request = Request::builder().method("POST").uri(path);
+        if let Some((name, value)) = header.split_once(": ") {
+            request = request.header(name, value);
+        }
+        let (mut parts, body) = request.body(Bytes::new()).unwrap().into_parts();
+        let signer = Signer {
+            service,
+            ..signer("AKIATEST", "secret")
+        };
+        signer.sign(&mut parts, &body, world.clock.now());
+        let answer = world.answer(Request::from_parts(parts, body)).await;
+        let text = String::from_utf8(answer.raw.body().to_vec()).unwrap();
+        assert_eq!(answer.status, 501, "{text}");
+        assert!(text.contains(expected), "{text}");
+    }
+    // What goes to Lambda's own paths is held against Lambda's name.
+    let signer = Signer {
+        service: "sqs",
+        ..signer("AKIATEST", "secret")
+    };
+    let answer = world.send(&signer, "GET", FUNCTIONS, b"").await;
+    answer.refused(
+        403,
+        "InvalidSignatureException",
+        "Credential should be scoped to correct service: 'lambda'. ",
     );
 }
