@@ -5,9 +5,10 @@ import re
 
 import pytest
 
-from support import clients, records
-from support.functions import unique
+from support import clients, functions, records
+from support.elasticmq import ElasticMq
 from support.mailboxes import Bucket, Bus, Queue, Topic
+from support.moto import Moto
 from support.server import wait_for
 
 ECHO = """
@@ -23,14 +24,6 @@ TELLS = """
     def handler(event, context):
         print("TOLD " + json.dumps({"event": event, "request": context.aws_request_id}))
 """
-TRUST = json.dumps({
-    "Version": "2012-10-17",
-    "Statement": {
-        "Effect": "Allow",
-        "Principal": {"Service": "lambda.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    },
-})
 ONCE = {"MaximumRetryAttempts": 0}
 
 
@@ -206,21 +199,67 @@ def test_a_result_of_any_form_is_told(client, deploy, peer):
         assert json.loads(body)["responsePayload"] == answer
 
 
-def test_a_function_that_the_role_may_not_invoke_is_not_told(client, deploy, plane):
-    """What a role of IAM may do counts, not what the server may."""
-    iam = clients.make(plane, "iam")
-    role = iam.create_role(RoleName=unique("role"), AssumeRolePolicyDocument=TRUST)["Role"]
-    target = deploy(TELLS)
-    name = deploy(ECHO, Role=role["Arn"])
-    destined(client, name, success=arn_of(client, target))
-    metric = "lambent_event_invoke_destination_delivery_failures_total"
-    before = plane.metric(metric)
-    send(client, name, {"n": 7})
-    wait_for(lambda: plane.metric(metric) > before, 30)
-    rights = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn_of(client, target)}
-    document = json.dumps({"Version": "2012-10-17", "Statement": rights})
-    iam.put_role_policy(RoleName=role["RoleName"], PolicyName="p", PolicyDocument=document)
-    request = send(client, name, {"n": 8})
-    told = teller(plane)
-    assert wait_for(lambda: told(target, request), 30)
-    assert [one["event"]["requestPayload"] for one in told(target)] == [{"n": 8}]
+class Known:
+    """A peer as somebody sees it who has a key there."""
+
+    def __init__(self, peer, key):
+        self.peer = peer
+        self.keys = (key["AccessKeyId"], key["SecretAccessKey"])
+
+    def client(self, service):
+        return self.peer.client(service, keys=self.keys)
+
+
+def test_what_is_sent_is_signed(own_server):
+    """With the key that the configuration names: this peer verifies the signature of every call."""
+    peer = Moto(unsigned=3)
+    try:
+        iam = peer.client("iam")
+        iam.create_user(UserName="teller")
+        key = iam.create_access_key(UserName="teller")["AccessKey"]
+        allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        iam.put_user_policy(UserName="teller", PolicyName="all", PolicyDocument=document)
+        # From here on everybody has to sign.
+        known = Known(peer, key)
+        keys = f'access_key_id = "{known.keys[0]}"\nsecret_access_key = "{known.keys[1]}"\n'
+        server = own_server(f'[aws]\nendpoint_url = "{peer.url}"\n[aws.keys]\n{keys}').start()
+        client = clients.make(server)
+        name = functions.unique()
+        # No spaces: of forms this peer hashes not what came but what it would have written itself.
+        functions.create(client, name, "def handler(event, context):\n    return 1 / event\n")
+        for event, box in (
+            (1, Queue(known.client("sqs"))), (1, Topic(known)), (1, Bus(known)), (0, Bucket(known)),
+        ):  # fmt: skip
+            destined(client, name, **{"success" if event else "failure": box.arn})
+            request = send(client, name, event)
+            assert box.record()["requestContext"]["requestId"] == request
+        server.finish()
+    finally:
+        peer.stop()
+
+
+def test_another_queue_server_takes_records_and_letters(own_server):
+    """ElasticMQ: the same words, another's reading of them. Sizes and attributes arrive whole."""
+    peer = ElasticMq()
+    try:
+        server = own_server(f'[aws.services]\nsqs = "{peer.url}"\n').start()
+        client = clients.make(server)
+        sqs = peer.client()
+        records_of, letters = Queue(sqs), Queue(sqs)
+        name = functions.unique()
+        functions.create(client, name, FAILS, DeadLetterConfig={"TargetArn": letters.arn})
+        destined(client, name, failure=records_of.arn)
+        event = {"n": 8, "text": "ü ✓ & + % = \n" * 10_000}
+        request = send(client, name, event)
+        check_failure(records_of.record(), request, f"{arn_of(client, name)}:$LATEST", event)
+        body, attributes = letters.letter()
+        assert json.loads(body) == event
+        assert attributes == {
+            "RequestID": ("String", request),
+            "ErrorCode": ("Number", "200"),
+            "ErrorMessage": ("String", "no: 8"),
+        }
+        server.finish()
+    finally:
+        peer.stop()
