@@ -11,6 +11,9 @@ import subprocess
 
 import pytest
 
+# What they compare is shown where they fail.
+pytest.register_assert_rewrite("support.records", "support.mailboxes")
+
 from support import clients, functions, leftovers
 from support.deploying import Commands
 from support.moto import Moto

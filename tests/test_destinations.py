@@ -7,6 +7,7 @@ import pytest
 
 from support import clients, functions, records
 from support.elasticmq import ElasticMq
+from support.events import DOES, Told, arn_of, destined, send
 from support.mailboxes import Bucket, Bus, Queue, Topic
 from support.moto import Moto
 from support.server import wait_for
@@ -19,40 +20,20 @@ FAILS = """
     def handler(event, context):
         raise ValueError("no: " + str(event["n"]))
 """
-TELLS = """
-    import json
-    def handler(event, context):
-        print("TOLD " + json.dumps({"event": event, "request": context.aws_request_id}))
-"""
-ONCE = {"MaximumRetryAttempts": 0}
+TRUST = json.dumps({
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    },
+})
 
 
 @pytest.fixture(scope="module")
 def client(plane):
     """Lambda, whose events' outcomes go to `peer`."""
     return clients.make(plane)
-
-
-def arn_of(client, name):
-    return client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
-
-
-def destined(client, name, success=None, failure=None, **settings):
-    """Says where the outcomes of a function's events go."""
-    sides = {"OnSuccess": success, "OnFailure": failure}
-    config = {side: {"Destination": arn} for side, arn in sides.items() if arn}
-    client.put_function_event_invoke_config(
-        FunctionName=name, DestinationConfig=config, **{**ONCE, **settings}
-    )
-
-
-def send(client, name, event, **arguments):
-    """Sends an event and gives its request id."""
-    answer = client.invoke(
-        FunctionName=name, InvocationType="Event", Payload=json.dumps(event).encode(), **arguments
-    )
-    assert answer["StatusCode"] == 202
-    return answer["ResponseMetadata"]["RequestId"]
 
 
 def check_success(record, request, arn, event, version="$LATEST"):
@@ -135,37 +116,16 @@ def test_an_object_in_a_bucket_is_named_by_function_and_time(client, deploy, pee
 
 
 def test_another_function_gets_the_record_as_its_event(client, deploy, plane):
-    told = teller(plane)
-    next_one = deploy(TELLS)
+    told = Told(plane)
     for source, event, side in ((ECHO, {"n": 5}, "success"), (FAILS, {"n": 6}, "failure")):
-        name = deploy(source)
+        name, next_one = deploy(source), deploy(DOES)
         destined(client, name, **{side: arn_of(client, next_one)})
         request = send(client, name, event)
+        (heard,) = wait_for(lambda: told(next_one), 30)
         check = check_success if side == "success" else check_failure
-        heard = wait_for(lambda: told(next_one, request), 30)
-        assert len(heard) == 1
-        check(heard[0]["event"], request, f"{arn_of(client, name)}:$LATEST", event)
+        check(heard["event"], request, f"{arn_of(client, name)}:$LATEST", event)
         # It is an invoke of its own.
-        assert heard[0]["request"] != request
-
-
-def teller(plane):
-    """Reads what functions of `TELLS` told of the events of a request."""
-    logs = clients.make(plane, "logs")
-
-    def read(name, request=None):
-        try:
-            events = logs.filter_log_events(
-                logGroupName=f"/aws/lambda/{name}", filterPattern='"TOLD "'
-            )["events"]
-        except logs.exceptions.ResourceNotFoundException:
-            return []
-        told = [json.loads(event["message"].split("TOLD ", 1)[1]) for event in events]
-        if request is None:
-            return told
-        return [one for one in told if one["event"]["requestContext"]["requestId"] == request]
-
-    return read
+        assert heard["request"] != request
 
 
 def test_what_a_caller_named_is_what_the_record_names(client, deploy, peer):
@@ -263,3 +223,23 @@ def test_another_queue_server_takes_records_and_letters(own_server):
         server.finish()
     finally:
         peer.stop()
+
+
+def test_a_function_that_the_role_may_not_invoke_is_not_told(client, deploy, plane):
+    """What a role of IAM may do counts, not what the server may."""
+    iam = clients.make(plane, "iam")
+    role = iam.create_role(RoleName=functions.unique("role"), AssumeRolePolicyDocument=TRUST)["Role"]
+    target = deploy(DOES)
+    name = deploy(ECHO, Role=role["Arn"])
+    destined(client, name, success=arn_of(client, target))
+    metric = "lambent_event_invoke_destination_delivery_failures_total"
+    before = plane.metric(metric)
+    send(client, name, {"n": 7})
+    wait_for(lambda: plane.metric(metric) > before, 30)
+    rights = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn_of(client, target)}
+    document = json.dumps({"Version": "2012-10-17", "Statement": rights})
+    iam.put_role_policy(RoleName=role["RoleName"], PolicyName="p", PolicyDocument=document)
+    request = send(client, name, {"n": 8})
+    told = Told(plane)
+    wait_for(lambda: told(target), 30)
+    assert [run["event"]["requestContext"]["requestId"] for run in told(target)] == [request]

@@ -12,10 +12,10 @@ ARRIVES_WITHIN = 30
 class Queue:
     """A queue of SQS. What is read is out of it."""
 
-    def __init__(self, sqs, **attributes):
+    def __init__(self, sqs, name=None):
         self.sqs = sqs
-        self.name = unique("queue")
-        self.url = sqs.create_queue(QueueName=self.name, Attributes=attributes)["QueueUrl"]
+        self.name = name or unique("queue")
+        self.url = sqs.create_queue(QueueName=self.name)["QueueUrl"]
         found = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
         self.arn = found["Attributes"]["QueueArn"]
 

@@ -44,6 +44,9 @@ mod settle;
 const PATIENCE: Duration = Duration::from_millis(200);
 /// An event goes back for so long, and up to twice that, whose function can have no own queue.
 const AGAIN: Duration = Duration::from_secs(1);
+/// An event in its function's own queue waits so long for its turn before it is looked at anew: it may have
+/// become too old, and its function may have changed or gone.
+const LOOK_ANEW: Duration = Duration::from_secs(5);
 /// Outcomes that are told at a time.
 pub(crate) const DELIVERIES_MAX: u32 = 32;
 
@@ -235,6 +238,7 @@ impl Work {
             slot = windows.begin(function) => Turn::Now(slot),
             () = told(&mut stop) => Turn::Later(Duration::ZERO),
             () = sleep(PATIENCE), if !own => Turn::Crowded,
+            () = sleep(LOOK_ANEW) => Turn::Later(Duration::ZERO),
         }
     }
 

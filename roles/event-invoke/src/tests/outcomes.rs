@@ -193,6 +193,38 @@ async fn a_function_says_how_old_its_events_become() {
     assert_eq!(told["responseContext"]["functionError"], "Unhandled");
 }
 
+/// Though it is only the function's own slowness that it waits for.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_gets_no_turn_becomes_too_old() {
+    let world = World::new();
+    let function = Function {
+        takes: HOUR,
+        limit: 1,
+        ..Function::default()
+    };
+    world.functions.put("f", function);
+    let config = EventInvokeConfig {
+        event_age_seconds_max: Some(60),
+        ..on_failure(QUEUE)
+    };
+    world.configure("f", config).await;
+    let process = world.start("one");
+    for event in ["1", "2"] {
+        process
+            .service
+            .accept(world.event("f", event))
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(70)).await;
+    let told = record(&world);
+    assert_eq!(told["requestPayload"], 2);
+    assert_eq!(told["requestContext"]["condition"], "EventAgeExceeded");
+    world.settle(HOUR * 2).await;
+    assert_eq!(world.functions.runs("f").len(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_may_not_run_at_all_is_told_at_once() {
     let world = World::new();
