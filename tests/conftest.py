@@ -7,7 +7,6 @@ account's whole region to themselves, by region.
 import contextlib
 import json
 import os
-import subprocess
 
 import pytest
 
@@ -17,7 +16,7 @@ pytest.register_assert_rewrite("support.records", "support.mailboxes")
 from support import clients, functions, leftovers
 from support.deploying import Commands
 from support.moto import Moto
-from support.server import Server, binary
+from support.server import Server
 
 CONFIG = """
 [[access_keys]]
@@ -125,24 +124,6 @@ def deploy_once(client):
     yield make
     for name in made.values():
         functions.delete(client, name)
-
-
-@pytest.fixture
-def lambent(server):
-    """Runs a command against the server; gives exit status, standard output, standard error."""
-
-    def run(*arguments, stdin=None, client=True, **variables):
-        command = [binary(), *arguments]
-        if client:
-            command += ["--data-dir", str(server.data)]
-            if arguments[0] != "logs":
-                command += ["--endpoint", server.url]
-        environment = {"PATH": os.environ["PATH"], **variables}
-        done = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True,
-                              timeout=30, cwd=server.root)
-        return done.returncode, done.stdout, done.stderr
-
-    return run
 
 
 class Answer:

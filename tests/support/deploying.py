@@ -18,15 +18,18 @@ class Commands:
         return {"PATH": os.environ["PATH"]}
 
     def line(self, command, *arguments):
-        return [binary(), command, *map(str, arguments), "--endpoint", self.server.url,
-                "--data-dir", str(self.server.data)]  # fmt: skip
+        """The command line. Logs are read from the data folder, without the server."""
+        line = [binary(), command, *map(str, arguments), "--data-dir", str(self.server.data)]
+        return line if command == "logs" else [*line, "--endpoint", self.server.url]
 
-    def __call__(self, command, *arguments):
+    def __call__(self, command, *arguments, stdin="", client=True, **variables):
+        """Exit status, standard output, standard error; `client=False` names no server."""
         if command == "deploy":
             self.stacks.add(arguments[arguments.index("--stack-name") + 1])
+        line = self.line(command, *arguments) if client else [binary(), command, *arguments]
         done = subprocess.run(
-            self.line(command, *arguments), env=self.environment(), capture_output=True, text=True,
-            timeout=60, stdin=subprocess.DEVNULL,
+            line, env={**self.environment(), **variables}, capture_output=True, text=True,
+            timeout=60, input=stdin, cwd=self.server.root,
         )  # fmt: skip
         return done.returncode, done.stdout, done.stderr
 
