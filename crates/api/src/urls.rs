@@ -37,6 +37,16 @@ pub enum Auth {
     Iam,
 }
 
+impl Auth {
+    /// As callers and policies name it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::Iam => "AWS_IAM",
+        }
+    }
+}
+
 /// `InvokeMode`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum InvokeMode {

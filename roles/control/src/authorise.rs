@@ -92,16 +92,32 @@ impl Control {
     /// Refuses if the caller may not hand that role to Lambda, or if Lambda may not become it. A
     /// role that IAM does not know is taken, unless `[functions] unknown_roles` refuses it: what it
     /// may do, `role_actions` says.
-    pub(crate) async fn check_pass_role(&self, call: &Call<'_>, role: &str) -> Result<(), Failure> {
+    pub(crate) async fn check_pass_role(
+        &self,
+        call: &Call<'_>,
+        role: &str,
+        function: &FunctionArn,
+    ) -> Result<(), Failure> {
         let Some(arn) = RoleArn::parse(role) else {
             return Ok(());
         };
-        let context = Context::new().with("iam:PassedToService", "lambda.amazonaws.com");
-        call.authorise_action("iam:PassRole", &arn.account, role, context)?;
         let key = entity_key(EntityKind::Role, &arn.account, arn.name);
-        let found = self.rows.get::<Entity>(&key).await?;
-        let may = match found.filter(|(entity, _)| entity.arn() == role) {
-            Some((entity, _)) => lambda_may_become(&entity),
+        let found = self
+            .rows
+            .get::<Entity>(&key)
+            .await?
+            .map(|(entity, _)| entity);
+        let found = found.filter(|entity| entity.arn() == role);
+        let mut context = Context::new()
+            .with("iam:PassedToService", "lambda.amazonaws.com")
+            .with("iam:AssociatedResourceArn", function.to_string());
+        if let Some(entity) = &found {
+            context.extend(resource_tags(&entity.tags));
+            context.set_tags("iam:ResourceTag/", &entity.tags);
+        }
+        call.authorise_action("iam:PassRole", &arn.account, role, context)?;
+        let may = match found {
+            Some(entity) => lambda_may_become(&entity),
             None => self.config.unknown_roles_accepted,
         };
         if !may {
@@ -121,7 +137,34 @@ impl Control {
     }
 }
 
+/// What a request says about tags that are to be given to something.
+pub(crate) fn request_tags(tags: &BTreeMap<String, String>) -> Context {
+    let mut context = Context::new();
+    context.set_tags("aws:RequestTag/", tags);
+    context.set_all("aws:TagKeys", tags.keys().cloned());
+    context
+}
+
+/// The tags that something has.
+pub(crate) fn resource_tags(tags: &BTreeMap<String, String>) -> Context {
+    let mut context = Context::new();
+    context.set_tags("aws:ResourceTag/", tags);
+    context
+}
+
 impl Call<'_> {
+    /// The function that the path and `Qualifier` name, if the caller may do this to it, with
+    /// condition keys that the operation has.
+    pub(crate) fn function_with(
+        &self,
+        naming: Naming,
+        context: Context,
+    ) -> Result<FunctionArn, ApiError> {
+        let arn = self.named_function(naming)?;
+        self.authorise_with(&arn.scope.account, &arn.to_string(), context)?;
+        Ok(arn)
+    }
+
     /// Refuses if the caller may not do this operation to that resource of that account.
     pub(crate) fn authorise(&self, owner: &AccountId, resource: &str) -> Result<(), ApiError> {
         self.authorise_with(owner, resource, Context::new())

@@ -16,6 +16,7 @@ use types::{AccountId, Random, Region, Scope};
 use wire::ApiError;
 
 use crate::answer::{empty, json};
+use crate::authorise::{request_tags, resource_tags};
 use crate::body::parse_now;
 use crate::failure::Failure;
 use crate::functions::rules::check_tags;
@@ -74,9 +75,9 @@ impl Control {
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        call.authorise(&call.scope.account, "*")?;
         let body: Body = parse_now(call.body)?;
         let tags = body.tags.clone().unwrap_or_default();
+        call.authorise_with(&call.scope.account, "*", request_tags(&tags))?;
         check_tags(&tags)?;
         let mut config = CodeSigningConfig {
             id: new_id(self.random.as_ref()),
@@ -100,7 +101,7 @@ impl Control {
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let (scope, id) = named(call)?;
+        let (scope, id) = self.named_config(call).await?;
         let body: Body = parse_now(call.body)?;
         let change = |config: &mut CodeSigningConfig| {
             body.put_into(config);
@@ -117,7 +118,7 @@ impl Control {
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let (scope, id) = named(call)?;
+        let (scope, id) = self.named_config(call).await?;
         let (config, _) = self.code_signing_config(&scope, &id).await?;
         Ok(json(StatusCode::OK, &Answer::new(config)))
     }
@@ -144,7 +145,7 @@ impl Control {
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let (scope, id) = named(call)?;
+        let (scope, id) = self.named_config(call).await?;
         let (config, revision) = self.code_signing_config(&scope, &id).await?;
         self.refuse_if_used(&scope, &id).await?;
         let key = config_key(&scope, &id);
@@ -156,6 +157,20 @@ impl Control {
             return Err(used);
         }
         Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// The config that the path names, if the caller may do this to it.
+    async fn named_config(&self, call: &Call<'_>) -> Result<(Scope, String), Failure> {
+        let arn = call.matched.parameter("CodeSigningConfigArn");
+        let (scope, id) = parts(arn).ok_or_else(|| missing(arn))?;
+        let key = config_key(&scope, &id);
+        let found = self.rows.get::<CodeSigningConfig>(&key).await?;
+        let tags = found.map(|(config, _)| config.tags).unwrap_or_default();
+        call.authorise_with(&scope.account, arn, resource_tags(&tags))?;
+        match scope.region == call.scope.region {
+            true => Ok((scope, id)),
+            false => Err(missing(arn).into()),
+        }
     }
 
     async fn code_signing_config(
@@ -218,17 +233,6 @@ impl Shown {
             },
             last_modified: config.last_modified.to_lambda_text(),
         }
-    }
-}
-
-/// The config that the path names, if the caller may do this to it.
-fn named(call: &Call<'_>) -> Result<(Scope, String), ApiError> {
-    let arn = call.matched.parameter("CodeSigningConfigArn");
-    let (scope, id) = parts(arn).ok_or_else(|| missing(arn))?;
-    call.authorise(&scope.account, arn)?;
-    match scope.region == call.scope.region {
-        true => Ok((scope, id)),
-        false => Err(missing(arn)),
     }
 }
 

@@ -11,6 +11,7 @@ mod source;
 use api::event_sources::{Mapping, mapping_arn, mapping_key, mappings_prefix};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use policy::Context;
 use serde::Serialize;
 use storage::Expect;
 use types::{FunctionArn, Qualifier, Version};
@@ -24,6 +25,7 @@ use members::Members;
 use source::Kind;
 
 use crate::answer::json;
+use crate::authorise::{request_tags, resource_tags};
 use crate::body::parse_now;
 use crate::failure::Failure;
 use crate::functions::rules::check_tags;
@@ -46,7 +48,15 @@ impl Control {
     pub(crate) async fn create_mapping(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let members: Members = parse_now(call.body)?;
         let id = self.random.uuid().to_string();
-        call.authorise(&call.scope.account, "*")?;
+        let mut context = Context::new();
+        if let Some(name) = &members.function_name {
+            let function = function_named(call, name)?;
+            context.set("lambda:FunctionArn", function.to_string());
+        }
+        if let Some(tags) = &members.tags {
+            context.extend(request_tags(tags));
+        }
+        call.authorise_with(&call.scope.account, "*", context)?;
         refuse_later(&members)?;
         let now = self.clock.now();
         let source = source::source(&members, &id, &call.scope.region)?;
@@ -89,11 +99,10 @@ impl Control {
     }
 
     pub(crate) async fn update_mapping(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let id = named(call)?;
         let members: Members = parse_now(call.body)?;
-        refuse_later(&members)?;
         for _ in 0..TRIES_MAX {
-            let (before, revision) = self.mapping(call, &id).await?;
+            let (before, revision) = self.mapping(call, members.function_name.as_deref()).await?;
+            refuse_later(&members)?;
             Kind::of(&before.source).check(&members)?;
             let mut mapping = before.clone();
             rules::apply(&members, &mut mapping);
@@ -118,21 +127,19 @@ impl Control {
             }
         }
         Err(Failure::Contended {
-            key: mapping_key(&call.scope, &id),
+            key: mapping_key(&call.scope, call.matched.parameter("UUID")),
         })
     }
 
     pub(crate) async fn get_mapping(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let id = named(call)?;
-        let (mapping, _) = self.mapping(call, &id).await?;
+        let (mapping, _) = self.mapping(call, None).await?;
         let answer = Answer::new(mapping, State::Settled);
         Ok(json(StatusCode::OK, &answer))
     }
 
     pub(crate) async fn delete_mapping(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let id = named(call)?;
-        let (mapping, _) = self.mapping(call, &id).await?;
-        let key = mapping_key(&call.scope, &id);
+        let (mapping, _) = self.mapping(call, None).await?;
+        let key = mapping_key(&call.scope, &mapping.id);
         self.rows.delete(&key, Expect::Any).await?;
         self.rows.release(&mapping).await?;
         let answer = Answer::new(mapping, State::Deleting);
@@ -169,12 +176,33 @@ impl Control {
         Ok(json(StatusCode::OK, &answer))
     }
 
+    /// The mapping that the path names, if the caller may do this to it; and to the function that
+    /// it is to have from now on, where one is named.
     async fn mapping(
         &self,
         call: &Call<'_>,
-        id: &str,
+        moved_to: Option<&str>,
     ) -> Result<(Mapping, storage::Revision), Failure> {
-        let found = self.rows.get(&mapping_key(&call.scope, id)).await?;
+        let id = call.matched.parameter("UUID").to_ascii_lowercase();
+        // Ids are ours, and become part of a key.
+        let is_id = id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+        let found: Option<(Mapping, _)> = match is_id {
+            true => self.rows.get(&mapping_key(&call.scope, &id)).await?,
+            false => None,
+        };
+        let mapping = found.as_ref().map(|(mapping, _)| mapping);
+        let tags = mapping.map(|mapping| resource_tags(&mapping.tags));
+        let may = |function: Option<String>| {
+            let mut context = tags.clone().unwrap_or_default();
+            if let Some(function) = function {
+                context.set("lambda:FunctionArn", function);
+            }
+            call.authorise_with(&call.scope.account, &mapping_arn(&call.scope, &id), context)
+        };
+        may(mapping.map(|mapping| mapping.function.to_string()))?;
+        if let Some(name) = moved_to {
+            may(Some(function_named(call, name)?.to_string()))?;
+        }
         found.ok_or_else(|| not_found().into())
     }
 
@@ -245,18 +273,6 @@ impl Control {
 }
 
 const NO_FUNCTION: &str = "Function does not exist";
-
-/// The mapping that the path names, if the caller may do this to it.
-fn named(call: &Call<'_>) -> Result<String, ApiError> {
-    let id = call.matched.parameter("UUID");
-    call.authorise(&call.scope.account, &mapping_arn(&call.scope, id))?;
-    // Ids are ours, and become part of a key.
-    let is_id = id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-    match is_id {
-        true => Ok(id.to_ascii_lowercase()),
-        false => Err(not_found()),
-    }
-}
 
 /// A function, version or alias; `$LATEST` is the function.
 fn function_named(call: &Call<'_>, name: &str) -> Result<FunctionArn, ApiError> {

@@ -76,8 +76,10 @@ impl Control {
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let arn = call.function(Naming::Plain)?;
+        let arn = call.named_function(Naming::Plain)?;
         let sid = call.matched.parameter("StatementId");
+        let context = self.context_of(&arn, sid).await?;
+        call.authorise_with(&arn.scope.account, &arn.to_string(), context)?;
         let revision_id = query_value(call.query, "RevisionId");
         let remove = |policy: &mut ResourcePolicy| {
             if policy.statements.is_empty() {
@@ -102,6 +104,17 @@ impl Control {
             revision_id: policy.revision_id,
         };
         Ok(json(StatusCode::OK, &shown))
+    }
+
+    /// The condition keys that RemovePermission has: what the statement says that is to go.
+    async fn context_of(&self, arn: &FunctionArn, sid: &str) -> Result<Context, Failure> {
+        let Some((function, _)) = self.rows.function(&arn.scope, &arn.name).await? else {
+            return Ok(Context::new());
+        };
+        let policy = self.resource_policy(&function, arn).await?;
+        let mut statements = policy.iter().flat_map(|policy| &policy.statements);
+        let statement = statements.find(|statement| statement.sid == sid);
+        Ok(statement.map(statement::context).unwrap_or_default())
     }
 
     /// Changes a policy: `change` decides on it as it is, empty where there is none, and may be
@@ -137,15 +150,6 @@ impl Control {
             }
         }
         Err(Failure::Contended { key })
-    }
-}
-
-impl Call<'_> {
-    /// As [`Call::function`], with condition keys that the operation has.
-    fn function_with(&self, naming: Naming, context: Context) -> Result<FunctionArn, ApiError> {
-        let arn = self.named_function(naming)?;
-        self.authorise_with(&arn.scope.account, &arn.to_string(), context)?;
-        Ok(arn)
     }
 }
 

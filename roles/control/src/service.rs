@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use image::Images;
+use policy::Context;
 use storage::Table;
 use tokio::sync::{Notify, mpsc};
 use types::{Clock, FunctionArn, Random, Region, RequestId, Scope};
@@ -492,9 +493,17 @@ impl Call<'_> {
 
     /// The function that the path names, of an operation that is about the whole function.
     pub(crate) fn unqualified_function(&self) -> Result<FunctionArn, ApiError> {
+        self.unqualified_function_with(Context::new())
+    }
+
+    /// The same, with condition keys that the operation has.
+    pub(crate) fn unqualified_function_with(
+        &self,
+        context: Context,
+    ) -> Result<FunctionArn, ApiError> {
         let name = self.matched.parameter("FunctionName");
         let arn = resolve(Naming::Plain, name, None, &self.scope)?;
-        self.authorise(&arn.scope.account, &arn.to_string())?;
+        self.authorise_with(&arn.scope.account, &arn.to_string(), context)?;
         Ok(arn)
     }
 }

@@ -7,6 +7,7 @@ use api::event_sources::{Mapping, mapping_key};
 use api::functions::{Function, function_key};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use policy::Context;
 use serde::{Deserialize, Serialize};
 use types::{AccountId, FunctionArn, Region, Scope};
 use wire::ApiError;
@@ -14,6 +15,7 @@ use wire::function_name::{Naming, resolve};
 use wire::uri::query_pairs;
 
 use crate::answer::{empty, json};
+use crate::authorise::{request_tags, resource_tags};
 use crate::body::parse_now;
 use crate::failure::Failure;
 use crate::functions::rules::check_tags;
@@ -37,8 +39,8 @@ enum Resource {
 
 impl Control {
     pub(crate) async fn tag_resource(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let resource = Resource::named(call)?;
         let Tags { tags: new } = parse_now(call.body)?;
+        let resource = self.tagged(call, request_tags(&new)).await?;
         if new.is_empty() {
             let message = "An error occurred and the request cannot be processed.";
             return Err(ApiError::invalid_parameter(message).into());
@@ -56,11 +58,13 @@ impl Control {
     }
 
     pub(crate) async fn untag_resource(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let resource = Resource::named(call)?;
         let keys: Vec<String> = query_pairs(call.query.unwrap_or_default())
             .filter(|(name, _)| name == "tagKeys")
             .map(|(_, key)| key.into_owned())
             .collect();
+        let mut context = Context::new();
+        context.set_all("aws:TagKeys", keys.iter().cloned());
+        let resource = self.tagged(call, context).await?;
         let remove = |tags: &mut TagMap| {
             tags.retain(|key, _| !keys.contains(key));
             Ok(())
@@ -70,12 +74,30 @@ impl Control {
     }
 
     pub(crate) async fn list_tags(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let resource = Resource::named(call)?;
+        let resource = self.tagged(call, Context::new()).await?;
         let key = resource.key();
         // Of every kind of row the tags are the member `tags`.
         let found = self.rows.get::<TaggedRow>(&key).await?;
         let (row, _) = found.ok_or_else(|| resource.missing())?;
         Ok(json(StatusCode::OK, &Tags { tags: row.tags }))
+    }
+
+    /// The resource whose ARN the path holds, if the caller may do this to it.
+    async fn tagged(&self, call: &Call<'_>, mut context: Context) -> Result<Resource, Failure> {
+        let text = call.matched.parameter("Resource");
+        let resource = Resource::named(call, text)?;
+        // A function's tags are known already.
+        if !matches!(resource, Resource::Function(_)) {
+            let found = self.rows.get::<TaggedRow>(&resource.key()).await?;
+            let tags = found.map(|(row, _)| row.tags).unwrap_or_default();
+            context.extend(resource_tags(&tags));
+        }
+        let scope = resource.scope();
+        call.authorise_with(&scope.account, text, context)?;
+        match scope.region == call.scope.region {
+            true => Ok(resource),
+            false => Err(unknown(text).into()),
+        }
     }
 
     async fn change_tags(
@@ -109,10 +131,8 @@ struct TaggedRow {
 }
 
 impl Resource {
-    /// The resource whose ARN the path holds, if the caller may do this to it. The model's pattern
-    /// has been checked.
-    fn named(call: &Call<'_>) -> Result<Self, ApiError> {
-        let text = call.matched.parameter("Resource");
+    /// The resource that an ARN names. The model's pattern has been checked.
+    fn named(call: &Call<'_>, text: &str) -> Result<Self, ApiError> {
         let parts: Vec<&str> = text.split(':').collect();
         let (kind, id) = match parts[..] {
             [_, _, _, _, _, "function", ..] => return function(call, text),
@@ -122,15 +142,21 @@ impl Resource {
         let (Ok(region), Ok(account)) = (Region::new(parts[3]), AccountId::new(parts[4])) else {
             return Err(unknown(text));
         };
-        call.authorise(&account, text)?;
         let scope = Scope { account, region };
-        if scope.region != call.scope.region {
-            return Err(unknown(text));
-        }
         match kind {
             "event-source-mapping" => Ok(Self::Mapping(scope, id.to_ascii_lowercase())),
             "code-signing-config" => Ok(Self::CodeSigning(scope, id)),
-            _ => Err(ApiError::not_implemented("capacity providers")),
+            _ => {
+                call.authorise(&scope.account, text)?;
+                Err(ApiError::not_implemented("capacity providers"))
+            }
+        }
+    }
+
+    fn scope(&self) -> &Scope {
+        match self {
+            Self::Function(arn) => &arn.scope,
+            Self::Mapping(scope, _) | Self::CodeSigning(scope, _) => scope,
         }
     }
 
@@ -159,7 +185,6 @@ fn function(call: &Call<'_>, text: &str) -> Result<Resource, ApiError> {
             "Tags on function aliases and versions are not supported. Please specify a function ARN.",
         ));
     }
-    call.authorise(&arn.scope.account, text)?;
     Ok(Resource::Function(arn))
 }
 

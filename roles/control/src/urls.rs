@@ -4,6 +4,7 @@ use api::functions::{URLS, attached_key, attached_prefix};
 use api::urls::{Auth, Cors, ID_CHARACTERS, InvokeMode, Url};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use policy::Context;
 use serde::{Deserialize, Serialize};
 use storage::Expect;
 use types::{FunctionArn, Qualifier, Random, Version};
@@ -49,8 +50,8 @@ struct ListUrlConfigs {
 
 impl Control {
     pub(crate) async fn create_url(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let arn = function_or_alias(call)?;
         let body: Body = parse_now(call.body)?;
+        let arn = self.function_or_alias(call, body.auth_type).await?;
         self.check_target(&arn).await?;
         let now = self.clock.now();
         let url = Url {
@@ -81,7 +82,7 @@ impl Control {
     }
 
     pub(crate) async fn get_url(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let arn = function_or_alias(call)?;
+        let arn = self.function_or_alias(call, None).await?;
         let found = self.rows.get::<Url>(&attached_key(URLS, &arn)).await?;
         let (url, _) = found.ok_or_else(no_url)?;
         // What a deleted function leaves behind until it is swept means nothing.
@@ -90,8 +91,8 @@ impl Control {
     }
 
     pub(crate) async fn update_url(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let arn = function_or_alias(call)?;
         let body: Body = parse_now(call.body)?;
+        let arn = self.function_or_alias(call, body.auth_type).await?;
         self.check_target(&arn).await?;
         let key = attached_key(URLS, &arn);
         for _ in 0..TRIES_MAX {
@@ -115,7 +116,7 @@ impl Control {
     }
 
     pub(crate) async fn delete_url(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let arn = function_or_alias(call)?;
+        let arn = self.function_or_alias(call, None).await?;
         let key = attached_key(URLS, &arn);
         for _ in 0..TRIES_MAX {
             let found = self.rows.get::<Url>(&key).await?;
@@ -151,6 +152,44 @@ impl Control {
         ))
     }
 
+    /// What the path and `Qualifier` name, if the caller may do this to it: the function itself, or
+    /// an alias. `$LATEST` is the function. Policies may ask for the kind of URL: the one asked for,
+    /// or that there is.
+    async fn function_or_alias(
+        &self,
+        call: &Call<'_>,
+        asked: Option<Auth>,
+    ) -> Result<FunctionArn, Failure> {
+        let named = call.named_function(Naming::Plain)?;
+        let qualifier = match &named.qualifier {
+            Some(Qualifier::Version(Version::Latest)) => None,
+            given => given.clone(),
+        };
+        let arn = FunctionArn {
+            qualifier,
+            ..named.clone()
+        };
+        let auth = match asked {
+            Some(auth) => Some(auth),
+            None => {
+                let found = self.rows.get::<Url>(&attached_key(URLS, &arn)).await?;
+                found.map(|(url, _)| url.auth)
+            }
+        };
+        let mut context = Context::new().with("lambda:FunctionArn", arn.to_string());
+        if let Some(auth) = auth {
+            context.set("lambda:FunctionUrlAuthType", auth.word());
+        }
+        call.authorise_with(&arn.scope.account, &named.to_string(), context)?;
+        match &arn.qualifier {
+            Some(Qualifier::Version(version)) => Err(ApiError::invalid_parameter(format!(
+                "A function URL leads to a function or an alias, not to a version: {version}"
+            ))
+            .into()),
+            Some(Qualifier::Alias(_)) | None => Ok(arn),
+        }
+    }
+
     /// Refuses if what a URL leads to is not there.
     async fn check_target(&self, arn: &FunctionArn) -> Result<(), Failure> {
         self.rows.existing(arn).await?;
@@ -178,21 +217,6 @@ impl Control {
             invoke_mode: url.invoke_mode,
         }
     }
-}
-
-/// What the path and `Qualifier` name: the function itself, or an alias. `$LATEST` is the function.
-fn function_or_alias(call: &Call<'_>) -> Result<FunctionArn, ApiError> {
-    let mut arn = call.function(Naming::Plain)?;
-    match arn.qualifier {
-        Some(Qualifier::Version(Version::Latest)) => arn.qualifier = None,
-        Some(Qualifier::Version(version)) => {
-            return Err(ApiError::invalid_parameter(format!(
-                "A function URL leads to a function or an alias, not to a version: {version}"
-            )));
-        }
-        Some(Qualifier::Alias(_)) | None => {}
-    }
-    Ok(arn)
 }
 
 fn no_url() -> ApiError {

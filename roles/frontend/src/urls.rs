@@ -200,10 +200,7 @@ impl Frontend {
                 Requester::anonymous(circumstances(asked.parts, region, now))
             }
         };
-        let auth = match asked.url.auth {
-            Auth::None => "NONE",
-            Auth::Iam => "AWS_IAM",
-        };
+        let auth = asked.url.auth.word();
         for (action, key, value) in [
             (
                 "lambda:InvokeFunctionUrl",
@@ -216,7 +213,9 @@ impl Frontend {
                 "true",
             ),
         ] {
-            let context = Context::new().with(key, value);
+            let context = Context::new()
+                .with("lambda:FunctionArn", function.to_string())
+                .with(key, value);
             let admission = &self.with.admission;
             let decided = admission.authorise(&requester, action, function, context);
             decided.map_err(|_| forbidden())?;

@@ -4,6 +4,7 @@ use api::code_signing::{CodeSigningConfig, Signed, Untrusted, config_arn, config
 use api::functions::{CODE_SIGNINGS, attached_key, function_key};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use policy::Context;
 use serde::{Deserialize, Serialize};
 use storage::Expect;
 use types::{FunctionArn, Scope};
@@ -11,7 +12,7 @@ use wire::ApiError;
 use wire::error::Fault;
 use wire::function_name::Naming;
 
-use super::{named, parts};
+use super::parts;
 use crate::answer::{empty, json};
 use crate::body::parse_now;
 use crate::failure::Failure;
@@ -46,8 +47,12 @@ impl Control {
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let arn = whole_function(call)?;
         let body: Body = parse_now(call.body)?;
+        let config = &body.code_signing_config_arn;
+        let context = Context::new().with("lambda:CodeSigningConfigArn", config.clone());
+        let arn = whole_function(call, context.clone())?;
+        // It is done to both.
+        call.authorise_with(&arn.scope.account, config, context)?;
         self.rows.existing(&arn).await?;
         let config = self
             .signing_config_named(&arn, &body.code_signing_config_arn)
@@ -65,7 +70,7 @@ impl Control {
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let arn = whole_function(call)?;
+        let arn = whole_function(call, Context::new())?;
         self.rows.existing(&arn).await?;
         let signed = self.signed(&arn).await?;
         let answer = Answer {
@@ -79,7 +84,7 @@ impl Control {
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let arn = whole_function(call)?;
+        let arn = whole_function(call, Context::new())?;
         self.rows.existing(&arn).await?;
         let key = attached_key(CODE_SIGNINGS, &arn);
         self.rows.delete(&key, Expect::Any).await?;
@@ -90,7 +95,7 @@ impl Control {
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let (scope, id) = named(call)?;
+        let (scope, id) = self.named_config(call).await?;
         let page = Page::parse(call.query)?;
         self.code_signing_config(&scope, &id).await?;
         let mut functions = self.functions_signed_by(&scope, &id).await?;
@@ -221,8 +226,8 @@ fn check_code(config: &CodeSigningConfig, arn: &FunctionArn) -> Result<(), ApiEr
     ))
 }
 
-fn whole_function(call: &Call<'_>) -> Result<FunctionArn, ApiError> {
-    let arn = call.function(Naming::Namespaced)?;
+fn whole_function(call: &Call<'_>, context: Context) -> Result<FunctionArn, ApiError> {
+    let arn = call.function_with(Naming::Namespaced, context)?;
     if arn.qualifier.is_some() {
         return Err(ApiError::invalid_parameter(
             "Code signing configurations are of functions: aliases and versions do not support this \

@@ -7,6 +7,7 @@ use api::functions::{Code, Configuration, Function, LastUpdate, Logging, SnapSta
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use image::Published;
+use policy::Context;
 use serde::Deserialize;
 use types::limits::{EPHEMERAL_MB_MIN, MEMORY_MB_DEFAULT, TIMEOUT_SECONDS_DEFAULT};
 use types::{FunctionArn, Random, Version};
@@ -21,6 +22,7 @@ use super::rules::{check_environment, check_role, check_runtime, check_tags};
 use super::settings::{Resolved, Settings};
 use super::shape::FunctionConfiguration;
 use crate::answer::json;
+use crate::authorise::request_tags;
 use crate::body::parse;
 use crate::failure::Failure;
 use crate::service::{Call, Control};
@@ -52,10 +54,10 @@ impl Control {
         let mut body: Body = parse(call.body).await?;
         body.violations()?;
         let arn = body.name(call)?;
-        call.authorise(&arn.scope.account, &arn.to_string())?;
+        call.authorise_with(&arn.scope.account, &arn.to_string(), body.context(self))?;
         body.check(self, &arn)?;
         let role = body.settings.role.as_deref().unwrap_or_default();
-        self.check_pass_role(call, role).await?;
+        self.check_pass_role(call, role, &arn).await?;
         // Looked at before the work with the package, and decided when the row is written.
         let taken = || ApiError::conflict(format!("Function already exist: {}", arn.name));
         if self.rows.function(&arn.scope, &arn.name).await?.is_some() {
@@ -102,6 +104,18 @@ impl Control {
 }
 
 impl Body {
+    /// The condition keys that CreateFunction has.
+    fn context(&self, control: &Control) -> Context {
+        let mut context = self.settings.context(&control.config.vpc_id);
+        if let Some(config) = &self.code_signing_config_arn {
+            context.set("lambda:CodeSigningConfigArn", config.clone());
+        }
+        if let Some(tags) = &self.tags {
+            context.extend(request_tags(tags));
+        }
+        context
+    }
+
     fn violations(&self) -> Result<(), ApiError> {
         let mut violations = Violations::new();
         self.settings.violations(&mut violations);

@@ -5,6 +5,7 @@
 mod apply;
 mod members;
 
+use policy::Context;
 use serde::Deserialize;
 use serde_json::Value;
 use types::limits::{MEMORY_MB_MAX, TIMEOUT_SECONDS_MAX};
@@ -58,6 +59,23 @@ impl Settings {
         if let Some(vpc) = &self.vpc_config {
             vpc.violations(violations);
         }
+    }
+
+    /// The condition keys that operations with settings have. `vpc_id` is the network there is.
+    pub(crate) fn context(&self, vpc_id: &str) -> Context {
+        let mut context = Context::new();
+        let layers = self.layers.iter().flatten();
+        context.set_all("lambda:Layer", layers.cloned());
+        if let Some(vpc) = &self.vpc_config {
+            let subnets = vpc.subnet_ids.iter().flatten();
+            let groups = vpc.security_group_ids.iter().flatten();
+            if subnets.clone().next().is_some() {
+                context.set("lambda:VpcIds", vpc_id);
+            }
+            context.set_all("lambda:SubnetIds", subnets.cloned());
+            context.set_all("lambda:SecurityGroupIds", groups.cloned());
+        }
+        context
     }
 
     /// Refuses what no function from a package can have, and what belongs to parts of the system

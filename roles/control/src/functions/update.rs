@@ -4,6 +4,7 @@
 use api::functions::{Configuration, Function};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use policy::Context;
 use serde::Deserialize;
 use types::{FunctionArn, Version};
 use wire::ApiError;
@@ -47,7 +48,7 @@ impl Control {
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let arn = latest_only(call)?;
+        let arn = latest_only(call, Context::new())?;
         let body: CodeBody = parse(call.body).await?;
         if body.publish_to.is_some() {
             return Err(ApiError::not_implemented("managed instances (PublishTo)").into());
@@ -113,11 +114,11 @@ impl Control {
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let arn = latest_only(call)?;
         let ConfigurationBody {
             revision_id,
             settings,
         } = parse_now(call.body)?;
+        let arn = latest_only(call, settings.context(&self.config.vpc_id))?;
         let mut violations = Violations::new();
         settings.violations(&mut violations);
         violations.finish()?;
@@ -127,7 +128,7 @@ impl Control {
         }
         if let Some(role) = &settings.role {
             check_role(role, &arn.scope.account)?;
-            self.check_pass_role(call, role).await?;
+            self.check_pass_role(call, role, &arn).await?;
         }
         if let Some(variables) = settings
             .environment
@@ -192,8 +193,8 @@ impl Control {
 }
 
 /// The function an update is about. Only `$LATEST` can be updated.
-fn latest_only(call: &Call<'_>) -> Result<FunctionArn, ApiError> {
-    let arn = call.unqualified_function()?;
+fn latest_only(call: &Call<'_>, context: Context) -> Result<FunctionArn, ApiError> {
+    let arn = call.unqualified_function_with(context)?;
     match &arn.qualifier {
         None | Some(types::Qualifier::Version(Version::Latest)) => Ok(arn),
         Some(_) => Err(ApiError::invalid_parameter(

@@ -86,6 +86,31 @@ impl Permission {
     }
 }
 
+/// The condition keys that are about a statement that is there.
+pub(super) fn context(statement: &Statement) -> Context {
+    const ROOT: (&str, &str) = ("arn:aws:iam::", ":root");
+    let mut context = Context::new();
+    let named = match &statement.principal {
+        Principal::Anyone(text) => Some(text.as_str()),
+        Principal::Named(named) => named.values().next().map(String::as_str),
+    };
+    if let Some(text) = named {
+        // As whoever added it named the account.
+        let account = text
+            .strip_prefix(ROOT.0)
+            .and_then(|rest| rest.strip_suffix(ROOT.1));
+        context.set("lambda:Principal", account.unwrap_or(text));
+    }
+    let equals = statement
+        .condition
+        .as_ref()
+        .map(|condition| &condition.string_equals);
+    if let Some(auth) = equals.and_then(|equals| equals.get("lambda:FunctionUrlAuthType")) {
+        context.set("lambda:FunctionUrlAuthType", auth.clone());
+    }
+    context
+}
+
 /// `*`, an account, the ARN of somebody, or a service.
 fn principal(text: &str) -> Result<Principal, ApiError> {
     let named =

@@ -1,0 +1,433 @@
+//! Condition keys: each operation has those that AWS's service authorisation reference gives it, so
+//! that what is allowed or denied by them is.
+
+use serde_json::{Value, json};
+use wire::sigv4::Signer;
+use wire::uri::encode;
+
+use super::harness::{ARN, FUNCTIONS, World, create_with, signer};
+use super::people::{Keys, iam, user};
+
+/// An operation, and a condition that holds for it.
+struct Case {
+    method: &'static str,
+    target: String,
+    body: Value,
+    action: &'static str,
+    /// `operator key value`.
+    condition: [String; 3],
+}
+
+fn case(
+    (method, target, body): (&'static str, &str, Value),
+    action: &'static str,
+    (operator, key, value): (&str, &str, &str),
+) -> Case {
+    Case {
+        method,
+        target: target.to_owned(),
+        body,
+        action,
+        condition: [operator, key, value].map(str::to_owned),
+    }
+}
+
+impl Case {
+    /// A statement about the action, under the condition or under one that does not hold.
+    fn statement(&self, effect: &str, holds: bool) -> Value {
+        let [operator, key, value] = &self.condition;
+        let wrong = "arn:aws:x:::never";
+        let value = if holds { value } else { wrong };
+        json!({ "Effect": effect, "Action": self.action, "Resource": "*",
+            "Condition": { operator.as_str(): { key.as_str(): value } } })
+    }
+
+    async fn status(&self, world: &World, ann: &Keys, statements: Value) -> u16 {
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        let own = [
+            ("UserName", "ann"),
+            ("PolicyName", "p"),
+            ("PolicyDocument", policy.as_str()),
+        ];
+        iam(world, "PutUserPolicy", &own).await;
+        let body = match &self.body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        let signer = Signer {
+            session_token: ann.token.as_deref(),
+            ..signer(&ann.id, &ann.secret)
+        };
+        let answer = world
+            .send(&signer, self.method, &self.target, body.as_bytes())
+            .await;
+        let denied = answer.error == "AccessDeniedException";
+        assert_eq!(denied, answer.status == 403, "{}", answer.body);
+        answer.status
+    }
+
+    /// Denied where a denial holds, or no permission does; not where a permission holds.
+    async fn check(&self, world: &World, ann: &Keys) {
+        let everything = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+        let rest = json!({ "Effect": "Allow", "NotAction": self.action, "Resource": "*" });
+        let name = format!("{} by {:?}", self.action, self.condition);
+        let denied = json!([everything, self.statement("Deny", true)]);
+        assert_eq!(
+            self.status(world, ann, denied).await,
+            403,
+            "{name}: a denial"
+        );
+        let elsewhere = json!([rest, self.statement("Allow", false)]);
+        assert_eq!(
+            self.status(world, ann, elsewhere).await,
+            403,
+            "{name}: no permission"
+        );
+        let allowed = json!([rest, self.statement("Allow", true)]);
+        assert_ne!(
+            self.status(world, ann, allowed).await,
+            403,
+            "{name}: a permission"
+        );
+    }
+}
+
+async fn check(cases: Vec<Case>) {
+    let world = World::with_function().await;
+    check_in(&world, cases).await;
+}
+
+async fn check_in(world: &World, cases: Vec<Case>) {
+    let ann = user(world, "ann", None).await;
+    for case in cases {
+        case.check(world, &ann).await;
+    }
+}
+
+const ANY: &str = "ForAnyValue:StringEquals";
+const IS: &str = "StringEquals";
+const LAYER: &str = "arn:aws:lambda:us-east-1:000000000000:layer:l:1";
+const CONFIG: &str =
+    "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0";
+
+#[tokio::test]
+async fn settings_of_functions() {
+    let create = || {
+        (
+            "POST",
+            FUNCTIONS,
+            create_with(json!({
+                "FunctionName": "g", "Layers": [LAYER], "Tags": { "Team": "red" },
+                "CodeSigningConfigArn": CONFIG,
+                "VpcConfig": { "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"] },
+            })),
+        )
+    };
+    let action = "lambda:CreateFunction";
+    let target = format!("{FUNCTIONS}/f/configuration");
+    let update = || {
+        (
+            "PUT",
+            target.as_str(),
+            json!({ "Layers": [LAYER],
+            "VpcConfig": { "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"] } }),
+        )
+    };
+    let update_action = "lambda:UpdateFunctionConfiguration";
+    let network = "vpc-00000000000000000";
+    check(vec![
+        case(create(), action, (ANY, "lambda:Layer", LAYER)),
+        case(create(), action, (IS, "lambda:VpcIds", network)),
+        case(create(), action, (ANY, "lambda:SubnetIds", "subnet-1")),
+        case(create(), action, (ANY, "lambda:SecurityGroupIds", "sg-1")),
+        case(
+            create(),
+            action,
+            ("ArnEquals", "lambda:CodeSigningConfigArn", CONFIG),
+        ),
+        case(create(), action, (IS, "aws:RequestTag/team", "red")),
+        case(create(), action, (ANY, "aws:TagKeys", "Team")),
+        case(
+            create(),
+            "iam:PassRole",
+            (IS, "iam:PassedToService", "lambda.amazonaws.com"),
+        ),
+        case(
+            create(),
+            "iam:PassRole",
+            (
+                "ArnLike",
+                "iam:AssociatedResourceArn",
+                "arn:aws:lambda:*:*:function:g",
+            ),
+        ),
+        case(update(), update_action, (ANY, "lambda:Layer", LAYER)),
+        case(update(), update_action, (IS, "lambda:VpcIds", network)),
+        case(
+            update(),
+            update_action,
+            (ANY, "lambda:SubnetIds", "subnet-1"),
+        ),
+        case(
+            update(),
+            update_action,
+            (ANY, "lambda:SecurityGroupIds", "sg-1"),
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn tags() {
+    let world = World::with_function().await;
+    let tags = format!("/2017-03-31/tags/{}", encode(ARN));
+    let given = json!({ "Tags": { "Team": "red" } });
+    assert_eq!(world.call("POST", &tags, given.clone()).await.status, 204);
+    let tag = || ("POST", tags.as_str(), given.clone());
+    let untag = format!("{tags}?tagKeys=a&tagKeys=b");
+    let untag = || ("DELETE", untag.as_str(), Value::Null);
+    let get = || ("GET", "/2015-03-31/functions/f", Value::Null);
+    let red = (IS, "aws:ResourceTag/Team", "red");
+    check_in(
+        &world,
+        vec![
+            case(
+                tag(),
+                "lambda:TagResource",
+                (IS, "aws:RequestTag/Team", "red"),
+            ),
+            case(tag(), "lambda:TagResource", (ANY, "aws:TagKeys", "Team")),
+            case(tag(), "lambda:TagResource", red),
+            case(untag(), "lambda:UntagResource", (ANY, "aws:TagKeys", "b")),
+            case(untag(), "lambda:UntagResource", red),
+            case(("GET", &tags, Value::Null), "lambda:ListTags", red),
+            case(get(), "lambda:GetFunction", red),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn event_source_mappings() {
+    const MAPPINGS: &str = "/2015-03-31/event-source-mappings/";
+    let world = World::with_function().await;
+    let source = |queue: &str| {
+        json!({ "FunctionName": "f", "Tags": { "Team": "red" },
+            "EventSourceArn": format!("arn:aws:sqs:us-east-1:000000000000:{queue}") })
+    };
+    let made = world.call("POST", MAPPINGS, source("one")).await;
+    assert_eq!(made.status, 202, "{}", made.body);
+    let id = made.body["UUID"].as_str().unwrap();
+    let one = format!("{MAPPINGS}{id}");
+    let arn = made.body["EventSourceMappingArn"].as_str().unwrap();
+    let tags = format!("/2017-03-31/tags/{}", encode(arn));
+    let of_f = ("ArnEquals", "lambda:FunctionArn", ARN);
+    let red = (IS, "aws:ResourceTag/Team", "red");
+    let get = || ("GET", one.as_str(), Value::Null);
+    let update = || ("PUT", one.as_str(), json!({ "BatchSize": 5 }));
+    let create = || ("POST", MAPPINGS, source("two"));
+    check_in(
+        &world,
+        vec![
+            case(
+                create(),
+                "lambda:CreateEventSourceMapping",
+                (IS, "aws:RequestTag/Team", "red"),
+            ),
+            case(
+                create(),
+                "lambda:CreateEventSourceMapping",
+                (ANY, "aws:TagKeys", "Team"),
+            ),
+            case(create(), "lambda:CreateEventSourceMapping", of_f),
+            case(get(), "lambda:GetEventSourceMapping", of_f),
+            case(get(), "lambda:GetEventSourceMapping", red),
+            case(update(), "lambda:UpdateEventSourceMapping", of_f),
+            case(update(), "lambda:UpdateEventSourceMapping", red),
+            case(("GET", &tags, Value::Null), "lambda:ListTags", red),
+            case(
+                ("DELETE", &one, Value::Null),
+                "lambda:DeleteEventSourceMapping",
+                of_f,
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_mapping_is_not_moved_to_a_function_that_is_denied() {
+    let world = World::with_function().await;
+    let source = json!({ "FunctionName": "f",
+        "EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:one" });
+    let made = world
+        .call("POST", "/2015-03-31/event-source-mappings/", source)
+        .await;
+    let id = made.body["UUID"].as_str().unwrap();
+    let g = ARN.replace("function:f", "function:g");
+    let target = format!("/2015-03-31/event-source-mappings/{id}");
+    let moved = case(
+        ("PUT", &target, json!({ "FunctionName": "g" })),
+        "lambda:UpdateEventSourceMapping",
+        ("ArnEquals", "lambda:FunctionArn", &g),
+    );
+    let ann = user(&world, "ann", None).await;
+    let everything = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+    let denied = json!([everything, moved.statement("Deny", true)]);
+    assert_eq!(moved.status(&world, &ann, denied).await, 403);
+    assert_ne!(moved.status(&world, &ann, json!([everything])).await, 403);
+}
+
+#[tokio::test]
+async fn code_signing_configs() {
+    const CONFIGS: &str = "/2020-04-22/code-signing-configs/";
+    let world = World::with_function().await;
+    let body = || {
+        json!({ "Tags": { "Team": "red" }, "AllowedPublishers": { "SigningProfileVersionArns":
+            ["arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/0123456789"] } })
+    };
+    let made = world.call("POST", CONFIGS, body()).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let arn = made.body["CodeSigningConfig"]["CodeSigningConfigArn"]
+        .as_str()
+        .unwrap();
+    let one = format!("{CONFIGS}{}", encode(arn));
+    let red = (IS, "aws:ResourceTag/Team", "red");
+    let put = (
+        "PUT",
+        "/2020-06-30/functions/f/code-signing-config",
+        json!({ "CodeSigningConfigArn": arn }),
+    );
+    let functions = format!("{one}/functions");
+    check_in(
+        &world,
+        vec![
+            case(
+                ("POST", CONFIGS, body()),
+                "lambda:CreateCodeSigningConfig",
+                (IS, "aws:RequestTag/Team", "red"),
+            ),
+            case(
+                ("POST", CONFIGS, body()),
+                "lambda:CreateCodeSigningConfig",
+                (ANY, "aws:TagKeys", "Team"),
+            ),
+            case(
+                ("GET", &one, Value::Null),
+                "lambda:GetCodeSigningConfig",
+                red,
+            ),
+            case(
+                ("PUT", &one, json!({ "Description": "x" })),
+                "lambda:UpdateCodeSigningConfig",
+                red,
+            ),
+            case(
+                ("GET", &functions, Value::Null),
+                "lambda:ListFunctionsByCodeSigningConfig",
+                red,
+            ),
+            case(
+                put,
+                "lambda:PutFunctionCodeSigningConfig",
+                ("ArnEquals", "lambda:CodeSigningConfigArn", arn),
+            ),
+            case(
+                ("DELETE", &one, Value::Null),
+                "lambda:DeleteCodeSigningConfig",
+                red,
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn urls_and_permissions() {
+    let world = World::with_function().await;
+    let url = "/2021-10-31/functions/f/url";
+    let policy = "/2015-03-31/functions/f/policy";
+    let kind = |word| (IS, "lambda:FunctionUrlAuthType", word);
+    let of_f = ("ArnEquals", "lambda:FunctionArn", ARN);
+    let create = || ("POST", url, json!({ "AuthType": "NONE" }));
+    let get = || ("GET", url, Value::Null);
+    let statement = |id: &str| {
+        json!({ "StatementId": id, "Action": "lambda:InvokeFunctionUrl", "Principal": "111122223333",
+            "FunctionUrlAuthType": "NONE" })
+    };
+    let add = |id| ("POST", policy, statement(id));
+    for id in ["one", "two"] {
+        assert_eq!(world.call("POST", policy, statement(id)).await.status, 201);
+    }
+    let (one, two) = (format!("{policy}/one"), format!("{policy}/two"));
+    check_in(
+        &world,
+        vec![
+            case(create(), "lambda:CreateFunctionUrlConfig", kind("NONE")),
+            case(create(), "lambda:CreateFunctionUrlConfig", of_f),
+            case(get(), "lambda:GetFunctionUrlConfig", kind("NONE")),
+            case(get(), "lambda:GetFunctionUrlConfig", of_f),
+            case(
+                ("PUT", url, json!({ "AuthType": "AWS_IAM" })),
+                "lambda:UpdateFunctionUrlConfig",
+                kind("AWS_IAM"),
+            ),
+            case(
+                ("PUT", url, json!({})),
+                "lambda:UpdateFunctionUrlConfig",
+                kind("AWS_IAM"),
+            ),
+            case(
+                ("DELETE", url, Value::Null),
+                "lambda:DeleteFunctionUrlConfig",
+                kind("AWS_IAM"),
+            ),
+            case(
+                add("a"),
+                "lambda:AddPermission",
+                (IS, "lambda:Principal", "111122223333"),
+            ),
+            case(add("b"), "lambda:AddPermission", kind("NONE")),
+            case(
+                ("DELETE", &one, Value::Null),
+                "lambda:RemovePermission",
+                (IS, "lambda:Principal", "111122223333"),
+            ),
+            case(
+                ("DELETE", &two, Value::Null),
+                "lambda:RemovePermission",
+                kind("NONE"),
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_asks() {
+    let world = World::with_function().await;
+    let tag = [
+        ("UserName", "ann"),
+        ("Tags.member.1.Key", "Team"),
+        ("Tags.member.1.Value", "red"),
+    ];
+    let ann = user(&world, "ann", None).await;
+    iam(&world, "TagUser", &tag).await;
+    let get = || ("GET", "/2015-03-31/functions/f", Value::Null);
+    let action = "lambda:GetFunction";
+    for condition in [
+        (IS, "aws:username", "ann"),
+        (IS, "aws:PrincipalTag/team", "red"),
+        (IS, "aws:PrincipalAccount", "000000000000"),
+        (IS, "aws:PrincipalType", "User"),
+        ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::*:user/ann"),
+        ("StringLike", "aws:userid", "AIDA*"),
+        (IS, "aws:RequestedRegion", "us-east-1"),
+        ("Bool", "aws:SecureTransport", "false"),
+        ("Bool", "aws:ViaAWSService", "false"),
+        ("Bool", "aws:PrincipalIsAWSService", "false"),
+        ("StringLike", "aws:CurrentTime", "2026-01-31T*"),
+    ] {
+        case(get(), action, condition).check(&world, &ann).await;
+    }
+}
