@@ -242,8 +242,34 @@ def test_users_and_roles(either, server, version):
     iam("delete-access-key", "--user-name", user, "--access-key-id", key["AccessKeyId"])
     iam("delete-user-policy", "--user-name", user, "--policy-name", "own")
     iam("delete-user", "--user-name", user)
-    caller = either("get-caller-identity", service="sts")
-    assert caller["Arn"] == "arn:aws:iam::000000000000:root"
+
+
+def test_sessions(server, tmp_path, aws):
+    def iam(*arguments):
+        return aws(*arguments, service="iam")
+
+    role, user = functions.unique("role"), functions.unique("user")
+    trust = json.dumps(TRUST).replace('"Service": "lambda.amazonaws.com"', '"AWS": "arn:aws:iam::000000000000:root"')
+    arn = iam("create-role", "--role-name", role, "--assume-role-policy-document", trust, "--query", "Role.Arn")
+    iam("create-user", "--user-name", user)
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn}]}
+    iam("put-user-policy", "--user-name", user, "--policy-name", "own", "--policy-document", json.dumps(policy))
+    key = iam("create-access-key", "--user-name", user)["AccessKey"]
+    theirs = Cli(server, tmp_path, keys=(key["AccessKeyId"], key["SecretAccessKey"]))
+    session = theirs("assume-role", "--role-arn", arn, "--role-session-name", "tester", service="sts")
+    assumed = f"arn:aws:sts::000000000000:assumed-role/{role}/tester"
+    assert session["AssumedRoleUser"]["Arn"] == assumed
+    names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+    keys = [session["Credentials"][name] for name in names]
+    own = Cli(server, tmp_path, keys=keys)
+    assert own("get-caller-identity", service="sts")["Arn"] == assumed
+    assert aws("get-access-key-info", "--access-key-id", keys[0], service="sts") == {"Account": "000000000000"}
+    assert "Expiration" in theirs("get-session-token", "--duration-seconds", 900, service="sts")["Credentials"]
+    assert aws("get-caller-identity", service="sts")["Arn"] == "arn:aws:iam::000000000000:root"
+    iam("delete-access-key", "--user-name", user, "--access-key-id", key["AccessKeyId"])
+    iam("delete-user-policy", "--user-name", user, "--policy-name", "own")
+    iam("delete-user", "--user-name", user)
+    iam("delete-role", "--role-name", role)
 
 
 def test_logs(aws):

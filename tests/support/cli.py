@@ -26,10 +26,13 @@ def environment(server, home):
 class Cli:
     """`aws SERVICE …` in a folder, against a server."""
 
-    def __init__(self, server, folder, version=1):
+    def __init__(self, server, folder, version=1, keys=None):
         self.folder = folder
         self._command = [PROGRAMS[version], "--endpoint-url", server.url]
         self._environment = environment(server, folder)
+        if keys:
+            names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+            self._environment.update(zip(names, keys))
 
     def text(self, *arguments, service="lambda", code=0):
         """What it printed: its errors if it is to fail with that code."""

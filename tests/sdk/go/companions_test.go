@@ -1,11 +1,15 @@
 package sdk
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -16,8 +20,19 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
-	"Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+// A policy that allows one action: for somebody, upon something, if they are named.
+func allow(principal, action, resource string) *string {
+	statement := map[string]any{"Effect": "Allow", "Action": action}
+	if principal != "" {
+		kind, name, _ := strings.Cut(principal, "=")
+		statement["Principal"] = map[string]string{kind: name}
+	}
+	if resource != "" {
+		statement["Resource"] = resource
+	}
+	document, _ := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": []any{statement}})
+	return aws.String(string(document))
+}
 
 // Waits until a function has printed a word, and gives the events that have it.
 func printed(t *testing.T, logs *cloudwatchlogs.Client, group *string, word string) []logstypes.FilteredLogEvent {
@@ -86,48 +101,88 @@ func TestTheCallerIsWhoSigned(t *testing.T) {
 	equal(t, *caller.Arn, "arn:aws:iam::000000000000:root")
 }
 
-func TestAUserMayWhatTheirPolicySays(t *testing.T) {
+// A user who may do what the policy says, and what their clients are made of.
+func user(t *testing.T, policy *string) (*iamtypes.User, aws.Config) {
+	t.Helper()
 	users := iam.NewFromConfig(config)
-	user := aws.String(unique("go"))
+	name := aws.String(unique("go"))
 	made := must(users.CreateUser(ctx, &iam.CreateUserInput{
-		UserName: user, Path: aws.String("/team/"), Tags: []iamtypes.Tag{{Key: aws.String("a"), Value: aws.String("b")}},
+		UserName: name, Path: aws.String("/team/"), Tags: []iamtypes.Tag{{Key: aws.String("a"), Value: aws.String("b")}},
+	}))(t).User
+	must(users.PutUserPolicy(ctx, &iam.PutUserPolicyInput{
+		UserName: name, PolicyName: aws.String("own"), PolicyDocument: policy,
 	}))(t)
-	equal(t, *made.User.Arn, "arn:aws:iam::000000000000:user/team/"+*user)
-	key := must(users.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: user}))(t).AccessKey
+	key := must(users.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: name}))(t).AccessKey
 	t.Cleanup(func() {
-		must(users.DeleteUserPolicy(ctx, &iam.DeleteUserPolicyInput{UserName: user, PolicyName: aws.String("own")}))(t)
-		must(users.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: user, AccessKeyId: key.AccessKeyId}))(t)
-		must(users.DeleteUser(ctx, &iam.DeleteUserInput{UserName: user}))(t)
+		must(users.DeleteUserPolicy(ctx, &iam.DeleteUserPolicyInput{UserName: name, PolicyName: aws.String("own")}))(t)
+		must(users.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: name, AccessKeyId: key.AccessKeyId}))(t)
+		must(users.DeleteUser(ctx, &iam.DeleteUserInput{UserName: name}))(t)
 	})
 	own := config.Copy()
 	own.Credentials = credentials.NewStaticCredentialsProvider(*key.AccessKeyId, *key.SecretAccessKey, "")
-	caller := must(sts.NewFromConfig(own).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}))(t)
-	equal(t, *caller.UserId, *made.User.UserId)
+	return made, own
+}
 
+func TestAUserMayWhatTheirPolicySays(t *testing.T) {
 	name := create(t)
+	made, own := user(t, allow("", "lambda:InvokeFunction", "arn:aws:lambda:*:*:function:"+*name))
+	equal(t, *made.Arn, "arn:aws:iam::000000000000:user/team/"+*made.UserName)
+	caller := must(sts.NewFromConfig(own).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}))(t)
+	equal(t, *caller.UserId, *made.UserId)
 	theirs := lambda.NewFromConfig(own)
-	policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"lambda:InvokeFunction",
-		"Resource":"arn:aws:lambda:*:*:function:%s"}}`, *name)
-	must(users.PutUserPolicy(ctx, &iam.PutUserPolicyInput{
-		UserName: user, PolicyName: aws.String("own"), PolicyDocument: aws.String(policy),
-	}))(t)
-	eventually(t, func() bool {
-		_, err := theirs.Invoke(ctx, &lambda.InvokeInput{FunctionName: name})
-		return err == nil
-	})
+	must(theirs.Invoke(ctx, &lambda.InvokeInput{FunctionName: name}))(t)
 	_, err := theirs.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: name})
 	denied := refused[smithy.APIError](t, err)
 	equal(t, denied.ErrorCode(), "AccessDeniedException")
 	contains(t, denied.ErrorMessage(), "is not authorized to perform: lambda:GetFunction on resource: ")
-	_, err = users.CreateUser(ctx, &iam.CreateUserInput{UserName: user})
+	_, err = iam.NewFromConfig(config).CreateUser(ctx, &iam.CreateUserInput{UserName: made.UserName})
 	refused[*iamtypes.EntityAlreadyExistsException](t, err)
 }
 
-func TestAFunctionHasTheRoleOfItsOwn(t *testing.T) {
+func TestARoleIsAssumed(t *testing.T) {
+	roles := iam.NewFromConfig(config)
+	role := aws.String(unique("go"))
+	made := must(roles.CreateRole(ctx, &iam.CreateRoleInput{
+		RoleName: role, AssumeRolePolicyDocument: allow("AWS=arn:aws:iam::000000000000:root", "sts:AssumeRole", ""),
+	}))(t)
+	t.Cleanup(func() {
+		must(roles.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: role, PolicyName: aws.String("own")}))(t)
+		must(roles.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: role}))(t)
+	})
+	name := create(t)
+	must(roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+		RoleName: role, PolicyName: aws.String("own"),
+		PolicyDocument: allow("", "lambda:InvokeFunction", "arn:aws:lambda:*:*:function:"+*name),
+	}))(t)
+	_, own := user(t, allow("", "sts:AssumeRole", *made.Role.Arn))
+	session := sts.NewFromConfig(own)
+	own.Credentials = stscreds.NewAssumeRoleProvider(session, *made.Role.Arn, func(o *stscreds.AssumeRoleOptions) {
+		o.RoleSessionName = "tester"
+	})
+	caller := must(sts.NewFromConfig(own).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}))(t)
+	equal(t, *caller.Arn, "arn:aws:sts::000000000000:assumed-role/"+*role+"/tester")
+	theirs := lambda.NewFromConfig(own)
+	must(theirs.Invoke(ctx, &lambda.InvokeInput{FunctionName: name}))(t)
+	_, err := theirs.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: name})
+	equal(t, refused[smithy.APIError](t, err).ErrorCode(), "AccessDeniedException")
+
+	_, err = session.AssumeRole(ctx, &sts.AssumeRoleInput{
+		RoleArn: made.Role.Arn, RoleSessionName: aws.String("tester"), DurationSeconds: aws.Int32(4000),
+	})
+	equal(t, refused[smithy.APIError](t, err).ErrorCode(), "ValidationError")
+	temporary := must(session.GetSessionToken(ctx, &sts.GetSessionTokenInput{DurationSeconds: aws.Int32(900)}))(t)
+	if left := time.Until(*temporary.Credentials.Expiration); left < time.Minute || left > 15*time.Minute {
+		t.Fatal(left)
+	}
+	owner := must(sts.NewFromConfig(config).GetAccessKeyInfo(ctx, &sts.GetAccessKeyInfoInput{AccessKeyId: temporary.Credentials.AccessKeyId}))(t)
+	equal(t, *owner.Account, account)
+}
+
+func TestAFunctionHasARoleOfItsOwn(t *testing.T) {
 	roles := iam.NewFromConfig(config)
 	name := aws.String(unique("go"))
 	made := must(roles.CreateRole(ctx, &iam.CreateRoleInput{
-		RoleName: name, AssumeRolePolicyDocument: aws.String(trust),
+		RoleName: name, AssumeRolePolicyDocument: allow("Service=lambda.amazonaws.com", "sts:AssumeRole", ""),
 	}))(t)
 	managed := aws.String("arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")
 	must(roles.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: name, PolicyArn: managed}))(t)
