@@ -296,6 +296,18 @@ def test_who_is_not_named_is_the_caller(server, iam):
     assert refused(root.list_access_keys) == "ValidationError"
 
 
+def test_what_nobody_has(iam):
+    name = unique("user")
+    iam.create_user(UserName=name)
+    assert iam.list_mfa_devices(UserName=name)["MFADevices"] == []
+    assert iam.list_ssh_public_keys(UserName=name)["SSHPublicKeys"] == []
+    assert iam.list_signing_certificates(UserName=name)["Certificates"] == []
+    assert iam.list_service_specific_credentials(UserName=name)["ServiceSpecificCredentials"] == []
+    assert refused(iam.get_login_profile, UserName=name) == "NoSuchEntity"
+    assert refused(iam.delete_login_profile, UserName=name) == "NoSuchEntity"
+    assert refused(iam.create_login_profile, UserName=name, Password="secret") == "NotImplemented"
+
+
 def test_policies_groups_and_names_outlive_the_server(own_server):
     server = own_server().start()
     iam = clients.make(server, "iam")

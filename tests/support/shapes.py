@@ -80,6 +80,8 @@ def check_xml_answer(http_response, parsed, model, **_):
     assert headers.get("x-amzn-requestid"), f"{model.name}: no request id"
     assert headers["content-type"] == "text/xml", model.name
     root = ElementTree.fromstring(http_response.content)
+    space = model.service_model.metadata["xmlNamespace"]
+    assert root.tag.startswith("{%s}" % space), f"{model.name}: {root.tag}"
     if http_response.status_code >= 300:
         error = parsed["Error"]
         shapes = {shape.metadata.get("error", {}).get("code", shape.name): shape
