@@ -81,7 +81,7 @@ pub struct Control {
     pub(crate) config: Config,
     pub(crate) links: CodeLinks,
     iam: Iam,
-    sts: Sts,
+    pub(crate) sts: Sts,
     identities: Arc<dyn Identities>,
     verifier: Arc<Verifier>,
     cloudwatch: CloudWatch,
