@@ -115,12 +115,26 @@ impl Destinations {
         }
     }
 
+    /// A queue's path is asked for only where it is not the usual one: that needs a right of its own.
     async fn to_queue(&self, place: &Place, letter: &Letter, key: &Key) -> Result<(), Error> {
-        let answer = self.send(sqs::get_queue_url(place), key).await?;
-        let path = sqs::queue_path(answer.body())
-            .ok_or_else(|| Error::passing("the queue's URL is not in the answer"))?;
-        let request = sqs::send_message(place, path, letter);
-        self.send(request, key).await.map(drop)
+        let usual = sqs::usual_path(place);
+        let sent = self.send(sqs::send_message(place, usual.clone(), letter), key);
+        let Err(error) = sent.await else {
+            return Ok(());
+        };
+        if !sqs::is_not_there(&error.message) {
+            return Err(error);
+        }
+        let Ok(answer) = self.send(sqs::get_queue_url(place), key).await else {
+            return Err(error);
+        };
+        match sqs::queue_path(answer.body()).filter(|path| *path != usual) {
+            Some(path) => {
+                let request = sqs::send_message(place, path, letter);
+                self.send(request, key).await.map(drop)
+            }
+            None => Err(error),
+        }
     }
 
     /// An asynchronous invoke of another function, which hears of the chain it is in.

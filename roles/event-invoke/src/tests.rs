@@ -8,4 +8,5 @@ mod process;
 mod queues;
 mod schedule;
 mod services;
+mod telling;
 mod world;

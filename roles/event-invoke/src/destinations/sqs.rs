@@ -5,7 +5,17 @@ use crate::destination::Place;
 
 const VERSION: &str = "2012-11-05";
 
-/// Asks where a queue is: its ARN does not tell.
+/// Where AWS and most of its likes have a queue.
+pub(super) fn usual_path(place: &Place) -> String {
+    format!("/{}/{}", place.account, wire::uri::encode(&place.name))
+}
+
+/// Whether a refusal says that there is no queue at that path.
+pub(super) fn is_not_there(refusal: &str) -> bool {
+    refusal.contains("NonExistentQueue") || refusal.contains("status 404")
+}
+
+/// Asks where a queue is.
 pub(super) fn get_queue_url(place: &Place) -> Call {
     let parameters = [
         ("Action".to_owned(), "GetQueueUrl"),
@@ -57,6 +67,17 @@ mod tests {
             Some("/000000000000/q")
         );
         assert_eq!(queue_path(b"<QueueUrl>"), None);
+    }
+
+    #[test]
+    fn a_refusal_tells_whether_the_queue_is_elsewhere() {
+        for refusal in [
+            "status 400: <Code>AWS.SimpleQueueService.NonExistentQueue</Code>",
+            "status 404: Not found",
+        ] {
+            assert!(is_not_there(refusal));
+        }
+        assert!(!is_not_there("status 403: <Code>AccessDenied</Code>"));
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub(super) struct Services(Mutex<Known>);
 #[derive(Default)]
 struct Known {
     statuses: Vec<u16>,
+    /// The path of all queues, if it is not the usual one.
+    queues: Option<&'static str>,
+    /// How often somebody asked for it.
+    asked: usize,
     taken: Vec<Call>,
     refused: usize,
 }
@@ -30,6 +34,16 @@ impl Services {
     /// What they answer to the next calls, the last one first.
     pub(super) fn answer(&self, statuses: &[u16]) {
         self.known().statuses = statuses.iter().rev().copied().collect();
+    }
+
+    /// Has queues at `path` and nowhere else.
+    pub(super) fn have_queues_at(&self, path: &'static str) {
+        self.known().queues = Some(path);
+    }
+
+    /// How often somebody asked for a queue's path.
+    pub(super) fn asked(&self) -> usize {
+        self.known().asked
     }
 
     /// What was delivered, in order.
@@ -51,16 +65,22 @@ impl Services {
 impl Peers for Services {
     async fn send(&self, call: Call, key: &Keys) -> Result<Response<Bytes>, Error> {
         assert_eq!(key.access_key_id, KEY);
-        let answer = |status, body: &'static str| {
+        let answer = |status, body: &str| {
             let response = Response::builder().status(status);
             taken(Ok(response
-                .body(Bytes::from_static(body.as_bytes()))
+                .body(Bytes::copy_from_slice(body.as_bytes()))
                 .unwrap()))
         };
-        if call.body.starts_with(b"Action=GetQueueUrl") {
-            return answer(200, "<QueueUrl>http://h/000000000000/q</QueueUrl>");
-        }
         let mut known = self.known();
+        if call.body.starts_with(b"Action=GetQueueUrl") {
+            known.asked += 1;
+            let path = known.queues.unwrap_or("/000000000000/q");
+            return answer(200, &format!("<QueueUrl>http://h{path}</QueueUrl>"));
+        }
+        if call.service == "sqs" && known.queues.is_some_and(|path| path != call.path) {
+            let code = "AWS.SimpleQueueService.NonExistentQueue";
+            return answer(400, &format!("<Error><Code>{code}</Code></Error>"));
+        }
         let status = known.statuses.pop().unwrap_or(200);
         match status {
             200 => known.taken.push(call),
