@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use tokio::task::JoinSet;
+use futures_util::future::try_join_all;
 
 use crate::http::Connection;
 
@@ -43,18 +43,30 @@ pub(crate) async fn closed_loop(
     connections: usize,
     lasts: Duration,
 ) -> anyhow::Result<Figures> {
-    let mut loops = JoinSet::new();
     let began = Instant::now();
+    closed_loop_while(address, request, connections, || began.elapsed() < lasts).await
+}
+
+/// The same as long as `more` says so.
+pub(crate) async fn closed_loop_while(
+    address: &str,
+    request: &[u8],
+    connections: usize,
+    more: impl Fn() -> bool,
+) -> anyhow::Result<Figures> {
+    let began = Instant::now();
+    let more = &more;
+    let mut loops = Vec::new();
     for _ in 0..connections {
         let mut connection = Connection::open(address).await?;
         let request = request.to_vec();
-        loops.spawn(async move {
+        loops.push(async move {
             let mut times = Vec::new();
-            while began.elapsed() < lasts {
+            while more() {
                 let asked = Instant::now();
                 let answer = connection.ask(&request).await?;
                 times.push(asked.elapsed());
-                if answer.status != 200 || answer.failed {
+                if !matches!(answer.status, 200 | 202) || answer.failed {
                     bail!(
                         "{}: {}",
                         answer.status,
@@ -66,8 +78,8 @@ pub(crate) async fn closed_loop(
         });
     }
     let mut all = Vec::new();
-    while let Some(times) = loops.join_next().await {
-        all.extend(times??);
+    for times in try_join_all(loops).await? {
+        all.extend(times);
     }
     Ok(Figures::new(all, began.elapsed()))
 }

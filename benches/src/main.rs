@@ -1,7 +1,7 @@
 //! Measures a whole server, isolation on, beside the floor of each figure in the same run.
 //!
 //! ```text
-//!   lambent-bench SERVER RUNTIMES [warm] [cold] [burst] [memory]
+//!   lambent-bench SERVER RUNTIMES [warm] [cold] [burst] [memory] [events]
 //! ```
 //!
 //! `SERVER` is the binary to measure, `RUNTIMES` the folder that `runtimes/build` made. Without a
@@ -9,6 +9,7 @@
 
 mod burst;
 mod cold;
+mod events;
 mod floor;
 mod functions;
 mod http;
@@ -29,7 +30,7 @@ pub(crate) struct Setup {
     pub(crate) echo: PathBuf,
 }
 
-const SECTIONS: [&str; 4] = ["warm", "cold", "burst", "memory"];
+const SECTIONS: [&str; 5] = ["warm", "cold", "burst", "memory", "events"];
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -69,6 +70,7 @@ fn main() -> anyhow::Result<()> {
                 "warm" => warm::measure(&setup).await?,
                 "cold" => cold::measure(&setup).await?,
                 "burst" => burst::measure(&setup).await?,
+                "events" => events::measure(&setup).await?,
                 _ => memory::measure(&setup).await?,
             }
         }

@@ -1,6 +1,7 @@
 //! The server under measurement.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,13 +22,17 @@ const MEMORY_MB: u32 = 1_769;
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
+    /// Where events are taken on their own threads.
+    pub(crate) events: String,
     key: (String, String),
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 impl Server {
     pub(crate) fn start(setup: &Setup) -> anyhow::Result<Self> {
         let data = tempfile::tempdir()?;
+        // Free a moment ago, and most likely still.
+        let events = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let mut child = Command::new(&setup.server)
             .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data.path())
@@ -36,6 +41,7 @@ impl Server {
             .env("LAMBENT_ACCOUNT_CONCURRENCY", "100000")
             // Nor is that of the control plane: functions are made as fast as they can be.
             .env("LAMBENT_LIMITS_CONTROL_PLANE_PER_SECOND", "100000")
+            .env("LAMBENT_EVENTS_LISTEN", &events)
             .env("LAMBENT_LOG", "error")
             .stdout(Stdio::piped())
             .spawn()
@@ -61,9 +67,15 @@ impl Server {
         Ok(Self {
             child,
             address: address.to_owned(),
+            events,
             key,
-            _data: data,
+            data,
         })
+    }
+
+    /// The folder of its data.
+    pub(crate) fn data(&self) -> &std::path::Path {
+        self.data.path()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -72,15 +84,33 @@ impl Server {
 
     /// A signed request to the last byte. Good for five minutes, as often as one likes.
     pub(crate) fn request(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
+        self.signed("lambda", (method, path, None), body)
+    }
+
+    /// A request to CloudWatch Logs.
+    pub(crate) fn logs(&self, operation: &str, body: &str) -> anyhow::Result<Vec<u8>> {
+        let target = format!("Logs_20140328.{operation}");
+        self.signed("logs", ("POST", "/", Some(target)), body.as_bytes())
+    }
+
+    fn signed(
+        &self,
+        service: &str,
+        (method, path, target): (&str, &str, Option<String>),
+        body: &[u8],
+    ) -> anyhow::Result<Vec<u8>> {
         let request = http::Request::builder().method(method).uri(path);
-        let request = request.header("host", &self.address).body(())?;
-        let (mut parts, ()) = request.into_parts();
+        let mut request = request.header("host", &self.address);
+        if let Some(target) = target {
+            request = request.header("x-amz-target", target);
+        }
+        let (mut parts, ()) = request.body(())?.into_parts();
         let signer = Signer {
             access_key_id: &self.key.0,
             secret: &self.key.1,
             session_token: None,
             region: "us-east-1",
-            service: "lambda",
+            service,
         };
         signer.sign(&mut parts, body, SystemClock.now());
         let mut bytes = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
@@ -102,6 +132,12 @@ impl Server {
             &format!("/2015-03-31/functions/{name}/invocations"),
             event,
         )
+    }
+
+    /// The request that has a function invoked later.
+    pub(crate) fn event(&self, name: &str, event: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let path = format!("/2014-11-13/functions/{name}/invoke-async");
+        self.request("POST", &path, event)
     }
 
     pub(crate) async fn connect(&self) -> anyhow::Result<Connection> {
@@ -145,6 +181,26 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         bail!("{name} does not become active")
+    }
+
+    /// Waits until all events are invoked.
+    pub(crate) async fn drained(&self) -> anyhow::Result<()> {
+        for _ in 0..6_000 {
+            let answer = self.ask("GET", "/lambent/event-queues", b"").await?;
+            let body: serde_json::Value = serde_json::from_slice(&answer.body)?;
+            let queues = body["Queues"].as_array().context("no list of queues")?;
+            let left = |name: &str| {
+                queues
+                    .iter()
+                    .filter_map(|queue| queue[name].as_u64())
+                    .sum::<u64>()
+            };
+            if left("Waiting") + left("Hidden") == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        bail!("events are not invoked within a minute")
     }
 
     /// Processor time the server has used, milliseconds. Sandboxes count for themselves.

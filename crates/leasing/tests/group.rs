@@ -29,8 +29,7 @@ struct Breaking {
 
 impl Breaking {
     fn break_off(&self) {
-        let watches = self.watches.lock();
-        watches.expect("nobody panics who has it").abort_all();
+        self.watches.lock().unwrap().abort_all();
     }
 }
 
@@ -60,8 +59,7 @@ impl Table for Breaking {
     async fn watch(&self, prefix: &str) -> Result<Watch, Error> {
         let mut changes = self.table.watch(prefix).await?;
         let (sender, receiver) = mpsc::channel(1);
-        let mut watches = self.watches.lock().expect("nobody panics who has it");
-        watches.spawn(async move {
+        self.watches.lock().unwrap().spawn(async move {
             while let Some(change) = changes.recv().await {
                 let _ = sender.send(change).await;
             }

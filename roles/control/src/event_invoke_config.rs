@@ -137,11 +137,9 @@ impl Control {
             let message = "You must specify at least one of error handling or destination setting.";
             return Err(ApiError::invalid_parameter(message).into());
         }
-        let function = self.attachable(&arn).await.map_err(function_missing)?;
+        self.attachable(&arn).await.map_err(function_missing)?;
         if let Some(destinations) = &body.destination_config {
-            let role = self.version_of(&function, &arn).await?.role;
-            self.check_event_destinations((&arn, &role), destinations)
-                .await?;
+            self.check_event_destinations(&arn, destinations).await?;
         }
         Ok((arn, body))
     }

@@ -23,14 +23,26 @@ use crate::data_dir::DataDir;
 /// Rows that are read at a time.
 const PAGE: usize = 1_000;
 
+/// How far behind those of synchronous invokes the threads stand when there is more to do than
+/// processors (`nice`): a tenth of their share, never nothing.
+const NICENESS: i32 = 10;
+
 /// The threads. A flood of events has these and no others.
 pub(crate) fn runtime(config: &Config) -> anyhow::Result<Runtime> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(config.events.threads.max(1))
         .thread_name("events")
+        .on_thread_start(stand_behind)
         .enable_all()
         .build();
     runtime.context("no threads for events could be started")
+}
+
+/// For the calling thread, and those it begins: to Linux, threads are processes in this.
+fn stand_behind() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::warn!(%error, "threads for events are as urgent as the others");
+    }
 }
 
 /// What it works with.
@@ -59,7 +71,10 @@ pub(super) async fn start(
     threads: Handle,
     registry: &Mutex<Registry>,
 ) -> anyhow::Result<Plane> {
-    let queue = SqliteQueue::open(&data.path().join("queues.db"), Arc::clone(&with.clock));
+    let (path, clock) = (data.path().join("queues.db"), Arc::clone(&with.clock));
+    // There, so that its writer stands where they stand.
+    let queue = threads.spawn_blocking(move || SqliteQueue::open(&path, clock));
+    let queue = queue.await.context("queues.db was not opened")?;
     let queue = Arc::new(queue.context("queues.db cannot be used")?);
     forget_leases(with.table.as_ref())
         .await

@@ -29,13 +29,10 @@ impl Live {
     }
 
     pub(super) async fn delete_layer(&self, it: &Recorded) -> Result<(), Error> {
-        let arns = match it.id.as_str() {
-            "" => self.unheard_layers(it).await?,
-            id => vec![id.to_owned()],
-        };
-        for arn in arns {
-            lambda(self.api(), Method::DELETE, version_path(&arn)?, None).await?;
+        if it.id.is_empty() {
+            return Ok(());
         }
+        lambda(self.api(), Method::DELETE, version_path(&it.id)?, None).await?;
         Ok(())
     }
 

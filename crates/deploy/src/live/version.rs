@@ -39,17 +39,14 @@ impl Live {
     }
 
     pub(super) async fn delete_version(&self, it: &Recorded) -> Result<(), Error> {
-        let numbers = match number(it) {
-            "" => self.unheard_versions(it).await?,
-            number if Self::was_there(it, number) => Vec::new(),
-            number => vec![number.to_owned()],
-        };
+        let number = number(it);
+        if number.is_empty() {
+            return Ok(());
+        }
         let function = shape::needed(&it.properties, "FunctionName")?;
         let function = shape::in_path(function);
-        for number in numbers {
-            let path = format!("/2015-03-31/functions/{function}?Qualifier={number}");
-            lambda(self.api(), Method::DELETE, path, None).await?;
-        }
+        let path = format!("/2015-03-31/functions/{function}?Qualifier={number}");
+        lambda(self.api(), Method::DELETE, path, None).await?;
         Ok(())
     }
 
