@@ -55,9 +55,17 @@ def test_a_long_message_is_cut_and_strange_ones_arrive(client, deploy, peer):
     name = lettered(
         client, deploy, "def handler(event, context):\n    raise ValueError(event)\n", queue.arn
     )
-    for message, expected in (("é" * 2_000, "é" * 512), ("&<>\"' =%\n\t", "&<>\"' =%\n\t")):
-        send(client, name, json.dumps(message).encode())
-        _, attributes = queue.letter()
+    for message, expected in (
+        ("é" * 2_000, "é" * 512),
+        ("&<>\"' =%\n\t", "&<>\"' =%\n\t"),
+        # Queues take no such characters.
+        ("\x1b[31mred\x00", "\ufffd[31mred\ufffd"),
+        ("\ufffe \uffff", "\ufffd \ufffd"),
+    ):
+        # Control characters are written as escapes, all others as they are.
+        send(client, name, json.dumps(message, ensure_ascii=False).encode())
+        body, attributes = queue.letter()
+        assert json.loads(body) == message
         assert attributes["ErrorMessage"] == ("String", expected)
 
 

@@ -1,5 +1,7 @@
 """Outcomes whose destination is not there: kept until it is, given up if it never will be."""
 
+import socket
+
 import pytest
 
 from support import clients, functions
@@ -20,10 +22,13 @@ def client(plane):
 
 def test_a_destination_that_is_down_is_told_when_it_is_back(own_server):
     """And the function does not run again for it, not even if the server is killed meanwhile."""
-    peer, name = Moto(), functions.unique("queue")
-    port = int(peer.url.rsplit(":", 1)[1])
-    peer.stop()
-    server = own_server(f'[aws]\nendpoint_url = "{peer.url}"\n').start()
+    name = functions.unique("queue")
+    # Nobody listens there, and nobody else can.
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    port = held.getsockname()[1]
+    server = own_server(f'[aws]\nendpoint_url = "http://127.0.0.1:{port}"\n').start()
     client, told = clients.make(server), Told(server)
     function = functions.unique()
     functions.create(client, function, DOES)
@@ -33,6 +38,7 @@ def test_a_destination_that_is_down_is_told_when_it_is_back(own_server):
     server.kill()
     server.start()
     peer = Moto(port=port)
+    held.close()
     try:
         queue = Queue(peer.client("sqs"), name)
         record = queue.record(60)
@@ -53,7 +59,7 @@ def test_a_destination_that_does_not_exist_is_given_up(client, deploy, peer, pla
     destined(client, name, **{side: f"{queue.arn}-not"})
     before = plane.metric(FAILURES)
     request = send(client, name, event)
-    wait_for(lambda: plane.metric(FAILURES) == before + 1, 30)
+    wait_for(lambda: plane.metric(FAILURES) > before, 30)
     if side == "failure":
         assert letters.letter()[1]["RequestID"] == ("String", request)
     assert queue.letters() == letters.letters() == []
@@ -70,7 +76,7 @@ def test_a_record_that_is_too_large_is_given_up(client, deploy, peer, plane):
         FunctionName=name, InvocationType="Event",
         Payload=b'{"text": "' + b"x" * (1024 * 1024 - 20) + b'"}',
     )  # fmt: skip
-    wait_for(lambda: plane.metric(FAILURES) == before + 1, 30)
+    wait_for(lambda: plane.metric(FAILURES) > before, 30)
     assert queue.letters() == []
 
 
@@ -81,7 +87,7 @@ def test_a_function_that_is_gone_is_given_up(client, deploy, plane):
     client.delete_function(FunctionName=gone)
     before = plane.metric(FAILURES)
     send(client, name, {})
-    wait_for(lambda: plane.metric(FAILURES) == before + 1, 30)
+    wait_for(lambda: plane.metric(FAILURES) > before, 30)
 
 
 def test_without_an_endpoint_nobody_is_told(server, request):
@@ -93,4 +99,4 @@ def test_without_an_endpoint_nobody_is_told(server, request):
     destined(client, name, success="arn:aws:sqs:us-east-1:000000000000:q")
     before = server.metric(FAILURES)
     send(client, name, {})
-    wait_for(lambda: server.metric(FAILURES) == before + 1, 30)
+    wait_for(lambda: server.metric(FAILURES) > before, 30)

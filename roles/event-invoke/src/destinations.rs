@@ -81,7 +81,7 @@ impl Destinations {
         let (destination, letter) = match receiver {
             Receiver::Destination(destination) => {
                 let attributes = Vec::new();
-                let body = record(event, delivery);
+                let body = escaped(&record(event, delivery));
                 (destination, Letter { body, attributes })
             }
             Receiver::DeadLetter(destination) => (destination, dead_letter(event)),
@@ -209,9 +209,15 @@ fn dead_letter(event: &Event) -> Letter {
         }
     }
     Letter {
-        body: String::from_utf8_lossy(&event.payload).into_owned(),
+        body: escaped(&String::from_utf8_lossy(&event.payload)),
         attributes,
     }
+}
+
+/// The same JSON without the two characters that JSON may hold as they are and queues refuse.
+fn escaped(json: &str) -> String {
+    json.replace('\u{fffe}', "\\ufffe")
+        .replace('\u{ffff}', "\\uffff")
 }
 
 /// A text that queues and topics take: they refuse what has no place in XML, and with it the event.
@@ -268,6 +274,15 @@ mod tests {
             plain(colours),
             "\u{fffd}[31mno\u{fffd}\t\u{fffd} \u{1f600}\n"
         );
+    }
+
+    #[test]
+    fn json_is_the_same_without_what_queues_refuse() {
+        let text = "{\"\u{ffff}\": \"\\\\\u{fffe}\u{fffd}\"}";
+        let safe = escaped(text);
+        assert_eq!(safe, "{\"\\uffff\": \"\\\\\\ufffe\u{fffd}\"}");
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&safe), read(text));
     }
 
     #[test]
