@@ -307,6 +307,31 @@ def test_roles_that_nobody_made_can_be_refused(own_server):
     assert asked(client, "f", 3) == 3
     assert refused(client.update_function_configuration, FunctionName="f", Role=functions.ROLE) == (
         "InvalidParameterValueException", words)
+    # What runs goes on; a new environment would need the role.
+    iam.delete_role_policy(RoleName=role["RoleName"], PolicyName="p")
+    iam.delete_role(RoleName=role["RoleName"])
+    client.publish_version(FunctionName="f")
+    assert refused(client.invoke, FunctionName="f:1") == ("AccessDeniedException", words)
     server.finish()
+
+
+def test_a_role_may_trust_lambda_for_one_account_or_function_alone(client, iam, deploy):
+    target = deploy(ECHO)
+
+    def trusting(**condition):
+        statement = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
+                     "Action": "sts:AssumeRole", "Condition": condition}
+        role = iam.create_role(RoleName=unique("role"), AssumeRolePolicyDocument=policy(statement))["Role"]
+        return client.update_function_configuration(FunctionName=target, Role=role["Arn"])["Role"]
+
+    for condition in ({"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+                      {"ArnLike": {"aws:SourceArn": PREFIX + target}}):
+        trusting(**condition)
+        functions.until_updated(client, target)
+        assert asked(client, target, 3) == 3
+    for condition in ({"StringEquals": {"aws:SourceAccount": "111122223333"}},
+                      {"ArnLike": {"aws:SourceArn": PREFIX + "other"}}):
+        with pytest.raises(client.exceptions.InvalidParameterValueException):
+            trusting(**condition)
 
 

@@ -93,6 +93,12 @@ pub enum Error {
         /// What the worker said.
         reason: String,
     },
+    /// Lambda may not become the function's role, or there is no such role.
+    #[error("the role {role} cannot be assumed")]
+    Role {
+        /// Its ARN.
+        role: String,
+    },
     /// A file system of the function's could not be shown to it.
     #[error("{0}")]
     FileSystem(FileSystemError),
@@ -114,7 +120,7 @@ impl Error {
         match self {
             Self::NoCapacity { .. } | Self::Unavailable => Kind::Unavailable,
             Self::Create { .. } | Self::Init { .. } => Kind::Internal,
-            Self::Unsupported { .. } => Kind::Invalid,
+            Self::Unsupported { .. } | Self::Role { .. } => Kind::Invalid,
             Self::FileSystem(error) => error.kind(),
         }
     }

@@ -117,7 +117,7 @@ impl Control {
         }
         call.authorise_action("iam:PassRole", &arn.account, role, context)?;
         let may = match found {
-            Some(entity) => lambda_may_become(&entity),
+            Some(entity) => lambda_may_become(&entity, function),
             None => self.config.unknown_roles_accepted,
         };
         if !may {

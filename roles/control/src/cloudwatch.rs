@@ -23,6 +23,7 @@ use std::io;
 use std::sync::Arc;
 
 use api::authorisation::{self, Requester};
+use api::log_groups::{LogGroup, log_group_key};
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
@@ -33,6 +34,7 @@ use types::{Clock, Region, Scope};
 use wire::json_rpc::{self, JsonError};
 use wire::sigv4::Signed;
 
+use crate::authorise::resource_tags;
 use crate::failure::Failure;
 use crate::logs::{LogReader, LogStore};
 use crate::rows::Rows;
@@ -179,6 +181,26 @@ impl CloudWatch {
         }
     }
 
+    /// Refuses if the caller may not do this to that resource, which is or belongs to the group of
+    /// that name. An account itself needs no policy, and nothing is looked up for it.
+    async fn may(
+        &self,
+        ask: &Ask<'_>,
+        group: &str,
+        resource: &str,
+        mut context: Context,
+    ) -> Result<(), Error> {
+        if !ask.requester.is_root()
+            && let Some((group, _)) = self
+                .rows
+                .get::<LogGroup>(&log_group_key(&ask.scope, group))
+                .await?
+        {
+            context.extend(resource_tags(&group.tags));
+        }
+        Ok(ask.may_with(resource, context)?)
+    }
+
     /// Reads files, aside from the tasks that serve requests.
     async fn read<T: Send + 'static>(
         &self,
@@ -212,13 +234,18 @@ impl Ask<'_> {
 
     /// Refuses if the caller may not do this to that resource, an ARN or `*`.
     fn may(&self, resource: &str) -> Result<(), JsonError> {
+        self.may_with(resource, Context::new())
+    }
+
+    /// The same with condition keys that the operation has.
+    fn may_with(&self, resource: &str, context: Context) -> Result<(), JsonError> {
         let action = format!("logs:{}", self.action);
         let checked = self.requester.authorise(authorisation::Ask {
             action: &action,
             resource,
             owner: &self.scope.account,
             policy: None,
-            context: Context::new(),
+            context,
         });
         let denied = |denied: Denied| wire::ApiError::access_denied(denied.to_string());
         Ok(checked.map_err(denied)?)

@@ -175,17 +175,17 @@ impl RoleCredentials for Keys {
         let known = self.directory.role(&arn.account, arn.name).await;
         let known = known.map_err(|_| credentials::Error::Unavailable)?;
         let known = known.filter(|known| known.entity.arn() == role);
+        let unqualified = FunctionArn {
+            qualifier: None,
+            ..function.clone()
+        };
         let may = match &known {
-            Some(known) => lambda_may_become(&known.entity),
+            Some(known) => lambda_may_become(&known.entity, &unqualified),
             None => self.unknown_roles.is_some(),
         };
         if !may {
             return Err(refused());
         }
-        let unqualified = FunctionArn {
-            qualifier: None,
-            ..function.clone()
-        };
         let subject = Subject::Role {
             account: arn.account,
             arn: role.to_owned(),

@@ -44,6 +44,9 @@ pub(crate) fn assignment(error: &assignment::Error) -> ApiError {
             Fault::Service,
             reason.clone(),
         ),
+        assignment::Error::Role { .. } => ApiError::access_denied(
+            "The role defined for the function cannot be assumed by Lambda.",
+        ),
         assignment::Error::FileSystem(error) => file_system(error),
         assignment::Error::Create { .. } | assignment::Error::Init { .. } => {
             ApiError::service("The execution environment could not be created.")

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::Kind;
 use api::assignment::{Assign, Error};
-use api::credentials::Credentials;
+use api::credentials::{self, Credentials};
 use api::functions::FunctionKey;
 use api::placement::{Error as PlacementError, Place, Placed};
 use api::worker::{Create, Error as WorkerError};
@@ -116,8 +116,9 @@ impl Attempt {
             .credentials
             .for_function(&configuration.role, &function.arn())
             .await
-            .map_err(|error| Error::Create {
-                reason: error.to_string(),
+            .map_err(|error| match error {
+                credentials::Error::Role { role } => Error::Role { role },
+                credentials::Error::Unavailable => Error::Unavailable,
             })?;
         let mut avoid = Vec::new();
         let mut evictions = 0;

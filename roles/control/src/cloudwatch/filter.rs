@@ -67,7 +67,7 @@ impl CloudWatch {
             .map(tokens::place)
             .transpose()?;
         let (name, identifier) = (wanted.log_group_name, wanted.log_group_identifier);
-        let group = self.identified_group(ask, name, identifier)?;
+        let group = self.identified_group(ask, name, identifier).await?;
         let kept_since = self.kept_since(&self.group(&ask.scope, &group).await?);
         let start = millis(wanted.start_time).unwrap_or(0);
         // Here the end is included.

@@ -53,7 +53,7 @@ impl CloudWatch {
         let from = from.map(|token| tokens::in_stream(token, &stream));
         let from = from.transpose()?;
         let (name, identifier) = (wanted.log_group_name, wanted.log_group_identifier);
-        let group = self.identified_group(ask, name, identifier)?;
+        let group = self.identified_group(ask, name, identifier).await?;
         let kept_since = self.kept_since(&self.group(&ask.scope, &group).await?);
         let start = millis(wanted.start_time).unwrap_or(0);
         let end = millis(wanted.end_time).unwrap_or(u64::MAX);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::log_groups::{LogGroup, log_group_key, log_groups_prefix};
 use bytes::Bytes;
 use http::Response;
+use policy::Context;
 use serde::{Deserialize, Serialize};
 use storage::{Expect, Revision};
 use types::{Scope, Timestamp};
@@ -13,6 +14,7 @@ use wire::json_rpc::{JsonError, answer, nothing};
 use super::constraints::Check;
 use super::tokens;
 use super::{Ask, CloudWatch, Error};
+use crate::authorise::request_tags;
 use crate::failure::Failure;
 use crate::rows::{TRIES_MAX, decode};
 
@@ -111,7 +113,8 @@ impl CloudWatch {
             .one_of("logGroupClass", wanted.log_group_class.as_ref(), &CLASSES);
         check.finish()?;
         let name = wanted.log_group_name.unwrap_or_default();
-        ask.may(&format!("{}:*", group_arn(&ask.scope, &name)))?;
+        let asked = wanted.tags.as_ref().map(request_tags).unwrap_or_default();
+        ask.may_with(&format!("{}:*", group_arn(&ask.scope, &name)), asked)?;
         let group = LogGroup {
             scope: ask.scope.clone(),
             created: self.clock.now(),
@@ -137,7 +140,7 @@ impl CloudWatch {
     }
 
     pub(super) async fn delete_group(&self, ask: &Ask<'_>) -> Result<Response<Bytes>, Error> {
-        let name = self.named_group(ask)?;
+        let name = self.named_group(ask).await?;
         let group = self.group(&ask.scope, &name).await?;
         if group.protected {
             return Err(JsonError::refused(
@@ -188,7 +191,7 @@ impl CloudWatch {
         check.one_of("retentionInDays", days.as_ref(), &known);
         check.finish()?;
         let name = wanted.log_group_name.unwrap_or_default();
-        ask.may(&format!("{}:*", group_arn(&ask.scope, &name)))?;
+        self.may_to_all(ask, &name).await?;
         let days = wanted
             .retention_in_days
             .and_then(|days| days.try_into().ok());
@@ -202,7 +205,7 @@ impl CloudWatch {
     }
 
     pub(super) async fn delete_retention(&self, ask: &Ask<'_>) -> Result<Response<Bytes>, Error> {
-        let name = self.named_group(ask)?;
+        let name = self.named_group(ask).await?;
         self.change(&ask.scope, &name, |group| {
             group.retention_days = None;
             Ok(())
@@ -211,8 +214,14 @@ impl CloudWatch {
         Ok(nothing())
     }
 
+    /// Refuses if the caller may not do this to the group and all that is in it.
+    async fn may_to_all(&self, ask: &Ask<'_>, name: &str) -> Result<(), Error> {
+        let arn = format!("{}:*", group_arn(&ask.scope, name));
+        self.may(ask, name, &arn, Context::new()).await
+    }
+
     /// The group that a request names, which the caller may do this to.
-    pub(super) fn named_group(&self, ask: &Ask<'_>) -> Result<String, Error> {
+    pub(super) async fn named_group(&self, ask: &Ask<'_>) -> Result<String, Error> {
         let named: Named = ask.members()?;
         let mut check = Check::default();
         check
@@ -220,12 +229,12 @@ impl CloudWatch {
             .group("logGroupName", named.log_group_name.as_ref());
         check.finish()?;
         let name = named.log_group_name.unwrap_or_default();
-        ask.may(&format!("{}:*", group_arn(&ask.scope, &name)))?;
+        self.may_to_all(ask, &name).await?;
         Ok(name)
     }
 
     /// The group that a request names by name or by identifier.
-    pub(super) fn identified_group(
+    pub(super) async fn identified_group(
         &self,
         ask: &Ask<'_>,
         name: Option<String>,
@@ -247,7 +256,7 @@ impl CloudWatch {
                 String::new()
             }
         };
-        ask.may(&format!("{}:*", group_arn(&ask.scope, &name)))?;
+        self.may_to_all(ask, &name).await?;
         Ok(name)
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use api::logs::StreamName;
 use bytes::Bytes;
 use http::Response;
+use policy::Context;
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
 use wire::json_rpc::{JsonError, answer};
@@ -79,7 +80,8 @@ impl CloudWatch {
             group: put.log_group_name.unwrap_or_default(),
             stream: put.log_stream_name.unwrap_or_default(),
         };
-        ask.may(&stream_arn(&ask.scope, &stream.group, &stream.stream))?;
+        let arn = stream_arn(&ask.scope, &stream.group, &stream.stream);
+        self.may(ask, &stream.group, &arn, Context::new()).await?;
         let group = self.group(&ask.scope, &stream.group).await?;
         self.check_stream(&stream).await?;
         let now = self.clock.now();

@@ -3,6 +3,7 @@
 use api::logs::StreamName;
 use bytes::Bytes;
 use http::Response;
+use policy::Context;
 use serde::{Deserialize, Serialize};
 use types::Scope;
 use wire::json_rpc::{JsonError, answer, nothing};
@@ -93,7 +94,7 @@ impl CloudWatch {
         let wanted: Describe = ask.members()?;
         let (by_time, limit) = wanted.check()?;
         let (name, identifier) = (wanted.log_group_name, wanted.log_group_identifier);
-        let group = self.identified_group(ask, name, identifier)?;
+        let group = self.identified_group(ask, name, identifier).await?;
         self.group(&ask.scope, &group).await?;
         let after = wanted
             .next_token
@@ -153,7 +154,8 @@ impl CloudWatch {
         check.finish()?;
         let group = named.log_group_name.unwrap_or_default();
         let stream = named.log_stream_name.unwrap_or_default();
-        ask.may(&stream_arn(&ask.scope, &group, &stream))?;
+        let arn = stream_arn(&ask.scope, &group, &stream);
+        self.may(ask, &group, &arn, Context::new()).await?;
         self.group(&ask.scope, &group).await?;
         Ok(StreamName {
             scope: ask.scope.clone(),

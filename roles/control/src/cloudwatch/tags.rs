@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::Response;
+use policy::Context;
 use serde::{Deserialize, Serialize};
 use types::limits::TAGS_MAX;
 use wire::json_rpc::{JsonError, answer, nothing};
@@ -11,6 +12,7 @@ use wire::json_rpc::{JsonError, answer, nothing};
 use super::constraints::Check;
 use super::groups::{group_arn, invalid, name_of};
 use super::{Ask, CloudWatch, Error};
+use crate::authorise::request_tags;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
@@ -69,7 +71,7 @@ impl CloudWatch {
     }
 
     pub(super) async fn list_group_tags(&self, ask: &Ask<'_>) -> Result<Response<Bytes>, Error> {
-        let name = self.named_group(ask)?;
+        let name = self.named_group(ask).await?;
         self.list_tags(ask, &name).await
     }
 
@@ -110,7 +112,8 @@ impl CloudWatch {
         name: &str,
         new: BTreeMap<String, String>,
     ) -> Result<Response<Bytes>, Error> {
-        ask.may(&group_arn(&ask.scope, name))?;
+        let arn = group_arn(&ask.scope, name);
+        self.may(ask, name, &arn, request_tags(&new)).await?;
         self.change(&ask.scope, name, |group| {
             group.tags.extend(new.clone());
             match group.tags.len() > TAGS_MAX {
@@ -131,7 +134,10 @@ impl CloudWatch {
         name: &str,
         keys: Vec<String>,
     ) -> Result<Response<Bytes>, Error> {
-        ask.may(&group_arn(&ask.scope, name))?;
+        let arn = group_arn(&ask.scope, name);
+        let mut context = Context::new();
+        context.set_all("aws:TagKeys", keys.iter().cloned());
+        self.may(ask, name, &arn, context).await?;
         self.change(&ask.scope, name, |group| {
             group.tags.retain(|key, _| !keys.contains(key));
             Ok(())
@@ -141,7 +147,8 @@ impl CloudWatch {
     }
 
     async fn list_tags(&self, ask: &Ask<'_>, name: &str) -> Result<Response<Bytes>, Error> {
-        ask.may(&group_arn(&ask.scope, name))?;
+        let arn = group_arn(&ask.scope, name);
+        self.may(ask, name, &arn, Context::new()).await?;
         let tags = self.group(&ask.scope, name).await?.tags;
         Ok(answer(&Tags { tags }))
     }

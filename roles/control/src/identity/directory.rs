@@ -14,7 +14,7 @@ use api::iam::{Entity, EntityKind, IAM, ManagedPolicy, POLICIES, entity_key, pol
 use policy::{Caller, Context, Form, Permissions, Policy, Verdict};
 use storage::{Change, Error, Row, Table, Watch};
 use tokio::sync::mpsc::error::TryRecvError;
-use types::AccountId;
+use types::{AccountId, FunctionArn};
 
 use crate::iam::managed;
 
@@ -311,11 +311,16 @@ pub(super) fn read(text: &str) -> Arc<Policy> {
     Arc::new(policy.unwrap_or_else(|_| Policy::deny_all()))
 }
 
-/// Whether Lambda may become this role.
-pub(crate) fn lambda_may_become(role: &Entity) -> bool {
+/// Whether Lambda may become this role for that function.
+pub(crate) fn lambda_may_become(role: &Entity, function: &FunctionArn) -> bool {
     let Ok(trust) = Policy::parse(&role.trust, Form::Trust) else {
         return false;
     };
     let lambda = Caller::Service("lambda.amazonaws.com");
-    trust.verdict(&lambda, "sts:AssumeRole", "", &Context::new()) == Verdict::Allow
+    // For whom a service asks: a role may trust it in the name of an account or function alone.
+    let context = Context::new()
+        .with("aws:SourceAccount", function.scope.account.as_str())
+        .with("aws:SourceArn", function.to_string());
+    let verdict = trust.verdict(&lambda, "sts:AssumeRole", "", &context);
+    matches!(verdict, Verdict::Broad | Verdict::Allow)
 }

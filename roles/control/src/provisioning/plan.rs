@@ -106,6 +106,7 @@ fn reason(error: &Error) -> Option<String> {
         Error::NoCapacity { .. } => "There is no room for all of the requested environments.",
         Error::Unsupported { reason } => reason,
         Error::Create { .. } => "The environments could not be made.",
+        Error::Role { .. } => "The role defined for the function cannot be assumed by Lambda.",
         Error::FileSystem(error) => return Some(error.to_string()),
         Error::Unavailable => return None,
     };
