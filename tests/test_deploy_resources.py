@@ -1,6 +1,7 @@
 """Every type of resource that a template can have, from its first deploy to its end."""
 
 import json
+import re
 
 import pytest
 from botocore.exceptions import ClientError
@@ -299,3 +300,111 @@ def test_everything_that_belongs_to_a_function(lambent, world, tmp_path):
     gone(client.get_code_signing_config, CodeSigningConfigArn=told["Signing"])
     gone(client.get_layer_version_by_arn, Arn=told["Layer"])
     assert not world.logs.describe_log_groups(logGroupNamePrefix=f"/of/{name}")["logGroups"]
+
+
+FOREIGN = """
+    Resources:
+      Group:
+        Type: AWS::Logs::LogGroup
+        Properties: {{LogGroupName: /of/{name}}}
+      Function:
+        Type: AWS::Lambda::Function
+        Properties:
+          FunctionName: {name}
+          Role: {role}
+""" + CODE.replace("{", "{{").replace("}", "}}")  # fmt: skip
+
+
+def test_what_was_there_before_the_stack_is_never_deleted(lambent, deploy, invoke, client, tmp_path):
+    name = deploy("def handler(event, context):\n    return 'mine'\n")
+    path = template(tmp_path, FOREIGN.format(name=name, role=functions.ROLE))
+    for _ in range(2):
+        status, text, err = lambent.deploy(path, functions.unique("foreign"))
+        assert status == 1 and "everything is as it was" in err, text + err
+        assert invoke(name).json == "mine"
+
+
+UNHEARD = """
+    Resources:
+      Version:
+        Type: AWS::Lambda::Version
+        Properties: {{FunctionName: {name}, Description: {word}}}
+      Layer:
+        Type: AWS::Lambda::LayerVersion
+        Properties: {{LayerName: {name}, Content: {word}.py}}
+      Signing:
+        Type: AWS::Lambda::CodeSigningConfig
+        Properties:
+          Description: {name}-{word}
+          AllowedPublishers:
+            SigningProfileVersionArns:
+              - arn:aws:signer:us-east-1:000000000000:/signing-profiles/a/aaaaaaaaaa
+      Mapping:
+        Type: AWS::Lambda::EventSourceMapping
+        Properties:
+          FunctionName: {name}
+          EventSourceArn: arn:aws:sqs:us-east-1:000000000000:{name}-{word}
+"""
+
+
+@pytest.mark.parametrize("made", ["functions/[^/]+/versions", "layers/[^/]+/versions",
+                                  "code-signing-configs", "event-source-mappings"])  # fmt: skip
+def test_what_a_killed_deploy_made_and_did_not_hear_of_is_no_orphan(
+    lambent, world, deploy, tmp_path, made
+):
+    client = world.functions
+    name = deploy("def handler(event, context):\n    return 'ran'\n")
+    for word in ("one", "two"):
+        (tmp_path / f"{word}.py").write_text(f"word = '{word}'\n")
+
+    def there():
+        versions = client.list_versions_by_function(FunctionName=name)["Versions"]
+        layers = client.list_layer_versions(LayerName=name)["LayerVersions"]
+        pages = client.get_paginator("list_code_signing_configs").paginate()
+        configs = [c["Description"] for page in pages for c in page["CodeSigningConfigs"]]
+        mappings = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        return {
+            "versions": [v["Description"] for v in versions if v["Version"] != "$LATEST"],
+            "layers": len(layers),
+            "signing": [text for text in configs if text.startswith(f"{name}-")],
+            "mappings": [mapping["EventSourceArn"].rsplit("-", 1)[1] for mapping in mappings],
+        }
+
+    def text(word):
+        return template(tmp_path, UNHEARD.format(name=name, word=word))
+
+    # To publish what has not changed since gives the version that is there.
+    version = "two" if made.startswith("functions") else "one"
+    expected = {
+        "versions": [version], "layers": 1, "signing": [f"{name}-two"], "mappings": ["two"]
+    }  # fmt: skip
+    stack = functions.unique("killed")
+    lambent.killed(
+        text("one"), stack, lambda method, path: method == "POST" and re.search(made, path)
+    )
+    # What the next one wants differs, so that what was made cannot simply be kept.
+    status, out, err = lambent.deploy(text("two"), stack)
+    assert status == 0, out + err
+    assert there() == expected
+    assert "nothing to change" in lambent.deploy(text("two"), stack)[1]
+    assert lambent("delete", stack, "--yes")[0] == 0
+    assert there() == {"versions": [], "layers": 0, "signing": [], "mappings": []}
+
+
+def test_a_deploy_that_was_killed_while_it_changed_something_is_known_to_have(
+    lambent, world, client, tmp_path
+):
+    stack = name = functions.unique("changed")
+
+    def text(memory):
+        body = FOREIGN.format(name=name, role=functions.ROLE) + f"          MemorySize: {memory}\n"
+        return template(tmp_path, body)
+
+    assert lambent.deploy(text(128), stack)[0] == 0
+    lambent.killed(text(256), stack, lambda method, path: path.endswith("/configuration"))
+    assert client.get_function_configuration(FunctionName=name)["MemorySize"] == 256
+    # The template that was there before is not what is there now.
+    status, out, err = lambent.deploy(text(128), stack)
+    assert status == 0 and "updated    Function" in out, out + err
+    assert client.get_function_configuration(FunctionName=name)["MemorySize"] == 128
+    assert "nothing to change" in lambent.deploy(text(128), stack)[1]

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from botocore.exceptions import ClientError
 
 from support import clients, functions, records
 from support.elasticmq import ElasticMq
@@ -34,6 +35,36 @@ TRUST = json.dumps({
 def client(plane):
     """Lambda, whose events' outcomes go to `peer`."""
     return clients.make(plane)
+
+
+class Role:
+    """A role of IAM, which may do one thing at a time."""
+
+    def __init__(self, iam):
+        self.iam = iam
+        self.name = functions.unique("role")
+        made = iam.create_role(RoleName=self.name, AssumeRolePolicyDocument=TRUST)
+        self.arn = made["Role"]["Arn"]
+
+    def may(self, action, resource):
+        """Allows this, and nothing else."""
+        rights = {"Effect": "Allow", "Action": action, "Resource": resource}
+        document = json.dumps({"Version": "2012-10-17", "Statement": rights})
+        self.iam.put_role_policy(RoleName=self.name, PolicyName="p", PolicyDocument=document)
+
+    def delete(self):
+        """And what it may do."""
+        for name in self.iam.list_role_policies(RoleName=self.name)["PolicyNames"]:
+            self.iam.delete_role_policy(RoleName=self.name, PolicyName=name)
+        self.iam.delete_role(RoleName=self.name)
+
+
+@pytest.fixture
+def role(plane):
+    """A role that may do nothing."""
+    role = Role(clients.make(plane, "iam"))
+    yield role
+    role.delete()
 
 
 def check_success(record, request, arn, event, version="$LATEST"):
@@ -225,21 +256,91 @@ def test_another_queue_server_takes_records_and_letters(own_server):
         peer.stop()
 
 
-def test_a_function_that_the_role_may_not_invoke_is_not_told(client, deploy, plane):
-    """What a role of IAM may do counts, not what the server may."""
-    iam = clients.make(plane, "iam")
-    role = iam.create_role(RoleName=functions.unique("role"), AssumeRolePolicyDocument=TRUST)["Role"]
+def test_a_function_that_the_role_may_not_invoke_is_not_told(client, deploy, plane, role):
+    """What a role of IAM may do counts when it is done, too, and not what the server may."""
     target = deploy(DOES)
-    name = deploy(ECHO, Role=role["Arn"])
+    name = deploy(ECHO, Role=role.arn)
+    role.may("lambda:InvokeFunction", arn_of(client, target))
     destined(client, name, success=arn_of(client, target))
+    role.may("lambda:GetFunction", "*")
     metric = "lambent_event_invoke_destination_delivery_failures_total"
     before = plane.metric(metric)
     send(client, name, {"n": 7})
     wait_for(lambda: plane.metric(metric) > before, 30)
-    rights = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn_of(client, target)}
-    document = json.dumps({"Version": "2012-10-17", "Statement": rights})
-    iam.put_role_policy(RoleName=role["RoleName"], PolicyName="p", PolicyDocument=document)
+    role.may("lambda:InvokeFunction", arn_of(client, target))
     request = send(client, name, {"n": 8})
     told = Told(plane)
     wait_for(lambda: told(target), 30)
     assert [run["event"]["requestContext"]["requestId"] for run in told(target)] == [request]
+
+
+def refused(call, **arguments):
+    """The words of a refusal."""
+    with pytest.raises(ClientError) as refusal:
+        call(**arguments)
+    error = refusal.value.response["Error"]
+    assert error["Code"] == "InvalidParameterValueException"
+    return error["Message"]
+
+
+ACCOUNT = "us-east-1:000000000000"
+WORDS = "The function's execution role does not have permissions to call {} on {}"
+
+
+@pytest.mark.parametrize(
+    "action, arn, resource",
+    [
+        ("sqs:SendMessage", f"arn:aws:sqs:{ACCOUNT}:q", f"arn:aws:sqs:{ACCOUNT}:q"),
+        ("sns:Publish", f"arn:aws:sns:{ACCOUNT}:t", "*"),
+        ("events:PutEvents", f"arn:aws:events:{ACCOUNT}:event-bus/b", f"arn:aws:events:{ACCOUNT}:*"),
+        ("s3:PutObject", "arn:aws:s3:::b", "arn:aws:s3:::b/*"),
+    ],
+)
+def test_a_destination_needs_a_role_that_may_tell_it(client, deploy, role, action, arn, resource):
+    name = deploy(ECHO, Role=role.arn)
+    words = WORDS.format(action.split(":")[1], arn)
+    config = {"FunctionName": name, "DestinationConfig": {"OnFailure": {"Destination": arn}}}
+    assert refused(client.put_function_event_invoke_config, **config) == words
+    role.may(action, f"{arn}-not")
+    assert refused(client.put_function_event_invoke_config, **config) == words
+    role.may(action, resource)
+    client.put_function_event_invoke_config(**config)
+    role.may("s3:ListBucket", "*")
+    assert refused(client.update_function_event_invoke_config, **config) == words
+
+
+def test_a_function_is_told_if_its_own_policy_lets_the_role(client, deploy, role):
+    name, target = deploy(ECHO, Role=role.arn), deploy(DOES)
+    arn = arn_of(client, target)
+    config = {"FunctionName": name, "DestinationConfig": {"OnSuccess": {"Destination": arn}}}
+    put = client.put_function_event_invoke_config
+    assert refused(put, **config) == WORDS.format("InvokeFunction", arn)
+    client.add_permission(
+        FunctionName=target, StatementId="s", Action="lambda:InvokeFunction", Principal=role.arn
+    )
+    put(**config)
+
+
+@pytest.mark.parametrize("service, action", [("sqs", "SendMessage"), ("sns", "Publish")])
+def test_a_dead_letter_target_needs_a_role_that_may_send(client, deploy, role, service, action):
+    arn = f"arn:aws:{service}:{ACCOUNT}:letters"
+    words = (
+        "The provided execution role does not have permissions to call "
+        f"{action} on {service.upper()}"
+    )
+    letters = {"DeadLetterConfig": {"TargetArn": arn}}
+    code, handler = functions.source_package("python3.12", ECHO)
+    new = {"FunctionName": functions.unique(), "Runtime": "python3.12", "Handler": handler,
+           "Role": role.arn, "Code": {"ZipFile": code}, **letters}
+    assert refused(client.create_function, **new) == words
+    name = deploy(ECHO, Role=role.arn)
+    update = client.update_function_configuration
+    assert refused(update, FunctionName=name, **letters) == words
+    role.may(f"{service}:{action}", arn)
+    assert update(FunctionName=name, **letters)["DeadLetterConfig"]["TargetArn"] == arn
+    functions.until_updated(client, name)
+    # A role that IAM does not know is taken at its word; a known one is looked at anew.
+    update(FunctionName=name, Role=functions.ROLE)
+    functions.until_updated(client, name)
+    role.may("s3:ListBucket", "*")
+    assert refused(update, FunctionName=name, Role=role.arn) == words

@@ -29,4 +29,6 @@ def make(server, service="lambda", region=REGION, keys=None, token=None, strict=
         client.meta.events.register("after-call.lambda", shapes.check_answer)
     if strict and service == "logs":
         client.meta.events.register("after-call.cloudwatch-logs", shapes.check_json_answer)
+    if strict and service in ("iam", "sts"):
+        client.meta.events.register(f"after-call.{service}", shapes.check_xml_answer)
     return client

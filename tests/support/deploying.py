@@ -2,9 +2,11 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import textwrap
 
+from .killing import Passage
 from .server import binary
 
 
@@ -17,10 +19,10 @@ class Commands:
     def environment(self):
         return {"PATH": os.environ["PATH"]}
 
-    def line(self, command, *arguments):
+    def line(self, command, *arguments, url=None):
         """The command line. Logs are read from the data folder, without the server."""
         line = [binary(), command, *map(str, arguments), "--data-dir", str(self.server.data)]
-        return line if command == "logs" else [*line, "--endpoint", self.server.url]
+        return line if command == "logs" else [*line, "--endpoint", url or self.server.url]
 
     def __call__(self, command, *arguments, stdin="", client=True, **variables):
         """Exit status, standard output, standard error; `client=False` names no server."""
@@ -35,6 +37,20 @@ class Commands:
 
     def deploy(self, path, stack, *more):
         return self("deploy", path, "--stack-name", stack, "--yes", *more)
+
+    def killed(self, path, stack, when):
+        """A deploy that is killed when the server has done the request that `when(method, path)`
+        picks, before it hears of it."""
+        self.stacks.add(stack)
+        process = None
+        with Passage(self.server, when, lambda: process.kill()) as passage:
+            line = self.line("deploy", path, "--stack-name", stack, "--yes", url=passage.url)
+            process = subprocess.Popen(
+                line, env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            out, err = process.communicate(timeout=60)
+        assert passage.killed and process.returncode == -signal.SIGKILL, out + err
 
     def delete_all(self):
         for stack in self.stacks:

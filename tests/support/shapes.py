@@ -1,6 +1,7 @@
 """Whether an answer is what the public model says: no member missing its type, none unknown."""
 
 import json
+from xml.etree import ElementTree
 
 # What the layer before the service may answer; no operation's model lists these.
 COMMON_ERRORS = {
@@ -17,7 +18,23 @@ COMMON_ERRORS = {
 }
 COMMON_MEMBERS = {"Type", "Message", "message"}
 # What the service really says, though the model does not list it.
-BEYOND_THE_MODEL = {("LastUpdateStatusReasonCode", "Creating")}
+BEYOND_THE_MODEL = {
+    ("LastUpdateStatusReasonCode", "Creating"),
+    ("PermissionsBoundaryAttachmentType", "Policy"),
+}
+# Of the services that are asked by a form.
+COMMON_XML_ERRORS = {
+    "AccessDenied",
+    "ExpiredToken",
+    "InvalidAction",
+    "InvalidClientTokenId",
+    "InvalidParameterValue",
+    "MalformedInput",
+    "MissingAuthenticationToken",
+    "NotImplemented",
+    "SignatureDoesNotMatch",
+    "ValidationError",
+}
 
 
 def check_answer(http_response, parsed, model, **_):
@@ -55,6 +72,61 @@ def check_json_answer(http_response, parsed, model, **_):
     codes = {shape.name for shape in model.error_shapes} | COMMON_ERRORS
     assert body["__type"] in codes, f"{model.name}: {body['__type']} is none of its errors"
     assert body["message"], f"{model.name}: no message"
+
+
+def check_xml_answer(http_response, parsed, model, **_):
+    """The same for IAM and STS."""
+    headers = {name.lower(): value for name, value in http_response.headers.items()}
+    assert headers.get("x-amzn-requestid"), f"{model.name}: no request id"
+    assert headers["content-type"] == "text/xml", model.name
+    root = ElementTree.fromstring(http_response.content)
+    space = model.service_model.metadata["xmlNamespace"]
+    assert root.tag.startswith("{%s}" % space), f"{model.name}: {root.tag}"
+    if http_response.status_code >= 300:
+        error = parsed["Error"]
+        shapes = {shape.metadata.get("error", {}).get("code", shape.name): shape
+                  for shape in model.error_shapes}
+        code = error["Code"]
+        assert code in shapes or code in COMMON_XML_ERRORS, f"{model.name}: {code} is none of its errors"
+        if code in shapes:
+            status = shapes[code].metadata["error"].get("httpStatusCode")
+            assert status in (None, http_response.status_code), f"{code}: {http_response.status_code}"
+        assert error["Message"], f"{model.name} {code}: no message"
+        return
+    assert _tag(root) == f"{model.name}Response", _tag(root)
+    parts = {_tag(part): part for part in root}
+    assert set(parts) <= {f"{model.name}Result", "ResponseMetadata"}, parts
+    if model.output_shape is not None:
+        _check_element(parts[f"{model.name}Result"], model.output_shape, model.name)
+
+
+def _check_element(element, shape, path):
+    """An element against its shape, all the way down."""
+    names = [_tag(part) for part in element]
+    if shape.type_name == "structure":
+        assert len(set(names)) == len(names), f"{path}: {names}"
+        for part, name in zip(element, names):
+            assert name in shape.members, f"{path}: unknown member {name}"
+            _check_element(part, shape.members[name], f"{path}.{name}")
+        for name in shape.required_members:
+            assert name in names, f"{path}: no {name}"
+    elif shape.type_name == "list":
+        assert set(names) <= {"member"}, f"{path}: {names}"
+        for part in element:
+            _check_element(part, shape.member, f"{path}[]")
+    else:
+        assert not names, f"{path}: {names}"
+        text = element.text or ""
+        if shape.type_name == "boolean":
+            assert text in ("true", "false"), f"{path}: {text}"
+        if shape.type_name in ("integer", "long"):
+            assert str(int(text)) == text, f"{path}: {text}"
+        if shape.type_name == "string" and shape.enum and (shape.name, text) not in BEYOND_THE_MODEL:
+            assert text in shape.enum, f"{path}: {text!r} is not one of {shape.enum}"
+
+
+def _tag(element):
+    return element.tag.split("}")[-1]
 
 
 def _check_body(content, shape, path):

@@ -88,9 +88,14 @@ impl Error {
             || matches!(self, Self::Refused { code, .. } if code.starts_with("NoSuchEntity"))
     }
 
-    /// Whether the name is taken.
-    pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Refused { status: 409, .. })
+    /// Whether something else has the name already.
+    pub fn is_taken(&self) -> bool {
+        let Self::Refused { code, message, .. } = self else {
+            return false;
+        };
+        let exists = ["EntityAlreadyExists", "ResourceAlreadyExists"];
+        exists.iter().any(|start| code.starts_with(start))
+            || code.starts_with("ResourceConflict") && message.contains("exist")
     }
 }
 

@@ -73,6 +73,7 @@ impl Desired {
             }),
         };
         let expanded = sam::expand(template)?;
+        let known: BTreeSet<String> = expanded.resources.iter().map(|d| d.name.clone()).collect();
         let mut declared = Vec::new();
         for resource in expanded.resources {
             if holds(&resource.condition, resource.line)? {
@@ -88,6 +89,7 @@ impl Desired {
         let names: BTreeSet<&str> = declared.iter().map(|d| d.name.as_str()).collect();
         let mut wanted = Vec::new();
         for resource in &declared {
+            check_dependencies(resource, &known)?;
             wanted.push(want(resource, &names, &expanded.renames)?);
         }
         Ok(Self {
@@ -222,6 +224,21 @@ fn named_conditions(node: &Node, found: &mut BTreeSet<String>) {
     }
 }
 
+/// What a resource waits for must be in the template, be it left out by a condition.
+fn check_dependencies(declared: &Declared, known: &BTreeSet<String>) -> Result<(), Error> {
+    match declared
+        .depends_on
+        .iter()
+        .find(|name| !known.contains(*name))
+    {
+        None => Ok(()),
+        Some(name) => Err(Error {
+            line: declared.line,
+            message: format!("{}: DependsOn: there is no resource {name}", declared.name),
+        }),
+    }
+}
+
 /// Checks a resource's type and the names of its properties.
 fn want(
     declared: &Declared,
@@ -253,14 +270,10 @@ fn want(
         }
     }
     let mut depends_on = BTreeSet::new();
-    for name in &declared.depends_on {
-        match names.contains(name.as_str()) {
-            true => drop(depends_on.insert(name.clone())),
-            // What a condition leaves out has nothing to wait for; what never was is a mistake
-            // that cannot be told from it here.
-            false => continue,
-        }
-    }
+    // What a condition leaves out is not waited for.
+    let there = declared.depends_on.iter();
+    let there = there.filter(|name| names.contains(name.as_str()));
+    depends_on.extend(there.cloned());
     for name in references(&declared.properties) {
         let name = renames.get(&name).unwrap_or(&name);
         if names.contains(name.as_str()) && *name != declared.name {

@@ -1,6 +1,7 @@
 //! Carrying a plan out: step by step, with a record of each, and back again if one fails.
 //!
 //! ```text
+//!   first             delete what a deploy began to make that did not come to its end
 //!   for each resource: work out its properties, decide, write down, do, write down
 //!   then              delete what was replaced or is not wanted any more
 //!   a step failed:    undo all steps, the last one first; nothing has been deleted until then
@@ -16,13 +17,13 @@ use tokio::time::Instant;
 use crate::api::Error as ApiError;
 use crate::desired::{Desired, Identity, Wanted};
 use crate::live::{Made, Provider};
-use crate::order::ended;
-use crate::plan::{Action, Settle, decide, told, worked_out};
+use crate::plan::{Action, Settle, changed, decide, take_back, told, worked_out};
 use crate::record::{Leftover, Properties, Record, Recorded, physical_name};
 use crate::resource::Type;
 use crate::store::Store;
 use crate::template;
 
+mod ending;
 #[cfg(test)]
 mod tests;
 mod undo;
@@ -96,8 +97,6 @@ pub struct Engine<'e> {
     identity: Identity,
     /// Hears of it.
     observer: &'e dyn Observer,
-    /// The properties that the last update was to set.
-    attempted: Properties,
 }
 
 impl<'e> Engine<'e> {
@@ -114,7 +113,6 @@ impl<'e> Engine<'e> {
             record,
             identity,
             observer,
-            attempted: Properties::new(),
         }
     }
 
@@ -129,6 +127,7 @@ impl<'e> Engine<'e> {
         desired: &Desired,
         settle: &mut Settle<'_>,
     ) -> Result<(), Error> {
+        self.tidy_up().await?;
         let before = self.record.clone();
         let mut undo = Vec::new();
         for wanted in &desired.resources {
@@ -161,6 +160,7 @@ impl<'e> Engine<'e> {
 
     /// Ends the stack.
     pub async fn delete(&mut self) -> Result<(), Error> {
+        self.tidy_up().await?;
         let left = self.end(&BTreeSet::new()).await?;
         if !left.is_empty() {
             return Err(Error::Undeleted(left));
@@ -176,6 +176,9 @@ impl<'e> Engine<'e> {
         undo: &mut Vec<Undo>,
     ) -> Result<(), Cause> {
         let (properties, _) = worked_out(desired, wanted, &self.record, settle)?;
+        if take_back(&mut self.record, wanted, &properties) {
+            self.save().await.map_err(Cause::Record)?;
+        }
         let before = self.record.resources.get(&wanted.name).cloned();
         let action = decide(wanted, before.as_ref(), &properties)?;
         let depends_on: Vec<String> = wanted.depends_on.iter().cloned().collect();
@@ -208,11 +211,7 @@ impl<'e> Engine<'e> {
         properties: Properties,
         depends_on: Vec<String>,
     ) -> Recorded {
-        let generation = match before {
-            Some(before) if before.made => before.generation + 1,
-            Some(before) => before.generation,
-            None => 0,
-        };
+        let generation = before.map_or(0, |before| before.generation + 1);
         Recorded {
             kind: wanted.kind,
             name: physical_name(&self.identity, wanted.kind, &wanted.name, generation),
@@ -223,7 +222,7 @@ impl<'e> Engine<'e> {
             depends_on,
             retain: wanted.retain,
             made: false,
-            resumed: before.is_some_and(|before| !before.made),
+            unsure: Properties::new(),
         }
     }
 
@@ -232,43 +231,62 @@ impl<'e> Engine<'e> {
         &mut self,
         wanted: &Wanted,
         before: Option<Recorded>,
-        fresh: Recorded,
+        mut fresh: Recorded,
         undo: &mut Vec<Undo>,
     ) -> Result<(), Cause> {
         let name = &wanted.name;
         let verb = match &before {
-            Some(before) if before.made => "replacing",
-            _ => "creating",
+            Some(_) => "replacing",
+            None => "creating",
         };
         let begun = self.begin(verb, fresh.kind, name);
-        match before {
-            Some(before) if before.made => {
-                undo.push(Undo::Unreplace(name.clone(), before.clone()));
-                if !wanted.retain_replaced {
-                    self.record.leftovers.push(Leftover {
-                        name: name.clone(),
-                        resource: before,
-                    });
-                }
+        // What is to go and has not gone yet may have the name.
+        for left in self.record.leftovers.clone() {
+            if left.name == *name && !left.resource.made {
+                self.end_one(&left).await?;
             }
-            Some(begun_before) => {
-                // A deploy that was killed may have made it, wholly or in part.
-                undo.push(Undo::Delete(name.clone()));
-                self.provider.delete(&begun_before).await?;
-            }
-            None => undo.push(Undo::Delete(name.clone())),
         }
+        // Nothing is written down, and so nothing undone, where somebody else has what is to be made.
+        let intent = self.provider.intend(&fresh).await;
+        fresh.attributes = match intent {
+            Ok(intent) => intent,
+            Err(error) => return Ok(self.told(verb, fresh.kind, name, begun, Err(error))?),
+        };
+        let untouched = self.record.clone();
+        undo.push(match before {
+            Some(before) => {
+                self.record.leftovers.push(Leftover {
+                    name: name.clone(),
+                    resource: before.clone(),
+                    retain: wanted.retain_replaced,
+                });
+                Undo::Unreplace(name.clone(), before)
+            }
+            None => Undo::Delete(name.clone()),
+        });
         self.record.resources.insert(name.clone(), fresh.clone());
         self.save().await.map_err(Cause::Record)?;
         let made = self.provider.create(&fresh).await;
+        if made.as_ref().is_err_and(ApiError::is_taken) {
+            // Somebody was faster: what they made is not to be deleted as ours.
+            undo.pop();
+            self.record = untouched;
+            self.save().await.map_err(Cause::Record)?;
+        }
         let made = self.told(verb, fresh.kind, name, begun, made)?;
         // Publishing what has not changed since gives the version that is there.
-        let same = |left: &Leftover| {
-            left.name == *name && left.resource.kind == fresh.kind && left.resource.id == made.id
-        };
-        self.record
-            .leftovers
-            .retain(|left| !same(left) || fresh.kind != Type::Version);
+        let same = self.record.leftovers.iter().position(|left| {
+            fresh.kind == Type::Version
+                && (left.name.as_str(), left.resource.kind) == (name, fresh.kind)
+                && left.resource.id == made.id
+        });
+        if let Some(same) = same {
+            let left = self.record.leftovers.remove(same);
+            for (name, value) in &mut fresh.attributes {
+                let first = left.resource.attributes.get(name);
+                *value = first.cloned().unwrap_or_default();
+            }
+        }
         self.made(name, fresh, made).await
     }
 
@@ -281,8 +299,19 @@ impl<'e> Engine<'e> {
     ) -> Result<(), Cause> {
         let verb = "updating";
         let begun = self.begin(verb, wanted.kind, &wanted.name);
-        self.attempted = properties.clone();
-        let made = self.provider.update(&before, &properties).await;
+        let mut unsure = before.unsure.clone();
+        for property in changed(&before.properties, &properties) {
+            let value = properties.get(&property).cloned().unwrap_or_default();
+            unsure.entry(property).or_insert(value);
+        }
+        let changing = Recorded {
+            unsure,
+            ..before.clone()
+        };
+        let name = wanted.name.clone();
+        self.record.resources.insert(name, changing);
+        self.save().await.map_err(Cause::Record)?;
+        let made = self.bring(&before, &properties).await;
         let made = self.told(verb, wanted.kind, &wanted.name, begun, made)?;
         let after = Recorded {
             properties,
@@ -293,44 +322,37 @@ impl<'e> Engine<'e> {
         self.made(&wanted.name, after, made).await
     }
 
+    /// Changes a resource to those properties, from whichever it may have.
+    async fn bring(&self, it: &Recorded, to: &Properties) -> Result<Made, ApiError> {
+        let mut made = Made {
+            id: it.id.clone(),
+            attributes: it.attributes.clone(),
+        };
+        for properties in it.may_have() {
+            if properties != *to {
+                let from = Recorded {
+                    properties,
+                    ..it.clone()
+                };
+                made = self.provider.update(&from, to).await?;
+            }
+        }
+        Ok(made)
+    }
+
     async fn made(&mut self, name: &str, resource: Recorded, made: Made) -> Result<(), Cause> {
+        // What was known before it was made stays known.
+        let mut attributes = resource.attributes;
+        attributes.extend(made.attributes);
         let resource = Recorded {
             id: made.id,
-            attributes: made.attributes,
+            attributes,
             made: true,
-            resumed: false,
+            unsure: Properties::new(),
             ..resource
         };
         self.record.resources.insert(name.to_owned(), resource);
         self.save().await.map_err(Cause::Record)
-    }
-
-    /// Deletes what was replaced or is not wanted any more; gives what could not be.
-    async fn end(&mut self, wanted: &BTreeSet<&str>) -> Result<Vec<String>, Error> {
-        let mut left = Vec::new();
-        for it in ended(&self.record, wanted) {
-            if !it.resource.retain || it.replaced {
-                let verb = "deleting";
-                let begun = self.begin(verb, it.resource.kind, &it.name);
-                let outcome = self.provider.delete(&it.resource).await;
-                if self
-                    .told(verb, it.resource.kind, &it.name, begun, outcome)
-                    .is_err()
-                {
-                    left.push(it.name);
-                    continue;
-                }
-            }
-            match it.replaced {
-                true => self
-                    .record
-                    .leftovers
-                    .retain(|left| left.resource != it.resource),
-                false => drop(self.record.resources.remove(&it.name)),
-            }
-            self.save().await.map_err(Error::Record)?;
-        }
-        Ok(left)
     }
 
     async fn save(&mut self) -> Result<(), ApiError> {

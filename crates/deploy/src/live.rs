@@ -1,7 +1,8 @@
 //! Resources as they are: making, changing and deleting them through the API.
 //!
 //! One file for each family of types. Every operation may come twice, after a deploy that was
-//! killed: making what is there already is an error, deleting what is not is none.
+//! killed: making what is there already is an error, deleting what is not is none. What has an id of
+//! the server's is deleted by what was known before it was made: see [`intent`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -20,6 +21,7 @@ mod code;
 mod event_source;
 mod function;
 mod iam;
+mod intent;
 mod invokes;
 mod layer;
 mod logs;
@@ -54,6 +56,9 @@ impl Made {
 /// Makes, changes and deletes resources.
 #[async_trait]
 pub trait Provider: Send + Sync {
+    /// Looks, before it is written down that `resource` will be made: that somebody else has what it
+    /// describes is an error. Gives what tells later what was made of it, as attributes.
+    async fn intend(&self, resource: &Recorded) -> Result<BTreeMap<String, Value>, Error>;
     /// Makes what `resource` describes; it has properties and a name, and no id yet.
     async fn create(&self, resource: &Recorded) -> Result<Made, Error>;
     /// Changes what is there to what `properties` say.
@@ -86,6 +91,10 @@ impl Live {
 
 #[async_trait]
 impl Provider for Live {
+    async fn intend(&self, it: &Recorded) -> Result<BTreeMap<String, Value>, Error> {
+        self.look_before(it).await
+    }
+
     async fn create(&self, it: &Recorded) -> Result<Made, Error> {
         match it.kind {
             Type::Function => self.create_function(it).await,

@@ -10,8 +10,8 @@ pub(crate) struct Ended {
     pub(crate) name: String,
     /// What it is.
     pub(crate) resource: Recorded,
-    /// Whether another has taken its place.
-    pub(crate) replaced: bool,
+    /// Whether it is only forgotten and stays.
+    pub(crate) retain: bool,
 }
 
 /// What was replaced, and what is there but not wanted: each before what it depends on.
@@ -19,7 +19,7 @@ pub(crate) fn ended(record: &Record, wanted: &BTreeSet<&str>) -> Vec<Ended> {
     let replaced = record.leftovers.iter().map(|leftover| Ended {
         name: leftover.name.clone(),
         resource: leftover.resource.clone(),
-        replaced: true,
+        retain: leftover.retain,
     });
     let current = record.resources.iter();
     let unwanted = current
@@ -27,7 +27,7 @@ pub(crate) fn ended(record: &Record, wanted: &BTreeSet<&str>) -> Vec<Ended> {
         .map(|(name, resource)| Ended {
             name: name.clone(),
             resource: resource.clone(),
-            replaced: false,
+            retain: resource.retain,
         });
     backwards(replaced.chain(unwanted).collect())
 }

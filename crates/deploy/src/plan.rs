@@ -10,8 +10,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::desired::{Desired, Wanted};
-use crate::order::ended;
-use crate::record::{Properties, Record, Recorded};
+use crate::order::{Ended, ended};
+use crate::record::{Leftover, Properties, Record, Recorded};
 use crate::resource::{Change, Type};
 use crate::template::Error;
 use crate::template::evaluate::{Attribute, Resources};
@@ -59,6 +59,8 @@ pub struct Deletion {
 /// All steps in their order, then the deletions in theirs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
+    /// What a deploy began that did not come to its end: deleted before anything else.
+    pub begun: Vec<Deletion>,
     /// What is made and changed.
     pub steps: Vec<Step>,
     /// What is deleted after that.
@@ -73,14 +75,16 @@ pub type Settle<'s> = dyn FnMut(&Wanted, &mut Properties) -> Result<(), Error> +
 
 /// Makes the plan.
 pub fn plan(desired: &Desired, record: &Record, settle: &mut Settle<'_>) -> Result<Plan, Error> {
+    let (mut record, begun) = tidied(record);
     let mut fates = BTreeMap::new();
     let mut steps = Vec::new();
     for wanted in &desired.resources {
         let known = Foreseen {
-            record,
+            record: &record,
             fates: &fates,
         };
         let (properties, later) = worked_out(desired, wanted, &known, settle)?;
+        take_back(&mut record, wanted, &properties);
         let action = decide(wanted, record.resources.get(&wanted.name), &properties)?;
         steps.push(Step {
             name: wanted.name.clone(),
@@ -92,7 +96,7 @@ pub fn plan(desired: &Desired, record: &Record, settle: &mut Settle<'_>) -> Resu
         fates.insert(wanted.name.clone(), action);
     }
     let known = Foreseen {
-        record,
+        record: &record,
         fates: &fates,
     };
     let mut outputs = BTreeMap::new();
@@ -101,22 +105,38 @@ pub fn plan(desired: &Desired, record: &Record, settle: &mut Settle<'_>) -> Resu
         outputs.insert(output.name.clone(), told(outcome.value.as_ref()));
     }
     Ok(Plan {
+        begun,
         steps,
-        deletions: deletions(desired, record),
+        deletions: deletions(desired, &record),
         outputs_change: outputs != record.outputs,
     })
 }
 
 /// What the end of a stack takes: everything, in the opposite order.
 pub fn plan_deletion(record: &Record) -> Plan {
+    let (record, begun) = tidied(record);
     Plan {
+        begun,
         steps: Vec::new(),
-        deletions: ended(record, &BTreeSet::new())
+        deletions: ended(&record, &BTreeSet::new())
             .iter()
-            .map(|ended| deletion(&ended.name, &ended.resource))
+            .map(deletion)
             .collect(),
         outputs_change: false,
     }
+}
+
+/// The record as it is once what a killed deploy began is deleted, and that.
+fn tidied(record: &Record) -> (Record, Vec<Deletion>) {
+    let mut record = record.clone();
+    let begun = record.take_unfinished();
+    let begun = begun.into_iter().map(|(name, resource)| Deletion {
+        name,
+        kind: resource.kind,
+        retain: false,
+    });
+    let begun = begun.collect();
+    (record, begun)
 }
 
 /// A resource's properties, and what they wait for.
@@ -143,19 +163,48 @@ pub(crate) fn worked_out(
     Ok((properties, outcome.later))
 }
 
+/// Where a deploy was killed after it had replaced a resource, and what it replaced is wanted again:
+/// makes that the resource, and what took its place the one to be deleted. Says whether it is so.
+pub(crate) fn take_back(record: &mut Record, wanted: &Wanted, properties: &Properties) -> bool {
+    let stays = |it: &Recorded| {
+        let action = decide(wanted, Some(it), properties);
+        matches!(action, Ok(Action::Keep | Action::Update(_)))
+    };
+    let Some(current) = record.resources.get(&wanted.name) else {
+        return false;
+    };
+    let found = record
+        .leftovers
+        .iter()
+        .position(|left| left.name == wanted.name && left.resource.made && stays(&left.resource));
+    let Some(found) = found.filter(|_| !stays(current)) else {
+        return false;
+    };
+    let left = record.leftovers.remove(found);
+    let replaced = record.resources.insert(left.name.clone(), left.resource);
+    record.leftovers.extend(replaced.map(|resource| Leftover {
+        name: left.name,
+        resource,
+        retain: wanted.retain_replaced,
+    }));
+    true
+}
+
 /// What has to be done with one resource.
 pub(crate) fn decide(
     wanted: &Wanted,
     before: Option<&Recorded>,
     properties: &Properties,
 ) -> Result<Action, Error> {
-    let Some(before) = before.filter(|before| before.made) else {
+    let Some(before) = before else {
         return Ok(Action::Create);
     };
     if before.kind != wanted.kind {
         return Ok(Action::Replace(vec!["Type".to_owned()]));
     }
-    let changed = changed(&before.properties, properties);
+    let states = before.may_have();
+    let differ = states.iter().flat_map(|state| changed(state, properties));
+    let changed: BTreeSet<String> = differ.collect();
     let replaces = |name: &String| wanted.kind.change(name) != Some(Change::InPlace);
     let because: Vec<String> = changed
         .iter()
@@ -165,7 +214,7 @@ pub(crate) fn decide(
     if because.is_empty() {
         return Ok(match changed.is_empty() {
             true => Action::Keep,
-            false => Action::Update(changed),
+            false => Action::Update(changed.into_iter().collect()),
         });
     }
     let named_by = wanted.kind.schema().named_by;
@@ -201,17 +250,14 @@ pub(crate) fn changed(before: &Properties, after: &Properties) -> Vec<String> {
 fn deletions(desired: &Desired, record: &Record) -> Vec<Deletion> {
     let wanted: BTreeSet<&str> = desired.resources.iter().map(|w| w.name.as_str()).collect();
     let ended = ended(record, &wanted);
-    ended
-        .iter()
-        .map(|ended| deletion(&ended.name, &ended.resource))
-        .collect()
+    ended.iter().map(deletion).collect()
 }
 
-fn deletion(name: &str, resource: &Recorded) -> Deletion {
+fn deletion(ended: &Ended) -> Deletion {
     Deletion {
-        name: name.to_owned(),
-        kind: resource.kind,
-        retain: resource.retain,
+        name: ended.name.clone(),
+        kind: ended.resource.kind,
+        retain: ended.retain,
     }
 }
 
@@ -252,7 +298,7 @@ impl Plan {
     /// Whether everything is as it is wanted.
     pub fn is_empty(&self) -> bool {
         let kept = self.steps.iter().all(|step| step.action == Action::Keep);
-        kept && self.deletions.is_empty() && !self.outputs_change
+        kept && self.begun.is_empty() && self.deletions.is_empty() && !self.outputs_change
     }
 }
 
@@ -265,6 +311,10 @@ impl fmt::Display for Plan {
                 kind = kind.schema().name
             )
         };
+        for begun in &self.begun {
+            let more = ", begun by a deploy that did not end";
+            line("-", "delete", begun.kind, &begun.name, more)?;
+        }
         for step in &self.steps {
             let maybe = match step.uncertain {
                 true => ", if what it refers to changes",

@@ -1,7 +1,8 @@
 //! What a stack has: kept by the server, so that every machine sees the same.
 //!
-//! It is written before a resource is made (`made: false`, with the name it will have) and after.
-//! A deploy that was killed in between finds what it may have left behind.
+//! It is written before a resource is made (`made: false`, with the name it will have) or changed
+//! (`unsure`, with the values it may then have), and after. The deploy after one that was killed in
+//! between first takes back what that began to make; what it began to change has both values.
 
 use std::collections::BTreeMap;
 
@@ -36,6 +37,9 @@ pub struct Leftover {
     pub name: String,
     /// What it is.
     pub resource: Recorded,
+    /// Whether it is only forgotten and stays.
+    #[serde(default)]
+    pub retain: bool,
 }
 
 /// A resource.
@@ -60,9 +64,33 @@ pub struct Recorded {
     pub retain: bool,
     /// Whether it is known to be there.
     pub made: bool,
-    /// Whether an earlier deploy may have made it, which was killed before it could say so.
-    #[serde(skip)]
-    pub resumed: bool,
+    /// Other values that properties may have, null for none: an update that did not come to its
+    /// end was to set them.
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub unsure: Properties,
+}
+
+impl Record {
+    /// Takes out what was begun to be made and is not known to be there; what it was to replace is
+    /// itself again.
+    pub fn take_unfinished(&mut self) -> Vec<(String, Recorded)> {
+        let all = std::mem::take(&mut self.resources);
+        let (made, begun): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            all.into_iter().partition(|(_, resource)| resource.made);
+        self.resources = made;
+        for (name, resource) in &begun {
+            let replaced = self.leftovers.iter().position(|left| {
+                left.name == *name
+                    && left.resource.made
+                    && left.resource.generation + 1 == resource.generation
+            });
+            if let Some(replaced) = replaced {
+                let left = self.leftovers.remove(replaced);
+                self.resources.insert(left.name, left.resource);
+            }
+        }
+        begun.into_iter().collect()
+    }
 }
 
 impl Resources for Record {
@@ -78,6 +106,23 @@ impl Resources for Record {
 }
 
 impl Recorded {
+    /// The properties that it may have: those of an update that did not come to its end, then those
+    /// before that.
+    pub fn may_have(&self) -> Vec<Properties> {
+        let mut states = vec![self.properties.clone()];
+        if !self.unsure.is_empty() {
+            let mut other = self.properties.clone();
+            for (name, value) in &self.unsure {
+                match value {
+                    Value::Null => drop(other.remove(name)),
+                    value => drop(other.insert(name.clone(), value.clone())),
+                }
+            }
+            states.insert(0, other);
+        }
+        states
+    }
+
     /// `Ref` (empty) or an attribute.
     pub fn attribute(&self, attribute: &str) -> Attribute {
         if attribute.is_empty() {

@@ -29,7 +29,8 @@ struct Breaking {
 
 impl Breaking {
     fn break_off(&self) {
-        self.watches.lock().unwrap().abort_all();
+        let watches = self.watches.lock();
+        watches.expect("nobody panics who has it").abort_all();
     }
 }
 
@@ -59,7 +60,8 @@ impl Table for Breaking {
     async fn watch(&self, prefix: &str) -> Result<Watch, Error> {
         let mut changes = self.table.watch(prefix).await?;
         let (sender, receiver) = mpsc::channel(1);
-        self.watches.lock().unwrap().spawn(async move {
+        let mut watches = self.watches.lock().expect("nobody panics who has it");
+        watches.spawn(async move {
             while let Some(change) = changes.recv().await {
                 let _ = sender.send(change).await;
             }

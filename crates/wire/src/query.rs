@@ -15,8 +15,10 @@ use types::RequestId;
 use crate::sigv4;
 use crate::uri::{form_pairs, query_pairs};
 
+/// Name space of IAM's answers.
+pub const IAM_NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 /// Name space of STS's answers.
-const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+pub const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 /// The largest form read, bytes. The longest parameter of STS, a SAML assertion, is 100 000.
 pub const FORM_BYTES_MAX: usize = 512 * 1024;
 
@@ -155,15 +157,15 @@ impl QueryError {
         }
     }
 
-    /// The whole answer.
-    pub fn response(&self, request_id: RequestId) -> Response<Bytes> {
+    /// The whole answer, in the name space of the service that was asked.
+    pub fn response(&self, namespace: &str, request_id: RequestId) -> Response<Bytes> {
         let fault = if self.status.is_server_error() {
             "Receiver"
         } else {
             "Sender"
         };
         let xml = format!(
-            "<ErrorResponse xmlns=\"{STS_NAMESPACE}\">\n  <Error>\n    <Type>{fault}</Type>\n    \
+            "<ErrorResponse xmlns=\"{namespace}\">\n  <Error>\n    <Type>{fault}</Type>\n    \
              <Code>{}</Code>\n    <Message>{}</Message>\n  </Error>\n  \
              <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",
             self.code,
@@ -314,7 +316,7 @@ mod tests {
         let response = answer_xml(STS_NAMESPACE, "GetCallerIdentity", &result, id);
         let text = String::from_utf8(response.body().to_vec()).unwrap();
         assert!(text.contains("<Account>a&lt;b&gt;&amp;</Account>"));
-        let error = QueryError::from(sigv4::Error::Missing).response(id);
+        let error = QueryError::from(sigv4::Error::Missing).response(STS_NAMESPACE, id);
         assert_eq!(error.status(), 403);
         let text = String::from_utf8(error.body().to_vec()).unwrap();
         assert!(text.contains("<Code>MissingAuthenticationToken</Code>"));

@@ -10,7 +10,7 @@ use types::RequestId;
 use wire::ApiError;
 use wire::error::Fault;
 use wire::json_rpc::JsonError;
-use wire::query::{QueryError, group, member};
+use wire::query::{QueryError, STS_NAMESPACE, group, member};
 use wire::rest::route;
 use wire::sigv4::Signed;
 
@@ -55,7 +55,7 @@ pub(crate) fn refusal(parts: &Parts, request_id: RequestId) -> Option<Response<B
             code,
             message,
         }
-        .response(request_id)
+        .response(STS_NAMESPACE, request_id)
     } else {
         ApiError::new(status, REST_CODE, Fault::User, message).response(request_id)
     })

@@ -87,10 +87,11 @@ fn given(side: &Option<Destination>) -> Option<&str> {
 
 impl Control {
     /// Refuses destinations of events that cannot be: FIFO queues and topics, buckets for
-    /// successes, other regions, functions that are not there, the function itself.
+    /// successes, other regions, functions that are not there, the function itself, and what the
+    /// function's role has no rights to.
     pub(crate) async fn check_event_destinations(
         &self,
-        function: &FunctionArn,
+        (function, role): (&FunctionArn, &str),
         config: &DestinationConfig,
     ) -> Result<(), Failure> {
         for arn in config.on_success().into_iter().chain(config.on_failure()) {
@@ -103,8 +104,12 @@ impl Control {
             if !allowed {
                 return Err(config.refused().into());
             }
-            if let Some(Target::Function(target)) = target {
-                self.check_function_destination(function, &target, arn)
+            if let Some(Target::Function(target)) = &target {
+                self.check_function_destination(function, target, arn)
+                    .await?;
+            }
+            if let Some(target) = &target {
+                self.check_destination_rights((function, role), arn, target)
                     .await?;
             }
         }

@@ -137,9 +137,11 @@ impl Control {
             let message = "You must specify at least one of error handling or destination setting.";
             return Err(ApiError::invalid_parameter(message).into());
         }
-        self.attachable(&arn).await.map_err(function_missing)?;
+        let function = self.attachable(&arn).await.map_err(function_missing)?;
         if let Some(destinations) = &body.destination_config {
-            self.check_event_destinations(&arn, destinations).await?;
+            let role = self.version_of(&function, &arn).await?.role;
+            self.check_event_destinations((&arn, &role), destinations)
+                .await?;
         }
         Ok((arn, body))
     }

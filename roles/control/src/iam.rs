@@ -44,7 +44,7 @@ use serde::de::DeserializeOwned;
 use storage::Expect;
 use types::{AccountId, Clock, Random, RequestId};
 use wire::model::check_form;
-use wire::query::{Query, QueryError, answer_xml};
+use wire::query::{IAM_NAMESPACE, Query, QueryError, answer_xml};
 
 use call::Call;
 pub(crate) use managed::managed;
@@ -52,9 +52,6 @@ pub(crate) use managed::managed;
 use crate::failure::Failure;
 use crate::identity::{UserKeys, base32};
 use crate::rows::{Rows, TRIES_MAX, decode};
-
-/// Name space of IAM's answers.
-const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 
 /// See the module.
 pub(crate) struct Iam {
@@ -93,7 +90,12 @@ impl Iam {
         check_form("iam", query)?;
         let call = Call { requester, query };
         let result = self.operation(&call).await?;
-        Ok(answer_xml(NAMESPACE, &query.action, &result, request_id))
+        Ok(answer_xml(
+            IAM_NAMESPACE,
+            &query.action,
+            &result,
+            request_id,
+        ))
     }
 
     /// Whom a request names, if the caller may do this to them.

@@ -40,6 +40,7 @@ mod provisioned;
 mod provisioning;
 mod recursion;
 mod role;
+mod role_rights;
 mod rows;
 mod runtime_management;
 mod service;

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, mpsc};
 use types::{Clock, FunctionArn, Random, Region, RequestId, Scope};
 use wire::function_name::{Naming, resolve};
 use wire::json_rpc::JsonError;
-use wire::query::{Query, QueryError};
+use wire::query::{IAM_NAMESPACE, Query, QueryError, STS_NAMESPACE};
 use wire::rest::{Match, Operation, route};
 use wire::sigv4::{Signed, Verifier};
 use wire::uri::query_value;
@@ -81,7 +81,7 @@ pub struct Control {
     pub(crate) config: Config,
     pub(crate) links: CodeLinks,
     iam: Iam,
-    sts: Sts,
+    pub(crate) sts: Sts,
     identities: Arc<dyn Identities>,
     verifier: Arc<Verifier>,
     cloudwatch: CloudWatch,
@@ -193,7 +193,11 @@ impl Control {
             answer.unwrap_or_else(|error| error.response(request_id))
         } else if is_for_query(&parts) {
             let answer = self.query(&parts, &body, request_id).await;
-            answer.unwrap_or_else(|error| error.response(request_id))
+            let namespace = match is_for(&parts, "iam") {
+                true => IAM_NAMESPACE,
+                false => STS_NAMESPACE,
+            };
+            answer.unwrap_or_else(|error| error.response(namespace, request_id))
         } else if let Some(refusal) = absent::refusal(&parts, request_id) {
             refusal
         } else {

@@ -21,15 +21,13 @@ use http::{Response, StatusCode};
 use policy::Context;
 use types::{Clock, Random, RequestId};
 use wire::model::check_form;
-use wire::query::{Query, QueryError, answer_xml, group, member};
+use wire::query::{Query, QueryError, STS_NAMESPACE, answer_xml, group, member};
 
 use crate::identity::{Sessions, account_of};
 use crate::rows::Rows;
 
 /// STS's version of its API.
 const VERSION: &str = "2011-06-15";
-/// Name space of STS's answers.
-const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 /// Operations of the public model beside those that are here.
 const OTHERS: [&str; 7] = [
     "AssumeRoleWithSAML",
@@ -124,7 +122,12 @@ impl Sts {
                 return Err(QueryError::invalid_action(action, version));
             }
         };
-        Ok(answer_xml(NAMESPACE, &query.action, &result, request_id))
+        Ok(answer_xml(
+            STS_NAMESPACE,
+            &query.action,
+            &result,
+            request_id,
+        ))
     }
 
     /// Whose account a key belongs to: told by its id alone, for everybody's keys.

@@ -15,7 +15,7 @@
 //!
 //! Read in this order. Pure: [`event`], [`retry`], [`record`], [`destination`], [`shards`], [`window`],
 //! [`plan`]. Then [`budget`], [`router`], [`windows`], [`settings`], [`accept`], [`work`], [`destinations`],
-//! [`poller`], [`manager`], [`service`], [`view`], [`console`].
+//! [`poller`], [`manager`], [`parts`], [`service`], [`view`], [`console`].
 
 mod accept;
 mod budget;
@@ -27,6 +27,7 @@ mod event;
 mod frontend;
 mod manager;
 mod metrics;
+mod parts;
 mod plan;
 mod poller;
 mod record;

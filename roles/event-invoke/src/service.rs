@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use api::credentials::RoleCredentials;
 use api::invoke::Invoker;
-use leasing::{Held, Member};
+use leasing::Held;
 use prometheus_client::registry::Registry;
 use storage::{Queue, Table};
 use tokio::sync::watch;
@@ -20,6 +20,7 @@ use crate::destinations::Destinations;
 use crate::destinations::peers::{Endpoints, Peers, Services};
 use crate::manager::{Manager, Memory};
 use crate::metrics::Metrics;
+use crate::parts;
 use crate::poller::{Beat, poll, told};
 use crate::router::Router;
 use crate::settings::Settings;
@@ -101,42 +102,49 @@ impl EventInvoke {
     }
 
     /// Works on events until `stop`; then finishes those that are being invoked.
-    pub async fn run(self: Arc<Self>, invoker: Arc<dyn Invoker>, stop: watch::Receiver<bool>) {
+    pub async fn run(self: Arc<Self>, invoker: Arc<dyn Invoker>, mut stop: watch::Receiver<bool>) {
         let windows = |turns| Arc::new(Windows::new(Arc::clone(&self.with.clock), turns));
         let (windows, deliveries) = (windows(self.config.concurrency), windows(DELIVERIES_MAX));
         let settings = Arc::new(Settings::new(Arc::clone(&self.with.table)));
         let (wanted, wants) = watch::channel(BTreeSet::new());
-        let config = leasing::Config {
+        let (hold, held) = watch::channel(BTreeSet::new());
+        let (leave, left) = watch::channel(false);
+        let mut background = JoinSet::new();
+        let (this, both) = (Arc::clone(&self), [windows.clone(), deliveries.clone()]);
+        background.spawn(parts::keep("queue manager", move || {
+            this.manager(both.clone(), wanted.clone()).run()
+        }));
+        let watched = Arc::clone(&settings);
+        background.spawn(parts::keep("event settings", move || {
+            let watched = Arc::clone(&watched);
+            async move { watched.watch().await }
+        }));
+        let mut leases = JoinSet::new();
+        let table = Arc::clone(&self.with.table);
+        leases.spawn(parts::lease(self.leases(), table, wants, left, hold));
+        let work = Arc::new(self.work([windows, deliveries], Arc::clone(&settings), invoker));
+        tokio::select! {
+            biased;
+            () = told(&mut stop) => {}
+            () = settings.current() => supervise(work, held, stop).await,
+        }
+        leave.send_replace(true);
+        // It ends when the leases are given back, or cannot be and lapse.
+        let _ = leases.join_next().await;
+        background.shutdown().await;
+    }
+
+    fn leases(&self) -> leasing::Config {
+        leasing::Config {
             group: GROUP.to_owned(),
             holder: self.config.holder.clone(),
             term: self.config.lease_term,
-        };
-        let (member, held) = Member::new(config, Arc::clone(&self.with.table), wants);
-        let (leave, left) = watch::channel(false);
-        let member = tokio::spawn(member.run(left));
-        let mut background = JoinSet::new();
-        background.spawn(self.manager([&windows, &deliveries], wanted).run());
-        let watched = Arc::clone(&settings);
-        background.spawn(async move { watched.watch().await });
-        let mut stopped = stop.clone();
-        let current = tokio::select! {
-            biased;
-            () = told(&mut stopped) => false,
-            () = settings.current() => true,
-        };
-        let work = Arc::new(self.work([windows, deliveries], settings, invoker));
-        if current {
-            supervise(work, held, stop).await;
         }
-        leave.send_replace(true);
-        // It ends when it has given its leases back, or it has panicked and they lapse.
-        let _ = member.await;
-        background.shutdown().await;
     }
 
     fn manager(
         &self,
-        windows: [&Arc<Windows>; 2],
+        windows: [Arc<Windows>; 2],
         wanted: watch::Sender<BTreeSet<String>>,
     ) -> Manager {
         Manager {
@@ -145,7 +153,7 @@ impl EventInvoke {
             table: Arc::clone(&self.with.table),
             queue: Arc::clone(&self.with.queue),
             router: Arc::clone(&self.router),
-            windows: windows.map(Arc::clone),
+            windows,
             metrics: Arc::clone(&self.metrics),
             wanted,
             memory: Memory::new(),
@@ -227,8 +235,7 @@ async fn supervise(work: Arc<Work>, mut held: Held, mut stop: watch::Receiver<bo
                 tracing::error!(%error, "a poller of events has panicked and is replaced");
             },
             changed = held.changed() => if changed.is_err() {
-                // The member has ended without being told to: nothing is held any more.
-                tracing::error!("the leases of event queues are lost");
+                // Nobody is left to hold anything.
                 break;
             },
             () = tokio::time::sleep(LOOK_EVERY) => {}

@@ -1,7 +1,7 @@
 //! The way back.
 
 use super::{Cause, Engine, Error};
-use crate::record::{Record, Recorded};
+use crate::record::{Leftover, Record, Recorded};
 
 /// How a step is undone.
 pub(super) enum Undo {
@@ -67,7 +67,8 @@ impl Engine<'_> {
         }
         match before {
             Some(before) => {
-                self.record.leftovers.retain(|left| left.resource != before);
+                let same = |left: &Leftover| left.name == name && left.resource == before;
+                self.record.leftovers.retain(|left| !same(left));
                 self.record.resources.insert(name.to_owned(), before);
             }
             None => drop(self.record.resources.remove(name)),
@@ -78,16 +79,9 @@ impl Engine<'_> {
     async fn restore(&mut self, name: &str, before: Recorded) -> Result<(), Cause> {
         let verb = "restoring";
         let begun = self.begin(verb, before.kind, name);
-        // Where the update itself failed, nobody knows how far it came: what it was to set is taken
-        // for set.
-        let current = match self.record.resources.get(name) {
-            Some(current) if current.properties != before.properties => current.clone(),
-            _ => Recorded {
-                properties: self.attempted.clone(),
-                ..before.clone()
-            },
-        };
-        let outcome = self.provider.update(&current, &before.properties).await;
+        // Where the update itself failed, it may have come to anywhere between.
+        let current = self.record.resources.get(name).unwrap_or(&before);
+        let outcome = self.bring(current, &before.properties).await;
         let made = self.told(verb, before.kind, name, begun, outcome)?;
         self.made(name, before, made).await
     }

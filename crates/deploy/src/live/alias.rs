@@ -52,6 +52,12 @@ fn names(properties: &Properties) -> Result<(&str, &str), Error> {
     ))
 }
 
+/// Where Lambda tells of it.
+pub(super) fn path_of(properties: &Properties) -> Result<String, Error> {
+    let (function, name) = names(properties)?;
+    Ok(path(function, name))
+}
+
 fn path(function: &str, name: &str) -> String {
     let (function, name) = (shape::in_path(function), shape::in_path(name));
     format!("/2015-03-31/functions/{function}/aliases/{name}")

@@ -23,21 +23,7 @@ impl Live {
         if !tags.is_empty() {
             body.insert("Tags".to_owned(), tags.into());
         }
-        let made = lambda(self.api(), Method::POST, PATH, Some(&body.into())).await;
-        let answer = match made {
-            // A deploy that was killed made it, and could not say so: it is named in the refusal.
-            Err(Error::Refused {
-                status: 409,
-                message,
-                ..
-            }) if it.resumed => {
-                let id = uuid(&message).map(str::to_owned);
-                let id = id.ok_or(Error::Failed(message))?;
-                let target = format!("{PATH}/{id}");
-                lambda(self.api(), Method::GET, target, None).await?
-            }
-            answer => answer?,
-        };
+        let answer = lambda(self.api(), Method::POST, PATH, Some(&body.into())).await?;
         self.mapped(shape::told(&answer, "UUID")?, &answer).await
     }
 
@@ -64,10 +50,12 @@ impl Live {
     }
 
     pub(super) async fn delete_mapping(&self, it: &Recorded) -> Result<(), Error> {
-        if it.id.is_empty() {
-            return Ok(());
-        }
-        let target = format!("{PATH}/{}", it.id);
+        let id = match it.id.as_str() {
+            "" => self.mappings_between(&it.properties).await?.pop(),
+            id => Some(id.to_owned()),
+        };
+        let Some(id) = id else { return Ok(()) };
+        let target = format!("{PATH}/{id}");
         lambda(self.api(), Method::DELETE, target.as_str(), None).await?;
         // It goes through "Deleting"; its function must not go before it.
         until("the mapping", || async {
@@ -78,6 +66,30 @@ impl Live {
             }
         })
         .await
+    }
+
+    /// Mappings of the same function from the same source: one at most, by the server's rule.
+    pub(super) async fn mappings_between(
+        &self,
+        properties: &Properties,
+    ) -> Result<Vec<String>, Error> {
+        let function = shape::in_path(shape::needed(properties, "FunctionName")?);
+        let Some(source) = shape::text(properties, "EventSourceArn") else {
+            return Ok(Vec::new());
+        };
+        let source = wire::uri::encode(source);
+        let target = format!("{PATH}/?FunctionName={function}&EventSourceArn={source}");
+        let answer = match lambda(self.api(), Method::GET, target, None).await {
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            answer => answer?,
+        };
+        let all = answer.get("EventSourceMappings").and_then(Value::as_array);
+        let ids = all
+            .into_iter()
+            .flatten()
+            .filter(|mapping| mapping.get("State").and_then(Value::as_str) != Some("Deleting"));
+        ids.map(|mapping| shape::told(mapping, "UUID").map(str::to_owned))
+            .collect()
     }
 
     /// Waits until it is enabled or disabled.
@@ -147,10 +159,4 @@ fn as_if_never_said(property: &str) -> Option<(String, Value)> {
         _ => return None,
     };
     Some((property.to_owned(), value))
-}
-
-/// The first UUID in a text.
-fn uuid(text: &str) -> Option<&str> {
-    text.split(|c: char| !c.is_ascii_hexdigit() && c != '-')
-        .find(|word| word.len() == 36 && word.matches('-').count() == 4)
 }

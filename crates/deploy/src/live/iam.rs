@@ -193,7 +193,11 @@ pub(super) fn document(properties: &Properties, name: &str) -> String {
 }
 
 /// `(action, parameter, name)` for each of `Roles` and `Users`.
-fn owners(properties: &Properties, verb: &str, what: &str) -> Vec<(String, &'static str, String)> {
+pub(super) fn owners(
+    properties: &Properties,
+    verb: &str,
+    what: &str,
+) -> Vec<(String, &'static str, String)> {
     let mut found = Vec::new();
     for (list, kind, key) in [("Roles", "Role", "RoleName"), ("Users", "User", "UserName")] {
         let items = properties.get(list).and_then(Value::as_array);

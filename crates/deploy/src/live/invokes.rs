@@ -39,7 +39,7 @@ fn names(properties: &Properties) -> Result<(&str, &str), Error> {
     ))
 }
 
-fn path(properties: &Properties) -> Result<String, Error> {
+pub(super) fn path(properties: &Properties) -> Result<String, Error> {
     let (function, qualifier) = names(properties)?;
     let (function, qualifier) = (shape::in_path(function), shape::in_path(qualifier));
     Ok(format!(

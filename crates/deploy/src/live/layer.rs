@@ -29,10 +29,13 @@ impl Live {
     }
 
     pub(super) async fn delete_layer(&self, it: &Recorded) -> Result<(), Error> {
-        if it.id.is_empty() {
-            return Ok(());
+        let arns = match it.id.as_str() {
+            "" => self.unheard_layers(it).await?,
+            id => vec![id.to_owned()],
+        };
+        for arn in arns {
+            lambda(self.api(), Method::DELETE, version_path(&arn)?, None).await?;
         }
-        lambda(self.api(), Method::DELETE, version_path(&it.id)?, None).await?;
         Ok(())
     }
 

@@ -77,7 +77,7 @@ impl Live {
         format!("arn:aws:logs:{region}:{account}:log-group:{name}")
     }
 
-    async fn logs(&self, action: &str, body: &Value) -> Result<Value, Error> {
+    pub(super) async fn logs(&self, action: &str, body: &Value) -> Result<Value, Error> {
         let call = Call {
             service: "logs",
             method: Method::POST,

@@ -38,7 +38,7 @@ fn members(properties: &Properties) -> Map<String, Value> {
     body
 }
 
-fn path(properties: &Properties) -> Result<String, Error> {
+pub(super) fn path(properties: &Properties) -> Result<String, Error> {
     let function = shape::needed(properties, "TargetFunctionArn")?;
     let qualifier = shape::text(properties, "Qualifier");
     let qualifier = qualifier.map(|qualifier| format!("?Qualifier={}", shape::in_path(qualifier)));

@@ -39,14 +39,17 @@ impl Live {
     }
 
     pub(super) async fn delete_version(&self, it: &Recorded) -> Result<(), Error> {
-        let number = number(it);
-        if number.is_empty() {
-            return Ok(());
-        }
+        let numbers = match number(it) {
+            "" => self.unheard_versions(it).await?,
+            number if Self::was_there(it, number) => Vec::new(),
+            number => vec![number.to_owned()],
+        };
         let function = shape::needed(&it.properties, "FunctionName")?;
         let function = shape::in_path(function);
-        let path = format!("/2015-03-31/functions/{function}?Qualifier={number}");
-        lambda(self.api(), Method::DELETE, path, None).await?;
+        for number in numbers {
+            let path = format!("/2015-03-31/functions/{function}?Qualifier={number}");
+            lambda(self.api(), Method::DELETE, path, None).await?;
+        }
         Ok(())
     }
 

@@ -72,6 +72,7 @@ impl Control {
             .publish_code(code, (Operation::CreateFunction, &arn.scope))
             .await?;
         let latest = body.configuration(self, &arn, &published, &resolved)?;
+        self.check_dead_letter_rights(&arn, &latest).await?;
         let publish = body.publish == Some(true);
         let function = Function {
             scope: arn.scope.clone(),

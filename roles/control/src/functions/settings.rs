@@ -50,6 +50,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Whether another role is to send to the dead-letter target, or the same one to another.
+    pub(crate) fn concerns_dead_letters(&self) -> bool {
+        self.role.is_some() || self.dead_letter_config.is_some()
+    }
+
     /// Adds what breaks constraints that the model does not have, or has wider.
     pub(crate) fn violations(&self, violations: &mut Violations) {
         violations.pattern("role", self.role.as_deref(), ROLE_ARN);

@@ -138,8 +138,13 @@ impl Control {
             check_environment(variables)?;
         }
         // A function that is not there is told before what is wrong with its layers.
-        self.rows.existing(&arn).await?;
+        let (before, _) = self.rows.existing(&arn).await?;
         let resolved = self.resolve(call, &settings).await?;
+        if settings.concerns_dead_letters() {
+            let mut next = before.latest;
+            settings.apply(&mut next, &resolved)?;
+            self.check_dead_letter_rights(&arn, &next).await?;
+        }
         let apply = |function: &mut Function| {
             check_revision(revision_id.as_deref(), &function.latest.revision_id)?;
             check_settled(function)?;

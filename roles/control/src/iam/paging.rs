@@ -8,7 +8,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use wire::query::QueryError;
 
 use super::call::Call;
-use super::invalid_input;
 use super::xml::{group, member};
 
 /// Items of a page where nothing is said (AWS).
@@ -32,7 +31,8 @@ impl<T> Page<T> {
         if let Some(marker) = call.given("Marker") {
             let after = BASE64.decode(marker).ok();
             let after = after.and_then(|bytes| String::from_utf8(bytes).ok());
-            let after = after.ok_or_else(|| invalid_input("Invalid Marker."))?;
+            let after =
+                after.ok_or_else(|| QueryError::validation("Invalid Marker.".to_owned()))?;
             items.retain(|item| key(item) > after);
         }
         let limit = call.number("MaxItems")?;

@@ -25,7 +25,7 @@ pub(super) fn brief(entity: &Entity) -> String {
         + &member(&format!("{title}Name"), &entity.name)
         + &member(&format!("{title}Id"), &entity.id)
         + &member("Arn", &entity.arn())
-        + &member("CreateDate", &entity.created.to_iso_text());
+        + &member("CreateDate", &entity.created.to_iso_seconds_text());
     if entity.kind == EntityKind::Role {
         text += &document("AssumeRolePolicyDocument", &entity.trust);
         if !entity.description.is_empty() {
@@ -67,7 +67,7 @@ pub(super) fn key(user: &str, key: &UserKey) -> String {
     member("UserName", user)
         + &member("AccessKeyId", &key.id)
         + &member("Status", status)
-        + &member("CreateDate", &key.created.to_iso_text())
+        + &member("CreateDate", &key.created.to_iso_seconds_text())
 }
 
 /// How often a managed policy is used.
@@ -87,8 +87,8 @@ pub(super) fn policy(policy: &ManagedPolicy, uses: Uses) -> String {
         + &member("Path", &policy.path)
         + &member("DefaultVersionId", &version_id(policy.default))
         + &counts(uses)
-        + &member("CreateDate", &policy.created.to_iso_text())
-        + &member("UpdateDate", &policy.updated.to_iso_text())
+        + &member("CreateDate", &policy.created.to_iso_seconds_text())
+        + &member("UpdateDate", &policy.updated.to_iso_seconds_text())
 }
 
 /// The same of one of AWS's.
@@ -113,7 +113,7 @@ fn counts(uses: Uses) -> String {
 pub(super) fn version(number: u32, version: &PolicyVersion, default: bool) -> String {
     member("VersionId", &version_id(number))
         + &member("IsDefaultVersion", if default { "true" } else { "false" })
-        + &member("CreateDate", &version.created.to_iso_text())
+        + &member("CreateDate", &version.created.to_iso_seconds_text())
 }
 
 /// As callers name versions.

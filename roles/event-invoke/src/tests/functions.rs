@@ -27,6 +27,8 @@ pub(super) enum Does {
     Throttled,
     /// Is not run: something is not in order.
     Unavailable,
+    /// Has the code that was to run it panic.
+    Panics,
 }
 
 /// One run, or one try of it.
@@ -54,6 +56,8 @@ pub(super) struct Function {
     /// Whether roles of other functions may not invoke it.
     pub(super) forbidden: bool,
     pub(super) running: u32,
+    /// How often it was tried.
+    pub(super) tries: usize,
 }
 
 impl Default for Function {
@@ -67,6 +71,7 @@ impl Default for Function {
             version: Version::Latest,
             forbidden: false,
             running: 0,
+            tries: 0,
         }
     }
 }
@@ -151,8 +156,8 @@ impl Functions {
         let name = invoke.arn.name.as_str();
         let function = functions.get_mut(name).ok_or_else(not_found)?;
         let (_, passes) = wire::lineage::pass(&invoke.trace, &invoke.arn);
-        let before = calls.iter().filter(|call| call.arn.name.as_str() == name);
-        let turn = before.count().min(function.does.len() - 1);
+        let turn = function.tries.min(function.does.len() - 1);
+        function.tries += 1;
         let does = match function.does[turn].clone() {
             _ if function.running >= function.limit => Does::Throttled,
             does => does,
@@ -161,7 +166,7 @@ impl Functions {
             _ if passes > wire::lineage::PASSES_MAX => Some(recursive()),
             Does::Throttled => Some(throttled()),
             Does::Unavailable => Some(unavailable()),
-            Does::Returns(_) | Does::Fails(_) => None,
+            Does::Returns(_) | Does::Fails(_) | Does::Panics => None,
         };
         calls.push(Call {
             at: self.began.elapsed(),
@@ -216,6 +221,7 @@ impl Invoker for Functions {
                 format!("{{\"errorMessage\":\"{message}\"}}"),
             ),
             Does::Returns(payload) => (None, payload.to_owned()),
+            Does::Panics => panic!("a test has an invoke panic"),
             Does::Throttled | Does::Unavailable => unreachable!("it did not begin"),
         };
         Ok(Outcome {

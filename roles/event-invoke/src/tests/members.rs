@@ -7,7 +7,7 @@ use api::events::Events as _;
 use types::RequestId;
 
 use super::functions::Function;
-use super::process::Process;
+use super::process::{Fault, Process};
 use super::world::World;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -128,4 +128,30 @@ async fn a_process_that_leaves_hands_over_at_once() {
     assert!(world.elapsed() - before < Duration::from_secs(8));
     assert_eq!(ran(&world), sent);
     assert_eq!(world.functions.runs("f").len(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_goes_on_after_its_stores_have_failed_and_after_a_part_of_it_has_panicked() {
+    let world = World::new();
+    let one = world.start("one");
+    let mut sent = send(&world, &[&one], 50).await;
+    for fault in [Fault::Refuse, Fault::Lie, Fault::Panic] {
+        one.fail(fault);
+        tokio::time::sleep(MINUTE).await;
+        one.fail(Fault::None);
+        sent.extend(send(&world, &[&one], 50).await);
+        world.settle(2 * MINUTE).await;
+        assert_eq!(ran(&world), sent, "{fault:?}");
+    }
+    // Whichever part asks first is the one that panics.
+    for millis in 0..100 {
+        tokio::time::sleep(Duration::from_millis(millis * 7)).await;
+        one.fail(Fault::Panic);
+    }
+    tokio::time::sleep(MINUTE).await;
+    one.fail(Fault::None);
+    sent.extend(send(&world, &[&one], 50).await);
+    world.settle(2 * MINUTE).await;
+    assert_eq!(ran(&world), sent);
+    one.stop().await;
 }

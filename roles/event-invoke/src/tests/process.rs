@@ -1,7 +1,7 @@
 //! A process with the role in it, that can be stopped, killed and frozen: then nothing it asks of others
 //! reaches them, nor does an answer reach it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::credentials::Credentials;
@@ -35,13 +35,18 @@ impl Process {
 
     /// Ends as a process does that was killed.
     pub(super) fn kill(self) {
-        self.gate.0.send_replace(true);
+        self.freeze(true);
         self.task.abort();
     }
 
     /// Stands still, or goes on.
     pub(super) fn freeze(&self, frozen: bool) {
-        self.gate.0.send_replace(frozen);
+        self.gate.frozen.send_replace(frozen);
+    }
+
+    /// Has the stores fail this process from now on.
+    pub(super) fn fail(&self, fault: Fault) {
+        *self.gate.fault.lock().unwrap() = fault;
     }
 
     /// A counter or gauge, as it is told to whoever collects them.
@@ -54,21 +59,60 @@ impl Process {
     }
 }
 
-/// Closed while the process is frozen.
+/// What stores do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fault {
+    /// What they should.
+    None,
+    /// Nothing, and say so.
+    Refuse,
+    /// What they should, and say that they do not know.
+    Lie,
+    /// Panic at the next question, and then what they should.
+    Panic,
+}
+
+/// Between a process and everything else. Closed while the process is frozen.
 #[derive(Clone)]
-pub(super) struct Gate(watch::Sender<bool>);
+pub(super) struct Gate {
+    frozen: watch::Sender<bool>,
+    fault: Arc<Mutex<Fault>>,
+}
 
 impl Gate {
     pub(super) fn new() -> Self {
-        Self(watch::Sender::new(false))
+        Self {
+            frozen: watch::Sender::new(false),
+            fault: Arc::new(Mutex::new(Fault::None)),
+        }
     }
 
     async fn around<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut frozen = self.0.subscribe();
+        let mut frozen = self.frozen.subscribe();
         let _ = frozen.wait_for(|frozen| !*frozen).await;
         let done = work.await;
         let _ = frozen.wait_for(|frozen| !*frozen).await;
         done
+    }
+
+    async fn store<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let fault = {
+            let mut fault = self.fault.lock().unwrap();
+            let now = *fault;
+            if now == Fault::Panic {
+                *fault = Fault::None;
+            }
+            now
+        };
+        match fault {
+            Fault::None => self.around(work).await,
+            Fault::Refuse => Err(Error::Unavailable("it is broken".into())),
+            Fault::Lie => {
+                let _ = self.around(work).await;
+                Err(Error::Unavailable("nobody knows".into()))
+            }
+            Fault::Panic => panic!("a test has a store panic"),
+        }
     }
 }
 
@@ -78,7 +122,7 @@ pub(super) struct Outside<T: ?Sized>(pub(super) Gate, pub(super) Arc<T>);
 #[async_trait]
 impl Queue for Outside<dyn Queue> {
     async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), Error> {
-        self.0.around(self.1.send(queue, body, delay)).await
+        self.0.store(self.1.send(queue, body, delay)).await
     }
     async fn receive(
         &self,
@@ -88,10 +132,10 @@ impl Queue for Outside<dyn Queue> {
         wait: Duration,
     ) -> Result<Vec<Message>, Error> {
         let receive = self.1.receive(queue, max, visibility, wait);
-        self.0.around(receive).await
+        self.0.store(receive).await
     }
     async fn extend(&self, queue: &str, receipt: Receipt, by: Duration) -> Result<bool, Error> {
-        self.0.around(self.1.extend(queue, receipt, by)).await
+        self.0.store(self.1.extend(queue, receipt, by)).await
     }
     async fn replace(
         &self,
@@ -101,35 +145,35 @@ impl Queue for Outside<dyn Queue> {
         delay: Duration,
     ) -> Result<bool, Error> {
         let replace = self.1.replace(queue, receipt, body, delay);
-        self.0.around(replace).await
+        self.0.store(replace).await
     }
     async fn ack(&self, queue: &str, receipt: Receipt) -> Result<(), Error> {
-        self.0.around(self.1.ack(queue, receipt)).await
+        self.0.store(self.1.ack(queue, receipt)).await
     }
     async fn depth(&self, queue: &str) -> Result<Depth, Error> {
-        self.0.around(self.1.depth(queue)).await
+        self.0.store(self.1.depth(queue)).await
     }
     async fn peek(&self, queue: &str, limit: usize, bytes: usize) -> Result<Vec<Bytes>, Error> {
-        self.0.around(self.1.peek(queue, limit, bytes)).await
+        self.0.store(self.1.peek(queue, limit, bytes)).await
     }
     async fn queues(&self, prefix: &str) -> Result<Vec<String>, Error> {
-        self.0.around(self.1.queues(prefix)).await
+        self.0.store(self.1.queues(prefix)).await
     }
     async fn delete_if_empty(&self, queue: &str) -> Result<bool, Error> {
-        self.0.around(self.1.delete_if_empty(queue)).await
+        self.0.store(self.1.delete_if_empty(queue)).await
     }
 }
 
 #[async_trait]
 impl Table for Outside<dyn Table> {
     async fn get(&self, key: &str, consistency: Consistency) -> Result<Option<Row>, Error> {
-        self.0.around(self.1.get(key, consistency)).await
+        self.0.store(self.1.get(key, consistency)).await
     }
     async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, Error> {
-        self.0.around(self.1.put(key, value, expect)).await
+        self.0.store(self.1.put(key, value, expect)).await
     }
     async fn delete(&self, key: &str, expect: Expect) -> Result<(), Error> {
-        self.0.around(self.1.delete(key, expect)).await
+        self.0.store(self.1.delete(key, expect)).await
     }
     async fn list(
         &self,
@@ -137,10 +181,10 @@ impl Table for Outside<dyn Table> {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Row>, Error> {
-        self.0.around(self.1.list(prefix, after, limit)).await
+        self.0.store(self.1.list(prefix, after, limit)).await
     }
     async fn watch(&self, prefix: &str) -> Result<Watch, Error> {
-        self.0.around(self.1.watch(prefix)).await
+        self.0.store(self.1.watch(prefix)).await
     }
 }
 

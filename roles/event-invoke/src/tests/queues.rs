@@ -344,3 +344,19 @@ async fn a_stop_finishes_what_has_begun_and_leaves_the_rest() {
     assert_eq!((runs.len(), payloads(&runs).len()), (1_000, 1_000));
     next.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_panics_is_tried_again_and_holds_up_nothing() {
+    let world = World::new();
+    let process = world.start("one");
+    let function = Function {
+        does: [vec![Does::Panics; 200], vec![Does::Returns("1")]].concat(),
+        ..Function::default()
+    };
+    world.functions.put("f", function);
+    send(&world, &process, "f", 100).await;
+    world.settle(10 * MINUTE).await;
+    let runs = world.functions.runs("f");
+    assert_eq!((runs.len(), payloads(&runs).len()), (300, 100));
+    process.stop().await;
+}

@@ -11,7 +11,7 @@ use storage::Queue as _;
 use types::{Random as _, RequestId};
 
 use super::functions::{Does, Function};
-use super::process::Process;
+use super::process::{Fault, Process};
 use super::world::World;
 use crate::event::Item;
 
@@ -71,16 +71,18 @@ impl Run {
             let (process, frozen) = &self.processes[index];
             let event = self.world.event(&name, &n.to_string());
             let request = event.request;
-            let accepting = process.service.accept(event);
+            let service = std::sync::Arc::clone(&process.service);
+            // On its own, for a store may panic.
+            let accepting = tokio::spawn(async move { service.accept(event).await });
             let within = Duration::from_millis(if *frozen { 1 } else { 1_000 });
-            if let Ok(Ok(())) = tokio::time::timeout(within, accepting).await {
+            if let Ok(Ok(Ok(()))) = tokio::time::timeout(within, accepting).await {
                 self.accepted.insert(request, name.clone());
             }
         }
     }
 
     async fn step(&mut self) {
-        match self.below(20) {
+        match self.below(22) {
             0..8 => self.accept().await,
             8..11 => {
                 let (name, function) = (self.function(), self.random_function());
@@ -114,11 +116,20 @@ impl Run {
                 *frozen = !*frozen;
                 process.freeze(*frozen);
             }
-            18 if self.processes.len() > 1 => {
+            18 => {
+                let faults = [Fault::None, Fault::Refuse, Fault::Lie, Fault::Panic];
+                let fault = faults[self.below(4) as usize];
+                let index = self.below(self.processes.len() as u64) as usize;
+                self.processes[index].0.fail(fault);
+            }
+            19 if self.processes.len() > 1 => {
                 let (process, frozen) = self.processes.remove(0);
                 match frozen {
                     true => process.kill(),
-                    false => process.stop().await,
+                    false => {
+                        process.fail(Fault::None);
+                        process.stop().await;
+                    }
                 }
             }
             _ => {}
@@ -131,6 +142,7 @@ impl Run {
     async fn heal(&mut self) {
         for (process, _) in &self.processes {
             process.freeze(false);
+            process.fail(Fault::None);
         }
         for n in 0..FUNCTIONS {
             self.world
@@ -138,6 +150,8 @@ impl Run {
                 .put(&format!("f{n}"), Function::default());
         }
         self.world.services.answer(&[]);
+        // What was frozen on its way arrives.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         self.world.settle(Duration::from_secs(7 * 3_600)).await;
     }
 

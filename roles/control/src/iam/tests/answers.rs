@@ -87,8 +87,8 @@ async fn pages_neither_repeat_nor_leave_out() {
     }
     assert_eq!(found, ["a", "B", "C", "d"]);
     assert_eq!(
-        refused(&iam, "ListUsers", &[("Marker", "!")]).await.0,
-        "InvalidInput"
+        refused(&iam, "ListUsers", &[("Marker", "!")]).await.1,
+        "Invalid Marker."
     );
     assert_eq!(
         refused(&iam, "ListUsers", &[("MaxItems", "x")]).await.0,

@@ -1,0 +1,152 @@
+//! May a function's role do what the function's settings will have it do?
+//!
+//! Asked when a destination or a dead-letter target is set: who sets it hears of what is missing, not only
+//! whoever looks at metrics later. What the target's own policy says is not known here, unless the target
+//! is a function. Of a role that IAM does not know nothing can be said: it is taken at its word.
+
+use std::time::Duration;
+
+use api::authorisation::{Ask, Circumstances, Requester};
+use api::functions::Configuration;
+use api::iam::{Entity, EntityKind, entity_key};
+use api::identity;
+use policy::{Context, Policy};
+use types::FunctionArn;
+use wire::ApiError;
+
+use crate::destinations::{Target, target};
+use crate::failure::Failure;
+use crate::identity::{Given, Subject};
+use crate::role::RoleArn;
+use crate::service::Control;
+
+/// For how long the session is good that the question is asked with.
+const ASKING: Duration = Duration::from_secs(60);
+
+impl Control {
+    /// Refuses a dead-letter target that the role may not send to.
+    pub(crate) async fn check_dead_letter_rights(
+        &self,
+        function: &FunctionArn,
+        configuration: &Configuration,
+    ) -> Result<(), Failure> {
+        let Some(arn) = configuration.dead_letter_target.as_deref() else {
+            return Ok(());
+        };
+        let (action, service) = match target(arn, &function.scope.region) {
+            Ok(Some(Target::Queue)) => ("SendMessage", "SQS"),
+            Ok(Some(Target::Topic)) => ("Publish", "SNS"),
+            // Refused for another reason, or in another region.
+            _ => return Ok(()),
+        };
+        let full = format!("{}:{action}", service.to_ascii_lowercase());
+        let asked = (full.as_str(), arn, None);
+        match self.role_may(&configuration.role, function, asked).await? {
+            true => Ok(()),
+            false => Err(ApiError::invalid_parameter(format!(
+                "The provided execution role does not have permissions to call {action} on {service}"
+            ))
+            .into()),
+        }
+    }
+
+    /// Refuses a destination that the role of the function `from` may not tell anything.
+    pub(crate) async fn check_destination_rights(
+        &self,
+        (from, role): (&FunctionArn, &str),
+        arn: &str,
+        kind: &Target,
+    ) -> Result<(), Failure> {
+        let mut resource = arn.to_owned();
+        let mut policy = None;
+        let (service, action) = match kind {
+            Target::Queue => ("sqs", "SendMessage"),
+            Target::Topic => ("sns", "Publish"),
+            Target::EventBus => ("events", "PutEvents"),
+            Target::Bucket => {
+                resource = format!("{arn}/aws/lambda/async/{}/*", from.name);
+                ("s3", "PutObject")
+            }
+            Target::Function(function) => {
+                policy = self.policy_of_function(function).await?;
+                ("lambda", "InvokeFunction")
+            }
+            Target::KafkaTopic => return Ok(()),
+        };
+        let full = format!("{service}:{action}");
+        let asked = (full.as_str(), resource.as_str(), policy.as_ref());
+        match self.role_may(role, from, asked).await? {
+            true => Ok(()),
+            false => Err(ApiError::invalid_parameter(format!(
+                "The function's execution role does not have permissions to call {action} on {arn}"
+            ))
+            .into()),
+        }
+    }
+
+    async fn policy_of_function(&self, arn: &FunctionArn) -> Result<Option<Policy>, Failure> {
+        let Some((function, _)) = self.rows.function(&arn.scope, &arn.name).await? else {
+            return Ok(None);
+        };
+        let policy = self.resource_policy(&function, arn).await?;
+        Ok(policy.and_then(|policy| policy.compile()))
+    }
+
+    /// Whether a session of the role as the function has one may do an action to a resource, which
+    /// may have a policy.
+    async fn role_may(
+        &self,
+        role: &str,
+        function: &FunctionArn,
+        (action, resource, policy): (&str, &str, Option<&Policy>),
+    ) -> Result<bool, Failure> {
+        let Some(arn) = RoleArn::parse(role) else {
+            return Ok(true);
+        };
+        let key = entity_key(EntityKind::Role, &arn.account, arn.name);
+        let found = self.rows.get::<Entity>(&key).await?;
+        let Some((entity, _)) = found.filter(|(entity, _)| entity.arn() == role) else {
+            return Ok(true);
+        };
+        let unqualified = FunctionArn {
+            qualifier: None,
+            ..function.clone()
+        };
+        let subject = Subject::Role {
+            account: arn.account.clone(),
+            arn: role.to_owned(),
+            id: Some(entity.id.clone()),
+            session: function.name.to_string(),
+            function: Some(unqualified.to_string()),
+        };
+        let (now, random) = (self.clock.now(), self.random.as_ref());
+        let sessions = &self.sts.sessions;
+        let keys = sessions.begin(subject, Given::default(), (now, ASKING), random);
+        let token = Some(keys.session_token.expose());
+        let key = self.sts.identities.access_key(&keys.access_key_id, token);
+        let key = match key.await {
+            Ok(key) => key,
+            Err(identity::Error::Unavailable) => return Err(ApiError::unavailable().into()),
+            // Deleted just now: that is told when it is to be used.
+            Err(identity::Error::Unknown | identity::Error::Expired) => return Ok(true),
+        };
+        let requester = Requester::signed(
+            key,
+            Circumstances {
+                now,
+                source: None,
+                user_agent: None,
+                region: Some(function.scope.region.clone()),
+            },
+        );
+        Ok(requester
+            .authorise(Ask {
+                action,
+                resource,
+                owner: &arn.account,
+                policy,
+                context: Context::new(),
+            })
+            .is_ok())
+    }
+}
