@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use storage::{Change, Error, Expect, Revision, Row, Table, Watch};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -123,13 +124,22 @@ impl Member {
         }
         let mut held: BTreeSet<String> = self.sure.keys().cloned().collect();
         held.extend(self.view.held_by(&self.config.holder).cloned());
-        for work in held {
-            let Some(revision) = self.mine(&work) else {
-                self.lose(&work);
-                continue;
-            };
-            match self.write(&work, Expect::Revision(revision)).await {
-                Ok(()) => {}
+        let (mine, lost): (Vec<_>, Vec<_>) = held
+            .into_iter()
+            .map(|work| (self.mine(&work), work))
+            .partition(|(revision, _)| revision.is_some());
+        for (_, work) in lost {
+            self.lose(&work);
+        }
+        // All at a time: a store that writes together what comes together needs no longer for many.
+        let this = &*self;
+        let written = mine.into_iter().filter_map(|(revision, work)| {
+            let expect = Expect::Revision(revision?);
+            Some(async move { (this.put(&work, expect).await, work) })
+        });
+        for (written, work) in join_all(written).await {
+            match written {
+                Ok(written) => self.wrote(&work, written),
                 Err(Error::Conflict { .. }) => {
                     self.lose(&work);
                     self.view.remove(Kind::Work, &work);
@@ -155,9 +165,10 @@ impl Member {
                     let seen = self.view.works.get(&work);
                     let expect =
                         seen.map_or(Expect::Absent, |seen| Expect::Revision(seen.revision));
-                    match self.write(&work, expect).await {
+                    match self.put(&work, expect).await {
+                        Ok(written) => self.wrote(&work, written),
                         // Another was faster.
-                        Ok(()) | Err(Error::Conflict { .. }) => {}
+                        Err(Error::Conflict { .. }) => {}
                         Err(error) => self.warn(&error, "a lease cannot be taken"),
                     }
                 }
@@ -168,11 +179,15 @@ impl Member {
         self.tell();
     }
 
-    async fn write(&mut self, work: &str, expect: Expect) -> Result<(), Error> {
-        // Sure from before the write: others may see it at once.
+    /// Claims a work. It is ours from before the write, for others may see it at once.
+    async fn put(&self, work: &str, expect: Expect) -> Result<(Revision, Instant), Error> {
         let before = Instant::now();
         let key = self.key(Kind::Work, work);
         let revision = self.table.put(&key, self.claim(), expect).await?;
+        Ok((revision, before))
+    }
+
+    fn wrote(&mut self, work: &str, (revision, before): (Revision, Instant)) {
         let claim = Claim {
             holder: self.config.holder.clone(),
             beat: self.beat,
@@ -185,7 +200,6 @@ impl Member {
         };
         self.view.put(Kind::Work, work, seen);
         self.sure.insert(work.to_owned(), before);
-        Ok(())
     }
 
     /// Stops using a work first, then lets others have it.

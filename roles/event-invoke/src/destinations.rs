@@ -79,6 +79,11 @@ impl Destinations {
         delivery: &Delivery,
     ) -> Result<(), Error> {
         let (destination, letter) = match receiver {
+            Receiver::Destination(_) if is_omitted(event) => {
+                return Err(Error::lasting(
+                    "the function's answer is too large to be told",
+                ));
+            }
             Receiver::Destination(destination) => {
                 let attributes = Vec::new();
                 let body = escaped(&record(event, delivery));
@@ -194,6 +199,11 @@ impl Destinations {
             message: error.to_string(),
         })
     }
+}
+
+/// A record without its response would say what is not so.
+fn is_omitted(event: &Event) -> bool {
+    event.state.last.as_ref().is_some_and(|last| last.omitted)
 }
 
 /// The event as it came, and why it is here.

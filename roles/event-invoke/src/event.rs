@@ -74,6 +74,9 @@ pub(crate) struct Last {
     /// Whether the function failed.
     #[serde(default)]
     pub(crate) failed: bool,
+    /// Whether there was no room for what it answered.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) omitted: bool,
 }
 
 /// What is to be done about an event.
@@ -252,13 +255,14 @@ impl Event {
         if failed {
             state.failures = state.failures.saturating_add(1);
         }
+        let fits = self.payload.len() + response.len() + HEAD_BYTES_MAX <= BODY_BYTES_MAX;
         state.last = Some(Last {
             status: Some(200),
             message,
             version: Some(version),
             failed,
+            omitted: !fits,
         });
-        let fits = self.payload.len() + response.len() + HEAD_BYTES_MAX <= BODY_BYTES_MAX;
         self.response = match fits {
             true => response,
             false => Bytes::new(),
@@ -275,6 +279,7 @@ impl Event {
                 .to_owned(),
             version: None,
             failed: false,
+            omitted: false,
         });
         self.response = Bytes::new();
     }
@@ -288,9 +293,14 @@ impl Event {
             message: cut(&error.message),
             version: None,
             failed: false,
+            omitted: false,
         });
         self.response = Bytes::new();
     }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What a failed function says about itself.

@@ -334,3 +334,25 @@ pub(super) async fn failed(process: &super::process::Process) -> Vec<api::events
     let view = process.service.function(&scope, &name).await.unwrap();
     view.failed
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_too_large_to_be_told_is_not_told_as_none() {
+    let world = World::new();
+    let large = format!("\"{}\"", "x".repeat(3 * 1024 * 1024));
+    let does = vec![Does::Returns(large.leak())];
+    world.functions.change("f", |f| f.does = does);
+    let config = EventInvokeConfig {
+        on_success: Some("arn:aws:s3:::b".to_owned()),
+        ..EventInvokeConfig::default()
+    };
+    world.configure("f", config).await;
+    let process = world.start("one");
+    let accepted = process.service.accept(world.event("f", "{}"));
+    accepted.await.unwrap();
+    world.settle(HOUR).await;
+    assert_eq!(world.functions.runs("f").len(), 1);
+    assert_eq!(world.services.taken().len(), 0);
+    let failed = failed(&process).await;
+    let last = failed[0].last.as_deref();
+    assert_eq!(last, Some("the function's answer is too large to be told"));
+}

@@ -6,7 +6,7 @@ use storage::Error;
 
 use super::{At, Turn, Work};
 use crate::destinations;
-use crate::event::{Delivery, Item, Receiver, Stage};
+use crate::event::{Delivery, Item, Receiver, Stage, cut};
 use crate::retry::refusal_wait;
 use crate::shards::FunctionId;
 
@@ -40,7 +40,7 @@ impl Work {
             },
             Err(error) => {
                 delivery.tries = delivery.tries.saturating_add(1);
-                delivery.refusal = Some(error.message.clone());
+                delivery.refusal = Some(cut(&error.message));
                 if !self.is_hopeless(&delivery, &error) {
                     let wait = refusal_wait(delivery.tries, self.random.next_fraction());
                     item.stage = Stage::Deliver(delivery);
