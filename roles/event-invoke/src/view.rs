@@ -129,6 +129,8 @@ impl EventInvoke {
 
 fn view(state: State, stage: &Stage) -> EventView {
     let last = state.last.map(|last| match (last.status, last.message) {
+        // It ran: what a function says of its failure needs no status.
+        (None | Some(200), message) if !message.is_empty() => message,
         (None, message) => message,
         (Some(status), message) if message.is_empty() => format!("status {status}"),
         (Some(status), message) => format!("status {status}: {message}"),

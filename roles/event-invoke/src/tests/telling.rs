@@ -227,7 +227,7 @@ async fn what_failed_with_nobody_to_tell_is_kept_and_can_be_sent_again() {
     let view = process.service.function(&scope, &name).await.unwrap();
     assert_eq!(view.failed.len(), 1);
     assert_eq!(view.failed[0].invokes, 3);
-    assert_eq!(view.failed[0].last.as_deref(), Some("status 200: no"));
+    assert_eq!(view.failed[0].last.as_deref(), Some("no"));
     world.functions.put("f", Function::default());
     assert_eq!(process.service.redrive(&scope, &name).await.unwrap(), 1);
     world.settle(Duration::from_secs(5)).await;
