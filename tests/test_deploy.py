@@ -140,3 +140,44 @@ def test_records_of_stacks_are_guarded(server):
     assert signing.request(server, "DELETE", path)[0] == 400
     assert signing.request(server, "DELETE", f"{path}?revision={revision}")[0] == 204
     assert signing.request(server, "GET", path)[0] == 404
+
+
+def test_a_template_of_the_cdk_is_deployed_with_the_code_beside_it(lambent, invoke, tmp_path):
+    """Made up of what `cdk synth` writes: code in a bucket that nobody has, and where it really is."""
+    def packed(kind, property, path, **properties):
+        properties[property] = {"S3Bucket": "cdk-hnb659fds-assets-000000000000-us-east-1", "S3Key": f"{path}.zip"}
+        metadata = {"aws:cdk:path": "Hello/One", "aws:asset:path": path, "aws:asset:is-bundled": False,
+                    "aws:asset:property": property}
+        return {"Type": kind, "Properties": properties, "Metadata": metadata}
+
+    for path, name, text in (
+        ("asset.43b4", "words.txt", "from a layer"),
+        ("asset.e578", "index.mjs", """
+            import { readFileSync } from 'node:fs';
+            export const handler = async () => readFileSync('/opt/words.txt', 'utf8');
+        """),
+    ):  # fmt: skip
+        (tmp_path / path).mkdir()
+        (tmp_path / path / name).write_text(text)
+    assertion = {"Assert": {"Fn::Not": [{"Fn::Contains": [["1", "2"], {"Ref": "BootstrapVersion"}]}]}}
+    made = {
+        "Parameters": {"BootstrapVersion": {"Type": "AWS::SSM::Parameter::Value<String>",
+                                            "Default": "/cdk-bootstrap/hnb659fds/version"}},
+        "Rules": {"CheckBootstrapVersion": {"Assertions": [assertion]}},
+        "Resources": {
+            "Words": packed("AWS::Lambda::LayerVersion", "Content", "asset.43b4"),
+            "One": packed("AWS::Lambda::Function", "Code", "asset.e578", Handler="index.handler",
+                          Runtime="nodejs20.x", Role=ROLE, Layers=[{"Ref": "Words"}]),
+            "CDKMetadata": {"Type": "AWS::CDK::Metadata", "Properties": {"Analytics": "v2:deflate64:H4sI"}},
+        },
+        "Outputs": {"Name": {"Value": {"Ref": "One"}}},
+    }  # fmt: skip
+    (tmp_path / "Hello.template.json").write_text(json.dumps(made))
+    stack = functions.unique("cdk")
+    arguments = (tmp_path / "Hello.template.json", "--stack-name", stack, "--yes")
+    status, text, err = lambent("deploy", *arguments)
+    assert status == 0, err
+    assert invoke(outputs(text)["Name"]).json == "from a layer"
+    status, text, _ = lambent("deploy", *arguments)
+    assert status == 0 and "nothing to change" in text
+    assert lambent("delete", stack, "--yes")[0] == 0

@@ -1,13 +1,14 @@
 //! A template: what is to be deployed, as its writer put it.
 //!
 //! ```text
-//!   text ──yaml, json──▶ Node ──sections──▶ Template ──crate::sam──▶ resources of Lambda's own
+//!   text ──yaml, json──▶ Node ──cdk, sections──▶ Template ──crate::sam──▶ resources of Lambda's own
 //!                                              │
 //!                         parameters, conditions, evaluate: what its values are
 //! ```
 
 use std::collections::BTreeMap;
 
+mod cdk;
 pub mod evaluate;
 mod json;
 pub mod node;
@@ -109,7 +110,7 @@ impl Template {
             true => json::parse(text).or_else(|error| yaml::parse(text).map_err(|_| error))?,
             false => yaml::parse(text)?,
         };
-        sections(&root)
+        sections(&cdk::plain(root))
     }
 }
 
