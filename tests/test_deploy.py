@@ -181,3 +181,42 @@ def test_a_template_of_the_cdk_is_deployed_with_the_code_beside_it(lambent, invo
     status, text, _ = lambent("deploy", *arguments)
     assert status == 0 and "nothing to change" in text
     assert lambent("delete", stack, "--yes")[0] == 0
+
+
+RENAMED = """
+    Resources:
+      One:
+        Type: AWS::Lambda::Function
+        Properties:
+          Runtime: python3.12
+          Handler: index.handler
+          Role: {role}
+          Code:
+            ZipFile: |
+              def handler(event, context):
+                  return context.function_version
+      {version}:
+        Type: AWS::Lambda::Version
+        Properties: {{FunctionName: !Ref One}}
+      Live:
+        Type: AWS::Lambda::Alias
+        Properties:
+          FunctionName: !Ref One
+          FunctionVersion: !GetAtt {version}.Version
+          Name: live
+    Outputs:
+      Name: {{Value: !Ref One}}
+      Live: {{Value: !Ref Live}}
+"""
+
+
+def test_a_version_by_another_name_is_the_same_while_nothing_has_changed(lambent, client, invoke, tmp_path):
+    stack = functions.unique("renamed")
+    for version in ("Before", "After"):
+        path = template(tmp_path, RENAMED.format(role=ROLE, version=version))
+        status, text, err = lambent("deploy", path, "--stack-name", stack, "--yes")
+        assert status == 0, err
+        assert invoke(outputs(text)["Live"]).json == "1"
+    assert lambent("delete", stack, "--yes")[0] == 0
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.get_function(FunctionName=outputs(text)["Name"])

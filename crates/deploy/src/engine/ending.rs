@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::{Cause, Engine, Error};
 use crate::order::ended;
-use crate::record::{Leftover, Recorded};
+use crate::record::{Leftover, Record, Recorded};
+use crate::resource::Type;
 
 impl Engine<'_> {
     /// Deletes what a deploy began to make that did not come to its end.
@@ -35,8 +36,10 @@ impl Engine<'_> {
         }
         let unwanted = |name: &String, _: &mut Recorded| wanted.contains(name.as_str());
         self.record.resources.retain(unwanted);
-        let doomed = ended.into_iter().filter(|it| !it.retain);
+        let mut doomed: Vec<_> = ended.into_iter().filter(|it| !it.retain).collect();
+        doomed.retain(|it| !inherited(&mut self.record, &it.resource));
         self.record.leftovers = doomed
+            .into_iter()
             .map(|it| Leftover {
                 name: it.name,
                 resource: Recorded {
@@ -65,5 +68,58 @@ impl Engine<'_> {
         self.told(verb, kind, &it.name, begun, outcome)?;
         self.record.leftovers.retain(|left| left != it);
         self.save().await.map_err(Cause::Record)
+    }
+}
+
+/// Whether what is to go is also what another name stands for, which stays and has it from now on.
+/// A function that has not changed since is published as the version that is there.
+fn inherited(record: &mut Record, doomed: &Recorded) -> bool {
+    let heir = record.resources.values_mut().find(|it| {
+        doomed.made && (it.kind, &it.id) == (Type::Version, &doomed.id) && doomed.kind == it.kind
+    });
+    let Some(heir) = heir else { return false };
+    // Which versions there were before this was published, too.
+    heir.attributes.clone_from(&doomed.attributes);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn recorded(kind: Type, id: &str, after: u64) -> Recorded {
+        Recorded {
+            kind,
+            name: String::new(),
+            generation: 0,
+            id: id.to_owned(),
+            attributes: [("after".to_owned(), json!(after))].into(),
+            properties: Default::default(),
+            depends_on: Vec::new(),
+            retain: false,
+            made: true,
+            unsure: Default::default(),
+        }
+    }
+
+    #[test]
+    fn a_version_goes_over_to_the_name_that_stays() {
+        let mut record = Record::default();
+        let stays = recorded(Type::Version, "f:1", 1);
+        record.resources.insert("New".to_owned(), stays);
+        assert!(inherited(&mut record, &recorded(Type::Version, "f:1", 0)));
+        assert_eq!(record.resources["New"].attributes["after"], json!(0));
+        for other in [
+            recorded(Type::Version, "f:2", 0),
+            recorded(Type::Alias, "f:1", 0),
+            Recorded {
+                made: false,
+                ..recorded(Type::Version, "f:1", 0)
+            },
+        ] {
+            assert!(!inherited(&mut record, &other), "{other:?}");
+        }
     }
 }
