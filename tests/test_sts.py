@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from support import clients
+from support import clients, requests
 from support.functions import unique
 
 ECHO = "def handler(event, context):\n    return event"
@@ -210,3 +211,20 @@ def test_the_command_line_becomes_a_role_by_itself(server, user, role, tmp_path)
     assert f":assumed-role/{role_arn.rpartition('/')[2]}/" in me["Arn"]
     assert "Functions" in json.loads(run("lambda", "list-functions", "--max-items", "1").stdout)
     assert "AccessDenied" in run("lambda", "get-account-settings").stderr
+
+
+@pytest.mark.parametrize("name", ["AssumeRole", "GetAccessKeyInfo", "GetSessionToken"])
+def test_every_constraint_of_the_model_is_kept(server, name):
+    sts = clients.make(server, "sts", parameter_validation=False)
+    call = getattr(sts, xform_name(name))
+    cases = list(requests.cases(sts.meta.service_model.operation_model(name)))
+    assert cases
+    wrong = []
+    for case in cases:
+        if case.parameters.get("ProvidedContexts") == 6 * [{}]:
+            # The smallest one has no member, and in a form that is nothing.
+            case.parameters["ProvidedContexts"] = 6 * [{"ContextAssertion": "absent"}]
+        kind, words = refused(call, **case.parameters)
+        if kind != "ValidationError" or case.expected not in words:
+            wrong.append(f"{case.at} {case.rule}: wanted {case.expected!r}, got {kind} {words!r}")
+    assert not wrong, "\n".join(wrong)

@@ -22,6 +22,8 @@ use crate::images;
 pub(crate) type TestResult<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 pub(crate) const MB: u64 = 1 << 20;
+/// Where the owner listens inside of every sandbox, beside the Runtime API.
+pub(crate) const DOOR: u16 = 9_100;
 
 /// No wait for a condition is longer.
 const CONDITION_WITHIN: Duration = Duration::from_secs(20);
@@ -94,7 +96,7 @@ impl Host {
             first_uid: 1_000_000 + std::process::id() % 10_000 * 140_000,
             pool: 4,
             network: Network::None,
-            door: None,
+            door: Some(DOOR),
         }
     }
 

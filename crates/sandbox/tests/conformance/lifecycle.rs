@@ -2,7 +2,7 @@
 
 use sandbox::{Error, Exit, Signal};
 
-use crate::host::{Host, TestResult, expect, run, shell, start, start_in};
+use crate::host::{DOOR, Host, TestResult, expect, run, shell, start, start_in};
 use crate::{Case, cases};
 
 pub(crate) const CASES: &[Case] = cases![
@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = cases![
     signals_are_delivered,
     a_program_that_cannot_be_executed_is_told_apart,
     a_port_inside_is_reached_and_one_outside_is_not,
+    what_is_said_at_the_door_is_heard_by_the_owner,
 ];
 
 async fn a_program_runs_as_the_functions_user(host: &Host) -> TestResult {
@@ -129,6 +130,16 @@ async fn a_program_that_cannot_be_executed_is_told_apart(host: &Host) -> TestRes
         run(&sandbox, &["/bin/true"]).await?.exit == Exit::Status(0),
         "it still works",
     )?;
+    sandbox.destroy().await;
+    Ok(())
+}
+
+async fn what_is_said_at_the_door_is_heard_by_the_owner(host: &Host) -> TestResult {
+    let sandbox = host.sandbox().await?;
+    let door = sandbox.take_door().ok_or("it has no door")?;
+    expect(sandbox.take_door().is_none(), "it was taken twice")?;
+    drop(sandbox.connect(DOOR).await?);
+    expect(door.accept().is_ok(), "nobody came")?;
     sandbox.destroy().await;
     Ok(())
 }
