@@ -296,6 +296,25 @@ def test_who_is_not_named_is_the_caller(server, iam):
     assert refused(root.list_access_keys) == "ValidationError"
 
 
+def test_a_key_tells_when_it_was_used(server, client, iam, deploy):
+    target = deploy(ECHO)
+    name, own = a_user(server, iam)
+    key = iam.list_access_keys(UserName=name)["AccessKeyMetadata"][0]["AccessKeyId"]
+    never = iam.get_access_key_last_used(AccessKeyId=key)
+    assert never["UserName"] == name and never["AccessKeyLastUsed"] == {"ServiceName": "N/A", "Region": "N/A"}
+    # Whoever is known has used it, even for what they may not do; by the frontend as well.
+    assert refused(own.invoke, FunctionName=target) == "AccessDeniedException"
+    last = iam.get_access_key_last_used(AccessKeyId=key)["AccessKeyLastUsed"]
+    assert last["ServiceName"] == "lambda" and last["Region"] == "us-east-1"
+    again = iam.get_access_key_last_used(AccessKeyId=key)["AccessKeyLastUsed"]
+    assert again == last
+    secret = own._request_signer._credentials.secret_key
+    clients.make(server, "sts", region="eu-west-1", keys=(key, secret)).get_caller_identity()
+    later = iam.get_access_key_last_used(AccessKeyId=key)["AccessKeyLastUsed"]
+    assert later["ServiceName"] == "sts" and later["LastUsedDate"] >= last["LastUsedDate"]
+    assert refused(iam.get_access_key_last_used, AccessKeyId="AKIAIOSFODNN7EXAMPLE") == "AccessDenied"
+
+
 def test_what_nobody_has(iam):
     name = unique("user")
     iam.create_user(UserName=name)

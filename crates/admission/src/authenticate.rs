@@ -40,6 +40,7 @@ pub(crate) async fn authenticate(
         .await;
     let key = key.map_err(unknown)?;
     verifier.verify(&signed, key.secret.expose(), parts, body, now)?;
+    identities.note_use(&signed.access_key_id, &signed.service, &signed.region);
     let region = Region::new(&signed.region).map_err(|_| ApiError::unrecognized_client())?;
     let scope = Scope {
         account: key.principal.account.clone(),

@@ -7,6 +7,7 @@
 //!   iam/group/<account>/<name>           Entity
 //!   iam/role/<account>/<name>            Entity
 //!   iam/policy/<account>/<name>          ManagedPolicy
+//!   iam-use/<access key>                 KeyUse          not watched: nobody decides by it
 //! ```
 //!
 //! Who has a policy, or is in a group, is written in their own row, together with the unique id of
@@ -214,6 +215,11 @@ pub fn policy_row(arn: &str) -> Option<String> {
     let (account, name) = rest.split_once(":policy/")?;
     let name = name.rsplit('/').next().unwrap_or(name);
     Some(policy_key(&AccountId::new(account).ok()?, name))
+}
+
+/// Key of the [`KeyUse`](crate::identity::KeyUse) row of an access key.
+pub fn key_use_row(access_key: &str) -> String {
+    format!("iam-use/{access_key}")
 }
 
 /// Where the rows of an account's managed policies begin.

@@ -103,9 +103,29 @@ impl Error {
     }
 }
 
+/// The last use of an access key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeyUse {
+    /// When a request that it signed was let in.
+    pub at: Timestamp,
+    /// For which service: `lambda`.
+    pub service: String,
+    /// For which region.
+    pub region: String,
+}
+
 /// Knows access keys.
 #[async_trait]
 pub trait Identities: Send + Sync {
     /// The key with this id, checked against the session token where the key is a temporary one.
     async fn access_key(&self, id: &str, session_token: Option<&str>) -> Result<AccessKey, Error>;
+
+    /// Takes note that a request was let in that this key signed. In memory alone, for every invoke
+    /// does it: forgotten if nobody takes it in time.
+    fn note_use(&self, _id: &str, _service: &str, _region: &str) {}
+
+    /// The last uses of users' keys by their ids, as far as they were noted since this was asked last.
+    fn take_uses(&self) -> Vec<(String, KeyUse)> {
+        Vec::new()
+    }
 }

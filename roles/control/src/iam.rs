@@ -9,7 +9,7 @@
 //! no transactions; [`references`] keeps them all the same.
 //!
 //! Modules in reading order: `call` is a request, `operations` says what answers it; `entities`,
-//! `keys`, `inline`, `attached`, `references`, `renames`, `policies`, `versions`,
+//! `keys`, `uses`, `inline`, `attached`, `references`, `renames`, `policies`, `versions`,
 //! `groups`, `tags` and `details` are the answers, `rules` what documents and tags must be, `paging` and `xml` how
 //! answers look, `managed` what AWS has.
 
@@ -30,6 +30,7 @@ mod rules;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod uses;
 mod versions;
 mod xml;
 
@@ -38,6 +39,7 @@ use std::sync::Arc;
 
 use api::authorisation::Requester;
 use api::iam::{Entity, EntityKind, entities_prefix, entity_key};
+use api::identity::Identities;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -48,6 +50,7 @@ use wire::query::{IAM_NAMESPACE, Query, QueryError, answer_xml};
 
 use call::Call;
 pub(crate) use managed::managed;
+pub use uses::KeyUses;
 
 use crate::failure::Failure;
 use crate::identity::{UserKeys, base32};
@@ -59,6 +62,8 @@ pub(crate) struct Iam {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     user_keys: UserKeys,
+    /// Knows what keys were used for.
+    identities: Arc<dyn Identities>,
 }
 
 /// What an operation answers: XML.
@@ -70,12 +75,14 @@ impl Iam {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         user_keys: UserKeys,
+        identities: Arc<dyn Identities>,
     ) -> Self {
         Self {
             rows,
             clock,
             random,
             user_keys,
+            identities,
         }
     }
 

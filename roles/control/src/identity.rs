@@ -12,6 +12,7 @@ mod master;
 mod sealed;
 mod sessions;
 mod user_keys;
+mod uses;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use api::Secret;
 use api::credentials::{self, Credentials, RoleCredentials};
 use api::iam::Entity;
-use api::identity::{self, AccessKey, Error, Identities, Principal, PrincipalKind};
+use api::identity::{self, AccessKey, Error, Identities, KeyUse, Principal, PrincipalKind};
 use async_trait::async_trait;
 use policy::{Form, Permissions, Policy};
 use ring::digest::{SHA256, digest};
@@ -35,6 +36,7 @@ pub use master::MasterSecret;
 use sessions::Session;
 pub(crate) use sessions::{Given, Sessions, Subject};
 pub(crate) use user_keys::UserKeys;
+use uses::Uses;
 
 use crate::role::RoleArn;
 
@@ -80,6 +82,7 @@ pub struct Keys {
     sessions: Sessions,
     users: UserKeys,
     directory: Directory,
+    uses: Uses,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -114,6 +117,7 @@ impl Keys {
             sessions: Sessions::new(master),
             users: UserKeys::new(master),
             directory: Directory::new(table),
+            uses: Uses::default(),
             clock,
             random,
         })
@@ -158,6 +162,16 @@ impl Identities for Keys {
             return Err(Error::Expired);
         }
         self.session(session).await
+    }
+
+    fn note_use(&self, id: &str, service: &str, region: &str) {
+        if !key_ids::is_temporary(id) && !self.roots.contains_key(id) {
+            self.uses.note(id, service, region, self.clock.now());
+        }
+    }
+
+    fn take_uses(&self) -> Vec<(String, KeyUse)> {
+        self.uses.take()
     }
 }
 

@@ -30,7 +30,7 @@ use crate::code_location::{self, CodeLinks};
 use crate::code_storage::CodeStorage;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::iam::Iam;
+use crate::iam::{Iam, KeyUses};
 use crate::identity::{MasterSecret, Sessions, UserKeys};
 use crate::logs::LogStore;
 use crate::metrics::Metrics;
@@ -80,7 +80,7 @@ pub struct Control {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) config: Config,
     pub(crate) links: CodeLinks,
-    iam: Iam,
+    iam: Arc<Iam>,
     pub(crate) sts: Sts,
     identities: Arc<dyn Identities>,
     verifier: Arc<Verifier>,
@@ -137,7 +137,9 @@ impl Control {
             Arc::clone(&clock),
             Arc::clone(&random),
             UserKeys::new(&master),
+            Arc::clone(&identities),
         );
+        let iam = Arc::new(iam);
         let sts = Sts {
             rows: Arc::clone(&rows),
             clock: Arc::clone(&clock),
@@ -229,6 +231,11 @@ impl Control {
             assignment,
             Arc::clone(&self.provision),
         )
+    }
+
+    /// The part that writes down when users' access keys were used: run that, too.
+    pub fn key_uses(&self) -> KeyUses {
+        KeyUses::new(Arc::clone(&self.iam))
     }
 
     /// Has provisioned concurrency looked at without delay.
@@ -384,6 +391,7 @@ impl Control {
         })?;
         let verified = self.verify(signed, &key.secret, parts, body).await;
         verified.map_err(ApiError::from)?;
+        self.note_use(signed);
         Ok(Requester::signed(key, self.circumstances(signed, parts)))
     }
 
@@ -413,6 +421,11 @@ impl Control {
             verifier.verify(&signed, secret.expose(), &parts, &body, now)
         })
         .await
+    }
+
+    fn note_use(&self, signed: &Signed) {
+        let identities = &self.identities;
+        identities.note_use(&signed.access_key_id, &signed.service, &signed.region);
     }
 
     async fn logs(&self, parts: &Parts, body: &Bytes) -> Result<Response<Bytes>, JsonError> {
@@ -452,6 +465,7 @@ impl Control {
             identity::Error::Unavailable => QueryError::unavailable(),
         })?;
         self.verify(&signed, &key.secret, parts, body).await?;
+        self.note_use(&signed);
         let requester = Requester::signed(key, self.circumstances(&signed, parts));
         if signed.service != "iam" {
             let call = sts::Call {

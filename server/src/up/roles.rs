@@ -178,6 +178,7 @@ pub(crate) async fn start(
     });
     background.spawn(settler.run());
     background.spawn(keeper.run());
+    background.spawn(control.key_uses().run());
     background.spawn(control.provisioner(Arc::clone(&assigning)).run());
 
     let metadata = Metadata::new(Arc::clone(&table));

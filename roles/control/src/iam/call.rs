@@ -131,6 +131,16 @@ impl Call<'_> {
         decided.map_err(|denied| QueryError::access_denied(denied.to_string()))
     }
 
+    /// The refusal of what nobody may do, in the words in which AWS has it.
+    pub(super) fn denied(&self, resource: &str) -> QueryError {
+        let who = self.requester.principal();
+        let who = who.map(|caller| caller.arn.as_str()).unwrap_or_default();
+        let action = &self.query.action;
+        QueryError::access_denied(format!(
+            "User: {who} is not authorized to perform: iam:{action} on resource: {resource}"
+        ))
+    }
+
     /// The condition keys that the request itself has.
     fn request_context(&self) -> Context {
         let mut context = Context::new();

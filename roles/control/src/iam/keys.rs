@@ -69,6 +69,7 @@ impl Iam {
             }
         };
         self.change(call, EntityKind::User, delete).await?;
+        self.forget_use(id).await;
         Ok(String::new())
     }
 }

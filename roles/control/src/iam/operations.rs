@@ -33,6 +33,7 @@ impl Iam {
             "CreateAccessKey" => self.create_key(call).await,
             "ListAccessKeys" => self.list_keys(call).await,
             "UpdateAccessKey" => self.update_key(call).await,
+            "GetAccessKeyLastUsed" => self.key_last_used(call).await,
             "DeleteAccessKey" => self.delete_key(call).await,
             "GetAccountAuthorizationDetails" => self.account_details(call).await,
             _ => match self.of_policy(call).await {

@@ -186,15 +186,7 @@ impl Iam {
     pub(super) async fn own_policy(&self, call: &Call<'_>) -> Result<ManagedPolicy, QueryError> {
         match self.policy(call).await? {
             Managed::Own(policy, _) => Ok(policy),
-            Managed::Aws(policy) => {
-                let who = call.requester.principal();
-                let who = who.map(|caller| caller.arn.as_str()).unwrap_or_default();
-                let (action, arn) = (&call.query.action, &policy.arn);
-                Err(QueryError::access_denied(format!(
-                    "User: {who} is not authorized to perform: iam:{action} on resource: policy \
-                     {arn}"
-                )))
-            }
+            Managed::Aws(policy) => Err(call.denied(&format!("policy {}", policy.arn))),
         }
     }
 

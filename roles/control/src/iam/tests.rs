@@ -1,6 +1,7 @@
 //! IAM over a table in memory: what it answers, and what it refuses.
 
 mod answers;
+mod evaluated;
 mod races;
 
 use std::collections::BTreeMap;
@@ -16,9 +17,9 @@ use types::{AccountId, ManualClock, RequestId, SystemRandom, Timestamp};
 use wire::query::{Query, QueryError};
 
 use super::Iam;
-use crate::MasterSecret;
 use crate::identity::UserKeys;
 use crate::rows::Rows;
+use crate::{Keys, MasterSecret, UnknownRoles};
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
 const ALLOW: &str =
@@ -26,12 +27,27 @@ const ALLOW: &str =
 const POLICY: &str = "arn:aws:iam::000000000000:policy/p";
 
 fn iam(table: Arc<dyn Table>) -> Iam {
-    Iam::new(
-        Arc::new(Rows::new(table)),
-        Arc::new(ManualClock::at(Timestamp::from_millis(1_769_854_830_123))),
-        Arc::new(SystemRandom),
-        UserKeys::new(&MasterSecret::from_bytes([7; 32])),
-    )
+    iam_and_keys(table).0
+}
+
+/// With what lets its users in.
+fn iam_and_keys(table: Arc<dyn Table>) -> (Iam, Arc<Keys>) {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_769_854_830_123)));
+    let master = MasterSecret::from_bytes([7; 32]);
+    let random = Arc::new(SystemRandom);
+    let (roots, unknown) = (Vec::new(), UnknownRoles::default());
+    let keys = Keys::new(
+        roots,
+        &unknown,
+        &master,
+        Arc::clone(&table),
+        clock.clone(),
+        random.clone(),
+    );
+    let keys = Arc::new(keys.unwrap());
+    let rows = Arc::new(Rows::new(table));
+    let iam = Iam::new(rows, clock, random, UserKeys::new(&master), keys.clone());
+    (iam, keys)
 }
 
 fn requester(kind: PrincipalKind, arn: &str, permissions: Permissions) -> Requester {

@@ -25,6 +25,11 @@ pub(super) fn temporary(account: &AccountId, random: &dyn Random) -> String {
     format!("{TEMPORARY}{}", base32(&bytes[6..]))
 }
 
+/// Whether that is the id of a temporary key.
+pub(super) fn is_temporary(id: &str) -> bool {
+    id.starts_with(TEMPORARY)
+}
+
 /// The account that an id names; `None` if it is none of a temporary key.
 pub(crate) fn account_of(id: &str) -> Option<AccountId> {
     let letters = id

@@ -16,7 +16,7 @@ use crate::iam::Iam;
 
 /// A table whose every operation waits for one more poll, so that whoever polls decides in which
 /// order the operations of several requests come.
-struct Stepping(MemoryTable);
+pub(super) struct Stepping(pub(super) MemoryTable);
 
 /// Pending once.
 struct Step(bool);
@@ -66,8 +66,8 @@ impl Table for Stepping {
 
 type Request<'r> = (&'r str, &'r [(&'r str, &'r str)]);
 
-/// Runs a request to its end.
-fn run(future: impl Future<Output = String>) -> String {
+/// Runs something to its end.
+pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     let mut future = Box::pin(future);
     let mut context = Context::from_waker(Waker::noop());
     loop {
