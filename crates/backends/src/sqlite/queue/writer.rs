@@ -336,20 +336,15 @@ pub(super) fn depth(
     let Some(queue) = find(connection, queue)? else {
         return Ok(Depth::default());
     };
-    let side = |count: &'static str| {
+    let count = |count: &'static str| {
         let mut count = connection.prepare_cached(count)?;
-        count.query_row(params![queue, millis(now)], |row| {
-            Ok((unsigned(row.get(0)?), row.get::<_, Option<i64>>(1)?))
-        })
+        count.query_row(params![queue, millis(now)], |row| row.get(0).map(unsigned))
     };
-    // Each walks its part of the index, and no more.
-    let (visible, oldest) = side(
-        "SELECT count(*), min(visible_from) FROM messages \
-         WHERE queue = ?1 AND visible_from <= ?2",
-    )?;
-    let (hidden, _) =
-        side("SELECT count(*), NULL FROM messages WHERE queue = ?1 AND visible_from > ?2")?;
-    let oldest = oldest.map_or(Duration::ZERO, |from| now.since(timestamp(from)));
+    // Each walks its part of the index and no more, and the first is found at once.
+    let visible = count("SELECT count(*) FROM messages WHERE queue = ?1 AND visible_from <= ?2")?;
+    let hidden = count("SELECT count(*) FROM messages WHERE queue = ?1 AND visible_from > ?2")?;
+    let oldest = first_time(connection, queue)?;
+    let oldest = oldest.map_or(Duration::ZERO, |from| now.since(from));
     Ok(Depth {
         visible,
         hidden,
