@@ -262,3 +262,82 @@ async fn names_documents_and_tags_are_refused_in_the_services_words() {
     let linked = refused(&iam, "CreateServiceLinkedRole", &linked).await;
     assert_eq!(linked.0, "NotImplemented");
 }
+
+/// Every operation there is, asked with what nobody should send.
+#[tokio::test]
+async fn hostile_requests_are_refused_and_nothing_breaks() {
+    const OPERATIONS: [&str; 24] = [
+        "CreateUser",
+        "GetUser",
+        "ListUsers",
+        "UpdateUser",
+        "DeleteUser",
+        "CreateRole",
+        "UpdateAssumeRolePolicy",
+        "AddUserToGroup",
+        "GetGroup",
+        "PutRolePolicy",
+        "AttachUserPolicy",
+        "DetachGroupPolicy",
+        "ListAttachedRolePolicies",
+        "PutUserPermissionsBoundary",
+        "TagUser",
+        "UntagPolicy",
+        "CreatePolicy",
+        "CreatePolicyVersion",
+        "GetPolicyVersion",
+        "ListPolicies",
+        "ListEntitiesForPolicy",
+        "GetAccountAuthorizationDetails",
+        "GetAccessKeyLastUsed",
+        "UserRoleGroupPolicy",
+    ];
+    const MEMBERS: [&str; 14] = [
+        "UserName",
+        "RoleName",
+        "GroupName",
+        "PolicyName",
+        "PolicyArn",
+        "PolicyDocument",
+        "AssumeRolePolicyDocument",
+        "PermissionsBoundary",
+        "NewUserName",
+        "VersionId",
+        "Marker",
+        "MaxItems",
+        "Tags.member.1.Key",
+        "AccessKeyId",
+    ];
+    let long = "é".repeat(3_000);
+    let values = [
+        "",
+        "\u{0}",
+        "ann",
+        "../../x",
+        "arn:aws:iam::000000000000:policy/",
+        "arn:aws:iam::aws:policy/a/b",
+        "arn:aws:iam::x:policy/y",
+        "v99999999999999999999",
+        "-1",
+        "[[[[[[",
+        "</User><User>",
+        "////",
+        long.as_str(),
+    ];
+    let iam = fresh();
+    done(&iam, "CreateUser", &[("UserName", "ann")]).await;
+    for action in OPERATIONS {
+        for value in values {
+            let given = MEMBERS.map(|member| (member, value));
+            let answer = ask(&iam, &super::root(), action, &given).await;
+            let status = answer.map_or_else(|error| error.status.as_u16(), |_| 200);
+            assert!(
+                status < 500 || status == 501,
+                "{action} {value:?}: {status}"
+            );
+        }
+    }
+    // Bad input changes nothing that is there, but for what was asked of somebody by their name.
+    let users = done(&iam, "ListUsers", &[]).await;
+    assert!(users.matches("<UserName>").count() <= 1);
+}
