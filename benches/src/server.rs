@@ -42,7 +42,7 @@ impl Server {
             // Nor is that of the control plane: functions are made as fast as they can be.
             .env("LAMBENT_LIMITS_CONTROL_PLANE_PER_SECOND", "100000")
             .env("LAMBENT_EVENTS_LISTEN", &events)
-            .env("LAMBENT_LOG", "error")
+            .env("LAMBENT_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()
             .context("the server cannot be started")?;
