@@ -29,12 +29,12 @@ SOURCE = """
         stream.end();
     });
 """
-# Few enough calls a second that forty at once are too many.
+# Few enough calls a second that twenty at once are too many, however slow the machine.
 SLOW = """
 [limits]
-get_function_per_second = 10
-get_policy_per_second = 10
-control_plane_per_second = 10
+get_function_per_second = 3
+get_policy_per_second = 3
+control_plane_per_second = 3
 """
 
 

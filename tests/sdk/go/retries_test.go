@@ -17,8 +17,8 @@ func TestThrottledCallsAreMadeAgain(t *testing.T) {
 	}
 	patient := lambda.NewFromConfig(slow)
 	var calls sync.WaitGroup
-	outcomes := make(chan error, 40)
-	attempts := make(chan int, 40)
+	outcomes := make(chan error, 20)
+	attempts := make(chan int, 20)
 	for range cap(outcomes) {
 		calls.Add(1)
 		go func() {
