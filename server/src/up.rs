@@ -10,6 +10,7 @@
 mod drain;
 mod events;
 mod inside;
+mod pressure;
 mod roles;
 
 use std::os::unix::fs::DirBuilderExt as _;

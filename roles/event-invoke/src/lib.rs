@@ -14,8 +14,8 @@
 //! by the rules; whatever crashes, it is tried again. So it may be invoked twice, never not at all.
 //!
 //! Read in this order. Pure: [`event`], [`retry`], [`record`], [`destination`], [`shards`], [`window`],
-//! [`plan`]. Then [`budget`], [`router`], [`windows`], [`settings`], [`accept`], [`work`], [`destinations`],
-//! [`poller`], [`manager`], [`parts`], [`service`], [`view`], [`console`].
+//! [`plan`]. Then [`budget`], [`router`], [`windows`], [`pressure`], [`settings`], [`accept`], [`work`],
+//! [`destinations`], [`poller`], [`manager`], [`parts`], [`service`], [`view`], [`console`].
 
 mod accept;
 mod budget;
@@ -30,6 +30,7 @@ mod metrics;
 mod parts;
 mod plan;
 mod poller;
+mod pressure;
 mod record;
 mod retry;
 mod router;
@@ -48,4 +49,5 @@ pub use config::Config;
 pub use console::is_console;
 pub use destinations::peers::Endpoints;
 pub use frontend::EventFrontend;
+pub use pressure::Pressure;
 pub use service::{Dependencies, EventInvoke};

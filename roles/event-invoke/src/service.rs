@@ -22,6 +22,7 @@ use crate::manager::{Manager, Memory};
 use crate::metrics::Metrics;
 use crate::parts;
 use crate::poller::{Beat, poll, told};
+use crate::pressure::{self, Pressure};
 use crate::router::Router;
 use crate::settings::Settings;
 use crate::windows::Windows;
@@ -52,6 +53,8 @@ pub struct Dependencies {
     pub endpoints: Endpoints,
     /// Signs to destinations instead of functions' roles.
     pub key: Option<aws::Keys>,
+    /// How busy the machine is.
+    pub pressure: Arc<dyn Pressure>,
 }
 
 /// See the module. It takes events from the moment it is made; they are worked on while
@@ -113,6 +116,11 @@ impl EventInvoke {
         let (this, both) = (Arc::clone(&self), [windows.clone(), deliveries.clone()]);
         background.spawn(parts::keep("queue manager", move || {
             this.manager(both.clone(), wanted.clone()).run()
+        }));
+        let (pressure, most) = (Arc::clone(&self.with.pressure), self.config.concurrency);
+        let adapted = Arc::clone(&windows);
+        background.spawn(parts::keep("pressure", move || {
+            pressure::follow(Arc::clone(&pressure), Arc::clone(&adapted), most)
         }));
         let watched = Arc::clone(&settings);
         background.spawn(parts::keep("event settings", move || {

@@ -4,6 +4,7 @@
 //! of it, two a third each, and whoever comes new finds room at once.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,9 +21,9 @@ const FORGET: Duration = Duration::from_secs(300);
 pub(crate) struct Windows {
     clock: Arc<dyn Clock>,
     /// How much is worked on at a time.
-    turns: u32,
+    turns: AtomicU32,
     known: Mutex<Known>,
-    /// Something has ended.
+    /// Something has ended, or there is more room.
     ended: Notify,
 }
 
@@ -45,10 +46,23 @@ impl Windows {
     pub(crate) fn new(clock: Arc<dyn Clock>, turns: u32) -> Self {
         Self {
             clock,
-            turns: turns.max(1),
+            turns: AtomicU32::new(turns.max(1)),
             known: Mutex::default(),
             ended: Notify::new(),
         }
+    }
+
+    /// How much is worked on at a time from now on. What has begun goes on.
+    pub(crate) fn set_turns(&self, turns: u32) {
+        let before = self.turns.swap(turns.max(1), Ordering::Relaxed);
+        if turns > before {
+            self.ended.notify_waiters();
+        }
+    }
+
+    /// How much is worked on at a time.
+    pub(crate) fn turns(&self) -> u32 {
+        self.turns.load(Ordering::Relaxed)
     }
 
     /// How much of a function may begin now.
@@ -102,7 +116,7 @@ impl Windows {
 
     /// What one function may have: as much as nobody has.
     fn share(&self, known: &Known) -> u32 {
-        self.turns.saturating_sub(known.in_flight)
+        self.turns().saturating_sub(known.in_flight)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -115,7 +129,7 @@ impl Slot<'_> {
     /// It ran, or was `throttled`.
     pub(crate) fn end(mut self, throttled: bool) {
         self.ended = true;
-        let (now, turns) = (self.windows.clock.now(), self.windows.turns);
+        let (now, turns) = (self.windows.clock.now(), self.windows.turns());
         if let Some((window, _)) = self.windows.known().windows.get_mut(self.function) {
             window.end(throttled, turns, now);
         }

@@ -23,7 +23,7 @@ use api::invoke::{Error, Invoke, Invoker, Outcome, Target, Why};
 use async_trait::async_trait;
 use backends::SqliteQueue;
 use bytes::Bytes;
-use event_invoke::{Config, Dependencies, EventInvoke};
+use event_invoke::{Config, Dependencies, EventInvoke, Pressure};
 use futures_util::StreamExt as _;
 use prometheus_client::registry::Registry;
 use serde_json::json;
@@ -224,6 +224,15 @@ impl Process {
     }
 }
 
+/// A machine on which processors are never short.
+struct NoPressure;
+
+impl Pressure for NoPressure {
+    fn stalled(&self) -> Option<Duration> {
+        None
+    }
+}
+
 fn role(holder: &str, queue: &Arc<SqliteQueue>, table: &Arc<MemoryTable>) -> Arc<EventInvoke> {
     let config = Config {
         holder: holder.to_owned(),
@@ -240,6 +249,7 @@ fn role(holder: &str, queue: &Arc<SqliteQueue>, table: &Arc<MemoryTable>) -> Arc
         client: Arc::new(aws::Client::new(Arc::new(SystemClock))),
         endpoints: Default::default(),
         key: None,
+        pressure: Arc::new(NoPressure),
     };
     EventInvoke::new(config, with, &mut Registry::default())
 }

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use types::{Clock, Random, RequestId};
 
+use super::pressure::Processors;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 
@@ -95,6 +96,7 @@ pub(super) async fn start(
         client: Arc::new(aws::Client::new(Arc::clone(&with.clock))),
         endpoints: config.aws.endpoints()?,
         key: config.aws.keys(),
+        pressure: Arc::new(Processors),
         clock: with.clock,
     };
     let role = {

@@ -19,6 +19,7 @@ use super::functions::{Function, Functions, arn};
 use super::process::{Gate, Outside, Process};
 use super::services::{AnyRole, Services};
 use crate::config::Config;
+use crate::pressure::Pressure;
 use crate::service::{Dependencies, EventInvoke};
 use crate::shards::ALL;
 
@@ -64,6 +65,15 @@ pub(super) struct World {
     pub(super) services: Arc<Services>,
 }
 
+/// A machine on which processors are never short.
+struct NoPressure;
+
+impl Pressure for NoPressure {
+    fn stalled(&self) -> Option<Duration> {
+        None
+    }
+}
+
 impl World {
     /// A world with a function `f` that returns `null`.
     pub(super) fn new() -> Self {
@@ -105,6 +115,7 @@ impl World {
             client: Arc::new(aws::Client::new(self.clock.clone())),
             endpoints: Default::default(),
             key: None,
+            pressure: Arc::new(NoPressure),
         };
         let mut registry = Registry::default();
         let peers = self.services.clone();

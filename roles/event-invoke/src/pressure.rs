@@ -1,0 +1,120 @@
+//! Work that can wait stands back where processors are short: how much of it is done at a time follows
+//! how busy the machine is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::windows::Windows;
+
+/// How often it is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Part of the time in which something waited for a processor, beyond which less is done.
+const BUSY: f64 = 0.5;
+/// And below which more is done.
+const FREE: f64 = 0.3;
+/// At least one of so many is done however busy the machine is: events are late then, and not stopped.
+const LEAST: u32 = 8;
+
+/// Tells how short processors are.
+pub trait Pressure: Send + Sync {
+    /// For how long anything that could run had to wait for a processor, in all; `None` if that is not
+    /// known here.
+    fn stalled(&self) -> Option<Duration>;
+}
+
+/// Adapts `windows`, of which there are `most` turns, until it is dropped.
+pub(crate) async fn follow(pressure: Arc<dyn Pressure>, windows: Arc<Windows>, most: u32) {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut before = (Instant::now(), pressure.stalled());
+    let mut now = most;
+    // Where it is not known, it never will be.
+    while let (then, Some(waited)) = before {
+        look.tick().await;
+        before = (Instant::now(), pressure.stalled());
+        if let (at, Some(stalled)) = before {
+            let waited = stalled.saturating_sub(waited).as_secs_f64();
+            let passed = at.saturating_duration_since(then).as_secs_f64();
+            now = next(now, most, waited / passed.max(f64::EPSILON));
+            windows.set_turns(now);
+        }
+    }
+    std::future::pending().await
+}
+
+/// How many turns there are next. Pure.
+fn next(now: u32, most: u32, stalled: f64) -> u32 {
+    let least = (most / LEAST).max(1);
+    if stalled > BUSY {
+        (now / 2).max(least)
+    } else if stalled < FREE {
+        now.saturating_add(least).min(most)
+    } else {
+        now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use types::ManualClock;
+
+    use super::*;
+
+    #[test]
+    fn it_stands_back_fast_and_returns_step_by_step() {
+        assert_eq!(next(64, 64, 0.9), 32);
+        assert_eq!(next(8, 64, 1.0), 8);
+        assert_eq!(next(8, 64, 0.4), 8);
+        assert_eq!(next(8, 64, 0.1), 16);
+        assert_eq!(next(64, 64, 0.0), 64);
+        assert_eq!(next(1, 1, 1.0), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn there_is_always_a_turn_and_never_one_too_many(most in 1_u32..10_000, stalls: Vec<f64>) {
+            let mut turns = most;
+            for stalled in stalls {
+                turns = next(turns, most, stalled);
+                prop_assert!((1..=most).contains(&turns));
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_nothing_is_known_nothing_changes() {
+        struct Unknown;
+        impl Pressure for Unknown {
+            fn stalled(&self) -> Option<Duration> {
+                None
+            }
+        }
+        let windows = Arc::new(Windows::new(Arc::new(ManualClock::default()), 64));
+        let following = follow(Arc::new(Unknown), Arc::clone(&windows), 64);
+        let long = Duration::from_secs(1);
+        assert!(tokio::time::timeout(long, following).await.is_err());
+        assert_eq!(windows.turns(), 64);
+    }
+
+    /// Something waits all the time, from its start on.
+    struct Saturated(Instant);
+
+    impl Pressure for Saturated {
+        fn stalled(&self) -> Option<Duration> {
+            Some(self.0.elapsed())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_saturated_machine_is_left_to_others() {
+        let windows = Arc::new(Windows::new(Arc::new(ManualClock::default()), 64));
+        let pressure = Arc::new(Saturated(Instant::now()));
+        let following = follow(pressure, Arc::clone(&windows), 64);
+        let long = Duration::from_secs(1);
+        assert!(tokio::time::timeout(long, following).await.is_err());
+        assert_eq!(windows.turns(), 8);
+    }
+}
