@@ -13,7 +13,7 @@ import pytest
 # What they compare is shown where they fail.
 pytest.register_assert_rewrite("support.records", "support.mailboxes")
 
-from support import clients, functions, leftovers
+from support import clients, functions, leftovers, neighbours
 from support.deploying import Commands
 from support.moto import Moto
 from support.server import Server
@@ -160,3 +160,10 @@ def lambent(server):
     commands = Commands(server)
     yield commands
     commands.delete_all()
+
+
+@pytest.fixture
+def neighbour():
+    """Another server of this machine; gives its port."""
+    with neighbours.neighbour() as port:
+        yield port

@@ -1,9 +1,7 @@
 """The way out, where the operator opens one: the world and what is named, nothing else."""
 
-import http.server
 import json
 import shutil
-import threading
 
 import pytest
 
@@ -18,28 +16,6 @@ LOOK = f"""{sink.GATEWAY}
         except OSError as error:
             return type(error).__name__
 """
-
-
-class Hello(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"hello")
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def neighbour():
-    """A server of this machine; gives its port."""
-    server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), Hello)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.mark.skipif(not shutil.which("nft"), reason="address translation needs the nft command")

@@ -2,12 +2,10 @@
 tried from inside of the sandbox."""
 
 import functools
-import http.server
 import json
 import pathlib
 import random
 import shutil
-import threading
 
 import boto3
 import pytest
@@ -226,27 +224,6 @@ def test_whose_code_asks_can_be_told(client, iam, deploy):
     finally:
         for each in made:
             functions.delete(client, each)
-
-
-class Hello(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def neighbour():
-    """Another server of this machine; gives its port."""
-    server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), Hello)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_nothing_but_the_api_is_behind_the_door(server, client, deploy, neighbour):

@@ -3,11 +3,11 @@
 import os
 import re
 import subprocess
-import threading
 
 import boto3
 
 from .server import REPOSITORY
+from .started import started
 
 READY_WITHIN = 60
 BOUND = re.compile(rb"bind address 127\.0\.0\.1:(\d+),")
@@ -36,21 +36,9 @@ class ElasticMq:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={k: v for k, v in os.environ.items() if not k.startswith("AWS_")},
         )  # fmt: skip
-        timer = threading.Timer(READY_WITHIN, self.process.kill)
-        timer.start()
-        said, found = b"", None
-        for line in self.process.stdout:
-            said += line
-            found = BOUND.search(line)
-            if found:
-                break
-        timer.cancel()
-        if not found:
-            raise RuntimeError(f"ElasticMQ did not start: {said.decode()}")
+        output = self.process.stdout
+        found, self._reader = started(self.process, output, BOUND, READY_WITHIN, "ElasticMQ")
         self.url = f"http://127.0.0.1:{int(found[1])}"
-        # What it says later is read away, lest it wait for somebody to do so.
-        self._reader = threading.Thread(target=self.process.stdout.read, daemon=True)
-        self._reader.start()
 
     def client(self):
         """boto3's client of it."""

@@ -4,9 +4,10 @@ import os
 import re
 import subprocess
 import sys
-import threading
 
 import boto3
+
+from .started import started
 
 READY_WITHIN = 60
 # Whose everything is there: the account that our servers have by default.
@@ -29,21 +30,9 @@ class Moto:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             env=environment,
         )  # fmt: skip
-        timer = threading.Timer(READY_WITHIN, self.process.kill)
-        timer.start()
-        said = b""
-        for line in self.process.stderr:
-            said += line
-            found = RUNNING.search(line)
-            if found:
-                break
-        timer.cancel()
-        if not found:
-            raise RuntimeError(f"moto did not start: {said.decode()}")
+        output = self.process.stderr
+        found, self._reader = started(self.process, output, RUNNING, READY_WITHIN, "moto")
         self.url = found[1].decode()
-        # What it says of each request is read away, lest it wait for somebody to do so.
-        self._reader = threading.Thread(target=self.process.stderr.read, daemon=True)
-        self._reader.start()
 
     def client(self, service, region="us-east-1", keys=("test", "test")):
         """boto3's client of a service there."""

@@ -9,7 +9,7 @@ pub(crate) struct Events {
     /// A second address for them alone, for balancers that tell them apart; empty for none. They are
     /// taken at the first one in any case.
     pub(crate) listen: String,
-    /// Threads that work on them and on nothing else.
+    /// Threads that work on them and on nothing else; 0 for half of the processors.
     pub(crate) threads: usize,
     /// Events that are invoked at a time; of one function half of it at most.
     pub(crate) concurrency: u32,
@@ -25,7 +25,7 @@ impl Default for Events {
     fn default() -> Self {
         Self {
             listen: String::new(),
-            threads: 2,
+            threads: 0,
             concurrency: 64,
             accepting_mb: 64,
             failed_max: 1_000,

@@ -30,8 +30,13 @@ const NICENESS: i32 = 10;
 
 /// The threads. A flood of events has these and no others.
 pub(crate) fn runtime(config: &Config) -> anyhow::Result<Runtime> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = match config.events.threads {
+        0 => (processors / 2).max(1),
+        given => given,
+    };
     let runtime = Builder::new_multi_thread()
-        .worker_threads(config.events.threads.max(1))
+        .worker_threads(threads)
         .thread_name("events")
         .on_thread_start(stand_behind)
         .enable_all()
