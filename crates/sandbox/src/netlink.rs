@@ -19,6 +19,7 @@ const ACKNOWLEDGE: u16 = 0x4;
 const CREATE_NEW: u16 = 0x400 | 0x200;
 
 const NEW_LINK: u16 = 16;
+const DELETE_LINK: u16 = 17;
 const GET_LINK: u16 = 18;
 const NEW_ADDRESS: u16 = 20;
 const NEW_ROUTE: u16 = 24;
@@ -69,6 +70,13 @@ impl Netlink {
         request.attribute(LINK_NAME, &c_bytes(name));
         request.attribute(LINK_INFO, &info.0);
         self.ask(NEW_LINK, CREATE_NEW, &request).map(drop)
+    }
+
+    /// Removes an interface, and the other end of its pair.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        let mut request = link(0, 0);
+        request.attribute(LINK_NAME, &c_bytes(name));
+        self.ask(DELETE_LINK, 0, &request).map(drop)
     }
 
     /// The number of the interface with this name.

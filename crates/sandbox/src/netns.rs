@@ -102,10 +102,50 @@ impl WayOut {
         let (host, sandbox) = addresses(&self.nat, slot);
         let name = format!("{}{slot}", self.prefix);
         let inside = Netlink::open()?;
-        inside.add_pair(INTERFACE, &name, home)?;
+        match inside.add_pair(INTERFACE, &name, home) {
+            // Of a server that was killed: the kernel takes its namespaces apart by and by, and the
+            // slot is ours now.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // It may be gone by itself this moment.
+                let _ = self.home.remove(&name);
+                inside.add_pair(INTERFACE, &name, home)?;
+            }
+            added => added?,
+        }
         self.home.configure(self.home.index(&name)?, host)?;
         let index = inside.index(INTERFACE)?;
         inside.configure(index, sandbox)?;
         inside.default_route(index, host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_server_left_at_a_slot_is_in_nobodys_way() {
+        // In a thread of its own, in namespaces that end with it. Needs root, as sandboxes do.
+        let tried = std::thread::spawn(|| -> io::Result<()> {
+            namespaces::unshare_network()?;
+            let maker = Maker {
+                home: File::open("/proc/thread-self/ns/net")?,
+                way_out: Some(WayOut {
+                    nat: Nat {
+                        subnet: Ipv4Addr::new(10, 212, 0, 0),
+                        allow_host_ports: Vec::new(),
+                        allow_private: false,
+                    },
+                    prefix: "lmb-left-".to_owned(),
+                    home: Netlink::open()?,
+                }),
+                door: None,
+            };
+            let left = maker.make(1)?;
+            let again = maker.make(1)?;
+            drop((left, again));
+            Ok(())
+        });
+        tried.join().unwrap().unwrap();
     }
 }
