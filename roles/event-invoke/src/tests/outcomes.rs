@@ -89,7 +89,7 @@ async fn a_function_says_how_often_it_is_tried() {
         };
         world.configure("f", config).await;
         let process = world.start("one");
-        process.service.accept(world.event("f", "1")).await.unwrap();
+        process.accept(world.event("f", "1")).await;
         world.settle(HOUR).await;
         assert_eq!(
             gaps(&world.functions.calls("f")),
@@ -108,11 +108,7 @@ async fn what_cannot_run_is_tried_for_six_hours() {
         world.functions.put("f", always(does));
         world.configure("f", on_failure(QUEUE)).await;
         let process = world.start("one");
-        process
-            .service
-            .accept(world.event("f", "{}"))
-            .await
-            .unwrap();
+        process.accept(world.event("f", "{}")).await;
         world.settle(HOUR * 7).await;
         let calls = world.functions.calls("f");
         let gaps = gaps(&calls);
@@ -149,11 +145,7 @@ async fn a_function_says_how_old_its_events_become() {
     };
     world.configure("f", config).await;
     let process = world.start("one");
-    process
-        .service
-        .accept(world.event("f", "{}"))
-        .await
-        .unwrap();
+    process.accept(world.event("f", "{}")).await;
     world.settle(HOUR).await;
     assert_eq!(gaps(&world.functions.calls("f")), [60]);
     let told = record(&world);
@@ -179,11 +171,7 @@ async fn an_event_that_gets_no_turn_becomes_too_old() {
     world.configure("f", config).await;
     let process = world.start("one");
     for event in ["1", "2"] {
-        process
-            .service
-            .accept(world.event("f", event))
-            .await
-            .unwrap();
+        process.accept(world.event("f", event)).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     tokio::time::sleep(Duration::from_secs(70)).await;
@@ -199,11 +187,7 @@ async fn what_is_pending_follows_its_function() {
     let world = World::new();
     world.functions.put("f", always(Does::Fails("no")));
     let process = world.start("one");
-    process
-        .service
-        .accept(world.event("f:live", "{}"))
-        .await
-        .unwrap();
+    process.accept(world.event("f:live", "{}")).await;
     tokio::time::sleep(Duration::from_secs(30)).await;
     // The alias moves, and what is wanted changes, between the first run and the second.
     world
@@ -222,11 +206,7 @@ async fn what_is_pending_goes_with_its_function() {
     let world = World::new();
     world.functions.put("f", always(Does::Fails("no")));
     let process = world.start("one");
-    process
-        .service
-        .accept(world.event("f", "{}"))
-        .await
-        .unwrap();
+    process.accept(world.event("f", "{}")).await;
     tokio::time::sleep(Duration::from_secs(30)).await;
     world.functions.delete("f");
     world.settle(HOUR).await;

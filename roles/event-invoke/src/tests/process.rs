@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::credentials::Credentials;
+use api::events::{Accept, Events as _};
 use api::invoke::{Error as InvokeError, Invoke, Invoker, Outcome, Target};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -27,6 +28,11 @@ pub(super) struct Process {
 }
 
 impl Process {
+    /// Takes an event.
+    pub(super) async fn accept(&self, event: Accept) {
+        self.service.accept(event).await.unwrap();
+    }
+
     /// Ends as a process does that was asked to.
     pub(super) async fn stop(self) {
         self.stop.send_replace(true);

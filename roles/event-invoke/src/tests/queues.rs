@@ -195,7 +195,7 @@ async fn an_invoke_that_takes_longer_than_it_is_hidden_is_not_given_to_another()
 async fn what_cannot_be_read_is_put_aside_and_counted() {
     let world = World::new();
     let good = world.start("zero");
-    good.service.accept(world.event("f", "{}")).await.unwrap();
+    good.accept(world.event("f", "{}")).await;
     good.kill();
     let bodies = [
         "",

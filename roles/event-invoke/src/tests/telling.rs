@@ -54,11 +54,7 @@ async fn what_may_not_run_at_all_is_told_at_once() {
     world.functions.put("f", function);
     world.configure("f", on_failure("arn:aws:s3:::b")).await;
     let process = world.start("one");
-    process
-        .service
-        .accept(world.event("f", "{\"n\":1}"))
-        .await
-        .unwrap();
+    process.accept(world.event("f", "{\"n\":1}")).await;
     world.settle(Duration::from_secs(5)).await;
     assert_eq!(world.functions.calls("f").len(), 0);
     let told = world.services.taken();
@@ -145,11 +141,7 @@ async fn a_success_that_nobody_hears_is_not_run_again() {
     world.configure("f", config).await;
     world.services.answer(&[503; 8]);
     let process = world.start("one");
-    process
-        .service
-        .accept(world.event("f", "{}"))
-        .await
-        .unwrap();
+    process.accept(world.event("f", "{}")).await;
     world.settle(HOUR).await;
     assert_eq!(world.functions.calls("f").len(), 1);
     assert_eq!(world.services.refused(), 8);
@@ -180,11 +172,7 @@ async fn what_no_destination_takes_is_kept_and_can_be_sent_again() {
     world.configure("f", config).await;
     world.services.answer(&[403; 3]);
     let process = world.start("one");
-    process
-        .service
-        .accept(world.event("f", "{}"))
-        .await
-        .unwrap();
+    process.accept(world.event("f", "{}")).await;
     world.settle(HOUR).await;
     assert_eq!(world.services.refused(), 3);
     assert_eq!(
@@ -216,11 +204,7 @@ async fn what_failed_with_nobody_to_tell_is_kept_and_can_be_sent_again() {
     let world = World::new();
     world.functions.put("f", always(Does::Fails("no")));
     let process = world.start("one");
-    process
-        .service
-        .accept(world.event("f", "{}"))
-        .await
-        .unwrap();
+    process.accept(world.event("f", "{}")).await;
     world.settle(HOUR).await;
     let name = super::functions::arn("f").name;
     let scope = super::functions::scope();
@@ -249,11 +233,7 @@ async fn functions_that_tell_each_other_stop_after_sixteen_rounds() {
         world.configure(from, config).await;
     }
     let process = world.start("one");
-    process
-        .service
-        .accept(world.event("f", "{}"))
-        .await
-        .unwrap();
+    process.accept(world.event("f", "{}")).await;
     world.settle(HOUR).await;
     assert_eq!(world.functions.runs("f").len(), 16);
     assert_eq!(world.functions.runs("g").len(), 16);
