@@ -21,14 +21,8 @@ const SYNC_CLIENTS: usize = 1;
 const BACKLOG: usize = 50_000;
 const SINGLE: usize = 20;
 
-pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<()> {
-    acceptance(setup).await?;
-    flood(setup).await?;
-    neighbour(setup).await
-}
-
 /// Durable acknowledgements beside what the disk alone does.
-async fn acceptance(setup: &Setup) -> anyhow::Result<()> {
+pub(crate) async fn acceptance(setup: &Setup) -> anyhow::Result<()> {
     println!("\n## Events of 1 KB accepted, {CLIENTS} clients\n");
     println!(
         "| accepted/s | ack p50 ms | ack p99 ms | fsync p50 ms | fsync p99 ms | fsyncs/s | p99 / one fsync | server CPU ms/event |"
@@ -57,7 +51,7 @@ async fn acceptance(setup: &Setup) -> anyhow::Result<()> {
 }
 
 /// Synchronous invokes of one function with and without a flood of events for another.
-async fn flood(setup: &Setup) -> anyhow::Result<()> {
+pub(crate) async fn flood(setup: &Setup) -> anyhow::Result<()> {
     println!("\n## Synchronous invokes beside a flood of events, {CLIENTS} clients\n");
     println!("| | p50 ms | p99 ms | invokes/s | events accepted/s |");
     println!("|---|---|---|---|---|");
@@ -136,7 +130,7 @@ impl Flood {
 }
 
 /// One event of a function beside many of another that wait.
-async fn neighbour(setup: &Setup) -> anyhow::Result<()> {
+pub(crate) async fn neighbour(setup: &Setup) -> anyhow::Result<()> {
     println!("\n## One event beside {BACKLOG} of another function that wait\n");
     println!("| | ms until it is invoked: median | slowest |");
     println!("|---|---|---|");

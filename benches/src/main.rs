@@ -1,7 +1,7 @@
 //! Measures a whole server, isolation on, beside the floor of each figure in the same run.
 //!
 //! ```text
-//!   lambent-bench SERVER RUNTIMES [warm] [cold] [burst] [memory] [events]
+//!   lambent-bench SERVER RUNTIMES [warm] [cold] [burst] [memory] [accept] [flood] [backlog]
 //! ```
 //!
 //! `SERVER` is the binary to measure, `RUNTIMES` the folder that `runtimes/build` made. Without a
@@ -30,7 +30,9 @@ pub(crate) struct Setup {
     pub(crate) echo: PathBuf,
 }
 
-const SECTIONS: [&str; 5] = ["warm", "cold", "burst", "memory", "events"];
+const SECTIONS: [&str; 7] = [
+    "warm", "cold", "burst", "memory", "accept", "flood", "backlog",
+];
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -70,7 +72,9 @@ fn main() -> anyhow::Result<()> {
                 "warm" => warm::measure(&setup).await?,
                 "cold" => cold::measure(&setup).await?,
                 "burst" => burst::measure(&setup).await?,
-                "events" => events::measure(&setup).await?,
+                "accept" => events::acceptance(&setup).await?,
+                "flood" => events::flood(&setup).await?,
+                "backlog" => events::neighbour(&setup).await?,
                 _ => memory::measure(&setup).await?,
             }
         }
