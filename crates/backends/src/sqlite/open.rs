@@ -31,6 +31,8 @@ const SCHEMA_VERSION: u32 = 1;
 
 /// Which tables a file has.
 pub(super) struct Schema {
+    /// The name of the thread that writes them.
+    pub(super) writer: &'static str,
     /// In the header of the file: whose it is.
     application_id: i32,
     tables: &'static str,
@@ -38,6 +40,7 @@ pub(super) struct Schema {
 
 /// Of the file with rows and journals.
 pub(super) const METADATA: Schema = Schema {
+    writer: "sqlite-writer",
     // "LMBT"
     application_id: 0x4c4d_4254,
     tables: "
@@ -68,6 +71,7 @@ pub(super) const METADATA: Schema = Schema {
 /// Of the file with queues. Its ids are never used again (AUTOINCREMENT): a late ack of a message that
 /// is gone must not remove another.
 pub(super) const QUEUES: Schema = Schema {
+    writer: "queue-writer",
     // "LMBQ"
     application_id: 0x4c4d_4251,
     tables: "

@@ -1,0 +1,104 @@
+//! An open file: one thread that writes it, and connections that read it beside that.
+//!
+//! Which tables the file has and which commands its writer knows is its owner's affair.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+use storage::Error as StorageError;
+use tokio::sync::{mpsc, oneshot};
+
+use super::commit::{self, COMMANDS_WAITING_MAX, Reply, Writes};
+use super::open::{self, Schema};
+use crate::Error;
+use crate::error::{Closed, unavailable};
+
+/// Connections for reading. Reads are of a few rows and a few microseconds; two let a long listing
+/// pass by.
+const READERS: usize = 2;
+
+/// A file whose writer takes commands `C`. Dropping it waits for the writer to finish what it was
+/// given.
+pub(super) struct DatabaseFile<C> {
+    /// `None` only while it is dropped.
+    commands: Option<mpsc::Sender<C>>,
+    readers: Arc<[Mutex<Connection>]>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl<C: Send + 'static> DatabaseFile<C> {
+    /// Opens the file at `path`, or makes it, and starts its writer's thread under the schema's
+    /// name. `writer` makes what that thread runs of the connection that may write.
+    pub(super) fn open<W: Writes<Command = C> + Send + 'static>(
+        path: &Path,
+        schema: &Schema,
+        writer: impl FnOnce(Connection) -> rusqlite::Result<W>,
+    ) -> Result<Self, Error> {
+        let connection = open::open(path, schema)?;
+        let damaged = |source| Error::Damaged {
+            path: path.to_owned(),
+            source,
+        };
+        let readers = (0..READERS)
+            .map(|_| open::reader(path).map(Mutex::new))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(damaged)?;
+        let (commands, receiver) = mpsc::channel(COMMANDS_WAITING_MAX);
+        let writer = writer(connection).map_err(damaged)?;
+        let writer = thread::Builder::new()
+            .name(schema.writer.to_owned())
+            .spawn(move || commit::run(writer, receiver))
+            .map_err(|source| Error::Io {
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok(Self {
+            commands: Some(commands),
+            readers: readers.into(),
+            writer: Some(writer),
+        })
+    }
+
+    /// Has the writer carry out a command, and waits until that is on disk.
+    pub(super) async fn command<T>(
+        &self,
+        command: impl FnOnce(Reply<T>) -> C,
+    ) -> Result<T, StorageError> {
+        let (sender, receiver) = oneshot::channel();
+        let commands = self
+            .commands
+            .as_ref()
+            .expect("it is there until the file is dropped");
+        let sent = commands.send(command(sender)).await;
+        sent.map_err(|_| unavailable(Closed))?;
+        receiver.await.map_err(|_| unavailable(Closed))?
+    }
+
+    /// Runs a query on whichever reader is free.
+    pub(super) async fn query<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let readers = self.readers.clone();
+        let answer = tokio::task::spawn_blocking(move || {
+            let free = readers.iter().find_map(|reader| reader.try_lock().ok());
+            // A reader keeps no state from one query to the next that a panic could have spoiled.
+            let reader =
+                free.unwrap_or_else(|| readers[0].lock().unwrap_or_else(PoisonError::into_inner));
+            query(&reader)
+        });
+        answer.await.map_err(unavailable)?.map_err(unavailable)
+    }
+}
+
+impl<C> Drop for DatabaseFile<C> {
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        if let Some(writer) = self.writer.take() {
+            // It has panicked or it has not: either way it is over, and whoever waited was told.
+            let _ = writer.join();
+        }
+    }
+}
