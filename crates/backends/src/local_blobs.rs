@@ -123,10 +123,8 @@ impl Folder {
 
     /// Where a blob of a name that has been checked is.
     fn path(&self, name: &str) -> PathBuf {
-        // FNV-1a; its lowest byte has seen every byte of the name.
-        let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-        });
+        // Its lowest byte has seen every byte of the name.
+        let hash = types::fnv::hash_32(&[name.as_bytes()]);
         self.root
             .join(format!("{:02x}", hash & 0xff))
             .join(name.replace('/', "%"))

@@ -77,6 +77,8 @@ async fn files_are_their_owners_alone() {
     let root = folder.path().join("blobs");
     let blobs = LocalBlobs::open(&root).unwrap();
     blobs.put("a/b", Bytes::from_static(b"x")).await.unwrap();
+    // Where it will be looked for by every Lambent to come: the name's FNV-1a ends in c1.
+    assert!(root.join("c1/a%b").is_file());
     assert_eq!(mode(&root), 0o700);
     let mut files = 0;
     for fan in fs::read_dir(&root).unwrap() {

@@ -31,10 +31,8 @@ const RESOLVER_FILES: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/res
 
 /// What all host-side interfaces of a tag's sandboxes begin with: 8 of the 15 bytes a name may have.
 pub(crate) fn interface_prefix(tag: &str) -> String {
-    // FNV-1a: two tags that share a prefix share their rules, which only makes them stricter.
-    let hash = tag.bytes().fold(0x811C_9DC5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    // Two tags that share a prefix share their rules, which only makes them stricter.
+    let hash = types::fnv::hash_32(&[tag.as_bytes()]);
     format!("l{:06x}-", hash & 0x00FF_FFFF)
 }
 

@@ -6,6 +6,7 @@
 pub mod arn;
 pub mod bucket;
 pub mod clock;
+pub mod fnv;
 pub mod ids;
 pub mod layer_arn;
 pub mod limits;

@@ -9,7 +9,7 @@
 //! Functions hand the header on with their own calls to AWS, their SDKs do so unasked; the service hands
 //! it on to destinations. A caller who leaves it out begins anew.
 
-use types::FunctionArn;
+use types::{FunctionArn, fnv};
 
 /// Passes through one function that are allowed (AWS: about 16).
 pub const PASSES_MAX: u32 = 16;
@@ -64,16 +64,13 @@ fn lineage_of(part: &str) -> Option<&str> {
     part.trim().strip_prefix("Lineage=")
 }
 
-/// FNV-1a of the unqualified ARN.
+/// A hash of the unqualified ARN.
 fn id(function: &FunctionArn) -> u32 {
     let arn = FunctionArn {
         qualifier: None,
         ..function.clone()
     };
-    let bytes = arn.to_string().into_bytes();
-    bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    })
+    fnv::hash_32(&[arn.to_string().as_bytes()])
 }
 
 #[cfg(test)]
@@ -107,6 +104,8 @@ mod tests {
         }
         assert!(trace.starts_with("Root=1-x;Sampled=0;Lineage="), "{trace}");
         assert_eq!(trace.matches("Lineage").count(), 1);
+        // FNV-1a of arn:aws:lambda:us-east-1:000000000000:function:f.
+        assert!(trace.contains("e7b3a0ee:20"), "{trace}");
         assert_eq!(pass(&trace, &function("h")).1, 1);
     }
 
