@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    sandbox::become_spawner_if_asked();
     let arguments = cli::Arguments::parse();
     let outcome = match arguments.command {
         cli::Command::Up(options) => up::up(&options),

@@ -1,8 +1,7 @@
 //! `lambent up`: the whole system in one process.
 //!
 //! ```text
-//!   one thread:   configuration, data folder, spawners of sandboxes (forked)
-//!   many threads: bind ─▶ stores ─▶ roles ─▶ `ready` ─▶ serve ─▶ drain
+//!   configuration ─▶ data folder ─▶ bind ─▶ stores ─▶ roles ─▶ `ready` ─▶ serve ─▶ drain
 //! ```
 //!
 //! All-in-one and cluster differ only in what is put behind the `Arc<dyn …>`s here.
@@ -46,21 +45,13 @@ pub(crate) fn up(options: &cli::Up) -> anyhow::Result<ExitCode> {
             "left-overs of a killed run are removed"
         );
     }
-    // Before the runtime's threads: a fork copies only the thread that forks.
-    let spawners = sandbox::fork_spawners(&sandboxes).context("sandboxes cannot be made")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     let runtime = runtime.context("no runtime could be started")?;
     let events = events::runtime(&config)?;
     let threads = events.handle().clone();
-    runtime.block_on(serve(
-        config,
-        data,
-        languages,
-        (sandboxes, spawners),
-        threads,
-    ))?;
+    runtime.block_on(serve(config, data, languages, sandboxes, threads))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -113,7 +104,7 @@ async fn serve(
     config: Config,
     data: DataDir,
     languages: Languages,
-    sandboxes: (sandbox::Config, sandbox::Spawners),
+    sandboxes: sandbox::Config,
     threads: Handle,
 ) -> anyhow::Result<()> {
     // From here on a signal is not lost, however early it comes.

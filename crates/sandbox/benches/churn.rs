@@ -13,9 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sandbox::{
-    Config, Engine, Network, Process, ProcessEngine, Root, RootKind, Spec, fork_spawners,
-};
+use sandbox::{Config, Engine, Network, Process, ProcessEngine, Root, RootKind, Spec};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -35,6 +33,7 @@ const PARTS: [&str; 4] = [
 ];
 
 fn main() -> ExitCode {
+    sandbox::become_spawner_if_asked();
     match measure() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -64,12 +63,11 @@ fn measure() -> Result<(), Failure> {
         network: Network::None,
         door: None,
     };
-    let spawners = fork_spawners(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let engine = ProcessEngine::start(config, spawners).await?;
+        let engine = ProcessEngine::start(config).await?;
         let mut done = Ok(());
         for (ways, pause) in [(1, PAUSE), (1, Duration::ZERO), (8, Duration::ZERO)] {
             if done.is_ok() {

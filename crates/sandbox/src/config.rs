@@ -14,10 +14,10 @@ pub struct Config {
     /// Names our parent cgroup, `lambent-<tag>`. The same for every run upon one data directory, so
     /// that the next run can remove what a killed one left. `[a-z0-9-]{1,32}`.
     pub tag: String,
-    /// The root file systems sandboxes can have; one spawner is forked for each.
+    /// The root file systems sandboxes can have; each has a spawner of its own.
     pub roots: Vec<Root>,
     /// The host folder under which every directory lives that a sandbox shows at `/var/task` or
-    /// `/opt`. Must exist when spawners are forked. Mounts made below it later are not seen.
+    /// `/opt`. Must exist when the engine is started. Mounts made below it later are not seen.
     pub images: PathBuf,
     /// The first of the host's user numbers (and group numbers) that belong to sandboxes: the n-th
     /// sandbox takes `first_uid + 2n` for its init and the next one for the function. Nothing else
@@ -67,7 +67,7 @@ pub struct Root {
 }
 
 /// Where the files of a root come from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RootKind {
     /// The host's `/usr` and the few files of its `/etc` that programs need.
     Host,

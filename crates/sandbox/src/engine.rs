@@ -19,7 +19,8 @@ pub trait Engine: Send + Sync {
     async fn shutdown(&self);
 }
 
-/// One sandbox. Dropping the last reference destroys it, in the background.
+/// One sandbox. Dropping the last reference destroys it, in the background. Once a call has said
+/// [`Error::Gone`], [`Instance::dead`] is true.
 #[async_trait]
 pub trait Instance: Send + Sync {
     /// The Runtime API's listening socket, bound to 127.0.0.1:9001 inside. Can be taken once.

@@ -14,9 +14,15 @@ pub enum Error {
         /// What it should have been.
         rule: &'static str,
     },
-    /// [`crate::fork_spawners`] was called too late.
-    #[error("sandbox spawners must be forked while the process has one thread")]
-    Threads,
+    /// [`crate::become_spawner_if_asked`] is not called, or not first.
+    #[error("a program that makes sandboxes must first ask whether it is to be a spawner")]
+    NotFirst,
+    /// A root's spawner has ended, and others in its stead have too. It is still being tried.
+    #[error("sandboxes of the root {root} cannot be made at present: their spawner does not live")]
+    NoSpawner {
+        /// The root's name.
+        root: String,
+    },
     /// The host lacks something without which there is no isolation.
     #[error("this host cannot run sandboxes: {missing}")]
     Unsupported {
@@ -66,7 +72,7 @@ pub enum Error {
     /// No started process has that number, or it has ended.
     #[error("no such process in the sandbox")]
     NoSuchProcess,
-    /// The sandbox or its spawner has ended.
+    /// The sandbox has ended.
     #[error("the sandbox is gone")]
     Gone,
     /// One of our own processes said what it should not.

@@ -1,7 +1,7 @@
 //! Sandboxes: what one execution environment runs in.
 //!
 //! ```text
-//!   lambent ──fork──▶ spawner (one per root; in the prepared root, one thread)
+//!   lambent ──exec──▶ spawner (one per root; in the prepared root, one thread)
 //!      │                 │ clone3: new pid, mount, ipc, uts namespaces
 //!      │                 ▼
 //!      └──control──▶ sandbox init (pid 1 inside, its own user namespace)
@@ -10,10 +10,12 @@
 //!                     the function's processes (uid 993 inside, no capability, seccomp)
 //! ```
 //!
-//! [`fork_spawners`] comes before the process has a second thread, then [`ProcessEngine::start`]
-//! turns what it returned into an [`Engine`], which makes [`Instance`]s. When the owner dies, by
-//! whatever means, everything below it dies by the kernel's hand; [`sweep`] removes the empty cgroup
-//! folders that then remain.
+//! [`ProcessEngine::start`] starts the spawners, by executing its own program once more: so that
+//! one can be started again at any time, with threads and secrets in this process. Therefore
+//! [`become_spawner_if_asked`] is the first thing such a program does. The [`Engine`] then makes
+//! [`Instance`]s. When a spawner dies, its sandboxes die with it and another takes its place. When the
+//! owner dies, by whatever means, everything below it dies by the kernel's hand; [`sweep`] removes the
+//! empty cgroup folders that then remain.
 //!
 //! Invariants: a function's process is never a child of the owner's, never shares a user, a network
 //! namespace or a cgroup with another sandbox, and has no descriptor but its three standard streams.
@@ -43,6 +45,6 @@ pub use engine::{Engine, Instance};
 pub use error::Error;
 pub use process::ProcessEngine;
 pub use share::{Share, ShareUser};
-pub use spawner::{Spawners, fork_spawners};
+pub use spawner::become_spawner_if_asked;
 pub use spec::{Exit, FUNCTION_GID, FUNCTION_UID, Process, Signal, Spec, Started};
 pub use sweep::{Swept, sweep};

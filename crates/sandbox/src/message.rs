@@ -1,6 +1,7 @@
 //! What the owner, a spawner and a sandbox's init say to one another, and its form in bytes.
 //!
 //! ```text
+//!   owner ──Build──▶ spawner ──Created (request 0) | Failed──▶ owner
 //!   owner ──Create + descriptors──▶ spawner ──Created + process handle | Failed──▶ owner
 //!   owner ──Furnish + shared folders──▶ init ──Ready + /tmp | Failed──▶ owner
 //!   owner ──Start + output | Signal | KillAll──▶ init
@@ -15,7 +16,10 @@
 mod codec;
 
 use std::ffi::CString;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
 
+use crate::config::RootKind;
 use crate::spec::Exit;
 use codec::{Reader, Writer};
 
@@ -29,6 +33,18 @@ pub(crate) enum Source {
     Image(String),
     /// Below [`crate::Root::runtimes`].
     Runtime(String),
+}
+
+/// The first thing that a spawner is told: the root that its sandboxes will have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Build {
+    pub(crate) kind: RootKind,
+    /// [`crate::Root::runtimes`].
+    pub(crate) runtimes: PathBuf,
+    /// [`crate::Config::images`].
+    pub(crate) images: PathBuf,
+    /// Who resolves names for the sandboxes, if they have a way out.
+    pub(crate) resolvers: Vec<Ipv4Addr>,
 }
 
 /// Asks a spawner for a sandbox's init. The descriptors that come along: the init's control socket,
@@ -148,6 +164,33 @@ pub(crate) trait Message: Sized {
     fn encode(&self) -> Vec<u8>;
     /// `None` for anything that [`Message::encode`] would not have written.
     fn decode(bytes: &[u8]) -> Option<Self>;
+}
+
+impl Message for Build {
+    fn encode(&self) -> Vec<u8> {
+        let writer = Writer::default();
+        let writer = match &self.kind {
+            RootKind::Host => writer.u32(0),
+            RootKind::Directory(folder) => writer.u32(1).path(folder),
+        };
+        let writer = writer.path(&self.runtimes).path(&self.images);
+        writer.addresses(&self.resolvers).0
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let message = Self {
+            kind: match reader.u32()? {
+                0 => RootKind::Host,
+                1 => RootKind::Directory(reader.path()?),
+                _ => return None,
+            },
+            runtimes: reader.path()?,
+            images: reader.path()?,
+            resolvers: reader.addresses()?,
+        };
+        reader.end(message)
+    }
 }
 
 impl Message for Create {

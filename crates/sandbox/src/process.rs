@@ -5,10 +5,12 @@
 //!   create: take from the pool ──▶ limits ──▶ tell init what to be ──▶ Ready ──▶ Instance
 //! ```
 //!
-//! Making a sandbox is a task of the engine's own: when whoever asked no longer waits, it is made to
+//! A spawner may die, and its sandboxes with it: [`keeper`] starts another, and what was being made is
+//! made anew. Making a sandbox is a task of the engine's own: when whoever asked no longer waits, it is made to
 //! the end and then destroyed, so nothing is ever half made and forgotten.
 
 mod instance;
+mod keeper;
 mod memory;
 mod pool;
 mod spawning;
@@ -28,13 +30,17 @@ use crate::cgroup::{Hierarchies, Limits};
 use crate::config::{Config, Network};
 use crate::engine::{Engine, Instance};
 use crate::error::Error;
-use crate::message::{Furnish, Source};
+use crate::message::{Build, Furnish, Source};
 use crate::nat;
 use crate::share::{Opened, Opener};
-use crate::spawner::Spawners;
 use crate::spec::Spec;
+use crate::sys::privileges;
 use instance::{Handle, Sandbox};
+use keeper::Keeper;
 use pool::{Pool, Slots};
+
+/// How often a sandbox is made when its init dies under the making.
+const ATTEMPTS_MAX: u32 = 4;
 
 /// Makes sandboxes of processes.
 pub struct ProcessEngine {
@@ -48,7 +54,7 @@ struct Shared {
     has_way_out: bool,
     hierarchies: Arc<Hierarchies>,
     /// By the name of the root.
-    pools: BTreeMap<String, Pool>,
+    pools: BTreeMap<String, Arc<Pool>>,
     /// Thousandths of a CPU that the host has: a quota from there on would bind nothing.
     host_cpu_millis: u32,
     opener: Opener,
@@ -61,19 +67,23 @@ struct Shared {
 }
 
 impl ProcessEngine {
-    /// Finds the host's cgroups and begins to fill the pool. Must be called within a runtime.
-    pub async fn start(config: Config, spawners: Spawners) -> Result<Arc<Self>, Error> {
+    /// Finds the host's cgroups, starts the spawners and waits until all their roots stand, and begins
+    /// to fill the pools. Must be called within a runtime, in a program whose `main` begins with
+    /// [`crate::become_spawner_if_asked`]. Raises this process's limit of open files as far as it may.
+    pub async fn start(config: Config) -> Result<Arc<Self>, Error> {
         config.check()?;
+        // Each sandbox takes some fifteen of this process's, and one of its spawner's.
+        privileges::raise_open_files().map_err(Error::step("raise the limit of open files"))?;
         let hierarchies = Arc::new(Hierarchies::prepare(&config.tag)?);
         if let Network::Nat(nat) = &config.network {
             nat::open(&config.tag, nat)?;
         }
         let slots = Arc::new(Slots::new(config.first_uid));
         let mut pools = BTreeMap::new();
-        for spawner in spawners.spawners {
-            let root = spawner.root.clone();
+        for (root, keeper) in config.roots.iter().zip(keepers(&config).await?) {
             let (hierarchies, slots) = (Arc::clone(&hierarchies), Arc::clone(&slots));
-            pools.insert(root, Pool::start(spawner, &config, hierarchies, slots)?);
+            let pool = Pool::start(root, keeper, &config, hierarchies, slots)?;
+            pools.insert(root.name.clone(), Arc::new(pool));
         }
         let cpus = std::thread::available_parallelism().map_or(1, |count| count.get());
         let shared = Shared {
@@ -112,7 +122,7 @@ impl Engine for ProcessEngine {
         let shared = &self.shared;
         shared.closed.store(true, Ordering::Release);
         for pool in shared.pools.values() {
-            pool.stop().await;
+            Arc::clone(pool).stop().await;
         }
         loop {
             let live: Vec<_> = locked(&shared.live).values().cloned().collect();
@@ -138,12 +148,28 @@ impl Engine for ProcessEngine {
 }
 
 impl Shared {
+    /// Makes a sandbox, and another if its init dies before it is ready: nothing of the function's has
+    /// run by then, so it was its spawner's end, or somebody else's doing.
     async fn create(self: &Arc<Self>, spec: Spec) -> Result<Handle, Error> {
+        let mut attempts = 1;
+        loop {
+            match self.attempt(&spec).await {
+                Err(Error::Gone)
+                    if attempts < ATTEMPTS_MAX && !self.closed.load(Ordering::Acquire) =>
+                {
+                    attempts += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn attempt(self: &Arc<Self>, spec: &Spec) -> Result<Handle, Error> {
         let no_root = || Error::NoSuchRoot {
             name: spec.root.clone(),
         };
         let pool = self.pools.get(&spec.root).ok_or_else(no_root)?;
-        let mut wanted = wanted(&spec, pool)?;
+        let mut wanted = wanted(spec, pool)?;
         let shares = self.opener.open(&spec.shares).await?;
         wanted.shares = shares.iter().map(|share| share.mount.clone()).collect();
         let trees: Vec<_> = shares.iter().map(Opened::tree).collect();
@@ -152,14 +178,14 @@ impl Shared {
         }
         let prepared = pool.take().await?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let sandbox = Arc::new(Sandbox::begin(&spec, number, prepared)?);
+        let sandbox = Arc::new(Sandbox::begin(spec, number, prepared)?);
         locked(&self.live).insert(number, Arc::clone(&sandbox));
         // From here on it is destroyed if anything fails.
         let handle = Handle {
             sandbox,
             shared: Arc::clone(self),
         };
-        let limits = self.limits(&spec);
+        let limits = self.limits(spec);
         handle.sandbox.furnish(&wanted, &trees, &limits).await?;
         Ok(handle)
     }
@@ -193,6 +219,30 @@ impl Shared {
             tasks.spawn_on(task, &runtime);
         }
     }
+}
+
+/// Starts a spawner for each root, in their order, and waits until all their roots stand.
+async fn keepers(config: &Config) -> Result<Vec<Keeper>, Error> {
+    let resolvers = match config.network {
+        Network::None => Vec::new(),
+        Network::Nat(_) => nat::resolvers(),
+    };
+    let mut started = Vec::new();
+    for root in &config.roots {
+        let build = Build {
+            kind: root.kind.clone(),
+            runtimes: root.runtimes.clone(),
+            images: config.images.clone(),
+            resolvers: resolvers.clone(),
+        };
+        started.push(Keeper::start(root.name.clone(), build)?);
+    }
+    let mut keepers = Vec::new();
+    for (keeper, stands) in started {
+        stands.await.map_err(|_| Error::Gone)??;
+        keepers.push(keeper);
+    }
+    Ok(keepers)
 }
 
 /// What the sandbox's init is told, but for shared folders, which must be found first.

@@ -1,10 +1,12 @@
 //! A spawner: the small process that sandboxes are forked from.
 //!
-//! It is forked from the owner before any thread exists, so that it may fork in turn at the price of
-//! a few pages; it lives in the root that its sandboxes will have, so that they need no pivot; it does
+//! It is the owner's own program, executed anew: so it has one thread and may fork at the price of
+//! a few pages, it holds none of the owner's memory, and it can be started whenever one is missing. It
+//! lives in the root that its sandboxes will have, so that they need no pivot; it does
 //! one thing after another and ends when the owner's socket does.
 //!
 //! ```text
+//!   wait for Build ──▶ the root ──▶ Created, request 0
 //!   wait for Create ──▶ user namespace of that uid (made once, kept) ──▶ clone3 ──▶ [`crate::init`]
 //!                   ◀── Created, with the process's handle
 //! ```
@@ -13,20 +15,21 @@ mod etc;
 mod root;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use libc::sock_filter;
 
-use crate::channel::{self, Channel, Received};
-use crate::config::{Config, Network, Root};
+use crate::channel::{Channel, Received};
 use crate::error::Error;
 use crate::init;
-use crate::message::{Create, MESSAGE_BYTES_MAX, Spawned};
-use crate::nat;
+use crate::message::{Build, Create, MESSAGE_BYTES_MAX, Spawned};
 use crate::seccomp;
 use crate::sys::processes::{self, Side, SingleThreaded};
 use crate::sys::{files, privileges, signals};
@@ -34,84 +37,68 @@ use crate::users::{self, Maps};
 
 pub(crate) use root::{EMPTY, PRIVATE};
 
-/// The spawners of one run, for [`crate::ProcessEngine::start`]. Dropping it ends them.
-pub struct Spawners {
-    pub(crate) spawners: Vec<Spawner>,
+/// What a spawner is called: the first and only word of its command line.
+const CALLED: &str = "lambent-spawner";
+/// This program, even if its file has been replaced since it was started.
+const MYSELF: &str = "/proc/self/exe";
+
+/// In a process that [`start`] made, does a spawner's work and does not return; in any other, does
+/// nothing. To be called first of all by a program that makes sandboxes: a spawner must have one
+/// thread, and wants nothing of what the program does otherwise.
+pub fn become_spawner_if_asked() {
+    if !asked() {
+        return;
+    }
+    let work = || {
+        // The owner's socket came as the standard input.
+        let socket = io::stdin().as_fd().try_clone_to_owned();
+        let alone = SingleThreaded::prove();
+        if let (Ok(socket), Ok(alone)) = (socket, alone) {
+            run(socket, alone);
+        }
+    };
+    // The program's own code must not go on in this process, whatever happens.
+    let _ = std::panic::catch_unwind(work);
+    processes::exit_now(1);
 }
 
-/// The owner's end of one.
-pub(crate) struct Spawner {
-    pub(crate) root: String,
-    /// The host folders whose directories it can show, as configured.
-    pub(crate) images: PathBuf,
-    pub(crate) runtimes: PathBuf,
-    pub(crate) socket: OwnedFd,
+fn asked() -> bool {
+    let mut words = std::env::args_os();
+    words.next().as_deref() == Some(OsStr::new(CALLED)) && words.next().is_none()
 }
 
-/// Forks a spawner for each root and waits until all their roots stand. Must run before the process
-/// has a second thread, and refuses otherwise. Best before secrets are read: the spawners, and the
-/// sandboxes' inits, keep a copy of this process's memory (which no function can read). Raises this process's
-/// limit of open files as far as it may.
-pub fn fork_spawners(config: &Config) -> Result<Spawners, Error> {
-    config.check()?;
-    let proof = SingleThreaded::prove().map_err(Error::step("count this process's threads"))?;
-    let alone = proof.ok_or(Error::Threads)?;
-    // Each sandbox takes some fifteen of this process's, and one of its spawner's.
-    privileges::raise_open_files().map_err(Error::step("raise the limit of open files"))?;
-    let mut spawners = Vec::new();
-    for root in &config.roots {
-        let (ours, theirs) = channel::pair().map_err(Error::step("make a spawner's socket"))?;
-        match processes::fork(alone, 0, None).map_err(Error::step("fork a spawner"))? {
-            Side::Child => {
-                let work = AssertUnwindSafe(|| run(theirs, root, config, alone));
-                // The owner's code must not go on in this process, whatever happens.
-                let _ = std::panic::catch_unwind(work);
-                processes::exit_now(1);
-            }
-            Side::Parent(_) => spawners.push(Spawner {
-                root: root.name.clone(),
-                images: config.images.clone(),
-                runtimes: root.runtimes.clone(),
-                socket: ours,
-            }),
-        }
+/// Starts a spawner whose end of the socket is `socket`. It lives for as long as the calling thread at
+/// most, and has nothing of this process's environment.
+pub(crate) fn start(socket: OwnedFd) -> Result<Child, Error> {
+    if asked() {
+        // It would start another, and that one too.
+        return Err(Error::NotFirst);
     }
-    for spawner in &spawners {
-        let socket = spawner
-            .socket
-            .try_clone()
-            .map_err(Error::step("copy a socket"))?;
-        match Channel::new(socket).receive::<Spawned>() {
-            Ok(Received::Message(Spawned::Created { .. }, _)) => {}
-            Ok(Received::Message(Spawned::Failed { step, errno, .. }, _)) => {
-                return Err(Error::Step {
-                    step,
-                    source: io::Error::from_raw_os_error(errno),
-                });
-            }
-            Ok(Received::Closed) => return Err(Error::Gone),
-            Err(source) => return Err(Error::step("hear from a spawner")(source)),
-        }
-    }
-    Ok(Spawners { spawners })
+    let mut command = Command::new(MYSELF);
+    command.arg0(CALLED).env_clear().stdin(Stdio::from(socket));
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().map_err(Error::step("start a spawner"))
 }
 
 /// The spawner's life.
-fn run(socket: OwnedFd, root: &Root, config: &Config, alone: SingleThreaded) {
+fn run(socket: OwnedFd, alone: Option<SingleThreaded>) {
     let mut channel = Channel::new(socket);
-    let resolvers = match config.network {
-        Network::None => Vec::new(),
-        Network::Nat(_) => nat::resolvers(),
+    let Ok(Received::Message(build, _)) = channel.receive::<Build>() else {
+        return;
     };
-    let settled = settle(&channel).and_then(|()| root::build(root, &config.images, &resolvers));
+    let settled = alone.ok_or(Error::NotFirst).and_then(|alone| {
+        settle(&channel)?;
+        root::build(&build)?;
+        Ok(alone)
+    });
     let first = match &settled {
-        Ok(()) => Spawned::Created { request: 0 },
+        Ok(_) => Spawned::Created { request: 0 },
         Err(error) => failed(0, error),
     };
     // A failure to speak means that the owner is gone: so is the reason to live.
-    if channel.send(&first, &[]).is_err() || settled.is_err() {
+    let (Ok(()), Ok(alone)) = (channel.send(&first, &[]), settled) else {
         return;
-    }
+    };
     let mut spawning = Spawning {
         alone,
         users: BTreeMap::new(),

@@ -54,7 +54,7 @@ pub(crate) async fn start(
     config: &Config,
     data: &DataDir,
     languages: Languages,
-    (sandboxes, spawners): (sandbox::Config, sandbox::Spawners),
+    sandboxes: sandbox::Config,
     (address, threads): (SocketAddr, Handle),
 ) -> anyhow::Result<Running> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -111,7 +111,7 @@ pub(crate) async fn start(
         |c| async move { c.run().await },
     ));
 
-    let engine = sandbox::ProcessEngine::start(sandboxes, spawners).await;
+    let engine = sandbox::ProcessEngine::start(sandboxes).await;
     let opt = everybodys_opt(config, &images).await?;
     let worker_config = worker::Config {
         api: (config.functions.api).then(|| inside::reached_at(address)),

@@ -1,6 +1,9 @@
 //! The parts that messages are made of, in bytes.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
+use std::net::Ipv4Addr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
 use super::{Mount, Source};
 
@@ -31,6 +34,16 @@ impl Writer {
         values.iter().fold(self.u32(length), |writer, value| {
             writer.bytes(value.as_bytes())
         })
+    }
+    pub(super) fn path(self, value: &Path) -> Self {
+        self.bytes(value.as_os_str().as_bytes())
+    }
+    pub(super) fn addresses(self, values: &[Ipv4Addr]) -> Self {
+        let length = u32::try_from(values.len()).expect("a host has a few resolvers");
+        let writer = self.u32(length);
+        values
+            .iter()
+            .fold(writer, |writer, value| writer.u32(value.to_bits()))
     }
     pub(super) fn source(self, source: Option<&Source>) -> Self {
         match source {
@@ -84,6 +97,15 @@ impl<'a> Reader<'a> {
         // Not `with_capacity`: the length is a claim until the parts have been read.
         let length = self.u32()?;
         (0..length).map(|_| self.c_text()).collect()
+    }
+    pub(super) fn path(&mut self) -> Option<PathBuf> {
+        Some(PathBuf::from(OsStr::from_bytes(self.bytes()?)))
+    }
+    pub(super) fn addresses(&mut self) -> Option<Vec<Ipv4Addr>> {
+        let length = self.u32()?;
+        (0..length)
+            .map(|_| self.u32().map(Ipv4Addr::from_bits))
+            .collect()
     }
     pub(super) fn source(&mut self) -> Option<Option<Source>> {
         Some(match self.u32()? {

@@ -18,6 +18,17 @@ fn check<M: Message + PartialEq + std::fmt::Debug>(message: M) {
 
 #[test]
 fn every_message_survives_the_wire() {
+    for kind in [
+        RootKind::Host,
+        RootKind::Directory(PathBuf::from("/images/al 2023")),
+    ] {
+        check(Build {
+            kind,
+            runtimes: PathBuf::from("/r"),
+            images: PathBuf::from("relative"),
+            resolvers: vec![Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)],
+        });
+    }
     check(Create {
         request: 7,
         uid: 200_000,

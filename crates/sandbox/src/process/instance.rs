@@ -14,6 +14,7 @@ use tokio::sync::{OnceCell, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::pool::{Prepared, Slot};
+use super::spawning::gone_or;
 use super::supervisor::{Inside, Readiness, Waiter, supervise};
 use super::watching::Frozen;
 use super::{Shared, locked};
@@ -102,7 +103,7 @@ impl Sandbox {
         let limited = self.inside.group.controllers().limit(limits);
         limited.map_err(Error::step("set the limits"))?;
         let told = self.inside.channel.send(wanted, shares).await;
-        told.map_err(Error::step("tell a sandbox what to be"))?;
+        told.map_err(gone_or("tell a sandbox what to be"))?;
         let mut ready = self.inside.ready.subscribe();
         let readiness = ready
             .wait_for(|readiness| *readiness != Readiness::Making)
@@ -118,6 +119,7 @@ impl Sandbox {
                     None => Error::Step { step, source },
                 })
             }
+            Readiness::Gone => Err(Error::Gone),
             Readiness::Making | Readiness::Ready => Ok(()),
         }
     }
@@ -197,13 +199,15 @@ impl Sandbox {
                 .channel
                 .send(request, fds)
                 .await
-                .map_err(|error| match error.kind() {
-                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Error::Gone,
-                    _ => Error::step("ask a sandbox's init")(error),
-                })
+                .map_err(gone_or("ask a sandbox's init"))
         };
         if sent.is_err() {
             locked(&self.inside.waiters).remove(&number);
+        }
+        if matches!(sent, Err(Error::Gone)) {
+            // An init that closes its socket is about to end; the trait promises that it has.
+            let mut dead = self.inside.dead.subscribe();
+            let _ = tokio::time::timeout(END_WITHIN, dead.wait_for(|dead| *dead)).await;
         }
         sent
     }

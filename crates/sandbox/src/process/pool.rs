@@ -14,14 +14,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::keeper::{Keeper, Kept};
 use super::locked;
-use super::spawning::SpawnerHandle;
 use crate::cgroup::{Group, Hierarchies};
 use crate::channel;
-use crate::config::{Config, SLOTS_MAX};
+use crate::config::{Config, Root, SLOTS_MAX};
 use crate::error::Error;
 use crate::netns::Maker;
-use crate::spawner::Spawner;
 use crate::sys::{files, processes};
 
 /// Threads for each root. One waits for the kernel as often as it works: making a network namespace
@@ -29,6 +28,8 @@ use crate::sys::{files, processes};
 const THREADS: usize = 2;
 /// How long a thread waits after a failure: what the host is short of does not come back at once.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
+/// How many makings in a row may be lost with their spawner before that is told.
+const LOST_MAX: u32 = 4;
 /// How long the cgroups of what is discarded may stay busy.
 const REMOVE_WITHIN: Duration = Duration::from_secs(2);
 /// How often busy ones are tried.
@@ -47,6 +48,11 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    fn has_ended(&self) -> bool {
+        // If that cannot be asked, whoever takes it finds out.
+        files::is_readable(self.process.as_fd()).unwrap_or(false)
+    }
+
     /// Ends it unused, waiting for that.
     fn discard(self) {
         // If it cannot be killed, the end of its control socket ends it.
@@ -66,6 +72,7 @@ pub(super) struct Pool {
     pub(super) images: PathBuf,
     pub(super) runtimes: PathBuf,
     ready: tokio::sync::Mutex<mpsc::Receiver<Result<Prepared, Error>>>,
+    keeper: Keeper,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -74,20 +81,20 @@ struct Making {
     hierarchies: Arc<Hierarchies>,
     slots: Arc<Slots>,
     networks: Maker,
-    spawner: Arc<Mutex<SpawnerHandle>>,
+    spawner: Arc<Kept>,
 }
 
 impl Pool {
     /// Starts to fill it.
     pub(super) fn start(
-        spawner: Spawner,
+        root: &Root,
+        keeper: Keeper,
         config: &Config,
         hierarchies: Arc<Hierarchies>,
         slots: Arc<Slots>,
     ) -> Result<Self, Error> {
         // One is the least: it is then made when the one before is taken.
         let (sender, receiver) = mpsc::channel(config.pool.max(1));
-        let asked = Arc::new(Mutex::new(SpawnerHandle::new(spawner.socket)));
         let mut threads = Vec::new();
         for _ in 0..THREADS {
             let networks = Maker::new(config);
@@ -95,7 +102,7 @@ impl Pool {
                 hierarchies: Arc::clone(&hierarchies),
                 slots: Arc::clone(&slots),
                 networks: networks.map_err(Error::step("find this host's network"))?,
-                spawner: Arc::clone(&asked),
+                spawner: keeper.kept(),
             };
             let sender = sender.clone();
             let thread = std::thread::Builder::new()
@@ -105,14 +112,16 @@ impl Pool {
             threads.push(thread);
         }
         Ok(Self {
-            images: spawner.images,
-            runtimes: spawner.runtimes,
+            images: config.images.clone(),
+            runtimes: root.runtimes.clone(),
             ready: tokio::sync::Mutex::new(receiver),
+            keeper,
             threads: Mutex::new(threads),
         })
     }
 
-    /// Takes one, waiting for it to be made if there is none.
+    /// Takes one, waiting for it to be made if there is none. Those that died with their spawner are
+    /// passed over.
     pub(super) async fn take(&self) -> Result<Prepared, Error> {
         let mut ready = self.ready.lock().await;
         loop {
@@ -120,13 +129,17 @@ impl Pool {
                 None => return Err(Error::Gone),
                 // A failure that has been superseded is old news.
                 Some(Err(_)) if !ready.is_empty() => {}
+                Some(Ok(prepared)) if prepared.has_ended() => {
+                    // A panic there is a bug and was reported there.
+                    let _ = tokio::task::spawn_blocking(move || prepared.discard()).await;
+                }
                 Some(prepared) => return prepared,
             }
         }
     }
 
-    /// Ends the threads and what is ready.
-    pub(super) async fn stop(&self) {
+    /// Ends the threads, what is ready, and the spawner with all that lives under it.
+    pub(super) async fn stop(self: Arc<Self>) {
         let mut unused = Vec::new();
         {
             let mut ready = self.ready.lock().await;
@@ -135,8 +148,10 @@ impl Pool {
                 unused.extend(prepared);
             }
         }
-        let threads = std::mem::take(&mut *locked(&self.threads));
         let end = move || {
+            let threads = std::mem::take(&mut *locked(&self.threads));
+            // First, so that no thread waits for a spawner that is still to come.
+            self.keeper.stop();
             unused.into_iter().for_each(Prepared::discard);
             // Each ends with its next making; a panic there was reported there.
             threads.into_iter().for_each(|thread| drop(thread.join()));
@@ -148,8 +163,18 @@ impl Pool {
 
 impl Making {
     fn fill(&self, sender: &mpsc::Sender<Result<Prepared, Error>>) {
+        let mut lost = 0;
         loop {
-            let made = self.make();
+            let mut made = self.make();
+            if matches!(made, Err(Error::Gone)) {
+                // Its spawner died over it: the next one is waited for, unless they all do so.
+                lost += 1;
+                if lost < LOST_MAX {
+                    continue;
+                }
+                made = Err(self.spawner.missing());
+            }
+            lost = 0;
             let failed = made.is_err();
             if let Err(mpsc::error::SendError(unused)) = sender.blocking_send(made) {
                 let _ = unused.map(Prepared::discard);
@@ -178,7 +203,7 @@ impl Making {
             group.function(),
         ];
         fds.extend(group.controllers().entrances());
-        let process = locked(&self.spawner).create(slot.uid(), &fds)?;
+        let process = self.spawner.create(slot.uid(), &fds)?;
         Ok(Prepared {
             slot,
             group,

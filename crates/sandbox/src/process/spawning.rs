@@ -1,50 +1,112 @@
-//! The owner's end of a spawner.
+//! The owner's end of a spawner that lives.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::process::Child;
 
-use crate::channel::{Channel, Received};
+use crate::channel::{self, Channel, Received};
 use crate::error::Error;
-use crate::message::{Create, Spawned};
+use crate::message::{Build, Create, Message, Spawned};
+use crate::spawner;
+use crate::sys::{files, processes};
 
-/// One spawner, as the one thread that asks it holds it.
+/// One spawner, as whoever has its lock asks it. Dropping it ends the spawner.
 pub(super) struct SpawnerHandle {
     channel: Channel,
     requests: u32,
 }
 
-impl SpawnerHandle {
-    pub(super) fn new(socket: OwnedFd) -> Self {
-        Self {
-            channel: Channel::new(socket),
-            requests: 0,
-        }
-    }
+/// The same spawner as a process, for the thread that started it.
+pub(super) struct SpawnerProcess {
+    child: Child,
+    handle: OwnedFd,
+}
 
+/// Starts a spawner and waits until its root stands. It ends with the calling thread.
+pub(super) fn start(build: &Build) -> Result<(SpawnerHandle, SpawnerProcess), Error> {
+    let (ours, theirs) = channel::pair().map_err(Error::step("make a spawner's socket"))?;
+    let child = spawner::start(theirs)?;
+    let handle = processes::handle_of_child(child.id());
+    let process = SpawnerProcess {
+        child,
+        handle: handle.map_err(Error::step("hold a spawner"))?,
+    };
+    let mut channel = Channel::new(ours);
+    let built = tell(&mut channel, build);
+    if let Err(error) = built {
+        // Ended by its socket's end, if not already.
+        drop(channel);
+        process.wait();
+        return Err(error);
+    }
+    let requests = 0;
+    Ok((SpawnerHandle { channel, requests }, process))
+}
+
+fn tell(channel: &mut Channel, build: &Build) -> Result<(), Error> {
+    ask(channel, build, &[], 0).map(|_| ())
+}
+
+/// Asks, and gives what came with the answer. [`Error::Gone`] if the spawner has ended.
+fn ask(
+    channel: &mut Channel,
+    question: &impl Message,
+    fds: &[BorrowedFd<'_>],
+    request: u32,
+) -> Result<Vec<OwnedFd>, Error> {
+    let sent = channel.send(question, fds);
+    sent.map_err(gone_or("ask a spawner"))?;
+    let received = channel.receive::<Spawned>();
+    match received.map_err(gone_or("hear from a spawner"))? {
+        Received::Message(Spawned::Created { request: told }, fds) if told == request => Ok(fds),
+        Received::Message(
+            Spawned::Failed {
+                request: told,
+                step,
+                errno,
+            },
+            _,
+        ) if told == request => Err(Error::Step {
+            step,
+            source: io::Error::from_raw_os_error(errno),
+        }),
+        Received::Message(..) => Err(Error::Protocol),
+        Received::Closed => Err(Error::Gone),
+    }
+}
+
+/// For `map_err`: an end of the socket that is no more, or else the step that failed.
+pub(super) fn gone_or(step: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |error| match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Error::Gone,
+        _ => Error::step(step)(error),
+    }
+}
+
+impl SpawnerHandle {
     /// Has a sandbox's init forked; gives its handle.
     pub(super) fn create(&mut self, uid: u32, fds: &[BorrowedFd<'_>]) -> Result<OwnedFd, Error> {
         self.requests = self.requests.wrapping_add(1);
         let request = self.requests;
-        let sent = self.channel.send(&Create { request, uid }, fds);
-        sent.map_err(Error::step("ask a spawner"))?;
-        let received = self.channel.receive::<Spawned>();
-        match received.map_err(Error::step("hear from a spawner"))? {
-            Received::Message(Spawned::Created { request: told }, fds) if told == request => {
-                fds.into_iter().next().ok_or(Error::Protocol)
-            }
-            Received::Message(
-                Spawned::Failed {
-                    request: told,
-                    step,
-                    errno,
-                },
-                _,
-            ) if told == request => Err(Error::Step {
-                step,
-                source: io::Error::from_raw_os_error(errno),
-            }),
-            Received::Message(..) => Err(Error::Protocol),
-            Received::Closed => Err(Error::Gone),
+        let came = ask(&mut self.channel, &Create { request, uid }, fds, request)?;
+        came.into_iter().next().ok_or(Error::Protocol)
+    }
+}
+
+impl SpawnerProcess {
+    /// To kill it by.
+    pub(super) fn handle(&self) -> Result<OwnedFd, Error> {
+        let copy = self.handle.try_clone();
+        copy.map_err(Error::step("copy a process's handle"))
+    }
+
+    /// Waits until it has ended, and says how, in words for the log.
+    pub(super) fn wait(mut self) -> String {
+        // Then its number is not free for another until it is reaped below, by nobody else.
+        let _ = files::wait_readable(&[self.handle.as_raw_fd()], &mut Vec::new());
+        match self.child.wait() {
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
         }
     }
 }

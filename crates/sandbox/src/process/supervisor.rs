@@ -62,7 +62,12 @@ pub(super) struct Inside {
 pub(super) enum Readiness {
     Making,
     Ready,
-    Failed { step: String, errno: i32 },
+    Failed {
+        step: String,
+        errno: i32,
+    },
+    /// Init has ended instead.
+    Gone,
 }
 
 /// The task. Ends when init has.
@@ -208,6 +213,8 @@ impl Inside {
     /// Init has ended: answers everybody.
     fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
+        // First said: whoever sees processes end can see why.
+        self.dead.send_replace(true);
         // Dropping a waiter's sender tells it that the sandbox is gone.
         locked(&self.waiters).clear();
         for (_, exit) in std::mem::take(&mut *locked(&self.exits)) {
@@ -216,14 +223,9 @@ impl Inside {
         self.ready.send_if_modified(|readiness| {
             let gone = *readiness == Readiness::Making;
             if gone {
-                let step = "keep a new sandbox's init alive".to_owned();
-                *readiness = Readiness::Failed {
-                    step,
-                    errno: libc::ESRCH,
-                };
+                *readiness = Readiness::Gone;
             }
             gone
         });
-        self.dead.send_replace(true);
     }
 }

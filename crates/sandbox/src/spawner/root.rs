@@ -14,14 +14,14 @@
 
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use super::etc;
-use crate::config::{Root, RootKind};
+use crate::config::RootKind;
 use crate::error::Error;
+use crate::message::Build;
 use crate::sys::{files, mounts};
 
 /// Where a spawner keeps what its sandboxes' mounts come from.
@@ -59,14 +59,20 @@ enum Entry {
 }
 
 /// Moves this process into a mount namespace of its own whose root is the one described.
-pub(super) fn build(root: &Root, images: &Path, resolvers: &[Ipv4Addr]) -> Result<(), Error> {
+pub(super) fn build(build: &Build) -> Result<(), Error> {
+    let Build {
+        kind,
+        runtimes,
+        images,
+        resolvers,
+    } = build;
     mounts::unshare_into_private().map_err(Error::step("make a mount namespace"))?;
     // All trees are taken before anything is covered.
-    let entries = collect(&root.kind).map_err(Error::step("read the root's folders"))?;
+    let entries = collect(kind).map_err(Error::step("read the root's folders"))?;
     let images_tree = hardened(images).map_err(Error::step("show the images' folder"))?;
-    let runtimes = hardened(&root.runtimes).map_err(Error::step("show the runtimes' folder"))?;
+    let runtimes = hardened(runtimes).map_err(Error::step("show the runtimes' folder"))?;
     let proc = Error::step("write the sandboxes' /etc");
-    let etc_source = match &root.kind {
+    let etc_source = match kind {
         RootKind::Host => etc::Source::Host,
         RootKind::Directory(folder) => etc::Source::Image(folder.join("etc")),
     };

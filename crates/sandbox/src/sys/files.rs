@@ -107,6 +107,18 @@ pub(crate) fn set_creation_mask(mask: libc::mode_t) {
 
 /// Waits until one of the descriptors is readable or closed; says which are.
 pub(crate) fn wait_readable(fds: &[RawFd], ready: &mut Vec<bool>) -> io::Result<()> {
+    poll(fds, -1, ready)
+}
+
+/// Whether the descriptor is readable or closed at this moment.
+pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut ready = Vec::new();
+    poll(&[fd.as_raw_fd()], 0, &mut ready)?;
+    Ok(ready.contains(&true))
+}
+
+/// Waits for so many milliseconds at most, and without end if that is below zero.
+fn poll(fds: &[RawFd], limit_ms: i32, ready: &mut Vec<bool>) -> io::Result<()> {
     let mut polled: Vec<libc::pollfd> = fds
         .iter()
         .map(|fd| libc::pollfd {
@@ -117,7 +129,9 @@ pub(crate) fn wait_readable(fds: &[RawFd], ready: &mut Vec<bool>) -> io::Result<
         .collect();
     loop {
         // SAFETY: polled is a valid array of the given length for the whole call.
-        match check(unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, -1) }) {
+        let polled_now =
+            unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, limit_ms) };
+        match check(polled_now) {
             Ok(_) => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

@@ -110,6 +110,14 @@ pub(crate) fn new_session() -> io::Result<()> {
     Ok(())
 }
 
+/// The handle of a child that has not been reaped: only then is its number certainly its own.
+pub(crate) fn handle_of_child(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: takes integers.
+    let fd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
 /// Sends a signal to a process by its handle. That it has ended already is no error.
 pub(crate) fn signal_handle(handle: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     let none = std::ptr::null::<libc::siginfo_t>();

@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use sandbox::{Config, Engine as _, Instance, Nat, Network, ProcessEngine, Spawners, sweep};
+use sandbox::{Config, Engine as _, Instance, Nat, Network, ProcessEngine, sweep};
 
 use crate::host::{Host, TestResult, expect, python, shell, start, until};
 use crate::leftovers::{processes_of, start_owner};
@@ -30,7 +30,6 @@ pub(crate) const CASES: &[Case] = cases![
 pub(crate) struct Egress {
     config: Config,
     engine: Option<Arc<ProcessEngine>>,
-    spawners: Option<Spawners>,
     allowed: TcpListener,
     refused: TcpListener,
     world: World,
@@ -53,7 +52,7 @@ pub(crate) fn nat(other: bool, allow_host_ports: Vec<u16>) -> Network {
 }
 
 impl Egress {
-    /// Forks the spawners. `None` where that cannot be tried.
+    /// Makes the world. `None` where the way out cannot be tried.
     pub(crate) fn prepare(config: &Config) -> TestResult<Option<Self>> {
         let has = |command: &str| Command::new(command).arg("-V").output().is_ok();
         if !has("ip") || !has("nft") {
@@ -67,13 +66,11 @@ impl Egress {
             network: nat(false, vec![allowed.local_addr()?.port()]),
             ..config.clone()
         };
-        let spawners = Some(sandbox::fork_spawners(&config)?);
         let refused = TcpListener::bind("0.0.0.0:0")?;
         let world = World::make()?;
         Ok(Some(Self {
             config,
             engine: None,
-            spawners,
             allowed,
             refused,
             world,
@@ -81,8 +78,7 @@ impl Egress {
     }
 
     pub(crate) async fn start(&mut self) -> TestResult {
-        let spawners = self.spawners.take().expect("an engine is started once");
-        self.engine = Some(ProcessEngine::start(self.config.clone(), spawners).await?);
+        self.engine = Some(ProcessEngine::start(self.config.clone()).await?);
         Ok(())
     }
 

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sandbox::{
-    Config, Engine as _, Exit, Instance, Network, Process, ProcessEngine, Root, RootKind, Spawners,
-    Spec, Started, fork_spawners,
+    Config, Engine as _, Exit, Instance, Network, Process, ProcessEngine, Root, RootKind, Spec,
+    Started,
 };
 use tempfile::TempDir;
 
@@ -32,14 +32,13 @@ const CONDITION_WITHIN: Duration = Duration::from_secs(20);
 pub(crate) struct Host {
     pub(crate) config: Config,
     folder: TempDir,
-    spawners: Option<Spawners>,
     engine: Option<Arc<ProcessEngine>>,
     egress: Option<Egress>,
     next: AtomicU32,
 }
 
 impl Host {
-    /// Makes folders and forks spawners. Before there are threads.
+    /// Makes the folders.
     pub(crate) fn prepare() -> TestResult<Self> {
         let folder = tempfile::Builder::new().prefix("sandbox-test-").tempdir()?;
         let config = Self::config_in(
@@ -68,12 +67,10 @@ impl Host {
         )?;
         images::fill(&folder.path().join("root"))?;
         fs::write(folder.path().join("secret.txt"), "the host's own\n")?;
-        let spawners = Some(fork_spawners(&config)?);
         let egress = Egress::prepare(&config)?;
         Ok(Self {
             config,
             folder,
-            spawners,
             engine: None,
             egress,
             next: AtomicU32::new(1),
@@ -101,8 +98,7 @@ impl Host {
     }
 
     pub(crate) async fn start(&mut self) -> TestResult {
-        let spawners = self.spawners.take().expect("an engine is started once");
-        self.engine = Some(ProcessEngine::start(self.config.clone(), spawners).await?);
+        self.engine = Some(ProcessEngine::start(self.config.clone()).await?);
         if let Some(egress) = &mut self.egress {
             egress.start().await?;
         }

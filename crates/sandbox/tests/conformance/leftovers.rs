@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use sandbox::{Engine as _, Error, Exit, ProcessEngine, Signal, fork_spawners, sweep};
+use sandbox::{Engine as _, Error, Exit, ProcessEngine, Signal, sweep};
 
 use crate::egress;
 use crate::host::{Host, TestResult, expect, process, shell, start, until};
+use crate::spawners;
 use crate::{Case, cases};
 
 pub(crate) const CASES: &[Case] = cases![
@@ -45,7 +46,7 @@ pub(crate) fn processes_of(first_uid: u32) -> Vec<i32> {
 }
 
 /// All cgroup folders of a tag.
-fn cgroups_of(tag: &str) -> Vec<PathBuf> {
+pub(crate) fn cgroups_of(tag: &str) -> Vec<PathBuf> {
     fn below(folder: PathBuf, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             if entry.path().is_dir() {
@@ -212,12 +213,11 @@ pub(crate) fn be_owner(tag: &str, how: &str) -> TestResult {
     if how == "out" {
         config.network = egress::nat(true, Vec::new());
     }
-    let spawners = fork_spawners(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let engine = ProcessEngine::start(config.clone(), spawners).await?;
+        let engine = ProcessEngine::start(config.clone()).await?;
         let mut sandboxes = Vec::new();
         for number in 0..3 {
             let spec = Host::spec_in(&config, &format!("owned-{number}"));
@@ -230,10 +230,17 @@ pub(crate) fn be_owner(tag: &str, how: &str) -> TestResult {
         if how == "frozen" {
             sandboxes.iter().try_for_each(|sandbox| sandbox.freeze())?;
         }
+        if how == "bereft" {
+            spawners::kill_spawners()?;
+            for sandbox in &sandboxes {
+                spawners::told(sandbox.dead()).await?;
+            }
+            // Before anything is made anew: what waits in the pool has died too.
+        }
         // Who is killed cleans nothing up: the folder goes now, its mounts keep what they need.
         folder.close()?;
         println!("{}", config.first_uid);
-        if how == "orderly" {
+        if how == "orderly" || how == "bereft" {
             engine.shutdown().await;
             let spec = Host::spec_in(&config, "late");
             expect(

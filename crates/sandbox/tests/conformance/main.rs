@@ -1,7 +1,7 @@
 //! What every sandbox promises, tried in real ones. Needs root.
 //!
-//! A program of its own rather than `#[test]` functions, since spawners must be forked before the
-//! process has a second thread. It prints and takes a filter as those do.
+//! A program of its own rather than `#[test]` functions, since spawners are this program once more and
+//! must not do what it does. It prints and takes a filter as those do.
 
 mod egress;
 mod escapes;
@@ -12,6 +12,7 @@ mod lifecycle;
 mod limits;
 mod runtimes;
 mod shares;
+mod spawners;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -49,6 +50,7 @@ pub(crate) use cases;
 const CASE_WITHIN: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
+    sandbox::become_spawner_if_asked();
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, owner, tag, how] = arguments.as_slice()
         && owner == leftovers::OWNER
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         egress::CASES,
         runtimes::CASES,
         shares::CASES,
+        spawners::CASES,
     ]
     .into_iter()
     .flatten()
