@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
@@ -39,8 +40,9 @@ use instance::{Handle, Sandbox};
 use keeper::Keeper;
 use pool::{Pool, Slots};
 
-/// How often a sandbox is made when its init dies under the making.
-const ATTEMPTS_MAX: u32 = 4;
+/// How long a sandbox is made anew for, when its init dies under the making. All that stood ready may
+/// die one after the other when their spawner has.
+const ANEW_WITHIN: Duration = Duration::from_secs(3);
 
 /// Makes sandboxes of processes.
 pub struct ProcessEngine {
@@ -151,15 +153,12 @@ impl Shared {
     /// Makes a sandbox, and another if its init dies before it is ready: nothing of the function's has
     /// run by then, so it was its spawner's end, or somebody else's doing.
     async fn create(self: &Arc<Self>, spec: Spec) -> Result<Handle, Error> {
-        let mut attempts = 1;
+        let began = Instant::now();
         loop {
-            match self.attempt(&spec).await {
-                Err(Error::Gone)
-                    if attempts < ATTEMPTS_MAX && !self.closed.load(Ordering::Acquire) =>
-                {
-                    attempts += 1;
-                }
-                done => return done,
+            let made = self.attempt(&spec).await;
+            let again = matches!(made, Err(Error::Gone)) && began.elapsed() < ANEW_WITHIN;
+            if !again || self.closed.load(Ordering::Acquire) {
+                return made;
             }
         }
     }
@@ -186,8 +185,13 @@ impl Shared {
             shared: Arc::clone(self),
         };
         let limits = self.limits(spec);
-        handle.sandbox.furnish(&wanted, &trees, &limits).await?;
-        Ok(handle)
+        match handle.sandbox.furnish(&wanted, &trees, &limits).await {
+            Ok(()) => Ok(handle),
+            Err(error) => {
+                handle.destroy().await;
+                Err(error)
+            }
+        }
     }
 
     fn limits(&self, spec: &Spec) -> Limits {

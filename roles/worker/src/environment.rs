@@ -158,6 +158,12 @@ impl Environment {
         }
     }
 
+    /// Its sandbox has ended: what is under way ends too, and nothing is begun any more.
+    pub(crate) fn lose(&self) {
+        self.lock().initialised = false;
+        self.session.stop();
+    }
+
     /// Lets it take invokes.
     pub(crate) fn ready(&self) {
         let mut state = self.lock();
@@ -178,6 +184,11 @@ impl Environment {
             self.log.telemetry().set_frozen(false);
         }
         first
+    }
+
+    /// Whether its sandbox has ended, and so nothing can run in it any more.
+    pub(crate) fn is_dead(&self) -> bool {
+        *self.sandbox.dead().borrow()
     }
 
     /// Whether an invoke is under way.

@@ -146,10 +146,16 @@ impl Service {
         };
         run.init = init;
         let deadline_ms = environment.now().after(run.limit).as_millis();
+        if environment.is_dead() {
+            return End::Refused;
+        }
         if !initialised {
             run.put_start();
-            if let Err(failure) = environment.initialise("invoke", run.limit).await {
-                return End::Failed(failure);
+            match environment.initialise("invoke", run.limit).await {
+                Ok(_) => {}
+                // That is nobody's failure, and nothing there has seen the event.
+                Err(_) if environment.is_dead() => return End::Refused,
+                Err(failure) => return End::Failed(failure),
             }
         }
         let invoked = environment.session.begin_invoke(InvokeEvent {
@@ -299,7 +305,7 @@ impl Service {
     /// Gives the turn back, tells assignment, and freezes what stays idle.
     async fn finish(self: Arc<Self>, run: Run, refused: bool) {
         let end = run.environment.end_turn(refused);
-        if *run.environment.sandbox.dead().borrow() {
+        if run.environment.is_dead() {
             // A sandbox whose init has died cannot be used again.
             self.say(&run.environment, Event::Gone).await;
             self.remove(run.environment.id).await;
@@ -315,7 +321,7 @@ impl Service {
         }
     }
 
-    async fn say(&self, environment: &Environment, event: Event) {
+    pub(crate) async fn say(&self, environment: &Environment, event: Event) {
         let word = Word {
             environment: environment.id,
             function: environment.function.key(),

@@ -145,7 +145,7 @@ impl Service {
             }),
         };
         let share = plan::cpu_millis(configuration.memory_mb);
-        let ended = *environment.sandbox.dead().borrow() || *self.draining.borrow();
+        let ended = environment.is_dead() || *self.draining.borrow();
         if let Err(error) = environment.sandbox.limit_cpu(share)
             && !ended
         {

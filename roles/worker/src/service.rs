@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use api::assignment::{Assignment, Report};
+use api::assignment::{Assignment, Event, Report};
 use api::logs::Logs;
 use api::placement::{Heartbeat, Placement};
 use api::worker::{Create, Error, Invoke, Response, Worker};
@@ -26,6 +26,9 @@ use crate::runtimes::Runtimes;
 
 /// How often a worker tells that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How often an environment is made when its sandbox ends under its init: with a spawner's end all
+/// end at once, so that more than one in a row is another accident.
+const MAKINGS_MAX: u32 = 3;
 /// What a worker works with.
 pub struct Dependencies {
     /// Tells the time.
@@ -213,24 +216,24 @@ impl Service {
         let worker = Arc::clone(self);
         let made = self.tasks.spawn(async move {
             let began = Instant::now();
-            match worker.make(request).await {
+            let mut making = worker.bring_up(&request).await;
+            for _ in 1..MAKINGS_MAX {
+                if !matches!(making, Ok(None)) {
+                    break;
+                }
+                making = worker.bring_up(&request).await;
+            }
+            let made = making.and_then(|made| {
+                let reason = "it ended again and again".to_owned();
+                made.ok_or(Error::Sandbox { reason })
+            });
+            match made {
                 Ok(environment) => {
-                    worker
-                        .lock()
-                        .insert(id, Slot::Made(Arc::clone(&environment)));
-                    worker.metrics.environments.inc();
-                    worker.metrics.created.inc();
-                    if let Err(error) = worker.initialise(&environment).await {
-                        worker.metrics.create_failures.inc();
-                        worker.remove(id).await;
-                        return Err(error);
-                    }
                     environment.ready();
+                    worker.watch_death(Arc::clone(&environment));
                     worker.freeze_soon(environment, 0);
-                    worker
-                        .metrics
-                        .create_seconds
-                        .observe(began.elapsed().as_secs_f64());
+                    let took = began.elapsed().as_secs_f64();
+                    worker.metrics.create_seconds.observe(took);
                     Ok(())
                 }
                 Err(error) => {
@@ -241,6 +244,50 @@ impl Service {
             }
         });
         made.await.unwrap_or(Err(Error::Internal))
+    }
+
+    /// Makes an environment and has it initialised, in the place that is kept for it. `None` if its
+    /// sandbox ended meanwhile: no invoke has been near it, so another may be made in its stead.
+    async fn bring_up(
+        self: &Arc<Self>,
+        request: &Create,
+    ) -> Result<Option<Arc<Environment>>, Error> {
+        let id = request.environment;
+        let environment = self.make(request.clone()).await?;
+        self.lock().insert(id, Slot::Made(Arc::clone(&environment)));
+        self.metrics.environments.inc();
+        self.metrics.created.inc();
+        let initialised = self.initialise(&environment).await;
+        if environment.is_dead() && environment.begin_ending() {
+            environment.end().await;
+            let memory_mb = environment.function.configuration.memory_mb;
+            self.lock().insert(id, Slot::Making { memory_mb });
+            self.metrics.environments.dec();
+            return Ok(None);
+        }
+        if let Err(error) = initialised {
+            self.remove(id).await;
+            return Err(error);
+        }
+        Ok(Some(environment))
+    }
+
+    /// Forgets an environment as soon as its sandbox ends, whatever ended that: nothing can run there.
+    fn watch_death(self: &Arc<Self>, environment: Arc<Environment>) {
+        let worker = Arc::clone(self);
+        let mut ended = environment.ended.subscribe();
+        let mut dead = environment.sandbox.dead();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                () = told(&mut ended) => return,
+                () = told(&mut dead) => {}
+            }
+            tracing::info!(environment = %environment.id, "an environment's sandbox has ended");
+            environment.lose();
+            worker.say(&environment, Event::Gone).await;
+            worker.remove(environment.id).await;
+        });
     }
 
     async fn invoke(self: &Arc<Self>, request: Invoke) -> Result<Response, Error> {
