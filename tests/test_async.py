@@ -37,6 +37,10 @@ def test_an_event_is_acknowledged_and_invoked(client, deploy, told):
     assert answer["StatusCode"] == 202
     assert answer["Payload"].read() == b""
     assert "ExecutedVersion" not in answer and "FunctionError" not in answer
+    headers = answer["ResponseMetadata"]["HTTPHeaders"]
+    assert set(headers) - {"connection", "date"} == {
+        "content-length", "x-amzn-remapped-content-length", "x-amzn-requestid", "x-amzn-trace-id",
+    }  # fmt: skip
     wait_for(lambda: told(name))
     request = answer["ResponseMetadata"]["RequestId"]
     assert told(name) == [{"event": {"n": 1}, "request": request}]

@@ -66,6 +66,23 @@ def test_a_destination_that_does_not_exist_is_given_up(client, deploy, peer, pla
     assert len(Told(plane)(name)) == 1
 
 
+def test_one_that_is_down_keeps_nobody_else_waiting(own_server, peer):
+    """A queue is told though the topic beside it cannot be reached."""
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    down = f'sns = "http://127.0.0.1:{held.getsockname()[1]}"\n'
+    server = own_server(f'[aws]\nendpoint_url = "{peer.url}"\n[aws.services]\n{down}').start()
+    client = clients.make(server)
+    name, letters = functions.unique(), Queue(peer.client("sqs"))
+    functions.create(client, name, DOES, DeadLetterConfig={"TargetArn": letters.arn})
+    destined(client, name, failure="arn:aws:sns:us-east-1:000000000000:t")
+    request = send(client, name, {"fail": True})
+    assert letters.letter()[1]["RequestID"] == ("String", request)
+    wait_for(lambda: server.metric(WAITING) == 1)
+    held.close()
+    server.finish()
+
+
 def test_a_record_that_is_too_large_is_given_up(client, deploy, peer, plane):
     """An event may be as large as a queue's message: its record is larger."""
     queue = Queue(peer.client("sqs"))

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support import clients, functions, records
+from support.deploying import Commands
 from support.elasticmq import ElasticMq
 from support.events import DOES, Told, arn_of, destined, send
 from support.mailboxes import Bucket, Bus, Queue, Topic
@@ -344,3 +345,27 @@ def test_a_dead_letter_target_needs_a_role_that_may_send(client, deploy, role, s
     functions.until_updated(client, name)
     role.may("s3:ListBucket", "*")
     assert refused(update, FunctionName=name, Role=role.arn) == words
+
+
+def test_a_role_that_lost_its_right_tells_nobody(client, deploy, peer, plane, role):
+    """Whoever takes the call may not ask. With the right again, all that was kept is told."""
+    queue, letters = Queue(peer.client("sqs")), Queue(peer.client("sqs"))
+    mine = ("sqs:SendMessage", f"arn:aws:sqs:{ACCOUNT}:queue-*")
+    role.may(*mine)
+    name = deploy(FAILS, Role=role.arn, DeadLetterConfig={"TargetArn": letters.arn})
+    destined(client, name, failure=queue.arn)
+    role.may("sqs:SendMessage", f"{queue.arn}-not")
+    request = send(client, name, {"n": 1})
+    commands = Commands(plane)
+
+    def failed():
+        return json.loads(commands("events", name, "--json")[1])["Failed"]
+
+    wait_for(lambda: len(failed()) == 2, 30, every=0.2)
+    words = "the function's execution role does not have permissions to call SendMessage on {}"
+    assert {event["Last"] for event in failed()} == {words.format(b.arn) for b in (queue, letters)}
+    assert queue.letters() == letters.letters() == []
+    role.may(*mine)
+    assert commands("events", name, "--redrive")[:2] == (0, "2 sent again\n")
+    check_failure(queue.record(), request, f"{arn_of(client, name)}:$LATEST", {"n": 1})
+    assert letters.letter()[1]["RequestID"] == ("String", request)

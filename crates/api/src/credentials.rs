@@ -1,4 +1,4 @@
-//! Credentials of a function's execution role.
+//! Credentials of a function's execution role, and what it may do.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -48,4 +48,17 @@ impl Error {
 pub trait RoleCredentials: Send + Sync {
     /// Keys of `role` for the environments of `function`. Every call makes new ones.
     async fn for_function(&self, role: &str, function: &FunctionArn) -> Result<Credentials, Error>;
+
+    /// Whether `role`, in the name of `function`, may do `action` (`sqs:SendMessage`) to `resource`, an
+    /// ARN. A role that nobody has described is taken at its word, and whoever knows of no
+    /// descriptions takes every role so.
+    async fn may(
+        &self,
+        _role: &str,
+        _function: &FunctionArn,
+        _action: &str,
+        _resource: &str,
+    ) -> Result<bool, Error> {
+        Ok(true)
+    }
 }

@@ -9,6 +9,7 @@
 mod directory;
 mod key_ids;
 mod master;
+mod rights;
 mod sealed;
 mod sessions;
 mod user_keys;
@@ -212,6 +213,16 @@ impl RoleCredentials for Keys {
         Ok(self
             .sessions
             .begin(subject, Given::default(), lasts, random))
+    }
+
+    async fn may(
+        &self,
+        role: &str,
+        function: &FunctionArn,
+        action: &str,
+        resource: &str,
+    ) -> Result<bool, credentials::Error> {
+        self.role_may((role, function), action, resource).await
     }
 }
 

@@ -92,6 +92,7 @@ impl Destinations {
             Receiver::DeadLetter(destination) => (destination, dead_letter(event)),
         };
         let arn = &event.state.arn;
+        self.check_right(destination, event, delivery).await?;
         match destination {
             Destination::Function(target) => {
                 let keys = self.credentials(&delivery.role, arn).await?;
@@ -118,6 +119,40 @@ impl Destinations {
                 self.send(request, &key).await.map(drop)
             }
         }
+    }
+
+    /// Refuses what the function's role may not do. Whoever takes the call may not know, or may be shown
+    /// another key.
+    async fn check_right(
+        &self,
+        destination: &Destination,
+        event: &Event,
+        delivery: &Delivery,
+    ) -> Result<(), Error> {
+        let mut resource = destination.arn();
+        let (service, action) = match destination {
+            Destination::Sqs(_) => ("sqs", "SendMessage"),
+            Destination::Sns(_) => ("sns", "Publish"),
+            Destination::EventBridge(_) => ("events", "PutEvents"),
+            Destination::S3 { .. } => {
+                let key = s3::key(&event.state, delivery.decided);
+                resource = format!("{resource}/{key}");
+                ("s3", "PutObject")
+            }
+            // Asked with the function's own policy, which may allow it as well.
+            Destination::Function(_) => return Ok(()),
+        };
+        let full = format!("{service}:{action}");
+        let role = delivery.role.as_str();
+        let may = self
+            .credentials
+            .may(role, &event.state.arn, &full, &resource);
+        if may.await.map_err(no_role)? {
+            return Ok(());
+        }
+        Err(Error::lasting(format!(
+            "the function's execution role does not have permissions to call {action} on {resource}"
+        )))
     }
 
     /// A queue's path is asked for only where it is not the usual one: that needs a right of its own.
@@ -194,10 +229,14 @@ impl Destinations {
 
     async fn credentials(&self, role: &str, function: &FunctionArn) -> Result<Credentials, Error> {
         let credentials = self.credentials.for_function(role, function).await;
-        credentials.map_err(|error| Error {
-            lasting: matches!(error, CredentialsError::Role { .. }),
-            message: error.to_string(),
-        })
+        credentials.map_err(no_role)
+    }
+}
+
+fn no_role(error: CredentialsError) -> Error {
+    Error {
+        lasting: matches!(error, CredentialsError::Role { .. }),
+        message: error.to_string(),
     }
 }
 

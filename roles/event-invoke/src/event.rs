@@ -98,9 +98,9 @@ pub(crate) struct Delivery {
     pub(crate) to: Vec<Receiver>,
     /// ARN of the role in whose name.
     pub(crate) role: String,
-    /// Since when the first of `to` is tried.
+    /// Since when they are tried.
     pub(crate) since: Timestamp,
-    /// How often in a row it did not take it.
+    /// How often in a row the first of them did not take it.
     #[serde(default)]
     pub(crate) tries: u32,
     /// Why it did not.

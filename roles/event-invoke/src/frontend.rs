@@ -80,14 +80,12 @@ impl EventFrontend {
     }
 }
 
-/// 202: the event is kept.
+/// 202: the event is kept. Of nothing there is no type (AWS).
 fn acknowledged() -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::ACCEPTED;
-    let headers = response.headers_mut();
-    let json = HeaderValue::from_static("application/json");
-    headers.insert(http::header::CONTENT_TYPE, json);
     let zero = HeaderValue::from_static("0");
+    let headers = response.headers_mut();
     headers.insert("x-amzn-remapped-content-length", zero);
     response
 }

@@ -15,7 +15,7 @@ pub(super) fn put_object(bucket: &str, state: &State, decided: Timestamp, record
 }
 
 /// `aws/lambda/async/<function>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<id>` (AWS).
-fn key(state: &State, decided: Timestamp) -> String {
+pub(super) fn key(state: &State, decided: Timestamp) -> String {
     let time = decided.to_iso_text();
     let seconds = time.split('.').next().unwrap_or(&time).replace(':', ".");
     format!(

@@ -1,4 +1,5 @@
-//! Telling an outcome, to one receiver after the other.
+//! Telling an outcome to its receivers. Each is taken off the list, durably, once it is done with; whoever
+//! cannot be reached is passed over until the others are.
 
 use std::time::Duration;
 
@@ -22,45 +23,74 @@ impl Work {
         mut item: Item,
         mut delivery: Delivery,
     ) -> Result<(), Error> {
-        let Some(receiver) = delivery.to.first().cloned() else {
+        if delivery.to.is_empty() {
             return self.finish(at, &item).await;
-        };
+        }
         let function = FunctionId::of(&item.event.state.arn);
         let slot = match self.turn(at, &self.deliveries, &function).await {
             Turn::Now(slot) => slot,
             other => return self.give_way(at, &item, &function, &other).await,
         };
-        let told = self.destinations.deliver(&receiver, &item.event, &delivery);
-        let told = told.await;
-        slot.end(told.as_ref().is_err_and(|error| !error.lasting));
-        match told {
-            Ok(()) => match receiver {
-                Receiver::Destination(_) => drop(self.metrics.delivered.inc()),
-                Receiver::DeadLetter(_) => drop(self.metrics.dead_lettered.inc()),
-            },
-            Err(error) => {
-                delivery.tries = delivery.tries.saturating_add(1);
-                delivery.refusal = Some(cut(&error.message));
-                if !self.is_hopeless(&delivery, &error) {
-                    let wait = refusal_wait(delivery.tries, self.random.next_fraction());
-                    item.stage = Stage::Deliver(delivery);
-                    return self.put_back(at, &item, wait).await;
+        let tries = delivery.tries.saturating_add(1);
+        let mut refusal = None;
+        // Whoever cannot hear now keeps nobody else from hearing.
+        let mut index = 0;
+        let done = loop {
+            let Some(receiver) = delivery.to.get(index) else {
+                break None;
+            };
+            let told = self.destinations.deliver(receiver, &item.event, &delivery);
+            match told.await {
+                Err(error) if !self.is_hopeless(&delivery, tries, &error) => {
+                    refusal.get_or_insert(error);
+                    index += 1;
                 }
-                self.give_up(&item, &delivery, receiver, &error).await?;
+                told => break Some(told),
             }
+        };
+        let mut errors = refusal.iter();
+        slot.end(errors.any(|error: &destinations::Error| !error.lasting));
+        if let Some(told) = done {
+            let receiver = delivery.to.remove(index);
+            self.told(&item, &delivery, receiver, told).await?;
         }
-        delivery.to.remove(0);
-        (delivery.tries, delivery.since, delivery.refusal) = (0, self.clock.now(), None);
+        let wait = match refusal {
+            Some(error) => {
+                delivery.tries = tries;
+                delivery.refusal = Some(cut(&error.message));
+                refusal_wait(tries, self.random.next_fraction())
+            }
+            None => {
+                (delivery.tries, delivery.since, delivery.refusal) = (0, self.clock.now(), None);
+                Duration::ZERO
+            }
+        };
         if delivery.to.is_empty() {
             return self.finish(at, &item).await;
         }
         item.stage = Stage::Deliver(delivery);
-        self.put_back(at, &item, Duration::ZERO).await
+        self.put_back(at, &item, wait).await
     }
 
-    fn is_hopeless(&self, delivery: &Delivery, error: &destinations::Error) -> bool {
+    /// A receiver is done with: it has heard, or never will.
+    async fn told(
+        &self,
+        item: &Item,
+        delivery: &Delivery,
+        receiver: Receiver,
+        told: Result<(), destinations::Error>,
+    ) -> Result<(), Error> {
+        match (told, &receiver) {
+            (Ok(()), Receiver::Destination(_)) => drop(self.metrics.delivered.inc()),
+            (Ok(()), Receiver::DeadLetter(_)) => drop(self.metrics.dead_lettered.inc()),
+            (Err(error), _) => self.give_up(item, delivery, receiver, &error).await?,
+        }
+        Ok(())
+    }
+
+    fn is_hopeless(&self, delivery: &Delivery, tries: u32, error: &destinations::Error) -> bool {
         let age = self.clock.now().since(delivery.since);
-        age >= AGE_MAX || (error.lasting && delivery.tries >= LASTING_TRIES_MAX)
+        age >= AGE_MAX || (error.lasting && tries >= LASTING_TRIES_MAX)
     }
 
     async fn give_up(
@@ -87,6 +117,7 @@ impl Work {
             event: item.event.clone(),
             stage: Stage::Deliver(Delivery {
                 to: vec![receiver],
+                refusal: Some(cut(&error.message)),
                 ..delivery.clone()
             }),
         };
