@@ -27,7 +27,10 @@ control_plane_per_second = 100000
 """
 
 # Warnings that tests provoke on purpose. Any other WARN or ERROR line of the server fails the run.
-EXPECTED_WARNINGS = ("a file system cannot be shown to a function",)
+EXPECTED_WARNINGS = (
+    "a file system cannot be shown to a function",
+    "a spawner of sandboxes has ended",
+)
 
 
 def binary():
