@@ -153,6 +153,8 @@ pub(crate) struct Functions {
     pub(crate) vpc_id: String,
     /// Actions the credentials of execution roles may do: `lambda:InvokeFunction`, `lambda:Get*`.
     pub(crate) role_actions: Vec<String>,
+    /// Seconds for which a package is kept that no function, version or layer names any more.
+    pub(crate) unused_packages_seconds: u64,
 }
 
 /// What is done about roles that nobody has made.
@@ -354,6 +356,7 @@ impl Default for Functions {
             unknown_roles: UnknownRoles::Accept,
             vpc_id: "vpc-00000000000000000".to_owned(),
             role_actions: Vec::new(),
+            unused_packages_seconds: 3_600,
         }
     }
 }

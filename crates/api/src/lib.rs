@@ -23,6 +23,7 @@ pub mod invoke;
 pub mod layers;
 pub mod log_groups;
 pub mod logs;
+pub mod packages;
 pub mod placement;
 pub mod policies;
 pub mod provisioned;

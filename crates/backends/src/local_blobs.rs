@@ -9,6 +9,7 @@
 //! A blob is written beside its place, synced, renamed to it, and the folder synced: a reader, and
 //! a crash, see the old one or the new one.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -23,6 +24,9 @@ use storage::{Blobs, Error as StorageError};
 
 use crate::Error;
 use crate::error::unavailable;
+
+/// The folder of what is being written.
+const UNFINISHED: &str = "new";
 
 /// The store. One process at a time may have it open on a folder.
 pub struct LocalBlobs(Arc<Folder>);
@@ -54,8 +58,16 @@ impl LocalBlobs {
         work: impl FnOnce(&Folder, &str) -> io::Result<T> + Send + 'static,
     ) -> Result<T, StorageError> {
         check_name(name)?;
-        let (folder, name) = (self.0.clone(), name.to_owned());
-        let answer = tokio::task::spawn_blocking(move || work(&folder, &name));
+        let name = name.to_owned();
+        self.aside(move |folder| work(folder, &name)).await
+    }
+
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Folder) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let folder = self.0.clone();
+        let answer = tokio::task::spawn_blocking(move || work(&folder));
         answer.await.map_err(unavailable)?.map_err(unavailable)
     }
 }
@@ -80,6 +92,17 @@ impl Blobs for LocalBlobs {
             .map(|metadata| metadata.len()))
     }
 
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StorageError> {
+        let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
+        self.aside(move |folder| folder.list(&prefix, after.as_deref(), limit))
+            .await
+    }
+
     async fn delete(&self, name: &str) -> Result<(), StorageError> {
         self.on_disk(name, Folder::delete).await
     }
@@ -88,7 +111,7 @@ impl Blobs for LocalBlobs {
 impl Folder {
     fn prepare(&self) -> io::Result<()> {
         make_folder(&self.root)?;
-        let unfinished = self.root.join("new");
+        let unfinished = self.root.join(UNFINISHED);
         match fs::remove_dir_all(&unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => make_folder(&unfinished),
@@ -102,7 +125,7 @@ impl Folder {
             make_folder(folder)?;
         }
         let number = self.written.fetch_add(1, Ordering::Relaxed);
-        let unfinished = self.root.join("new").join(number.to_string());
+        let unfinished = self.root.join(UNFINISHED).join(number.to_string());
         let written = write_durably(&unfinished, bytes)
             .and_then(|()| fs::rename(&unfinished, &path))
             .and_then(|()| sync(folder));
@@ -111,6 +134,33 @@ impl Folder {
             let _ = fs::remove_file(&unfinished);
         }
         written
+    }
+
+    /// Looks at all names there are: they lie about by their hashes.
+    fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> io::Result<Vec<String>> {
+        let mut first = BTreeSet::new();
+        for folder in fs::read_dir(&self.root)? {
+            let folder = folder?;
+            if folder.file_name() == UNFINISHED || !folder.file_type()?.is_dir() {
+                continue;
+            }
+            for file in fs::read_dir(folder.path())? {
+                // What we have not put there is not ours to tell of.
+                let Ok(name) = file?.file_name().into_string() else {
+                    continue;
+                };
+                let name = name.replace('%', "/");
+                let later = after.is_none_or(|after| name.as_str() > after);
+                if !name.starts_with(prefix) || !later || check_name(&name).is_err() {
+                    continue;
+                }
+                first.insert(name);
+                if first.len() > limit {
+                    first.pop_last();
+                }
+            }
+        }
+        Ok(first.into_iter().collect())
     }
 
     fn delete(&self, name: &str) -> io::Result<()> {

@@ -76,6 +76,20 @@ impl Cache {
         remove(&fresh).map_err(|e| at(&fresh, e))?;
         filled.map(|()| place)
     }
+
+    /// Removes the package's folder, if it is here: a reader finds it whole or not at all.
+    pub(crate) fn remove(&self, image: &str) -> Result<(), Error> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (place, aside) = (
+            self.root.join(image),
+            self.root.join(format!("new-{number}")),
+        );
+        match fs::rename(&place, &aside) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            renamed => renamed.map_err(|e| at(&place, e))?,
+        }
+        remove(&aside).map_err(|e| at(&aside, e))
+    }
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -97,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_package_that_fails_leaves_nothing() {
+    fn a_package_that_fails_or_is_removed_leaves_nothing() {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::open(root.path().join("c")).unwrap();
         let failed = cache.fill("aa", |_| Err(Error::TooLarge { limit: 1 }));
@@ -111,6 +125,12 @@ mod tests {
         // A second one finds it taken and is content.
         assert!(cache.fill("aa", |_| Ok(())).is_ok());
         assert!(cache.get("aa").unwrap().join("x").exists());
+        for _ in 0..2 {
+            cache.remove("aa").unwrap();
+            assert!(cache.get("aa").is_none());
+        }
+        let left = fs::read_dir(root.path().join("c")).unwrap().count();
+        assert_eq!(left, 1, "the boot's id alone");
     }
 
     #[test]

@@ -11,7 +11,11 @@ use storage::Blobs;
 use crate::cache::Cache;
 use crate::{Error, layers, unpack};
 
-/// A package that is checked and durable.
+/// Where the names of blobs begin that are packages, and how they end.
+const FOLDER: &str = "code/";
+const ENDING: &str = ".zip";
+
+/// A package that is checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Published {
     /// Its name: hex SHA-256 of the zip.
@@ -41,25 +45,46 @@ impl Images {
 
     /// Checks a package and keeps it. Durable on return; publishing it again changes nothing.
     pub async fn publish(&self, zip: Bytes) -> Result<Published, Error> {
-        let package = zip.clone();
+        let published = Self::check(zip.clone()).await?;
+        self.keep(&published, zip).await?;
+        Ok(published)
+    }
+
+    /// What a package is once it is kept. Refuses one that cannot be unpacked.
+    pub async fn check(zip: Bytes) -> Result<Published, Error> {
         let checked = blocking(move || {
-            let digest = ring::digest::digest(&ring::digest::SHA256, &package);
-            let unpacked_bytes = unpack::check(&package)?;
-            Ok((digest, unpacked_bytes))
+            let digest = ring::digest::digest(&ring::digest::SHA256, &zip);
+            Ok(Published {
+                image: hex(digest.as_ref()),
+                sha256_base64: STANDARD.encode(digest.as_ref()),
+                bytes: zip.len() as u64,
+                unpacked_bytes: unpack::check(&zip)?,
+            })
         });
-        let (digest, unpacked_bytes) = checked.await?;
-        let image = hex(digest.as_ref());
-        let name = blob_name(&image);
-        let bytes = zip.len() as u64;
-        if self.blobs.size(&name).await? != Some(bytes) {
+        checked.await
+    }
+
+    /// Keeps a package that has been checked. Durable on return.
+    pub async fn keep(&self, package: &Published, zip: Bytes) -> Result<(), Error> {
+        let name = blob_name(&package.image);
+        if self.blobs.size(&name).await? != Some(package.bytes) {
             self.blobs.put(&name, zip).await?;
         }
-        Ok(Published {
-            image,
-            sha256_base64: STANDARD.encode(digest.as_ref()),
-            bytes,
-            unpacked_bytes,
-        })
+        Ok(())
+    }
+
+    /// The names of packages that are kept, in their order, those after `after`, so many at most.
+    pub async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, Error> {
+        let after = after.map(blob_name);
+        let names = self.blobs.list(FOLDER, after.as_deref(), limit).await?;
+        Ok(names.iter().filter_map(|name| image_of(name)).collect())
+    }
+
+    /// Removes a package that nobody will ask for any more, unpacked or not; harmless if it is gone.
+    pub async fn remove(&self, image: &str) -> Result<(), Error> {
+        let (cache, name) = (Arc::clone(&self.cache), image.to_owned());
+        blocking(move || cache.remove(&name)).await?;
+        Ok(self.blobs.delete(&blob_name(image)).await?)
     }
 
     /// The package as it was uploaded.
@@ -119,7 +144,12 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn blob_name(image: &str) -> String {
-    format!("code/{image}.zip")
+    format!("{FOLDER}{image}{ENDING}")
+}
+
+fn image_of(blob: &str) -> Option<String> {
+    let image = blob.strip_prefix(FOLDER)?.strip_suffix(ENDING)?;
+    Some(image.to_owned())
 }
 
 fn hex(bytes: &[u8]) -> String {

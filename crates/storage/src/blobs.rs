@@ -38,6 +38,15 @@ pub trait Blobs: Send + Sync {
     /// Its size in bytes, if there is one.
     async fn size(&self, name: &str) -> Result<Option<u64>, Error>;
 
+    /// Names that begin with a prefix, in their order, those after `after`, so many at most. Of blobs
+    /// put or deleted meanwhile it may tell or not.
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, Error>;
+
     /// Deletes it; harmless if it is not there.
     async fn delete(&self, name: &str) -> Result<(), Error>;
 }

@@ -105,6 +105,7 @@ macro_rules! blobs_conformance {
                 putting_again_replaces_it_as_a_whole,
                 what_was_deleted_is_gone_and_deleting_again_is_harmless,
                 a_name_may_be_the_beginning_of_another,
+                blobs_are_listed_by_prefix_in_order_and_in_pages,
                 names_that_break_the_rule_are_refused,
                 a_reader_never_sees_a_mixture,
             ]

@@ -232,6 +232,18 @@ impl Blobs for MemoryBlobs {
         Ok(lock(&self.0).get(name).map(|bytes| bytes.len() as u64))
     }
 
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, Error> {
+        let blobs = lock(&self.0);
+        let names = blobs.keys().filter(|name| name.starts_with(prefix));
+        let later = names.filter(|name| after.is_none_or(|after| name.as_str() > after));
+        Ok(later.take(limit).cloned().collect())
+    }
+
     async fn delete(&self, name: &str) -> Result<(), Error> {
         check_name(name)?;
         lock(&self.0).remove(name);

@@ -1,6 +1,7 @@
 //! What an operator can say about the control plane.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use types::limits::{
     ACCOUNT_CODE_BYTES_MAX, ACCOUNT_CONCURRENCY, CONTROL_PLANE_PER_SECOND, GET_FUNCTION_PER_SECOND,
@@ -25,6 +26,11 @@ pub struct Config {
     pub architecture: String,
     /// Bytes of all packages that an account keeps in a region.
     pub code_bytes_max: u64,
+    /// How long packages are kept that nothing names any more. Longer than any request to the control
+    /// plane and any invoke takes.
+    pub unused_packages_kept: Duration,
+    /// Packages that are used though no function and no layer names them.
+    pub operators_packages: BTreeSet<String>,
     /// Whether functions may name roles that IAM does not know.
     pub unknown_roles_accepted: bool,
     /// What answers call the network that functions run in, `VpcId`: there is one for all.
@@ -121,6 +127,8 @@ impl Default for Config {
             runtimes: RUNTIMES.map(str::to_owned).to_vec(),
             architecture: "x86_64".to_owned(),
             code_bytes_max: ACCOUNT_CODE_BYTES_MAX,
+            unused_packages_kept: Duration::from_secs(60 * 60),
+            operators_packages: BTreeSet::new(),
             unknown_roles_accepted: true,
             vpc_id: "vpc-00000000000000000".to_owned(),
             access_points: BTreeSet::new(),

@@ -52,6 +52,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod unused_packages;
 mod urls;
 mod versions;
 
@@ -65,3 +66,4 @@ pub use provisioning::Provisioner;
 pub use service::{Control, Dependencies, REQUEST_BYTES_MAX};
 pub use settle::Settler;
 pub use source::{NoPackages, Object, PACKAGE_BYTES_MAX, PackageSource, SourceError};
+pub use unused_packages::UnusedPackages;

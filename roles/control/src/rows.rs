@@ -322,14 +322,29 @@ impl Rows {
     /// Every row under a prefix, by key.
     pub(crate) async fn all(&self, prefix: &str) -> Result<Vec<Row>, Failure> {
         let mut rows: Vec<Row> = Vec::new();
+        let each = self.each(prefix, |row| {
+            rows.push(row);
+            Ok(())
+        });
+        each.await?;
+        Ok(rows)
+    }
+
+    /// Shows every row under a prefix, by key, without keeping them all in memory.
+    pub(crate) async fn each(
+        &self,
+        prefix: &str,
+        mut show: impl FnMut(Row) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut after: Option<String> = None;
         loop {
-            let after = rows.last().map(|row| row.key.clone());
             let batch = self.table.list(prefix, after.as_deref(), BATCH).await;
             let batch = batch.map_err(Failure::Table)?;
             let last = batch.len() < BATCH;
-            rows.extend(batch);
+            after = batch.last().map(|row| row.key.clone());
+            batch.into_iter().try_for_each(&mut show)?;
             if last {
-                return Ok(rows);
+                return Ok(());
             }
         }
     }

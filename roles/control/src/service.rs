@@ -40,6 +40,7 @@ use crate::settle::{Job, Missed, Settler};
 use crate::source::PackageSource;
 use crate::sts::{self, Sts};
 use crate::throttle::Throttle;
+use crate::unused_packages::UnusedPackages;
 use crate::{absent, stacks};
 
 /// The largest request body (AWS: a 50 MB package in base64, and room for the rest).
@@ -230,6 +231,17 @@ impl Control {
             Arc::clone(&self.rows),
             assignment,
             Arc::clone(&self.provision),
+        )
+    }
+
+    /// The part that removes packages which nothing names any more: run that, too, and only one.
+    pub fn unused_packages(&self) -> UnusedPackages {
+        UnusedPackages::new(
+            Arc::clone(&self.rows),
+            Arc::clone(&self.images),
+            Arc::clone(&self.clock),
+            self.config.unused_packages_kept,
+            self.config.operators_packages.clone(),
         )
     }
 

@@ -14,6 +14,7 @@ mod permissions;
 mod provisioning;
 mod recovery;
 mod sts;
+mod unused_packages;
 mod updates;
 mod versions;
 

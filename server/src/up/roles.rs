@@ -113,6 +113,7 @@ pub(crate) async fn start(
 
     let engine = sandbox::ProcessEngine::start(sandboxes).await;
     let opt = everybodys_opt(config, &images).await?;
+    let operators_packages = opt.iter().cloned().collect();
     let worker_config = worker::Config {
         api: (config.functions.api).then(|| inside::reached_at(address)),
         ..worker_config(config, opt, random.as_ref())?
@@ -168,6 +169,8 @@ pub(crate) async fn start(
             architecture: worker::host_architecture().to_owned(),
             code_bytes_max: config.limits.code_storage_bytes,
             vpc_id: config.functions.vpc_id.clone(),
+            unused_packages_kept: Duration::from_secs(config.functions.unused_packages_seconds),
+            operators_packages,
             unknown_roles_accepted: unknown_roles.accepted,
             access_points: config.file_systems.keys().cloned().collect(),
             log_retention_days: Some(config.logs.retention_days).filter(|days| *days > 0),
@@ -179,6 +182,7 @@ pub(crate) async fn start(
     background.spawn(settler.run());
     background.spawn(keeper.run());
     background.spawn(control.key_uses().run());
+    background.spawn(control.unused_packages().run());
     background.spawn(control.provisioner(Arc::clone(&assigning)).run());
 
     let metadata = Metadata::new(Arc::clone(&table));

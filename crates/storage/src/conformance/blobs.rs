@@ -53,6 +53,22 @@ pub async fn a_name_may_be_the_beginning_of_another(blobs: &dyn Blobs) {
     }
 }
 
+pub async fn blobs_are_listed_by_prefix_in_order_and_in_pages(blobs: &dyn Blobs) {
+    let names = ["list/a", "list/a/b", "list/b", "list/c.d"];
+    for name in names.iter().rev().chain(&["lisu/a"]) {
+        blobs.put(name, Bytes::new()).await.unwrap();
+    }
+    let list = async |after, limit| blobs.list("list/", after, limit).await.unwrap();
+    assert_eq!(list(None, 99).await, names);
+    assert_eq!(list(None, 3).await, names[..3]);
+    assert_eq!(list(Some("list/b"), 99).await, names[3..]);
+    assert_eq!(list(Some("list/aa"), 1).await, names[2..3]);
+    assert_eq!(list(Some("list/c.d"), 99).await, [""; 0]);
+    assert_eq!(blobs.list("list/a/", None, 99).await.unwrap(), ["list/a/b"]);
+    blobs.delete("list/b").await.unwrap();
+    assert_eq!(list(Some("list/a"), 99).await, ["list/a/b", "list/c.d"]);
+}
+
 pub async fn names_that_break_the_rule_are_refused(blobs: &dyn Blobs) {
     let long = "n".repeat(NAME_BYTES_MAX + 1);
     let names = [

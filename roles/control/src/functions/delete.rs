@@ -1,7 +1,7 @@
 //! DeleteFunction: the whole function, or one published version.
 //!
-//! Packages stay in the image store: equal ones are kept once and may be another version's, and
-//! the store's own collection of garbage is what will tell.
+//! Packages stay in the image store: equal ones are kept once and may be another version's;
+//! [`crate::unused_packages`] will tell.
 
 use api::functions::{Alias, Function};
 use bytes::Bytes;

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use image::Published;
+use image::{Images, Published};
 use serde::Deserialize;
 use types::limits::ZIP_UPLOAD_BYTES_MAX;
 use types::{Region, Scope};
@@ -91,7 +91,10 @@ impl Control {
             return Err(ApiError::invalid_parameter(message).into());
         }
         self.check_code_storage(scope, zip.len() as u64).await?;
-        self.images.publish(zip).await.map_err(refused)
+        let package = Images::check(zip.clone()).await.map_err(refused)?;
+        self.rows.claim_package(&package.image).await?;
+        self.images.keep(&package, zip).await.map_err(refused)?;
+        Ok(package)
     }
 
     async fn read(&self, object: &Object, region: &Region) -> Result<Bytes, Failure> {
