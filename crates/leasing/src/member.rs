@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use storage::{Change, Error, Expect, Revision, Row, Table, Watch};
+use storage::{Change, Error, Expect, Revision, Row, Table, Timely, Watch};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -49,8 +49,9 @@ impl Member {
     ) -> (Self, Held) {
         let (held, receiver) = watch::channel(BTreeSet::new());
         let member = Self {
+            // Who does not hear of a renewal before the next is due has to stop in time all the same.
+            table: Arc::new(Timely::new(table, config.term / 3)),
             config,
-            table,
             wanted,
             held,
             began: Instant::now(),

@@ -1,6 +1,7 @@
 //! Several members over one table, by a clock that is moved.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,14 +21,17 @@ struct Running {
     task: JoinHandle<()>,
 }
 
-/// A table whose watches can be broken off, as one does that falls behind.
+/// A way to a table that can be broken.
 #[derive(Default)]
 struct Breaking {
-    table: MemoryTable,
+    table: Arc<MemoryTable>,
     watches: Mutex<JoinSet<()>>,
+    /// Whether writes come to nothing, and nobody hears of them.
+    silent: AtomicBool,
 }
 
 impl Breaking {
+    /// As a watch is that falls behind.
     fn break_off(&self) {
         let watches = self.watches.lock();
         watches.expect("nobody panics who has it").abort_all();
@@ -41,6 +45,9 @@ impl Table for Breaking {
     }
 
     async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, Error> {
+        if self.silent.load(Ordering::Relaxed) {
+            return std::future::pending().await;
+        }
         self.table.put(key, value, expect).await
     }
 
@@ -165,4 +172,28 @@ async fn leases_outlive_a_watch_that_is_broken_off() {
         tokio::time::sleep(TERM / 2).await;
     }
     assert_eq!(count(&one), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_whose_renewals_are_not_answered_stops_before_others_take_its_work() {
+    let (broken, wanted) = (Arc::new(Breaking::default()), works(4));
+    let one = start("one", &broken, &wanted);
+    tokio::time::sleep(TERM).await;
+    assert_eq!(count(&one), 4);
+    broken.silent.store(true, Ordering::Relaxed);
+    let two = start("two", &broken.table, &wanted);
+    for _ in 0..300 {
+        tokio::time::sleep(TERM / 100).await;
+        let held = one.held.borrow();
+        assert!(two.held.borrow().is_disjoint(&held), "held twice");
+    }
+    assert_eq!((count(&one), count(&two)), (0, 4));
+    broken.silent.store(false, Ordering::Relaxed);
+    tokio::time::sleep(TERM * 2).await;
+    assert_shared(&[&one, &two], 4);
+    assert_eq!(
+        (count(&one), count(&two)),
+        (2, 2),
+        "it is one of them again"
+    );
 }

@@ -12,11 +12,13 @@ pub mod journal;
 pub mod memory;
 pub mod queue;
 pub mod table;
+mod timely;
 
 pub use blobs::Blobs;
 pub use journal::{Appended, Journal, Position, Record};
 pub use queue::Queue;
 pub use table::{Change, Consistency, Expect, Revision, Row, Table, Watch};
+pub use timely::Timely;
 
 /// A store that did not do as asked.
 #[derive(Debug, thiserror::Error)]

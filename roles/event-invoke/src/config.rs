@@ -17,6 +17,8 @@ pub struct Config {
     pub accepting_bytes_max: usize,
     /// A poller whose process is silent for so long loses its queues.
     pub lease_term: Duration,
+    /// A poller that shows no life for so long, in a process that does, is told to stop, and another begun.
+    pub silence_max: Duration,
     /// For how long a received event is hidden from other pollers. Renewed while it is worked on, so
     /// it bounds how late one is tried again whose process died.
     pub visibility: Duration,
@@ -35,6 +37,7 @@ impl Default for Config {
             working_bytes_max: 256 * 1024 * 1024,
             accepting_bytes_max: 64 * 1024 * 1024,
             lease_term: Duration::from_secs(10),
+            silence_max: Duration::from_secs(20),
             visibility: Duration::from_secs(15),
             failed_max: 1_000,
             // Two weeks, as queues of AWS keep messages at most.

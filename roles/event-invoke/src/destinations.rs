@@ -11,6 +11,7 @@ mod sns;
 mod sqs;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::credentials::{Credentials, Error as CredentialsError, RoleCredentials};
 use api::events::Accept;
@@ -42,6 +43,11 @@ impl Error {
             lasting: true,
             message: message.into(),
         }
+    }
+
+    /// Nothing was heard for so long.
+    pub(crate) fn silent(within: Duration) -> Self {
+        Self::passing(format!("not taken within {within:?}"))
     }
 
     fn passing(message: impl Into<String>) -> Self {

@@ -8,7 +8,7 @@ use api::credentials::RoleCredentials;
 use api::invoke::Invoker;
 use leasing::Held;
 use prometheus_client::registry::Registry;
-use storage::{Queue, Table};
+use storage::{Queue, Table, Timely};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use types::{Clock, Random};
@@ -30,10 +30,10 @@ use crate::work::{DELIVERIES_MAX, Work};
 
 /// The group of leases.
 pub(crate) const GROUP: &str = "event-queues";
+/// A store that has not answered for so long is not waited for any more.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// How often pollers are looked after.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// A poller that shows no life for so long is ended, and another begun.
-const FROZEN: Duration = Duration::from_secs(20);
 
 /// What the asynchronous plane works with.
 pub struct Dependencies {
@@ -81,10 +81,12 @@ impl EventInvoke {
     /// Outcomes go to `peers` instead of the services themselves.
     pub(crate) fn with_peers(
         config: Config,
-        with: Dependencies,
+        mut with: Dependencies,
         peers: Arc<dyn Peers>,
         registry: &mut Registry,
     ) -> Arc<Self> {
+        with.table = Arc::new(Timely::new(with.table, ANSWER_WITHIN));
+        with.queue = Arc::new(Timely::new(with.queue, ANSWER_WITHIN));
         let router = Arc::new(Router::new());
         let metrics = Arc::new(Metrics::new(registry));
         let intake = Arc::new(Intake::new(
@@ -215,13 +217,13 @@ async fn supervise(work: Arc<Work>, mut held: Held, mut stop: watch::Receiver<bo
     loop {
         let now = held.borrow_and_update().clone();
         running.retain(|queue, poller| {
-            if poller.beat.silence() >= FROZEN {
+            let dead = poller.beat.silence() >= work.config.silence_max;
+            if dead {
                 tracing::error!(queue, "a poller of events shows no life and is replaced");
-                poller.task.abort();
-                return false;
             }
-            // Told to stop, it finishes what it has begun; whoever holds the queue next need not wait.
-            let kept = now.contains(queue) && !poller.task.is_finished();
+            // Told to stop, it finishes what it has begun, as soon as it can; whoever holds the queue next
+            // need not wait.
+            let kept = now.contains(queue) && !dead && !poller.task.is_finished();
             kept || {
                 poller.stop.send_replace(true);
                 false

@@ -2,6 +2,7 @@
 //! pass in milliseconds. Functions and the services that outcomes go to are scripted.
 
 mod functions;
+mod hanging;
 mod members;
 mod outcomes;
 mod process;

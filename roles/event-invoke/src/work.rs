@@ -47,6 +47,11 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// An event in its function's own queue waits so long for its turn before it is looked at anew: it may have
 /// become too old, and its function may have changed or gone.
 const LOOK_ANEW: Duration = Duration::from_secs(5);
+/// What a name means is not waited for any longer.
+const TARGET_WITHIN: Duration = Duration::from_secs(20);
+/// An invoke that has not returned so long after its function's own time has been lost. Before it runs it
+/// may have had to wait for an environment, more than once.
+const INVOKE_BEYOND: Duration = Duration::from_secs(600);
 /// Outcomes that are told at a time.
 pub(crate) const DELIVERIES_MAX: u32 = 32;
 
@@ -160,7 +165,8 @@ impl Work {
     async fn invoke(&self, at: At<'_>, mut item: Item) -> Result<(), Error> {
         let arn = item.event.state.arn.clone();
         let function = FunctionId::of(&arn);
-        let target = match self.invoker.target(&arn).await {
+        let target = within(TARGET_WITHIN, self.invoker.target(&arn)).await;
+        let target = match target {
             Ok(target) => target,
             Err(error) => return self.refused(at, item, &error, None).await,
         };
@@ -192,7 +198,8 @@ impl Work {
             payload: item.event.payload.clone(),
             trace: state.trace.clone(),
         });
-        match ran.await {
+        let timeout = target.function.configuration.timeout_seconds.into();
+        match within(Duration::from_secs(timeout) + INVOKE_BEYOND, ran).await {
             Ok(outcome) => {
                 slot.end(false);
                 self.metrics.invoked.inc();
@@ -288,4 +295,24 @@ impl Work {
         };
         self.settle(at, item, attempt, function).await
     }
+}
+
+/// Gives up what does not return: where it was lost it may have been done.
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, InvokeError>>,
+) -> Result<T, InvokeError> {
+    let done = tokio::time::timeout(limit, work).await;
+    done.unwrap_or_else(|_| {
+        tracing::error!(
+            ?limit,
+            "an invoke for an event has not returned and is given up"
+        );
+        Err(InvokeError {
+            why: Why::Unavailable,
+            status: 500,
+            code: "ServiceException".to_owned(),
+            message: "The invoke was lost.".to_owned(),
+        })
+    })
 }

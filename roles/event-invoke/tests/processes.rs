@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use api::credentials::{Credentials, Error as CredentialsError, RoleCredentials};
@@ -29,6 +29,7 @@ use prometheus_client::registry::Registry;
 use serde_json::json;
 use storage::Queue;
 use storage::memory::MemoryTable;
+use storage::queue::{Depth, Message, Receipt};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use types::{
@@ -95,11 +96,98 @@ fn every_accepted_event_is_invoked_though_processes_are_killed_and_frozen() {
     assert_eq!(lost, 0);
 }
 
+/// A thread that stands still has all that was to run on it stand still, in a process that lives: its leases
+/// are renewed, and what was taken out of the queue is not.
+#[test]
+fn a_poller_that_stands_still_in_a_process_that_lives_is_replaced() {
+    let (events, folder) = (500, tempfile::tempdir().unwrap());
+    let mut world = World::new(folder.path(), events);
+    let still = Arc::new(StandStill(Mutex::new(None)));
+    world.stand_still = Some(Arc::clone(&still));
+    let process = world.start(0);
+    // Whichever poller gets something next stands still. Should the test fail, it melts first of all.
+    let (ice, melts) = mpsc::channel::<()>();
+    *still.0.lock().unwrap() = Some(melts);
+    world.accept_all().join().unwrap();
+    world.wait_until(|| world.invoked() == events);
+    assert!(world.left() < events as u64);
+    drop(ice);
+    world.wait_until(|| world.left() == 0);
+    process.stop();
+}
+
+/// Holds a thread until it is let go.
+struct StandStill(Mutex<Option<mpsc::Receiver<()>>>);
+
+/// A queue that has one of its receivers' threads stand still, after it has got what it asked for.
+struct Standing(Arc<SqliteQueue>, Arc<StandStill>);
+
+#[async_trait]
+impl Queue for Standing {
+    async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), storage::Error> {
+        self.0.send(queue, body, delay).await
+    }
+    async fn receive(
+        &self,
+        queue: &str,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Message>, storage::Error> {
+        let received = self.0.receive(queue, max, visibility, wait).await?;
+        if !received.is_empty() {
+            let melts = self.1.0.lock().unwrap().take();
+            // It ends when the other end is dropped.
+            let _ = melts.map(|melts| melts.recv());
+        }
+        Ok(received)
+    }
+    async fn extend(
+        &self,
+        queue: &str,
+        receipt: Receipt,
+        by: Duration,
+    ) -> Result<bool, storage::Error> {
+        self.0.extend(queue, receipt, by).await
+    }
+    async fn replace(
+        &self,
+        queue: &str,
+        receipt: Receipt,
+        body: Bytes,
+        delay: Duration,
+    ) -> Result<bool, storage::Error> {
+        self.0.replace(queue, receipt, body, delay).await
+    }
+    async fn ack(&self, queue: &str, receipt: Receipt) -> Result<(), storage::Error> {
+        self.0.ack(queue, receipt).await
+    }
+    async fn depth(&self, queue: &str) -> Result<Depth, storage::Error> {
+        self.0.depth(queue).await
+    }
+    async fn peek(
+        &self,
+        queue: &str,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<Bytes>, storage::Error> {
+        self.0.peek(queue, limit, bytes).await
+    }
+    async fn queues(&self, prefix: &str) -> Result<Vec<String>, storage::Error> {
+        self.0.queues(prefix).await
+    }
+    async fn delete_if_empty(&self, queue: &str) -> Result<bool, storage::Error> {
+        self.0.delete_if_empty(queue).await
+    }
+}
+
 /// What processes share.
 struct World {
     /// Takes events; works on none.
     front: Arc<EventInvoke>,
     queue: Arc<SqliteQueue>,
+    /// Has a poller of the next process stand still.
+    stand_still: Option<Arc<StandStill>>,
     table: Arc<MemoryTable>,
     /// How often each event was invoked.
     counts: Arc<[AtomicU32]>,
@@ -112,8 +200,9 @@ impl World {
         let queue = Arc::new(queue.unwrap());
         let table = Arc::<MemoryTable>::default();
         Self {
-            front: role("front", &queue, &table),
+            front: role("front", queue.clone(), &table),
             queue,
+            stand_still: None,
             table,
             counts: (0..events).map(|_| AtomicU32::new(0)).collect(),
             runtime: Builder::new_current_thread().enable_all().build().unwrap(),
@@ -122,9 +211,13 @@ impl World {
 
     fn start(&self, number: usize) -> Process {
         let holder = format!("process-{number}-{}", RequestId::random(&SystemRandom));
-        let role = role(&holder, &self.queue, &self.table);
+        let (queue, threads): (Arc<dyn Queue>, usize) = match &self.stand_still {
+            Some(still) => (Arc::new(Standing(self.queue.clone(), Arc::clone(still))), 3),
+            None => (self.queue.clone(), 1),
+        };
+        let role = role(&holder, queue, &self.table);
         let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
+            .worker_threads(threads)
             .enable_all()
             .build()
             .unwrap();
@@ -233,18 +326,19 @@ impl Pressure for NoPressure {
     }
 }
 
-fn role(holder: &str, queue: &Arc<SqliteQueue>, table: &Arc<MemoryTable>) -> Arc<EventInvoke> {
+fn role(holder: &str, queue: Arc<dyn Queue>, table: &Arc<MemoryTable>) -> Arc<EventInvoke> {
     let config = Config {
         holder: holder.to_owned(),
         lease_term: TERM,
         visibility: TERM,
+        silence_max: TERM,
         ..Config::default()
     };
     let with = Dependencies {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         table: table.clone(),
-        queue: queue.clone(),
+        queue,
         credentials: Arc::new(NoRoles),
         client: Arc::new(aws::Client::new(Arc::new(SystemClock))),
         endpoints: Default::default(),

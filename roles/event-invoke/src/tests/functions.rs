@@ -29,6 +29,8 @@ pub(super) enum Does {
     Unavailable,
     /// Has the code that was to run it panic.
     Panics,
+    /// Runs, and nobody ever hears of it again.
+    Hangs,
 }
 
 /// One run, or one try of it.
@@ -166,7 +168,7 @@ impl Functions {
             _ if passes > wire::lineage::PASSES_MAX => Some(recursive()),
             Does::Throttled => Some(throttled()),
             Does::Unavailable => Some(unavailable()),
-            Does::Returns(_) | Does::Fails(_) | Does::Panics => None,
+            Does::Returns(_) | Does::Fails(_) | Does::Panics | Does::Hangs => None,
         };
         calls.push(Call {
             at: self.began.elapsed(),
@@ -222,6 +224,7 @@ impl Invoker for Functions {
             ),
             Does::Returns(payload) => (None, payload.to_owned()),
             Does::Panics => panic!("a test has an invoke panic"),
+            Does::Hangs => std::future::pending().await,
             Does::Throttled | Does::Unavailable => unreachable!("it did not begin"),
         };
         Ok(Outcome {
@@ -301,7 +304,7 @@ fn version(name: &str, function: &Function) -> Arc<FunctionVersion> {
             handler: Some("m.h".into()),
             role: "arn:aws:iam::000000000000:role/r".into(),
             description: String::new(),
-            timeout_seconds: 3,
+            timeout_seconds: 900,
             memory_mb: 128,
             ephemeral_mb: 512,
             environment: None,

@@ -76,6 +76,10 @@ pub(super) enum Fault {
     Lie,
     /// Panic at the next question, and then what they should.
     Panic,
+    /// Nothing, and never answer what they are asked meanwhile.
+    Swallow,
+    /// What they should, and never answer what they are asked meanwhile.
+    Forget,
 }
 
 /// Between a process and everything else. Closed while the process is frozen.
@@ -118,6 +122,11 @@ impl Gate {
                 Err(Error::Unavailable("nobody knows".into()))
             }
             Fault::Panic => panic!("a test has a store panic"),
+            Fault::Swallow => std::future::pending().await,
+            Fault::Forget => {
+                let _ = self.around(work).await;
+                std::future::pending().await
+            }
         }
     }
 }

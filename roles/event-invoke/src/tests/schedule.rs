@@ -117,8 +117,15 @@ impl Run {
                 process.freeze(*frozen);
             }
             18 => {
-                let faults = [Fault::None, Fault::Refuse, Fault::Lie, Fault::Panic];
-                let fault = faults[self.below(4) as usize];
+                let faults = [
+                    Fault::None,
+                    Fault::Refuse,
+                    Fault::Lie,
+                    Fault::Panic,
+                    Fault::Swallow,
+                    Fault::Forget,
+                ];
+                let fault = faults[self.below(6) as usize];
                 let index = self.below(self.processes.len() as u64) as usize;
                 self.processes[index].0.fail(fault);
             }

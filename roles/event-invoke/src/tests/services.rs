@@ -22,6 +22,8 @@ pub(super) struct Services(Mutex<Known>);
 #[derive(Default)]
 struct Known {
     statuses: Vec<u16>,
+    /// How many of the next calls are never answered.
+    swallowed: usize,
     /// The path of all queues, if it is not the usual one.
     queues: Option<&'static str>,
     /// How often somebody asked for it.
@@ -34,6 +36,11 @@ impl Services {
     /// What they answer to the next calls, the last one first.
     pub(super) fn answer(&self, statuses: &[u16]) {
         self.known().statuses = statuses.iter().rev().copied().collect();
+    }
+
+    /// Leave the next `calls` that deliver without an answer, for ever.
+    pub(super) fn swallow(&self, calls: usize) {
+        self.known().swallowed = calls;
     }
 
     /// Has queues at `path` and nowhere else.
@@ -56,6 +63,13 @@ impl Services {
         self.known().refused
     }
 
+    fn swallows(&self) -> bool {
+        let mut known = self.known();
+        let swallows = known.swallowed > 0;
+        known.swallowed = known.swallowed.saturating_sub(1);
+        swallows
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -65,6 +79,9 @@ impl Services {
 impl Peers for Services {
     async fn send(&self, call: Call, key: &Keys) -> Result<Response<Bytes>, Error> {
         assert_eq!(key.access_key_id, KEY);
+        if self.swallows() {
+            return std::future::pending().await;
+        }
         let answer = |status, body: &str| {
             let response = Response::builder().status(status);
             taken(Ok(response

@@ -13,6 +13,8 @@ use crate::shards::FunctionId;
 
 /// Tries of what will hardly be taken: rights and resources may be a moment late.
 const LASTING_TRIES_MAX: u32 = 3;
+/// A receiver that has not taken an outcome for so long after it began to is not waited for.
+const TAKEN_WITHIN: Duration = Duration::from_secs(60);
 /// For how long a receiver is tried that cannot be reached: as long as an event is.
 const AGE_MAX: Duration = Duration::from_secs(21_600);
 
@@ -40,7 +42,9 @@ impl Work {
                 break None;
             };
             let told = self.destinations.deliver(receiver, &item.event, &delivery);
-            match told.await {
+            let told = tokio::time::timeout(TAKEN_WITHIN, told).await;
+            let told = told.unwrap_or_else(|_| Err(destinations::Error::silent(TAKEN_WITHIN)));
+            match told {
                 Err(error) if !self.is_hopeless(&delivery, tries, &error) => {
                     refusal.get_or_insert(error);
                     index += 1;

@@ -1,0 +1,137 @@
+//! Stores that are not waited for without end: a question that is not answered within its time counts as
+//! one to a store that does not answer.
+//!
+//! It may have been carried out, as after every [`Error::Unavailable`]. What a receive got whose answer
+//! was not waited for is seen again when its visibility runs out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::queue::{Depth, Message, Receipt};
+use crate::{Consistency, Error, Expect, Queue, Revision, Row, Table, Watch};
+
+/// A store, and how long each of its answers is waited for.
+pub struct Timely<T: ?Sized> {
+    store: Arc<T>,
+    within: Duration,
+}
+
+/// Why a store counts as one that does not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing was heard for {within:?}")]
+struct Silence {
+    within: Duration,
+}
+
+impl<T: ?Sized> Timely<T> {
+    /// Waits for `within` for each answer of `store`.
+    pub fn new(store: Arc<T>, within: Duration) -> Self {
+        Self { store, within }
+    }
+
+    async fn ask<A>(&self, work: impl Future<Output = Result<A, Error>>) -> Result<A, Error> {
+        within(self.within, work).await
+    }
+}
+
+async fn within<A>(
+    within: Duration,
+    work: impl Future<Output = Result<A, Error>>,
+) -> Result<A, Error> {
+    let answer = tokio::time::timeout(within, work).await;
+    answer.unwrap_or_else(|_| Err(Error::Unavailable(Box::new(Silence { within }))))
+}
+
+#[async_trait]
+impl<T: Queue + ?Sized> Queue for Timely<T> {
+    async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), Error> {
+        self.ask(self.store.send(queue, body, delay)).await
+    }
+
+    async fn receive(
+        &self,
+        queue: &str,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Message>, Error> {
+        let received = self.store.receive(queue, max, visibility, wait);
+        within(self.within.saturating_add(wait), received).await
+    }
+
+    async fn extend(
+        &self,
+        queue: &str,
+        receipt: Receipt,
+        visibility: Duration,
+    ) -> Result<bool, Error> {
+        self.ask(self.store.extend(queue, receipt, visibility))
+            .await
+    }
+
+    async fn release(&self, queue: &str, receipt: Receipt, delay: Duration) -> Result<bool, Error> {
+        self.ask(self.store.release(queue, receipt, delay)).await
+    }
+
+    async fn replace(
+        &self,
+        queue: &str,
+        receipt: Receipt,
+        body: Bytes,
+        delay: Duration,
+    ) -> Result<bool, Error> {
+        self.ask(self.store.replace(queue, receipt, body, delay))
+            .await
+    }
+
+    async fn ack(&self, queue: &str, receipt: Receipt) -> Result<(), Error> {
+        self.ask(self.store.ack(queue, receipt)).await
+    }
+
+    async fn depth(&self, queue: &str) -> Result<Depth, Error> {
+        self.ask(self.store.depth(queue)).await
+    }
+
+    async fn peek(&self, queue: &str, limit: usize, bytes: usize) -> Result<Vec<Bytes>, Error> {
+        self.ask(self.store.peek(queue, limit, bytes)).await
+    }
+
+    async fn queues(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        self.ask(self.store.queues(prefix)).await
+    }
+
+    async fn delete_if_empty(&self, queue: &str) -> Result<bool, Error> {
+        self.ask(self.store.delete_if_empty(queue)).await
+    }
+}
+
+#[async_trait]
+impl<T: Table + ?Sized> Table for Timely<T> {
+    async fn get(&self, key: &str, consistency: Consistency) -> Result<Option<Row>, Error> {
+        self.ask(self.store.get(key, consistency)).await
+    }
+
+    async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, Error> {
+        self.ask(self.store.put(key, value, expect)).await
+    }
+
+    async fn delete(&self, key: &str, expect: Expect) -> Result<(), Error> {
+        self.ask(self.store.delete(key, expect)).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Row>, Error> {
+        self.ask(self.store.list(prefix, after, limit)).await
+    }
+
+    async fn watch(&self, prefix: &str) -> Result<Watch, Error> {
+        self.ask(self.store.watch(prefix)).await
+    }
+}
