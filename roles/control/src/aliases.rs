@@ -12,7 +12,6 @@ use storage::{Expect, Revision};
 use types::{AliasName, FunctionArn, Qualifier, Version};
 use wire::ApiError;
 use wire::uri::query_value;
-use wire::validation::{Pattern, Violations};
 
 use weights::{check_pair, check_weights};
 
@@ -20,30 +19,9 @@ use crate::answer::{empty, json};
 use crate::body::parse_now;
 use crate::failure::Failure;
 use crate::functions::check_revision;
-use crate::functions::settings::DESCRIPTION_CHARACTERS_MAX;
 use crate::page::Page;
 use crate::rows::TRIES_MAX;
 use crate::service::{Call, Control};
-
-const ALIAS: Pattern = Pattern {
-    text: "(?!^[0-9]+$)([a-zA-Z0-9-_]+)",
-    matches: |text| {
-        let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        text.bytes().all(word) && !text.bytes().all(|byte| byte.is_ascii_digit())
-    },
-};
-const VERSION: Pattern = Pattern {
-    text: r"(\$LATEST(\.PUBLISHED)?|[0-9]+)",
-    matches: |text| {
-        text == "$LATEST"
-            || text == "$LATEST.PUBLISHED"
-            || !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-    },
-};
-/// Longest alias (the public model).
-const ALIAS_CHARACTERS_MAX: usize = 128;
-/// Longest version (the public model).
-const VERSION_CHARACTERS_MAX: usize = 1_024;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -91,13 +69,6 @@ impl Control {
     pub(crate) async fn create_alias(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let arn = call.unqualified_function()?;
         let body: Body = parse_now(call.body)?;
-        let mut violations = Violations::new();
-        violations.required("name", body.name.as_ref());
-        violations.required("functionVersion", body.function_version.as_ref());
-        violations.pattern("name", body.name.as_deref(), ALIAS);
-        violations.length("name", body.name.as_deref(), 1, ALIAS_CHARACTERS_MAX);
-        body.violations(&mut violations);
-        violations.finish()?;
         let name = alias_name(body.name.as_deref().unwrap_or_default())?;
         let (function, _) = self.rows.existing(&arn).await?;
         let version = body.function_version.as_deref().unwrap_or_default();
@@ -138,9 +109,6 @@ impl Control {
     pub(crate) async fn list_aliases(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let arn = call.unqualified_function()?;
         let version = query_value(call.query, "FunctionVersion");
-        let mut violations = Violations::new();
-        violations.pattern("functionVersion", version.as_deref(), VERSION);
-        violations.finish()?;
         let page = Page::parse(call.query)?;
         self.rows.existing(&arn).await?;
         let mut aliases = self.rows.aliases(&arn.scope, &arn.name).await?;
@@ -173,9 +141,6 @@ impl Control {
     pub(crate) async fn update_alias(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let (arn, name) = named(call)?;
         let body: Body = parse_now(call.body)?;
-        let mut violations = Violations::new();
-        body.violations(&mut violations);
-        violations.finish()?;
         let (function, _) = self.rows.existing(&arn).await?;
         for _ in 0..TRIES_MAX {
             let found = self.rows.alias(&arn.scope, &arn.name, &name).await?;
@@ -325,14 +290,6 @@ impl Control {
 }
 
 impl Body {
-    fn violations(&self, violations: &mut Violations) {
-        let version = self.function_version.as_deref();
-        violations.pattern("functionVersion", version, VERSION);
-        violations.length("functionVersion", version, 1, VERSION_CHARACTERS_MAX);
-        let description = self.description.as_deref();
-        violations.length("description", description, 0, DESCRIPTION_CHARACTERS_MAX);
-    }
-
     fn weights(&self) -> Option<&BTreeMap<String, f64>> {
         let routing = self.routing_config.as_ref()?;
         static NONE: BTreeMap<String, f64> = BTreeMap::new();
@@ -360,12 +317,7 @@ impl AliasConfiguration {
 /// The function and the alias that the path names.
 fn named(call: &Call<'_>) -> Result<(FunctionArn, AliasName), ApiError> {
     let arn = call.unqualified_function()?;
-    let name = call.matched.parameter("Name");
-    let mut violations = Violations::new();
-    violations.pattern("name", Some(name), ALIAS);
-    violations.length("name", Some(name), 1, ALIAS_CHARACTERS_MAX);
-    violations.finish()?;
-    Ok((arn, alias_name(name)?))
+    Ok((arn, alias_name(call.matched.parameter("Name"))?))
 }
 
 fn alias_name(text: &str) -> Result<AliasName, ApiError> {

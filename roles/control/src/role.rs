@@ -1,13 +1,6 @@
 //! ARNs of execution roles.
 
 use types::AccountId;
-use wire::validation::Pattern;
-
-/// The model's pattern for them.
-pub(crate) const ROLE_ARN: Pattern = Pattern {
-    text: r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+",
-    matches: |text| RoleArn::parse(text).is_some(),
-};
 
 /// A role.
 #[derive(Clone, PartialEq, Eq, Debug)]

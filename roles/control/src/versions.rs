@@ -8,13 +8,11 @@ use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use types::{FunctionArn, Version};
 use wire::ApiError;
-use wire::validation::Violations;
 
 use crate::answer::json;
 use crate::body::parse_now;
 use crate::failure::Failure;
 use crate::functions::rules::update_in_progress;
-use crate::functions::settings::DESCRIPTION_CHARACTERS_MAX;
 use crate::functions::shape::{FunctionConfiguration, version_arn};
 use crate::functions::{arn_of, check_revision, check_settled};
 use crate::page::Page;
@@ -44,10 +42,7 @@ impl Control {
     ) -> Result<Response<Bytes>, Failure> {
         let arn = call.unqualified_function()?;
         let body: PublishBody = parse_now(call.body)?;
-        let mut violations = Violations::new();
         let description = body.description.as_deref();
-        violations.length("description", description, 0, DESCRIPTION_CHARACTERS_MAX);
-        violations.finish()?;
         if body.publish_to.is_some() {
             return Err(ApiError::not_implemented("managed instances (PublishTo)").into());
         }

@@ -9,7 +9,6 @@ use serde::Serialize;
 use types::{FunctionArn, Qualifier, Version};
 use wire::function_name::Naming;
 use wire::uri::query_value;
-use wire::validation::Violations;
 
 use super::shape::{FunctionConfiguration, version_arn};
 use crate::answer::json;
@@ -84,10 +83,7 @@ impl Control {
 
     pub(crate) async fn list_functions(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         call.authorise(&call.scope.account, "*")?;
-        let mut violations = Violations::new();
         let versions = query_value(call.query, "FunctionVersion");
-        violations.one_of("functionVersion", versions.as_deref(), &["ALL"]);
-        violations.finish()?;
         let page = Page::parse(call.query)?;
         let mut items = match versions {
             Some(_) => self.all_versions(call, &page).await?,

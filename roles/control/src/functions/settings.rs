@@ -18,11 +18,6 @@ use members::{
     SnapStart, TracingConfig, VpcConfig,
 };
 
-use crate::role::ROLE_ARN;
-
-/// Longest description (the public model).
-pub(crate) const DESCRIPTION_CHARACTERS_MAX: usize = 256;
-
 /// See the module.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -57,7 +52,6 @@ impl Settings {
 
     /// Adds what breaks constraints that the model does not have, or has wider.
     pub(crate) fn violations(&self, violations: &mut Violations) {
-        violations.pattern("role", self.role.as_deref(), ROLE_ARN);
         let most = |max: u32| Some(i64::from(max));
         violations.range("timeout", self.timeout, None, most(TIMEOUT_SECONDS_MAX));
         violations.range("memorySize", self.memory_size, None, most(MEMORY_MB_MAX));
