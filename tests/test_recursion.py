@@ -117,3 +117,22 @@ def test_a_function_that_invokes_itself_is_stopped(client, deploy, peer, plane, 
     client.put_function_recursion_config(FunctionName=name, RecursiveLoop="Allow")
     request = send(traced(plane, header), name, {})
     wait_for(lambda: told(name, request), 30)
+
+
+def test_two_functions_that_call_each_other_by_their_sdk_are_stopped(
+    client, deploy, peer, plane, told, monkeypatch
+):
+    """The SDK hands the trace on by itself where it sees itself in a function, with escapes."""
+    failed = Queue(peer.client("sqs"))
+    names = [deploy(TRACES) for _ in range(2)]
+    for name in names:
+        destined(client, name, failure=failed.arn)
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", name)
+    for _ in range(PASSES_MAX):
+        for name in names:
+            request = send(client, name, {})
+            (run,) = wait_for(lambda n=name, r=request: told(n, r), 30)
+            monkeypatch.setenv("_X_AMZN_TRACE_ID", run["trace"])
+    assert run["trace"].count("|") == 1
+    request = send(client, names[0], {})
+    assert failed.record()["requestContext"]["requestId"] == request

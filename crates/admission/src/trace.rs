@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use types::{Random, Timestamp};
 use wire::lineage;
+use wire::uri::decode;
 
 /// The longest header taken over; X-Ray's own are about 100 bytes.
 const BYTES_MAX: usize = 512;
@@ -28,6 +29,8 @@ impl Trace {
         let header = header
             .filter(|text| text.len() <= BYTES_MAX)
             .unwrap_or_default();
+        // SDKs escape what they hand on: a lineage of two functions comes with `%7C` between them.
+        let header = &*decode(header).unwrap_or(header.into());
         let field = |name: &str| {
             header.split(';').find_map(|part| {
                 let (key, value) = part.trim().split_once('=')?;
@@ -124,6 +127,9 @@ mod tests {
                 .ends_with(";Sampled=0;Lineage=a87bd80c:3")
         );
         assert!(!trace.for_caller().contains("ineage"));
+        let escaped = Trace::new(Some("Lineage=a87bd80c:3%7c68fd508a:5"), &SystemRandom, NOW);
+        let expected = ";Lineage=a87bd80c:3|68fd508a:5";
+        assert!(escaped.for_function().ends_with(expected));
     }
 
     #[test]
