@@ -205,33 +205,53 @@ impl Manager {
     async fn trim(&self, queue: &str, total: u64) -> Result<(), Error> {
         let mut beyond = total.saturating_sub(self.config.failed_max);
         let mut left = total;
-        while left > 0 && (beyond > 0 || self.first_is_too_old(queue).await?) {
-            let many = usize::try_from(beyond)
-                .unwrap_or(RECEIVE_MAX)
-                .clamp(1, RECEIVE_MAX);
-            let (visibility, wait) = (self.config.visibility, Duration::ZERO);
-            let removed = self.queue.receive(queue, many, visibility, wait).await?;
-            if removed.is_empty() {
+        while left > 0 {
+            let many = match usize::try_from(beyond).unwrap_or(RECEIVE_MAX) {
+                0 => self.too_old(queue).await?,
+                beyond => beyond.min(RECEIVE_MAX),
+            };
+            if many == 0 {
                 break;
             }
-            let count = removed.len() as u64;
+            let (visibility, wait) = (self.config.visibility, Duration::ZERO);
+            let received = self.queue.receive(queue, many, visibility, wait).await?;
+            if received.is_empty() {
+                break;
+            }
+            let count = received.len() as u64;
+            let too_many = beyond > 0;
             // All at a time, for one write to the disk.
-            let acks = removed
-                .iter()
-                .map(|message| self.queue.ack(queue, message.receipt));
-            for acked in join_all(acks).await {
-                acked?;
+            let removed = received.iter().map(|message| async move {
+                // What is received first need not be what was kept first.
+                if too_many || self.is_too_old(&message.body) {
+                    return self.queue.ack(queue, message.receipt).await;
+                }
+                let back = self.queue.release(queue, message.receipt, Duration::ZERO);
+                back.await.map(drop)
+            });
+            for removed in join_all(removed).await {
+                removed?;
             }
             (beyond, left) = (beyond.saturating_sub(count), left.saturating_sub(count));
         }
         Ok(())
     }
 
-    async fn first_is_too_old(&self, queue: &str) -> Result<bool, Error> {
+    /// How many of those that were kept first are too old, as far as one receive goes.
+    async fn too_old(&self, queue: &str) -> Result<usize, Error> {
         let first = self.queue.peek(queue, 1, HEAD_BYTES_MAX).await?;
-        let head = first.first().and_then(|body| Item::decode_head(body).ok());
-        Ok(head.is_some_and(|(state, _)| {
+        if !first.iter().any(|body| self.is_too_old(body)) {
+            return Ok(0);
+        }
+        let first = self.queue.peek(queue, RECEIVE_MAX, HEAD_BYTES_MAX).await?;
+        let old = first.iter().take_while(|body| self.is_too_old(body));
+        Ok(old.count())
+    }
+
+    fn is_too_old(&self, body: &[u8]) -> bool {
+        let head = Item::decode_head(body);
+        head.is_ok_and(|(state, _)| {
             self.clock.now().since(state.accepted) >= self.config.failed_age_max
-        }))
+        })
     }
 }

@@ -4,7 +4,7 @@
 //! function is pending, as far as this process took it and saw it end. Both are guesses that cost a
 //! longer wait at worst.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -17,6 +17,9 @@ const CROWD: u64 = 500;
 /// Functions that have one, at most: each costs a poller and a lease. The others stay in the shared
 /// queues, whose events wait in turns.
 const DEDICATED_MAX: usize = 256;
+/// A queue of its own that so many looks of the manager in a row have not found is none: nothing could be
+/// sent to it, or another process has removed it.
+const MISSED_MAX: u32 = 20;
 
 /// See the module.
 pub(crate) struct Router {
@@ -30,7 +33,8 @@ struct Known {
     loads: BTreeMap<u32, u64>,
     /// Order never matters.
     pending: HashMap<FunctionId, u64>,
-    dedicated: BTreeSet<FunctionId>,
+    /// Functions with their own queues, and how many looks in a row have not found it.
+    dedicated: BTreeMap<FunctionId, u32>,
 }
 
 impl Router {
@@ -40,7 +44,7 @@ impl Router {
             shared: SHARED_MIN,
             loads: BTreeMap::new(),
             pending: HashMap::new(),
-            dedicated: BTreeSet::new(),
+            dedicated: BTreeMap::new(),
         };
         Self {
             known: Mutex::new(known),
@@ -54,7 +58,7 @@ impl Router {
         let pending = known.pending.entry(function.clone()).or_default();
         *pending += 1;
         let crowds = *pending > CROWD;
-        if (crowds || known.dedicated.contains(function)) && self.own(&mut known, function) {
+        if (crowds || known.dedicated.contains_key(function)) && self.own(&mut known, function) {
             return function.dedicated();
         }
         let (a, b) = function.candidates(known.shared);
@@ -77,7 +81,7 @@ impl Router {
 
     /// Whether the function has a queue of its own.
     pub(crate) fn is_dedicated(&self, function: &FunctionId) -> bool {
-        self.known().dedicated.contains(function)
+        self.known().dedicated.contains_key(function)
     }
 
     /// The function's own queue, from now on used for its events; `None` if it can have none.
@@ -97,8 +101,13 @@ impl Router {
         known.loads = loads.collect();
         let dedicated = seen.iter().filter(|seen| seen.queue.starts_with(DEDICATED));
         let dedicated = dedicated.filter_map(|seen| shards::function(&seen.queue));
-        // What began since the manager looked is seen at its next look.
-        known.dedicated.extend(dedicated);
+        let found: BTreeMap<FunctionId, u32> = dedicated.map(|function| (function, 0)).collect();
+        // What began since the manager looked is seen at one of its next looks.
+        known.dedicated.retain(|_, missed| {
+            *missed += 1;
+            *missed <= MISSED_MAX
+        });
+        known.dedicated.extend(found);
         // Other processes work on what was placed here, and end it unseen: there is never more pending
         // than the function's queues have.
         let depths: HashMap<&str, u64> = seen
@@ -122,13 +131,13 @@ impl Router {
 
     /// Whether the function has a queue of its own now.
     fn own(&self, known: &mut Known, function: &FunctionId) -> bool {
-        if known.dedicated.contains(function) {
+        if known.dedicated.contains_key(function) {
             return true;
         }
         if known.dedicated.len() >= DEDICATED_MAX {
             return false;
         }
-        known.dedicated.insert(function.clone());
+        known.dedicated.insert(function.clone(), 0);
         self.begun.notify_one();
         true
     }
@@ -202,6 +211,28 @@ mod tests {
         }
         router.seen(&[], SHARED_MIN);
         assert!(router.place(&f).starts_with(shards::SHARED));
+    }
+
+    /// Its event could not be sent, or another process has removed the queue.
+    #[test]
+    fn a_queue_that_is_not_there_is_nobodys_own_for_long() {
+        let (router, f) = (Router::new(), id("f"));
+        assert!(router.crowd(&f).is_some());
+        router.seen(&[], SHARED_MIN);
+        assert!(router.is_dedicated(&f), "it may have begun since");
+        for _ in 0..=MISSED_MAX {
+            router.seen(&[], SHARED_MIN);
+        }
+        assert!(!router.is_dedicated(&f));
+        let seen = Seen {
+            queue: f.dedicated(),
+            depth: Depth::default(),
+            empty: Duration::ZERO,
+        };
+        for _ in 0..100 {
+            router.seen(std::slice::from_ref(&seen), SHARED_MIN);
+        }
+        assert!(router.is_dedicated(&f), "whoever began it");
     }
 
     #[test]

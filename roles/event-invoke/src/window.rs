@@ -60,7 +60,12 @@ impl Window {
 
     /// How long nothing may begin.
     pub(crate) fn pause_left(&self, now: Timestamp) -> Duration {
-        self.paused_until.since(now)
+        let left = self.paused_until.since(now);
+        // There is no longer one: the clock was set back.
+        match left > PAUSE_MAX {
+            true => Duration::ZERO,
+            false => left,
+        }
     }
 
     /// Begins one, if there is room.
@@ -83,12 +88,13 @@ impl Window {
             return;
         }
         self.opening = false;
-        if self.cut.is_none_or(|cut| now.since(cut) >= CUT_EVERY) {
+        let is_new = |cut| now < cut || now.since(cut) >= CUT_EVERY;
+        if self.cut.is_none_or(is_new) {
             self.size = (self.size / 2.0).max(1.0);
             self.cut = Some(now);
         }
         // Those that began before the pause say nothing new.
-        if now >= self.paused_until {
+        if self.pause_left(now).is_zero() {
             self.pause = (self.pause * 2).clamp(PAUSE_MIN, PAUSE_MAX);
             self.paused_until = now.after(self.pause);
         }
@@ -210,6 +216,15 @@ mod tests {
             window.end(false, MAX, at(0));
         }
         assert_eq!(window.room(MAX, at(END)), 8);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_prolongs_no_pause() {
+        let mut window = Window::default();
+        assert!(window.begin(MAX, at(3_600_000)));
+        window.end(true, MAX, at(3_600_000));
+        assert!(window.pause_left(at(0)) <= PAUSE_MAX);
+        assert!(window.begin(MAX, at(u64::try_from(PAUSE_MAX.as_millis()).unwrap())));
     }
 
     proptest! {

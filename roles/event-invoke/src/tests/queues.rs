@@ -360,3 +360,36 @@ async fn what_panics_is_tried_again_and_holds_up_nothing() {
     assert_eq!((runs.len(), payloads(&runs).len()), (300, 100));
     process.stop().await;
 }
+
+/// What a redrive had received and not sent is seen again later than all others, and is older than they are.
+#[tokio::test(start_paused = true)]
+async fn only_failed_events_that_are_too_old_are_removed_for_their_age() {
+    let world = World::new();
+    world.functions.put(
+        "f",
+        Function {
+            does: vec![Does::Fails("no")],
+            ..Function::default()
+        },
+    );
+    let config = Config {
+        failed_age_max: 2 * HOUR,
+        ..Config::default()
+    };
+    let process = world.start_with(config);
+    send(&world, &process, "f", 10).await;
+    world.settle(10 * MINUTE).await;
+    tokio::time::sleep(HOUR).await;
+    send(&world, &process, "f", 20).await;
+    world.settle(10 * MINUTE).await;
+    let queue = FunctionId::of(&arn("f")).failed();
+    let held = world
+        .queue
+        .receive(&queue, 10, MINUTE, Duration::ZERO)
+        .await;
+    assert_eq!(held.unwrap().len(), 10);
+    tokio::time::sleep(HOUR).await;
+    assert_eq!(world.depth(&queue).await, 20);
+    tokio::time::sleep(2 * HOUR).await;
+    assert_eq!(world.depth(&queue).await, 0);
+}
