@@ -10,13 +10,22 @@
 //!   logs/          what functions print
 //! ```
 
+mod caller;
+
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use types::{Random, Region};
+
+use caller::Caller;
+
+/// The root access key's file.
+const CREDENTIALS: &str = "credentials";
+/// The longest it may be: that of whoever added comments.
+const CREDENTIALS_BYTES_MAX: u64 = 64 << 10;
 
 /// The folder, held.
 pub(crate) struct DataDir {
@@ -80,9 +89,24 @@ impl DataDir {
         (u32::from_le_bytes(bytes) % RANGES + 2_000) * 65_536
     }
 
+    /// Gives the root access key's file to whoever called sudo, if this is so and may be: what they
+    /// call without sudo could not read it else.
+    pub(crate) fn hand_over_credentials(&self) {
+        let Some(caller) = Caller::of(|name| std::env::var(name).ok()) else {
+            return;
+        };
+        match caller.receive_credentials(&self.path) {
+            Ok(()) => tracing::debug!("the credentials are the caller's"),
+            Err(error) => tracing::info!(
+                error = &error as &dyn std::error::Error,
+                "the credentials stay root's: clients that read them need sudo"
+            ),
+        }
+    }
+
     /// The root access key; made on the first start.
     pub(crate) fn root_key(&self, region: &Region, random: &dyn Random) -> anyhow::Result<RootKey> {
-        let path = self.path.join("credentials");
+        let path = self.path.join(CREDENTIALS);
         if !path.exists() {
             let text = format!(
                 "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = {region}\n",
@@ -98,23 +122,31 @@ impl DataDir {
 
 /// Reads a credentials file.
 pub(crate) fn read_root_key(path: &Path) -> anyhow::Result<RootKey> {
-    let text = fs::read_to_string(path);
-    let text = text.with_context(|| format!("{} cannot be read", path.display()))?;
-    let value = |name: &str| {
-        let pairs = text.lines().filter_map(|line| line.split_once('='));
-        let mut values = pairs
-            .filter(|(key, _)| key.trim() == name)
-            .map(|(_, value)| value.trim());
-        let value = values
-            .next()
-            .filter(|value| !value.is_empty())
-            .map(str::to_owned);
-        value.with_context(|| format!("{} has no {name}", path.display()))
-    };
-    Ok(RootKey {
-        id: value("aws_access_key_id")?,
-        secret: value("aws_secret_access_key")?,
-    })
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| {
+        let mut file = file.take(CREDENTIALS_BYTES_MAX);
+        file.read_to_string(&mut text)
+    });
+    read.with_context(|| format!("{} cannot be read", path.display()))?;
+    RootKey::parse(&text).map_err(|name| anyhow!("{} has no {name}", path.display()))
+}
+
+impl RootKey {
+    /// The first of each value in the text of a credentials file. Or the name of what is missing.
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let value = |name: &'static str| {
+            let pairs = text.lines().filter_map(|line| line.split_once('='));
+            let mut values = pairs
+                .filter(|(key, _)| key.trim() == name)
+                .map(|(_, value)| value.trim());
+            let value = values.next().filter(|value| !value.is_empty());
+            value.map(str::to_owned).ok_or(name)
+        };
+        Ok(Self {
+            id: value("aws_access_key_id")?,
+            secret: value("aws_secret_access_key")?,
+        })
+    }
 }
 
 /// Written whole or not at all, and never readable by others.

@@ -247,6 +247,7 @@ async fn forever<S, F: Future<Output = ()>>(service: Arc<S>, run: impl FnOnce(Ar
 /// The key of the data folder, and those of the configuration.
 fn root_keys(config: &Config, data: &DataDir, random: &dyn Random) -> anyhow::Result<Vec<RootKey>> {
     let first = data.root_key(&config.account.region, random)?;
+    data.hand_over_credentials();
     let mut keys = vec![RootKey {
         access_key_id: first.id,
         secret: Secret::new(first.secret),
