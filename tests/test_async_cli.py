@@ -112,6 +112,17 @@ def test_what_failed_is_shown_and_sent_again(lambent, client, failed, events):
     assert lambent("events", failed, "--redrive")[:2] == (0, "0 sent again\n")
 
 
+def test_events_are_shown_in_the_order_in_which_they_came(client, deploy, events):
+    """Though they are in two queues."""
+    name = deploy(FAILS)
+    for n in range(20):
+        client.invoke(FunctionName=name, InvocationType="Event", Payload=b"%d" % n)
+    # Each has run, and waits.
+    wait_for(lambda: sum(event["Invokes"] for event in events(name)["Pending"]) == 20, 30)
+    accepted = [event["Accepted"] for event in events(name)["Pending"]]
+    assert len(accepted) == 20 and accepted == sorted(accepted)
+
+
 def test_failed_events_outlive_their_function(client, failed, events):
     client.delete_function(FunctionName=failed)
     assert len(events(failed)["Failed"]) == 1

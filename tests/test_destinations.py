@@ -369,3 +369,17 @@ def test_a_role_that_lost_its_right_tells_nobody(client, deploy, peer, plane, ro
     assert commands("events", name, "--redrive")[:2] == (0, "2 sent again\n")
     check_failure(queue.record(), request, f"{arn_of(client, name)}:$LATEST", {"n": 1})
     assert letters.letter()[1]["RequestID"] == ("String", request)
+
+
+def test_a_message_tells_the_chain_it_is_in(client, deploy, peer):
+    """Record and dead letter: whoever polls the queue for a function hands it on."""
+    sqs = peer.client("sqs")
+    boxes = Queue(sqs), Queue(sqs)
+    name = deploy(FAILS, DeadLetterConfig={"TargetArn": boxes[1].arn})
+    destined(client, name, failure=boxes[0].arn)
+    send(client, name, {"n": 1})
+    for box in boxes:
+        (message,) = wait_for(lambda b=box: sqs.receive_message(
+            QueueUrl=b.url, AttributeNames=["AWSTraceHeader"]).get("Messages"), 30, every=0.1)  # fmt: skip
+        trace = message["Attributes"]["AWSTraceHeader"]
+        assert re.fullmatch(r"Root=1-[-0-9a-f]{33};Parent=\w{16};Sampled=0;Lineage=\w{8}:1", trace), trace

@@ -149,7 +149,8 @@ pub(crate) fn target(arn: &str, region: &Region) -> Result<Option<Target>, ApiEr
         "sns" => Target::Topic,
         "events" if resource.starts_with("event-bus/") => Target::EventBus,
         "s3" => {
-            let bucket = in_region.is_empty() && account.is_empty() && !resource.is_empty();
+            // All of a bucket, not a folder in it.
+            let bucket = in_region.is_empty() && account.is_empty() && is_bucket(resource);
             return bucket
                 .then_some(Some(Target::Bucket))
                 .ok_or_else(|| invalid(arn));
@@ -161,6 +162,11 @@ pub(crate) fn target(arn: &str, region: &Region) -> Result<Option<Target>, ApiEr
         return Err(invalid(arn));
     }
     Ok(Some(found))
+}
+
+fn is_bucket(name: &str) -> bool {
+    let may = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    !name.is_empty() && name.bytes().all(may)
 }
 
 fn function(arn: &str) -> Result<FunctionArn, ApiError> {
@@ -217,6 +223,9 @@ mod tests {
             "arn:aws:sqs:us-west-2:000000000000:q",
             "arn:aws:sqs:us-east-1:000000000000:",
             "arn:aws:s3:us-east-1:000000000000:bucket",
+            "arn:aws:s3:::bucket/folder",
+            "arn:aws:s3:::bucket:x",
+            "arn:aws:s3:::",
             "arn:aws:lambda:us-east-1:000000000000:layer:l",
             "arn:aws:sqs",
         ] {

@@ -24,7 +24,7 @@ use types::{FunctionArn, Random, RequestId, Scope};
 
 use crate::accept::Intake;
 use crate::destination::{Destination, Place};
-use crate::event::{Delivery, Event, Receiver};
+use crate::event::{Delivery, Event, Receiver, State};
 use crate::record::record;
 use peers::{Call, Peers};
 
@@ -74,6 +74,8 @@ struct Letter {
     body: String,
     /// Name, type, value.
     attributes: Vec<(&'static str, &'static str, String)>,
+    /// `X-Amzn-Trace-Id`, with the chain of functions that the event has come through.
+    trace: String,
 }
 
 impl Destinations {
@@ -91,9 +93,12 @@ impl Destinations {
                 ));
             }
             Receiver::Destination(destination) => {
-                let attributes = Vec::new();
-                let body = escaped(&record(event, delivery));
-                (destination, Letter { body, attributes })
+                let letter = Letter {
+                    body: escaped(&record(event, delivery)),
+                    attributes: Vec::new(),
+                    trace: handed_on(event),
+                };
+                (destination, letter)
             }
             Receiver::DeadLetter(destination) => (destination, dead_letter(event)),
         };
@@ -211,7 +216,7 @@ impl Destinations {
             request: RequestId::random(self.random.as_ref()),
             arn: target.clone(),
             payload: Bytes::from(record),
-            trace: wire::lineage::pass(&event.state.trace, arn).0,
+            trace: handed_on(event),
         };
         let accepted = self.intake.accept(accept).await;
         accepted.map_err(|error| Error::passing(error.to_string()))
@@ -246,6 +251,12 @@ fn no_role(error: CredentialsError) -> Error {
     }
 }
 
+/// The trace as whoever hears of the event is told it: it has come through the function.
+fn handed_on(event: &Event) -> String {
+    let State { trace, arn, .. } = &event.state;
+    wire::lineage::pass(trace, arn).0
+}
+
 /// A record without its response would say what is not so.
 fn is_omitted(event: &Event) -> bool {
     event.state.last.as_ref().is_some_and(|last| last.omitted)
@@ -266,6 +277,7 @@ fn dead_letter(event: &Event) -> Letter {
     Letter {
         body: escaped(&String::from_utf8_lossy(&event.payload)),
         attributes,
+        trace: handed_on(event),
     }
 }
 

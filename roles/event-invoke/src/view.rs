@@ -57,6 +57,7 @@ impl Events for EventInvoke {
         view.incomplete |= !all;
         for events in [&mut view.pending, &mut view.failed] {
             view.incomplete |= events.len() > SHOW_MAX;
+            events.sort_by_key(|event| event.accepted);
             events.truncate(SHOW_MAX);
         }
         Ok(view)

@@ -49,6 +49,14 @@ pub(super) fn send_message(place: &Place, path: String, letter: &Letter) -> Call
         parameters.push((part("Value.DataType"), *kind));
         parameters.push((part("Value.StringValue"), value.as_str()));
     }
+    // Whoever polls the queue can tell by it what runs in circles.
+    let trace = [
+        ("Name", "AWSTraceHeader"),
+        ("Value.DataType", "String"),
+        ("Value.StringValue", letter.trace.as_str()),
+    ];
+    let trace = trace.map(|(part, value)| (format!("MessageSystemAttribute.1.{part}"), value));
+    parameters.extend(trace);
     form("sqs", &place.region, path, &parameters)
 }
 
@@ -91,13 +99,17 @@ mod tests {
         let letter = Letter {
             body: "{\"a\": 1}".to_owned(),
             attributes: vec![("ErrorCode", "Number", "200".to_owned())],
+            trace: "Root=1-x;Lineage=a87bd80c:1".to_owned(),
         };
         let request = send_message(&place, "/000000000000/q".to_owned(), &letter);
         assert_eq!(
             request.body,
             "Action=SendMessage&Version=2012-11-05&MessageBody=%7B%22a%22%3A%201%7D\
              &MessageAttribute.1.Name=ErrorCode&MessageAttribute.1.Value.DataType=Number\
-             &MessageAttribute.1.Value.StringValue=200"
+             &MessageAttribute.1.Value.StringValue=200\
+             &MessageSystemAttribute.1.Name=AWSTraceHeader\
+             &MessageSystemAttribute.1.Value.DataType=String\
+             &MessageSystemAttribute.1.Value.StringValue=Root%3D1-x%3BLineage%3Da87bd80c%3A1"
         );
     }
 

@@ -308,6 +308,18 @@ async fn a_queue_is_asked_for_only_where_it_is_not_at_the_usual_path() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_may_not_run_and_nobody_hears_of_is_kept_and_counted_apart() {
+    let world = World::new();
+    world.functions.change("f", |f| f.reserved = Some(0));
+    let process = world.start("one");
+    process.accept(world.event("f", "{}")).await;
+    world.settle(Duration::from_secs(5)).await;
+    assert_eq!(failed(&process).await.len(), 1);
+    let dropped = "event_invoke_events_dropped_total{reason=\"concurrency\"}";
+    assert_eq!(process.metric(dropped), 1);
+}
+
 /// The failed events of `f`, as people are shown them.
 pub(super) async fn failed(process: &super::process::Process) -> Vec<api::events::EventView> {
     let (scope, name) = (super::functions::scope(), super::functions::arn("f").name);

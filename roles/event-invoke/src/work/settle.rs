@@ -76,7 +76,8 @@ impl Work {
             if condition != Condition::Success {
                 self.metrics.dropped(match condition {
                     Condition::EventAgeExceeded => "age",
-                    _ => "retries",
+                    Condition::ZeroReservedConcurrency => "concurrency",
+                    Condition::Success | Condition::RetriesExhausted => "retries",
                 });
                 self.keep(&item).await?;
             }
