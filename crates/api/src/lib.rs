@@ -16,6 +16,7 @@ pub mod credentials;
 pub mod event_invoke;
 pub mod event_sources;
 pub mod events;
+pub mod examples;
 pub mod functions;
 pub mod iam;
 pub mod identity;

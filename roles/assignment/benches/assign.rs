@@ -9,16 +9,14 @@ use std::time::{Duration, Instant};
 use api::Secret;
 use api::assignment::{Assign, Assignment, Event, Lease, Report};
 use api::credentials::{self, Credentials, RoleCredentials};
-use api::functions::{Code, Configuration, FunctionVersion, LastUpdate, State};
+use api::examples;
+use api::functions::FunctionVersion;
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
 use api::worker::{Create, Error, Invoke, Response, Worker, Workers};
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use storage::memory::MemoryJournal;
-use types::{
-    AccountId, Clock, EnvironmentId, FunctionArn, FunctionName, Region, Scope, SystemClock,
-    SystemRandom, Timestamp, Version, WorkerId,
-};
+use types::{Clock, EnvironmentId, FunctionArn, SystemClock, SystemRandom, Timestamp, WorkerId};
 
 const LASTS: Duration = Duration::from_secs(2);
 /// Environments idle beside the ones that are lent, as on a busy machine.
@@ -79,48 +77,9 @@ async fn start() -> assignment::Service {
 }
 
 fn function(number: usize) -> Arc<FunctionVersion> {
-    let configuration = Configuration {
-        version: Version::Latest,
-        generation: 1,
-        revision_id: String::new(),
-        runtime: Some("python3.12".to_owned()),
-        handler: Some("f.handler".to_owned()),
-        role: "arn:aws:iam::000000000000:role/r".to_owned(),
-        description: String::new(),
-        timeout_seconds: 3,
-        memory_mb: 128,
-        ephemeral_mb: 512,
-        environment: None,
-        architecture: "x86_64".to_owned(),
-        tracing_mode: "PassThrough".to_owned(),
-        logging: api::functions::Logging {
-            group: "/aws/lambda/f".to_owned(),
-            ..Default::default()
-        },
-        layers: Vec::new(),
-        vpc: None,
-        file_systems: Vec::new(),
-        dead_letter_target: None,
-        kms_key: None,
-        snap_start: api::functions::SnapStart::None,
-        code: Code {
-            image: String::new(),
-            sha256: String::new(),
-            bytes: 0,
-            unpacked_bytes: 1,
-        },
-        last_modified: Timestamp::default(),
-        state: State::Active,
-        last_update: LastUpdate::Successful,
-    };
-    Arc::new(FunctionVersion {
-        scope: Scope {
-            account: AccountId::new("000000000000").expect("twelve digits"),
-            region: Region::new("us-east-1").expect("a region"),
-        },
-        name: FunctionName::new(&format!("function-number-{number}")).expect("a name"),
-        configuration: Arc::new(configuration),
-    })
+    let name = format!("function-number-{number}");
+    let configuration = examples::configuration();
+    Arc::new(examples::function_version(&name, configuration))
 }
 
 /// A world in which everything works at once.

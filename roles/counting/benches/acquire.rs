@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use api::counting::{Acquire, Counting};
 use counting::{Config, Metrics, Service};
 use prometheus_client::registry::Registry;
-use types::{AccountId, FunctionName, Region, Scope, SystemClock, SystemRandom, Version};
+use types::{FunctionName, SystemClock, SystemRandom, Version};
 
 const LASTS: Duration = Duration::from_secs(2);
 const FUNCTIONS: usize = 1_000;
@@ -55,10 +55,7 @@ async fn pair(counting: &dyn Counting, request: &Acquire) {
 
 fn request(number: usize) -> Acquire {
     Acquire {
-        scope: Scope {
-            account: AccountId::new("000000000000").expect("twelve digits"),
-            region: Region::new("us-east-1").expect("a region"),
-        },
+        scope: api::examples::scope(),
         function: FunctionName::new(&format!("function-number-{number}")).expect("a name"),
         version: Version::Latest,
         provisioned: 0,

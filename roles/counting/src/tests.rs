@@ -7,20 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::counting::{Acquire, Counting, Error, Permit};
+use api::examples::scope;
 use prometheus_client::registry::Registry;
-use types::{
-    AccountId, FunctionName, ManualClock, PermitId, Region, Scope, SystemRandom, Timestamp, Version,
-};
+use types::{FunctionName, ManualClock, PermitId, Region, SystemRandom, Timestamp, Version};
 
 use crate::state::State;
 use crate::{Config, Metrics, Service};
-
-fn scope() -> Scope {
-    Scope {
-        account: AccountId::new("000000000000").unwrap(),
-        region: Region::new("us-east-1").unwrap(),
-    }
-}
 
 fn name(name: &str) -> FunctionName {
     FunctionName::new(name).unwrap()

@@ -152,19 +152,9 @@ impl Router {
 mod tests {
     use std::time::Duration;
     use storage::queue::Depth;
-    use types::{AccountId, FunctionName, Region, Scope};
 
     use super::*;
-
-    fn id(name: &str) -> FunctionId {
-        FunctionId {
-            scope: Scope {
-                account: AccountId::new("000000000000").unwrap(),
-                region: Region::new("us-east-1").unwrap(),
-            },
-            name: FunctionName::new(name).unwrap(),
-        }
-    }
+    use crate::shards::tests::id;
 
     #[test]
     fn the_shorter_of_two_is_taken() {

@@ -106,19 +106,17 @@ fn weight(text: &[u8], number: u32) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
     use super::*;
 
-    fn id(name: &str) -> FunctionId {
+    /// A function of one account.
+    pub(crate) fn id(name: &str) -> FunctionId {
         FunctionId {
-            scope: Scope {
-                account: AccountId::new("000000000000").unwrap(),
-                region: Region::new("us-east-1").unwrap(),
-            },
+            scope: api::examples::scope(),
             name: FunctionName::new(name).unwrap(),
         }
     }

@@ -152,19 +152,10 @@ impl Drop for Slot<'_> {
 
 #[cfg(test)]
 mod tests {
-    use types::{AccountId, FunctionName, ManualClock, Region, Scope};
+    use types::ManualClock;
 
     use super::*;
-
-    fn id(name: &str) -> FunctionId {
-        FunctionId {
-            scope: Scope {
-                account: AccountId::new("000000000000").unwrap(),
-                region: Region::new("us-east-1").unwrap(),
-            },
-            name: FunctionName::new(name).unwrap(),
-        }
-    }
+    use crate::shards::tests::id;
 
     #[test]
     fn whoever_comes_new_finds_room_however_much_others_want() {

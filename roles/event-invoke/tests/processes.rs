@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 
 use api::credentials::{Credentials, Error as CredentialsError, RoleCredentials};
 use api::events::{Accept, Events as _};
-use api::functions::{Configuration, FunctionVersion, LastUpdate, Logging, State};
+use api::examples::{self, scope};
+use api::functions::{Configuration, FunctionVersion};
 use api::invoke::{Error, Invoke, Invoker, Outcome, Target, Why};
 use async_trait::async_trait;
 use backends::SqliteQueue;
@@ -26,16 +27,12 @@ use bytes::Bytes;
 use event_invoke::{Config, Dependencies, EventInvoke, Pressure};
 use futures_util::StreamExt as _;
 use prometheus_client::registry::Registry;
-use serde_json::json;
 use storage::Queue;
 use storage::memory::MemoryTable;
 use storage::queue::{Depth, Message, Receipt};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
-use types::{
-    AccountId, FunctionArn, FunctionName, Random, Region, RequestId, Scope, SystemClock,
-    SystemRandom, Timestamp,
-};
+use types::{FunctionArn, FunctionName, Random, RequestId, SystemClock, SystemRandom};
 
 /// Without a wish: enough that every disruption hits queues that are full.
 const EVENTS: usize = 3_000;
@@ -224,7 +221,7 @@ impl World {
         let (stop, stopped) = watch::channel(false);
         let functions = Functions {
             counts: Arc::clone(&self.counts),
-            configuration: Arc::new(configuration()),
+            configuration: Arc::new(examples::configuration()),
         };
         let running = runtime.spawn(role.run(Arc::new(functions), stopped));
         Process {
@@ -363,13 +360,6 @@ fn event(number: usize) -> Accept {
     }
 }
 
-fn scope() -> Scope {
-    Scope {
-        account: AccountId::new("000000000000").unwrap(),
-        region: Region::new("us-east-1").unwrap(),
-    }
-}
-
 /// Functions that count, and take some milliseconds. Now and then there is no room for one.
 struct Functions {
     counts: Arc<[AtomicU32]>,
@@ -421,18 +411,6 @@ impl Invoker for Functions {
             payload: Bytes::from_static(b"null"),
         })
     }
-}
-
-fn configuration() -> Configuration {
-    let configuration = json!({
-        "version": types::Version::Latest, "generation": 1, "revision_id": "", "runtime": "python3.12",
-        "handler": "m.h", "role": "arn:aws:iam::000000000000:role/r", "description": "",
-        "timeout_seconds": 3, "memory_mb": 128, "ephemeral_mb": 512, "environment": null,
-        "architecture": "x86_64", "tracing_mode": "PassThrough", "logging": Logging::default(),
-        "code": {"image": "", "sha256": "", "bytes": 1}, "last_modified": Timestamp::default(),
-        "state": State::Active, "last_update": LastUpdate::Successful,
-    });
-    serde_json::from_value(configuration).unwrap()
 }
 
 /// Nobody is told of outcomes here.

@@ -7,9 +7,7 @@ use api::functions::FunctionKey;
 use api::placement::{Error, Heartbeat, Place, Placement};
 use prometheus_client::registry::Registry;
 use proptest::prelude::*;
-use types::{
-    AccountId, FunctionName, ManualClock, Region, Scope, SystemRandom, Timestamp, Version, WorkerId,
-};
+use types::{FunctionName, ManualClock, SystemRandom, Timestamp, Version, WorkerId};
 
 use crate::state::State;
 use crate::{Config, Metrics, Service};
@@ -35,10 +33,7 @@ fn heartbeat(number: u64, zone: &str, memory_mb: u64) -> Heartbeat {
 }
 
 fn ask(memory_mb: u32) -> Place {
-    let scope = Scope {
-        account: AccountId::new("000000000000").unwrap(),
-        region: Region::new("us-east-1").unwrap(),
-    };
+    let scope = api::examples::scope();
     Place {
         function: FunctionKey {
             scope,

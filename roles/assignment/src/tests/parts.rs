@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use api::Secret;
 use api::credentials::{self, Credentials, RoleCredentials};
-use api::functions::{Code, Configuration, FunctionKey, FunctionVersion, LastUpdate, State};
+use api::examples;
+use api::functions::{Configuration, FunctionKey, FunctionVersion};
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
 use api::worker::{Create, Error, Invoke, Response, Worker, Workers};
 use async_trait::async_trait;
@@ -14,8 +15,8 @@ use prometheus_client::registry::Registry;
 use storage::memory::MemoryJournal;
 use tokio::sync::Notify;
 use types::{
-    AccountId, Clock, EnvironmentId, FunctionArn, FunctionName, ManualClock, Region, Scope,
-    SystemRandom, Timestamp, Version, WorkerId,
+    Clock, EnvironmentId, FunctionArn, FunctionName, ManualClock, SystemRandom, Timestamp, Version,
+    WorkerId,
 };
 use uuid::Uuid;
 
@@ -32,10 +33,7 @@ pub(crate) fn worker(number: u64) -> WorkerId {
 
 pub(crate) fn function(name: &str, generation: u64) -> FunctionKey {
     FunctionKey {
-        scope: Scope {
-            account: AccountId::new("000000000000").unwrap(),
-            region: Region::new("us-east-1").unwrap(),
-        },
+        scope: examples::scope(),
         name: FunctionName::new(name).unwrap(),
         version: Version::Latest,
         generation,
@@ -55,48 +53,13 @@ pub(crate) fn created(number: u64) -> Created {
     }
 }
 
-/// A version of `f`, as the frontend would hand it over.
+/// `$LATEST` of a function, as the frontend would hand it over.
 pub(crate) fn version(name: &str, generation: u64) -> Arc<FunctionVersion> {
-    let key = function(name, generation);
     let configuration = Configuration {
-        version: key.version,
         generation,
-        revision_id: String::new(),
-        runtime: Some("python3.12".to_owned()),
-        handler: Some("f.handler".to_owned()),
-        role: "arn:aws:iam::000000000000:role/r".to_owned(),
-        description: String::new(),
-        timeout_seconds: 3,
-        memory_mb: 128,
-        ephemeral_mb: 512,
-        environment: None,
-        architecture: "x86_64".to_owned(),
-        tracing_mode: "PassThrough".to_owned(),
-        logging: api::functions::Logging {
-            group: "/aws/lambda/f".to_owned(),
-            ..Default::default()
-        },
-        layers: Vec::new(),
-        vpc: None,
-        file_systems: Vec::new(),
-        dead_letter_target: None,
-        kms_key: None,
-        snap_start: api::functions::SnapStart::None,
-        code: Code {
-            image: String::new(),
-            sha256: String::new(),
-            bytes: 0,
-            unpacked_bytes: 1,
-        },
-        last_modified: Timestamp::default(),
-        state: State::Active,
-        last_update: LastUpdate::Successful,
+        ..examples::configuration()
     };
-    Arc::new(FunctionVersion {
-        scope: key.scope,
-        name: key.name,
-        configuration: Arc::new(configuration),
-    })
+    Arc::new(examples::function_version(name, configuration))
 }
 
 /// A worker that makes environments at once, unless told otherwise.

@@ -319,15 +319,12 @@ fn check_destination(kind: Kind, mapping: &Mapping) -> Result<(), ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use types::{AccountId, FunctionArn, FunctionName, Region, Scope};
+    use types::{FunctionArn, FunctionName};
 
     use super::*;
 
     fn mapping(arn: &str) -> Mapping {
-        let scope = Scope {
-            account: AccountId::new("000000000000").unwrap(),
-            region: Region::new("us-east-1").unwrap(),
-        };
+        let scope = api::examples::scope();
         let mut mapping = Mapping {
             id: "id".to_owned(),
             scope: scope.clone(),

@@ -23,10 +23,7 @@ fn keys(clock: Arc<ManualClock>) -> Keys {
 
 fn function() -> FunctionArn {
     FunctionArn {
-        scope: types::Scope {
-            account: AccountId::new("000000000000").unwrap(),
-            region: types::Region::new("us-east-1").unwrap(),
-        },
+        scope: api::examples::scope(),
         name: types::FunctionName::new("f").unwrap(),
         qualifier: None,
     }

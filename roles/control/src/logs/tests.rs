@@ -2,16 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use types::{AccountId, Region, Scope, Timestamp};
+use types::Timestamp;
 
 use super::*;
 
 fn stream(group: &str, stream: &str) -> StreamName {
     StreamName {
-        scope: Scope {
-            account: AccountId::new("000000000000").unwrap(),
-            region: Region::new("us-east-1").unwrap(),
-        },
+        scope: api::examples::scope(),
         group: group.to_owned(),
         stream: stream.to_owned(),
     }

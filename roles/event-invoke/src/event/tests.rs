@@ -2,16 +2,13 @@
 
 use api::events::Accept;
 use proptest::prelude::*;
-use types::{AccountId, FunctionName, Region, Scope};
+use types::FunctionName;
 
 use super::*;
 
 /// An event for the function `f`, accepted at `accepted` seconds.
 pub(crate) fn event(payload: &str, accepted: u64) -> Item {
-    let scope = Scope {
-        account: AccountId::new("000000000000").unwrap(),
-        region: Region::new("us-east-1").unwrap(),
-    };
+    let scope = api::examples::scope();
     let accept = Accept {
         request: RequestId::from_uuid(Default::default()),
         arn: FunctionArn {

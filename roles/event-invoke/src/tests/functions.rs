@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::credentials::Credentials;
-use api::functions::{Code, Configuration, FunctionVersion, LastUpdate, Logging, SnapStart, State};
+use api::examples;
+pub(super) use api::examples::scope;
+use api::functions::{Configuration, FunctionVersion};
 use api::invoke::{Error, Invoke, Invoker, Outcome, Target, Why};
 use api::worker::FunctionError;
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::time::Instant;
-use types::{AccountId, FunctionArn, FunctionName, Region, RequestId, Scope, Timestamp, Version};
+use types::{FunctionArn, FunctionName, RequestId, Version};
 
 /// The key of the role that every function has.
 pub(super) const KEY: &str = "ASIA-arn:aws:iam::000000000000:role/r";
@@ -88,13 +90,6 @@ pub(super) struct Functions {
 struct Known {
     functions: BTreeMap<String, Function>,
     calls: Vec<Call>,
-}
-
-pub(super) fn scope() -> Scope {
-    Scope {
-        account: AccountId::new("000000000000").unwrap(),
-        region: Region::new("us-east-1").unwrap(),
-    }
 }
 
 /// `f`, or `f:live`.
@@ -293,39 +288,11 @@ fn error(why: Why, status: u16, code: &str, message: &str) -> Error {
 }
 
 fn version(name: &str, function: &Function) -> Arc<FunctionVersion> {
-    Arc::new(FunctionVersion {
-        scope: scope(),
-        name: FunctionName::new(name).unwrap(),
-        configuration: Arc::new(Configuration {
-            version: function.version,
-            generation: 1,
-            revision_id: String::new(),
-            runtime: Some("python3.12".into()),
-            handler: Some("m.h".into()),
-            role: "arn:aws:iam::000000000000:role/r".into(),
-            description: String::new(),
-            timeout_seconds: 900,
-            memory_mb: 128,
-            ephemeral_mb: 512,
-            environment: None,
-            architecture: "x86_64".into(),
-            tracing_mode: "PassThrough".into(),
-            logging: Logging::default(),
-            layers: Vec::new(),
-            vpc: None,
-            file_systems: Vec::new(),
-            dead_letter_target: function.dead_letter.map(str::to_owned),
-            kms_key: None,
-            snap_start: SnapStart::None,
-            code: Code {
-                image: String::new(),
-                sha256: String::new(),
-                bytes: 1,
-                unpacked_bytes: 1,
-            },
-            last_modified: Timestamp::default(),
-            state: State::Active,
-            last_update: LastUpdate::Successful,
-        }),
-    })
+    let configuration = Configuration {
+        version: function.version,
+        timeout_seconds: 900,
+        dead_letter_target: function.dead_letter.map(str::to_owned),
+        ..examples::configuration()
+    };
+    Arc::new(examples::function_version(name, configuration))
 }

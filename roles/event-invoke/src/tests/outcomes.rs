@@ -39,13 +39,7 @@ async fn an_accepted_event_is_invoked_once_and_gone() {
 #[tokio::test(start_paused = true)]
 async fn a_failing_function_is_invoked_three_times_and_its_failure_told() {
     let world = World::new();
-    world.functions.put(
-        "f",
-        Function {
-            does: vec![Does::Fails("no")],
-            ..Function::default()
-        },
-    );
+    world.functions.put("f", always(Does::Fails("no")));
     world.configure("f", on_failure(QUEUE)).await;
     let process = world.start("one");
     let event = world.event("f", "{\"n\":  1}");

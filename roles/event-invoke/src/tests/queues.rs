@@ -7,8 +7,9 @@ use api::events::Events as _;
 use bytes::Bytes;
 use storage::Queue as _;
 
-use super::functions::{Call, Does, Function, arn, scope};
+use super::functions::{Call, Does, Function, arn};
 use super::process::Process;
+use super::telling::{always, failed};
 use super::world::World;
 use crate::config::Config;
 use crate::shards::{DEDICATED, FunctionId, UNREADABLE};
@@ -288,13 +289,7 @@ async fn more_than_there_is_room_for_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn failed_events_are_kept_so_many_and_so_long() {
     let world = World::new();
-    world.functions.put(
-        "f",
-        Function {
-            does: vec![Does::Fails("no")],
-            ..Function::default()
-        },
-    );
+    world.functions.put("f", always(Does::Fails("no")));
     let config = Config {
         failed_max: 30,
         failed_age_max: 2 * HOUR,
@@ -304,10 +299,7 @@ async fn failed_events_are_kept_so_many_and_so_long() {
     send(&world, &process, "f", 500).await;
     world.settle(10 * MINUTE).await;
     tokio::time::sleep(MINUTE).await;
-    let failed = || async {
-        let view = process.service.function(&scope(), &arn("f").name).await;
-        view.unwrap().failed.len()
-    };
+    let failed = || async { failed(&process).await.len() };
     assert_eq!(failed().await, 30);
     tokio::time::sleep(HOUR).await;
     assert_eq!(failed().await, 30);

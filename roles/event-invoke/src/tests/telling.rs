@@ -19,6 +19,21 @@ pub(super) fn on_failure(arn: &str) -> EventInvokeConfig {
     }
 }
 
+pub(super) fn on_success(arn: &str) -> EventInvokeConfig {
+    EventInvokeConfig {
+        on_success: Some(arn.to_owned()),
+        ..EventInvokeConfig::default()
+    }
+}
+
+/// Told to [`QUEUE`] after the first failure.
+pub(super) fn once() -> EventInvokeConfig {
+    EventInvokeConfig {
+        retry_attempts_max: Some(0),
+        ..on_failure(QUEUE)
+    }
+}
+
 /// The message in an SQS call.
 pub(super) fn message(call: &crate::destinations::peers::Call) -> Value {
     let body = String::from_utf8(call.body.to_vec()).unwrap();
@@ -41,6 +56,13 @@ pub(super) fn record(world: &World) -> Value {
     let told = world.services.taken();
     assert_eq!(told.len(), 1);
     message(&told[0])
+}
+
+/// The failed events of `f`, as people are shown them.
+pub(super) async fn failed(process: &super::process::Process) -> Vec<api::events::EventView> {
+    let (scope, name) = (super::functions::scope(), super::functions::arn("f").name);
+    let view = process.service.function(&scope, &name).await.unwrap();
+    view.failed
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,11 +113,7 @@ async fn a_dead_letter_queue_and_a_destination_are_both_told() {
         ..always(Does::Fails("no"))
     };
     world.functions.put("f", function);
-    let config = EventInvokeConfig {
-        retry_attempts_max: Some(0),
-        ..on_failure(QUEUE)
-    };
-    world.configure("f", config).await;
+    world.configure("f", once()).await;
     // Each is told once, even if it does not listen at first, and neither waits for the other.
     world.services.answer(&[503, 200, 500, 429, 200]);
     let process = world.start("one");
@@ -134,11 +152,8 @@ async fn a_dead_letter_queue_and_a_destination_are_both_told() {
 #[tokio::test(start_paused = true)]
 async fn a_success_that_nobody_hears_is_not_run_again() {
     let world = World::new();
-    let config = EventInvokeConfig {
-        on_success: Some("arn:aws:events:us-east-1:000000000000:event-bus/b".to_owned()),
-        ..EventInvokeConfig::default()
-    };
-    world.configure("f", config).await;
+    let told = "arn:aws:events:us-east-1:000000000000:event-bus/b";
+    world.configure("f", on_success(told)).await;
     world.services.answer(&[503; 8]);
     let process = world.start("one");
     process.accept(world.event("f", "{}")).await;
@@ -165,11 +180,7 @@ async fn a_success_that_nobody_hears_is_not_run_again() {
 async fn what_no_destination_takes_is_kept_and_can_be_sent_again() {
     let world = World::new();
     world.functions.put("f", always(Does::Fails("no")));
-    let config = EventInvokeConfig {
-        retry_attempts_max: Some(0),
-        ..on_failure(QUEUE)
-    };
-    world.configure("f", config).await;
+    world.configure("f", once()).await;
     world.services.answer(&[403; 3]);
     let process = world.start("one");
     process.accept(world.event("f", "{}")).await;
@@ -251,14 +262,10 @@ async fn a_function_that_the_role_may_not_invoke_is_not_told() {
         ..Function::default()
     };
     world.functions.put("g", forbidden);
-    let config = EventInvokeConfig {
-        on_success: Some(super::functions::arn("g").to_string()),
-        ..EventInvokeConfig::default()
-    };
-    world.configure("f", config).await;
+    let g = super::functions::arn("g").to_string();
+    world.configure("f", on_success(&g)).await;
     let process = world.start("one");
-    let accepted = process.service.accept(world.event("f", "{}"));
-    accepted.await.unwrap();
+    process.accept(world.event("f", "{}")).await;
     world.settle(HOUR).await;
     assert_eq!(world.functions.calls("g").len(), 0);
     let view = failed(&process).await;
@@ -270,15 +277,11 @@ async fn a_function_that_the_role_may_not_invoke_is_not_told() {
 async fn a_record_too_large_for_a_function_is_kept() {
     let world = World::new();
     world.functions.put("g", Function::default());
-    let config = EventInvokeConfig {
-        on_success: Some(super::functions::arn("g").to_string()),
-        ..EventInvokeConfig::default()
-    };
-    world.configure("f", config).await;
+    let g = super::functions::arn("g").to_string();
+    world.configure("f", on_success(&g)).await;
     let process = world.start("one");
     let large = format!("\"{}\"", "x".repeat(1024 * 1024 - 2));
-    let accepted = process.service.accept(world.event("f", &large));
-    accepted.await.unwrap();
+    process.accept(world.event("f", &large)).await;
     world.settle(HOUR).await;
     assert_eq!(world.functions.runs("f").len(), 1);
     assert_eq!(world.functions.calls("g").len(), 0);
@@ -294,14 +297,9 @@ async fn a_queue_is_asked_for_only_where_it_is_not_at_the_usual_path() {
     for (path, asked) in [("/000000000000/q", 0), ("/queue/q", 1)] {
         let world = World::new();
         world.services.have_queues_at(path);
-        let config = EventInvokeConfig {
-            on_success: Some(QUEUE.to_owned()),
-            ..EventInvokeConfig::default()
-        };
-        world.configure("f", config).await;
+        world.configure("f", on_success(QUEUE)).await;
         let process = world.start("one");
-        let accepted = process.service.accept(world.event("f", "{}"));
-        accepted.await.unwrap();
+        process.accept(world.event("f", "{}")).await;
         world.settle(HOUR).await;
         assert_eq!(world.services.taken()[0].path, path);
         assert_eq!(world.services.asked(), asked);
@@ -320,27 +318,16 @@ async fn what_may_not_run_and_nobody_hears_of_is_kept_and_counted_apart() {
     assert_eq!(process.metric(dropped), 1);
 }
 
-/// The failed events of `f`, as people are shown them.
-pub(super) async fn failed(process: &super::process::Process) -> Vec<api::events::EventView> {
-    let (scope, name) = (super::functions::scope(), super::functions::arn("f").name);
-    let view = process.service.function(&scope, &name).await.unwrap();
-    view.failed
-}
-
 #[tokio::test(start_paused = true)]
 async fn an_answer_too_large_to_be_told_is_not_told_as_none() {
     let world = World::new();
     let large = format!("\"{}\"", "x".repeat(3 * 1024 * 1024));
     let does = vec![Does::Returns(large.leak())];
     world.functions.change("f", |f| f.does = does);
-    let config = EventInvokeConfig {
-        on_success: Some("arn:aws:s3:::b".to_owned()),
-        ..EventInvokeConfig::default()
-    };
-    world.configure("f", config).await;
+    let told = "arn:aws:s3:::b";
+    world.configure("f", on_success(told)).await;
     let process = world.start("one");
-    let accepted = process.service.accept(world.event("f", "{}"));
-    accepted.await.unwrap();
+    process.accept(world.event("f", "{}")).await;
     world.settle(HOUR).await;
     assert_eq!(world.functions.runs("f").len(), 1);
     assert_eq!(world.services.taken().len(), 0);

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use api::functions::{LogFormat, Logging};
-use types::{AccountId, ManualClock, Region, RequestId, Scope, Timestamp};
+use types::{ManualClock, RequestId, Timestamp};
 
 use super::*;
 
@@ -21,10 +21,7 @@ impl Logs for Kept {
 
 fn log(logging: &Logging) -> (Arc<Kept>, EnvironmentLog) {
     let kept = Arc::new(Kept::default());
-    let scope = Scope {
-        account: AccountId::new("000000000000").unwrap(),
-        region: Region::new("us-east-1").unwrap(),
-    };
+    let scope = api::examples::scope();
     let stream = StreamName {
         scope,
         group: "g".into(),

@@ -1,10 +1,9 @@
 //! The variables a function sees.
 
-use std::sync::Arc;
-
 use api::Secret;
-use api::functions::{Code, Configuration, LastUpdate, State};
-use types::{AccountId, FunctionName, Region, Scope, Timestamp, Version};
+use api::examples;
+use api::functions::Configuration;
+use types::{Region, Scope, Timestamp};
 
 use super::*;
 
@@ -12,46 +11,17 @@ pub(crate) fn function(environment: &[(&str, &str)]) -> FunctionVersion {
     let environment = environment
         .iter()
         .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    let configuration = Configuration {
+        handler: Some("m.h".into()),
+        environment: Some(environment.collect()),
+        ..examples::configuration()
+    };
     FunctionVersion {
         scope: Scope {
-            account: AccountId::new("000000000000").unwrap(),
             region: Region::new("eu-west-1").unwrap(),
+            ..examples::scope()
         },
-        name: FunctionName::new("f").unwrap(),
-        configuration: Arc::new(Configuration {
-            version: Version::Latest,
-            generation: 1,
-            revision_id: String::new(),
-            runtime: Some("python3.12".into()),
-            handler: Some("m.h".into()),
-            role: "arn:aws:iam::000000000000:role/r".into(),
-            description: String::new(),
-            timeout_seconds: 3,
-            memory_mb: 128,
-            ephemeral_mb: 512,
-            environment: Some(environment.collect()),
-            architecture: "x86_64".into(),
-            tracing_mode: "PassThrough".into(),
-            logging: api::functions::Logging {
-                group: "/aws/lambda/f".into(),
-                ..Default::default()
-            },
-            layers: Vec::new(),
-            vpc: None,
-            file_systems: Vec::new(),
-            dead_letter_target: None,
-            kms_key: None,
-            snap_start: api::functions::SnapStart::None,
-            code: Code {
-                image: "aa".into(),
-                sha256: String::new(),
-                bytes: 1,
-                unpacked_bytes: 1,
-            },
-            last_modified: Timestamp::default(),
-            state: State::Active,
-            last_update: LastUpdate::Successful,
-        }),
+        ..examples::function_version("f", configuration)
     }
 }
 

@@ -1,17 +1,11 @@
 //! Names become versions.
 
-use api::functions::{Code, LastUpdate};
+use api::examples;
+pub(crate) use api::examples::scope;
 use bytes::Bytes;
-use types::{FunctionRef, Timestamp};
+use types::FunctionRef;
 
 use super::*;
-
-pub(crate) fn scope() -> Scope {
-    Scope {
-        account: AccountId::new("000000000000").unwrap(),
-        region: Region::new("us-east-1").unwrap(),
-    }
-}
 
 pub(crate) fn name() -> FunctionName {
     FunctionName::new("f").unwrap()
@@ -21,48 +15,17 @@ fn configuration(version: Version, generation: u64, state: State) -> Configurati
     Configuration {
         version,
         generation,
-        revision_id: String::new(),
-        runtime: Some("python3.12".into()),
-        handler: None,
-        role: String::new(),
-        description: String::new(),
-        timeout_seconds: 3,
-        memory_mb: 128,
-        ephemeral_mb: 512,
-        environment: None,
-        architecture: "x86_64".into(),
-        tracing_mode: "PassThrough".into(),
-        logging: api::functions::Logging::default(),
-        layers: Vec::new(),
-        vpc: None,
-        file_systems: Vec::new(),
-        dead_letter_target: None,
-        kms_key: None,
-        snap_start: api::functions::SnapStart::None,
-        code: Code {
-            image: String::new(),
-            sha256: String::new(),
-            bytes: 0,
-            unpacked_bytes: 1,
-        },
-        last_modified: Timestamp::default(),
         state,
-        last_update: LastUpdate::Successful,
+        ..examples::configuration()
     }
 }
 
 pub(crate) fn function(state: State, published: u64, reserved: Option<u32>) -> Function {
     Function {
-        scope: scope(),
-        name: name(),
-        instance: "i".to_owned(),
         latest: configuration(Version::Latest, 9, state),
-        serving: None,
         published,
-        publishing: None,
-        published_generation: 0,
         reserved_concurrency: reserved,
-        tags: BTreeMap::new(),
+        ..examples::function("f")
     }
 }
 
