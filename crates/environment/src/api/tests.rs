@@ -9,7 +9,7 @@ use types::limits::STREAMED_RESPONSE_BYTES_MAX;
 use types::{Random as _, RequestId, SystemRandom};
 
 use super::*;
-use crate::session::{Answer, AnswerBody, Identity, InitEnd, InvokeEvent};
+use crate::session::{Answer, AnswerBody, Identity, InitEnd, InvokeEvent, Invoked};
 
 struct Server {
     session: Arc<Session>,
@@ -100,14 +100,33 @@ async fn initialised(server: &Server) -> TcpStream {
     stream
 }
 
+/// A runtime that has taken an event.
+struct Running {
+    id: RequestId,
+    invoked: Invoked,
+    /// What it read of the event.
+    event: String,
+    _runtime: TcpStream,
+}
+
+async fn running(server: &Server, payload: &'static str) -> Running {
+    let mut runtime = initialised(server).await;
+    let event = event(payload);
+    let id = event.request;
+    let invoked = server.session.begin_invoke(event).unwrap();
+    Running {
+        id,
+        invoked,
+        event: read(&mut runtime).await,
+        _runtime: runtime,
+    }
+}
+
 #[tokio::test]
 async fn a_runtime_takes_an_event_with_all_its_headers_and_answers() {
     let server = server().await;
-    let mut runtime = initialised(&server).await;
-    let event = event("{\"a\":1}");
-    let id = event.request;
-    let invoked = server.session.begin_invoke(event).unwrap();
-    let text = read(&mut runtime).await;
+    let running = running(&server, "{\"a\":1}").await;
+    let id = running.id;
     for line in [
         &format!("lambda-runtime-aws-request-id: {id}"),
         "lambda-runtime-deadline-ms: 1769854830123",
@@ -116,12 +135,12 @@ async fn a_runtime_takes_an_event_with_all_its_headers_and_answers() {
         "lambda-runtime-client-context: {\"custom\":{}}",
         "{\"a\":1}",
     ] {
-        assert!(text.contains(line), "{line} in {text}");
+        assert!(running.event.contains(line), "{line} in {}", running.event);
     }
     let path = format!("/2018-06-01/runtime/invocation/{id}/response");
     let reply = server.ask(&post(&path, "", "\"ok\"")).await;
     assert!(reply.starts_with("HTTP/1.1 202"), "{reply}");
-    match invoked.answer.await.unwrap() {
+    match running.invoked.answer.await.unwrap() {
         Answer::Result {
             body: AnswerBody::Full(body),
             ..
@@ -167,16 +186,13 @@ async fn a_refused_answer_is_read_to_its_end_and_the_connection_kept() {
 #[tokio::test]
 async fn errors_carry_their_type_and_body() {
     let server = server().await;
-    let mut runtime = initialised(&server).await;
-    let event = event("{}");
-    let path = format!("/2018-06-01/runtime/invocation/{}/error", event.request);
-    let invoked = server.session.begin_invoke(event).unwrap();
-    read(&mut runtime).await;
+    let running = running(&server, "{}").await;
+    let path = format!("/2018-06-01/runtime/invocation/{}/error", running.id);
     let header = "Lambda-Runtime-Function-Error-Type: Runtime.MarshalError\r\n";
     server
         .ask(&post(&path, header, "{\"errorMessage\":\"m\"}"))
         .await;
-    match invoked.answer.await.unwrap() {
+    match running.invoked.answer.await.unwrap() {
         Answer::Error { error_type, body } => {
             assert_eq!(error_type, "Runtime.MarshalError");
             assert_eq!(body, "{\"errorMessage\":\"m\"}");
@@ -212,11 +228,8 @@ async fn an_init_error_ends_init_and_is_refused_later() {
 #[tokio::test]
 async fn a_streamed_answer_arrives_in_pieces_and_may_fail_in_the_middle() {
     let server = server().await;
-    let mut runtime = initialised(&server).await;
-    let event = event("{}");
-    let id = event.request;
-    let invoked = server.session.begin_invoke(event).unwrap();
-    read(&mut runtime).await;
+    let running = running(&server, "{}").await;
+    let id = running.id;
     let mut stream = server
         .send(&format!(
             "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nhost: x\r\n\
@@ -228,7 +241,7 @@ async fn a_streamed_answer_arrives_in_pieces_and_may_fail_in_the_middle() {
     let Answer::Result {
         content_type,
         body: AnswerBody::Stream(mut pieces),
-    } = invoked.answer.await.unwrap()
+    } = running.invoked.answer.await.unwrap()
     else {
         panic!("a streamed answer");
     };
@@ -250,11 +263,8 @@ async fn a_streamed_answer_arrives_in_pieces_and_may_fail_in_the_middle() {
 #[tokio::test]
 async fn a_stream_over_its_own_limit_ends_with_an_error_that_names_it() {
     let server = server().await;
-    let mut runtime = initialised(&server).await;
-    let event = event("{}");
-    let id = event.request;
-    let invoked = server.session.begin_invoke(event).unwrap();
-    read(&mut runtime).await;
+    let running = running(&server, "{}").await;
+    let id = running.id;
     let mut stream = server
         .send(&format!(
             "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nhost: x\r\n\
@@ -273,7 +283,7 @@ async fn a_stream_over_its_own_limit_ends_with_an_error_that_names_it() {
     let Answer::Result {
         body: AnswerBody::Stream(mut pieces),
         ..
-    } = invoked.answer.await.unwrap()
+    } = running.invoked.answer.await.unwrap()
     else {
         panic!("a streamed answer");
     };
@@ -295,11 +305,8 @@ async fn a_stream_over_its_own_limit_ends_with_an_error_that_names_it() {
 #[tokio::test]
 async fn a_result_over_the_limit_is_an_error_that_names_size_and_limit() {
     let server = server().await;
-    let mut runtime = initialised(&server).await;
-    let event = event("{}");
-    let id = event.request;
-    let invoked = server.session.begin_invoke(event).unwrap();
-    read(&mut runtime).await;
+    let running = running(&server, "{}").await;
+    let id = running.id;
     let mut stream = server
         .send(&format!(
             "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nhost: x\r\n\
@@ -309,7 +316,7 @@ async fn a_result_over_the_limit_is_an_error_that_names_size_and_limit() {
     stream.write_all(&vec![b'1'; 7_000_000]).await.unwrap();
     // Whoever sent it gets to read why it was refused.
     assert!(read(&mut stream).await.starts_with("HTTP/1.1 413"));
-    match invoked.answer.await.unwrap() {
+    match running.invoked.answer.await.unwrap() {
         Answer::Error { error_type, body } => {
             assert_eq!(error_type, "Function.ResponseSizeTooLarge");
             let body = String::from_utf8_lossy(&body).into_owned();
