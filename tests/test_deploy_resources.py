@@ -2,12 +2,15 @@
 
 import json
 import re
+import textwrap
 
 import pytest
 from botocore.exceptions import ClientError
 
 from support import clients, functions
 from support.deploying import outputs, template
+from support.events import DOES, Told, send
+from support.server import wait_for
 
 
 class World:
@@ -408,3 +411,39 @@ def test_a_deploy_that_was_killed_while_it_changed_something_is_known_to_have(
     assert status == 0 and "updated    Function" in out, out + err
     assert client.get_function_configuration(FunctionName=name)["MemorySize"] == 128
     assert "nothing to change" in lambent.deploy(text(128), stack)[1]
+
+
+OUTCOMES = """
+    Transform: AWS::Serverless-2016-10-31
+    Globals:
+      Function: {Runtime: python3.12, Handler: index.handler, CodeUri: code}
+    Resources:
+      Hears:
+        Type: AWS::Serverless::Function
+      Does:
+        Type: AWS::Serverless::Function
+        Properties:
+          AutoPublishAlias: live
+          DeadLetterQueue: {Type: SQS, TargetArn: 'arn:aws:sqs:us-east-1:000000000000:letters'}
+          EventInvokeConfig:
+            MaximumRetryAttempts: 0
+            DestinationConfig:
+              OnSuccess: {Type: Lambda, Destination: !GetAtt Hears.Arn}
+              OnFailure: {Type: S3, Destination: 'arn:aws:s3:::failed'}
+    Outputs:
+      Hears: {Value: !Ref Hears}
+      Live: {Value: !Ref Does.Alias}
+"""
+
+
+def test_a_serverless_function_may_tell_of_its_events(lambent, server, client, tmp_path):
+    """The role that is made for it has the rights that its destinations need."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/index.py").write_text(textwrap.dedent(DOES))
+    stack = functions.unique("outcomes")
+    status, text, err = lambent.deploy(template(tmp_path, OUTCOMES), stack)
+    assert status == 0, text + err
+    told = outputs(text)
+    request = send(client, told["Live"], {"n": 1})
+    (heard,) = wait_for(lambda: Told(server)(told["Hears"]), 30)
+    assert heard["event"]["requestContext"]["requestId"] == request

@@ -9,6 +9,7 @@ mod events;
 mod function;
 mod globals;
 mod layer;
+mod outcomes;
 mod policies;
 mod role;
 

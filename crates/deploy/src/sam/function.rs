@@ -1,7 +1,7 @@
 //! `AWS::Serverless::Function`: a function with all that comes with it.
 
 use super::role::{self, Wanted};
-use super::{Expanded, companion, events, location, unknown};
+use super::{Expanded, companion, events, location, outcomes, unknown};
 use crate::resource::{CODE, EVERYTHING, PUBLISH_AGAIN};
 use crate::template::node::{Entry, Node};
 use crate::template::{Declared, Error};
@@ -80,6 +80,7 @@ pub(super) fn expand(declared: &Declared, expanded: &mut Expanded) -> Result<(),
     if properties.get("Role").is_none() {
         let wanted = Wanted {
             needed,
+            outcomes: outcomes::policies(declared)?,
             ..companions.role
         };
         let role = role::make(declared, &wanted)?;

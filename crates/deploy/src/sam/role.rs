@@ -14,6 +14,8 @@ pub(super) struct Wanted<'n> {
     pub(super) path: Option<&'n Node>,
     /// Policies of AWS's own that its events need.
     pub(super) needed: Vec<&'static str>,
+    /// Policies for whoever is told of its events' outcomes.
+    pub(super) outcomes: Vec<Node>,
 }
 
 /// The role.
@@ -23,7 +25,7 @@ pub(super) fn make(owner: &Declared, wanted: &Wanted<'_>) -> Result<Declared, Er
     let mut needed = wanted.needed.clone();
     needed.dedup();
     managed.extend(needed.into_iter().map(|name| service_role(line, name)));
-    let mut inline = Vec::new();
+    let mut inline = wanted.outcomes.clone();
     if let Some(node) = wanted.policies {
         let single = std::slice::from_ref(node);
         // One policy may stand without a list around it.

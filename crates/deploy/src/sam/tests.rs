@@ -82,3 +82,68 @@ fn what_is_not_supported_is_refused() {
         assert!(refusal.contains(part), "{refusal}");
     }
 }
+
+const OUTCOMES: &str = "
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: x
+      Handler: index.handler
+      Runtime: python3.12
+      DeadLetterQueue: {Type: SQS, TargetArn: 'arn:aws:sqs:us-east-1:000000000000:q'}
+      EventInvokeConfig:
+        DestinationConfig:
+          OnSuccess: {Type: Lambda, Destination: !GetAtt G.Arn}
+          OnFailure: {Type: S3, Destination: 'arn:aws:s3:::b'}
+";
+
+#[test]
+fn a_made_role_may_tell_of_outcomes() {
+    let expanded = expand(&Template::parse(OUTCOMES).unwrap()).unwrap();
+    let role = expanded.resources.iter().find(|it| it.name == "FRole");
+    let policies = role.unwrap().properties.get("Policies").unwrap();
+    let allowed: Vec<_> = policies
+        .items()
+        .unwrap()
+        .iter()
+        .map(|policy| {
+            let document = policy.get("PolicyDocument").unwrap();
+            let statement = &document.get("Statement").unwrap().items().unwrap()[0];
+            let action = statement.get("Action").and_then(Node::as_text).unwrap();
+            let resource = statement.get("Resource").unwrap();
+            (
+                action,
+                resource.as_text(),
+                resource.call().map(|(name, _)| name),
+            )
+        })
+        .collect();
+    let queue = Some("arn:aws:sqs:us-east-1:000000000000:q");
+    let expected = [
+        ("sqs:SendMessage", queue, None),
+        ("lambda:InvokeFunction", None, Some("Fn::GetAtt")),
+        ("s3:PutObject", None, Some("Fn::Join")),
+    ];
+    assert_eq!(allowed, expected);
+    for (old, new) in [
+        ("Type: SQS, ", ""),
+        ("Type: SQS", "Type: S3"),
+        ("Type: S3", "Type: Bucket"),
+    ] {
+        let template = Template::parse(&OUTCOMES.replace(old, new)).unwrap();
+        let refused = expand(&template).unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .contains("needs a Type, one of SQS, SNS"),
+            "{refused}"
+        );
+    }
+    // A role of the template's own is its owner's affair.
+    let own = OUTCOMES
+        .replace("Type: SQS, ", "")
+        .replace("InlineCode", "Role: r\n      InlineCode");
+    assert!(expand(&Template::parse(&own).unwrap()).is_ok());
+}
