@@ -15,6 +15,10 @@ use crate::Error;
 /// Changes with every boot of the kernel.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
+/// How the files' names end that say of which packages a folder was made. Its files are those of
+/// the packages' own folders, so that it holds on to their room.
+const NOTE: &str = ".of";
+
 pub(crate) struct Cache {
     root: PathBuf,
     next: AtomicU64,
@@ -38,6 +42,8 @@ impl Cache {
                 let half_done = entry.file_name().to_string_lossy().starts_with("new-");
                 if entry.file_type()?.is_dir() && (half_done || !same_boot) {
                     remove(&entry.path())?;
+                } else if !same_boot && entry.path() != marker {
+                    fs::remove_file(entry.path())?;
                 }
             }
             fs::write(&marker, boot)
@@ -77,8 +83,35 @@ impl Cache {
         filled.map(|()| place)
     }
 
-    /// Removes the package's folder, if it is here: a reader finds it whole or not at all.
+    /// Notes of which packages the folder `name` is to be made.
+    pub(crate) fn note(&self, name: &str, images: &[String]) -> Result<(), Error> {
+        let note = self.root.join(format!("{name}{NOTE}"));
+        fs::write(&note, images.join("\n")).map_err(|e| at(&note, e))
+    }
+
+    /// Removes a package's folder and those that were made of it and others, if they are here: a
+    /// reader finds each whole or not at all.
     pub(crate) fn remove(&self, image: &str) -> Result<(), Error> {
+        self.remove_folder(image)?;
+        let notes = || -> io::Result<Vec<PathBuf>> {
+            let entries = fs::read_dir(&self.root)?.map(|entry| Ok(entry?.path()));
+            let is_note = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(NOTE));
+            entries
+                .filter(|path| path.as_ref().map_or(true, is_note))
+                .collect()
+        };
+        for note in notes().map_err(|e| at(&self.root, e))? {
+            let images = fs::read_to_string(&note).map_err(|e| at(&note, e))?;
+            let folder = note.file_stem().and_then(|name| name.to_str());
+            if let Some(folder) = folder.filter(|_| images.lines().any(|line| line == image)) {
+                self.remove_folder(folder)?;
+                fs::remove_file(&note).map_err(|e| at(&note, e))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_folder(&self, image: &str) -> Result<(), Error> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (place, aside) = (
             self.root.join(image),
@@ -134,13 +167,33 @@ mod tests {
     }
 
     #[test]
+    fn what_was_made_of_a_package_goes_with_it() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::open(root.path().join("c")).unwrap();
+        for (name, of) in [("ab", "a b"), ("bc", "b c"), ("aab", "aa b")] {
+            let of: Vec<String> = of.split(' ').map(str::to_owned).collect();
+            cache.note(name, &of).unwrap();
+            cache.fill(name, |_| Ok(())).unwrap();
+        }
+        cache.note("never-made", &["a".to_owned()]).unwrap();
+        cache.remove("a").unwrap();
+        let there = ["ab", "bc", "aab"].map(|name| cache.get(name).is_some());
+        assert_eq!(there, [false, true, true]);
+        cache.remove("b").unwrap();
+        let left = fs::read_dir(root.path().join("c")).unwrap().count();
+        assert_eq!(left, 1, "the boot's id alone");
+    }
+
+    #[test]
     fn a_cache_from_before_the_last_boot_is_emptied() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("c");
         let cache = Cache::open(path.clone()).unwrap();
         cache.fill("aa", |_| Ok(())).unwrap();
+        cache.note("aa", &[]).unwrap();
         assert!(Cache::open(path.clone()).unwrap().get("aa").is_some());
         fs::write(path.join("boot-id"), "another").unwrap();
-        assert!(Cache::open(path).unwrap().get("aa").is_none());
+        assert!(Cache::open(path.clone()).unwrap().get("aa").is_none());
+        assert_eq!(fs::read_dir(path).unwrap().count(), 1);
     }
 }

@@ -80,7 +80,8 @@ impl Images {
         Ok(names.iter().filter_map(|name| image_of(name)).collect())
     }
 
-    /// Removes a package that nobody will ask for any more, unpacked or not; harmless if it is gone.
+    /// Removes a package that nobody will ask for any more, and what was unpacked and made of it;
+    /// harmless if it is gone.
     pub async fn remove(&self, image: &str) -> Result<(), Error> {
         let (cache, name) = (Arc::clone(&self.cache), image.to_owned());
         blocking(move || cache.remove(&name)).await?;
@@ -122,7 +123,9 @@ impl Images {
             folders.push(self.folder(image).await?);
         }
         let cache = Arc::clone(&self.cache);
+        let images: Vec<String> = images.iter().map(|image| (*image).to_owned()).collect();
         let fill = move || {
+            cache.note(&name, &images)?;
             cache.fill(&name, |folder| {
                 layers::merge(&folders, folder).map_err(|source| Error::Cache {
                     path: folder.display().to_string(),

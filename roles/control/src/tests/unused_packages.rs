@@ -73,15 +73,18 @@ async fn a_deleted_functions_package_goes_after_its_time_packed_and_unpacked() {
     let image = world.image("f").await;
     let folder = world.images.folder(&image).await.unwrap();
     world.swept().await;
-    assert_eq!(world.packages().await.len(), 1);
+    assert_eq!(world.packages().await, BTreeSet::from([image.clone()]));
+    let other = world.images.publish(package("other")).await.unwrap().image;
+    let both = world.images.layers(&[&image, &other]).await.unwrap();
+    let both = both.unwrap();
     world.delete(&format!("{FUNCTIONS}/f")).await;
     world.sweeper(&[]).sweep().await.unwrap();
     world.clock.advance(KEPT - Duration::from_millis(1));
     world.sweeper(&[]).sweep().await.unwrap();
-    assert!(world.packages().await.contains(&image) && folder.exists());
+    assert!(world.packages().await.contains(&image) && folder.exists() && both.exists());
     world.clock.advance(Duration::from_millis(1));
     world.sweeper(&[]).sweep().await.unwrap();
-    assert!(world.packages().await.is_empty() && !folder.exists());
+    assert!(world.packages().await.is_empty() && !folder.exists() && !both.exists());
     assert_eq!(world.mark(&image).await, None);
 }
 
