@@ -216,11 +216,11 @@ def test_what_waits_for_a_deleted_function_is_dropped(minute, plane, told):
 
 
 def test_what_could_not_run_in_time_is_told(minute, told):
-    """Throttled for as long as it lives: it never ran, so there is no response."""
+    """Throttled for as long as it lives: it never ran, and the response is that alone."""
     function, request = minute.late
     records.check(
         function.bad.record(WITHIN), request=request, arn=f"{function.arn}:$LATEST",
-        payload={"late": 1}, condition="EventAgeExceeded", invokes=0,
+        payload={"late": 1}, condition="EventAgeExceeded", invokes=0, status=429,
     )  # fmt: skip
     body, attributes = minute.letters.letter(WITHIN)
     assert json.loads(body) == {"late": 1}

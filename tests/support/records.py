@@ -9,8 +9,9 @@ RECENT = datetime.timedelta(minutes=10)
 
 
 def check(record, *, request, arn, condition, payload, invokes=1, version=None, error=None,
-          response=None):  # fmt: skip
-    """Compares every member. Without a `version` the function never ran."""
+          response=None, status=None):  # fmt: skip
+    """Compares every member. Without a `version` the function did not run; `status` says why, if it
+    was tried."""
     rest = dict(record)
     timestamp = rest.pop("timestamp")
     assert TIMESTAMP.fullmatch(timestamp), timestamp
@@ -30,6 +31,8 @@ def check(record, *, request, arn, condition, payload, invokes=1, version=None, 
         context = {"statusCode": 200, "executedVersion": version}
         expected["responseContext"] = {**context, **({"functionError": error} if error else {})}
         expected["responsePayload"] = response
+    elif status:
+        expected["responseContext"] = {"statusCode": status}
     assert rest == expected
     # Whoever reads it without a parser finds the parts where they always are.
     order = ["version", "timestamp", *list(expected)[1:]]

@@ -286,11 +286,19 @@ impl Event {
 
     /// The function could not run.
     pub(crate) fn refused(&mut self, error: &api::invoke::Error) {
-        let state = &mut self.state;
-        state.refusals = state.refusals.saturating_add(1);
-        state.last = Some(Last {
-            status: Some(error.status),
-            message: cut(&error.message),
+        self.state.refusals = self.state.refusals.saturating_add(1);
+        self.did_not_run(error.status, cut(&error.message));
+    }
+
+    /// It got no turn among the others: AWS would have tried it, and been told this.
+    pub(crate) fn crowded_out(&mut self) {
+        self.did_not_run(429, "Rate Exceeded.".to_owned());
+    }
+
+    fn did_not_run(&mut self, status: u16, message: String) {
+        self.state.last = Some(Last {
+            status: Some(status),
+            message,
             version: None,
             failed: false,
             omitted: false,

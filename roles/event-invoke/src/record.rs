@@ -8,8 +8,9 @@
 //!    "responsePayload":…}
 //! ```
 //!
-//! The response's members are missing where the function did not run. Payloads are put in as they
-//! were written.
+//! Where the function did not run the response is the status that a waiting caller would have been told,
+//! `{"statusCode":429}`, and nothing else: so AWS's records have it of events that became too old while
+//! their function was throttled, and with 404 where it is gone. Payloads are put in as they were written.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -43,7 +44,8 @@ struct RequestContext {
 #[serde(rename_all = "camelCase")]
 struct ResponseContext<'e> {
     status_code: u16,
-    executed_version: Version,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    executed_version: Option<Version>,
     #[serde(skip_serializing_if = "Option::is_none")]
     function_error: Option<&'e str>,
 }
@@ -51,15 +53,18 @@ struct ResponseContext<'e> {
 /// The record of an event that is over, JSON.
 pub(crate) fn record(event: &Event, delivery: &Delivery) -> String {
     let state = &event.state;
-    let ran = state.last.as_ref().and_then(|last| {
-        let executed_version = last.version?;
+    let response_context = state.last.as_ref().and_then(|last| {
         Some(ResponseContext {
             status_code: last.status?,
-            executed_version,
+            executed_version: last.version,
             function_error: last.failed.then_some("Unhandled"),
         })
     });
-    let response_payload = ran.as_ref().map(|_| raw(&event.response));
+    let ran = state
+        .last
+        .as_ref()
+        .is_some_and(|last| last.version.is_some());
+    let response_payload = ran.then(|| raw(&event.response));
     let record = Record {
         version: "1.0",
         timestamp: delivery.decided.to_iso_text(),
@@ -70,7 +75,7 @@ pub(crate) fn record(event: &Event, delivery: &Delivery) -> String {
             approximate_invoke_count: state.invokes,
         },
         request_payload: raw(&event.payload),
-        response_context: ran,
+        response_context,
         response_payload,
     };
     serde_json::to_string(&record).expect("texts, numbers and JSON have a JSON form")
@@ -163,6 +168,19 @@ mod tests {
              \"requestContext\":{\"requestId\":\"00000000-0000-0000-0000-000000000000\",\"functionArn\":\
              \"arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST\",\"condition\":\
              \"EventAgeExceeded\",\"approximateInvokeCount\":0},\"requestPayload\":null}";
+        check(&event, Condition::EventAgeExceeded, expected);
+    }
+
+    #[test]
+    fn what_could_not_run_has_the_status_alone() {
+        let mut event = event("{}", 0).event;
+        event.ran(Version::Latest, true, Bytes::from("{}"));
+        event.crowded_out();
+        let expected = "{\"version\":\"1.0\",\"timestamp\":\"2026-01-31T10:20:30.123Z\",\
+             \"requestContext\":{\"requestId\":\"00000000-0000-0000-0000-000000000000\",\"functionArn\":\
+             \"arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST\",\"condition\":\
+             \"EventAgeExceeded\",\"approximateInvokeCount\":1},\"requestPayload\":{},\
+             \"responseContext\":{\"statusCode\":429}}";
         check(&event, Condition::EventAgeExceeded, expected);
     }
 

@@ -172,6 +172,9 @@ impl Work {
         };
         let wishes = self.settings.of(&arn);
         if retry::is_expired(&item.event.state, wishes.limits, self.clock.now()) {
+            if item.event.state.last.is_none() {
+                item.event.crowded_out();
+            }
             let condition = Condition::EventAgeExceeded;
             return self
                 .over(at, item, condition, wishes, &target.function)
