@@ -19,7 +19,6 @@ FAIL = {"fail": True}
 MINUTE = 60_000
 WITHIN = 100
 RETRIED = "lambent_event_invoke_events_retried_total"
-DROPPED = 'lambent_event_invoke_events_dropped_total{reason="no_function"}'
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +52,6 @@ def make(client, peer):
         functions.delete(client, name)
 
 
-def counter(server, name):
-    """A metric that may not have been counted yet."""
-    try:
-        return server.metric(name)
-    except StopIteration:
-        return 0
-
-
 def failure(record, function, request, *, event=FAIL, **more):
     """Compares the record of a run that failed. Where it failed is not compared."""
     trace = record["responsePayload"]["stackTrace"]
@@ -79,7 +70,8 @@ def failure(record, function, request, *, event=FAIL, **more):
 def minute(client, make, told, peer, plane):
     """What takes a minute, begun: functions and the requests of their events."""
     failing, changed, coded, deleted = make(), make(), make(), make()
-    destined(client, failing.name, failure=failing.bad.arn, MaximumRetryAttempts=1)
+    for function in (failing, deleted):
+        destined(client, function.name, failure=function.bad.arn, MaximumRetryAttempts=1)
     moved = make(DOES.replace('event.get("fail")', 'version == "1"'))
     begin_moved(client, moved)
     retried = plane.metric(RETRIED)
@@ -94,14 +86,13 @@ def minute(client, make, told, peer, plane):
     # Each has failed once and waits.
     wait_for(lambda: plane.metric(RETRIED) >= retried + len(sent), 30)
     late, letters = begin_late(client, make, told, peer)
-    dropped = counter(plane, DROPPED)
     destined(client, changed.name, failure=changed.bad.arn)
     destined(client, coded.name, success=coded.good.arn)
     code, _ = functions.source_package("python3.12", "def handler(event, context): return 'new'\n")
     client.update_function_code(FunctionName=coded.name, ZipFile=code)
     client.update_alias(FunctionName=moved.name, Name="live", FunctionVersion="2")
     client.delete_function(FunctionName=deleted.name)
-    return types.SimpleNamespace(**sent, late=late, letters=letters, dropped=dropped)
+    return types.SimpleNamespace(**sent, late=late, letters=letters)
 
 
 def begin_moved(client, function):
@@ -209,9 +200,13 @@ def test_what_waits_for_a_version_stays_with_it(minute):
     )  # fmt: skip
 
 
-def test_what_waits_for_a_deleted_function_is_dropped(minute, plane, told):
+def test_who_is_told_of_a_function_hears_that_it_is_gone(minute, told):
+    """It failed once, and then was not there, which counts as well."""
     function, request = minute.deleted
-    wait_for(lambda: counter(plane, DROPPED) > minute.dropped, WITHIN)
+    records.check(
+        function.bad.record(WITHIN), request=request, arn=f"{function.arn}:$LATEST", payload=FAIL,
+        condition="RetriesExhausted", invokes=2, status=404,
+    )  # fmt: skip
     assert len(told(function.name, request)) == 1
 
 

@@ -1,11 +1,14 @@
 //! Events that are to be invoked later: taking them, and looking at those that wait or failed.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use types::{FunctionArn, FunctionName, RequestId, Scope, Timestamp};
 
 use crate::Kind;
+use crate::functions::FunctionVersion;
 
 /// An event whose caller was authenticated and authorised, for a function that is there.
 #[derive(Clone, Debug)]
@@ -18,6 +21,9 @@ pub struct Accept {
     pub payload: Bytes,
     /// `X-Amzn-Trace-Id` for the function, with its lineage.
     pub trace: String,
+    /// The version that `arn` means at this moment, if that is known: should it be gone when the event is
+    /// to be invoked, its role and its dead-letter target are still told.
+    pub function: Option<Arc<FunctionVersion>>,
 }
 
 /// A queue, for people.

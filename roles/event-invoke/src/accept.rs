@@ -11,6 +11,7 @@ use types::Clock;
 use crate::event::Item;
 use crate::metrics::Metrics;
 use crate::router::Router;
+use crate::settings::Settings;
 use crate::shards::FunctionId;
 
 /// What an event counts for beside its payload: names, trace and bookkeeping.
@@ -21,6 +22,7 @@ pub(crate) struct Intake {
     clock: Arc<dyn Clock>,
     queue: Arc<dyn Queue>,
     router: Arc<Router>,
+    settings: Arc<Settings>,
     metrics: Arc<Metrics>,
     /// Bytes of events that may be on their way into the queues.
     room: Semaphore,
@@ -30,7 +32,7 @@ impl Intake {
     pub(crate) fn new(
         clock: Arc<dyn Clock>,
         queue: Arc<dyn Queue>,
-        router: Arc<Router>,
+        (router, settings): (Arc<Router>, Arc<Settings>),
         metrics: Arc<Metrics>,
         bytes_max: usize,
     ) -> Self {
@@ -38,6 +40,7 @@ impl Intake {
             clock,
             queue,
             router,
+            settings,
             metrics,
             room: Semaphore::new(bytes_max.min(Semaphore::MAX_PERMITS)),
         }
@@ -50,7 +53,9 @@ impl Intake {
             self.metrics.refused.inc();
             return Err(Error::Full);
         };
-        let item = Item::new(accept, self.clock.now());
+        let function = accept.function.as_ref();
+        let wanted = function.and_then(|function| self.settings.of(&accept.arn).wanted(function));
+        let item = Item::new(accept, self.clock.now(), wanted);
         self.put(&item).await.map_err(|error| {
             let error = &error as &dyn std::error::Error;
             tracing::error!(error, "an event cannot be queued");

@@ -212,11 +212,14 @@ impl Destinations {
                 message: error.message,
             });
         }
+        let meant = self.invoker.target(target).await;
         let accept = Accept {
             request: RequestId::random(self.random.as_ref()),
             arn: target.clone(),
             payload: Bytes::from(record),
             trace: handed_on(event),
+            // It was there a moment ago.
+            function: meant.ok().map(|target| target.function),
         };
         let accepted = self.intake.accept(accept).await;
         accepted.map_err(|error| Error::passing(error.to_string()))

@@ -13,6 +13,8 @@ use storage::queue::BODY_BYTES_MAX;
 use types::{FunctionArn, RequestId, Timestamp, Version};
 
 use crate::destination::Destination;
+use crate::record::qualified;
+use crate::retry::Limits;
 
 /// The form that is written; others are not read.
 const FORM: u32 = 1;
@@ -59,6 +61,20 @@ pub(crate) struct State {
     /// What came of it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) last: Option<Last>,
+    /// What was wanted when the function was last there, if anything that is not usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) wanted: Option<Wanted>,
+}
+
+/// How an event is to be treated whose function is gone: as when it was last there. Its settings go with
+/// it, and who is to be told of a failure is still told (so AWS does).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Wanted {
+    pub(crate) limits: Limits,
+    /// Who is told of a failure.
+    pub(crate) to: Vec<Receiver>,
+    /// ARN of the role in whose name.
+    pub(crate) role: String,
 }
 
 /// What came of the last try.
@@ -150,7 +166,11 @@ type Unread<'h> = Head<&'h RawValue, &'h RawValue>;
 
 impl Item {
     /// An event that was just accepted.
-    pub(crate) fn new(accept: api::events::Accept, accepted: Timestamp) -> Self {
+    pub(crate) fn new(
+        accept: api::events::Accept,
+        accepted: Timestamp,
+        wanted: Option<Wanted>,
+    ) -> Self {
         let state = State {
             request: accept.request,
             arn: accept.arn,
@@ -160,6 +180,7 @@ impl Item {
             failures: 0,
             refusals: 0,
             last: None,
+            wanted,
         };
         let event = Event {
             state,
@@ -288,6 +309,16 @@ impl Event {
     pub(crate) fn refused(&mut self, error: &api::invoke::Error) {
         self.state.refusals = self.state.refusals.saturating_add(1);
         self.did_not_run(error.status, cut(&error.message));
+    }
+
+    /// There is no such function any more. That counts as a run that failed (so AWS counts it).
+    pub(crate) fn missing(&mut self) {
+        let state = &mut self.state;
+        state.invokes = state.invokes.saturating_add(1);
+        state.failures = state.failures.saturating_add(1);
+        state.refusals = 0;
+        let message = format!("Function not found: {}", qualified(&state.arn));
+        self.did_not_run(404, message);
     }
 
     /// It got no turn among the others: AWS would have tried it, and been told this.

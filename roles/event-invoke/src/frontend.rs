@@ -61,6 +61,7 @@ impl EventFrontend {
                     arn: admitted.arn,
                     payload: admitted.request.payload,
                     trace: admitted.trace,
+                    function: Some(admitted.found.function),
                 };
                 self.events.accept(event).await.map_err(refusal)
             }

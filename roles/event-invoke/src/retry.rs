@@ -5,12 +5,13 @@
 //!   it failed               ─▶ again in 1 minute, then in 2, then over; sooner over by its settings
 //!   it could not run        ─▶ again in 1 s, 2 s, 4 s … 5 min, until it would be too old by then
 //!   nothing may run at all  ─▶ over at once, and so is what runs in circles
-//!   there is no function    ─▶ dropped
+//!   there is no function    ─▶ as if it had failed: it may be made anew
 //! ```
 
 use std::time::Duration;
 
 use api::event_invoke::{EVENT_AGE_SECONDS_DEFAULT, RETRY_ATTEMPTS_DEFAULT};
+use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
 use crate::event::{Condition, State};
@@ -23,7 +24,7 @@ const REFUSAL_WAIT_MIN: Duration = Duration::from_secs(1);
 const REFUSAL_WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// How long a function's events are tried.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Limits {
     /// `MaximumRetryAttempts`.
     pub(crate) retries_max: u32,
@@ -64,8 +65,6 @@ pub(crate) enum Next {
     Again(Duration),
     /// It is over.
     Over(Condition),
-    /// Nobody is there to be told.
-    Dropped,
 }
 
 /// Whether an event is too old to be tried.
@@ -84,13 +83,12 @@ pub(crate) fn next(
 ) -> Next {
     let wait = match attempt {
         Attempt::Succeeded => return Next::Over(Condition::Success),
-        Attempt::Gone => return Next::Dropped,
         Attempt::Stopped => return Next::Over(Condition::ZeroReservedConcurrency),
         Attempt::Recursive => return Next::Over(Condition::RetriesExhausted),
-        Attempt::Failed if state.failures > limits.retries_max => {
+        Attempt::Failed | Attempt::Gone if state.failures > limits.retries_max => {
             return Next::Over(Condition::RetriesExhausted);
         }
-        Attempt::Failed => failure_wait(state.failures),
+        Attempt::Failed | Attempt::Gone => failure_wait(state.failures),
         Attempt::Refused => refusal_wait(state.refusals, fraction),
     };
     let left = limits.age_max.saturating_sub(now.since(state.accepted));
@@ -152,6 +150,13 @@ mod tests {
     }
 
     #[test]
+    fn a_function_that_is_gone_may_be_back_in_a_minute() {
+        check(&state(1, 0), Attempt::Gone, 0, again(60));
+        let over = Next::Over(Condition::RetriesExhausted);
+        check(&state(3, 0), Attempt::Gone, 182, over);
+    }
+
+    #[test]
     fn a_function_says_how_often() {
         let state = state(1, 0);
         for (retries_max, expected) in
@@ -200,7 +205,6 @@ mod tests {
         let stopped = Next::Over(Condition::ZeroReservedConcurrency);
         check(&state(0, 0), Attempt::Stopped, 0, stopped);
         check(&state(0, 0), Attempt::Recursive, 0, over);
-        check(&state(0, 0), Attempt::Gone, 0, Next::Dropped);
         check(
             &state(0, 0),
             Attempt::Succeeded,
@@ -236,7 +240,6 @@ mod tests {
                         prop_assert_eq!(condition == Condition::RetriesExhausted, exhausted);
                         return Ok(());
                     }
-                    Next::Dropped => prop_assert!(false, "the function is there"),
                 }
             }
             prop_assert!(false, "it goes on for ever");

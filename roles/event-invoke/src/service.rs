@@ -63,6 +63,7 @@ pub struct EventInvoke {
     pub(crate) config: Config,
     pub(crate) with: Dependencies,
     pub(crate) router: Arc<Router>,
+    settings: Arc<Settings>,
     pub(crate) intake: Arc<Intake>,
     peers: Arc<dyn Peers>,
     metrics: Arc<Metrics>,
@@ -88,11 +89,12 @@ impl EventInvoke {
         with.table = Arc::new(Timely::new(with.table, ANSWER_WITHIN));
         with.queue = Arc::new(Timely::new(with.queue, ANSWER_WITHIN));
         let router = Arc::new(Router::new());
+        let settings = Arc::new(Settings::new(Arc::clone(&with.table)));
         let metrics = Arc::new(Metrics::new(registry));
         let intake = Arc::new(Intake::new(
             Arc::clone(&with.clock),
             Arc::clone(&with.queue),
-            Arc::clone(&router),
+            (Arc::clone(&router), Arc::clone(&settings)),
             Arc::clone(&metrics),
             config.accepting_bytes_max,
         ));
@@ -100,6 +102,7 @@ impl EventInvoke {
             config,
             with,
             router,
+            settings,
             intake,
             peers,
             metrics,
@@ -110,7 +113,7 @@ impl EventInvoke {
     pub async fn run(self: Arc<Self>, invoker: Arc<dyn Invoker>, mut stop: watch::Receiver<bool>) {
         let windows = |turns| Arc::new(Windows::new(Arc::clone(&self.with.clock), turns));
         let (windows, deliveries) = (windows(self.config.concurrency), windows(DELIVERIES_MAX));
-        let settings = Arc::new(Settings::new(Arc::clone(&self.with.table)));
+        let settings = Arc::clone(&self.settings);
         let (wanted, wants) = watch::channel(BTreeSet::new());
         let (hold, held) = watch::channel(BTreeSet::new());
         let (leave, left) = watch::channel(false);

@@ -6,12 +6,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use api::event_invoke::EventInvokeConfig;
-use api::functions::{EVENT_INVOKES, attached_key};
+use api::functions::{EVENT_INVOKES, FunctionVersion, attached_key};
 use storage::{Change, Error, Table};
 use tokio::sync::watch;
 use types::FunctionArn;
 
 use crate::destination::Destination;
+use crate::event::{Receiver, Wanted};
 use crate::retry::Limits;
 
 /// After the table failed, the watch is begun again so much later.
@@ -23,6 +24,33 @@ pub(crate) struct Wishes {
     pub(crate) limits: Limits,
     pub(crate) on_success: Option<Destination>,
     pub(crate) on_failure: Option<Destination>,
+}
+
+impl Wishes {
+    /// Who is told of an outcome of `function`.
+    pub(crate) fn receivers(&self, function: &FunctionVersion, succeeded: bool) -> Vec<Receiver> {
+        if succeeded {
+            let told = self.on_success.clone().map(Receiver::Destination);
+            return told.into_iter().collect();
+        }
+        let told = self.on_failure.clone().map(Receiver::Destination);
+        let dead_letter = function.configuration.dead_letter_target.as_deref();
+        // What is no target was refused when the function was made.
+        let dead_letter = dead_letter.and_then(|arn| Destination::parse(arn).ok());
+        let dead_letter = dead_letter.map(Receiver::DeadLetter);
+        told.into_iter().chain(dead_letter).collect()
+    }
+
+    /// What is to be remembered of them with an event of `function`.
+    pub(crate) fn wanted(&self, function: &FunctionVersion) -> Option<Wanted> {
+        let to = self.receivers(function, false);
+        let usual = to.is_empty() && self.limits == Limits::default();
+        (!usual).then(|| Wanted {
+            limits: self.limits,
+            to,
+            role: function.configuration.role.clone(),
+        })
+    }
 }
 
 /// See the module.

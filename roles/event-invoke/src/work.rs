@@ -176,9 +176,9 @@ impl Work {
                 item.event.crowded_out();
             }
             let condition = Condition::EventAgeExceeded;
-            return self
-                .over(at, item, condition, wishes, &target.function)
-                .await;
+            let to = wishes.receivers(&target.function, false);
+            let role = &target.function.configuration.role;
+            return self.over(at, item, condition, (to, role)).await;
         }
         if target.reserved == Some(0) {
             item.event.stopped();
@@ -283,15 +283,18 @@ impl Work {
         error: &InvokeError,
         function: Option<&Arc<api::functions::FunctionVersion>>,
     ) -> Result<(), Error> {
+        if error.why == Why::NotFound {
+            item.event.missing();
+            return self.settle(at, item, Attempt::Gone, None).await;
+        }
         item.event.refused(error);
         let attempt = match error.why {
-            Why::NotFound => Attempt::Gone,
             Why::Recursive => {
                 self.metrics.recursive.inc();
                 Attempt::Recursive
             }
             // Whether the system may invoke is not asked.
-            Why::Throttled | Why::Unavailable | Why::Denied => {
+            Why::Throttled | Why::Unavailable | Why::Denied | Why::NotFound => {
                 self.metrics.throttled.inc();
                 Attempt::Refused
             }

@@ -357,6 +357,7 @@ fn event(number: usize) -> Accept {
         },
         payload: Bytes::from(number.to_string()),
         trace: "Root=1-0-0".to_owned(),
+        function: None,
     }
 }
 

@@ -18,8 +18,9 @@ pub(crate) fn event(payload: &str, accepted: u64) -> Item {
         },
         payload: Bytes::copy_from_slice(payload.as_bytes()),
         trace: "Root=1-0-0".to_owned(),
+        function: None,
     };
-    Item::new(accept, Timestamp::from_millis(accepted * 1_000))
+    Item::new(accept, Timestamp::from_millis(accepted * 1_000), None)
 }
 
 #[test]

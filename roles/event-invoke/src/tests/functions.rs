@@ -125,6 +125,14 @@ impl Functions {
         change(self.known().functions.get_mut(name).unwrap());
     }
 
+    /// What a name means now.
+    pub(super) fn meant(&self, name: &str) -> Option<Arc<FunctionVersion>> {
+        let known = self.known();
+        let name = name.split(':').next()?;
+        let function = known.functions.get(name)?;
+        Some(version(name, function))
+    }
+
     /// Tries of the function `name`, in order.
     pub(super) fn calls(&self, name: &str) -> Vec<Call> {
         let known = self.known();

@@ -6,7 +6,7 @@ use api::event_invoke::EventInvokeConfig;
 use api::events::Events as _;
 use serde_json::json;
 
-use super::functions::{Call, Does, Function};
+use super::functions::{Call, Does, Function, arn, scope};
 use super::telling::{QUEUE, always, message, on_failure, record};
 use super::world::World;
 
@@ -195,8 +195,76 @@ async fn what_is_pending_follows_its_function() {
     assert_eq!(told["requestContext"]["functionArn"], arn);
 }
 
+/// As AWS tells it: each try that finds no function counts as one that failed.
 #[tokio::test(start_paused = true)]
-async fn what_is_pending_goes_with_its_function() {
+async fn a_function_that_is_gone_is_told_to_whom_it_wanted() {
+    for (retries, count) in [(0, 1), (1, 2)] {
+        let world = World::new();
+        let dead_letter = Some("arn:aws:sqs:us-east-1:000000000000:dead");
+        let function = Function {
+            dead_letter,
+            ..always(Does::Throttled)
+        };
+        world.functions.put("f", function);
+        let config = EventInvokeConfig {
+            retry_attempts_max: Some(retries),
+            ..on_failure(QUEUE)
+        };
+        world.configure("f", config).await;
+        let process = world.start("one");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // One that was never tried, and one that was.
+        for _ in 0..2 {
+            process.accept(world.event("f", "{}")).await;
+            if count == 2 {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+            }
+        }
+        world.functions.delete("f");
+        world.unconfigure("f").await;
+        let deleted = world.elapsed();
+        world.settle(HOUR).await;
+        let took = (world.elapsed() - deleted).as_secs();
+        assert!((retries as u64 * 60..100).contains(&took), "{took} s");
+        let told = world.services.taken();
+        assert_eq!(told.len(), 4);
+        let records = told.iter().filter(|call| call.path.ends_with("/q"));
+        let records: Vec<_> = records.map(message).collect();
+        assert_eq!(records.len(), 2);
+        for record in records {
+            let context = &record["requestContext"];
+            assert_eq!(context["condition"], "RetriesExhausted");
+            assert_eq!(context["approximateInvokeCount"], count);
+            assert_eq!(record["responseContext"], json!({"statusCode": 404}));
+            assert_eq!(record.get("responsePayload"), None);
+        }
+        let letter = told.iter().find(|call| call.path.ends_with("/dead"));
+        let letter = String::from_utf8(letter.unwrap().body.to_vec()).unwrap();
+        let pairs = wire::uri::form_pairs(&letter);
+        let values: Vec<&str> = pairs.iter().map(|(_, value)| &value[..]).collect();
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST";
+        for value in ["404", &format!("Function not found: {arn}")] {
+            assert!(values.contains(&value), "{values:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_pending_for_a_function_that_is_made_anew_is_invoked() {
+    let world = World::new();
+    world.functions.put("f", always(Does::Fails("no")));
+    let process = world.start("one");
+    process.accept(world.event("f", "{}")).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    world.functions.delete("f");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    world.functions.put("f", Function::default());
+    world.settle(HOUR).await;
+    assert_eq!(world.functions.calls("f").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_pending_for_a_function_that_is_gone_is_kept_if_nobody_is_told() {
     let world = World::new();
     world.functions.put("f", always(Does::Fails("no")));
     let process = world.start("one");
@@ -209,4 +277,10 @@ async fn what_is_pending_goes_with_its_function() {
         process.metric("event_invoke_events_dropped_total{reason=\"no_function\"}"),
         1
     );
+    let view = process.service.function(&scope(), &arn("f").name).await;
+    let failed = view.unwrap().failed;
+    assert_eq!(failed.len(), 1);
+    let message =
+        "status 404: Function not found: arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST";
+    assert_eq!(failed[0].last.as_deref(), Some(message));
 }

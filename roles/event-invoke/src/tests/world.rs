@@ -141,6 +141,12 @@ impl World {
         put.await.unwrap();
     }
 
+    /// How they are to be treated is said no more.
+    pub(super) async fn unconfigure(&self, name: &str) {
+        let key = attached_key(EVENT_INVOKES, &arn(name));
+        self.table.delete(&key, Expect::Any).await.unwrap();
+    }
+
     /// An event as the frontend hands it over.
     pub(super) fn event(&self, name: &str, payload: &str) -> Accept {
         Accept {
@@ -148,6 +154,7 @@ impl World {
             arn: arn(name),
             payload: Bytes::copy_from_slice(payload.as_bytes()),
             trace: "Root=1-0-0".to_owned(),
+            function: self.functions.meant(name),
         }
     }
 

@@ -9,74 +9,65 @@ use storage::Error;
 use types::RequestId;
 
 use super::{At, Work};
-use crate::destination::Destination;
 use crate::event::{Condition, Delivery, Item, Receiver, Stage};
 use crate::retry::{self, Attempt, Next};
-use crate::settings::Wishes;
 use crate::shards::FunctionId;
 
 impl Work {
-    /// Does what the rules say after a try.
+    /// Does what the rules say after a try. Without a `function`, it is gone or cannot be looked up, and
+    /// what was wanted when it was last there holds.
     pub(super) async fn settle(
         &self,
         at: At<'_>,
-        item: Item,
+        mut item: Item,
         attempt: Attempt,
         function: Option<&Arc<FunctionVersion>>,
     ) -> Result<(), Error> {
-        let state = &item.event.state;
-        let wishes = self.settings.of(&state.arn);
-        let fraction = self.random.next_fraction();
-        let now = self.clock.now();
-        match (
-            retry::next(state, wishes.limits, attempt, now, fraction),
-            function,
-        ) {
-            (Next::Again(wait), _) => {
+        let wishes = self.settings.of(&item.event.state.arn);
+        if let Some(function) = function {
+            item.event.state.wanted = wishes.wanted(function);
+        }
+        let wanted = item.event.state.wanted.clone();
+        let limits = match (function, &wanted) {
+            (None, Some(wanted)) => wanted.limits,
+            _ => wishes.limits,
+        };
+        let (fraction, now) = (self.random.next_fraction(), self.clock.now());
+        match retry::next(&item.event.state, limits, attempt, now, fraction) {
+            Next::Again(wait) => {
                 self.metrics.retried.inc();
                 self.put_back(at, &item, wait).await
             }
-            (Next::Over(condition), Some(function)) => {
-                self.over(at, item, condition, wishes, function).await
-            }
-            // Without the function nobody knows whom to tell.
-            (Next::Over(_), None) => {
-                self.metrics.dropped("unknown_function");
-                self.keep(&item).await?;
-                self.finish(at, &item).await
-            }
-            (Next::Dropped, _) => {
-                self.metrics.dropped("no_function");
-                self.finish(at, &item).await
+            Next::Over(condition) => {
+                let (to, role) = match (function, wanted) {
+                    (Some(function), _) => {
+                        let succeeded = condition == Condition::Success;
+                        let to = wishes.receivers(function, succeeded);
+                        (to, function.configuration.role.clone())
+                    }
+                    (None, Some(wanted)) => (wanted.to, wanted.role),
+                    (None, None) => (Vec::new(), String::new()),
+                };
+                self.over(at, item, condition, (to, &role)).await
             }
         }
     }
 
-    /// The event is over: its outcome is to be told, if anybody wants to hear it.
+    /// The event is over: its outcome is told in the name of a role, if anybody wants to hear it.
     pub(super) async fn over(
         &self,
         at: At<'_>,
         mut item: Item,
         condition: Condition,
-        wishes: Wishes,
-        function: &FunctionVersion,
+        (to, role): (Vec<Receiver>, &str),
     ) -> Result<(), Error> {
-        let configuration = &function.configuration;
-        let mut to: Vec<Receiver> = Vec::new();
-        if condition == Condition::Success {
-            to.extend(wishes.on_success.map(Receiver::Destination));
-        } else {
-            to.extend(wishes.on_failure.map(Receiver::Destination));
-            let dead_letter = configuration.dead_letter_target.as_deref();
-            // What is no target was refused when the function was made.
-            let dead_letter = dead_letter.and_then(|arn| Destination::parse(arn).ok());
-            to.extend(dead_letter.map(Receiver::DeadLetter));
-        }
         if to.is_empty() {
             if condition != Condition::Success {
+                let status = item.event.state.last.as_ref().and_then(|last| last.status);
                 self.metrics.dropped(match condition {
                     Condition::EventAgeExceeded => "age",
                     Condition::ZeroReservedConcurrency => "concurrency",
+                    _ if status == Some(404) => "no_function",
                     Condition::Success | Condition::RetriesExhausted => "retries",
                 });
                 self.keep(&item).await?;
@@ -89,7 +80,7 @@ impl Work {
             decided: now,
             since: now,
             to,
-            role: configuration.role.clone(),
+            role: role.to_owned(),
             tries: 0,
             refusal: None,
         });
