@@ -26,6 +26,7 @@ pub(crate) struct Intake {
     metrics: Arc<Metrics>,
     /// Bytes of events that may be on their way into the queues.
     room: Semaphore,
+    bytes_max: usize,
 }
 
 impl Intake {
@@ -36,19 +37,23 @@ impl Intake {
         metrics: Arc<Metrics>,
         bytes_max: usize,
     ) -> Self {
+        let bytes_max = bytes_max.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             clock,
             queue,
             router,
             settings,
             metrics,
-            room: Semaphore::new(bytes_max.min(Semaphore::MAX_PERMITS)),
+            room: Semaphore::new(bytes_max),
+            bytes_max,
         }
     }
 
     /// See [`api::events::Events::accept`].
     pub(crate) async fn accept(&self, accept: Accept) -> Result<(), Error> {
-        let bytes = u32::try_from(accept.payload.len() + OVERHEAD_BYTES).unwrap_or(u32::MAX);
+        // One that is larger than all the room needs all of it: refused for ever, it would be no throttle.
+        let bytes = (accept.payload.len() + OVERHEAD_BYTES).min(self.bytes_max);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let Ok(_room) = self.room.try_acquire_many(bytes) else {
             self.metrics.refused.inc();
             return Err(Error::Full);

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Events {
-    /// A second address for them alone, for balancers that tell them apart; empty for none. They are
-    /// taken at the first one in any case.
+    /// A second address, for balancers that send them there; empty for none. Both answer all requests.
     pub(crate) listen: String,
     /// Threads that work on them and on nothing else; 0 for half of the processors.
     pub(crate) threads: usize,
