@@ -224,7 +224,7 @@ impl Metadata {
     pub fn url(&self, id: &str) -> Option<Arc<Url>> {
         // That there was nothing to take in is no matter.
         let _ = self.take_in(None);
-        self.read().urls.get(id)
+        self.read().url(id)
     }
 
     /// Decides whether a request may do `action` (`lambda:InvokeFunction`,

@@ -14,6 +14,10 @@ pub struct Url {
     pub id: String,
     /// What it leads to: a function without a qualifier, or one of its aliases.
     pub function: FunctionArn,
+    /// See [`binding`](crate::policies::binding). A row that a deletion has left, or that was written
+    /// over it, leads to no new function of the same name.
+    #[serde(default)]
+    pub bound_to: String,
     /// Who may call it.
     pub auth: Auth,
     /// What browsers are told about other origins; `None` leaves that to the function.
@@ -24,6 +28,15 @@ pub struct Url {
     pub created: Timestamp,
     /// When it was last changed.
     pub modified: Timestamp,
+}
+
+impl Url {
+    /// Whether it was made for the function or alias that has this
+    /// [`binding`](crate::policies::binding). One from before that was written down is for whoever
+    /// has the name.
+    pub fn is_bound_to(&self, binding: &str) -> bool {
+        self.bound_to.is_empty() || self.bound_to == binding
+    }
 }
 
 /// `AuthType`.

@@ -16,6 +16,7 @@ mod recovery;
 mod sts;
 mod unused_packages;
 mod updates;
+mod urls;
 mod versions;
 
 /// A function as it is once it has been settled.

@@ -1,12 +1,13 @@
 //! Function URLs: addresses at which a function, or an alias of it, is reached by plain HTTP.
 
-use api::functions::{URLS, attached_key, attached_prefix};
+use api::functions::{Alias, Function, URLS, attached_key, attached_prefix};
+use api::policies::binding;
 use api::urls::{Auth, Cors, ID_CHARACTERS, InvokeMode, Url};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
 use serde::{Deserialize, Serialize};
-use storage::Expect;
+use storage::{Expect, Revision};
 use types::{FunctionArn, Qualifier, Random, Version};
 use wire::ApiError;
 use wire::function_name::Naming;
@@ -52,30 +53,33 @@ impl Control {
     pub(crate) async fn create_url(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let body: Body = parse_now(call.body)?;
         let arn = self.function_or_alias(call, body.auth_type).await?;
-        self.check_target(&arn).await?;
+        let bound_to = self.url_target(&arn).await?;
+        let key = attached_key(URLS, &arn);
+        let found = self.rows.get::<Url>(&key).await?;
+        let expect = match found {
+            // What a deleted function leaves behind until it is swept is in nobody's way.
+            Some((left, revision)) if !left.is_bound_to(&bound_to) => Expect::Revision(revision),
+            _ => Expect::Absent,
+        };
         let now = self.clock.now();
         let url = Url {
             id: new_id(self.random.as_ref()),
             function: arn.clone(),
+            bound_to,
             auth: body.auth_type.unwrap_or(Auth::Iam),
             cors: body.cors,
             invoke_mode: body.invoke_mode.unwrap_or_default(),
             created: now,
             modified: now,
         };
-        let key = attached_key(URLS, &arn);
-        let Some(written) = self.rows.put(&key, &url, Expect::Absent).await? else {
+        let Some(written) = self.rows.put(&key, &url, expect).await? else {
             return Err(ApiError::conflict(format!(
                 "Failed to create function url config for [functionArn = {arn}]. Error message:  \
                  FunctionUrlConfig exists for this Lambda function"
             ))
             .into());
         };
-        // A deletion of the alias removes what is attached after it; one of the two sees the other.
-        if let Err(gone) = self.check_target(&arn).await {
-            self.rows.delete(&key, Expect::Revision(written)).await?;
-            return Err(gone);
-        }
+        self.still_there(&url, &key, written).await?;
         let mut config = self.url_config(url);
         config.last_modified_time = None;
         Ok(json(StatusCode::CREATED, &config))
@@ -83,20 +87,17 @@ impl Control {
 
     pub(crate) async fn get_url(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let arn = self.function_or_alias(call, None).await?;
-        let found = self.rows.get::<Url>(&attached_key(URLS, &arn)).await?;
-        let (url, _) = found.ok_or_else(no_url)?;
-        // What a deleted function leaves behind until it is swept means nothing.
-        self.check_target(&arn).await?;
+        let (url, _) = self.url_of(&arn).await?.ok_or_else(no_url)?;
         Ok(json(StatusCode::OK, &self.url_config(url)))
     }
 
     pub(crate) async fn update_url(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let body: Body = parse_now(call.body)?;
         let arn = self.function_or_alias(call, body.auth_type).await?;
-        self.check_target(&arn).await?;
+        self.url_target(&arn).await?;
         let key = attached_key(URLS, &arn);
         for _ in 0..TRIES_MAX {
-            let found = self.rows.get::<Url>(&key).await?;
+            let found = self.url_of(&arn).await?;
             let (mut url, revision) = found.ok_or_else(no_url)?;
             url.auth = body.auth_type.unwrap_or(url.auth);
             url.invoke_mode = body.invoke_mode.unwrap_or(url.invoke_mode);
@@ -108,7 +109,8 @@ impl Control {
                 .rows
                 .put(&key, &url, Expect::Revision(revision))
                 .await?;
-            if written.is_some() {
+            if let Some(written) = written {
+                self.still_there(&url, &key, written).await?;
                 return Ok(json(StatusCode::OK, &self.url_config(url)));
             }
         }
@@ -119,7 +121,7 @@ impl Control {
         let arn = self.function_or_alias(call, None).await?;
         let key = attached_key(URLS, &arn);
         for _ in 0..TRIES_MAX {
-            let found = self.rows.get::<Url>(&key).await?;
+            let found = self.url_of(&arn).await?;
             let (_, revision) = found.ok_or_else(no_url)?;
             if self.rows.delete(&key, Expect::Revision(revision)).await? {
                 return Ok(empty(StatusCode::NO_CONTENT));
@@ -131,18 +133,25 @@ impl Control {
     pub(crate) async fn list_urls(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let arn = call.unqualified_function()?;
         let page = Page::parse(call.query)?;
-        self.rows.existing(&arn).await?;
+        let (function, _) = self.rows.existing(&arn).await?;
+        let aliases = self.rows.aliases(&arn.scope, &arn.name).await?;
         let prefix = attached_prefix(URLS, &arn.scope, &arn.name);
-        let mut rows = self.rows.all(&prefix).await?;
         let after = page.after.map(|after| format!("{prefix}{after}"));
-        rows.retain(|row| after.as_ref().is_none_or(|after| row.key > *after));
+        let mut rows = Vec::new();
+        for row in self.rows.all(&prefix).await? {
+            let url: Url = decode(&row)?;
+            let is_next = after.as_ref().is_none_or(|after| row.key > *after);
+            let bound_to = binding_of(&url.function, &function, &aliases);
+            if is_next && bound_to.is_some_and(|bound_to| url.is_bound_to(&bound_to)) {
+                rows.push((row.key, url));
+            }
+        }
         let more = rows.len() > page.limit;
         rows.truncate(page.limit);
         let last = rows.last().filter(|_| more);
         let next_marker =
-            last.map(|row| Page::marker(row.key.strip_prefix(&prefix).unwrap_or_default()));
-        let urls: Result<Vec<Url>, Failure> = rows.iter().map(decode).collect();
-        let urls = urls?.into_iter().map(|url| self.url_config(url));
+            last.map(|(key, _)| Page::marker(key.strip_prefix(&prefix).unwrap_or_default()));
+        let urls = rows.into_iter().map(|(_, url)| self.url_config(url));
         Ok(json(
             StatusCode::OK,
             &ListUrlConfigs {
@@ -172,7 +181,7 @@ impl Control {
         let auth = match asked {
             Some(auth) => Some(auth),
             None => {
-                let found = self.rows.get::<Url>(&attached_key(URLS, &arn)).await?;
+                let found = self.url_of(&arn).await?;
                 found.map(|(url, _)| url.auth)
             }
         };
@@ -190,19 +199,36 @@ impl Control {
         }
     }
 
-    /// Refuses if what a URL leads to is not there.
-    async fn check_target(&self, arn: &FunctionArn) -> Result<(), Failure> {
-        self.rows.existing(arn).await?;
-        if let Some(Qualifier::Alias(alias)) = &arn.qualifier
-            && self
-                .rows
-                .alias(&arn.scope, &arn.name, alias)
-                .await?
-                .is_none()
-        {
-            return Err(not_found(arn).into());
+    /// What a URL of this function or alias is bound to; refuses if there is no such one.
+    async fn url_target(&self, arn: &FunctionArn) -> Result<String, Failure> {
+        let (function, _) = self.rows.existing(arn).await?;
+        let alias = self.alias_of(arn).await?;
+        let bound_to = binding_of(arn, &function, alias.as_slice());
+        bound_to.ok_or_else(|| not_found(arn).into())
+    }
+
+    /// The URL of this function or alias. One that was made for another of the same name is none.
+    async fn url_of(&self, arn: &FunctionArn) -> Result<Option<(Url, Revision)>, Failure> {
+        let Some(found) = self.rows.get::<Url>(&attached_key(URLS, arn)).await? else {
+            return Ok(None);
+        };
+        match self.url_target(arn).await {
+            Ok(bound_to) => Ok(Some(found).filter(|(url, _)| url.is_bound_to(&bound_to))),
+            Err(Failure::Refused(_)) => Ok(None),
+            Err(failure) => Err(failure),
         }
-        Ok(())
+    }
+
+    /// A deletion of the function or alias removes what is attached after it; one of the two sees the
+    /// other. What was written at this revision for one that is gone is taken back, and refused.
+    async fn still_there(&self, url: &Url, key: &str, written: Revision) -> Result<(), Failure> {
+        let gone = match self.url_target(&url.function).await {
+            Ok(bound_to) if url.is_bound_to(&bound_to) => return Ok(()),
+            Ok(_) => not_found(&url.function).into(),
+            Err(gone) => gone,
+        };
+        self.rows.delete(key, Expect::Revision(written)).await?;
+        Err(gone)
     }
 
     fn url_config(&self, url: Url) -> UrlConfig {
@@ -216,6 +242,17 @@ impl Control {
             last_modified_time: Some(url.modified.to_iso_text()),
             invoke_mode: url.invoke_mode,
         }
+    }
+}
+
+/// What a URL of `arn` is bound to, if that is there: the function itself, or one of these aliases.
+fn binding_of(arn: &FunctionArn, function: &Function, aliases: &[Alias]) -> Option<String> {
+    match &arn.qualifier {
+        Some(Qualifier::Alias(name)) => {
+            let alias = aliases.iter().find(|alias| alias.name == *name)?;
+            Some(binding(&function.instance, Some(alias)))
+        }
+        _ => Some(binding(&function.instance, None)),
     }
 }
 

@@ -9,6 +9,7 @@ use api::functions::{
 };
 use api::policies::{ResourcePolicy, binding};
 use api::recursion::{Recursion, RecursiveLoop};
+use api::urls::Url;
 use policy::Policy;
 use storage::{Change, Revision, Row};
 use types::{AccountId, AliasName, FunctionArn, FunctionName, Qualifier, Region, Scope, Version};
@@ -24,7 +25,7 @@ pub(super) struct Functions {
     functions: HashMap<(Scope, FunctionName), Entry>,
     /// What functions of a scope have for themselves alone, summed.
     reserved: HashMap<Scope, u32>,
-    pub(super) urls: Urls,
+    urls: Urls,
 }
 
 #[derive(Default)]
@@ -259,6 +260,28 @@ impl Functions {
             .filter(|(_, attached)| attached.bound_to == binding(&known.instance, alias))
             .and_then(|(_, attached)| attached.policy.clone());
         Standing { policy, tags }
+    }
+
+    /// The function URL with this id, unless it was made for another function, or for another alias,
+    /// of the name. Of a function that is not known here nothing is said: it is looked for later.
+    pub(super) fn url(&self, id: &str) -> Option<Arc<Url>> {
+        let url = self.urls.get(id)?;
+        let arn = &url.function;
+        let entry = self.functions.get(&(arn.scope.clone(), arn.name.clone()));
+        let Some((entry, (_, known))) =
+            entry.and_then(|entry| Some((entry, entry.function.as_ref()?)))
+        else {
+            return Some(url);
+        };
+        let alias = match &arn.qualifier {
+            Some(Qualifier::Alias(name)) => match entry.aliases.get(name) {
+                Some((_, alias)) => Some(alias),
+                None => return Some(url),
+            },
+            _ => None,
+        };
+        let binding = binding(&known.instance, alias);
+        url.is_bound_to(&binding).then_some(url)
     }
 
     /// The version `arn` means; `None` if it is not known here. `fraction` gives a random number

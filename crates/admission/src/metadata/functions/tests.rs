@@ -206,6 +206,44 @@ fn a_policy_holds_for_its_own_name_and_its_own_function() {
     assert!(!has(&functions, Some("1")));
 }
 
+#[test]
+fn a_url_leads_to_the_function_or_alias_it_was_made_for() {
+    use api::urls::{Auth, InvokeMode};
+    let mut functions = known();
+    let made = |bound_to: &str, qualifier: Option<&str>, revision| {
+        let function = FunctionArn {
+            scope: scope(),
+            name: name(),
+            qualifier: qualifier.map(|text| Qualifier::parse(text).unwrap()),
+        };
+        let key = attached_key(URLS, &function);
+        let url = Url {
+            id: qualifier.unwrap_or("own").to_owned(),
+            function,
+            bound_to: bound_to.to_owned(),
+            auth: Auth::None,
+            cors: None,
+            invoke_mode: InvokeMode::Buffered,
+            created: Timestamp::default(),
+            modified: Timestamp::default(),
+        };
+        put(key, &url, revision)
+    };
+    let check = |functions: &Functions, own: bool, alias: bool| {
+        assert_eq!(functions.url("own").is_some(), own);
+        assert_eq!(functions.url("live").is_some(), alias);
+    };
+    functions.apply(&made("i", None, 5));
+    functions.apply(&made("i/a", Some("live"), 6));
+    check(&functions, true, true);
+    functions.apply(&made("other", None, 7));
+    functions.apply(&made("i/b", Some("live"), 8));
+    check(&functions, false, false);
+    // From before that was written down.
+    functions.apply(&made("", None, 9));
+    check(&functions, true, false);
+}
+
 fn provisioned_row(qualifier: &str, at: u64, requested: u32, allocations: &str) -> Change {
     let value = format!(
         r#"{{"requested":{requested},"last_modified":0,"status":"Ready","allocations":[{allocations}]}}"#

@@ -20,6 +20,7 @@ fn url() -> Url {
             name: FunctionName::new("f").unwrap(),
             qualifier: None,
         },
+        bound_to: String::new(),
         auth: Auth::None,
         cors: None,
         invoke_mode: InvokeMode::Buffered,
