@@ -3,7 +3,7 @@
 use api::examples;
 pub(crate) use api::examples::scope;
 use bytes::Bytes;
-use types::FunctionRef;
+use types::{FunctionRef, Timestamp};
 
 use super::*;
 
