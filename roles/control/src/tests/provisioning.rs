@@ -103,6 +103,33 @@ async fn it_is_held_until_all_is_there_and_let_loose_before_anybody_counts_on_it
 }
 
 #[tokio::test]
+async fn two_over_one_table_come_to_the_same() {
+    let (world, told) = provisioned().await;
+    let one = world.control.provisioner(told.clone());
+    let other = world.control.provisioner(told.clone());
+    let (list, key) = ("provisioned/", "provisioned/000000000000/us-east-1/f/live");
+    for (ready, status) in [(1, "IN_PROGRESS"), (2, "READY")] {
+        told.have_ready(ready);
+        let (first, second) = tokio::join!(one.turn(), other.turn());
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(world.get(&format!("{PC}live")).await.body["Status"], status);
+    }
+    one.turn().await.unwrap();
+    let settled = world.table.list(list, None, 10).await.unwrap();
+    assert_eq!(settled[0].key, key);
+    told.take();
+    // From then on they say the same again and again, and neither writes over the other.
+    for _ in 0..3 {
+        let (first, second) = tokio::join!(other.turn(), one.turn());
+        assert!(first.is_ok() && second.is_ok());
+    }
+    let same = vec![vec![wish("1", 2, false)]; 6];
+    assert_eq!(told.take(), same);
+    let after = world.table.list(list, None, 10).await.unwrap();
+    assert_eq!(after[0].revision, settled[0].revision);
+}
+
+#[tokio::test]
 async fn a_moved_alias_wants_both_versions_until_the_new_one_is_there() {
     let (world, told) = provisioned().await;
     let provisioner = world.control.provisioner(told.clone());
