@@ -76,7 +76,7 @@ def test_get_function_leads_to_the_code(client, deploy):
     assert tampered.value.code == 403
 
 
-@pytest.mark.parametrize("form", ["{0}", "000000000000:function:{0}",
+@pytest.mark.parametrize("form", ["{0}", "000000000000:function:{0}", "000000000000:{0}",
                                   "arn:aws:lambda:us-east-1:000000000000:function:{0}"])
 def test_a_function_has_many_names(client, deploy, form):
     name = deploy(ECHO)

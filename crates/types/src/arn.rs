@@ -3,6 +3,7 @@
 //! ```text
 //!   name                                              name:qualifier
 //!   123456789012:function:name                        123456789012:function:name:qualifier
+//!   123456789012:name                                 123456789012:name:qualifier
 //!   function:name                                     function:name:qualifier
 //!   arn:aws:lambda:us-east-1:123456789012:function:name[:qualifier]
 //! ```
@@ -76,6 +77,10 @@ impl FunctionRef {
                 (None, Some(AccountId::new(account)?), rest)
             }
             ["function", rest @ ..] if !rest.is_empty() => (None, None, rest),
+            // Twelve digits before a name are an account, not a name before a qualifier (the public model).
+            [account, rest @ ..] if AccountId::new(account).is_ok() && !rest.is_empty() => {
+                (None, Some(AccountId::new(account)?), rest)
+            }
             rest => (None, None, rest),
         };
         let (name, qualifier) = match rest {

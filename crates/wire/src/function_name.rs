@@ -124,6 +124,9 @@ impl<'t> Parts<'t> {
                 (None, Some(*account), rest)
             }
             ["function", rest @ ..] if !rest.is_empty() => (None, None, rest),
+            [account, rest @ ..] if is_account(account) && !rest.is_empty() => {
+                (None, Some(*account), rest)
+            }
             rest => (None, None, rest),
         };
         let name = rest.first().copied().unwrap_or_default();
@@ -147,7 +150,7 @@ fn is_function_name(text: &str) -> bool {
     let expected = match (parts.region, parts.account) {
         (Some(_), _) if text.starts_with("arn:") => 7,
         (Some(_), _) => 4,
-        (None, Some(_)) => 3,
+        (None, Some(_)) => 2 + usize::from(text.contains(":function:")),
         (None, None) if text.starts_with("function:") => 2,
         (None, None) => 1,
     };
@@ -202,6 +205,13 @@ mod tests {
         check("f", None, Ok(arn));
         check("function:f", None, Ok(arn));
         check("000000000000:function:f", None, Ok(arn));
+        check("000000000000:f", None, Ok(arn));
+        check("000000000000:f:live", None, Ok(&format!("{arn}:live")));
+        check(
+            "000000000000",
+            None,
+            Ok("arn:aws:lambda:us-east-1:000000000000:function:000000000000"),
+        );
         check(arn, None, Ok(arn));
         check("f:live", None, Ok(&format!("{arn}:live")));
         check("f", Some("$LATEST"), Ok(&format!("{arn}:$LATEST")));
@@ -238,6 +248,11 @@ mod tests {
         check(
             "f",
             Some("007"),
+            Err("Function not found: arn:aws:lambda:us-east-1:000000000000:function:f:007"),
+        );
+        check(
+            "000000000000:f:007",
+            None,
             Err("Function not found: arn:aws:lambda:us-east-1:000000000000:function:f:007"),
         );
         check(
