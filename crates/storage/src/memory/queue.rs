@@ -1,6 +1,7 @@
 //! Queues in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,13 +21,14 @@ use crate::{Error, Queue};
 pub struct MemoryQueue {
     clock: Arc<dyn Clock>,
     queues: Mutex<BTreeMap<String, Messages>>,
+    /// The last message's number, of all queues: a queue that is deleted and begins anew has no number twice.
+    last: AtomicU64,
     /// Something may have become visible, or will at another time than before.
     changed: Notify,
 }
 
 #[derive(Default)]
 struct Messages {
-    last: u64,
     messages: BTreeMap<u64, Kept>,
     /// All of them by the time they are visible from.
     by_time: BTreeSet<(Timestamp, u64)>,
@@ -44,8 +46,13 @@ impl MemoryQueue {
         Self {
             clock,
             queues: Mutex::default(),
+            last: AtomicU64::new(0),
             changed: Notify::new(),
         }
+    }
+
+    fn next(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Works on the message if `receipt` holds it.
@@ -69,15 +76,14 @@ impl MemoryQueue {
 }
 
 impl Messages {
-    fn put(&mut self, body: Bytes, visible_from: Timestamp) {
-        self.last += 1;
-        self.by_time.insert((visible_from, self.last));
+    fn put(&mut self, message: u64, body: Bytes, visible_from: Timestamp) {
+        self.by_time.insert((visible_from, message));
         let kept = Kept {
             body,
             visible_from,
             receives: 0,
         };
-        self.messages.insert(self.last, kept);
+        self.messages.insert(message, kept);
     }
 
     fn remove(&mut self, message: u64) {
@@ -127,7 +133,7 @@ impl Queue for MemoryQueue {
         let visible_from = self.clock.now().after(delay);
         let mut queues = lock(&self.queues);
         let messages = queues.entry(queue.to_owned()).or_default();
-        messages.put(body, visible_from);
+        messages.put(self.next(), body, visible_from);
         drop(queues);
         self.changed.notify_waiters();
         Ok(())
@@ -191,7 +197,7 @@ impl Queue for MemoryQueue {
         let visible_from = self.clock.now().after(delay);
         Ok(self.held(queue, receipt, |messages| {
             messages.remove(receipt.message);
-            messages.put(body, visible_from);
+            messages.put(self.next(), body, visible_from);
         }))
     }
 

@@ -155,3 +155,26 @@ async fn a_process_goes_on_after_its_stores_have_failed_and_after_a_part_of_it_h
     assert_eq!(ran(&world), sent);
     one.stop().await;
 }
+
+/// What a function did is written as soon as it can be, rather than done again.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_for_some_seconds_has_nothing_run_twice() {
+    for fault in [Fault::Refuse, Fault::Lie] {
+        let world = World::new();
+        world
+            .functions
+            .change("f", |f| f.takes = Duration::from_secs(2));
+        let one = world.start("one");
+        tokio::time::sleep(MINUTE).await;
+        let sent = send(&world, &[&one], 8).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(world.functions.runs("f").len(), 8, "they run");
+        one.fail(fault);
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        one.fail(Fault::None);
+        world.settle(MINUTE).await;
+        assert_eq!(ran(&world), sent);
+        assert_eq!(world.functions.runs("f").len(), 8, "{fault:?}");
+        one.stop().await;
+    }
+}

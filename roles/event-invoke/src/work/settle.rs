@@ -6,12 +6,17 @@ use std::time::Duration;
 use api::functions::FunctionVersion;
 use bytes::Bytes;
 use storage::Error;
+use tokio::time::Instant;
 use types::RequestId;
 
 use super::{At, Work};
 use crate::event::{Condition, Delivery, Item, Receiver, Stage};
 use crate::retry::{self, Attempt, Next};
 use crate::shards::FunctionId;
+
+/// For how long what became of an event is tried to be written. Longer would hold up a stop.
+const INSIST: Duration = Duration::from_secs(10);
+const INSIST_EVERY: Duration = Duration::from_secs(1);
 
 impl Work {
     /// Does what the rules say after a try. Without a `function`, it is gone or cannot be looked up, and
@@ -94,7 +99,8 @@ impl Work {
         wait: Duration,
     ) -> Result<(), Error> {
         let (queue, receipt) = (at.queue, at.receipt);
-        let replaced = self.queue.replace(queue, receipt, item.encode(), wait);
+        let body = item.encode();
+        let replaced = self.insist(|| self.queue.replace(queue, receipt, body.clone(), wait));
         if !replaced.await? {
             self.lost(at, item.event.state.request);
         }
@@ -103,9 +109,27 @@ impl Work {
 
     /// The event is done with.
     pub(super) async fn finish(&self, at: At<'_>, item: &Item) -> Result<(), Error> {
-        self.queue.ack(at.queue, at.receipt).await?;
+        let acked = self.insist(|| self.queue.ack(at.queue, at.receipt));
+        acked.await?;
         self.router.done(&FunctionId::of(&item.event.state.arn));
         Ok(())
+    }
+
+    /// Writes what became of an event, for some seconds again and again if the store fails: what is not
+    /// written is run, or told, once more. Twice is harmless: a message is removed or replaced but once.
+    async fn insist<T, F>(&self, write: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let began = Instant::now();
+        loop {
+            match write().await {
+                Err(Error::Unavailable(_)) if began.elapsed() < INSIST => {
+                    tokio::time::sleep(INSIST_EVERY).await;
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Keeps a failed event that goes nowhere else, to be looked at and sent again.
