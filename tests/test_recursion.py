@@ -62,7 +62,7 @@ def test_two_functions_that_call_each_other_are_stopped(client, plane, ring, tol
     assert dropped["requestContext"]["functionArn"] == f"{arn_of(client, second)}:$LATEST"
     records.check(
         record, request=record["requestContext"]["requestId"], payload=dropped, invokes=0,
-        arn=f"{arn_of(client, first)}:$LATEST", condition="RetriesExhausted",
+        arn=f"{arn_of(client, first)}:$LATEST", condition="RetriesExhausted", status=400,
     )  # fmt: skip
     body, attributes = letters.letter()
     assert attributes["RequestID"] == ("String", record["requestContext"]["requestId"])
