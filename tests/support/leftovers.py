@@ -41,14 +41,15 @@ def mounts(data):
 
 def processes(data):
     """Processes that were started for this data directory, or have it as a file or a root."""
-    needle = str(data).encode()
+    needle, spawner = str(data).encode(), f"lambent-spawner\0{tag(data)}/".encode()
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
             text = (entry / "cmdline").read_bytes() + (entry / "mountinfo").read_bytes()
-            if needle in text and not (entry / "stat").read_text().rpartition(")")[2].startswith(" Z"):
+            ours = needle in text or spawner in text
+            if ours and not (entry / "stat").read_text().rpartition(")")[2].startswith(" Z"):
                 found.append(f"{entry.name} {(entry / 'comm').read_text().strip()}")
         except OSError:
             continue

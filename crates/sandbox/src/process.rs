@@ -239,7 +239,7 @@ async fn keepers(config: &Config) -> Result<Vec<Keeper>, Error> {
             images: config.images.clone(),
             resolvers: resolvers.clone(),
         };
-        started.push(Keeper::start(root.name.clone(), build)?);
+        started.push(Keeper::start(&config.tag, root.name.clone(), build)?);
     }
     let mut keepers = Vec::new();
     for (keeper, stands) in started {

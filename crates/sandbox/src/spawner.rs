@@ -37,7 +37,7 @@ use crate::users::{self, Maps};
 
 pub(crate) use root::{EMPTY, PRIVATE};
 
-/// What a spawner is called: the first and only word of its command line.
+/// What a spawner is called: the first word of its command line. The second says whose it is.
 const CALLED: &str = "lambent-spawner";
 /// This program, even if its file has been replaced since it was started.
 const MYSELF: &str = "/proc/self/exe";
@@ -64,18 +64,19 @@ pub fn become_spawner_if_asked() {
 
 fn asked() -> bool {
     let mut words = std::env::args_os();
-    words.next().as_deref() == Some(OsStr::new(CALLED)) && words.next().is_none()
+    words.next().as_deref() == Some(OsStr::new(CALLED)) && words.count() == 1
 }
 
 /// Starts a spawner whose end of the socket is `socket`. It lives for as long as the calling thread at
-/// most, and has nothing of this process's environment.
-pub(crate) fn start(socket: OwnedFd) -> Result<Child, Error> {
+/// most, and has nothing of this process's environment. `label` is for people who list processes.
+pub(crate) fn start(socket: OwnedFd, label: &str) -> Result<Child, Error> {
     if asked() {
         // It would start another, and that one too.
         return Err(Error::NotFirst);
     }
     let mut command = Command::new(MYSELF);
-    command.arg0(CALLED).env_clear().stdin(Stdio::from(socket));
+    command.arg0(CALLED).arg(label).env_clear();
+    command.stdin(Stdio::from(socket));
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().map_err(Error::step("start a spawner"))
 }

@@ -39,6 +39,8 @@ pub(super) struct Keeper {
 pub(super) struct Kept {
     /// The root's name.
     root: String,
+    /// Whose spawner it is, for people who list processes.
+    label: String,
     build: Build,
     state: Mutex<State>,
     changed: Condvar,
@@ -54,10 +56,12 @@ enum State {
 impl Keeper {
     /// Starts the first spawner; the receiver hears whether its root stands.
     pub(super) fn start(
+        tag: &str,
         root: String,
         build: Build,
     ) -> Result<(Self, oneshot::Receiver<Result<(), Error>>), Error> {
         let kept = Arc::new(Kept {
+            label: format!("{tag}/{root}"),
             root,
             build,
             state: Mutex::new(State::Down),
@@ -171,7 +175,7 @@ impl Kept {
 
     /// Starts a spawner and lets it be asked.
     fn start(&self) -> Result<SpawnerProcess, Error> {
-        let started = spawning::start(&self.build);
+        let started = spawning::start(&self.build, &self.label);
         let (spawner, process) = started.map_err(|error| match error {
             Error::Gone => self.missing(),
             other => other,

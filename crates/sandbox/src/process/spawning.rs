@@ -23,9 +23,9 @@ pub(super) struct SpawnerProcess {
 }
 
 /// Starts a spawner and waits until its root stands. It ends with the calling thread.
-pub(super) fn start(build: &Build) -> Result<(SpawnerHandle, SpawnerProcess), Error> {
+pub(super) fn start(build: &Build, label: &str) -> Result<(SpawnerHandle, SpawnerProcess), Error> {
     let (ours, theirs) = channel::pair().map_err(Error::step("make a spawner's socket"))?;
-    let child = spawner::start(theirs)?;
+    let child = spawner::start(theirs, label)?;
     let handle = processes::handle_of_child(child.id());
     let process = SpawnerProcess {
         child,
