@@ -33,6 +33,8 @@ const EVERY_MIN: Duration = Duration::from_secs(1);
 const EVERY_MAX: Duration = Duration::from_secs(15 * 60);
 /// Names of packages read at once.
 const NAMES_BATCH: usize = 4_096;
+/// Packages that are going at once: who publishes one of them waits for all.
+const GOING_MAX: usize = 32;
 /// Who publishes a package that is just going looks again after this time; removing one file takes
 /// less.
 const GOING: Duration = Duration::from_millis(100);
@@ -85,47 +87,52 @@ impl UnusedPackages {
         let marks = self.marks().await?;
         self.mark(&used, &marks).await?;
         let now = self.clock.now();
-        let mut going = Vec::new();
+        let mut old = Vec::new();
         for (image, (mark, revision)) in marks {
-            let key = unused_package_key(&image);
             match next(mark, used.contains(&image), now, self.kept) {
                 Next::Wait => {}
-                // If it is not as expected somebody else has taken it away.
-                Next::Keep => drop(self.rows.delete(&key, Expect::Revision(revision)).await?),
-                Next::Remove if mark.going => going.push(image),
-                Next::Remove => {
-                    let mark = UnusedPackage {
-                        going: true,
-                        ..mark
-                    };
+                Next::Keep => {
+                    let key = unused_package_key(&image);
+                    // If it is not as expected somebody else has taken it away.
                     let expect = Expect::Revision(revision);
-                    if self.rows.put(&key, &mark, expect).await?.is_some() {
-                        going.push(image);
-                    }
+                    self.rows.delete(&key, expect).await?;
                 }
+                Next::Remove => old.push((image, mark, revision)),
             }
         }
-        match going.is_empty() {
-            true => Ok(()),
-            false => self.remove(going).await,
+        for some in old.chunks(GOING_MAX) {
+            self.remove(some).await?;
         }
+        Ok(())
     }
 
-    /// Removes what nobody can begin to use any more, unless somebody has: a version whose deletion
-    /// was taken back was named by no row for a moment.
-    async fn remove(&self, going: Vec<String>) -> Result<(), Failure> {
+    /// Sees to it that nobody can begin to use these any more, then removes them unless somebody
+    /// has: a version whose deletion was taken back was named by no row for a moment.
+    async fn remove(&self, old: &[(String, UnusedPackage, Revision)]) -> Result<(), Failure> {
+        let mut going = Vec::new();
+        for (image, mark, revision) in old {
+            let key = unused_package_key(image);
+            let gone = UnusedPackage {
+                going: true,
+                ..*mark
+            };
+            let expect = Expect::Revision(*revision);
+            if mark.going || self.rows.put(&key, &gone, expect).await?.is_some() {
+                going.push(image);
+            }
+        }
         let used = self.used().await?;
         let mut removed = 0_usize;
         for image in going {
-            if !used.contains(&image) {
-                if let Err(error) = self.images.remove(&image).await {
+            if !used.contains(image) {
+                if let Err(error) = self.images.remove(image).await {
                     let error = chain(&error);
                     tracing::warn!(%error, "a package cannot be removed; it is tried again");
                     continue;
                 }
                 removed += 1;
             }
-            let key = unused_package_key(&image);
+            let key = unused_package_key(image);
             self.rows.delete(&key, Expect::Any).await?;
         }
         if removed > 0 {

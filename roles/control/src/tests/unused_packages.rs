@@ -7,6 +7,8 @@ use std::time::Duration;
 use api::packages::{UnusedPackage, unused_package_key};
 use serde_json::{Value, json};
 use storage::{Consistency, Expect, Table as _};
+use tokio::sync::RwLock;
+use tokio::task::JoinSet;
 use types::Clock as _;
 
 use super::harness::{FUNCTIONS, World, create, create_with, zip};
@@ -145,8 +147,10 @@ async fn what_is_named_again_has_all_its_time_again() {
     world.control.rows.claim_package(&image).await.unwrap();
     world.sweeper(&[]).sweep().await.unwrap();
     assert!(world.packages().await.contains(&image));
-    world.clock.advance(KEPT - Duration::from_millis(1));
+    world.sweeper(&[]).sweep().await.unwrap();
+    assert!(world.mark(&image).await.is_some());
     world.call("POST", FUNCTIONS, create("g")).await;
+    assert_eq!(world.mark(&image).await, None);
     world.clock.advance(KEPT);
     world.swept().await;
     assert_eq!(world.image("g").await, image);
@@ -198,6 +202,49 @@ async fn the_operators_package_stays_and_nothing_goes_while_a_row_cannot_be_read
     assert!(world.packages().await.contains(&image));
     world.table.delete(key, Expect::Any).await.unwrap();
     world.sweeper(&[]).sweep().await.unwrap();
+    assert!(world.packages().await.is_empty());
+}
+
+/// Functions come and go, and with them again and again the last that names a package.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_acknowledged_function_is_without_its_package_however_looks_and_requests_meet() {
+    let world = Arc::new(World::new());
+    // While a request is under way less than the time that packages are kept goes by.
+    let under_way = Arc::new(RwLock::new(()));
+    let mut tasks = JoinSet::new();
+    for client in 0..4 {
+        let (world, under_way) = (Arc::clone(&world), Arc::clone(&under_way));
+        tasks.spawn(async move {
+            for turn in 0..30 {
+                let name = format!("f-{client}-{turn}");
+                let mut body = create(&name);
+                body["Code"]["ZipFile"] = Value::from(zip(["a", "b"][turn % 2]));
+                let request = under_way.read().await;
+                let created = world.call("POST", FUNCTIONS, body).await;
+                assert_eq!(created.status, 201, "{}", created.body);
+                drop(request);
+                let image = world.image(&name).await;
+                let kept = world.images.zip(&image).await.unwrap();
+                assert!(kept.is_some(), "{name} has no package");
+                let _request = under_way.read().await;
+                world.delete(&format!("{FUNCTIONS}/{name}")).await;
+            }
+        });
+    }
+    let sweeper = world.sweeper(&[]);
+    let sweeping = async {
+        loop {
+            sweeper.sweep().await.unwrap();
+            let _nobody = under_way.write().await;
+            world.clock.advance(KEPT);
+        }
+    };
+    tokio::select! {
+        biased;
+        () = sweeping => {}
+        () = async { while let Some(done) = tasks.join_next().await { done.unwrap() } } => {}
+    }
+    world.swept().await;
     assert!(world.packages().await.is_empty());
 }
 
