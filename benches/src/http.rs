@@ -1,6 +1,8 @@
 //! A client that costs little: one connection, one request at a time, nothing parsed but the
 //! status and the length.
 
+use std::io::{Read as _, Write as _};
+
 use anyhow::{Context as _, bail};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -17,6 +19,16 @@ pub(crate) struct Answer {
     /// Whether it carries `x-amz-function-error`.
     pub(crate) failed: bool,
     pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// Fails unless the answer is a success.
+    pub(crate) fn succeeded(self) -> anyhow::Result<()> {
+        if matches!(self.status, 200 | 202) && !self.failed {
+            return Ok(());
+        }
+        bail!("{}: {}", self.status, String::from_utf8_lossy(&self.body))
+    }
 }
 
 impl Connection {
@@ -39,6 +51,39 @@ impl Connection {
             }
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
                 bail!("the server hung up");
+            }
+        }
+    }
+}
+
+/// The same, of a thread that waits: it sleeps to the microsecond, which a runtime's timers do not.
+pub(crate) struct BlockingConnection {
+    stream: std::net::TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl BlockingConnection {
+    pub(crate) fn open(address: &str) -> anyhow::Result<Self> {
+        let stream = std::net::TcpStream::connect(address).context("no connection")?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            buffer: Vec::with_capacity(16 * 1024),
+        })
+    }
+
+    /// See [`Connection::ask`].
+    pub(crate) fn ask(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
+        self.stream.write_all(request)?;
+        self.buffer.clear();
+        let mut part = [0; 4096];
+        loop {
+            if let Some(answer) = parse(&self.buffer)? {
+                return Ok(answer);
+            }
+            match self.stream.read(&mut part)? {
+                0 => bail!("the server hung up"),
+                read => self.buffer.extend_from_slice(&part[..read]),
             }
         }
     }

@@ -1,11 +1,10 @@
-//! A closed loop: so many connections, each asking again as soon as it is answered.
+//! Load: a closed loop, in which each connection asks again as soon as it is answered, and a paced one.
 
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
 use futures_util::future::try_join_all;
 
-use crate::http::Connection;
+use crate::http::{BlockingConnection, Connection};
 
 /// What a loop measured.
 pub(crate) struct Figures {
@@ -66,15 +65,9 @@ pub(crate) async fn closed_loop_while(
                 let asked = Instant::now();
                 let answer = connection.ask(&request).await?;
                 times.push(asked.elapsed());
-                if !matches!(answer.status, 200 | 202) || answer.failed {
-                    bail!(
-                        "{}: {}",
-                        answer.status,
-                        String::from_utf8_lossy(&answer.body)
-                    );
-                }
+                answer.succeeded()?;
             }
-            Ok(times)
+            anyhow::Ok(times)
         });
     }
     let mut all = Vec::new();
@@ -82,4 +75,51 @@ pub(crate) async fn closed_loop_while(
         all.extend(times);
     }
     Ok(Figures::new(all, began.elapsed()))
+}
+
+/// Asks `request` over `connections`, a thread each, `rate` times a second in all. A time is counted
+/// from when a request was due: one that had to wait for the answer before it is not spared that.
+/// The first second is not counted.
+pub(crate) fn paced(
+    address: &str,
+    request: &[u8],
+    (connections, rate): (usize, f64),
+    lasts: Duration,
+) -> anyhow::Result<Figures> {
+    let open: anyhow::Result<Vec<_>> = (0..connections)
+        .map(|_| BlockingConnection::open(address))
+        .collect();
+    let began = Instant::now();
+    let counted = began + Duration::from_secs(1);
+    let pause = Duration::from_secs_f64(connections as f64 / rate);
+    let client = |mut connection: BlockingConnection, mut due: Instant| {
+        let mut times = Vec::new();
+        while counted.elapsed() < lasts {
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            connection.ask(request)?.succeeded()?;
+            if due >= counted {
+                times.push(due.elapsed());
+            }
+            due += pause;
+        }
+        anyhow::Ok(times)
+    };
+    let mut all = Vec::new();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0_u32..)
+            .zip(open?)
+            .map(|(number, connection)| {
+                let due = began + pause * number / connections as u32;
+                scope.spawn(move || client(connection, due))
+            })
+            .collect();
+        for thread in threads {
+            match thread.join() {
+                Ok(times) => all.extend(times?),
+                Err(_) => anyhow::bail!("a client has panicked"),
+            }
+        }
+        anyhow::Ok(())
+    })?;
+    Ok(Figures::new(all, counted.elapsed()))
 }

@@ -7,6 +7,7 @@
 //! All-in-one and cluster differ only in what is put behind the `Arc<dyn …>`s here.
 
 mod drain;
+mod event_threads;
 mod events;
 mod inside;
 mod pressure;
@@ -49,7 +50,7 @@ pub(crate) fn up(options: &cli::Up) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build();
     let runtime = runtime.context("no runtime could be started")?;
-    let events = events::runtime(&config)?;
+    let events = event_threads::start(&config)?;
     let threads = events.handle().clone();
     runtime.block_on(serve(config, data, languages, sandboxes, threads))?;
     Ok(ExitCode::SUCCESS)

@@ -81,6 +81,8 @@ macro_rules! queue_conformance {
                 a_replaced_message_has_the_new_body_and_counts_anew,
                 the_longest_visible_is_received_first,
                 a_receiver_that_waits_is_woken_by_a_send,
+                what_comes_when_a_receiver_has_left_is_received_by_the_next,
+                a_message_that_is_put_back_wakes_who_waits,
                 a_receiver_that_waits_is_woken_by_time,
                 many_receivers_never_hold_the_same_message,
                 queues_do_not_know_of_each_other,

@@ -14,14 +14,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const BUSY: f64 = 0.5;
 /// And below which more is done.
 const FREE: f64 = 0.3;
-/// At least one of so many is done however busy the machine is: events are late then, and not stopped.
-const LEAST: u32 = 8;
+/// It returns in so many steps to all there may be.
+const STEPS: u32 = 8;
 
 /// Tells how short processors are.
 pub trait Pressure: Send + Sync {
     /// For how long anything that could run had to wait for a processor, in all; `None` if that is not
     /// known here.
     fn stalled(&self) -> Option<Duration>;
+
+    /// How many processors there are: so much is done at a time however busy they are. Events are
+    /// late then, and not stopped.
+    fn processors(&self) -> u32;
 }
 
 /// Adapts `windows`, of which there are `most` turns, until it is dropped.
@@ -30,6 +34,7 @@ pub(crate) async fn follow(pressure: Arc<dyn Pressure>, windows: Arc<Windows>, m
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = (Instant::now(), pressure.stalled());
     let mut now = most;
+    let least = pressure.processors().clamp(1, most.max(1));
     // Where it is not known, it never will be.
     while let (then, Some(waited)) = before {
         look.tick().await;
@@ -37,7 +42,7 @@ pub(crate) async fn follow(pressure: Arc<dyn Pressure>, windows: Arc<Windows>, m
         if let (at, Some(stalled)) = before {
             let waited = stalled.saturating_sub(waited).as_secs_f64();
             let passed = at.saturating_duration_since(then).as_secs_f64();
-            now = next(now, most, waited / passed.max(f64::EPSILON));
+            now = next(now, (least, most), waited / passed.max(f64::EPSILON));
             windows.set_turns(now);
         }
     }
@@ -45,12 +50,11 @@ pub(crate) async fn follow(pressure: Arc<dyn Pressure>, windows: Arc<Windows>, m
 }
 
 /// How many turns there are next. Pure.
-fn next(now: u32, most: u32, stalled: f64) -> u32 {
-    let least = (most / LEAST).max(1);
+fn next(now: u32, (least, most): (u32, u32), stalled: f64) -> u32 {
     if stalled > BUSY {
         (now / 2).max(least)
     } else if stalled < FREE {
-        now.saturating_add(least).min(most)
+        now.saturating_add((most / STEPS).max(1)).min(most)
     } else {
         now
     }
@@ -65,21 +69,25 @@ mod tests {
 
     #[test]
     fn it_stands_back_fast_and_returns_step_by_step() {
-        assert_eq!(next(64, 64, 0.9), 32);
-        assert_eq!(next(8, 64, 1.0), 8);
-        assert_eq!(next(8, 64, 0.4), 8);
-        assert_eq!(next(8, 64, 0.1), 16);
-        assert_eq!(next(64, 64, 0.0), 64);
-        assert_eq!(next(1, 1, 1.0), 1);
+        let range = (2, 64);
+        assert_eq!(next(64, range, 0.9), 32);
+        assert_eq!(next(3, range, 1.0), 2);
+        assert_eq!(next(2, range, 1.0), 2);
+        assert_eq!(next(2, range, 0.4), 2);
+        assert_eq!(next(2, range, 0.1), 10);
+        assert_eq!(next(64, range, 0.0), 64);
+        assert_eq!(next(1, (1, 1), 1.0), 1);
     }
 
     proptest! {
         #[test]
-        fn there_is_always_a_turn_and_never_one_too_many(most in 1_u32..10_000, stalls: Vec<f64>) {
+        fn there_is_always_a_turn_and_never_one_too_many((least, most) in (1_u32..10_000).prop_flat_map(|most| (1..=most, Just(most))),
+            stalls: Vec<f64>,
+        ) {
             let mut turns = most;
             for stalled in stalls {
-                turns = next(turns, most, stalled);
-                prop_assert!((1..=most).contains(&turns));
+                turns = next(turns, (least, most), stalled);
+                prop_assert!((least..=most).contains(&turns));
             }
         }
     }
@@ -90,6 +98,9 @@ mod tests {
         impl Pressure for Unknown {
             fn stalled(&self) -> Option<Duration> {
                 None
+            }
+            fn processors(&self) -> u32 {
+                2
             }
         }
         let windows = Arc::new(Windows::new(Arc::new(ManualClock::default()), 64));
@@ -106,6 +117,10 @@ mod tests {
         fn stalled(&self) -> Option<Duration> {
             Some(self.0.elapsed())
         }
+
+        fn processors(&self) -> u32 {
+            4
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -115,6 +130,6 @@ mod tests {
         let following = follow(pressure, Arc::clone(&windows), 64);
         let long = Duration::from_secs(1);
         assert!(tokio::time::timeout(long, following).await.is_err());
-        assert_eq!(windows.turns(), 8);
+        assert_eq!(windows.turns(), 4);
     }
 }

@@ -321,6 +321,10 @@ impl Pressure for NoPressure {
     fn stalled(&self) -> Option<Duration> {
         None
     }
+
+    fn processors(&self) -> u32 {
+        1
+    }
 }
 
 fn role(holder: &str, queue: Arc<dyn Queue>, table: &Arc<MemoryTable>) -> Arc<EventInvoke> {

@@ -12,7 +12,7 @@ use backends::SqliteQueue;
 use event_invoke::{Dependencies, EventFrontend, EventInvoke};
 use prometheus_client::registry::Registry;
 use storage::{Expect, Table};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use types::{Clock, Random, RequestId};
@@ -23,33 +23,6 @@ use crate::data_dir::DataDir;
 
 /// Rows that are read at a time.
 const PAGE: usize = 1_000;
-
-/// How far behind those of synchronous invokes the threads stand when there is more to do than
-/// processors (`nice`): a tenth of their share, never nothing.
-const NICENESS: i32 = 10;
-
-/// The threads. A flood of events has these and no others.
-pub(crate) fn runtime(config: &Config) -> anyhow::Result<Runtime> {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = match config.events.threads {
-        0 => (processors / 2).max(1),
-        given => given,
-    };
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name("events")
-        .on_thread_start(stand_behind)
-        .enable_all()
-        .build();
-    runtime.context("no threads for events could be started")
-}
-
-/// For the calling thread, and those it begins: to Linux, threads are processes in this.
-fn stand_behind() {
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::warn!(%error, "threads for events are as urgent as the others");
-    }
-}
 
 /// What it works with.
 pub(super) struct With {

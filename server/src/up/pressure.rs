@@ -11,6 +11,11 @@ impl Pressure for Processors {
     fn stalled(&self) -> Option<Duration> {
         total(&std::fs::read_to_string("/proc/pressure/cpu").ok()?)
     }
+
+    fn processors(&self) -> u32 {
+        let known = std::thread::available_parallelism().map_or(1, usize::from);
+        u32::try_from(known).unwrap_or(u32::MAX)
+    }
 }
 
 /// The line `some avg10=… avg60=… avg300=… total=<us>`: the time in which anything had to wait.

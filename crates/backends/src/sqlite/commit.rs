@@ -48,6 +48,11 @@ pub(super) trait Writes {
     /// writes nothing and says so in its outcome; the others are not touched by it.
     fn execute(&mut self, command: &Self::Command) -> rusqlite::Result<Self::Outcome>;
 
+    /// Commands that did not ask for a transaction of their own and go along with the next.
+    fn join(&mut self) -> Vec<Self::Command> {
+        Vec::new()
+    }
+
     /// The last words before the commit.
     fn finish(&mut self) -> rusqlite::Result<()>;
 
@@ -60,16 +65,20 @@ pub(super) trait Writes {
 
 /// Works until everybody who could ask is gone.
 pub(super) fn run<W: Writes>(mut writes: W, mut commands: mpsc::Receiver<W::Command>) {
-    while let Some(first) = commands.blocking_recv() {
-        let mut bytes = W::bytes(&first);
-        let mut batch = vec![first];
-        while batch.len() < COMMANDS_WAITING_MAX
+    loop {
+        let first = commands.blocking_recv();
+        let last = first.is_none();
+        let mut bytes = first.as_ref().map_or(0, W::bytes);
+        let mut batch = Vec::from_iter(first);
+        while !last
+            && batch.len() < COMMANDS_WAITING_MAX
             && bytes < TRANSACTION_BYTES_MAX
             && let Ok(next) = commands.try_recv()
         {
             bytes += W::bytes(&next);
             batch.push(next);
         }
+        batch.extend(writes.join());
         match transact(&mut writes, &batch) {
             Ok(outcomes) => writes.committed(batch.into_iter().zip(outcomes).collect()),
             Err(error) => {
@@ -83,6 +92,9 @@ pub(super) fn run<W: Writes>(mut writes: W, mut commands: mpsc::Receiver<W::Comm
                 );
                 writes.failed(batch, &failed);
             }
+        }
+        if last {
+            return;
         }
     }
 }

@@ -67,13 +67,18 @@ impl<C: Send + 'static> DatabaseFile<C> {
         command: impl FnOnce(Reply<T>) -> C,
     ) -> Result<T, StorageError> {
         let (sender, receiver) = oneshot::channel();
+        self.tell(command(sender)).await?;
+        receiver.await.map_err(|_| unavailable(Closed))?
+    }
+
+    /// Gives the writer a command whose answer, if any, goes elsewhere.
+    pub(super) async fn tell(&self, command: C) -> Result<(), StorageError> {
         let commands = self
             .commands
             .as_ref()
             .expect("it is there until the file is dropped");
-        let sent = commands.send(command(sender)).await;
-        sent.map_err(|_| unavailable(Closed))?;
-        receiver.await.map_err(|_| unavailable(Closed))?
+        let sent = commands.send(command).await;
+        sent.map_err(|_| unavailable(Closed))
     }
 
     /// Runs a query on whichever reader is free.

@@ -1,11 +1,13 @@
 //! Queues in one SQLite file, apart from the metadata's: a flood of events fills their own writer.
 //!
 //! ```text
-//!   send, receive, extend, replace, ack ──▶ channel ──▶ one writer thread ──▶ COMMIT, one fsync
-//!                    └─ nothing visible: waits for a send, a release, or the next message's time
+//!   send, receive, extend, replace ──▶ channel ──▶ one writer thread ──▶ COMMIT, one fsync
+//!              │                           ack: a moment later ─┘
+//!              └─ nothing visible: waits for a send, a release, or the next message's time
 //! ```
 
-mod bells;
+mod acks;
+mod waiting;
 mod writer;
 
 use std::path::Path;
@@ -16,31 +18,37 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use storage::queue::{Depth, Message, RECEIVE_MAX, Receipt, check_message, check_queue};
 use storage::{Error as StorageError, Queue};
-use tokio::time::Instant;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
 use types::Clock;
 
 use super::file::DatabaseFile;
 use super::open;
 use crate::Error;
-use bells::Bells;
+use crate::error::{Closed, unavailable};
+use acks::Acks;
 use writer::{Command, Taken, Writer};
 
 /// The queues. Dropping them waits for the writer to finish what it was given.
 pub struct SqliteQueue {
     file: DatabaseFile<Command>,
     clock: Arc<dyn Clock>,
-    bells: Arc<Bells>,
+    acks: Arc<Acks>,
 }
 
 impl SqliteQueue {
     /// Opens the file at `path`, or makes it, readable by its owner only. Blocks for some
     /// milliseconds. Refuses a damaged file, another program's, and a newer Lambent's.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let bells = Arc::new(Bells::default());
+        let acks = Arc::new(Acks::default());
         let file = DatabaseFile::open(path, &open::QUEUES, |connection| {
-            Ok(Writer::new(connection, Arc::clone(&bells)))
+            Ok(Writer::new(
+                connection,
+                Arc::clone(&clock),
+                Arc::clone(&acks),
+            ))
         })?;
-        Ok(Self { file, clock, bells })
+        Ok(Self { file, clock, acks })
     }
 }
 
@@ -69,30 +77,40 @@ impl Queue for SqliteQueue {
         check_queue(queue)?;
         let until = Instant::now() + wait;
         loop {
-            let changed = self.bells.of(queue).notified();
-            let mut changed = std::pin::pin!(changed);
-            changed.as_mut().enable();
-            let now = self.clock.now();
-            let Taken { messages, next } = self
+            let left = until.saturating_duration_since(Instant::now());
+            let waits = !left.is_zero() && max > 0;
+            let Taken {
+                messages,
+                next,
+                later,
+            } = self
                 .file
                 .command(|reply| Command::Receive {
                     queue: queue.to_owned(),
                     max: max.min(RECEIVE_MAX),
-                    now,
-                    visible_from: now.after(visibility),
+                    visibility,
+                    waits,
                     reply,
                 })
                 .await?;
-            let left = until.saturating_duration_since(Instant::now());
-            if !messages.is_empty() || left.is_zero() || max == 0 {
+            let Some(mut later) = later else {
                 return Ok(messages);
-            }
+            };
             let next = next.map(|next| next.since(self.clock.now()));
             let pause = next.unwrap_or(left).min(left).max(Duration::from_millis(1));
-            tokio::select! {
-                biased;
-                () = changed => {}
-                () = tokio::time::sleep(pause) => {}
+            let handed = match timeout(pause, &mut later).await {
+                Ok(handed) => handed.ok(),
+                Err(_) => {
+                    // What comes from here on is not for this receiver; what has come is.
+                    later.close();
+                    later.try_recv().ok()
+                }
+            };
+            // Nothing: something changed, or the writer has failed, which it will say by itself.
+            if let Some(messages) = handed
+                && !messages.is_empty()
+            {
+                return Ok(messages);
             }
         }
     }
@@ -137,14 +155,17 @@ impl Queue for SqliteQueue {
     }
 
     async fn ack(&self, queue: &str, receipt: Receipt) -> Result<(), StorageError> {
-        let queue = queue.to_owned();
-        self.file
-            .command(|reply| Command::Ack {
-                queue,
-                message: receipt.message,
-                reply,
-            })
-            .await
+        let (reply, mut done) = oneshot::channel();
+        let many = self.acks.add(Command::Ack {
+            queue: queue.to_owned(),
+            message: receipt.message,
+            reply,
+        });
+        if !many && let Ok(done) = timeout(acks::PATIENCE, &mut done).await {
+            return done.map_err(|_| unavailable(Closed))?;
+        }
+        self.file.tell(Command::TakeAcks).await?;
+        done.await.map_err(|_| unavailable(Closed))?
     }
 
     async fn depth(&self, queue: &str) -> Result<Depth, StorageError> {

@@ -139,6 +139,37 @@ pub async fn a_receiver_that_waits_is_woken_by_a_send(queue: &dyn Queue) {
     assert_eq!(received.unwrap().len(), 1);
 }
 
+pub async fn what_comes_when_a_receiver_has_left_is_received_by_the_next(queue: &dyn Queue) {
+    let waiting = queue.receive("left", 1, LONG, DEADLINE);
+    let left = tokio::time::timeout(SHORT, waiting).await;
+    assert!(left.is_err(), "there is nothing to receive");
+    send(queue, "left", "a").await;
+    assert_eq!(one(queue, "left", LONG).await.receipt.receives, 1);
+}
+
+pub async fn a_message_that_is_put_back_wakes_who_waits(queue: &dyn Queue) {
+    send(queue, "back", "a").await;
+    let held = one(queue, "back", LONG).await;
+    let waiting = queue.receive("back", 1, LONG, DEADLINE);
+    let putting = async {
+        sleep(Duration::from_millis(50)).await;
+        let body = Bytes::from_static(b"b");
+        let replaced = queue.replace("back", held.receipt, body, NOW).await;
+        assert!(replaced.unwrap());
+        sleep(Duration::from_millis(50)).await;
+        let replacement = receive(queue, "back", LONG).await;
+        assert_eq!(replacement, [], "it is held");
+    };
+    let (received, ()) = tokio::join!(waiting, putting);
+    let received = received.unwrap();
+    assert_eq!(received.len(), 1);
+    let waiting = queue.receive("back", 1, LONG, DEADLINE);
+    let releasing = queue.release("back", received[0].receipt, NOW);
+    let (again, released) = tokio::join!(waiting, releasing);
+    assert!(released.unwrap());
+    assert_eq!(again.unwrap().len(), 1);
+}
+
 pub async fn a_receiver_that_waits_is_woken_by_time(queue: &dyn Queue) {
     let body = Bytes::from_static(b"a");
     queue.send("timed", body, SHORT).await.unwrap();

@@ -72,6 +72,10 @@ impl Pressure for NoPressure {
     fn stalled(&self) -> Option<Duration> {
         None
     }
+
+    fn processors(&self) -> u32 {
+        1
+    }
 }
 
 impl World {

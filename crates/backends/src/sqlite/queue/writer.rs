@@ -7,9 +7,11 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use storage::Error;
 use storage::queue::{Depth, Message, RECEIVE_BYTES_MAX, Receipt};
-use types::Timestamp;
+use tokio::sync::oneshot;
+use types::{Clock, Timestamp};
 
-use super::bells::Bells;
+use super::acks::Acks;
+use super::waiting::Waiting;
 use crate::sqlite::commit::{Failed, Reply, Writes};
 use crate::sqlite::query::{signed, unsigned};
 
@@ -24,8 +26,9 @@ pub(super) enum Command {
     Receive {
         queue: String,
         max: usize,
-        now: Timestamp,
-        visible_from: Timestamp,
+        visibility: Duration,
+        /// Whether it waits if there is nothing.
+        waits: bool,
         reply: Reply<Taken>,
     },
     Extend {
@@ -48,6 +51,8 @@ pub(super) enum Command {
         message: u64,
         reply: Reply<()>,
     },
+    /// Nothing by itself, but acks go along.
+    TakeAcks,
     DeleteIfEmpty {
         queue: String,
         reply: Reply<bool>,
@@ -60,6 +65,8 @@ pub(super) struct Taken {
     pub(super) messages: Vec<Message>,
     /// If there were none: when the first one is visible.
     pub(super) next: Option<Timestamp>,
+    /// If it waits: where it is told.
+    pub(super) later: Option<oneshot::Receiver<Vec<Message>>>,
 }
 
 /// What became of a command.
@@ -73,15 +80,22 @@ pub(super) enum Outcome {
 /// See the module.
 pub(super) struct Writer {
     connection: Connection,
-    bells: Arc<Bells>,
+    clock: Arc<dyn Clock>,
+    acks: Arc<Acks>,
+    waiting: Waiting,
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, bells: Arc<Bells>) -> Self {
-        Self { connection, bells }
+    pub(super) fn new(connection: Connection, clock: Arc<dyn Clock>, acks: Arc<Acks>) -> Self {
+        Self {
+            connection,
+            clock,
+            acks,
+            waiting: Waiting::default(),
+        }
     }
 
-    fn send(&self, queue: &str, body: &[u8], visible_from: Timestamp) -> rusqlite::Result<()> {
+    fn send(&mut self, queue: &str, body: &Bytes, visible_from: Timestamp) -> rusqlite::Result<()> {
         let id = match find(&self.connection, queue)? {
             Some(id) => id,
             None => self.connection.query_row(
@@ -90,24 +104,56 @@ impl Writer {
                 |row| row.get(0),
             )?,
         };
+        let now = self.clock.now();
+        let taker = match visible_from <= now {
+            true => self.waiting.taker(queue, body.len()),
+            false => None,
+        };
+        let hidden_until = taker.map(|visibility| now.after(visibility));
         self.connection
             .prepare_cached(
-                "INSERT INTO messages (queue, visible_from, receives, body) VALUES (?1, ?2, 0, ?3)",
+                "INSERT INTO messages (queue, visible_from, receives, body) VALUES (?1, ?2, ?3, ?4)",
             )?
-            .execute(params![id, millis(visible_from), body])?;
+            .execute(params![
+                id,
+                millis(hidden_until.unwrap_or(visible_from)),
+                u32::from(taker.is_some()),
+                &body[..]
+            ])?;
+        if taker.is_some() {
+            let receipt = Receipt {
+                message: unsigned(self.connection.last_insert_rowid()),
+                receives: 1,
+            };
+            let body = body.clone();
+            self.waiting.give(queue, Message { receipt, body });
+        } else {
+            // It is visible some other time than those who wait for it were told.
+            self.waiting.stir(queue);
+        }
         Ok(())
     }
 
+    /// Takes what is visible; if that is nothing and it `waits`, it is told later.
     fn receive(
-        &self,
+        &mut self,
         queue: &str,
-        max: usize,
-        now: Timestamp,
-        visible_from: Timestamp,
+        (max, visibility): (usize, Duration),
+        waits: bool,
     ) -> rusqlite::Result<Taken> {
+        let mut taken = self.take(queue, max, visibility)?;
+        if taken.messages.is_empty() && waits {
+            taken.later = Some(self.waiting.add(queue, max, visibility));
+        }
+        Ok(taken)
+    }
+
+    fn take(&self, queue: &str, max: usize, visibility: Duration) -> rusqlite::Result<Taken> {
         let Some(queue) = find(&self.connection, queue)? else {
             return Ok(Taken::default());
         };
+        let now = self.clock.now();
+        let visible_from = now.after(visibility);
         let mut hide = self.connection.prepare_cached(
             "UPDATE messages SET visible_from = ?2, receives = receives + 1 WHERE id = ?1",
         )?;
@@ -148,15 +194,20 @@ impl Writer {
             true => first_time(&self.connection, queue)?,
             false => None,
         };
-        Ok(Taken { messages, next })
+        Ok(Taken {
+            messages,
+            next,
+            later: None,
+        })
     }
 
     fn extend(
-        &self,
+        &mut self,
         queue: &str,
         receipt: Receipt,
         (now, visible_from): (Timestamp, Timestamp),
     ) -> rusqlite::Result<bool> {
+        self.waiting.stir(queue);
         let changed = self
             .connection
             .prepare_cached(
@@ -174,11 +225,11 @@ impl Writer {
     }
 
     fn replace(
-        &self,
+        &mut self,
         queue: &str,
         receipt: Receipt,
         now: Timestamp,
-        (body, visible_from): (&[u8], Timestamp),
+        (body, visible_from): (&Bytes, Timestamp),
     ) -> rusqlite::Result<bool> {
         let removed = self
             .connection
@@ -208,7 +259,7 @@ impl Writer {
         Ok(())
     }
 
-    fn delete_if_empty(&self, queue: &str) -> rusqlite::Result<bool> {
+    fn delete_if_empty(&mut self, queue: &str) -> rusqlite::Result<bool> {
         let Some(id) = find(&self.connection, queue)? else {
             return Ok(true);
         };
@@ -217,7 +268,18 @@ impl Writer {
         }
         self.connection
             .execute("DELETE FROM queues WHERE id = ?1", [id])?;
+        self.waiting.stir(queue);
         Ok(true)
+    }
+
+    /// Shows messages again that were taken for somebody who is gone.
+    fn put_back(&mut self, queue: &str, messages: &[Message]) {
+        let now = self.clock.now();
+        for message in messages {
+            if let Err(error) = self.extend(queue, message.receipt, (now, now)) {
+                tracing::warn!(%error, "a message that nobody took is seen again only when its time runs out");
+            }
+        }
     }
 }
 
@@ -250,10 +312,10 @@ impl Writes for Writer {
             Command::Receive {
                 queue,
                 max,
-                now,
-                visible_from,
+                visibility,
+                waits,
                 ..
-            } => Outcome::Taken(self.receive(queue, *max, *now, *visible_from)?),
+            } => Outcome::Taken(self.receive(queue, (*max, *visibility), *waits)?),
             Command::Extend {
                 queue,
                 receipt,
@@ -273,38 +335,45 @@ impl Writes for Writer {
                 self.ack(queue, *message)?;
                 Outcome::Done
             }
+            Command::TakeAcks => Outcome::Done,
             Command::DeleteIfEmpty { queue, .. } => Outcome::Held(self.delete_if_empty(queue)?),
         })
     }
 
+    fn join(&mut self) -> Vec<Command> {
+        self.acks.take()
+    }
+
     fn finish(&mut self) -> rusqlite::Result<()> {
+        self.waiting.finish();
         Ok(())
     }
 
     fn committed(&mut self, batch: Vec<(Command, Outcome)>) {
         for (command, outcome) in batch {
-            if let Command::Send { queue, .. }
-            | Command::Extend { queue, .. }
-            | Command::Replace { queue, .. } = &command
-            {
-                self.bells.of(queue).notify_waiters();
-            }
             answer(command, outcome);
         }
+        // Those who look anew because of what is put back are told in the second round.
+        for (queue, messages) in self.waiting.tell() {
+            self.put_back(&queue, &messages);
+        }
+        self.waiting.tell();
     }
 
     fn failed(&mut self, batch: Vec<Command>, why: &Failed) {
+        self.waiting.forget();
         for command in batch {
             command.fail(why.error());
         }
     }
 }
 
-/// Whoever does not listen any more: a receive's messages are seen again when their time runs out.
+/// Whoever does not listen any more: what a receive took at once is seen again when its time runs out.
 fn answer(command: Command, outcome: Outcome) {
     match (command, outcome) {
         (Command::Receive { reply, .. }, Outcome::Taken(taken)) => drop(reply.send(Ok(taken))),
         (Command::Receive { reply, .. }, _) => drop(reply.send(Ok(Taken::default()))),
+        (Command::TakeAcks, _) => {}
         (Command::Send { reply, .. } | Command::Ack { reply, .. }, _) => drop(reply.send(Ok(()))),
         (
             Command::Extend { reply, .. }
@@ -320,6 +389,7 @@ impl Command {
         match self {
             Self::Send { reply, .. } | Self::Ack { reply, .. } => drop(reply.send(Err(error))),
             Self::Receive { reply, .. } => drop(reply.send(Err(error))),
+            Self::TakeAcks => {}
             Self::Extend { reply, .. }
             | Self::Replace { reply, .. }
             | Self::DeleteIfEmpty { reply, .. } => drop(reply.send(Err(error))),
