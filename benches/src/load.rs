@@ -92,6 +92,10 @@ pub(crate) fn paced(
     let began = Instant::now();
     let counted = began + Duration::from_secs(1);
     let pause = Duration::from_secs_f64(connections as f64 / rate);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it waits for nothing but the time"
+    )]
     let client = |mut connection: BlockingConnection, mut due: Instant| {
         let mut times = Vec::new();
         while counted.elapsed() < lasts {

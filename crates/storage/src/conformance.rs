@@ -81,6 +81,7 @@ macro_rules! queue_conformance {
                 a_replaced_message_has_the_new_body_and_counts_anew,
                 the_longest_visible_is_received_first,
                 a_receiver_that_waits_is_woken_by_a_send,
+                a_late_ack_removes_no_other_message,
                 what_comes_when_a_receiver_has_left_is_received_by_the_next,
                 a_message_that_is_put_back_wakes_who_waits,
                 a_receiver_that_waits_is_woken_by_time,

@@ -139,6 +139,19 @@ pub async fn a_receiver_that_waits_is_woken_by_a_send(queue: &dyn Queue) {
     assert_eq!(received.unwrap().len(), 1);
 }
 
+pub async fn a_late_ack_removes_no_other_message(queue: &dyn Queue) {
+    send(queue, "again", "a").await;
+    let late = one(queue, "again", LONG).await.receipt;
+    queue.ack("again", late).await.unwrap();
+    // The queue begins anew, and its numbers do not.
+    assert!(queue.delete_if_empty("again").await.unwrap());
+    send(queue, "again", "b").await;
+    queue.ack("again", late).await.unwrap();
+    assert_eq!(one(queue, "again", LONG).await.body, "b");
+    queue.ack("again", late).await.unwrap();
+    assert_eq!(queue.depth("again").await.unwrap().total(), 1);
+}
+
 pub async fn what_comes_when_a_receiver_has_left_is_received_by_the_next(queue: &dyn Queue) {
     let waiting = queue.receive("left", 1, LONG, DEADLINE);
     let left = tokio::time::timeout(SHORT, waiting).await;

@@ -350,13 +350,14 @@ impl Writes for Writer {
     }
 
     fn committed(&mut self, batch: Vec<(Command, Outcome)>) {
+        let mut left = self.waiting.tell();
         for (command, outcome) in batch {
-            answer(command, outcome);
+            left.extend(answer(command, outcome));
         }
-        // Those who look anew because of what is put back are told in the second round.
-        for (queue, messages) in self.waiting.tell() {
+        for (queue, messages) in left {
             self.put_back(&queue, &messages);
         }
+        // Those who look anew because of what was put back.
         self.waiting.tell();
     }
 
@@ -368,10 +369,13 @@ impl Writes for Writer {
     }
 }
 
-/// Whoever does not listen any more: what a receive took at once is seen again when its time runs out.
-fn answer(command: Command, outcome: Outcome) {
+/// Tells what became of a command. Gives back what a receive took for somebody who has left meanwhile.
+fn answer(command: Command, outcome: Outcome) -> Option<(String, Vec<Message>)> {
     match (command, outcome) {
-        (Command::Receive { reply, .. }, Outcome::Taken(taken)) => drop(reply.send(Ok(taken))),
+        (Command::Receive { reply, queue, .. }, Outcome::Taken(taken)) => {
+            let left = reply.send(Ok(taken)).err()?.ok()?;
+            return (!left.messages.is_empty()).then_some((queue, left.messages));
+        }
         (Command::Receive { reply, .. }, _) => drop(reply.send(Ok(Taken::default()))),
         (Command::TakeAcks, _) => {}
         (Command::Send { reply, .. } | Command::Ack { reply, .. }, _) => drop(reply.send(Ok(()))),
@@ -382,6 +386,7 @@ fn answer(command: Command, outcome: Outcome) {
             outcome,
         ) => drop(reply.send(Ok(matches!(outcome, Outcome::Held(true))))),
     }
+    None
 }
 
 impl Command {
