@@ -79,9 +79,14 @@ mod tests {
         assert_eq!(next(1, (1, 1), 1.0), 1);
     }
 
+    fn range() -> impl Strategy<Value = (u32, u32)> {
+        (1_u32..10_000).prop_flat_map(|most| (1..=most, Just(most)))
+    }
+
     proptest! {
         #[test]
-        fn there_is_always_a_turn_and_never_one_too_many((least, most) in (1_u32..10_000).prop_flat_map(|most| (1..=most, Just(most))),
+        fn there_is_always_a_turn_and_never_one_too_many(
+            (least, most) in range(),
             stalls: Vec<f64>,
         ) {
             let mut turns = most;
