@@ -283,22 +283,22 @@ impl Work {
         error: &InvokeError,
         function: Option<&Arc<api::functions::FunctionVersion>>,
     ) -> Result<(), Error> {
-        if error.why == Why::NotFound {
-            item.event.missing();
-            return self.settle(at, item, Attempt::Gone, None).await;
-        }
-        item.event.refused(error);
         let attempt = match error.why {
+            Why::NotFound => {
+                item.event.missing();
+                return self.settle(at, item, Attempt::Gone, None).await;
+            }
             Why::Recursive => {
                 self.metrics.recursive.inc();
                 Attempt::Recursive
             }
             // Whether the system may invoke is not asked.
-            Why::Throttled | Why::Unavailable | Why::Denied | Why::NotFound => {
+            Why::Throttled | Why::Unavailable | Why::Denied => {
                 self.metrics.throttled.inc();
                 Attempt::Refused
             }
         };
+        item.event.refused(error);
         self.settle(at, item, attempt, function).await
     }
 }

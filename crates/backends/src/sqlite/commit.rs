@@ -66,12 +66,11 @@ pub(super) trait Writes {
 /// Works until everybody who could ask is gone.
 pub(super) fn run<W: Writes>(mut writes: W, mut commands: mpsc::Receiver<W::Command>) {
     loop {
+        // None when all of them are gone. What goes along may be left even then.
         let first = commands.blocking_recv();
-        let last = first.is_none();
         let mut bytes = first.as_ref().map_or(0, W::bytes);
         let mut batch = Vec::from_iter(first);
-        while !last
-            && batch.len() < COMMANDS_WAITING_MAX
+        while batch.len() < COMMANDS_WAITING_MAX
             && bytes < TRANSACTION_BYTES_MAX
             && let Ok(next) = commands.try_recv()
         {
@@ -79,6 +78,9 @@ pub(super) fn run<W: Writes>(mut writes: W, mut commands: mpsc::Receiver<W::Comm
             batch.push(next);
         }
         batch.extend(writes.join());
+        if batch.is_empty() {
+            return;
+        }
         match transact(&mut writes, &batch) {
             Ok(outcomes) => writes.committed(batch.into_iter().zip(outcomes).collect()),
             Err(error) => {
@@ -92,9 +94,6 @@ pub(super) fn run<W: Writes>(mut writes: W, mut commands: mpsc::Receiver<W::Comm
                 );
                 writes.failed(batch, &failed);
             }
-        }
-        if last {
-            return;
         }
     }
 }

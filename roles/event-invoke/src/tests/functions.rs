@@ -125,6 +125,11 @@ impl Functions {
         change(self.known().functions.get_mut(name).unwrap());
     }
 
+    /// A run of it lasts so long from now on.
+    pub(super) fn takes(&self, name: &str, time: Duration) {
+        self.change(name, |function| function.takes = time);
+    }
+
     /// What a name means now.
     pub(super) fn meant(&self, name: &str) -> Option<Arc<FunctionVersion>> {
         let known = self.known();

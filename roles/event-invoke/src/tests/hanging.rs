@@ -32,9 +32,7 @@ fn ran(world: &World, name: &str) -> BTreeSet<RequestId> {
 async fn a_process_goes_on_after_its_stores_have_left_questions_unanswered() {
     for fault in [Fault::Swallow, Fault::Forget] {
         let world = World::new();
-        world
-            .functions
-            .change("f", |f| f.takes = Duration::from_secs(2));
+        world.functions.takes("f", Duration::from_secs(2));
         let one = world.start("one");
         tokio::time::sleep(MINUTE).await;
         let mut sent = send(&world, &one, "f", 50).await;

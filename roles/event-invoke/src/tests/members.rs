@@ -44,9 +44,7 @@ async fn processes_share_the_work() {
 #[tokio::test(start_paused = true)]
 async fn what_a_killed_process_had_is_taken_over_within_seconds() {
     let world = World::new();
-    world
-        .functions
-        .change("f", |f| f.takes = Duration::from_secs(2));
+    world.functions.takes("f", Duration::from_secs(2));
     let (one, two) = (world.start("one"), world.start("two"));
     tokio::time::sleep(MINUTE).await;
     let sent = send(&world, &[&one, &two], 100).await;
@@ -161,9 +159,7 @@ async fn a_process_goes_on_after_its_stores_have_failed_and_after_a_part_of_it_h
 async fn a_store_that_fails_for_some_seconds_has_nothing_run_twice() {
     for fault in [Fault::Refuse, Fault::Lie] {
         let world = World::new();
-        world
-            .functions
-            .change("f", |f| f.takes = Duration::from_secs(2));
+        world.functions.takes("f", Duration::from_secs(2));
         let one = world.start("one");
         tokio::time::sleep(MINUTE).await;
         let sent = send(&world, &[&one], 8).await;

@@ -7,6 +7,7 @@ use api::events::Events as _;
 use serde_json::json;
 
 use super::functions::{Call, Does, Function, arn, scope};
+use super::process::Process;
 use super::telling::{QUEUE, always, message, on_failure, record};
 use super::world::World;
 
@@ -249,14 +250,20 @@ async fn a_function_that_is_gone_is_told_to_whom_it_wanted() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_is_pending_for_a_function_that_is_made_anew_is_invoked() {
+/// "f" failed once and is gone before the second run.
+async fn deleted_after_its_first_run() -> (World, Process) {
     let world = World::new();
     world.functions.put("f", always(Does::Fails("no")));
     let process = world.start("one");
     process.accept(world.event("f", "{}")).await;
     tokio::time::sleep(Duration::from_secs(30)).await;
     world.functions.delete("f");
+    (world, process)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_pending_for_a_function_that_is_made_anew_is_invoked() {
+    let (world, _process) = deleted_after_its_first_run().await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     world.functions.put("f", Function::default());
     world.settle(HOUR).await;
@@ -265,12 +272,7 @@ async fn what_is_pending_for_a_function_that_is_made_anew_is_invoked() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_pending_for_a_function_that_is_gone_is_kept_if_nobody_is_told() {
-    let world = World::new();
-    world.functions.put("f", always(Does::Fails("no")));
-    let process = world.start("one");
-    process.accept(world.event("f", "{}")).await;
-    tokio::time::sleep(Duration::from_secs(30)).await;
-    world.functions.delete("f");
+    let (world, process) = deleted_after_its_first_run().await;
     world.settle(HOUR).await;
     assert_eq!(world.functions.calls("f").len(), 1);
     assert_eq!(

@@ -17,6 +17,8 @@ use tokio::sync::oneshot;
 pub(super) struct Waiting {
     /// By queue, those who came first at the front. Order of queues never matters.
     queues: HashMap<String, VecDeque<Waiter>>,
+    /// Queues whose first receiver has got something in this transaction.
+    given: Vec<String>,
     /// Whom to tell once the transaction is on disk.
     over: Vec<(String, Waiter)>,
 }
@@ -73,6 +75,7 @@ impl Waiting {
                     .extend(waiters.pop_front().map(|full| (queue.to_owned(), full)));
             }
         }
+        self.queues.remove(queue);
         None
     }
 
@@ -80,6 +83,9 @@ impl Waiting {
     pub(super) fn give(&mut self, queue: &str, message: Message) {
         let waiters = self.queues.get_mut(queue);
         if let Some(taker) = waiters.and_then(|waiters| waiters.front_mut()) {
+            if taker.messages.is_empty() {
+                self.given.push(queue.to_owned());
+            }
             taker.bytes += message.body.len();
             taker.messages.push(message);
         }
@@ -94,16 +100,22 @@ impl Waiting {
 
     /// The transaction ends: who has got something waits no longer.
     pub(super) fn finish(&mut self) {
-        for (queue, waiters) in &mut self.queues {
-            while waiters
+        for queue in self.given.drain(..) {
+            let Some(waiters) = self.queues.get_mut(&queue) else {
+                continue;
+            };
+            // Those before it were full, and are over already.
+            if waiters
                 .front()
                 .is_some_and(|first| !first.messages.is_empty())
             {
                 self.over
                     .extend(waiters.pop_front().map(|one| (queue.clone(), one)));
             }
+            if waiters.is_empty() {
+                self.queues.remove(&queue);
+            }
         }
-        self.queues.retain(|_, waiters| !waiters.is_empty());
     }
 
     /// Tells everybody whose wait is over. Gives back what nobody takes any more.
