@@ -4,6 +4,7 @@
 //! tells whether a change may be handed in. Rules about words and folders are here because no
 //! other tool knows them.
 
+mod fuzz;
 mod tidy;
 mod tree;
 
@@ -13,9 +14,11 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 const USAGE: &str = "usage: cargo xtask tidy [--fast]
+       cargo xtask fuzz [SECONDS]
 
   tidy    layering, file headers and sizes, words, docs/compatibility.md, rustfmt, clippy
-          --fast leaves clippy out";
+          --fast leaves clippy out
+  fuzz    every fuzz target for SECONDS each (default 60), two at a time";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -35,6 +38,8 @@ fn run(arguments: &[&str]) -> Result<usize> {
     match arguments {
         ["tidy"] => tidy::run(&root(), tidy::Lints::All),
         ["tidy", "--fast"] => tidy::run(&root(), tidy::Lints::Format),
+        ["fuzz"] => fuzz::run(&root(), 60),
+        ["fuzz", seconds] => fuzz::run(&root(), seconds.parse()?),
         _ => bail!("{USAGE}"),
     }
 }

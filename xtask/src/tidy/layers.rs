@@ -7,6 +7,8 @@ use crate::tree::File;
 /// A crate and the workspace's crates it may use beside `types`, which everyone may.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("types", &[]),
+    // For tests alone.
+    ("fuzzing", &[]),
     ("wire", &[]),
     ("policy", &[]),
     // A caller is handed from role to role together with what they may do.
