@@ -10,6 +10,7 @@
 //! where it goes. One thing it does before a large body is read: it asks whether anybody has the
 //! access key the head names, so that strangers cannot fill the server's memory.
 
+mod head;
 mod reply;
 
 use std::net::{IpAddr, SocketAddr};
@@ -177,6 +178,10 @@ impl FrontDoor {
 
     async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Reply> {
         let (parts, body) = request.into_parts();
+        if let Err(refusal) = head::check(&parts) {
+            let id = RequestId::random(self.random.as_ref());
+            return head::last(refusal.response(id)).map(Reply::from);
+        }
         let destination = self.destination(&parts);
         let limit = match destination {
             // One byte more than may be, so that the frontend sees that it is too many.

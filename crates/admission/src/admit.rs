@@ -11,7 +11,7 @@ use policy::Context;
 use types::{Clock, FunctionArn, Random};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};
-use wire::rest::{Match, Operation};
+use wire::rest::{Match, Operation, check_query};
 use wire::sigv4::Verifier;
 
 use crate::authenticate::{Caller, authenticate, unknown};
@@ -79,6 +79,7 @@ impl Admission {
             return Err(request::too_large(kind, size));
         }
         let caller = self.caller(parts, &body).await?;
+        check_query(parts.uri.query())?;
         let qualifier = match matched.operation {
             Operation::InvokeAsync => None,
             _ => wire::uri::query_value(parts.uri.query(), "Qualifier"),

@@ -7,6 +7,8 @@
 
 use http::request::Parts;
 
+use crate::authority::authority;
+
 /// What paths begin with that name a URL.
 const PATH: &str = "/lambda-url/";
 /// What stands behind the id in a host name.
@@ -24,9 +26,10 @@ pub struct Target<'r> {
 }
 
 impl<'r> Target<'r> {
-    /// The URL that a request is for; `None` if it is for something else.
+    /// The URL that a request is for; `None` if it is for something else. A request without one
+    /// host, which is refused before anybody asks, is for none.
     pub fn of(parts: &'r Parts) -> Option<Self> {
-        Self::find(host(parts), parts.uri.path())
+        Self::find(authority(parts).ok()?, parts.uri.path())
     }
 
     fn find(host: &str, path: &'r str) -> Option<Self> {
@@ -41,14 +44,6 @@ impl<'r> Target<'r> {
         let id = id.to_owned();
         is_id(&id).then_some(Self { id, path })
     }
-}
-
-/// The host that a request names, with its port; empty if it names none.
-pub fn host(parts: &Parts) -> &str {
-    let header = parts.headers.get(http::header::HOST);
-    let header = header.and_then(|value| value.to_str().ok());
-    let authority = parts.uri.authority().map(|authority| authority.as_str());
-    authority.or(header).unwrap_or_default()
 }
 
 fn in_host(host: &str) -> Option<String> {

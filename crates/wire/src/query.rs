@@ -13,7 +13,7 @@ use http::{HeaderValue, Response, StatusCode, request::Parts};
 use types::RequestId;
 
 use crate::sigv4;
-use crate::uri::{form_pairs, query_pairs};
+use crate::uri::{form_pairs, repeated_name};
 
 /// Name space of IAM's answers.
 pub const IAM_NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
@@ -21,6 +21,9 @@ pub const IAM_NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 pub const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 /// The largest form read, bytes. The longest parameter of STS, a SAML assertion, is 100 000.
 pub const FORM_BYTES_MAX: usize = 512 * 1024;
+
+/// Parameters of a form. The longest list of IAM's, of tags, has 50 with two members each.
+const PARAMETERS_MAX: usize = 10_000;
 
 /// A request of the query protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,17 +35,30 @@ pub struct Query {
 }
 
 impl Query {
-    /// Reads a form body or, where there is none, the query string.
-    pub fn parse(parts: &Parts, body: &[u8]) -> Self {
-        let parameters: Vec<(String, String)> = match std::str::from_utf8(body) {
-            Ok(text) if !text.is_empty() && text.len() <= FORM_BYTES_MAX => form_pairs(text),
-            _ => query_pairs(parts.uri.query().unwrap_or_default())
-                .map(|(name, value)| (name.into_owned(), value.into_owned()))
-                .collect(),
+    /// Reads a form body or, where there is none, the query string. A parameter may be there once:
+    /// otherwise which one counts would depend on who reads it.
+    pub fn parse(parts: &Parts, body: &[u8]) -> Result<Self, QueryError> {
+        let form = match body {
+            [] => parts.uri.query().unwrap_or_default(),
+            body if body.len() > FORM_BYTES_MAX => {
+                let message = format!("A form has {FORM_BYTES_MAX} bytes at most.");
+                return Err(QueryError::invalid_parameter(message));
+            }
+            body => std::str::from_utf8(body)
+                .map_err(|_| QueryError::invalid_parameter("The form is not UTF-8.".to_owned()))?,
         };
+        if form.split('&').nth(PARAMETERS_MAX).is_some() {
+            let message = format!("A form has {PARAMETERS_MAX} parameters at most.");
+            return Err(QueryError::invalid_parameter(message));
+        }
+        if repeated_name(form).is_some() {
+            let message = "A parameter is there more than once.".to_owned();
+            return Err(QueryError::invalid_parameter(message));
+        }
+        let parameters = form_pairs(form);
         let action = parameters.iter().find(|(name, _)| name == "Action");
         let action = action.map(|(_, value)| value.clone()).unwrap_or_default();
-        Self { action, parameters }
+        Ok(Self { action, parameters })
     }
 
     /// The parameter of that name.
@@ -123,6 +139,15 @@ impl QueryError {
         Self {
             status: StatusCode::BAD_REQUEST,
             code: "ValidationError",
+            message,
+        }
+    }
+
+    /// The form does not adhere to the protocol.
+    pub fn invalid_parameter(message: String) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: "InvalidQueryParameter",
             message,
         }
     }
@@ -270,14 +295,38 @@ mod tests {
         let body = Query::parse(
             &parts("/"),
             b"Action=GetCallerIdentity&Version=2011-06-15&X=a+b%26",
-        );
+        )
+        .unwrap();
         assert_eq!(body.action, "GetCallerIdentity");
         assert_eq!(body.parameter("X"), Some("a b&"));
         assert_eq!(
-            Query::parse(&parts("/?Action=AssumeRole"), b"").action,
+            Query::parse(&parts("/?Action=AssumeRole"), b"")
+                .unwrap()
+                .action,
             "AssumeRole"
         );
-        assert_eq!(Query::parse(&parts("/"), b"\xff").action, "");
+    }
+
+    #[test]
+    fn a_form_is_read_in_one_way_or_refused() {
+        let target = parts("/?Action=GetCallerIdentity");
+        let large = vec![b'a'; FORM_BYTES_MAX + 1];
+        let many = "&".repeat(PARAMETERS_MAX);
+        for form in [
+            &b"Action=a&Action=b"[..],
+            b"Action=a&%41ction=a",
+            b"T.member.1.K=a&T.member.1.K=a",
+            b"\xff",
+            &large,
+            many.as_bytes(),
+        ] {
+            let refused = Query::parse(&target, form).unwrap_err();
+            assert_eq!(refused.code, "InvalidQueryParameter");
+        }
+        let twice = parts("/?Action=a&Action=b");
+        assert!(Query::parse(&twice, b"").is_err());
+        // Of two places the body counts.
+        assert_eq!(Query::parse(&target, b"Action=b").unwrap().action, "b");
     }
 
     #[test]
@@ -297,9 +346,9 @@ mod tests {
 
     #[test]
     fn lists_are_read_by_their_numbers() {
-        let form = b"T.member.10.K=c&T.member.2.K=b&T.member.2.V=x&T.member.2.K=y&T.member.x.K=no\
+        let form = b"T.member.10.K=c&T.member.2.K=b&T.member.2.V=x&T.member.x.K=no\
             &T.member.1=a&TT.member.1=no&T.member.99999999999=no&T=no";
-        let query = Query::parse(&parts("/"), form);
+        let query = Query::parse(&parts("/"), form).unwrap();
         let expected = [
             BTreeMap::from([("", "a")]),
             BTreeMap::from([("K", "b"), ("V", "x")]),

@@ -9,7 +9,9 @@ mod operation;
 
 pub use operation::Operation;
 
-use crate::uri::{decode, query_value};
+use crate::error::ApiError;
+use crate::shortened;
+use crate::uri::{decode, query_pairs, query_value, repeated};
 
 /// The longest path looked at, bytes. No name in the model is longer than 10 000 characters.
 const PATH_BYTES_MAX: usize = 32_768;
@@ -28,6 +30,25 @@ impl Match {
     pub fn parameter(&self, name: &str) -> &str {
         let found = self.parameters.iter().find(|(key, _)| *key == name);
         found.map_or("", |(_, value)| value.as_str())
+    }
+}
+
+/// Members of the model that are lists in a query, and so may be there many times.
+const LISTS: [&str; 2] = ["Statuses", "tagKeys"];
+
+/// Refuses a query in which a parameter is there twice. Which one counts would depend on who reads
+/// it, and a signature says nothing of their order.
+pub fn check_query(query: Option<&str>) -> Result<(), ApiError> {
+    let Some(query) = query else { return Ok(()) };
+    let once = query_pairs(query)
+        .map(|(name, _)| name)
+        .filter(|name| !LISTS.contains(&&**name));
+    match repeated(once) {
+        Some(name) => Err(ApiError::invalid_parameter(format!(
+            "The query parameter {} is there more than once.",
+            shortened(&name)
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -187,6 +208,21 @@ mod tests {
             &format!("{pc}?List=ALL"),
             Some((ListProvisionedConcurrencyConfigs, &["f"])),
         );
+    }
+
+    #[test]
+    fn a_parameter_is_in_a_query_once_unless_it_is_a_list() {
+        for (query, good) in [
+            (None, true),
+            (Some(""), true),
+            (Some("Qualifier=1&Marker=1"), true),
+            (Some("tagKeys=a&tagKeys=a"), true),
+            (Some("Qualifier=1&Qualifier=1"), false),
+            (Some("Qualifier=1&%51ualifier=2"), false),
+            (Some("tagKeys=a&tagKeys=b&x&x"), false),
+        ] {
+            assert_eq!(check_query(query).is_ok(), good, "{query:?}");
+        }
     }
 
     #[test]

@@ -7,21 +7,23 @@
 //! Both forms are read: the `Authorization` header and the pre-signed query. [`Signer`] makes
 //! them, for our own clients and for the links we give out.
 //!
-//! A warm invoke pays this on its way, so derived keys are remembered ([`Verifier`]) and a
-//! canonical request is built in one buffer.
+//! A warm invoke pays this on its way, so derived keys are remembered ([`Verifier`]). A canonical
+//! request is hashed as it is written and never built, whatever its sender makes of it.
 
 mod canonical;
 mod date;
 mod key;
+mod out;
 mod sign;
 mod signed;
+mod signed_headers;
 #[cfg(test)]
 mod tests;
 mod verify;
 
 pub use sign::Signer;
 pub use signed::{Form, Signed};
-pub use verify::Verifier;
+pub use verify::{Declared, Verifier};
 
 /// The one algorithm there is.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -29,6 +31,10 @@ pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const TERMINATOR: &str = "aws4_request";
 /// Payload hash of a request whose body is not signed.
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+/// The header that says what the body's hash is.
+const CONTENT_HASH: &str = "x-amz-content-sha256";
+/// Bytes of a canonical request that a refusal shows.
+const SHOWN_BYTES_MAX: usize = 8 * 1024;
 /// The longest life of a pre-signed request, seconds (AWS: a week).
 pub const EXPIRES_SECONDS_MAX: u32 = 604_800;
 

@@ -15,13 +15,14 @@ use policy::Context;
 use storage::Table;
 use tokio::sync::{Notify, mpsc};
 use types::{Clock, FunctionArn, Random, Region, RequestId, Scope};
+use wire::authority::authority;
 use wire::function_name::{Naming, resolve};
 use wire::json_rpc::JsonError;
 use wire::query::{IAM_NAMESPACE, Query, QueryError, STS_NAMESPACE};
-use wire::rest::{Match, Operation, route};
+use wire::rest::{Match, Operation, check_query, route};
 use wire::sigv4::{Signed, Verifier};
 use wire::uri::query_value;
-use wire::{ApiError, model, sigv4};
+use wire::{ApiError, model, shortened, sigv4};
 
 use crate::authorise::Standing;
 use crate::body::aside;
@@ -275,6 +276,7 @@ impl Control {
         signed.require_service("lambda").map_err(ApiError::from)?;
         let requester = self.authenticate(&signed, parts, body).await?;
         let matched = matched.ok_or_else(|| unknown_operation(parts))?;
+        check_query(query)?;
         let region = Region::new(&signed.region).map_err(|_| {
             ApiError::from(sigv4::Error::Scope {
                 message: "Credential should be scoped to a valid region. ".to_owned(),
@@ -291,7 +293,10 @@ impl Control {
             matched,
             query,
             body,
-            host: host(parts),
+            host: authority(parts)
+                .ok()
+                .filter(|host| !host.is_empty())
+                .unwrap_or("localhost"),
         };
         let operation = call.matched.operation;
         self.throttle
@@ -455,7 +460,7 @@ impl Control {
         body: &Bytes,
         request_id: RequestId,
     ) -> Result<Response<Bytes>, QueryError> {
-        let query = Query::parse(parts, body);
+        let query = Query::parse(parts, body)?;
         let signed = match Signed::parse(parts) {
             Err(sigv4::Error::Missing) => {
                 let missing = QueryError::from(sigv4::Error::Missing);
@@ -551,18 +556,12 @@ fn is_for_query(parts: &Parts) -> bool {
     }
 }
 
-fn host(parts: &Parts) -> &str {
-    let header = parts
-        .headers
-        .get(http::header::HOST)
-        .and_then(|value| value.to_str().ok());
-    header
-        .or_else(|| parts.uri.authority().map(|a| a.as_str()))
-        .unwrap_or("localhost")
-}
-
 fn unknown_operation(parts: &Parts) -> ApiError {
-    let message = format!("Unknown operation: {} {}", parts.method, parts.uri.path());
+    let message = format!(
+        "Unknown operation: {} {}",
+        parts.method,
+        shortened(parts.uri.path())
+    );
     ApiError::new(
         http::StatusCode::NOT_FOUND,
         "UnknownOperationException",

@@ -143,9 +143,8 @@ impl Frontend {
             trace: &trace,
             now: self.with.clock.now(),
         });
-        if payload.len() > SYNC_REQUEST_BYTES_MAX {
-            return Err(too_large(InvocationType::RequestResponse, payload.len()).into());
-        }
+        let payload =
+            payload.map_err(|event| too_large(InvocationType::RequestResponse, event.bytes))?;
         let admitted = Admitted {
             arn: url.function.clone(),
             found,

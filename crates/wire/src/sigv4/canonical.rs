@@ -10,53 +10,79 @@ use std::borrow::Cow;
 use http::request::Parts;
 use ring::digest::{SHA256, digest};
 
-use super::{ALGORITHM, UNSIGNED_PAYLOAD};
-use crate::uri::{decode, encode_into, is_unreserved};
+use super::out::{Beginning, Hashing, Out};
+use super::{ALGORITHM, SHOWN_BYTES_MAX, UNSIGNED_PAYLOAD};
+use crate::authority::authority;
+use crate::uri::{decode_query, encode_pieces, is_unreserved};
 
-/// The canonical request. `signed_headers` is the list as the signer wrote it, `a;b;c`.
-pub(super) fn request(parts: &Parts, signed_headers: &str, payload_hash: &str) -> Vec<u8> {
-    written(parts, signed_headers, payload_hash, path)
+/// Which rules a service has for paths.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Paths {
+    /// Dot segments and double slashes are resolved, and what was sent is encoded once more.
+    Normalised,
+    /// As they are sent. S3 alone has it so: a key may have any form.
+    AsSent,
 }
 
-/// The same for S3, which alone has the path signed just as it is sent: a key may have any form.
-pub(super) fn s3_request(parts: &Parts, signed_headers: &str, payload_hash: &str) -> Vec<u8> {
-    let as_sent = |path: &str, out: &mut Vec<u8>| out.extend_from_slice(path.as_bytes());
-    written(parts, signed_headers, payload_hash, as_sent)
+/// A request, and what is signed of it.
+#[derive(Clone, Copy)]
+pub(super) struct Canonical<'r> {
+    pub(super) parts: &'r Parts,
+    /// The list as the signer wrote it, `a;b;c`. Each name is there once.
+    pub(super) signed_headers: &'r str,
+    pub(super) payload_hash: &'r str,
+    pub(super) paths: Paths,
+    /// Where the signature is: it cannot cover itself.
+    pub(super) place: Place,
 }
 
-fn written(
-    parts: &Parts,
-    signed_headers: &str,
-    payload_hash: &str,
-    path: impl FnOnce(&str, &mut Vec<u8>),
-) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1_024);
-    out.extend_from_slice(parts.method.as_str().as_bytes());
-    out.push(b'\n');
-    path(parts.uri.path(), &mut out);
-    out.push(b'\n');
-    query(parts.uri.query().unwrap_or_default(), &mut out);
-    out.push(b'\n');
-    for name in signed_headers.split(';') {
-        header(parts, name, &mut out);
+/// Where a signature is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    Header,
+    Query,
+}
+
+impl Canonical<'_> {
+    /// What is signed.
+    pub(super) fn string_to_sign(&self, time: &str, scope: &str) -> String {
+        let mut hashing = Hashing::new();
+        self.write(&mut hashing);
+        let hash = hex(hashing.finish().as_ref());
+        format!("{ALGORITHM}\n{time}\n{scope}\n{hash}")
     }
-    out.push(b'\n');
-    out.extend_from_slice(signed_headers.as_bytes());
-    out.push(b'\n');
-    out.extend_from_slice(payload_hash.as_bytes());
-    out
-}
 
-/// What is signed.
-pub(super) fn string_to_sign(time: &str, scope: &str, canonical_request: &[u8]) -> String {
-    let hash = hex(digest(&SHA256, canonical_request).as_ref());
-    format!("{ALGORITHM}\n{time}\n{scope}\n{hash}")
+    /// The canonical request itself, or the beginning of a long one.
+    pub(super) fn shown(&self) -> String {
+        let mut beginning = Beginning::new(SHOWN_BYTES_MAX);
+        self.write(&mut beginning);
+        beginning.text()
+    }
+
+    fn write(&self, out: &mut impl Out) {
+        out.put(self.parts.method.as_str().as_bytes());
+        out.put(b"\n");
+        match self.paths {
+            Paths::Normalised => path(self.parts.uri.path(), out),
+            Paths::AsSent => out.put(self.parts.uri.path().as_bytes()),
+        }
+        out.put(b"\n");
+        query(self.parts.uri.query().unwrap_or_default(), self.place, out);
+        out.put(b"\n");
+        for name in self.signed_headers.split(';') {
+            header(self.parts, name, out);
+        }
+        out.put(b"\n");
+        out.put(self.signed_headers.as_bytes());
+        out.put(b"\n");
+        out.put(self.payload_hash.as_bytes());
+    }
 }
 
 /// The payload hash of a request. The body is hashed whatever `x-amz-content-sha256` says: if it
 /// says otherwise, so does the signature. Only a payload declared unsigned is not looked at.
 pub(super) fn payload_hash(parts: &Parts, body: &[u8]) -> Cow<'static, str> {
-    match parts.headers.get("x-amz-content-sha256") {
+    match parts.headers.get(super::CONTENT_HASH) {
         Some(value) if value == UNSIGNED_PAYLOAD => Cow::Borrowed(UNSIGNED_PAYLOAD),
         _ => Cow::Owned(hex(digest(&SHA256, body).as_ref())),
     }
@@ -73,9 +99,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     out
 }
 
-/// Dot segments and double slashes are resolved, and the path as sent is encoded once more: every
-/// service but S3 signs it so.
-fn path(path: &str, out: &mut Vec<u8>) {
+fn path(path: &str, out: &mut impl Out) {
     let mut segments: Vec<&str> = Vec::with_capacity(8);
     for segment in path.split('/') {
         match segment {
@@ -87,16 +111,16 @@ fn path(path: &str, out: &mut Vec<u8>) {
         }
     }
     for segment in &segments {
-        out.push(b'/');
-        encode_into(segment.as_bytes(), out);
+        out.put(b"/");
+        encode_pieces(segment.as_bytes(), |piece| out.put(piece));
     }
     if segments.is_empty() || path.ends_with('/') {
-        out.push(b'/');
+        out.put(b"/");
     }
 }
 
 /// Names and values in canonical coding, sorted. A pre-signed request's own signature is left out.
-fn query(query: &str, out: &mut Vec<u8>) {
+fn query(query: &str, place: Place, out: &mut impl Out) {
     if query.is_empty() {
         return;
     }
@@ -104,17 +128,17 @@ fn query(query: &str, out: &mut Vec<u8>) {
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .filter(|(name, _)| *name != "X-Amz-Signature")
+        .filter(|(name, _)| place == Place::Header || *name != "X-Amz-Signature")
         .map(|(name, value)| (recoded(name), recoded(value)))
         .collect();
     pairs.sort_unstable();
     for (place, (name, value)) in pairs.iter().enumerate() {
         if place > 0 {
-            out.push(b'&');
+            out.put(b"&");
         }
-        out.extend_from_slice(name.as_bytes());
-        out.push(b'=');
-        out.extend_from_slice(value.as_bytes());
+        out.put(name.as_bytes());
+        out.put(b"=");
+        out.put(value.as_bytes());
     }
 }
 
@@ -124,42 +148,39 @@ fn recoded(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     // What is not UTF-8 is left as it was sent: its signature can only match byte by byte.
-    let Some(plain) = decode(text) else {
+    let Some(plain) = decode_query(text) else {
         return Cow::Borrowed(text);
     };
     Cow::Owned(crate::uri::encode(&plain))
 }
 
 /// `name:value\n`, values trimmed, runs of spaces made one, several values joined by commas.
-fn header(parts: &Parts, name: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(name.as_bytes());
-    out.push(b':');
-    let mut first = true;
-    for value in parts.headers.get_all(name) {
-        if !first {
-            out.push(b',');
+fn header(parts: &Parts, name: &str, out: &mut impl Out) {
+    out.put(name.as_bytes());
+    out.put(b":");
+    if name == "host" {
+        // The one by which the request found its way.
+        out.put(authority(parts).unwrap_or_default().as_bytes());
+    } else {
+        for (place, value) in parts.headers.get_all(name).iter().enumerate() {
+            if place > 0 {
+                out.put(b",");
+            }
+            trimmed(value.as_bytes(), out);
         }
-        first = false;
-        trimmed(value.as_bytes(), out);
     }
-    if first
-        && name == "host"
-        && let Some(authority) = parts.uri.authority()
-    {
-        out.extend_from_slice(authority.as_str().as_bytes());
-    }
-    out.push(b'\n');
+    out.put(b"\n");
 }
 
-fn trimmed(value: &[u8], out: &mut Vec<u8>) {
+fn trimmed(value: &[u8], out: &mut impl Out) {
     let mut words = value
         .split(|byte| matches!(byte, b' ' | b'\t'))
         .filter(|word| !word.is_empty());
     if let Some(word) = words.next() {
-        out.extend_from_slice(word);
+        out.put(word);
     }
     for word in words {
-        out.push(b' ');
-        out.extend_from_slice(word);
+        out.put(b" ");
+        out.put(word);
     }
 }

@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue};
 use ring::hmac;
 use types::Timestamp;
 
+use super::canonical::{Canonical, Paths, Place};
 use super::key::derive;
 use super::{ALGORITHM, TERMINATOR, canonical, date};
 use crate::uri::{encode, is_unreserved};
@@ -31,7 +32,7 @@ impl Signer<'_> {
     pub fn sign(&self, parts: &mut Parts, body: &[u8], now: Timestamp) {
         let payload_hash = canonical::payload_hash(parts, body);
         if self.service == "s3" {
-            let name = HeaderName::from_static("x-amz-content-sha256");
+            let name = HeaderName::from_static(super::CONTENT_HASH);
             parts.headers.insert(name, ascii(&payload_hash));
         }
         let time = date::format(now);
@@ -53,13 +54,19 @@ impl Signer<'_> {
         }
         names.sort_unstable();
         let signed_headers = names.join(";");
-        let canonical = match self.service {
-            "s3" => canonical::s3_request,
-            _ => canonical::request,
+        let paths = match self.service {
+            "s3" => Paths::AsSent,
+            _ => Paths::Normalised,
         };
-        let request = canonical(parts, &signed_headers, &payload_hash);
+        let canonical = Canonical {
+            parts,
+            signed_headers: &signed_headers,
+            payload_hash: &payload_hash,
+            paths,
+            place: Place::Header,
+        };
         let scope = self.scope(&time);
-        let signature = self.signature(&time, &scope, &request);
+        let signature = self.signature(&time, &scope, canonical);
         let header = format!(
             "{ALGORITHM} Credential={}/{scope}, SignedHeaders={signed_headers}, Signature={signature}",
             self.access_key_id
@@ -89,8 +96,14 @@ impl Signer<'_> {
             .insert(http::header::HOST, ascii(host));
         let (parts, ()) = request.into_parts();
         let payload_hash = canonical::payload_hash(&parts, b"");
-        let canonical = canonical::request(&parts, "host", &payload_hash);
-        let signature = self.signature(&time, &scope, &canonical);
+        let canonical = Canonical {
+            parts: &parts,
+            signed_headers: "host",
+            payload_hash: &payload_hash,
+            paths: Paths::Normalised,
+            place: Place::Query,
+        };
+        let signature = self.signature(&time, &scope, canonical);
         format!("{path}?{query}&X-Amz-Signature={signature}")
     }
 
@@ -103,9 +116,9 @@ impl Signer<'_> {
         )
     }
 
-    fn signature(&self, time: &str, scope: &str, canonical_request: &[u8]) -> String {
+    fn signature(&self, time: &str, scope: &str, canonical: Canonical<'_>) -> String {
         let key = derive(self.secret, &time[..8], self.region, self.service);
-        let to_sign = canonical::string_to_sign(time, scope, canonical_request);
+        let to_sign = canonical.string_to_sign(time, scope);
         canonical::hex(hmac::sign(&key, to_sign.as_bytes()).as_ref())
     }
 }

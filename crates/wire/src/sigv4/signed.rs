@@ -8,8 +8,10 @@ use http::request::Parts;
 use ring::digest::{SHA256, digest};
 use types::Timestamp;
 
-use super::{ALGORITHM, EXPIRES_SECONDS_MAX, Error, TERMINATOR, date};
-use crate::uri::{query_pairs, query_value};
+use super::{ALGORITHM, EXPIRES_SECONDS_MAX, Error, TERMINATOR, date, signed_headers};
+use crate::authority::authority;
+use crate::shortened;
+use crate::uri::{query_pairs, query_value, repeated};
 
 /// Where a signature was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,19 +59,47 @@ struct Texts<'r> {
 }
 
 impl Signed {
-    /// Finds the signature of a request.
+    /// Finds the signature of a request, if it is one that can mean that request alone.
     pub fn parse(parts: &Parts) -> Result<Self, Error> {
-        if let Some(value) = parts.headers.get(http::header::AUTHORIZATION) {
-            let text = value
-                .to_str()
-                .map_err(|_| incomplete("Authorization header must be text.".to_owned()))?;
-            return Self::from_header(parts, text);
+        let signed = Self::find(parts)?;
+        authority(parts).map_err(|bad| incomplete(bad.to_string()))?;
+        signed_headers::check(&signed.signed_headers, parts)?;
+        if !is_plain(parts.uri.path()) {
+            // The signature is the same for every path that comes to the same, and whoever gets
+            // the request goes by the one that was sent.
+            return Err(incomplete(
+                "The path of a signed request must not have empty or dot segments.".to_owned(),
+            ));
         }
-        match parts.uri.query() {
-            Some(query) if query_value(Some(query), "X-Amz-Algorithm").is_some() => {
-                Self::from_query(parts, query)
+        Ok(signed)
+    }
+
+    /// Finds the signature of a request.
+    pub(super) fn find(parts: &Parts) -> Result<Self, Error> {
+        let query = parts.uri.query();
+        let in_query = query.filter(|query| query_value(Some(query), "X-Amz-Algorithm").is_some());
+        let mut headers = parts.headers.get_all(http::header::AUTHORIZATION).iter();
+        let header = headers.next();
+        if headers.next().is_some() {
+            return Err(incomplete(
+                "The request has more than one Authorization header.".to_owned(),
+            ));
+        }
+        match (header, in_query) {
+            // The words are those of S3.
+            (Some(_), Some(_)) => Err(incomplete(
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter or the \
+                 Authorization header should be specified."
+                    .to_owned(),
+            )),
+            (Some(value), None) => {
+                let text = value
+                    .to_str()
+                    .map_err(|_| incomplete("Authorization header must be text.".to_owned()))?;
+                Self::from_header(parts, text)
             }
-            _ => Err(Error::Missing),
+            (None, Some(query)) => Self::from_query(parts, query),
+            (None, None) => Err(Error::Missing),
         }
     }
 
@@ -130,7 +160,7 @@ impl Signed {
             // The path alone: the query holds what may be a token.
             return Err(incomplete(format!(
                 "{missing}Re-examine the query-string parameters of {}.",
-                parts.uri.path()
+                shortened(parts.uri.path())
             )));
         }
         if value("X-Amz-Algorithm").as_deref() != Some(ALGORITHM) {
@@ -149,9 +179,15 @@ impl Signed {
                     ))
                 })?,
         };
-        if repeated(query) {
+        if is_repeated(query) {
             return Err(incomplete(
                 "AWS query-string parameters must not be repeated.".to_owned(),
+            ));
+        }
+        if parts.headers.contains_key("x-amz-security-token") {
+            return Err(incomplete(
+                "X-Amz-Security-Token of a pre-signed request must be in its query alone."
+                    .to_owned(),
             ));
         }
         let (credential, signed_headers, signature, time) = (
@@ -175,24 +211,26 @@ impl Signed {
         session_token: Option<String>,
         form: Form,
     ) -> Result<Self, Error> {
-        let parts: Vec<&str> = texts.credential.split('/').collect();
+        // Two more than there may be are as many as too many.
+        let parts: Vec<&str> = texts.credential.splitn(7, '/').collect();
         let [id, day, region, service, terminator] = parts.as_slice() else {
             return Err(incomplete(format!(
                 "Credential must have exactly 5 slash-delimited elements, e.g. \
                  keyid/date/region/service/term, got '{}'",
-                texts.credential
+                shortened(texts.credential)
             )));
         };
         if *terminator != TERMINATOR {
             return Err(Error::Scope {
                 message: format!(
-                    "Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{terminator}'."
+                    "Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{}'.",
+                    shortened(terminator)
                 ),
             });
         }
         let time = date::parse_header(texts.time).ok_or_else(|| incomplete(format!(
             "Date must be in ISO-8601 'basic format'. Got '{}'. See http://en.wikipedia.org/wiki/ISO_8601",
-            texts.time
+            shortened(texts.time)
         )))?;
         // Nearly always as it was sent; the other form is that of a `Date` header.
         let time_text = match date::parse(texts.time) {
@@ -203,16 +241,10 @@ impl Signed {
             return Err(Error::Scope {
                 message: format!(
                     "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date \
-                     from HTTP: '{day}' != '{}', from '{time_text}'.",
+                     from HTTP: '{}' != '{}', from '{time_text}'.",
+                    shortened(day),
                     &time_text[..8]
                 ),
-            });
-        }
-        if !texts.signed_headers.split(';').any(|name| name == "host") {
-            return Err(Error::Scope {
-                message:
-                    "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
-                        .to_owned(),
             });
         }
         Ok(Self {
@@ -256,16 +288,23 @@ fn header_fields(text: &str, has_time: bool) -> Result<Fields<'_>, Error> {
         let Some((name, value)) = pair.split_once('=') else {
             return Err(no_equal_sign(text));
         };
-        match name {
-            "Credential" => credential = Some(value),
-            "SignedHeaders" => signed_headers = Some(value),
-            "Signature" => signature = Some(value),
-            _ => {}
+        let before = match name {
+            "Credential" => credential.replace(value),
+            "SignedHeaders" => signed_headers.replace(value),
+            "Signature" => signature.replace(value),
+            _ => None,
+        };
+        if before.is_some() {
+            return Err(incomplete(format!(
+                "Authorization header has more than one '{name}' parameter. {}",
+                fingerprint(text)
+            )));
         }
     }
     if algorithm != ALGORITHM {
         return Err(incomplete(format!(
-            "Unsupported AWS 'algorithm': '{algorithm}'."
+            "Unsupported AWS 'algorithm': '{}'.",
+            shortened(algorithm)
         )));
     }
     let mut missing = String::new();
@@ -296,15 +335,9 @@ fn header_fields(text: &str, has_time: bool) -> Result<Fields<'_>, Error> {
 
 /// Whether one of the query's `X-Amz-` parameters is there twice: then what was verified and what
 /// is used could differ.
-fn repeated(query: &str) -> bool {
-    let mut names: Vec<_> = query_pairs(query)
-        .map(|(name, _)| name.into_owned())
-        .filter(|name| name.starts_with("X-Amz-"))
-        .collect();
-    let all = names.len();
-    names.sort_unstable();
-    names.dedup();
-    names.len() != all
+fn is_repeated(query: &str) -> bool {
+    let names = query_pairs(query).map(|(name, _)| name);
+    repeated(names.filter(|name| name.starts_with("X-Amz-"))).is_some()
 }
 
 fn no_equal_sign(text: &str) -> Error {
@@ -320,11 +353,26 @@ fn fingerprint(text: &str) -> String {
     format!("(hashed with SHA-256 and encoded with Base64): '{hash}'.")
 }
 
-fn incomplete(message: String) -> Error {
+/// Whether a path has one form alone: no empty segment but the last, and none of dots.
+fn is_plain(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix('/') else {
+        return path.is_empty() || path == "*";
+    };
+    let mut segments = rest.split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        if matches!(segment, "." | "..") || (segment.is_empty() && !last) {
+            return false;
+        }
+    }
+    true
+}
+
+pub(super) fn incomplete(message: String) -> Error {
     Error::Incomplete { message }
 }
 
-fn unhex(text: &str) -> Option<[u8; 32]> {
+pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
     let bytes = text.as_bytes();
     if bytes.len() != 64 {
         return None;

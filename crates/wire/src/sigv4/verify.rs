@@ -7,8 +7,11 @@ use ring::hmac;
 use types::Timestamp;
 use types::limits::CLOCK_SKEW_MAX;
 
+use super::canonical::{self, Canonical, Paths, Place};
 use super::key::{Keys, derive};
-use super::{Error, Form, Signed, canonical, date};
+use super::signed::unhex;
+use super::{CONTENT_HASH, Error, Form, Signed, UNSIGNED_PAYLOAD, date};
+use crate::shortened;
 
 /// Verifies signatures and remembers derived keys. One per server: keys of all callers together
 /// are bounded.
@@ -33,18 +36,68 @@ impl Verifier {
         body: &[u8],
         now: Timestamp,
     ) -> Result<(), Error> {
-        check_time(signed, now)?;
         let payload_hash = canonical::payload_hash(parts, body);
-        let request = canonical::request(parts, &signed.signed_headers, &payload_hash);
-        let to_sign = canonical::string_to_sign(&signed.time_text, signed.scope(), &request);
+        self.verify_hash(signed, secret, parts, &payload_hash, now)
+    }
+
+    /// Verifies as much as can be before the body is there: all of it if the head says what the
+    /// body's hash is, else only the time. Whether the body has that hash is seen when all of it
+    /// is [verified](Self::verify).
+    pub fn verify_head(
+        &self,
+        signed: &Signed,
+        secret: &str,
+        parts: &Parts,
+        now: Timestamp,
+    ) -> Result<Declared, Error> {
+        let declared = parts.headers.get(CONTENT_HASH);
+        let declared = declared.and_then(|value| value.to_str().ok());
+        let is_hash = |text: &&str| *text == UNSIGNED_PAYLOAD || unhex(text).is_some();
+        let Some(hash) = declared.filter(is_hash) else {
+            check_time(signed, now)?;
+            return Ok(Declared::Nothing);
+        };
+        self.verify_hash(signed, secret, parts, hash, now)?;
+        Ok(Declared::Signer)
+    }
+
+    fn verify_hash(
+        &self,
+        signed: &Signed,
+        secret: &str,
+        parts: &Parts,
+        payload_hash: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        check_time(signed, now)?;
+        let canonical = Canonical {
+            parts,
+            signed_headers: &signed.signed_headers,
+            payload_hash,
+            paths: Paths::Normalised,
+            place: match signed.form {
+                Form::Header => Place::Header,
+                Form::Query { .. } => Place::Query,
+            },
+        };
+        let to_sign = canonical.string_to_sign(&signed.time_text, signed.scope());
         let key = self.keys.get(&signed.credential, secret, || {
             derive(secret, signed.date(), &signed.region, &signed.service)
         });
         hmac::verify(&key, to_sign.as_bytes(), &signed.signature).map_err(|_| Error::Mismatch {
-            canonical_request: String::from_utf8_lossy(&request).into_owned(),
-            string_to_sign: to_sign,
+            canonical_request: canonical.shown(),
+            string_to_sign: shortened(&to_sign).into_owned(),
         })
     }
+}
+
+/// What a head proves without its body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Declared {
+    /// Who signed it.
+    Signer,
+    /// Nothing: the signature covers a body that is not here yet.
+    Nothing,
 }
 
 /// Five minutes either way for the header form; a pre-signed request may be used until it ends,

@@ -262,6 +262,7 @@ async fn services_that_are_not_here_are_told_so_in_their_own_format() {
     ];
     for (service, path, header, expected) in cases {
         let mut request = Request::builder().method("POST").uri(path);
+        request = request.header("host", "localhost:9100");
         if let Some((name, value)) = header.split_once(": ") {
             request = request.header(name, value);
         }

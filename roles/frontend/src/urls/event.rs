@@ -1,6 +1,8 @@
 //! From an HTTP request to the event of a function URL: payload format 2.0. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
 
 use api::identity::Principal;
@@ -10,7 +12,9 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{self, HeaderMap, HeaderName};
 use http::request::Parts;
 use serde::Serialize;
+use types::limits::SYNC_REQUEST_BYTES_MAX;
 use types::{RequestId, Timestamp};
+use wire::authority::authority;
 use wire::uri::form_pairs;
 
 /// What an event is made of.
@@ -46,7 +50,7 @@ struct Event<'r> {
     query_string_parameters: BTreeMap<String, String>,
     request_context: RequestContext<'r>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<String>,
+    body: Option<Cow<'r, str>>,
     is_base64_encoded: bool,
 }
 
@@ -110,8 +114,39 @@ const LEFT_OUT: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
+/// An event that is larger than any payload.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct TooLarge {
+    /// Its size, bytes.
+    pub(super) bytes: usize,
+}
+
+/// JSON on its way. It may be six times as long as what it is made of: of what is too long only
+/// the size is kept.
+#[derive(Default)]
+struct Written {
+    bytes: Vec<u8>,
+    size: usize,
+}
+
+impl io::Write for Written {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.size += piece.len();
+        if self.size <= SYNC_REQUEST_BYTES_MAX {
+            self.bytes.extend_from_slice(piece);
+        } else {
+            self.bytes = Vec::new();
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The event, as JSON.
-pub(super) fn event(facts: &Facts<'_>) -> Vec<u8> {
+pub(super) fn event(facts: &Facts<'_>) -> Result<Vec<u8>, TooLarge> {
     let Facts {
         url, parts, path, ..
     } = facts;
@@ -132,7 +167,7 @@ pub(super) fn event(facts: &Facts<'_>) -> Vec<u8> {
             },
             api_id: &url.id,
             authorizer: facts.caller.map(authorizer),
-            domain_name: without_port(wire::function_url::host(parts)),
+            domain_name: without_port(authority(parts).unwrap_or_default()),
             domain_prefix: &url.id,
             http: Http {
                 method: parts.method.as_str(),
@@ -153,7 +188,12 @@ pub(super) fn event(facts: &Facts<'_>) -> Vec<u8> {
         body,
         is_base64_encoded,
     };
-    serde_json::to_vec(&event).expect("a struct of texts and numbers has a JSON form")
+    let mut written = Written::default();
+    serde_json::to_writer(&mut written, &event).expect("a struct of texts has a JSON form");
+    match written.size {
+        bytes if bytes > SYNC_REQUEST_BYTES_MAX => Err(TooLarge { bytes }),
+        _ => Ok(written.bytes),
+    }
 }
 
 fn authorizer<'r>((principal, access_key): (&'r Principal, &'r str)) -> Authorizer<'r> {
@@ -181,7 +221,7 @@ fn headers<'r>(facts: &Facts<'r>) -> BTreeMap<&'r str, String> {
         }
         headers.insert(name.as_str(), joined(given, name));
     }
-    let host = wire::function_url::host(facts.parts);
+    let host = authority(facts.parts).unwrap_or_default();
     headers.entry("host").or_insert_with(|| host.to_owned());
     let port = match (port(host), facts.scheme) {
         (Some(port), _) => port,
@@ -236,15 +276,15 @@ fn query_parameters(query: &str) -> BTreeMap<String, String> {
 }
 
 /// As text where its type says that it is one and it is, else in base64; `None` if there is none.
-fn body(headers: &HeaderMap, body: &[u8]) -> (Option<String>, bool) {
+fn body<'b>(headers: &HeaderMap, body: &'b [u8]) -> (Option<Cow<'b, str>>, bool) {
     if body.is_empty() {
         return (None, false);
     }
     let plain = !headers.contains_key(header::CONTENT_ENCODING)
         && text(headers, &header::CONTENT_TYPE).is_some_and(is_text);
     match std::str::from_utf8(body) {
-        Ok(text) if plain => (Some(text.to_owned()), false),
-        _ => (Some(STANDARD.encode(body)), true),
+        Ok(text) if plain => (Some(Cow::Borrowed(text)), false),
+        _ => (Some(Cow::Owned(STANDARD.encode(body))), true),
     }
 }
 

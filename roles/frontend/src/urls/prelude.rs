@@ -33,6 +33,8 @@ impl Beginning {
             .windows(DELIMITER.len())
             .position(|window| window == DELIMITER);
         match found {
+            // However it was cut: the head may have come in one piece with the body.
+            Some(at) if self.looked_at + at > BYTES_MAX => Err(Malformed),
             Some(at) => {
                 let json = self.bytes.split_to(self.looked_at + at);
                 let body = self.bytes.split_off(DELIMITER.len()).freeze();

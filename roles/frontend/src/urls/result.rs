@@ -16,6 +16,11 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+/// Headers and cookies of a response. Clients take a hundred or so.
+const HEADERS_MAX: usize = 1_000;
+/// Bytes of their names and values together (AWS: 1 MB for line and headers).
+const HEADER_BYTES_MAX: usize = 1024 * 1024;
+
 /// A result that says no response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the function's result is no response")]
@@ -119,41 +124,55 @@ fn head(
     headers: Option<Map<String, Value>>,
     cookies: Option<Vec<String>>,
 ) -> Result<Response<()>, Malformed> {
+    let headers = headers.unwrap_or_default();
+    let cookies = cookies.unwrap_or_default();
+    if headers.len() + cookies.len() > HEADERS_MAX {
+        return Err(Malformed);
+    }
     let mut response = Response::new(());
     *response.status_mut() = match status {
         None => StatusCode::OK,
         Some(status) => status_code(&status)?,
     };
     let map = response.headers_mut();
-    for (name, value) in headers.unwrap_or_default() {
+    let mut room = HEADER_BYTES_MAX;
+    let mut take = |name: &str, value: &HeaderValue| {
+        room = room.checked_sub(name.len() + value.len())?;
+        Some(())
+    };
+    for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Malformed)?;
         if let Some(value) = header_value(&value)? {
-            insert(map, name, value);
+            take(name.as_str(), &value).ok_or(Malformed)?;
+            insert(map, name, value)?;
         }
     }
-    for cookie in cookies.unwrap_or_default() {
+    for cookie in cookies {
         let cookie = HeaderValue::from_bytes(cookie.as_bytes()).map_err(|_| Malformed)?;
-        map.append(header::SET_COOKIE, cookie);
+        take(header::SET_COOKIE.as_str(), &cookie).ok_or(Malformed)?;
+        let added = map.try_append(header::SET_COOKIE, cookie);
+        added.map_err(|_| Malformed)?;
     }
     Ok(response)
 }
 
 /// Headers that describe the connection, or that the service sets, are sent under another name, as
 /// AWS does it.
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
-    let remapped = match name.as_str() {
-        "connection" => "x-amzn-remapped-connection",
-        "content-length" => "x-amzn-remapped-content-length",
-        "date" => "x-amzn-remapped-date",
-        "keep-alive" => "x-amzn-remapped-keep-alive",
-        "server" => "x-amzn-remapped-server",
-        "te" => "x-amzn-remapped-te",
-        "trailer" => "x-amzn-remapped-trailer",
-        "transfer-encoding" => "x-amzn-remapped-transfer-encoding",
-        "upgrade" => "x-amzn-remapped-upgrade",
-        _ => return drop(headers.insert(name, value)),
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Result<(), Malformed> {
+    let name = match name.as_str() {
+        "connection" => HeaderName::from_static("x-amzn-remapped-connection"),
+        "content-length" => HeaderName::from_static("x-amzn-remapped-content-length"),
+        "date" => HeaderName::from_static("x-amzn-remapped-date"),
+        "keep-alive" => HeaderName::from_static("x-amzn-remapped-keep-alive"),
+        "server" => HeaderName::from_static("x-amzn-remapped-server"),
+        "te" => HeaderName::from_static("x-amzn-remapped-te"),
+        "trailer" => HeaderName::from_static("x-amzn-remapped-trailer"),
+        "transfer-encoding" => HeaderName::from_static("x-amzn-remapped-transfer-encoding"),
+        "upgrade" => HeaderName::from_static("x-amzn-remapped-upgrade"),
+        _ => name,
     };
-    headers.insert(HeaderName::from_static(remapped), value);
+    headers.try_insert(name, value).map_err(|_| Malformed)?;
+    Ok(())
 }
 
 /// A number, or a text of one. A response below 200 would not be the last, so it is none.

@@ -47,7 +47,31 @@ fn check(
         trace: "Root=1-x",
         now: Timestamp::from_millis(1_769_854_830_123),
     });
-    serde_json::from_slice(&event).unwrap()
+    serde_json::from_slice(&event.unwrap()).unwrap()
+}
+
+#[test]
+fn an_event_that_is_too_large_is_not_kept() {
+    let text = vec![1; 2 * 1024 * 1024];
+    let request = Request::post("/")
+        .header("host", "a")
+        .header("content-type", "text/plain");
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    let facts = Facts {
+        url: &url(),
+        parts: &parts,
+        path: "/",
+        body: &text,
+        caller: None,
+        peer: [192, 0, 2, 7].into(),
+        scheme: "http",
+        request: RequestId::from_uuid(Default::default()),
+        trace: "Root=1-x",
+        now: Timestamp::from_millis(1_769_854_830_123),
+    };
+    // Each control character takes six bytes.
+    let refused = event(&facts).unwrap_err();
+    assert!((6 * text.len()..6 * text.len() + 2_000).contains(&refused.bytes));
 }
 
 #[test]
