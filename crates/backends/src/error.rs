@@ -24,6 +24,35 @@ pub enum Error {
         #[source]
         source: rusqlite::Error,
     },
+    /// The file is a database, and part of it is damaged.
+    #[error("{} is damaged: {finding}", path.display())]
+    DamagedInside {
+        /// Which.
+        path: PathBuf,
+        /// What SQLite says of the first place.
+        finding: String,
+    },
+    /// The file cannot be read or written: the disk is full, read-only or fails.
+    #[error("{} cannot be written or read", path.display())]
+    Unusable {
+        /// Which.
+        path: PathBuf,
+        /// What SQLite says.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The file has less than was acknowledged, or is another.
+    #[error(
+        "{} is {how}. Put the latest file back; or, to go on with what there is and without the rest, \
+         start once with --accept-older-data",
+        path.display()
+    )]
+    NotTheLatest {
+        /// Which.
+        path: PathBuf,
+        /// What is known of it.
+        how: String,
+    },
     /// The file is a database, but of another program.
     #[error("{} is a database, but not one of Lambent's", path.display())]
     Foreign {
@@ -43,6 +72,23 @@ pub enum Error {
         /// Ours.
         known: u32,
     },
+}
+
+impl Error {
+    /// What SQLite's refusal of the file at `path` means.
+    pub(crate) fn of(path: &std::path::Path, source: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{
+            CannotOpen, DatabaseBusy, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure,
+        };
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(
+                CannotOpen | DatabaseBusy | DiskFull | PermissionDenied | ReadOnly
+                | SystemIoFailure,
+            ) => Self::Unusable { path, source },
+            _ => Self::Damaged { path, source },
+        }
+    }
 }
 
 /// What a store in use answers when SQLite, the disk or a thread of ours fails.

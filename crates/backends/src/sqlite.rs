@@ -9,8 +9,10 @@
 //! when that is on disk: many writers share one fsync. WAL with `synchronous=FULL` makes a commit
 //! durable; readers see every commit at once and never wait for the writer.
 
+mod check;
 mod commit;
 mod file;
+mod names;
 mod open;
 mod query;
 mod queue;
@@ -27,7 +29,7 @@ use storage::{
     Table, Watch,
 };
 
-use crate::Error;
+use crate::{Error, Opening};
 use file::DatabaseFile;
 pub use queue::SqliteQueue;
 use writer::{Command, Writer};
@@ -38,11 +40,22 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the file at `path`, or makes it, readable by its owner only. Blocks for some
-    /// milliseconds. Refuses a damaged file, another program's, and a newer Lambent's.
+    /// Opens the file at `path` by itself.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = DatabaseFile::open(path, &open::METADATA, Writer::new)?;
+        Self::open_with(path, &Opening::default())
+    }
+
+    /// Opens the file at `path`, or makes it, readable by its owner only. Blocks for some milliseconds,
+    /// and for some seconds if it is large. Refuses a damaged file, one that cannot be written, another
+    /// program's, a newer Lambent's, and one that has less than is remembered.
+    pub fn open_with(path: &Path, opening: &Opening) -> Result<Self, Error> {
+        let file = DatabaseFile::open(path, &open::METADATA, opening, Writer::new)?;
         Ok(Self { file })
+    }
+
+    /// Brings all that was acknowledged into the file itself, out of its log.
+    pub async fn checkpoint(&self) -> Result<(), StorageError> {
+        self.file.checkpoint().await
     }
 }
 

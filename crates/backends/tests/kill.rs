@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use backends::{LocalBlobs, Sqlite, SqliteQueue};
 use bytes::Bytes;
+use storage::queue::Charge;
 use storage::{Appended, Blobs, Consistency, Expect, Journal, Position, Queue, Table};
 use types::{Random, SystemClock, SystemRandom};
 
@@ -157,7 +158,12 @@ async fn send_messages(store: Arc<SqliteQueue>, queue: String) {
     let mut next = last_message(&store, &queue).await + 1;
     loop {
         let body = format!("{next:08}").into();
-        store.send(&queue, body, Duration::ZERO).await.unwrap();
+        let charge = Charge {
+            owner: format!("of/{queue}"),
+            bounds: Vec::new(),
+        };
+        let sent = store.send_for(&queue, body, Duration::ZERO, &charge);
+        sent.await.unwrap();
         acknowledge(&queue, next);
         next += 1;
     }
@@ -219,7 +225,15 @@ async fn check(folder: &Path, acknowledged: &Acknowledged) {
         } else if what.starts_with("blob") {
             number(&blobs.get(&what.replace(' ', "-")).await.unwrap().unwrap())
         } else if what.starts_with("queue") {
-            last_message(&queue, what).await
+            let last = last_message(&queue, what).await;
+            let usage = queue.usage().await.unwrap();
+            let (_, kept) = usage.iter().find(|(of, _)| of.ends_with(what)).unwrap();
+            assert_eq!(
+                (kept.messages, kept.bytes),
+                (last, 8 * last),
+                "counts are right"
+            );
+            last
         } else {
             check_journal(&sqlite, what).await
         };

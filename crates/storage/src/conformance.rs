@@ -91,6 +91,8 @@ macro_rules! queue_conformance {
                 depth_tells_visible_and_hidden,
                 a_receive_is_of_so_many_bytes_and_a_look_of_so_few,
                 the_largest_message_fits_and_a_larger_one_is_refused,
+                what_is_kept_for_an_owner_is_counted_and_bounded,
+                what_waits_is_shown_at_once_but_for_what_is_held,
             ]
         );
     };

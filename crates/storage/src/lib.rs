@@ -11,12 +11,14 @@ pub mod conformance;
 pub mod journal;
 pub mod memory;
 pub mod queue;
+pub mod room;
 pub mod table;
 mod timely;
 
 pub use blobs::Blobs;
 pub use journal::{Appended, Journal, Position, Record};
 pub use queue::Queue;
+pub use room::{Boundless, Reserving, Room};
 pub use table::{Change, Consistency, Expect, Revision, Row, Table, Watch};
 pub use timely::Timely;
 
@@ -37,6 +39,13 @@ pub enum Error {
         what: &'static str,
         /// The rule.
         rule: &'static str,
+    },
+    /// There is no room for it: what it is kept for has all it may have, or the disk has no more than
+    /// its reserve. Nothing was written.
+    #[error("there is no room for this: {what}")]
+    Full {
+        /// What is full.
+        what: &'static str,
     },
     /// The store cannot be reached or does not work; a write may or may not have happened.
     #[error("the store does not answer")]

@@ -63,6 +63,60 @@ impl Depth {
     }
 }
 
+/// What is kept of something.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Usage {
+    /// How many messages.
+    pub messages: u64,
+    /// Bytes of their bodies.
+    pub bytes: u64,
+}
+
+impl Usage {
+    /// One message of so many bytes more.
+    pub fn with(self, bytes: u64) -> Self {
+        Self {
+            messages: self.messages.saturating_add(1),
+            bytes: self.bytes.saturating_add(bytes),
+        }
+    }
+
+    /// Whether this is no more than `most`.
+    pub fn fits(self, most: Self) -> bool {
+        self.messages <= most.messages && self.bytes <= most.bytes
+    }
+}
+
+/// What may be kept of all whose owner begins with some words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bound {
+    /// The owner's first words; empty for everything there is in the store.
+    pub of: String,
+    /// What that may have.
+    pub most: Usage,
+}
+
+/// For whom a message is kept, and what it must not exceed.
+///
+/// The owner is a path of words, the widest first: `111111111111/us-east-1/f`. What is kept is counted
+/// for each beginning of it, exactly, whatever crashes.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Charge {
+    /// The owner; at most [`NAME_BYTES_MAX`] bytes. Empty for the system itself.
+    pub owner: String,
+    /// A message that would exceed one of these is refused; so is any where there are bounds and the
+    /// disk has no room. Without bounds it is the system's own, and always taken.
+    pub bounds: Vec<Bound>,
+}
+
+/// The beginnings of an owner's path, the widest, which is that of all, first.
+pub fn beginnings(owner: &str) -> impl Iterator<Item = &str> {
+    let ends = owner.match_indices('/').map(|(end, _)| end);
+    let whole = (!owner.is_empty()).then_some(owner.len());
+    let ends = ends.filter(|end| *end > 0).chain(whole);
+    std::iter::once("").chain(ends.map(|end| &owner[..end]))
+}
+
 /// Checks the rules for a message that is to be kept.
 pub fn check_message(queue: &str, body: &[u8]) -> Result<(), Error> {
     check_queue(queue)?;
@@ -73,6 +127,17 @@ pub fn check_message(queue: &str, body: &[u8]) -> Result<(), Error> {
         });
     }
     Ok(())
+}
+
+/// Checks the rule for whom a message is kept.
+pub fn check_charge(charge: &Charge) -> Result<(), Error> {
+    match charge.owner.len() <= NAME_BYTES_MAX {
+        true => Ok(()),
+        false => Err(Error::Invalid {
+            what: "owner",
+            rule: "at most 200 bytes",
+        }),
+    }
 }
 
 /// Checks the rule for a queue's name.
@@ -91,8 +156,27 @@ pub fn check_queue(queue: &str) -> Result<(), Error> {
 /// Queues by name. A queue begins with the first message sent to it.
 #[async_trait]
 pub trait Queue: Send + Sync {
+    /// Puts a message of the system's in, as [`Queue::send_for`] does.
+    async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), Error> {
+        self.send_for(queue, body, delay, &Charge::default()).await
+    }
+
     /// Puts a message in, to be seen after `delay`. Durable on return. Sent twice, it is there twice.
-    async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), Error>;
+    /// [`Error::Full`] where that would exceed a bound.
+    async fn send_for(
+        &self,
+        queue: &str,
+        body: Bytes,
+        delay: Duration,
+        charge: &Charge,
+    ) -> Result<(), Error>;
+
+    /// What is kept of each owner that has something, the system left out.
+    async fn usage(&self) -> Result<Vec<(String, Usage)>, Error>;
+
+    /// Shows an owner's messages now that would be seen only in more than `beyond`: longer than anybody
+    /// holds one. Answers how many; of a large store it takes a while.
+    async fn show(&self, owner: &str, beyond: Duration) -> Result<u64, Error>;
 
     /// Takes up to `max` visible messages (at most [`RECEIVE_MAX`], and [`RECEIVE_BYTES_MAX`]), longest
     /// visible first, and hides them for `visibility`. If there is none, waits up to `wait` for one.
@@ -118,7 +202,7 @@ pub trait Queue: Send + Sync {
         self.extend(queue, receipt, delay).await
     }
 
-    /// Puts `body` in the place of a held message, to be seen after `delay`: one of the two is there
+    /// Puts `body` in the place of a held message, of the same owner, to be seen after `delay`: one of the two is there
     /// at every moment, and after a crash both may be. `false` as in [`Queue::extend`], and nothing
     /// was put in.
     async fn replace(

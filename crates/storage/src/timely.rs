@@ -10,8 +10,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::queue::{Depth, Message, Receipt};
-use crate::{Consistency, Error, Expect, Queue, Revision, Row, Table, Watch};
+use crate::queue::{Charge, Depth, Message, Receipt, Usage};
+use crate::{
+    Appended, Blobs, Consistency, Error, Expect, Journal, Position, Queue, Record, Revision, Row,
+    Table, Watch,
+};
 
 /// A store, and how long each of its answers is waited for.
 pub struct Timely<T: ?Sized> {
@@ -47,8 +50,23 @@ async fn within<A>(
 
 #[async_trait]
 impl<T: Queue + ?Sized> Queue for Timely<T> {
-    async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), Error> {
-        self.ask(self.store.send(queue, body, delay)).await
+    async fn send_for(
+        &self,
+        queue: &str,
+        body: Bytes,
+        delay: Duration,
+        charge: &Charge,
+    ) -> Result<(), Error> {
+        self.ask(self.store.send_for(queue, body, delay, charge))
+            .await
+    }
+
+    async fn usage(&self) -> Result<Vec<(String, Usage)>, Error> {
+        self.ask(self.store.usage()).await
+    }
+
+    async fn show(&self, owner: &str, beyond: Duration) -> Result<u64, Error> {
+        self.ask(self.store.show(owner, beyond)).await
     }
 
     async fn receive(
@@ -133,5 +151,59 @@ impl<T: Table + ?Sized> Table for Timely<T> {
 
     async fn watch(&self, prefix: &str) -> Result<Watch, Error> {
         self.ask(self.store.watch(prefix)).await
+    }
+}
+
+#[async_trait]
+impl<T: Journal + ?Sized> Journal for Timely<T> {
+    async fn append(&self, partition: &str, expected: Position, records: Vec<Bytes>) -> Appended {
+        let appended = self.store.append(partition, expected, records);
+        let answer = tokio::time::timeout(self.within, appended).await;
+        answer.unwrap_or(Appended::Unknown)
+    }
+
+    async fn read(
+        &self,
+        partition: &str,
+        from: Position,
+        limit: usize,
+    ) -> Result<Vec<Record>, Error> {
+        self.ask(self.store.read(partition, from, limit)).await
+    }
+
+    async fn tail(&self, partition: &str) -> Result<Position, Error> {
+        self.ask(self.store.tail(partition)).await
+    }
+
+    async fn trim(&self, partition: &str, before: Position) -> Result<(), Error> {
+        self.ask(self.store.trim(partition, before)).await
+    }
+}
+
+#[async_trait]
+impl<T: Blobs + ?Sized> Blobs for Timely<T> {
+    async fn put(&self, name: &str, bytes: Bytes) -> Result<(), Error> {
+        self.ask(self.store.put(name, bytes)).await
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Bytes>, Error> {
+        self.ask(self.store.get(name)).await
+    }
+
+    async fn size(&self, name: &str) -> Result<Option<u64>, Error> {
+        self.ask(self.store.size(name)).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, Error> {
+        self.ask(self.store.list(prefix, after, limit)).await
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), Error> {
+        self.ask(self.store.delete(name)).await
     }
 }

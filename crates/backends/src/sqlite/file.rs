@@ -10,10 +10,10 @@ use rusqlite::Connection;
 use storage::Error as StorageError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::commit::{self, COMMANDS_WAITING_MAX, Reply, Writes};
+use super::commit::{self, COMMANDS_WAITING_MAX, Job, Reply, Writes};
 use super::open::{self, Schema};
-use crate::Error;
 use crate::error::{Closed, unavailable};
+use crate::{Error, Opening};
 
 /// Connections for reading. Reads are of a few rows and a few microseconds; two let a long listing
 /// pass by.
@@ -23,8 +23,9 @@ const READERS: usize = 2;
 /// given.
 pub(super) struct DatabaseFile<C> {
     /// `None` only while it is dropped.
-    commands: Option<mpsc::Sender<C>>,
-    readers: Arc<[Mutex<Connection>]>,
+    commands: Option<mpsc::Sender<Job<C>>>,
+    /// `None` only while it is dropped.
+    readers: Option<Arc<[Mutex<Connection>]>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -34,13 +35,11 @@ impl<C: Send + 'static> DatabaseFile<C> {
     pub(super) fn open<W: Writes<Command = C> + Send + 'static>(
         path: &Path,
         schema: &Schema,
+        opening: &Opening,
         writer: impl FnOnce(Connection) -> rusqlite::Result<W>,
     ) -> Result<Self, Error> {
-        let connection = open::open(path, schema)?;
-        let damaged = |source| Error::Damaged {
-            path: path.to_owned(),
-            source,
-        };
+        let (connection, written) = open::open(path, schema, opening)?;
+        let damaged = |source| Error::of(path, source);
         let readers = (0..READERS)
             .map(|_| open::reader(path).map(Mutex::new))
             .collect::<Result<Vec<_>, _>>()
@@ -49,14 +48,14 @@ impl<C: Send + 'static> DatabaseFile<C> {
         let writer = writer(connection).map_err(damaged)?;
         let writer = thread::Builder::new()
             .name(schema.writer.to_owned())
-            .spawn(move || commit::run(writer, receiver))
+            .spawn(move || commit::run(writer, written, receiver))
             .map_err(|source| Error::Io {
                 path: path.to_owned(),
                 source,
             })?;
         Ok(Self {
             commands: Some(commands),
-            readers: readers.into(),
+            readers: Some(readers.into()),
             writer: Some(writer),
         })
     }
@@ -73,11 +72,22 @@ impl<C: Send + 'static> DatabaseFile<C> {
 
     /// Gives the writer a command whose answer, if any, goes elsewhere.
     pub(super) async fn tell(&self, command: C) -> Result<(), StorageError> {
+        self.give(Job::Do(command)).await
+    }
+
+    /// Brings all that was acknowledged into the file itself.
+    pub(super) async fn checkpoint(&self) -> Result<(), StorageError> {
+        let (sender, receiver) = oneshot::channel();
+        self.give(Job::Checkpoint(sender)).await?;
+        receiver.await.map_err(|_| unavailable(Closed))?
+    }
+
+    async fn give(&self, job: Job<C>) -> Result<(), StorageError> {
         let commands = self
             .commands
             .as_ref()
             .expect("it is there until the file is dropped");
-        let sent = commands.send(command).await;
+        let sent = commands.send(job).await;
         sent.map_err(|_| unavailable(Closed))
     }
 
@@ -86,7 +96,10 @@ impl<C: Send + 'static> DatabaseFile<C> {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StorageError> {
-        let readers = self.readers.clone();
+        let readers = self
+            .readers
+            .clone()
+            .expect("they are there until the file is dropped");
         let answer = tokio::task::spawn_blocking(move || {
             let free = readers.iter().find_map(|reader| reader.try_lock().ok());
             // A reader keeps no state from one query to the next that a panic could have spoiled.
@@ -94,13 +107,19 @@ impl<C: Send + 'static> DatabaseFile<C> {
                 free.unwrap_or_else(|| readers[0].lock().unwrap_or_else(PoisonError::into_inner));
             query(&reader)
         });
-        answer.await.map_err(unavailable)?.map_err(unavailable)
+        let found = answer.await.map_err(unavailable)?;
+        found.map_err(|error| {
+            tracing::error!(%error, "a store cannot be read");
+            unavailable(error)
+        })
     }
 }
 
 impl<C> Drop for DatabaseFile<C> {
     fn drop(&mut self) {
         drop(self.commands.take());
+        // The writer's connection is to be the last: it is the one that can leave nothing in the log.
+        drop(self.readers.take());
         if let Some(writer) = self.writer.take() {
             // It has panicked or it has not: either way it is over, and whoever waited was told.
             let _ = writer.join();

@@ -7,6 +7,7 @@
 //! ```
 
 mod acks;
+mod owners;
 mod waiting;
 mod writer;
 
@@ -16,16 +17,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use storage::queue::{Depth, Message, RECEIVE_MAX, Receipt, check_message, check_queue};
-use storage::{Error as StorageError, Queue};
+use storage::queue::{
+    Charge, Depth, Message, RECEIVE_MAX, Receipt, Usage, check_charge, check_message, check_queue,
+};
+use storage::{Error as StorageError, Queue, Room};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use types::Clock;
 
 use super::file::DatabaseFile;
 use super::open;
-use crate::Error;
 use crate::error::{Closed, unavailable};
+use crate::{Error, Opening};
 use acks::Acks;
 use writer::{Command, Taken, Writer};
 
@@ -34,37 +37,91 @@ pub struct SqliteQueue {
     file: DatabaseFile<Command>,
     clock: Arc<dyn Clock>,
     acks: Arc<Acks>,
+    room: Arc<dyn Room>,
 }
 
+/// Messages that are shown in one transaction.
+const SHOWN_TOGETHER: usize = 500;
+
 impl SqliteQueue {
-    /// Opens the file at `path`, or makes it, readable by its owner only. Blocks for some
-    /// milliseconds. Refuses a damaged file, another program's, and a newer Lambent's.
+    /// Opens the file at `path` by itself.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        Self::open_with(path, clock, &Opening::default())
+    }
+
+    /// Opens the file at `path`, or makes it, as [`super::Sqlite::open_with`] does.
+    pub fn open_with(path: &Path, clock: Arc<dyn Clock>, opening: &Opening) -> Result<Self, Error> {
         let acks = Arc::new(Acks::default());
-        let file = DatabaseFile::open(path, &open::QUEUES, |connection| {
-            Ok(Writer::new(
-                connection,
-                Arc::clone(&clock),
-                Arc::clone(&acks),
-            ))
+        let file = DatabaseFile::open(path, &open::QUEUES, opening, |connection| {
+            Writer::new(connection, Arc::clone(&clock), Arc::clone(&acks))
         })?;
-        Ok(Self { file, clock, acks })
+        let room = Arc::clone(&opening.room);
+        Ok(Self {
+            file,
+            clock,
+            acks,
+            room,
+        })
+    }
+
+    /// Brings all that was acknowledged into the file itself, out of its log.
+    pub async fn checkpoint(&self) -> Result<(), StorageError> {
+        self.file.checkpoint().await
     }
 }
 
 #[async_trait]
 impl Queue for SqliteQueue {
-    async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), StorageError> {
+    async fn send_for(
+        &self,
+        queue: &str,
+        body: Bytes,
+        delay: Duration,
+        charge: &Charge,
+    ) -> Result<(), StorageError> {
         check_message(queue, &body)?;
+        check_charge(charge)?;
+        if !charge.bounds.is_empty() && !self.room.is_there() {
+            return Err(StorageError::Full { what: "the disk" });
+        }
         let (queue, visible_from) = (queue.to_owned(), self.clock.now().after(delay));
+        let charge = charge.clone();
         self.file
             .command(|reply| Command::Send {
                 queue,
                 body,
                 visible_from,
+                charge,
                 reply,
             })
             .await
+    }
+
+    async fn usage(&self) -> Result<Vec<(String, Usage)>, StorageError> {
+        self.file.query(owners::usage).await
+    }
+
+    async fn show(&self, owner: &str, beyond: Duration) -> Result<u64, StorageError> {
+        let (owner, now) = (owner.to_owned(), self.clock.now());
+        let late = now.after(beyond);
+        // Read beside the writer, which is not held up by a long look.
+        let found = self
+            .file
+            .query(move |connection| owners::seen_after(connection, &owner, late))
+            .await?;
+        let mut shown = 0;
+        for messages in found.chunks(SHOWN_TOGETHER) {
+            let messages = messages.to_vec();
+            shown += self
+                .file
+                .command(|reply| Command::Show {
+                    messages,
+                    late,
+                    reply,
+                })
+                .await?;
+        }
+        Ok(shown)
     }
 
     async fn receive(

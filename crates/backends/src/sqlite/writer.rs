@@ -229,6 +229,10 @@ impl Writes for Writer {
         &self.connection
     }
 
+    fn writes(&self) -> u64 {
+        self.written
+    }
+
     fn bytes(command: &Command) -> usize {
         match command {
             Command::Put { value, .. } => value.len(),

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use crate::Queue;
-use crate::queue::{BODY_BYTES_MAX, Message, RECEIVE_BYTES_MAX};
+use crate::queue::{BODY_BYTES_MAX, Bound, Charge, Message, RECEIVE_BYTES_MAX, Usage};
+use crate::{Error, Queue};
 
 const NOW: Duration = Duration::ZERO;
 /// A time that runs out within a test.
@@ -279,4 +279,75 @@ pub async fn the_largest_message_fits_and_a_larger_one_is_refused(queue: &dyn Qu
     assert!(matches!(sent, Err(crate::Error::Invalid { .. })));
     let replaced = queue.replace("large", message.receipt, larger, NOW).await;
     assert!(matches!(replaced, Err(crate::Error::Invalid { .. })));
+}
+
+/// Of an owner of three words, with room for two messages and for five bytes.
+fn charge(account: &str, function: &str) -> Charge {
+    let bound = |of: String| Bound {
+        of,
+        most: Usage {
+            messages: 2,
+            bytes: 5,
+        },
+    };
+    Charge {
+        owner: format!("{account}/r/{function}"),
+        bounds: vec![bound(account.to_owned())],
+    }
+}
+
+async fn usage_of(queue: &dyn Queue, owner: &str) -> Usage {
+    let all = queue.usage().await.unwrap();
+    let found = all.into_iter().find(|(of, _)| of == owner);
+    found.map(|(_, usage)| usage).unwrap_or_default()
+}
+
+pub async fn what_is_kept_for_an_owner_is_counted_and_bounded(queue: &dyn Queue) {
+    let f = charge("counted", "f");
+    let g = charge("counted", "g");
+    let send = |charge: &Charge, text: &'static str| {
+        let (body, charge) = (Bytes::from_static(text.as_bytes()), charge.clone());
+        async move { queue.send_for("counting", body, NOW, &charge).await }
+    };
+    let is_full = |sent| matches!(sent, Err(Error::Full { .. }));
+    send(&f, "abcd").await.unwrap();
+    assert!(is_full(send(&g, "ef").await), "too many bytes of both");
+    send(&g, "e").await.unwrap();
+    assert!(is_full(send(&f, "").await), "too many messages of both");
+    let other = charge("counted-not", "f");
+    send(&other, "abcde").await.unwrap();
+    let (messages, bytes) = (1, 4);
+    assert_eq!(usage_of(queue, &f.owner).await, Usage { messages, bytes });
+    // The system's own are neither counted nor refused.
+    queue.send("counting", Bytes::new(), NOW).await.unwrap();
+
+    // What takes a message's place is of the same owner; nothing that is there already is refused.
+    let mut held = receive(queue, "counting", LONG).await;
+    held.retain(|message| message.body == "abcd");
+    let body = Bytes::from_static(b"abcdefgh");
+    let replaced = queue.replace("counting", held[0].receipt, body, NOW);
+    assert!(replaced.await.unwrap());
+    assert_eq!(usage_of(queue, &f.owner).await.bytes, 8);
+    let again = one(queue, "counting", LONG).await;
+    queue.ack("counting", again.receipt).await.unwrap();
+    queue.ack("counting", again.receipt).await.unwrap();
+    assert_eq!(usage_of(queue, &f.owner).await, Usage::default());
+    send(&f, "abcd").await.unwrap();
+}
+
+pub async fn what_waits_is_shown_at_once_but_for_what_is_held(queue: &dyn Queue) {
+    let [late, other] = ["late", "other"].map(|function| Charge {
+        bounds: Vec::new(),
+        ..charge("shown", function)
+    });
+    for (charge, text) in [(&late, "a"), (&other, "b")] {
+        let body = Bytes::from_static(text.as_bytes());
+        queue.send_for("showing", body, LONG, charge).await.unwrap();
+    }
+    let body = Bytes::from_static(b"c");
+    queue.send_for("showing", body, NOW, &late).await.unwrap();
+    one(queue, "showing", SHORT).await;
+    assert_eq!(queue.show(&late.owner, LONG / 2).await.unwrap(), 1);
+    assert_eq!(one(queue, "showing", LONG).await.body, "a");
+    assert_eq!(queue.show(&late.owner, LONG).await.unwrap(), 0);
 }

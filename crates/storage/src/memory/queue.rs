@@ -13,7 +13,8 @@ use types::{Clock, Timestamp};
 
 use super::lock;
 use crate::queue::{
-    Depth, Message, RECEIVE_BYTES_MAX, RECEIVE_MAX, Receipt, check_message, check_queue,
+    Charge, Depth, Message, RECEIVE_BYTES_MAX, RECEIVE_MAX, Receipt, Usage, beginnings,
+    check_charge, check_message, check_queue,
 };
 use crate::{Error, Queue};
 
@@ -35,6 +36,7 @@ struct Messages {
 }
 
 struct Kept {
+    owner: Arc<str>,
     body: Bytes,
     visible_from: Timestamp,
     receives: u32,
@@ -76,9 +78,10 @@ impl MemoryQueue {
 }
 
 impl Messages {
-    fn put(&mut self, message: u64, body: Bytes, visible_from: Timestamp) {
+    fn put(&mut self, message: u64, owner: Arc<str>, body: Bytes, visible_from: Timestamp) {
         self.by_time.insert((visible_from, message));
         let kept = Kept {
+            owner,
             body,
             visible_from,
             receives: 0,
@@ -86,10 +89,11 @@ impl Messages {
         self.messages.insert(message, kept);
     }
 
-    fn remove(&mut self, message: u64) {
-        if let Some(kept) = self.messages.remove(&message) {
-            self.by_time.remove(&(kept.visible_from, message));
-        }
+    /// Answers whose it was.
+    fn remove(&mut self, message: u64) -> Option<Arc<str>> {
+        let kept = self.messages.remove(&message)?;
+        self.by_time.remove(&(kept.visible_from, message));
+        Some(kept.owner)
     }
 
     fn hide(&mut self, message: u64, until: Timestamp) {
@@ -126,17 +130,72 @@ impl Messages {
     }
 }
 
+fn all(queues: &BTreeMap<String, Messages>) -> impl Iterator<Item = &Kept> {
+    queues.values().flat_map(|queue| queue.messages.values())
+}
+
+fn add(usage: Usage, kept: &Kept) -> Usage {
+    usage.with(kept.body.len() as u64)
+}
+
 #[async_trait]
 impl Queue for MemoryQueue {
-    async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), Error> {
+    async fn send_for(
+        &self,
+        queue: &str,
+        body: Bytes,
+        delay: Duration,
+        charge: &Charge,
+    ) -> Result<(), Error> {
         check_message(queue, &body)?;
+        check_charge(charge)?;
         let visible_from = self.clock.now().after(delay);
         let mut queues = lock(&self.queues);
+        for bound in &charge.bounds {
+            let of_it = |kept: &&Kept| beginnings(&kept.owner).any(|part| part == bound.of);
+            let kept = all(&queues).filter(of_it).fold(Usage::default(), add);
+            if !kept.with(body.len() as u64).fits(bound.most) {
+                return Err(Error::Full { what: "a queue" });
+            }
+        }
         let messages = queues.entry(queue.to_owned()).or_default();
-        messages.put(self.next(), body, visible_from);
+        messages.put(
+            self.next(),
+            charge.owner.as_str().into(),
+            body,
+            visible_from,
+        );
         drop(queues);
         self.changed.notify_waiters();
         Ok(())
+    }
+
+    async fn usage(&self) -> Result<Vec<(String, Usage)>, Error> {
+        let mut usage: BTreeMap<String, Usage> = BTreeMap::new();
+        let queues = lock(&self.queues);
+        for kept in all(&queues).filter(|kept| !kept.owner.is_empty()) {
+            let of_owner = usage.entry(kept.owner.to_string()).or_default();
+            *of_owner = add(*of_owner, kept);
+        }
+        Ok(usage.into_iter().collect())
+    }
+
+    async fn show(&self, owner: &str, beyond: Duration) -> Result<u64, Error> {
+        let now = self.clock.now();
+        let mut shown = 0;
+        for messages in lock(&self.queues).values_mut() {
+            let late = messages
+                .messages
+                .iter()
+                .filter(|(_, kept)| *kept.owner == *owner && kept.visible_from > now.after(beyond));
+            let late: Vec<u64> = late.map(|(message, _)| *message).collect();
+            shown += late.len() as u64;
+            for message in late {
+                messages.hide(message, now);
+            }
+        }
+        self.changed.notify_waiters();
+        Ok(shown)
     }
 
     async fn receive(
@@ -196,8 +255,8 @@ impl Queue for MemoryQueue {
         check_message(queue, &body)?;
         let visible_from = self.clock.now().after(delay);
         Ok(self.held(queue, receipt, |messages| {
-            messages.remove(receipt.message);
-            messages.put(self.next(), body, visible_from);
+            let owner = messages.remove(receipt.message);
+            messages.put(self.next(), owner.unwrap_or_default(), body, visible_from);
         }))
     }
 

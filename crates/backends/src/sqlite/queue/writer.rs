@@ -1,16 +1,18 @@
 //! The thread that writes queues, and the questions that are read beside it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use storage::Error;
-use storage::queue::{Depth, Message, RECEIVE_BYTES_MAX, Receipt};
+use storage::queue::{Charge, Depth, Message, RECEIVE_BYTES_MAX, Receipt};
 use tokio::sync::oneshot;
 use types::{Clock, Timestamp};
 
 use super::acks::Acks;
+use super::owners::Owners;
 use super::waiting::Waiting;
 use crate::sqlite::commit::{Failed, Reply, Writes};
 use crate::sqlite::query::{signed, unsigned};
@@ -21,7 +23,14 @@ pub(super) enum Command {
         queue: String,
         body: Bytes,
         visible_from: Timestamp,
+        charge: Charge,
         reply: Reply<()>,
+    },
+    /// Shows messages now that are seen only then.
+    Show {
+        messages: Vec<i64>,
+        late: Timestamp,
+        reply: Reply<u64>,
     },
     Receive {
         queue: String,
@@ -72,6 +81,10 @@ pub(super) struct Taken {
 /// What became of a command.
 pub(super) enum Outcome {
     Done,
+    /// Nothing was written: there is no room.
+    Full,
+    /// So many were changed.
+    Count(u64),
     /// Whether it was as the command expects.
     Held(bool),
     Taken(Taken),
@@ -83,19 +96,57 @@ pub(super) struct Writer {
     clock: Arc<dyn Clock>,
     acks: Arc<Acks>,
     waiting: Waiting,
+    owners: Owners,
+    /// The last message's number, once it is on disk, and in the transaction.
+    last: (u64, u64),
 }
 
+/// Pages that are given back to the disk at a time: some megabytes, some milliseconds.
+const PAGES_TOGETHER: i64 = 512;
+/// So many free pages may stay in the file: it is about to be filled again.
+const PAGES_KEPT: i64 = 4_096;
+
 impl Writer {
-    pub(super) fn new(connection: Connection, clock: Arc<dyn Clock>, acks: Arc<Acks>) -> Self {
-        Self {
+    pub(super) fn new(
+        connection: Connection,
+        clock: Arc<dyn Clock>,
+        acks: Arc<Acks>,
+    ) -> rusqlite::Result<Self> {
+        let select = "SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'messages'";
+        let last = unsigned(connection.query_row(select, [], |row| row.get(0))?);
+        Ok(Self {
+            owners: Owners::of(&connection)?,
             connection,
             clock,
             acks,
             waiting: Waiting::default(),
-        }
+            last: (last, last),
+        })
     }
 
-    fn send(&mut self, queue: &str, body: &Bytes, visible_from: Timestamp) -> rusqlite::Result<()> {
+    fn send(
+        &mut self,
+        queue: &str,
+        body: &Bytes,
+        visible_from: Timestamp,
+        charge: &Charge,
+    ) -> rusqlite::Result<Outcome> {
+        if !self.owners.has_room(charge, body.len() as u64) {
+            return Ok(Outcome::Full);
+        }
+        let owner = self.owners.find(&self.connection, &charge.owner)?;
+        self.put(queue, owner, body, visible_from)?;
+        Ok(Outcome::Done)
+    }
+
+    fn put(
+        &mut self,
+        queue: &str,
+        owner: i64,
+        body: &Bytes,
+        visible_from: Timestamp,
+    ) -> rusqlite::Result<()> {
+        self.owners.more(owner, body.len() as u64);
         let id = match find(&self.connection, queue)? {
             Some(id) => id,
             None => self.connection.query_row(
@@ -112,17 +163,21 @@ impl Writer {
         let hidden_until = taker.map(|visibility| now.after(visibility));
         self.connection
             .prepare_cached(
-                "INSERT INTO messages (queue, visible_from, receives, body) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO messages (queue, visible_from, receives, owner, body) \
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![
                 id,
                 millis(hidden_until.unwrap_or(visible_from)),
                 u32::from(taker.is_some()),
+                owner,
                 &body[..]
             ])?;
+        let message = unsigned(self.connection.last_insert_rowid());
+        self.last.1 = self.last.1.max(message);
         if taker.is_some() {
             let receipt = Receipt {
-                message: unsigned(self.connection.last_insert_rowid()),
+                message,
                 receives: 1,
             };
             let body = body.clone();
@@ -235,28 +290,68 @@ impl Writer {
             .connection
             .prepare_cached(
                 "DELETE FROM messages WHERE id = ?2 AND receives = ?3 AND visible_from > ?4 \
-                 AND queue = (SELECT id FROM queues WHERE name = ?1)",
+                 AND queue = (SELECT id FROM queues WHERE name = ?1) \
+                 RETURNING owner, length(body)",
             )?
-            .execute(params![
-                queue,
-                signed(receipt.message),
-                receipt.receives,
-                millis(now)
-            ])?;
-        if removed > 0 {
-            self.send(queue, body, visible_from)?;
+            .query_row(
+                params![
+                    queue,
+                    signed(receipt.message),
+                    receipt.receives,
+                    millis(now)
+                ],
+                |row| Ok((row.get(0)?, unsigned(row.get(1)?))),
+            )
+            .optional()?;
+        if let Some((owner, bytes)) = removed {
+            self.owners.less(owner, bytes);
+            self.put(queue, owner, body, visible_from)?;
         }
-        Ok(removed > 0)
+        Ok(removed.is_some())
     }
 
-    fn ack(&self, queue: &str, message: u64) -> rusqlite::Result<()> {
-        self.connection
+    fn ack(&mut self, queue: &str, message: u64) -> rusqlite::Result<()> {
+        let removed = self
+            .connection
             .prepare_cached(
                 "DELETE FROM messages WHERE id = ?2 \
-                 AND queue = (SELECT id FROM queues WHERE name = ?1)",
+                 AND queue = (SELECT id FROM queues WHERE name = ?1) \
+                 RETURNING owner, length(body)",
             )?
-            .execute(params![queue, signed(message)])?;
+            .query_row(params![queue, signed(message)], |row| {
+                Ok((row.get(0)?, unsigned(row.get(1)?)))
+            })
+            .optional()?;
+        if let Some((owner, bytes)) = removed {
+            self.owners.less(owner, bytes);
+        }
         Ok(())
+    }
+
+    fn show(&mut self, messages: &[i64], late: Timestamp) -> rusqlite::Result<u64> {
+        let now = self.clock.now();
+        let mut shown = 0;
+        let mut queues = BTreeSet::new();
+        {
+            // Somebody may hold it by now: then it is seen sooner than it was.
+            let mut show = self.connection.prepare_cached(
+                "UPDATE messages SET visible_from = ?3 WHERE id = ?1 AND visible_from > ?2 \
+                 RETURNING (SELECT name FROM queues WHERE id = queue)",
+            )?;
+            for message in messages {
+                let queue = show
+                    .query_row(params![message, millis(late), millis(now)], |row| {
+                        row.get::<_, String>(0)
+                    })
+                    .optional()?;
+                shown += u64::from(queue.is_some());
+                queues.extend(queue);
+            }
+        }
+        for queue in queues {
+            self.waiting.stir(&queue);
+        }
+        Ok(shown)
     }
 
     fn delete_if_empty(&mut self, queue: &str) -> rusqlite::Result<bool> {
@@ -304,11 +399,10 @@ impl Writes for Writer {
                 queue,
                 body,
                 visible_from,
+                charge,
                 ..
-            } => {
-                self.send(queue, body, *visible_from)?;
-                Outcome::Done
-            }
+            } => self.send(queue, body, *visible_from, charge)?,
+            Command::Show { messages, late, .. } => Outcome::Count(self.show(messages, *late)?),
             Command::Receive {
                 queue,
                 max,
@@ -346,10 +440,34 @@ impl Writes for Writer {
 
     fn finish(&mut self) -> rusqlite::Result<()> {
         self.waiting.finish();
-        Ok(())
+        self.owners.write(&self.connection)
+    }
+
+    fn writes(&self) -> u64 {
+        self.last.0
+    }
+
+    fn tidy(&mut self) -> rusqlite::Result<bool> {
+        let free = || -> rusqlite::Result<i64> {
+            self.connection
+                .pragma_query_value(None, "freelist_count", |row| row.get(0))
+        };
+        let before = free()?;
+        if before <= PAGES_KEPT {
+            return Ok(false);
+        }
+        // It answers a row for each page, which has to be taken.
+        let give = format!("PRAGMA incremental_vacuum({PAGES_TOGETHER})");
+        let mut give = self.connection.prepare(&give)?;
+        let mut pages = give.query([])?;
+        while pages.next()?.is_some() {}
+        // A file that cannot give anything back stays as it is.
+        Ok(free()? < before)
     }
 
     fn committed(&mut self, batch: Vec<(Command, Outcome)>) {
+        self.owners.committed();
+        self.last.0 = self.last.1;
         let mut left = self.waiting.tell();
         for (command, outcome) in batch {
             left.extend(answer(command, outcome));
@@ -363,6 +481,8 @@ impl Writes for Writer {
 
     fn failed(&mut self, batch: Vec<Command>, why: &Failed) {
         self.waiting.forget();
+        self.owners.forget();
+        self.last.1 = self.last.0;
         for command in batch {
             command.fail(why.error());
         }
@@ -378,6 +498,11 @@ fn answer(command: Command, outcome: Outcome) -> Option<(String, Vec<Message>)> 
         }
         (Command::Receive { reply, .. }, _) => drop(reply.send(Ok(Taken::default()))),
         (Command::TakeAcks, _) => {}
+        (Command::Send { reply, .. }, Outcome::Full) => {
+            drop(reply.send(Err(Error::Full { what: "a queue" })));
+        }
+        (Command::Show { reply, .. }, Outcome::Count(count)) => drop(reply.send(Ok(count))),
+        (Command::Show { reply, .. }, _) => drop(reply.send(Ok(0))),
         (Command::Send { reply, .. } | Command::Ack { reply, .. }, _) => drop(reply.send(Ok(()))),
         (
             Command::Extend { reply, .. }
@@ -395,6 +520,7 @@ impl Command {
             Self::Send { reply, .. } | Self::Ack { reply, .. } => drop(reply.send(Err(error))),
             Self::Receive { reply, .. } => drop(reply.send(Err(error))),
             Self::TakeAcks => {}
+            Self::Show { reply, .. } => drop(reply.send(Err(error))),
             Self::Extend { reply, .. }
             | Self::Replace { reply, .. }
             | Self::DeleteIfEmpty { reply, .. } => drop(reply.send(Err(error))),

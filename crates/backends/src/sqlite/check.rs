@@ -1,0 +1,41 @@
+//! Looking for damage before a file is used.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+
+/// A start spends no more than this on looking. What is not looked at until then is found damaged when
+/// it is read.
+const WITHIN: Duration = Duration::from_secs(3);
+/// Steps of SQLite between two looks at the time: well below a millisecond.
+const STEPS: i32 = 10_000;
+
+/// What was found.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Found {
+    /// All pages are sound.
+    Sound,
+    /// Those that could be looked at in time are.
+    Unfinished,
+    /// What SQLite says of the first that is not.
+    Damage(String),
+}
+
+/// Looks at the pages of a database, for a few seconds at most.
+pub(super) fn look(connection: &mut Connection) -> rusqlite::Result<Found> {
+    let began = Instant::now();
+    connection.progress_handler(STEPS, Some(move || began.elapsed() >= WITHIN))?;
+    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    match found {
+        Ok(text) if text == "ok" => Ok(Found::Sound),
+        Ok(text) => Ok(Found::Damage(text)),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+            Ok(Found::Unfinished)
+        }
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            Ok(Found::Damage(error.to_string()))
+        }
+        Err(error) => Err(error),
+    }
+}
