@@ -50,6 +50,10 @@ pub(crate) struct Up {
     /// The configuration, TOML.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Go on with databases that are older than those that were used last, emptied or others: what they
+    /// do not have is lost. For backups of single files; a backup of the whole folder needs it not.
+    #[arg(long)]
+    pub(crate) accept_older_data: bool,
 }
 
 /// How commands reach a running Lambent.

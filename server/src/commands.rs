@@ -14,6 +14,7 @@ use types::{AccountId, Region, Scope, Timestamp};
 
 use crate::cli;
 use crate::client::Client;
+use crate::terminal::{self, complain, say};
 
 /// How often `logs --follow` looks for more.
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);
@@ -33,7 +34,7 @@ pub(crate) fn invoke(options: &cli::Invoke) -> anyhow::Result<ExitCode> {
         let response = succeeded(response)?;
         let id = response.headers().get("x-amzn-requestid");
         let id = id.and_then(|value| value.to_str().ok());
-        println!("{}", id.context("the answer names no request")?);
+        say!("{}", id.context("the answer names no request")?);
         return Ok(ExitCode::SUCCESS);
     }
     let log_type = if options.tail { "Tail" } else { "None" };
@@ -44,14 +45,9 @@ pub(crate) fn invoke(options: &cli::Invoke) -> anyhow::Result<ExitCode> {
         let tail = STANDARD
             .decode(tail)
             .context("the log in the answer is no base64")?;
-        eprint!("{}", String::from_utf8_lossy(&tail));
+        complain!("{}", String::from_utf8_lossy(&tail).trim_end_matches('\n'));
     }
-    let mut out = std::io::stdout().lock();
-    out.write_all(response.body())
-        .context("standard output is closed")?;
-    if out.is_terminal() {
-        writeln!(out).context("standard output is closed")?;
-    }
+    terminal::result(response.body())?;
     let failed = response.headers().contains_key("x-amz-function-error");
     Ok(if failed {
         ExitCode::FAILURE
@@ -81,9 +77,12 @@ struct Function {
 pub(crate) fn functions(options: &cli::Client) -> anyhow::Result<ExitCode> {
     let client = Client::new(options)?;
     let mut marker: Option<String> = None;
-    println!(
+    say!(
         "{:<40} {:<16} {:>7} {:>7}  MODIFIED",
-        "FUNCTION", "RUNTIME", "MEMORY", "TIMEOUT"
+        "FUNCTION",
+        "RUNTIME",
+        "MEMORY",
+        "TIMEOUT"
     );
     loop {
         let mut path = format!("/2015-03-31/functions?MaxItems={PAGE}");
@@ -94,7 +93,7 @@ pub(crate) fn functions(options: &cli::Client) -> anyhow::Result<ExitCode> {
         let page: Functions = serde_json::from_slice(succeeded(response)?.body())
             .context("the answer is no list of functions")?;
         for function in page.functions {
-            println!(
+            say!(
                 "{:<40} {:<16} {:>4} MB {:>5} s  {}",
                 function.function_name,
                 function.runtime.unwrap_or_default(),
@@ -115,13 +114,13 @@ pub(crate) fn env(options: &cli::Client) -> anyhow::Result<ExitCode> {
     let file = options.data_dir.join("credentials").canonicalize();
     let file = file
         .with_context(|| format!("there are no credentials in {}", options.data_dir.display()))?;
-    println!(
+    say!(
         "export AWS_ENDPOINT_URL='{}'",
         options.endpoint.replace('\'', "'\\''")
     );
     let file = file.display().to_string().replace('\'', "'\\''");
-    println!("export AWS_SHARED_CREDENTIALS_FILE='{file}'");
-    println!(
+    say!("export AWS_SHARED_CREDENTIALS_FILE='{file}'");
+    say!(
         "export AWS_REGION='{}'",
         options.region.replace('\'', "'\\''")
     );
@@ -142,9 +141,8 @@ pub(crate) fn logs(options: &cli::Logs) -> anyhow::Result<ExitCode> {
     loop {
         for event in follower.poll().context("the log cannot be read")? {
             any = true;
-            let text = event.event.message.trim_end_matches('\n');
-            writeln!(out, "{} {text}", event.event.time.to_iso_text())
-                .context("standard output is closed")?;
+            let line = entry(&event.event.time.to_iso_text(), &event.event.message);
+            writeln!(out, "{line}").context("standard output is closed")?;
         }
         if !options.follow {
             if !any {
@@ -160,6 +158,14 @@ pub(crate) fn logs(options: &cli::Logs) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// A log event as it is printed. What follows its first line stands beneath it, so that none looks like an
+/// event of its own.
+fn entry(time: &str, message: &str) -> String {
+    let text = terminal::visible(message.trim_end_matches('\n'));
+    let beneath = format!("\n{:width$}", "", width = time.len() + 1);
+    format!("{time} {}", text.replace('\n', &beneath))
+}
+
 /// Tells a person at a terminal, after a second, that there is something to wait for.
 async fn with_progress<T>(function: &str, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
@@ -172,12 +178,12 @@ async fn with_progress<T>(function: &str, work: impl Future<Output = T>) -> T {
             done = work.as_mut() => {
                 // The line is wiped before the result is printed.
                 if seconds > 1 {
-                    eprint!("\r\x1b[K");
+                    terminal::wipe(std::io::stderr());
                 }
                 return done;
             }
             () = tokio::time::sleep(Duration::from_secs(1)) => {
-                eprint!("\r{function} runs: {seconds} s");
+                terminal::progress(&format!("{function} runs: {seconds} s"));
             }
         }
     }
@@ -223,4 +229,26 @@ pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyh
     runtime
         .context("no runtime could be started")?
         .block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_function_logs_is_not_obeyed_and_looks_like_no_other_event() {
+        let message = "a\u{1b}]0;b\u{7}\n2026-01-01T00:00:00.000Z forged\r\n";
+        let printed = entry("2026-11-30T07:00:00.000Z", message);
+        let mut lines = printed.lines();
+        assert_eq!(
+            lines.next(),
+            Some("2026-11-30T07:00:00.000Z a\\u{1b}]0;b\\u{7}")
+        );
+        let second = lines.next().unwrap();
+        assert!(
+            second.starts_with("      ") && second.ends_with("forged\\r"),
+            "{second}"
+        );
+        assert_eq!(lines.next(), None);
+    }
 }

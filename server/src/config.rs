@@ -52,6 +52,16 @@ pub(crate) struct Config {
     pub(crate) assignment: Assignment,
     pub(crate) placement: Placement,
     pub(crate) events: Events,
+    pub(crate) disk: Disk,
+}
+
+/// The disk that everything is kept on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Disk {
+    /// MB that are kept for the system itself: with less room nothing new is taken of anybody. 0 for a
+    /// twentieth of the disk, at most 1 GB.
+    pub(crate) reserve_mb: u64,
 }
 
 /// One access key.
@@ -257,6 +267,8 @@ pub(crate) struct Logs {
     pub(crate) retention_days: u32,
     /// MB that one log group may take on disk. What was written longest ago goes first.
     pub(crate) group_mb_max: u64,
+    /// MB that the log groups of one account may take; 0 for half of what all may.
+    pub(crate) account_mb_max: u64,
     /// MB that all log groups together may take.
     pub(crate) total_mb_max: u64,
 }
@@ -304,6 +316,7 @@ impl Default for Config {
             assignment: Assignment::default(),
             placement: Placement::default(),
             events: Events::default(),
+            disk: Disk::default(),
         }
     }
 }
@@ -406,6 +419,7 @@ impl Default for Logs {
         Self {
             retention_days: 0,
             group_mb_max: 1_024,
+            account_mb_max: 0,
             total_mb_max: 10_240,
         }
     }

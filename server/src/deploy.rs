@@ -9,7 +9,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -32,6 +32,7 @@ use http::Method;
 use crate::cli;
 use crate::client::Client;
 use crate::commands::{block_on, succeeded};
+use crate::terminal::{self, say, say_on};
 
 /// Exit status of a dry run that would do something.
 const SOMETHING_TO_DO: u8 = 3;
@@ -66,18 +67,18 @@ pub(crate) fn deploy(options: &cli::Deploy) -> anyhow::Result<ExitCode> {
         let plan = plan(&desired, &before, &mut settle);
         let plan = plan.with_context(|| path.display().to_string())?;
         if plan.is_empty() {
-            println!("{stack}: nothing to change");
+            say!("{stack}: nothing to change");
             print_outputs(&before);
             return Ok(ExitCode::SUCCESS);
         }
-        println!("{stack}:\n{plan}");
+        say!("{stack}:\n{plan}");
         if let Some(code) = stop(options.dry_run, options.yes)? {
             return Ok(code);
         }
         let live = Live::new(Arc::clone(&api), identity.clone(), Arc::clone(&packages));
         let mut engine = Engine::new(&live, &Lines, (store, before), identity);
         engine.deploy(&desired, &mut settle).await?;
-        println!("{stack} is deployed");
+        say!("{stack} is deployed");
         print_outputs(engine.record());
         Ok(ExitCode::SUCCESS)
     })
@@ -91,7 +92,7 @@ pub(crate) fn delete(options: &cli::Delete) -> anyhow::Result<ExitCode> {
         let identity = identity(api.as_ref(), stack, &options.client.region).await?;
         let (store, record) = load(&api, stack).await?;
         let record = record.with_context(|| format!("there is no stack {stack}"))?;
-        println!("{stack}:\n{}", plan_deletion(&record));
+        say!("{stack}:\n{}", plan_deletion(&record));
         if let Some(code) = stop(options.dry_run, options.yes)? {
             return Ok(code);
         }
@@ -99,7 +100,7 @@ pub(crate) fn delete(options: &cli::Delete) -> anyhow::Result<ExitCode> {
         let live = Live::new(Arc::clone(&api), identity.clone(), packages);
         let mut engine = Engine::new(&live, &Lines, (store, record), identity);
         engine.delete().await?;
-        println!("{stack} is deleted");
+        say!("{stack} is deleted");
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -113,7 +114,7 @@ pub(crate) fn stacks(options: &cli::Client) -> anyhow::Result<ExitCode> {
         serde_json::from_slice(answer.body()).context("the answer is no list of stacks")?;
     let names = answer.get("Stacks").and_then(|names| names.as_array());
     for name in names.into_iter().flatten().filter_map(|name| name.as_str()) {
-        println!("{name}");
+        say!("{name}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -129,10 +130,7 @@ fn stop(dry_run: bool, yes: bool) -> anyhow::Result<Option<ExitCode>> {
     if !std::io::stdin().is_terminal() {
         bail!("nobody is there to be asked: say --yes to go ahead");
     }
-    print!("Go ahead? [y/N] ");
-    std::io::stdout()
-        .flush()
-        .context("standard output is closed")?;
+    say_on!("Go ahead? [y/N] ");
     let mut line = String::new();
     std::io::stdin()
         .lock()
@@ -150,7 +148,7 @@ async fn load(api: &Arc<dyn Api>, stack: &str) -> anyhow::Result<(Store, Option<
 
 fn print_outputs(record: &Record) {
     for (name, value) in &record.outputs {
-        println!("  {name} = {value}");
+        say!("  {name} = {value}");
     }
 }
 
@@ -241,9 +239,7 @@ struct Lines;
 impl Observer for Lines {
     fn begun(&self, verb: &'static str, kind: Type, name: &str) {
         if std::io::stdout().is_terminal() {
-            print!("  {verb:<10} {name:<32} {kind} …");
-            // A terminal that is gone cannot be told so.
-            let _ = std::io::stdout().flush();
+            say_on!("  {verb:<10} {name:<32} {kind} …");
         }
     }
 
@@ -257,22 +253,22 @@ impl Observer for Lines {
             "restoring" => "restored",
             other => other,
         };
-        println!("  {done:<10} {name:<32} {kind} {seconds:.1} s");
+        say!("  {done:<10} {name:<32} {kind} {seconds:.1} s");
     }
 
     fn failed(&self, verb: &'static str, kind: Type, name: &str, error: &deploy::api::Error) {
         wipe();
-        println!("  {verb:<10} {name:<32} {kind} FAILED: {error}");
+        say!("  {verb:<10} {name:<32} {kind} FAILED: {error}");
     }
 
     fn rolling_back(&self) {
-        println!("rolling back:");
+        say!("rolling back:");
     }
 }
 
 fn wipe() {
     if std::io::stdout().is_terminal() {
-        print!("\r\x1b[K");
+        terminal::wipe(std::io::stdout());
     }
 }
 

@@ -1,6 +1,5 @@
 //! `lambent queues` and `lambent events`: what became of asynchronous invokes.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use serde::Deserialize;
 use crate::cli;
 use crate::client::Client;
 use crate::commands::{block_on, succeeded};
+use crate::terminal::{self, complain, one_line, say};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -56,7 +56,7 @@ struct Redriven {
 pub(crate) fn queues(options: &cli::Queues) -> anyhow::Result<ExitCode> {
     let body = ask(&options.client, Method::GET, "/lambent/event-queues")?;
     if options.json {
-        return print(&body);
+        return json(&body);
     }
     let answer: Queues =
         serde_json::from_slice(&body).context("the answer is no list of queues")?;
@@ -68,7 +68,10 @@ pub(crate) fn queues(options: &cli::Queues) -> anyhow::Result<ExitCode> {
             _ => format!("{:.1} s", oldest.as_secs_f64()),
         };
         let numbers = [queue.waiting.to_string(), queue.hidden.to_string(), oldest];
-        text += &line(&queue.queue, &numbers.each_ref().map(String::as_str));
+        text += &line(
+            &one_line(&queue.queue),
+            &numbers.each_ref().map(String::as_str),
+        );
     }
     print(text.as_bytes())
 }
@@ -79,7 +82,7 @@ pub(crate) fn events(options: &cli::Events) -> anyhow::Result<ExitCode> {
     if options.redrive {
         let body = ask(&options.client, Method::POST, &format!("{path}/redrive"))?;
         if options.json {
-            return print(&body);
+            return json(&body);
         }
         let answer: Redriven =
             serde_json::from_slice(&body).context("the answer tells no number")?;
@@ -87,7 +90,7 @@ pub(crate) fn events(options: &cli::Events) -> anyhow::Result<ExitCode> {
     }
     let body = ask(&options.client, Method::GET, &path)?;
     if options.json {
-        return print(&body);
+        return json(&body);
     }
     let answer: Events =
         serde_json::from_slice(&body).context("the answer is no list of events")?;
@@ -105,15 +108,15 @@ pub(crate) fn events(options: &cli::Events) -> anyhow::Result<ExitCode> {
         };
         text += &format!(
             "{state:<10} {:<24} {:>7}  {:<36}  {}\n",
-            event.accepted,
+            one_line(&event.accepted),
             event.invokes,
-            event.request_id,
-            one_line(&event.last.unwrap_or_default()),
+            one_line(&event.request_id),
+            one_line(event.last.unwrap_or_default().trim_end()),
         );
     }
     print(text.as_bytes())?;
     if answer.incomplete {
-        eprintln!("there may be more: only the first of each queue were looked at");
+        complain!("there may be more: only the first of each queue were looked at");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -129,28 +132,19 @@ fn line(name: &str, [waiting, hidden, oldest]: &[&str; 3]) -> String {
     format!("{name:<60} {waiting:>9} {hidden:>9} {oldest:>11}\n")
 }
 
-/// What a function said may be anything; a terminal is not to obey it.
-fn one_line(text: &str) -> String {
-    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    printable.collect::<String>().trim_end().to_owned()
-}
-
 fn print(text: &[u8]) -> anyhow::Result<ExitCode> {
-    let mut out = std::io::stdout().lock();
-    let written = out.write_all(text).and_then(|()| match text {
-        [.., b'\n'] => Ok(()),
-        _ => out.write_all(b"\n"),
-    });
-    written.context("standard output is closed")?;
+    // Server's text, whose lines are rows: what is in them is on its line already.
+    let text = String::from_utf8_lossy(text);
+    say!("{}", text.strip_suffix('\n').unwrap_or(&text));
     Ok(ExitCode::SUCCESS)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_stays_on_its_line() {
-        assert_eq!(one_line("a\n\u{1b}[2Jb\t"), "a  [2Jb");
+/// The answer as it came.
+fn json(body: &[u8]) -> anyhow::Result<ExitCode> {
+    let mut line = body.to_vec();
+    if !line.ends_with(b"\n") {
+        line.push(b'\n');
     }
+    terminal::result(&line)?;
+    Ok(ExitCode::SUCCESS)
 }

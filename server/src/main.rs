@@ -2,7 +2,9 @@
 //!
 //! Read in this order: [`cli`] is what can be said on the command line; [`config`] what can be set;
 //! [`up`] puts the roles together; [`front_door`] takes requests to them; [`client`],
-//! [`commands`], [`events`] and [`deploy`] are for people at a terminal.
+//! [`commands`], [`events`] and [`deploy`] are for people at a terminal, to whom [`terminal`] prints.
+
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod admin;
 mod cli;
@@ -17,6 +19,7 @@ mod packages;
 mod roots;
 mod services;
 mod telemetry;
+mod terminal;
 mod up;
 mod workers;
 
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("lambent: {error:#}");
+            terminal::complain!("lambent: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -1,8 +1,11 @@
 //! `lambent up`: the whole system in one process.
 //!
 //! ```text
-//!   configuration ─▶ data folder ─▶ bind ─▶ stores ─▶ roles ─▶ `ready` ─▶ serve ─▶ drain
+//!   configuration ─▶ data folder ─▶ bind ─▶ stores ─▶ roles ─▶ listen ─▶ `ready` ─▶ serve ─▶ drain
 //! ```
+//!
+//! Signals are heard from the first moment: whatever a start waits for, it ends when it is told to.
+//! Nothing is listened to before it can be answered.
 //!
 //! All-in-one and cluster differ only in what is put behind the `Arc<dyn …>`s here.
 
@@ -12,10 +15,12 @@ mod events;
 mod inside;
 mod pressure;
 mod roles;
+mod stores;
 
 use std::os::unix::fs::DirBuilderExt as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::runtime::Handle;
@@ -26,34 +31,50 @@ use types::{Random, SystemRandom};
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::front_door::{self, FrontDoor};
+use crate::front_door::{self, Bound, FrontDoor};
 use crate::roots::{Languages, languages};
+use crate::terminal::say;
 use crate::{cli, telemetry};
+
+/// Whatever still runs when all is over is not waited for any longer.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Serves until it is told to stop.
 pub(crate) fn up(options: &cli::Up) -> anyhow::Result<ExitCode> {
     telemetry::start();
-    let config = configuration(options)?;
-    let data = DataDir::open(&config.data_dir)?;
-    let languages = languages(&config.runtimes)?;
-    let sandboxes = sandboxes(&config, &data, &languages)?;
-    let swept =
-        sandbox::sweep(&sandboxes.tag).context("a former run cannot be cleaned up after")?;
-    if swept.processes + swept.cgroups > 0 {
-        tracing::info!(
-            processes = swept.processes,
-            cgroups = swept.cgroups,
-            "left-overs of a killed run are removed"
-        );
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     let runtime = runtime.context("no runtime could be started")?;
+    let signals = runtime.block_on(async { Signals::new() })?;
+    let config = configuration(options)?;
     let events = event_threads::start(&config)?;
-    let threads = events.handle().clone();
-    runtime.block_on(serve(config, data, languages, sandboxes, threads))?;
-    Ok(ExitCode::SUCCESS)
+    let start = Start {
+        config,
+        accept_older_data: options.accept_older_data,
+        threads: events.handle().clone(),
+    };
+    let ended = runtime.block_on(serve(start, signals));
+    // What hangs in a disk that does not answer would hang here, too.
+    runtime.shutdown_timeout(ENDS_WITHIN);
+    events.shutdown_timeout(ENDS_WITHIN);
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// What a start begins with.
+struct Start {
+    config: Config,
+    accept_older_data: bool,
+    /// Of the asynchronous plane.
+    threads: Handle,
+}
+
+/// What stands when the start is over.
+struct Started {
+    running: roles::Running,
+    api: Bound,
+    admin: Option<Bound>,
+    events: Option<Bound>,
 }
 
 fn configuration(options: &cli::Up) -> anyhow::Result<Config> {
@@ -101,28 +122,72 @@ fn sandboxes(
     })
 }
 
-async fn serve(
-    config: Config,
-    data: DataDir,
-    languages: Languages,
-    sandboxes: sandbox::Config,
-    threads: Handle,
-) -> anyhow::Result<()> {
-    // From here on a signal is not lost, however early it comes.
-    let mut signals = Signals::new()?;
-    let (listener, address) = front_door::bind(&config.listen).await?;
-    let admin = match config.admin.listen.as_str() {
-        "" => None,
-        listen => Some(front_door::bind(listen).await?),
+/// Everything up to the moment when requests can be answered.
+async fn start(start: Start) -> anyhow::Result<Started> {
+    let Start {
+        config,
+        accept_older_data,
+        threads,
+    } = start;
+    let (data, languages, sandboxes) = {
+        let config = config.clone();
+        roles::aside("the data folder", move || prepare(&config)).await?
     };
+    let bind = async |listen: &str| match listen {
+        "" => Ok(None),
+        listen => front_door::bind(listen).await.map(Some),
+    };
+    let api = front_door::bind(&config.listen).await?;
+    let admin = bind(&config.admin.listen).await?;
+    let events = bind(&config.events.listen).await?;
+    let stores = stores::open(&config, data.path(), accept_older_data, &threads).await?;
+    let with = (api.address(), threads);
+    let running = roles::start(config, data, languages, sandboxes, stores, with).await?;
+    Ok(Started {
+        running,
+        api,
+        admin,
+        events,
+    })
+}
+
+/// What is done before anything runs, and blocks.
+fn prepare(config: &Config) -> anyhow::Result<(DataDir, Languages, sandbox::Config)> {
+    let data = DataDir::open(&config.data_dir)?;
+    let languages = languages(&config.runtimes)?;
+    let sandboxes = sandboxes(config, &data, &languages)?;
+    let swept =
+        sandbox::sweep(&sandboxes.tag).context("a former run cannot be cleaned up after")?;
+    if swept.processes + swept.cgroups > 0 {
+        tracing::info!(
+            processes = swept.processes,
+            cgroups = swept.cgroups,
+            "left-overs of a killed run are removed"
+        );
+    }
+    Ok((data, languages, sandboxes))
+}
+
+async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<()> {
+    let account = from.config.account.id.clone();
+    let starting = tokio::spawn(start(from));
+    let started = tokio::select! {
+        biased;
+        () = signals.told_to_stop() => {
+            tracing::info!("told to stop before it was ready");
+            return Ok(());
+        }
+        started = starting => started.context("the start has panicked")??,
+    };
+    let Started {
+        mut running,
+        api,
+        admin,
+        events,
+    } = started;
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
-    let events = match config.events.listen.as_str() {
-        "" => None,
-        listen => Some(front_door::bind(listen).await?),
-    };
-    let started = roles::start(&config, &data, languages, sandboxes, (address, threads));
-    let mut running = started.await?;
-    if let Some((listener, address)) = admin {
+    if let Some(bound) = admin {
+        let (listener, address) = bound.listen()?;
         tracing::info!(%address, "metrics are served");
         running
             .background
@@ -139,22 +204,24 @@ async fn serve(
     ));
     let (stop, stopped) = watch::channel(false);
     let mut serving = JoinSet::new();
+    let (listener, address) = api.listen()?;
     serving.spawn(Arc::clone(&door).serve(listener, stopped.clone()));
-    if let Some((listener, address)) = events {
+    if let Some(bound) = events {
+        let (listener, address) = bound.listen()?;
         tracing::info!(%address, "events are taken here too");
         serving.spawn_on(door.serve(listener, stopped), &running.events.threads);
     }
-    println!("lambent ready at http://{address}");
+    say!("lambent ready at http://{address}");
     tracing::info!(
         %address,
-        data_dir = %data.path().display(),
-        account = %config.account.id,
+        data_dir = %running.data.path().display(),
+        %account,
         "serving; credentials are in the data folder"
     );
     signals.told_to_stop().await;
-    tracing::info!("stopping: invokes under way are finished first");
+    tracing::info!("stopping: invokes under way are finished first; told again, they are cut off");
     stop.send_replace(true);
-    drain::drain(running, serving).await;
+    drain::drain(running, serving, signals.told_to_stop()).await;
     Ok(())
 }
 

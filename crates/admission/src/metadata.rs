@@ -95,12 +95,18 @@ impl Metadata {
         })
     }
 
-    /// Fills the cache and keeps it fresh, until the future is dropped. Tells `ready` once all is in.
-    pub async fn watch(self: Arc<Self>, ready: mpsc::Sender<()>) {
+    /// Fills the cache and keeps it fresh, until the future is dropped. Tells `ready` once all is in, or
+    /// why it cannot be had: then it ends, for nothing could be served.
+    pub async fn watch(self: Arc<Self>, ready: mpsc::Sender<Result<(), Error>>) {
         let mut told = false;
         loop {
             match self.follow(&ready, &mut told).await {
                 Ok(()) => tracing::debug!("the metadata watch fell behind and begins anew"),
+                Err(error) if !told => {
+                    // Who started this may have gone already.
+                    let _ = ready.send(Err(error)).await;
+                    return;
+                }
                 Err(error) => tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the metadata table cannot be watched; serving what is known"
@@ -111,7 +117,11 @@ impl Metadata {
     }
 
     /// Watches until one of the watches ends.
-    async fn follow(&self, ready: &mpsc::Sender<()>, told: &mut bool) -> Result<(), Error> {
+    async fn follow(
+        &self,
+        ready: &mpsc::Sender<Result<(), Error>>,
+        told: &mut bool,
+    ) -> Result<(), Error> {
         let mut watches = Vec::with_capacity(WATCHED.len());
         for prefix in WATCHED {
             watches.push(self.table.watch(prefix).await?);
@@ -125,7 +135,7 @@ impl Metadata {
             let watching = std::future::poll_fn(|context| self.take_in(Some(context))).await;
             if !*told && watching.current {
                 // Who started this may have gone already.
-                let _ = ready.send(()).await;
+                let _ = ready.send(Ok(())).await;
                 *told = true;
             }
             if watching.ended {

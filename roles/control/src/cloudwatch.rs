@@ -252,11 +252,17 @@ impl Ask<'_> {
     }
 }
 
+/// The refusal of one more where an account has as many as it may (AWS's words).
+fn too_many() -> JsonError {
+    JsonError::refused("LimitExceededException", "Resource limit exceeded.")
+}
+
 /// What the caller is told. What is no fault of theirs is logged here, once.
 fn told(error: Error) -> JsonError {
     match error {
         Error::Refused(error) => error,
         Error::Table(failure) => failure.answer().into(),
+        Error::Files(error) if error.kind() == io::ErrorKind::QuotaExceeded => too_many(),
         Error::Files(error) => {
             tracing::error!(error = %error, "a request failed for want of log files");
             wire::ApiError::unavailable().into()

@@ -33,6 +33,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use api::logs::{LogEvent, Logs, StreamName};
+use storage::Room;
 use tokio::sync::oneshot;
 use types::{Scope, Timestamp};
 
@@ -74,8 +75,9 @@ struct Counts {
 }
 
 impl LogStore {
-    /// Logs in `folder`, which is made if it is not there, and a thread that writes them.
-    pub fn open(folder: PathBuf, bounds: Bounds) -> io::Result<Self> {
+    /// Logs in `folder`, which is made if it is not there, and a thread that writes them while there is
+    /// room.
+    pub fn open(folder: PathBuf, bounds: Bounds, room: Arc<dyn Room>) -> io::Result<Self> {
         path::make_folder(&folder)?;
         let (sender, receiver) = sync_channel(COMMANDS_MAX);
         let counts = Arc::new(Counts::default());
@@ -83,7 +85,7 @@ impl LogStore {
         let reader = LogReader::new(folder.clone());
         let writer = std::thread::Builder::new()
             .name("logs".to_owned())
-            .spawn(move || writer::Writer::new(folder, bounds, counting).run(&receiver))?;
+            .spawn(move || writer::Writer::new(folder, bounds, (counting, room)).run(&receiver))?;
         Ok(Self {
             reader,
             sender: Some(sender),

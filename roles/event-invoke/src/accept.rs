@@ -8,6 +8,7 @@ use storage::Queue;
 use tokio::sync::Semaphore;
 use types::Clock;
 
+use crate::charges::Kept;
 use crate::event::Item;
 use crate::metrics::Metrics;
 use crate::router::Router;
@@ -24,6 +25,7 @@ pub(crate) struct Intake {
     router: Arc<Router>,
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
+    kept: Kept,
     /// Bytes of events that may be on their way into the queues.
     room: Semaphore,
     bytes_max: usize,
@@ -35,7 +37,7 @@ impl Intake {
         queue: Arc<dyn Queue>,
         (router, settings): (Arc<Router>, Arc<Settings>),
         metrics: Arc<Metrics>,
-        bytes_max: usize,
+        (bytes_max, kept): (usize, Kept),
     ) -> Self {
         let bytes_max = bytes_max.clamp(1, Semaphore::MAX_PERMITS);
         Self {
@@ -44,6 +46,7 @@ impl Intake {
             router,
             settings,
             metrics,
+            kept,
             room: Semaphore::new(bytes_max),
             bytes_max,
         }
@@ -61,21 +64,30 @@ impl Intake {
         let function = accept.function.as_ref();
         let wanted = function.and_then(|function| self.settings.of(&accept.arn).wanted(function));
         let item = Item::new(accept, self.clock.now(), wanted);
-        self.put(&item).await.map_err(|error| {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "an event cannot be queued");
-            Error::Unavailable
+        self.put(&item).await.map_err(|error| match error {
+            storage::Error::Full { .. } => {
+                self.metrics.refused.inc();
+                Error::Full
+            }
+            error => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "an event cannot be queued");
+                Error::Unavailable
+            }
         })?;
         self.metrics.accepted.inc();
         Ok(())
     }
 
-    /// Queues an event that is to be worked on at once.
+    /// Queues an event that is to be worked on at once, if there is room for it.
     pub(crate) async fn put(&self, item: &Item) -> Result<(), storage::Error> {
         let function = FunctionId::of(&item.event.state.arn);
         let queue = self.router.place(&function);
-        let sent = self.queue.send(&queue, item.encode(), Duration::ZERO);
-        let sent = sent.await;
+        let charge = self.kept.charge(&item.event.state);
+        let sent = self
+            .queue
+            .send_for(&queue, item.encode(), Duration::ZERO, &charge)
+            .await;
         if sent.is_err() {
             self.router.done(&function);
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::charges::Kept;
+
 /// See the fields.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -15,6 +17,8 @@ pub struct Config {
     pub working_bytes_max: usize,
     /// Bytes of events that are being taken at a time; beyond it they are refused.
     pub accepting_bytes_max: usize,
+    /// How much is kept of a function, an account and all; beyond it events are refused.
+    pub kept: Kept,
     /// A poller whose process is silent for so long loses its queues.
     pub lease_term: Duration,
     /// A poller that shows no life for so long, in a process that does, is told to stop, and another begun.
@@ -36,6 +40,7 @@ impl Default for Config {
             // Twice as much as that many of the largest events.
             working_bytes_max: 256 * 1024 * 1024,
             accepting_bytes_max: 64 * 1024 * 1024,
+            kept: Kept::default(),
             lease_term: Duration::from_secs(10),
             silence_max: Duration::from_secs(20),
             visibility: Duration::from_secs(15),

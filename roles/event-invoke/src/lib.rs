@@ -14,17 +14,19 @@
 //! by the rules; whatever crashes, it is tried again. So it may be invoked twice, never not at all.
 //!
 //! Read in this order. Pure: [`event`], [`retry`], [`record`], [`destination`], [`shards`], [`window`],
-//! [`plan`]. Then [`budget`], [`router`], [`windows`], [`pressure`], [`settings`], [`accept`], [`work`],
+//! [`plan`], [`charges`]. Then [`gone`], [`budget`], [`router`], [`windows`], [`pressure`], [`settings`], [`accept`], [`work`],
 //! [`destinations`], [`poller`], [`manager`], [`parts`], [`service`], [`view`], [`console`].
 
 mod accept;
 mod budget;
+mod charges;
 mod config;
 mod console;
 mod destination;
 mod destinations;
 mod event;
 mod frontend;
+mod gone;
 mod manager;
 mod metrics;
 mod parts;
@@ -45,6 +47,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub use charges::Kept;
 pub use config::Config;
 pub use console::is_console;
 pub use destinations::peers::Endpoints;

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::invoke::{Invoker, Why};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use storage::queue::RECEIVE_MAX;
@@ -19,12 +20,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use types::Clock;
 
+use crate::charges;
 use crate::config::Config;
 use crate::event::{HEAD_BYTES_MAX, Item};
+use crate::gone::Gone;
 use crate::metrics::Metrics;
 use crate::plan::{SHARED_MIN, Seen, is_worked_on, plan};
 use crate::router::Router;
-use crate::shards::{self, ALL, FAILED};
+use crate::shards::{self, ALL, FAILED, FunctionId};
 use crate::windows::Windows;
 
 const SHARED_KEY: &str = "event-queues/shared";
@@ -46,6 +49,8 @@ pub(crate) struct Manager {
     pub(crate) metrics: Arc<Metrics>,
     /// The queues to work on.
     pub(crate) wanted: watch::Sender<BTreeSet<String>>,
+    pub(crate) invoker: Arc<dyn Invoker>,
+    pub(crate) gone: Arc<Gone>,
     pub(crate) memory: Memory,
 }
 
@@ -133,8 +138,15 @@ impl Manager {
             }
             _ => {
                 let seen = self.depths(others, &mut empty).await?;
+                self.look_for_functions(&seen).await?;
                 for seen in seen.iter().filter(|seen| seen.queue.starts_with(FAILED)) {
-                    self.trim(&seen.queue, seen.depth.total()).await?;
+                    let function = shards::function(&seen.queue);
+                    let most = match function.is_some_and(|f| self.gone.is_certain(&f)) {
+                        // Nobody is left who would look at them.
+                        true => 0,
+                        false => self.config.failed_max,
+                    };
+                    self.trim(&seen.queue, seen.depth.total(), most).await?;
                 }
                 (seen, Instant::now())
             }
@@ -143,6 +155,32 @@ impl Manager {
         self.memory.failed = Some(others);
         self.memory.empty = empty;
         Ok(all)
+    }
+
+    /// Finds out which functions are gone of which something is kept. What of theirs waits is seen at once,
+    /// and dropped, or told to whoever wanted to hear of it.
+    async fn look_for_functions(&self, failed: &[Seen]) -> Result<(), Error> {
+        let owners = self.queue.usage().await?;
+        let owners = owners.iter().filter_map(|(of, _)| charges::function(of));
+        let failed = failed
+            .iter()
+            .filter_map(|seen| shards::function(&seen.queue));
+        let functions: BTreeSet<FunctionId> = owners.chain(failed).collect();
+        self.gone.retain(|function| functions.contains(function));
+        for function in functions {
+            let target = self.invoker.target(&function.arn()).await;
+            let missing = matches!(&target, Err(error) if error.why == Why::NotFound);
+            if self.gone.looked(&function, !missing) {
+                let owner = charges::unheard(&function);
+                let shown = self.queue.show(&owner, self.config.visibility).await?;
+                tracing::info!(
+                    function = owner,
+                    shown,
+                    "events are left of a function that is gone"
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Looks at queues, and notes in `empty` since when each that is empty has been.
@@ -202,8 +240,8 @@ impl Manager {
     }
 
     /// Removes failed events that are too many or too old, oldest first.
-    async fn trim(&self, queue: &str, total: u64) -> Result<(), Error> {
-        let mut beyond = total.saturating_sub(self.config.failed_max);
+    async fn trim(&self, queue: &str, total: u64, most: u64) -> Result<(), Error> {
+        let mut beyond = total.saturating_sub(most);
         let mut left = total;
         while left > 0 {
             let many = match usize::try_from(beyond).unwrap_or(RECEIVE_MAX) {

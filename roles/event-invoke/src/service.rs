@@ -18,6 +18,7 @@ use crate::budget::Budget;
 use crate::config::Config;
 use crate::destinations::Destinations;
 use crate::destinations::peers::{Endpoints, Peers, Services};
+use crate::gone::Gone;
 use crate::manager::{Manager, Memory};
 use crate::metrics::Metrics;
 use crate::parts;
@@ -67,6 +68,7 @@ pub struct EventInvoke {
     pub(crate) intake: Arc<Intake>,
     peers: Arc<dyn Peers>,
     metrics: Arc<Metrics>,
+    gone: Arc<Gone>,
 }
 
 impl EventInvoke {
@@ -96,7 +98,7 @@ impl EventInvoke {
             Arc::clone(&with.queue),
             (Arc::clone(&router), Arc::clone(&settings)),
             Arc::clone(&metrics),
-            config.accepting_bytes_max,
+            (config.accepting_bytes_max, config.kept),
         ));
         Arc::new(Self {
             config,
@@ -106,6 +108,7 @@ impl EventInvoke {
             intake,
             peers,
             metrics,
+            gone: Arc::default(),
         })
     }
 
@@ -119,8 +122,10 @@ impl EventInvoke {
         let (leave, left) = watch::channel(false);
         let mut background = JoinSet::new();
         let (this, both) = (Arc::clone(&self), [windows.clone(), deliveries.clone()]);
+        let asked = Arc::clone(&invoker);
         background.spawn(parts::keep("queue manager", move || {
-            this.manager(both.clone(), wanted.clone()).run()
+            this.manager(both.clone(), wanted.clone(), Arc::clone(&asked))
+                .run()
         }));
         let (pressure, most) = (Arc::clone(&self.with.pressure), self.config.concurrency);
         let adapted = Arc::clone(&windows);
@@ -159,6 +164,7 @@ impl EventInvoke {
         &self,
         windows: [Arc<Windows>; 2],
         wanted: watch::Sender<BTreeSet<String>>,
+        invoker: Arc<dyn Invoker>,
     ) -> Manager {
         Manager {
             config: self.config.clone(),
@@ -169,6 +175,8 @@ impl EventInvoke {
             windows,
             metrics: Arc::clone(&self.metrics),
             wanted,
+            invoker,
+            gone: Arc::clone(&self.gone),
             memory: Memory::new(),
         }
     }
@@ -199,6 +207,7 @@ impl EventInvoke {
             metrics: Arc::clone(&self.metrics),
             invoker,
             destinations,
+            gone: Arc::clone(&self.gone),
             budget: Budget::new(self.config.working_bytes_max),
             config: self.config.clone(),
         }

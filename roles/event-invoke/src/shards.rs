@@ -40,9 +40,30 @@ impl FunctionId {
         }
     }
 
-    fn path(&self) -> String {
+    /// Its ARN, without a qualifier.
+    pub(crate) fn arn(&self) -> FunctionArn {
+        FunctionArn {
+            scope: self.scope.clone(),
+            name: self.name.clone(),
+            qualifier: None,
+        }
+    }
+
+    /// Account, region and name.
+    pub(crate) fn path(&self) -> String {
         let Scope { account, region } = &self.scope;
         format!("{account}/{region}/{}", self.name)
+    }
+
+    /// The function of a path.
+    pub(crate) fn of_path(path: &str) -> Option<Self> {
+        let mut parts = path.split('/');
+        let scope = Scope {
+            account: AccountId::new(parts.next()?).ok()?,
+            region: Region::new(parts.next()?).ok()?,
+        };
+        let name = FunctionName::new(parts.next()?).ok()?;
+        parts.next().is_none().then_some(Self { scope, name })
     }
 
     /// Its own queue.
@@ -79,13 +100,7 @@ pub(crate) fn function(queue: &str) -> Option<FunctionId> {
     let path = queue
         .strip_prefix(DEDICATED)
         .or_else(|| queue.strip_prefix(FAILED))?;
-    let mut parts = path.split('/');
-    let scope = Scope {
-        account: AccountId::new(parts.next()?).ok()?,
-        region: Region::new(parts.next()?).ok()?,
-    };
-    let name = FunctionName::new(parts.next()?).ok()?;
-    parts.next().is_none().then_some(FunctionId { scope, name })
+    FunctionId::of_path(path)
 }
 
 /// The name of a shared queue.

@@ -151,6 +151,9 @@ fn view(state: State, stage: &Stage) -> EventView {
 }
 
 fn unavailable(error: storage::Error) -> Error {
+    if let storage::Error::Full { .. } = error {
+        return Error::Full;
+    }
     let error = &error as &dyn std::error::Error;
     tracing::warn!(error, "the queues of events cannot be looked at");
     Error::Unavailable

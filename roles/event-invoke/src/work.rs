@@ -19,16 +19,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::invoke::{Error as InvokeError, Invoke, Invoker, Why};
-use storage::queue::{Message, Receipt};
+use storage::queue::{Charge, Message, Receipt};
 use storage::{Error, Queue};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use types::{Clock, Random};
 
 use crate::budget::Budget;
+use crate::charges;
 use crate::config::Config;
 use crate::destinations::Destinations;
 use crate::event::{Condition, Item, Stage};
+use crate::gone::Gone;
 use crate::metrics::Metrics;
 use crate::poller::told;
 use crate::retry::{self, Attempt};
@@ -70,6 +72,7 @@ pub(crate) struct Work {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) invoker: Arc<dyn Invoker>,
     pub(crate) destinations: Destinations,
+    pub(crate) gone: Arc<Gone>,
     pub(crate) budget: Arc<Budget>,
 }
 
@@ -108,7 +111,8 @@ impl Work {
                     error = &error as &dyn std::error::Error,
                     "a queued event cannot be read and is put aside"
                 );
-                self.move_to(at, UNREADABLE, message.body).await
+                let (body, whose) = (message.body, Charge::default());
+                self.move_to(at, UNREADABLE, body, &whose).await
             }
         };
         if let Err(error) = done {
@@ -264,7 +268,8 @@ impl Work {
         let own = crowded.then(|| self.router.crowd(function)).flatten();
         if let Some(own) = own {
             self.metrics.moved.inc();
-            return self.move_to(at, &own, item.encode()).await;
+            let whose = charges::moved(&item.event.state);
+            return self.move_to(at, &own, item.encode(), &whose).await;
         }
         let wait = match turn {
             Turn::Later(wait) => *wait,
@@ -285,6 +290,14 @@ impl Work {
     ) -> Result<(), Error> {
         let attempt = match error.why {
             Why::NotFound => {
+                let wanted = item.event.state.wanted.as_ref();
+                let function = FunctionId::of(&item.event.state.arn);
+                if wanted.is_none_or(|wanted| wanted.to.is_empty())
+                    && self.gone.is_certain(&function)
+                {
+                    self.metrics.dropped("no_function");
+                    return self.finish(at, &item).await;
+                }
                 item.event.missing();
                 return self.settle(at, item, Attempt::Gone, None).await;
             }

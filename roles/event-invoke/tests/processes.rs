@@ -29,7 +29,7 @@ use futures_util::StreamExt as _;
 use prometheus_client::registry::Registry;
 use storage::Queue;
 use storage::memory::MemoryTable;
-use storage::queue::{Depth, Message, Receipt};
+use storage::queue::{Charge, Depth, Message, Receipt, Usage};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use types::{FunctionArn, FunctionName, Random, RequestId, SystemClock, SystemRandom};
@@ -121,8 +121,20 @@ struct Standing(Arc<SqliteQueue>, Arc<StandStill>);
 
 #[async_trait]
 impl Queue for Standing {
-    async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), storage::Error> {
-        self.0.send(queue, body, delay).await
+    async fn send_for(
+        &self,
+        queue: &str,
+        body: Bytes,
+        delay: Duration,
+        charge: &Charge,
+    ) -> Result<(), storage::Error> {
+        self.0.send_for(queue, body, delay, charge).await
+    }
+    async fn usage(&self) -> Result<Vec<(String, Usage)>, storage::Error> {
+        self.0.usage().await
+    }
+    async fn show(&self, owner: &str, beyond: Duration) -> Result<u64, storage::Error> {
+        self.0.show(owner, beyond).await
     }
     async fn receive(
         &self,

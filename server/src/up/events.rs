@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use api::credentials::RoleCredentials;
 use api::events::Events;
 use api::invoke::Invoker;
-use backends::SqliteQueue;
 use event_invoke::{Dependencies, EventFrontend, EventInvoke};
 use prometheus_client::registry::Registry;
 use storage::{Expect, Table};
@@ -18,8 +17,8 @@ use tokio::task::JoinHandle;
 use types::{Clock, Random, RequestId};
 
 use super::pressure::Processors;
+use super::stores::Stores;
 use crate::config::Config;
-use crate::data_dir::DataDir;
 
 /// Rows that are read at a time.
 const PAGE: usize = 1_000;
@@ -42,19 +41,14 @@ pub(crate) struct Plane {
     pollers: JoinHandle<()>,
 }
 
-/// Opens the store and starts the pollers on `threads`.
+/// Starts the pollers on `threads`.
 pub(super) async fn start(
     config: &Config,
-    data: &DataDir,
+    stores: &Stores,
     with: With,
     threads: Handle,
     registry: &Mutex<Registry>,
 ) -> anyhow::Result<Plane> {
-    let (path, clock) = (data.path().join("queues.db"), Arc::clone(&with.clock));
-    // There, so that its writer stands where they stand.
-    let queue = threads.spawn_blocking(move || SqliteQueue::open(&path, clock));
-    let queue = queue.await.context("queues.db was not opened")?;
-    let queue = Arc::new(queue.context("queues.db cannot be used")?);
     forget_leases(with.table.as_ref())
         .await
         .context("leases of event queues cannot be taken over")?;
@@ -62,6 +56,7 @@ pub(super) async fn start(
         holder: RequestId::random(with.random.as_ref()).to_string(),
         concurrency: config.events.concurrency.max(1),
         accepting_bytes_max: config.events.accepting_mb.saturating_mul(1024 * 1024),
+        kept: config.events.kept(stores.space.total()),
         failed_max: config.events.failed_max,
         failed_age_max: Duration::from_secs(config.events.failed_hours.saturating_mul(3_600)),
         ..event_invoke::Config::default()
@@ -69,7 +64,7 @@ pub(super) async fn start(
     let dependencies = Dependencies {
         random: Arc::clone(&with.random),
         table: with.table,
-        queue,
+        queue: Arc::clone(&stores.queue),
         credentials: with.credentials,
         client: Arc::new(aws::Client::new(Arc::clone(&with.clock))),
         endpoints: config.aws.endpoints()?,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use admission::{Admission, Metadata};
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use api::Secret;
 use api::assignment::Assignment;
 use api::counting::Counting;
@@ -15,12 +15,10 @@ use api::identity::Identities;
 use api::logs::Logs;
 use api::placement::Placement;
 use api::worker::{Worker, Workers};
-use backends::{LocalBlobs, Sqlite};
-use control::{Control, Keys, LogStore, MasterSecret, RootKey};
+use control::{Control, Keys, MasterSecret, RootKey};
 use frontend::Frontend;
 use image::Images;
 use prometheus_client::registry::Registry;
-use storage::{Journal, Table};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -28,6 +26,7 @@ use types::{Clock, Random, SystemClock, SystemRandom, WorkerId};
 
 use super::events::{self, Plane};
 use super::inside;
+use super::stores::Stores;
 use crate::config::{Config, UnknownRoles, Urls};
 use crate::data_dir::DataDir;
 use crate::packages;
@@ -45,37 +44,65 @@ pub(crate) struct Running {
     /// What the other roles' weak references lead to.
     pub(crate) _near: Arc<dyn Worker>,
     pub(crate) registry: Arc<Mutex<Registry>>,
+    pub(super) stores: Stores,
+    /// Held to the end.
+    pub(crate) data: DataDir,
     /// What goes on until the end: watches, timers.
     pub(crate) background: JoinSet<()>,
 }
 
-/// Stores first, then the roles from the bottom of the picture up.
-pub(crate) async fn start(
-    config: &Config,
-    data: &DataDir,
+/// A part of a start that takes longer has failed.
+const START_WITHIN: Duration = Duration::from_secs(60);
+
+/// Does work of a start that blocks, and does not wait for it for ever.
+pub(super) async fn aside<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    aside_on(&Handle::current(), what, work).await
+}
+
+/// The same beside those threads.
+pub(super) async fn aside_on<T: Send + 'static>(
+    threads: &Handle,
+    what: &'static str,
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    let done = within(what, threads.spawn_blocking(work)).await?;
+    done.with_context(|| format!("{what} was not opened"))?
+        .with_context(|| format!("{what} cannot be used"))
+}
+
+/// Waits for a part of a start, but not for ever.
+async fn within<T>(what: &'static str, work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let done = tokio::time::timeout(START_WITHIN, work).await;
+    done.map_err(|_| anyhow!("{what}: nothing was heard of it for {START_WITHIN:?}"))
+}
+
+/// The roles from the bottom of the picture up.
+pub(super) async fn start(
+    config: Config,
+    data: DataDir,
     languages: Languages,
     sandboxes: sandbox::Config,
+    stores: Stores,
     (address, threads): (SocketAddr, Handle),
 ) -> anyhow::Result<Running> {
+    let config = &config;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     let mut registry = Registry::with_prefix("lambent");
     let mut background = JoinSet::new();
 
     let path = data.path();
-    let sqlite = Sqlite::open(&path.join("metadata.db")).context("metadata.db cannot be used")?;
-    let sqlite = Arc::new(sqlite);
-    let (table, journal): (Arc<dyn Table>, Arc<dyn Journal>) = (sqlite.clone(), sqlite);
-    let blobs = LocalBlobs::open(&path.join("blobs")).context("blobs/ cannot be used")?;
-    let images = Images::open(Arc::new(blobs), sandboxes.images.clone());
+    let (table, journal) = (Arc::clone(&stores.table), Arc::clone(&stores.journal));
+    let logs = Arc::clone(&stores.logs);
+    let images = Images::open(Arc::clone(&stores.blobs), sandboxes.images.clone());
     let images = Arc::new(images.context("images/ cannot be used")?);
-    let logs = Arc::new(
-        LogStore::open(path.join("logs"), log_bounds(config)).context("logs/ cannot be used")?,
-    );
 
     let master = MasterSecret::open(&path.join("secret"), random.as_ref());
     let master = Arc::new(master.context("secret cannot be used")?);
-    let roots = root_keys(config, data, random.as_ref())?;
+    let roots = root_keys(config, &data, random.as_ref())?;
     let unknown_roles = control::UnknownRoles {
         accepted: config.functions.unknown_roles == UnknownRoles::Accept,
         actions: config.functions.role_actions.clone(),
@@ -145,13 +172,14 @@ pub(crate) async fn start(
     };
     let metrics = assignment::Metrics::new(&mut registry);
     let assignment = assignment::Service::start(assignment_config(config), dependencies, metrics);
-    let assignment = Arc::new(assignment.await.context("assignment cannot be started")?);
+    let assignment = within("the journals of environments", assignment).await?;
+    let assignment = Arc::new(assignment.context("assignment cannot be started")?);
     let assigning = Arc::clone(&assignment) as Arc<dyn Assignment>;
     worker.connect(Arc::clone(&assigning), placing);
 
     let identities = Arc::clone(&keys) as Arc<dyn Identities>;
     let (control, settler, keeper) = Control::new(control::Dependencies {
-        table: Arc::clone(&table),
+        table: Arc::clone(&stores.callers_table),
         images,
         packages: packages::source(&config.aws, &clock)?,
         identities: Arc::clone(&identities),
@@ -188,9 +216,9 @@ pub(crate) async fn start(
     let metadata = Metadata::new(Arc::clone(&table));
     let (told, mut ready) = mpsc::channel(1);
     background.spawn(Arc::clone(&metadata).watch(told));
-    ready
-        .recv()
-        .await
+    let current = within("the metadata of functions", ready.recv()).await?;
+    current
+        .context("function metadata is not watched")?
         .context("function metadata cannot be read")?;
     let admission = Admission::new(
         Arc::clone(&clock),
@@ -225,7 +253,8 @@ pub(crate) async fn start(
         admission,
         invoker: frontend.invoker(),
     };
-    let events = events::start(config, data, with, threads, &registry).await?;
+    let events = events::start(config, &stores, with, threads, &registry);
+    let events = within("the queues of events", events).await??;
     Ok(Running {
         control: Arc::new(control),
         frontend,
@@ -235,6 +264,8 @@ pub(crate) async fn start(
         worker,
         _near: near,
         registry,
+        stores,
+        data,
         background,
     })
 }
@@ -259,14 +290,6 @@ fn root_keys(config: &Config, data: &DataDir, random: &dyn Random) -> anyhow::Re
         account: key.account.clone(),
     }));
     Ok(keys)
-}
-
-fn log_bounds(config: &Config) -> control::LogBounds {
-    const MB: u64 = 1024 * 1024;
-    control::LogBounds {
-        group_bytes_max: config.logs.group_mb_max.saturating_mul(MB),
-        total_bytes_max: config.logs.total_mb_max.saturating_mul(MB),
-    }
 }
 
 /// How function URLs are written by a server at `address`.

@@ -23,7 +23,7 @@ async fn an_acknowledged_write_is_seen_by_the_next_invoke() {
     let (told, mut ready) = mpsc::channel(1);
     let mut tasks = JoinSet::new();
     tasks.spawn(metadata.clone().watch(told));
-    ready.recv().await.unwrap();
+    ready.recv().await.unwrap().unwrap();
     let arn = FunctionArn {
         scope: scope(),
         name: name(),

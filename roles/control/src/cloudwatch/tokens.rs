@@ -106,4 +106,23 @@ mod tests {
             let _ = in_stream(&text, &"s".into());
         }
     }
+
+    #[test]
+    fn fuzz_log_tokens() {
+        use proptest::prelude::*;
+        let inside = prop_oneof![
+            any::<String>(),
+            "[fb]/[0-9é]{0,45}/s?",
+            "[0-9]{0,25}/[0-9]{0,25}/.{0,9}"
+        ];
+        fuzzing::run("log_tokens", inside, |text| {
+            for token in [text.clone(), of_name(&text)] {
+                drop(name(&token));
+                drop(place(&token));
+                drop(in_stream(&token, &"s".into()));
+            }
+            prop_assert_eq!(name(&of_name(&text)).ok(), Some(text));
+            Ok(())
+        });
+    }
 }

@@ -9,6 +9,7 @@ use api::logs::StreamName;
 use types::Timestamp;
 
 use super::path;
+use super::room::Taken;
 use super::segment::{Head, Line};
 
 /// Lines are gathered to so many bytes before they are written.
@@ -23,8 +24,8 @@ pub(super) struct Appending {
     path: PathBuf,
     base: u64,
     bytes: u64,
-    /// Bytes written that nobody has counted yet.
-    written: u64,
+    /// What was written that nobody has counted yet.
+    written: Taken,
     buffer: Vec<u8>,
 }
 
@@ -46,7 +47,7 @@ impl Appending {
             file,
             path,
             base,
-            written: 0,
+            written: Taken::default(),
             buffer: Vec::new(),
         };
         match opened.bytes {
@@ -60,8 +61,8 @@ impl Appending {
         &self.path
     }
 
-    /// Bytes written since this was last asked.
-    pub(super) fn take_written(&mut self) -> u64 {
+    /// What was written since this was last asked.
+    pub(super) fn take_written(&mut self) -> Taken {
         std::mem::take(&mut self.written)
     }
 
@@ -87,8 +88,13 @@ impl Appending {
         let bytes = std::mem::take(&mut self.buffer);
         self.file.write_all(&bytes)?;
         self.bytes += bytes.len() as u64;
-        self.written += bytes.len() as u64;
+        self.written.bytes += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Whether so much was written that it is time to count it.
+    pub(super) fn has_grown(&self) -> bool {
+        self.written.bytes >= BUFFER_BYTES as u64
     }
 
     /// Goes on in a new segment.
@@ -109,7 +115,8 @@ impl Appending {
         line.push(b'\n');
         self.file.write_all(&line)?;
         self.bytes += line.len() as u64;
-        self.written += line.len() as u64;
+        self.written.bytes += line.len() as u64;
+        self.written.files += 1;
         Ok(())
     }
 
@@ -121,7 +128,7 @@ impl Appending {
         if last != *b"\n" {
             self.file.write_all(b"\n")?;
             self.bytes += 1;
-            self.written += 1;
+            self.written.bytes += 1;
         }
         Ok(())
     }

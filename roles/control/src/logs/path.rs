@@ -10,6 +10,7 @@
 //! Everything but letters, digits, `-` and `_` is percent-encoded, and `=` stands in front, so that
 //! no name is empty, `.`, `..` or has a slash.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -131,6 +132,37 @@ pub(super) fn forget_group(root: &Path, scope: &Scope, group: &str) -> io::Resul
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Forgets the names of streams in a group's folder whose files are gone.
+pub(super) fn forget_streams(group: &Path) -> io::Result<()> {
+    let mut names = Vec::new();
+    let mut kept = BTreeSet::new();
+    let entries = match fs::read_dir(group) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let Ok(file) = entry?.file_name().into_string() else {
+            continue;
+        };
+        // Only these have names beside them.
+        if !file.starts_with('~') {
+            continue;
+        }
+        match (file.strip_suffix(NAME), file.split_once('.')) {
+            (Some(component), _) => names.push(component.to_owned()),
+            (None, Some((component, _))) => drop(kept.insert(component.to_owned())),
+            (None, None) => {}
+        }
+    }
+    for component in names.iter().filter(|name| !kept.contains(*name)) {
+        match fs::remove_file(group.join(format!("{component}{NAME}"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Makes a folder and those above it, for us alone.

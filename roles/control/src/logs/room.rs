@@ -1,4 +1,6 @@
-//! How much disk logs may take, and what goes first: whatever was written longest ago.
+//! How much disk logs may take, and what goes first: of whoever has too much, what was written longest
+//! ago. Nobody's logs go because another account writes: a group makes room in itself, an account in
+//! itself, and where all together have too much, whoever has most makes it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,8 +15,20 @@ use super::segment::{self, Segment};
 pub struct Bounds {
     /// Bytes of one group.
     pub group_bytes_max: u64,
+    /// Bytes of one account's groups.
+    pub account_bytes_max: u64,
     /// Bytes of all groups together.
     pub total_bytes_max: u64,
+    /// Files of one account: each stream has one or more.
+    pub account_files_max: u64,
+    /// Groups that one account may have on disk.
+    pub account_groups_max: u64,
+}
+
+/// The least that an account may take of its share at a time: a tenth is freed at once, for finding the
+/// oldest means to look at all.
+fn freed(max: u64) -> u64 {
+    max - max / 10
 }
 
 /// A segment is at most this long, so that what is old goes in pieces.
@@ -30,90 +44,187 @@ impl Bounds {
         let smaller = self.group_bytes_max.min(self.total_bytes_max);
         (smaller / SEGMENTS_MIN).clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
     }
-
-    /// What is left of so much after a removal: a tenth is freed at once, for finding the oldest
-    /// means to look at all.
-    fn freed(max: u64) -> u64 {
-        max - max / 10
-    }
 }
 
 impl Default for Bounds {
     fn default() -> Self {
         Self {
             group_bytes_max: 1024 * 1024 * 1024,
+            account_bytes_max: 5 * 1024 * 1024 * 1024,
             total_bytes_max: 10 * 1024 * 1024 * 1024,
+            account_files_max: 20_000,
+            account_groups_max: 10_000,
         }
     }
 }
 
-/// What is taken, by group.
+/// What something takes.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Taken {
+    pub(super) bytes: u64,
+    pub(super) files: u64,
+}
+
+impl Taken {
+    fn add(&mut self, more: Self) {
+        self.bytes = self.bytes.saturating_add(more.bytes);
+        self.files = self.files.saturating_add(more.files);
+    }
+
+    fn subtract(&mut self, less: Self) {
+        self.bytes = self.bytes.saturating_sub(less.bytes);
+        self.files = self.files.saturating_sub(less.files);
+    }
+}
+
+/// What is taken, by group and by account.
 pub(super) struct Room {
     bounds: Bounds,
-    groups: BTreeMap<PathBuf, u64>,
+    /// By folder.
+    groups: BTreeMap<PathBuf, Taken>,
+    /// By folder, with the number of groups.
+    accounts: BTreeMap<PathBuf, (Taken, u64)>,
+    total: u64,
 }
 
 impl Room {
     /// What the logs in `folder` take. What cannot be looked at now is looked at when it grows.
     pub(super) fn new(folder: &Path, bounds: Bounds) -> Self {
-        let mut groups = BTreeMap::new();
-        for group in folders(folder).into_iter().flat_map(|f| folders(&f)) {
-            for group in folders(&group) {
-                groups.insert(group.clone(), bytes(&group));
+        let mut room = Self {
+            bounds,
+            groups: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            total: 0,
+        };
+        for region in folders(folder).into_iter().flat_map(|f| folders(&f)) {
+            for group in folders(&region) {
+                room.count(&group, taken(&group));
             }
         }
-        Self { bounds, groups }
+        room
     }
 
     pub(super) fn bounds(&self) -> Bounds {
         self.bounds
     }
 
+    /// Whether a group may have a folder: it has one, or its account may have one more.
+    pub(super) fn may_begin(&self, group: &Path) -> bool {
+        let of_account = self.accounts.get(account(group));
+        self.groups.contains_key(group)
+            || of_account.is_none_or(|(_, groups)| *groups < self.bounds.account_groups_max)
+    }
+
     /// A group has grown; answers what was removed to make room.
-    pub(super) fn grown(&mut self, group: &Path, by: u64) -> Vec<PathBuf> {
-        let taken = self.groups.entry(group.to_owned()).or_default();
-        *taken += by;
+    pub(super) fn grown(&mut self, group: &Path, by: Taken) -> Vec<PathBuf> {
+        self.count(group, by);
+        let bounds = self.bounds;
         let mut removed = Vec::new();
-        if *taken > self.bounds.group_bytes_max {
-            let keep = Bounds::freed(self.bounds.group_bytes_max);
-            let oldest = oldest(std::slice::from_ref(&group.to_owned()));
-            removed.extend(self.remove(oldest, |room, group| room.taken(group) > keep));
+        if self.of_group(group).bytes > bounds.group_bytes_max {
+            let keep = freed(bounds.group_bytes_max);
+            let oldest = oldest(&[group.to_owned()]);
+            removed.extend(self.remove(oldest, |room| room.of_group(group).bytes > keep));
         }
-        if self.total() > self.bounds.total_bytes_max {
-            let keep = Bounds::freed(self.bounds.total_bytes_max);
-            let groups: Vec<PathBuf> = self.groups.keys().cloned().collect();
-            removed.extend(self.remove(oldest(&groups), |room, _| room.total() > keep));
+        let account = account(group).to_owned();
+        let bytes = freed(bounds.account_bytes_max);
+        let files = freed(bounds.account_files_max);
+        let mine = self.of_account(&account);
+        if mine.bytes > bounds.account_bytes_max || mine.files > bounds.account_files_max {
+            let oldest = oldest(&self.groups_of(&account));
+            removed.extend(self.remove(oldest, |room| {
+                let mine = room.of_account(&account);
+                mine.bytes > bytes || mine.files > files
+            }));
+        }
+        if self.total > bounds.total_bytes_max {
+            removed.extend(self.level(freed(bounds.total_bytes_max)));
+        }
+        removed
+    }
+
+    /// Removes of whoever has most, until all have no more than `keep` together.
+    fn level(&mut self, keep: u64) -> Vec<PathBuf> {
+        let mut removed = Vec::new();
+        // Each turn brings the largest down to the next, so there are no more turns than accounts.
+        for _ in 0..self.accounts.len() {
+            if self.total <= keep {
+                break;
+            }
+            let mut sizes: Vec<(u64, &PathBuf)> = self
+                .accounts
+                .iter()
+                .map(|(account, (taken, _))| (taken.bytes, account))
+                .collect();
+            sizes.sort();
+            let Some((_, largest)) = sizes.pop() else {
+                break;
+            };
+            let next = sizes.last().map_or(0, |(bytes, _)| *bytes);
+            let largest = largest.clone();
+            let oldest = oldest(&self.groups_of(&largest));
+            removed.extend(self.remove(oldest, |room| {
+                room.total > keep && room.of_account(&largest).bytes >= next
+            }));
         }
         removed
     }
 
     /// Removes what was last written to before then; answers what was removed.
     pub(super) fn expire(&mut self, group: &Path, before: Timestamp) -> Vec<PathBuf> {
-        let mut old = oldest(std::slice::from_ref(&group.to_owned()));
+        let mut old = oldest(&[group.to_owned()]);
         old.retain(|(_, segment)| segment.modified < before);
-        self.remove(old, |_, _| true)
+        self.remove(old, |_| true)
     }
 
-    /// Something of a group was removed.
-    pub(super) fn shrunk(&mut self, group: &Path, by: u64) {
-        if let Some(taken) = self.groups.get_mut(group) {
-            *taken = taken.saturating_sub(by);
+    /// A file of a group was removed.
+    pub(super) fn shrunk(&mut self, group: &Path, bytes: u64) {
+        let mut less = Taken { bytes, files: 1 };
+        let Some(taken) = self.groups.get_mut(group) else {
+            return;
+        };
+        less.bytes = less.bytes.min(taken.bytes);
+        taken.subtract(less);
+        self.total = self.total.saturating_sub(less.bytes);
+        if let Some((taken, _)) = self.accounts.get_mut(account(group)) {
+            taken.subtract(less);
         }
     }
 
     /// A group was removed.
     pub(super) fn forget(&mut self, group: &Path) {
-        self.groups.remove(group);
+        let Some(all) = self.groups.remove(group) else {
+            return;
+        };
+        self.total = self.total.saturating_sub(all.bytes);
+        if let Some((taken, groups)) = self.accounts.get_mut(account(group)) {
+            taken.subtract(all);
+            *groups = groups.saturating_sub(1);
+        }
+    }
+
+    /// A group has grown a little, by what making room itself costs.
+    pub(super) fn add(&mut self, group: &Path, by: Taken) {
+        self.count(group, by);
+    }
+
+    fn count(&mut self, group: &Path, by: Taken) {
+        let (account, groups) = self.accounts.entry(account(group).to_owned()).or_default();
+        account.add(by);
+        self.total = self.total.saturating_add(by.bytes);
+        if !self.groups.contains_key(group) {
+            *groups += 1;
+        }
+        self.groups.entry(group.to_owned()).or_default().add(by);
     }
 
     fn remove(
         &mut self,
         segments: Vec<(PathBuf, Segment)>,
-        more: impl Fn(&Self, &Path) -> bool,
+        more: impl Fn(&Self) -> bool,
     ) -> Vec<PathBuf> {
         let mut removed = Vec::new();
         for (group, segment) in segments {
-            if !more(self, &group) {
+            if !more(self) {
                 break;
             }
             match fs::remove_file(&segment.path) {
@@ -129,13 +240,25 @@ impl Room {
         removed
     }
 
-    fn taken(&self, group: &Path) -> u64 {
-        self.groups.get(group).copied().unwrap_or(0)
+    fn of_group(&self, group: &Path) -> Taken {
+        self.groups.get(group).copied().unwrap_or_default()
     }
 
-    fn total(&self) -> u64 {
-        self.groups.values().sum()
+    fn of_account(&self, account: &Path) -> Taken {
+        let found = self.accounts.get(account);
+        found.map(|(taken, _)| *taken).unwrap_or_default()
     }
+
+    fn groups_of(&self, of: &Path) -> Vec<PathBuf> {
+        let groups = self.groups.keys().filter(|group| account(group) == of);
+        groups.cloned().collect()
+    }
+}
+
+/// The folder of a group's account: above the region's.
+fn account(group: &Path) -> &Path {
+    let above = group.parent().and_then(Path::parent);
+    above.unwrap_or(Path::new(""))
 }
 
 /// The segments of groups with their group, the one written longest ago first.
@@ -150,13 +273,16 @@ fn oldest(groups: &[PathBuf]) -> Vec<(PathBuf, Segment)> {
     all
 }
 
-fn bytes(group: &Path) -> u64 {
+fn taken(group: &Path) -> Taken {
     let segments = segment::of_group(group).unwrap_or_default();
-    segments
-        .values()
-        .flatten()
-        .map(|segment| segment.bytes)
-        .sum()
+    let mut taken = Taken::default();
+    for segment in segments.values().flatten() {
+        taken.add(Taken {
+            bytes: segment.bytes,
+            files: 1,
+        });
+    }
+    taken
 }
 
 /// The folders in a folder; none if it cannot be read.

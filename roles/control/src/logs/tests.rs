@@ -14,6 +14,11 @@ fn stream(group: &str, stream: &str) -> StreamName {
     }
 }
 
+/// On a disk that is never full.
+fn open(folder: PathBuf, bounds: Bounds) -> io::Result<LogStore> {
+    LogStore::open(folder, bounds, Arc::new(storage::Boundless))
+}
+
 fn event(time: u64, message: &str) -> LogEvent {
     LogEvent {
         time: Timestamp::from_millis(time),
@@ -24,7 +29,7 @@ fn event(time: u64, message: &str) -> LogEvent {
 #[test]
 fn what_was_appended_is_read_back_in_order_of_time() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LogStore::open(folder.path().join("logs"), Bounds::default()).unwrap();
+    let store = open(folder.path().join("logs"), Bounds::default()).unwrap();
     let reader = store.reader();
     let (one, two) = (
         stream("/aws/lambda/f", "a/[1]x"),
@@ -46,7 +51,7 @@ fn what_was_appended_is_read_back_in_order_of_time() {
         .collect();
     assert_eq!(found, [("b", "second\n"), ("a/[1]x", "third\n\"é")]);
     assert!(follow.poll().unwrap().is_empty());
-    let again = LogStore::open(folder.path().join("logs"), Bounds::default()).unwrap();
+    let again = open(folder.path().join("logs"), Bounds::default()).unwrap();
     again.append(&two, vec![event(9, "later")]);
     drop(again);
     assert_eq!(follow.poll().unwrap().len(), 1);
@@ -56,7 +61,7 @@ fn what_was_appended_is_read_back_in_order_of_time() {
 fn hostile_names_stay_in_the_folder_and_private() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("logs");
-    let store = LogStore::open(root.clone(), Bounds::default()).unwrap();
+    let store = open(root.clone(), Bounds::default()).unwrap();
     let long = "ü/".repeat(200);
     let names = [
         "..",
@@ -100,14 +105,14 @@ fn hostile_names_stay_in_the_folder_and_private() {
 fn a_line_torn_by_a_crash_costs_only_itself() {
     let folder = tempfile::tempdir().unwrap();
     let name = stream("g", "s");
-    let store = LogStore::open(folder.path().to_owned(), Bounds::default()).unwrap();
+    let store = open(folder.path().to_owned(), Bounds::default()).unwrap();
     store.append(&name, vec![event(1, "whole")]);
     drop(store);
     let file = path::segment_file(folder.path(), &name, 0);
     let mut text = std::fs::read_to_string(&file).unwrap();
     text.push_str("{\"t\":2,\"m\":\"to");
     std::fs::write(&file, text).unwrap();
-    let store = LogStore::open(folder.path().to_owned(), Bounds::default()).unwrap();
+    let store = open(folder.path().to_owned(), Bounds::default()).unwrap();
     store.append(&name, vec![event(3, "after")]);
     let reader = store.reader();
     drop(store);
@@ -125,7 +130,7 @@ fn a_line_torn_by_a_crash_costs_only_itself() {
 #[test]
 fn more_than_there_is_room_for_is_dropped_and_counted() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LogStore::open(folder.path().to_owned(), Bounds::default()).unwrap();
+    let store = open(folder.path().to_owned(), Bounds::default()).unwrap();
     let huge = "x".repeat(BYTES_MAX + 1);
     store.append(&stream("g", "s"), vec![event(1, &huge)]);
     assert_eq!(store.dropped_events(), 1);
@@ -139,7 +144,7 @@ fn more_than_there_is_room_for_is_dropped_and_counted() {
 #[test]
 fn many_streams_need_few_open_files() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LogStore::open(folder.path().to_owned(), Bounds::default()).unwrap();
+    let store = open(folder.path().to_owned(), Bounds::default()).unwrap();
     for round in 0..2 {
         for number in 0..300 {
             store.append(&stream("g", &number.to_string()), vec![event(round, "x")]);
@@ -159,8 +164,125 @@ fn many_streams_need_few_open_files() {
 /// Segments are as short as they can be.
 const SMALL: Bounds = Bounds {
     group_bytes_max: 1024 * 1024,
+    account_bytes_max: 2 * 1024 * 1024,
     total_bytes_max: 2 * 1024 * 1024,
+    account_files_max: 1_000,
+    account_groups_max: 1_000,
 };
+
+fn of(account: &str, group: &str, name: &str) -> StreamName {
+    let mut stream = stream(group, name);
+    stream.scope.account = types::AccountId::new(account).unwrap();
+    stream
+}
+
+#[test]
+fn an_accounts_logs_stay_whatever_another_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let bounds = Bounds {
+        account_bytes_max: 3 * 1024 * 1024 / 2,
+        ..SMALL
+    };
+    let store = open(folder.path().to_owned(), bounds).unwrap();
+    let evidence = of("222222222222", "evidence", "s");
+    store.append(&evidence, vec![event(1, &"x".repeat(300_000))]);
+    let padding = "y".repeat(10_000);
+    // Two others, each with as much as it may have and more: together more than all may have.
+    for time in 0..1_200_u64 {
+        let account = ["111111111111", "333333333333"][time as usize % 2];
+        let name = of(account, ["g", "h", "i"][time as usize % 3], "s");
+        store.append(&name, vec![event(time, &padding)]);
+    }
+    let reader = store.reader();
+    drop(store);
+    assert!(reader.group_bytes(&evidence.scope, "evidence").unwrap() > 300_000);
+    let bytes = |account: &str| -> u64 {
+        let scope = of(account, "", "").scope;
+        let groups = ["evidence", "g", "h", "i"].iter();
+        groups
+            .map(|group| reader.group_bytes(&scope, group).unwrap())
+            .sum()
+    };
+    let [first, second, third] = ["111111111111", "222222222222", "333333333333"].map(bytes);
+    assert!(first + second + third <= bounds.total_bytes_max);
+    assert!(first > 300_000 && third > 300_000, "{first} {third}");
+}
+
+#[test]
+fn however_much_comes_at_once_the_disk_has_no_more_than_the_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path().to_owned(), SMALL).unwrap();
+    let reader = store.reader();
+    // Each becomes six times as much in its file, and all of them wait together.
+    let zeros = "\0".repeat(100_000);
+    let name = stream("g", "s");
+    for time in 0..100 {
+        store.append(&name, vec![event(time, &zeros)]);
+    }
+    let mut most = 0;
+    let began = std::time::Instant::now();
+    while store.written_events() < 100 {
+        most = most.max(reader.group_bytes(&name.scope, "g").unwrap());
+        assert!(began.elapsed() < std::time::Duration::from_secs(60));
+    }
+    assert!(most <= 3 * SMALL.group_bytes_max, "{most}");
+    drop(store);
+}
+
+#[tokio::test]
+async fn streams_and_groups_of_an_account_have_a_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let bounds = Bounds {
+        account_files_max: 40,
+        account_groups_max: 2,
+        ..SMALL
+    };
+    let store = open(folder.path().to_owned(), bounds).unwrap();
+    let long = "x/".repeat(200);
+    for number in 0..100 {
+        let name = stream("g", &format!("{long}{number}"));
+        store
+            .create_stream(name, Timestamp::default())
+            .await
+            .unwrap();
+    }
+    let scope = stream("", "").scope;
+    let group = path::group_folder(folder.path(), &scope, "g");
+    let files = std::fs::read_dir(&group).unwrap().count();
+    // Two for each: one is that of its name.
+    assert!((40..=80).contains(&files), "{files}");
+    let create = |account: &str, group: &str| {
+        store.create_stream(of(account, group, "s"), Timestamp::default())
+    };
+    let mine = scope.account.as_str();
+    create(mine, "h").await.unwrap();
+    let refused = create(mine, "i").await.unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::QuotaExceeded);
+    create("222222222222", "i").await.unwrap();
+    store
+        .delete_group(scope.clone(), "h".to_owned())
+        .await
+        .unwrap();
+    create(mine, "i").await.unwrap();
+}
+
+struct Full;
+
+impl storage::Room for Full {
+    fn is_there(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn on_a_disk_with_its_reserve_alone_nothing_is_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = LogStore::open(folder.path().to_owned(), SMALL, Arc::new(Full)).unwrap();
+    store.append(&stream("g", "s"), vec![event(1, "a")]);
+    let made = store.create_stream(stream("g", "t"), Timestamp::default());
+    assert_eq!(made.await.unwrap_err().kind(), io::ErrorKind::StorageFull);
+    assert_eq!((store.dropped_events(), store.written_events()), (1, 0));
+}
 
 fn all(limit: usize, direction: Direction, from: Option<Place>) -> Search<'static> {
     Search {
@@ -180,7 +302,7 @@ fn messages(page: &Page) -> Vec<&str> {
 #[test]
 fn pages_of_several_streams_go_by_time_and_leave_nothing_out() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LogStore::open(folder.path().to_owned(), SMALL).unwrap();
+    let store = open(folder.path().to_owned(), SMALL).unwrap();
     let padding = "x".repeat(1_000);
     for time in 0..900_u64 {
         let name = stream("g", ["a", "b", "c"][time as usize % 3]);
@@ -229,7 +351,7 @@ fn pages_of_several_streams_go_by_time_and_leave_nothing_out() {
 #[test]
 fn a_stream_is_read_backwards_as_forwards() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LogStore::open(folder.path().to_owned(), SMALL).unwrap();
+    let store = open(folder.path().to_owned(), SMALL).unwrap();
     let name = stream("g", "s");
     let texts: Vec<String> = (0..10).map(|number| number.to_string()).collect();
     store.append(&name, texts.iter().map(|text| event(5, text)).collect());
@@ -256,7 +378,7 @@ fn a_stream_is_read_backwards_as_forwards() {
 #[test]
 fn what_was_written_longest_ago_makes_room() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LogStore::open(folder.path().to_owned(), SMALL).unwrap();
+    let store = open(folder.path().to_owned(), SMALL).unwrap();
     let padding = "x".repeat(10_000);
     for time in 0..1_000 {
         store.append(&stream("g", "s"), vec![event(time, &padding)]);
@@ -272,7 +394,7 @@ fn what_was_written_longest_ago_makes_room() {
     let newest = reader.search(&scope, "g", |_| true, &all(1, Direction::Backward, None));
     assert_eq!(newest.unwrap().events[0].place.time, 999);
     // A new run knows what is there, and its positions go on.
-    let store = LogStore::open(folder.path().to_owned(), SMALL).unwrap();
+    let store = open(folder.path().to_owned(), SMALL).unwrap();
     for group in ["h", "i", "j"] {
         for time in 0..80 {
             store.append(&stream(group, "s"), vec![event(time, &padding)]);
@@ -292,7 +414,7 @@ fn what_was_written_longest_ago_makes_room() {
 #[tokio::test]
 async fn streams_and_groups_come_and_go_as_they_are_told() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LogStore::open(folder.path().to_owned(), SMALL).unwrap();
+    let store = open(folder.path().to_owned(), SMALL).unwrap();
     let reader = store.reader();
     let long = "x/".repeat(250);
     let name = stream(&long, &long);
@@ -340,7 +462,7 @@ async fn streams_and_groups_come_and_go_as_they_are_told() {
 #[tokio::test]
 async fn what_is_expired_goes_file_by_file() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LogStore::open(folder.path().to_owned(), SMALL).unwrap();
+    let store = open(folder.path().to_owned(), SMALL).unwrap();
     let (old, new) = (stream("g", "old"), stream("g", "new"));
     for name in [&old, &new] {
         assert!(
@@ -369,4 +491,32 @@ async fn what_is_expired_goes_file_by_file() {
     assert_eq!(reader.streams(&old.scope, "g").unwrap(), ["new", "old"]);
     let page = reader.search(&old.scope, "g", |_| true, &all(9, Direction::Forward, None));
     assert_eq!(messages(&page.unwrap()), ["after"]);
+}
+
+#[test]
+fn fuzz_log_files() {
+    use proptest::prelude::*;
+    let line = prop_oneof![
+        any::<Vec<u8>>(),
+        "\\{\"[tmci]\":[0-9]{1,25}(,\"m\":\".{0,9}\")?\\}".prop_map(String::into_bytes),
+        any::<u64>().prop_map(|time| format!("{{\"t\":{time},\"m\":\"x\"}}").into_bytes()),
+    ];
+    let input = prop::collection::vec(line, 0..12);
+    let folder = tempfile::tempdir().unwrap();
+    let name = stream("g", "s");
+    path::prepare(folder.path(), &name).unwrap();
+    fuzzing::run("log_files", input, |lines| {
+        let file = path::segment_file(folder.path(), &name, 0);
+        std::fs::write(&file, lines.join(&b'\n')).unwrap();
+        let reader = LogReader::new(folder.path().to_owned());
+        for direction in [Direction::Forward, Direction::Backward] {
+            let search = all(3, direction, None);
+            let page = reader.search(&name.scope, "g", |_| true, &search);
+            prop_assert!(page.unwrap().events.len() <= 3);
+        }
+        reader.describe(&name.scope, "g", |_| true).unwrap();
+        let mut follow = reader.follow(&name.scope, "g", Timestamp::default());
+        follow.poll().unwrap();
+        Ok(())
+    });
 }

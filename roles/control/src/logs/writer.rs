@@ -1,6 +1,6 @@
 //! The thread that writes log files. Nobody else changes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use types::{Scope, Timestamp};
 
 use super::appending::Appending;
 use super::path;
-use super::room::{Bounds, Room};
+use super::room::{Bounds, Room, Taken};
 use super::segment::{self, Line};
 use super::{Batch, Counts};
 
@@ -44,6 +44,7 @@ pub(super) struct Writer {
     folder: PathBuf,
     counts: Arc<Counts>,
     room: Room,
+    disk: Arc<dyn storage::Room>,
     files: BTreeMap<StreamName, OpenFile>,
     /// Counts uses, to find the file that was not used for longest.
     uses: u64,
@@ -57,9 +58,14 @@ struct OpenFile {
 }
 
 impl Writer {
-    pub(super) fn new(folder: PathBuf, bounds: Bounds, counts: Arc<Counts>) -> Self {
+    pub(super) fn new(
+        folder: PathBuf,
+        bounds: Bounds,
+        (counts, disk): (Arc<Counts>, Arc<dyn storage::Room>),
+    ) -> Self {
         Self {
             room: Room::new(&folder, bounds),
+            disk,
             folder,
             counts,
             files: BTreeMap::new(),
@@ -158,32 +164,51 @@ impl Writer {
         }
     }
 
+    /// Writes lines, and after each megabyte or so makes room for it: however much comes at once, no more
+    /// is on disk than there may be.
     fn append(&mut self, stream: &StreamName, lines: impl Iterator<Item = Line>) -> io::Result<()> {
         let mut lines = lines.peekable();
-        let Some(first) = lines.peek() else {
-            return Ok(());
-        };
-        let made = first.ingested.unwrap_or(first.time);
-        let mut open = self.take(stream, made)?;
-        // What fails is not put back: the file may end in half a line, and opening it anew sees to
-        // that.
         let segment_bytes = self.room.bounds().segment_bytes();
-        let done = lines.try_for_each(|line| open.add(&line, segment_bytes));
-        let done = done.and_then(|()| open.flush());
-        let grown = open.take_written();
-        if done.is_ok() {
-            self.put_back(stream, open);
+        while let Some(first) = lines.peek() {
+            if !self.disk.is_there() {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let made = first.ingested.unwrap_or(first.time);
+            let mut open = self.take(stream, made)?;
+            // What fails is not put back: the file may end in half a line, and opening it anew sees to
+            // that.
+            let mut done = Ok(());
+            while done.is_ok()
+                && !open.has_grown()
+                && let Some(line) = lines.next()
+            {
+                done = open.add(&line, segment_bytes);
+            }
+            let done = done.and_then(|()| open.flush());
+            let grown = open.take_written();
+            if done.is_ok() {
+                self.put_back(stream, open);
+            }
+            self.grown(stream, grown);
+            done?;
         }
+        Ok(())
+    }
+
+    fn grown(&mut self, stream: &StreamName, by: Taken) {
         let folder = path::group_folder(&self.folder, &stream.scope, &stream.group);
-        let removed = self.room.grown(&folder, grown);
+        let removed = self.room.grown(&folder, by);
         self.removed(removed);
-        done
     }
 
     /// The stream's file, taken from those that are open or opened.
     fn take(&mut self, stream: &StreamName, now: Timestamp) -> io::Result<Appending> {
         if let Some(open) = self.files.remove(stream) {
             return Ok(open.file);
+        }
+        let folder = path::group_folder(&self.folder, &stream.scope, &stream.group);
+        if !self.room.may_begin(&folder) {
+            return Err(io::ErrorKind::QuotaExceeded.into());
         }
         path::prepare(&self.folder, stream)?;
         Appending::open(&self.folder, stream, now)
@@ -204,6 +229,10 @@ impl Writer {
 
     /// Files were removed: those of them that are open go on in a new one.
     fn removed(&mut self, removed: Vec<PathBuf>) {
+        let groups: BTreeSet<PathBuf> = removed
+            .iter()
+            .filter_map(|path| path.parent().map(Path::to_owned))
+            .collect();
         for path in removed {
             let open = self.files.iter().find(|(_, open)| open.file.path() == path);
             let Some(stream) = open.map(|(stream, _)| stream.clone()) else {
@@ -212,7 +241,15 @@ impl Writer {
             if let Some(mut open) = self.files.remove(&stream)
                 && open.file.rotate().is_ok()
             {
+                let grown = open.file.take_written();
+                let folder = path::group_folder(&self.folder, &stream.scope, &stream.group);
+                self.room.add(&folder, grown);
                 self.files.insert(stream, open);
+            }
+        }
+        for group in groups {
+            if let Err(error) = path::forget_streams(&group) {
+                tracing::warn!(error = %error, "names of removed log streams are left over");
             }
         }
     }
@@ -221,12 +258,13 @@ impl Writer {
         if !self.segments(stream)?.is_empty() {
             return Ok(false);
         }
+        if !self.disk.is_there() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let mut made = self.take(stream, now)?;
-        let folder = path::group_folder(&self.folder, &stream.scope, &stream.group);
         let grown = made.take_written();
         self.put_back(stream, made);
-        let removed = self.room.grown(&folder, grown);
-        self.removed(removed);
+        self.grown(stream, grown);
         Ok(true)
     }
 

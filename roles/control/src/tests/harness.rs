@@ -116,7 +116,12 @@ impl World {
         let keys = Arc::new(keys.unwrap());
         let images = Images::open(blobs.clone(), cache.path().join("images")).unwrap();
         let images = Arc::new(images);
-        let logs = LogStore::open(cache.path().join("logs"), LogBounds::default()).unwrap();
+        let logs = LogStore::open(
+            cache.path().join("logs"),
+            LogBounds::default(),
+            Arc::new(storage::Boundless),
+        )
+        .unwrap();
         let (control, settler, _keeper) = Control::new(Dependencies {
             table: table.clone(),
             images: Arc::clone(&images),

@@ -95,3 +95,37 @@ proptest! {
         let _ = Item::decode(&Bytes::from(whole));
     }
 }
+
+#[test]
+fn fuzz_event_bodies() {
+    use proptest::prelude::*;
+    // What is in the file may be anything; so may be what is left of a body of ours.
+    let ours = (
+        ".{0,40}",
+        any::<prop::sample::Index>(),
+        any::<u8>(),
+        0..4_usize,
+    );
+    let input = (prop::collection::vec(any::<u8>(), 0..200), ours);
+    fuzzing::run(
+        "event_bodies",
+        input,
+        |(bytes, (payload, at, byte, how))| {
+            drop(Item::decode(&Bytes::from(bytes.clone())));
+            drop(Item::decode_head(&bytes));
+            let item = event(&payload, 1);
+            let mut body = item.encode().to_vec();
+            prop_assert_eq!(Item::decode(&Bytes::from(body.clone())).ok(), Some(item));
+            let at = at.index(body.len());
+            match how {
+                0 => body.truncate(at),
+                1 => body[at] = byte,
+                2 => body.insert(at, byte),
+                _ => drop(body.remove(at)),
+            }
+            drop(Item::decode(&Bytes::from(body.clone())));
+            drop(Item::decode_head(&body));
+            Ok(())
+        },
+    );
+}

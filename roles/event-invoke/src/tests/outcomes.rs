@@ -264,25 +264,33 @@ async fn deleted_after_its_first_run() -> (World, Process) {
 #[tokio::test(start_paused = true)]
 async fn what_is_pending_for_a_function_that_is_made_anew_is_invoked() {
     let (world, _process) = deleted_after_its_first_run().await;
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     world.functions.put("f", Function::default());
     world.settle(HOUR).await;
     assert_eq!(world.functions.calls("f").len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_pending_for_a_function_that_is_gone_is_kept_if_nobody_is_told() {
-    let (world, process) = deleted_after_its_first_run().await;
-    world.settle(HOUR).await;
-    assert_eq!(world.functions.calls("f").len(), 1);
+async fn what_is_left_of_a_function_that_is_gone_goes_at_once_if_nobody_is_told() {
+    let world = World::new();
+    world.functions.put("f", always(Does::Fails("no")));
+    let process = world.start("one");
+    process.accept(world.event("f", "1")).await;
+    // It fails for good, and another waits for its next try.
+    tokio::time::sleep(HOUR).await;
+    process.accept(world.event("f", "2")).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let runs = world.functions.calls("f").len();
+    let failed = "events/failed/000000000000/us-east-1/f";
+    assert_eq!((world.left().await, world.depth(failed).await), (1, 1));
+    world.functions.delete("f");
+    world.settle(Duration::from_secs(40)).await;
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(world.depth(failed).await, 0);
+    assert_eq!(world.queue.usage().await.unwrap(), []);
+    assert_eq!(world.functions.calls("f").len(), runs);
     assert_eq!(
         process.metric("event_invoke_events_dropped_total{reason=\"no_function\"}"),
         1
     );
-    let view = process.service.function(&scope(), &arn("f").name).await;
-    let failed = view.unwrap().failed;
-    assert_eq!(failed.len(), 1);
-    let message =
-        "status 404: Function not found: arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST";
-    assert_eq!(failed[0].last.as_deref(), Some(message));
 }

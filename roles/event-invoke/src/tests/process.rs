@@ -10,7 +10,7 @@ use api::invoke::{Error as InvokeError, Invoke, Invoker, Outcome, Target};
 use async_trait::async_trait;
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
-use storage::queue::{Depth, Message, Receipt};
+use storage::queue::{Charge, Depth, Message, Receipt, Usage};
 use storage::{Consistency, Error, Expect, Queue, Revision, Row, Table, Watch};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -136,8 +136,21 @@ pub(super) struct Outside<T: ?Sized>(pub(super) Gate, pub(super) Arc<T>);
 
 #[async_trait]
 impl Queue for Outside<dyn Queue> {
-    async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), Error> {
-        self.0.store(self.1.send(queue, body, delay)).await
+    async fn send_for(
+        &self,
+        queue: &str,
+        body: Bytes,
+        delay: Duration,
+        charge: &Charge,
+    ) -> Result<(), Error> {
+        let sent = self.1.send_for(queue, body, delay, charge);
+        self.0.store(sent).await
+    }
+    async fn usage(&self) -> Result<Vec<(String, Usage)>, Error> {
+        self.0.store(self.1.usage()).await
+    }
+    async fn show(&self, owner: &str, beyond: Duration) -> Result<u64, Error> {
+        self.0.store(self.1.show(owner, beyond)).await
     }
     async fn receive(
         &self,

@@ -6,11 +6,13 @@ use std::time::Duration;
 use api::events::Events as _;
 use bytes::Bytes;
 use storage::Queue as _;
+use storage::queue::Usage;
 
 use super::functions::{Call, Does, Function, arn};
 use super::process::Process;
 use super::telling::{always, failed};
 use super::world::World;
+use crate::charges::Kept;
 use crate::config::Config;
 use crate::shards::{DEDICATED, FunctionId, UNREADABLE};
 
@@ -385,4 +387,52 @@ async fn only_failed_events_that_are_too_old_are_removed_for_their_age() {
     assert_eq!(world.depth(&queue).await, 20);
     tokio::time::sleep(2 * HOUR).await;
     assert_eq!(world.depth(&queue).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_of_a_function_of_an_account_and_of_all_has_a_bound() {
+    let world = World::new();
+    for name in ["f", "g", "h"] {
+        world.functions.put(name, always(Does::Throttled));
+    }
+    let of = |messages, bytes| Usage { messages, bytes };
+    let kept = Kept {
+        function: of(4, u64::MAX),
+        account: of(6, 4_000),
+        all: of(100, u64::MAX),
+        failed: of(1, u64::MAX),
+    };
+    let config = Config {
+        kept,
+        ..Config::default()
+    };
+    let process = world.start_with(config.clone());
+    let accept = async |name: &str, bytes: usize| {
+        let event = world.event(name, &format!("\"{}\"", "x".repeat(bytes)));
+        process.service.accept(event).await
+    };
+    let full = Err(api::events::Error::Full);
+    for _ in 0..4 {
+        assert_eq!(accept("f", 10).await, Ok(()));
+    }
+    assert_eq!(accept("f", 10).await, full, "the function's");
+    assert_eq!(accept("g", 10).await, Ok(()));
+    assert_eq!(accept("g", 4_000).await, full, "the account's bytes");
+    assert_eq!(accept("h", 10).await, Ok(()));
+    assert_eq!(accept("h", 10).await, full, "the account's number");
+    // Tries change nothing; what is done with makes room.
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(accept("f", 10).await, full);
+    world.functions.put("f", Function::default());
+    tokio::time::sleep(10 * MINUTE).await;
+    assert_eq!(accept("f", 10).await, Ok(()));
+    // Another process finds what is kept.
+    let other = world.start_with(config);
+    for _ in 0..4 {
+        let event = world.event("h", "1");
+        drop(other.service.accept(event).await);
+    }
+    let usage = world.queue.usage().await.unwrap();
+    let sum: u64 = usage.iter().map(|(_, usage)| usage.messages).sum();
+    assert!(sum <= 6, "{usage:?}");
 }

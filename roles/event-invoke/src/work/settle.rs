@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::functions::FunctionVersion;
 use bytes::Bytes;
 use storage::Error;
+use storage::queue::Charge;
 use tokio::time::Instant;
 use types::RequestId;
 
@@ -132,15 +133,32 @@ impl Work {
         }
     }
 
-    /// Keeps a failed event that goes nowhere else, to be looked at and sent again.
+    /// Keeps a failed event that goes nowhere else, to be looked at and sent again. Where there is no room
+    /// it is gone, as all of them are on AWS.
     pub(super) async fn keep(&self, item: &Item) -> Result<(), Error> {
-        let queue = FunctionId::of(&item.event.state.arn).failed();
-        self.queue.send(&queue, item.encode(), Duration::ZERO).await
+        let function = FunctionId::of(&item.event.state.arn);
+        let (queue, charge) = (function.failed(), self.config.kept.failed(&function));
+        let (body, now) = (item.encode(), Duration::ZERO);
+        match self.queue.send_for(&queue, body, now, &charge).await {
+            Err(Error::Full { .. }) => {
+                tracing::info!(function = %item.event.state.arn, request_id = %item.event.state.request,
+                    "a failed event is not kept: there are as many of them as may be");
+                Ok(())
+            }
+            kept => kept,
+        }
     }
 
     /// After a crash between the two it is in both queues.
-    pub(super) async fn move_to(&self, at: At<'_>, queue: &str, body: Bytes) -> Result<(), Error> {
-        self.queue.send(queue, body, Duration::ZERO).await?;
+    pub(super) async fn move_to(
+        &self,
+        at: At<'_>,
+        queue: &str,
+        body: Bytes,
+        whose: &Charge,
+    ) -> Result<(), Error> {
+        let now = Duration::ZERO;
+        self.queue.send_for(queue, body, now, whose).await?;
         self.queue.ack(at.queue, at.receipt).await
     }
 

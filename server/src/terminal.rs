@@ -1,0 +1,112 @@
+//! What people are shown: text of functions and callers may be anything, and a terminal is not to obey
+//! it. Everything that commands print goes through here, and so does the service's own log.
+
+use std::borrow::Cow;
+use std::fmt::{Arguments, Write as _};
+use std::io::{IsTerminal as _, Write as _};
+
+use anyhow::Context as _;
+
+/// Prints a line on standard output.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::terminal::print(format_args!($($text)*), true) };
+}
+/// Prints text on standard output, without a line's end.
+macro_rules! say_on {
+    ($($text:tt)*) => { $crate::terminal::print(format_args!($($text)*), false) };
+}
+/// Prints a line on standard error.
+macro_rules! complain {
+    ($($text:tt)*) => { $crate::terminal::print_error(format_args!($($text)*)) };
+}
+pub(crate) use {complain, say, say_on};
+
+/// Text with everything made visible that a terminal would obey, but for the ends of lines and tabs.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    shown(text, |c| is_hidden(c) && !matches!(c, '\n' | '\t'))
+}
+
+/// Text that stays on its line, with everything made visible that a terminal would obey.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    shown(text, is_hidden)
+}
+
+fn shown(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match hidden(c) {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether a character is obeyed instead of shown: control characters of both sets, and those that turn
+/// the direction of what follows or end a line in some programs.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// See [`say`]. Whoever closed standard output does not want to hear of it.
+pub(crate) fn print(text: Arguments<'_>, line: bool) {
+    let text = text.to_string();
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(visible(&text).as_bytes());
+    let _ = match line {
+        true => out.write_all(b"\n"),
+        false => out.flush(),
+    };
+}
+
+/// See [`complain`].
+pub(crate) fn print_error(text: Arguments<'_>) {
+    let mut text = visible(&text.to_string()).into_owned();
+    text.push('\n');
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Writes a result to standard output: as it is to a program, and made visible to a person.
+pub(crate) fn result(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let written = match out.is_terminal() {
+        true => out.write_all(visible(&String::from_utf8_lossy(bytes)).as_bytes()),
+        false => out.write_all(bytes),
+    };
+    let ended = written.and_then(|()| match bytes {
+        [.., b'\n'] => Ok(()),
+        _ if out.is_terminal() => out.write_all(b"\n"),
+        _ => Ok(()),
+    });
+    ended.context("standard output is closed")
+}
+
+/// Shows on standard error, on the line that is there, what is going on.
+pub(crate) fn progress(text: &str) {
+    let mut line = String::from("\r");
+    let _ = write!(line, "{}", one_line(text));
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
+}
+
+/// Wipes the line that is there.
+pub(crate) fn wipe(mut out: impl std::io::Write) {
+    let _ = out.write_all(b"\r\x1b[K");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_instead() {
+        assert_eq!(visible("a\u{1b}]0;title\u{7}b"), "a\\u{1b}]0;title\\u{7}b");
+        assert_eq!(visible("\u{9b}2J \u{202e}abc"), "\\u{9b}2J \\u{202e}abc");
+        assert_eq!(visible("gone\rback\u{8}"), "gone\\rback\\u{8}");
+        assert_eq!(visible("two\nlines\tä €"), "two\nlines\tä €");
+        assert_eq!(one_line("two\nlines\t\u{2028}"), "two\\nlines\\t\\u{2028}");
+    }
+}

@@ -1,0 +1,138 @@
+//! The stores of an all-in-one server: opened with a deadline, asked with a deadline, closed with one.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use backends::{LocalBlobs, Opening, Remembered, Space, Sqlite, SqliteQueue};
+use control::LogStore;
+use storage::{Blobs, Journal, Queue, Reserving, Room, Table, Timely};
+use tokio::runtime::Handle;
+use types::SystemClock;
+
+use super::roles::aside_on;
+use crate::config::Config;
+
+/// A store that has not answered for so long does not: whoever asked it is told so.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// The same for a package, which is up to 250 MB on a slow disk.
+const BLOB_WITHIN: Duration = Duration::from_secs(120);
+/// Closing is not waited for any longer. All that was acknowledged is on disk before.
+const CLOSED_WITHIN: Duration = Duration::from_secs(20);
+
+/// See the module.
+#[derive(Clone)]
+pub(super) struct Stores {
+    /// Rows, for the system's own.
+    pub(super) table: Arc<dyn Table>,
+    /// Rows, for what callers have made: nothing new on a full disk.
+    pub(super) callers_table: Arc<dyn Table>,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) blobs: Arc<dyn Blobs>,
+    pub(super) queue: Arc<dyn Queue>,
+    pub(super) logs: Arc<LogStore>,
+    /// The disk that they are on.
+    pub(super) space: Arc<Space>,
+    sqlite: Arc<Sqlite>,
+    sqlite_queue: Arc<SqliteQueue>,
+}
+
+/// Opens all stores in the data folder; `threads` are those of the asynchronous plane, where its store's
+/// writer is to stand.
+pub(super) async fn open(
+    config: &Config,
+    folder: &Path,
+    accept_older: bool,
+    threads: &Handle,
+) -> anyhow::Result<Stores> {
+    let reserve = match config.disk.reserve_mb {
+        0 => None,
+        mb => Some(mb.saturating_mul(1024 * 1024)),
+    };
+    let folder = folder.to_owned();
+    let space = Arc::new(Space::of(&folder, reserve)?);
+    let room = Arc::clone(&space) as Arc<dyn Room>;
+    let remembered = Remembered::open(&folder.join("remembered"), accept_older);
+    let remembered = remembered.context(
+        "what the databases were cannot be read (--accept-older-data takes them as they are)",
+    )?;
+    let opening = Opening {
+        remembered: Some(Arc::new(remembered)),
+        room: Arc::clone(&room),
+    };
+    let here = Handle::current();
+    let (path, with) = (folder.join("metadata.db"), opening.clone());
+    let sqlite = aside_on(&here, "metadata.db", move || {
+        Sqlite::open_with(&path, &with).map_err(anyhow::Error::from)
+    });
+    let sqlite = Arc::new(sqlite.await?);
+    let (path, with) = (folder.join("queues.db"), opening);
+    let queue = aside_on(threads, "queues.db", move || {
+        let clock = Arc::new(SystemClock);
+        SqliteQueue::open_with(&path, clock, &with).map_err(anyhow::Error::from)
+    });
+    let queue = Arc::new(queue.await?);
+    let path = folder.join("blobs");
+    let blobs = aside_on(&here, "blobs/", move || Ok(LocalBlobs::open(&path)?));
+    let blobs = Timely::new(Arc::new(blobs.await?), BLOB_WITHIN);
+    let (path, bounds) = (folder.join("logs"), log_bounds(config));
+    let in_logs = Arc::clone(&room);
+    let logs = aside_on(&here, "logs/", move || {
+        Ok(LogStore::open(path, bounds, in_logs)?)
+    });
+    let logs = Arc::new(logs.await?);
+    let timely = Arc::new(Timely::new(Arc::clone(&sqlite), ANSWER_WITHIN));
+    let table = Arc::clone(&timely) as Arc<dyn Table>;
+    Ok(Stores {
+        callers_table: Arc::new(Reserving::new(Arc::clone(&table), Arc::clone(&room))),
+        table,
+        journal: timely,
+        blobs: Arc::new(Reserving::new(Arc::new(blobs), room)),
+        queue: Arc::new(Timely::new(Arc::clone(&queue), ANSWER_WITHIN)),
+        logs,
+        space,
+        sqlite,
+        sqlite_queue: queue,
+    })
+}
+
+fn log_bounds(config: &Config) -> control::LogBounds {
+    const MB: u64 = 1024 * 1024;
+    let logs = &config.logs;
+    let account = match logs.account_mb_max {
+        0 => logs.total_mb_max / 2,
+        given => given,
+    };
+    control::LogBounds {
+        group_bytes_max: logs.group_mb_max.saturating_mul(MB),
+        account_bytes_max: account.saturating_mul(MB),
+        total_bytes_max: logs.total_mb_max.saturating_mul(MB),
+        ..control::LogBounds::default()
+    }
+}
+
+impl Stores {
+    /// Brings everything into the files themselves, so that they can be copied without their logs.
+    pub(super) async fn close(self) {
+        let closing = async {
+            let (metadata, queues) =
+                tokio::join!(self.sqlite.checkpoint(), self.sqlite_queue.checkpoint());
+            for failed in [metadata, queues].into_iter().filter_map(Result::err) {
+                let error = &failed as &dyn std::error::Error;
+                tracing::warn!(
+                    error,
+                    "a database's log is not brought into it; both are kept"
+                );
+            }
+            // The last to hold the log store: dropping it writes what still waits, and blocks.
+            let dropped = tokio::task::spawn_blocking(move || drop(self));
+            if dropped.await.is_err() {
+                tracing::error!("closing the stores has panicked");
+            }
+        };
+        if tokio::time::timeout(CLOSED_WITHIN, closing).await.is_err() {
+            tracing::error!("the disk does not answer: the stores are left as they are");
+        }
+    }
+}
