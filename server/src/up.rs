@@ -55,10 +55,21 @@ pub(crate) fn up(options: &cli::Up) -> anyhow::Result<ExitCode> {
         threads: events.handle().clone(),
     };
     let ended = runtime.block_on(serve(start, signals));
-    // What hangs in a disk that does not answer would hang here, too.
-    runtime.shutdown_timeout(ENDS_WITHIN);
-    events.shutdown_timeout(ENDS_WITHIN);
-    ended.map(|()| ExitCode::SUCCESS)
+    // What hangs in a disk that does not answer would hang here, too. Of a start that did not come to its
+    // end nothing is waited for: it has acknowledged nothing.
+    let patience = match ended {
+        Ok(Ended::AfterServing) => ENDS_WITHIN,
+        _ => Duration::ZERO,
+    };
+    runtime.shutdown_timeout(patience);
+    events.shutdown_timeout(patience);
+    ended.map(|_| ExitCode::SUCCESS)
+}
+
+/// When it was told to stop.
+enum Ended {
+    BeforeReady,
+    AfterServing,
 }
 
 /// What a start begins with.
@@ -168,14 +179,14 @@ fn prepare(config: &Config) -> anyhow::Result<(DataDir, Languages, sandbox::Conf
     Ok((data, languages, sandboxes))
 }
 
-async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<()> {
+async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     let account = from.config.account.id.clone();
     let starting = tokio::spawn(start(from));
     let started = tokio::select! {
         biased;
         () = signals.told_to_stop() => {
             tracing::info!("told to stop before it was ready");
-            return Ok(());
+            return Ok(Ended::BeforeReady);
         }
         started = starting => started.context("the start has panicked")??,
     };
@@ -222,7 +233,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<()> {
     tracing::info!("stopping: invokes under way are finished first; told again, they are cut off");
     stop.send_replace(true);
     drain::drain(running, serving, signals.told_to_stop()).await;
-    Ok(())
+    Ok(Ended::AfterServing)
 }
 
 /// What tells the server to stop.

@@ -59,18 +59,17 @@ pub(super) async fn aside<T: Send + 'static>(
     what: &'static str,
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {
-    aside_on(&Handle::current(), what, work).await
+    aside_on(&Handle::current(), what, work).await?
 }
 
 /// The same beside those threads.
 pub(super) async fn aside_on<T: Send + 'static>(
     threads: &Handle,
     what: &'static str,
-    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+    work: impl FnOnce() -> T + Send + 'static,
 ) -> anyhow::Result<T> {
     let done = within(what, threads.spawn_blocking(work)).await?;
-    done.with_context(|| format!("{what} was not opened"))?
-        .with_context(|| format!("{what} cannot be used"))
+    done.with_context(|| format!("{what}: this has panicked"))
 }
 
 /// Waits for a part of a start, but not for ever.

@@ -64,24 +64,25 @@ pub(super) async fn open(
     let here = Handle::current();
     let (path, with) = (folder.join("metadata.db"), opening.clone());
     let sqlite = aside_on(&here, "metadata.db", move || {
-        Sqlite::open_with(&path, &with).map_err(anyhow::Error::from)
+        Sqlite::open_with(&path, &with)
     });
-    let sqlite = Arc::new(sqlite.await?);
+    let sqlite = Arc::new(sqlite.await?.context("metadata.db cannot be used")?);
     let (path, with) = (folder.join("queues.db"), opening);
     let queue = aside_on(threads, "queues.db", move || {
         let clock = Arc::new(SystemClock);
-        SqliteQueue::open_with(&path, clock, &with).map_err(anyhow::Error::from)
+        SqliteQueue::open_with(&path, clock, &with)
     });
-    let queue = Arc::new(queue.await?);
+    let queue = Arc::new(queue.await?.context("queues.db cannot be used")?);
     let path = folder.join("blobs");
-    let blobs = aside_on(&here, "blobs/", move || Ok(LocalBlobs::open(&path)?));
-    let blobs = Timely::new(Arc::new(blobs.await?), BLOB_WITHIN);
+    let blobs = aside_on(&here, "blobs/", move || LocalBlobs::open(&path));
+    let blobs = Arc::new(blobs.await?.context("blobs/ cannot be used")?);
+    let blobs = Timely::new(blobs, BLOB_WITHIN);
     let (path, bounds) = (folder.join("logs"), log_bounds(config));
     let in_logs = Arc::clone(&room);
     let logs = aside_on(&here, "logs/", move || {
-        Ok(LogStore::open(path, bounds, in_logs)?)
+        LogStore::open(path, bounds, in_logs)
     });
-    let logs = Arc::new(logs.await?);
+    let logs = Arc::new(logs.await?.context("logs/ cannot be used")?);
     let timely = Arc::new(Timely::new(Arc::clone(&sqlite), ANSWER_WITHIN));
     let table = Arc::clone(&timely) as Arc<dyn Table>;
     Ok(Stores {

@@ -22,6 +22,8 @@ use crate::{Error, Queue};
 pub struct MemoryQueue {
     clock: Arc<dyn Clock>,
     queues: Mutex<BTreeMap<String, Messages>>,
+    /// By owner. Locked after the queues.
+    usage: Mutex<BTreeMap<Arc<str>, Usage>>,
     /// The last message's number, of all queues: a queue that is deleted and begins anew has no number twice.
     last: AtomicU64,
     /// Something may have become visible, or will at another time than before.
@@ -48,6 +50,7 @@ impl MemoryQueue {
         Self {
             clock,
             queues: Mutex::default(),
+            usage: Mutex::default(),
             last: AtomicU64::new(0),
             changed: Notify::new(),
         }
@@ -55,6 +58,23 @@ impl MemoryQueue {
 
     fn next(&self) -> u64 {
         self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn more(&self, owner: &Arc<str>, bytes: u64) {
+        let mut usage = lock(&self.usage);
+        let of_owner = usage.entry(Arc::clone(owner)).or_default();
+        *of_owner = of_owner.with(bytes);
+    }
+
+    fn less(&self, kept: &Kept) {
+        let mut usage = lock(&self.usage);
+        if let Some(of_owner) = usage.get_mut(&kept.owner) {
+            of_owner.messages -= 1;
+            of_owner.bytes -= kept.body.len() as u64;
+            if of_owner.messages == 0 {
+                usage.remove(&kept.owner);
+            }
+        }
     }
 
     /// Works on the message if `receipt` holds it.
@@ -89,11 +109,10 @@ impl Messages {
         self.messages.insert(message, kept);
     }
 
-    /// Answers whose it was.
-    fn remove(&mut self, message: u64) -> Option<Arc<str>> {
+    fn remove(&mut self, message: u64) -> Option<Kept> {
         let kept = self.messages.remove(&message)?;
         self.by_time.remove(&(kept.visible_from, message));
-        Some(kept.owner)
+        Some(kept)
     }
 
     fn hide(&mut self, message: u64, until: Timestamp) {
@@ -130,14 +149,6 @@ impl Messages {
     }
 }
 
-fn all(queues: &BTreeMap<String, Messages>) -> impl Iterator<Item = &Kept> {
-    queues.values().flat_map(|queue| queue.messages.values())
-}
-
-fn add(usage: Usage, kept: &Kept) -> Usage {
-    usage.with(kept.body.len() as u64)
-}
-
 #[async_trait]
 impl Queue for MemoryQueue {
     async fn send_for(
@@ -151,33 +162,35 @@ impl Queue for MemoryQueue {
         check_charge(charge)?;
         let visible_from = self.clock.now().after(delay);
         let mut queues = lock(&self.queues);
+        let bytes = body.len() as u64;
         for bound in &charge.bounds {
-            let of_it = |kept: &&Kept| beginnings(&kept.owner).any(|part| part == bound.of);
-            let kept = all(&queues).filter(of_it).fold(Usage::default(), add);
-            if !kept.with(body.len() as u64).fits(bound.most) {
+            let usage = lock(&self.usage);
+            let of_it = usage
+                .iter()
+                .filter(|(owner, _)| beginnings(owner).any(|part| part == bound.of));
+            let kept = of_it.fold(Usage::default(), |sum, (_, usage)| Usage {
+                messages: sum.messages + usage.messages,
+                bytes: sum.bytes + usage.bytes,
+            });
+            if !kept.with(bytes).fits(bound.most) {
                 return Err(Error::Full { what: "a queue" });
             }
         }
+        let owner: Arc<str> = charge.owner.as_str().into();
+        self.more(&owner, bytes);
         let messages = queues.entry(queue.to_owned()).or_default();
-        messages.put(
-            self.next(),
-            charge.owner.as_str().into(),
-            body,
-            visible_from,
-        );
+        messages.put(self.next(), owner, body, visible_from);
         drop(queues);
         self.changed.notify_waiters();
         Ok(())
     }
 
     async fn usage(&self) -> Result<Vec<(String, Usage)>, Error> {
-        let mut usage: BTreeMap<String, Usage> = BTreeMap::new();
-        let queues = lock(&self.queues);
-        for kept in all(&queues).filter(|kept| !kept.owner.is_empty()) {
-            let of_owner = usage.entry(kept.owner.to_string()).or_default();
-            *of_owner = add(*of_owner, kept);
-        }
-        Ok(usage.into_iter().collect())
+        let usage = lock(&self.usage);
+        let owners = usage.iter().filter(|(owner, _)| !owner.is_empty());
+        Ok(owners
+            .map(|(owner, usage)| (owner.to_string(), *usage))
+            .collect())
     }
 
     async fn show(&self, owner: &str, beyond: Duration) -> Result<u64, Error> {
@@ -255,14 +268,19 @@ impl Queue for MemoryQueue {
         check_message(queue, &body)?;
         let visible_from = self.clock.now().after(delay);
         Ok(self.held(queue, receipt, |messages| {
-            let owner = messages.remove(receipt.message);
-            messages.put(self.next(), owner.unwrap_or_default(), body, visible_from);
+            if let Some(kept) = messages.remove(receipt.message) {
+                self.less(&kept);
+                self.more(&kept.owner, body.len() as u64);
+                messages.put(self.next(), kept.owner, body, visible_from);
+            }
         }))
     }
 
     async fn ack(&self, queue: &str, receipt: Receipt) -> Result<(), Error> {
         if let Some(messages) = lock(&self.queues).get_mut(queue) {
-            messages.remove(receipt.message);
+            if let Some(kept) = messages.remove(receipt.message) {
+                self.less(&kept);
+            }
         }
         Ok(())
     }

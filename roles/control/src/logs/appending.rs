@@ -20,7 +20,8 @@ pub(super) struct Appending {
     folder: PathBuf,
     name: StreamName,
     created: Timestamp,
-    file: File,
+    /// `None` where it was removed and nothing has come since.
+    file: Option<File>,
     path: PathBuf,
     base: u64,
     bytes: u64,
@@ -44,7 +45,7 @@ impl Appending {
             name: name.clone(),
             created,
             bytes: file.seek(SeekFrom::End(0))?,
-            file,
+            file: Some(file),
             path,
             base,
             written: Taken::default(),
@@ -86,7 +87,7 @@ impl Appending {
     /// Writes what was added.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         let bytes = std::mem::take(&mut self.buffer);
-        self.file.write_all(&bytes)?;
+        self.write(&bytes)?;
         self.bytes += bytes.len() as u64;
         self.written.bytes += bytes.len() as u64;
         Ok(())
@@ -98,12 +99,29 @@ impl Appending {
     }
 
     /// Goes on in a new segment.
-    pub(super) fn rotate(&mut self) -> io::Result<()> {
+    fn rotate(&mut self) -> io::Result<()> {
         self.base += self.bytes;
-        self.path = path::segment_file(&self.folder, &self.name, self.base);
-        self.file = open(&self.path)?;
         self.bytes = 0;
+        self.path = path::segment_file(&self.folder, &self.name, self.base);
+        self.file = Some(open(&self.path)?);
         self.begin()
+    }
+
+    /// The segment was removed. What comes goes on in a new one, which is made then.
+    pub(super) fn lost(&mut self) {
+        self.file = None;
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.file.is_none() {
+            // Its name may be gone as well.
+            path::prepare(&self.folder, &self.name)?;
+            self.rotate()?;
+        }
+        match &mut self.file {
+            Some(file) => file.write_all(bytes),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 
     /// Writes a segment's first line.
@@ -113,7 +131,7 @@ impl Appending {
         };
         let mut line = serde_json::to_vec(&head).expect("a head is a number");
         line.push(b'\n');
-        self.file.write_all(&line)?;
+        self.write(&line)?;
         self.bytes += line.len() as u64;
         self.written.bytes += line.len() as u64;
         self.written.files += 1;
@@ -122,11 +140,13 @@ impl Appending {
 
     /// What a crash left without its end must not swallow the next line.
     fn end_line(&mut self) -> io::Result<()> {
-        self.file.seek(SeekFrom::End(-1))?;
         let mut last = [0];
-        self.file.read_exact(&mut last)?;
+        if let Some(file) = &mut self.file {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
         if last != *b"\n" {
-            self.file.write_all(b"\n")?;
+            self.write(b"\n")?;
             self.bytes += 1;
             self.written.bytes += 1;
         }

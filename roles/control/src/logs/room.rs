@@ -202,11 +202,6 @@ impl Room {
         }
     }
 
-    /// A group has grown a little, by what making room itself costs.
-    pub(super) fn add(&mut self, group: &Path, by: Taken) {
-        self.count(group, by);
-    }
-
     fn count(&mut self, group: &Path, by: Taken) {
         let (account, groups) = self.accounts.entry(account(group).to_owned()).or_default();
         account.add(by);

@@ -227,24 +227,16 @@ impl Writer {
         self.files.insert(stream.clone(), OpenFile { file, used });
     }
 
-    /// Files were removed: those of them that are open go on in a new one.
+    /// Files were removed: those of them that are open go on in a new one, if more comes.
     fn removed(&mut self, removed: Vec<PathBuf>) {
         let groups: BTreeSet<PathBuf> = removed
             .iter()
             .filter_map(|path| path.parent().map(Path::to_owned))
             .collect();
         for path in removed {
-            let open = self.files.iter().find(|(_, open)| open.file.path() == path);
-            let Some(stream) = open.map(|(stream, _)| stream.clone()) else {
-                continue;
-            };
-            if let Some(mut open) = self.files.remove(&stream)
-                && open.file.rotate().is_ok()
-            {
-                let grown = open.file.take_written();
-                let folder = path::group_folder(&self.folder, &stream.scope, &stream.group);
-                self.room.add(&folder, grown);
-                self.files.insert(stream, open);
+            let mut open = self.files.values_mut();
+            if let Some(open) = open.find(|open| open.file.path() == path) {
+                open.file.lost();
             }
         }
         for group in groups {

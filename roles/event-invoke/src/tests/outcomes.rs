@@ -5,8 +5,9 @@ use std::time::Duration;
 use api::event_invoke::EventInvokeConfig;
 use api::events::Events as _;
 use serde_json::json;
+use storage::Queue as _;
 
-use super::functions::{Call, Does, Function, arn, scope};
+use super::functions::{Call, Does, Function};
 use super::process::Process;
 use super::telling::{QUEUE, always, message, on_failure, record};
 use super::world::World;
