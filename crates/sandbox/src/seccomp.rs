@@ -6,6 +6,7 @@
 //! three hundred, and it answers "not permitted" and "no such call" in one filter.
 
 mod calls;
+mod options;
 mod program;
 
 pub(crate) use calls::filter;

@@ -38,23 +38,40 @@ pub(super) enum Fate {
     Refuse,
     /// "Function not implemented", as an older kernel would say: libraries then do without.
     Absent,
-    /// Allowed if the argument has none of the bits.
+    /// Allowed if the argument has none of the bits, else answered with this error.
     NoBits {
         argument: u8,
         bits: u32,
+        errno: i32,
     },
     /// Allowed if the argument is one of these.
     OneOf {
         argument: u8,
         values: &'static [u32],
     },
-    /// Allowed if the argument is none of these.
+    /// Allowed if the argument is none of these, else answered with this error.
     NoneOf {
         argument: u8,
         values: &'static [u32],
+        errno: i32,
     },
-    /// Allowed if family, kind and protocol of a socket are among these.
+    /// Never allowed, and answered with this error.
+    Error(i32),
+    /// Allowed if family, kind and protocol of a socket are among these. Netlink is absent.
     Socket(&'static [SocketRule]),
+    /// Allowed if level and number of a socket's option are among these, else answered as a kernel
+    /// does that has no such option.
+    SocketOption(&'static [OptionRule]),
+}
+
+/// Options of one level that may be set.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct OptionRule {
+    pub(super) level: u32,
+    /// Their numbers, in runs from the first to the last.
+    pub(super) options: &'static [(u32, u32)],
+    /// Those that may be set without any effect.
+    pub(super) unheeded: &'static [u32],
 }
 
 /// A kind of socket that may be made.
@@ -63,8 +80,7 @@ pub(super) struct SocketRule {
     pub(super) family: u32,
     /// Without the flags that share its argument.
     pub(super) kinds: &'static [u32],
-    /// `None` for any.
-    pub(super) protocol: Option<u32>,
+    pub(super) protocols: &'static [u32],
 }
 
 /// The bits of a socket's kind that say the kind (and not `SOCK_CLOEXEC`, `SOCK_NONBLOCK`).
@@ -134,12 +150,16 @@ fn leaf(fate: Fate) -> Vec<sock_filter> {
         Fate::Allow => vec![allow()],
         Fate::Refuse => vec![refuse()],
         Fate::Absent => vec![error(libc::ENOSYS)],
-        Fate::NoBits { argument, bits } => {
+        Fate::NoBits {
+            argument,
+            bits,
+            errno,
+        } => {
             vec![
                 load_argument(argument),
                 branch(IF_ANY_BIT, bits, 1, 0),
                 allow(),
-                refuse(),
+                error(errno),
             ]
         }
         Fate::OneOf { argument, values } => {
@@ -152,38 +172,53 @@ fn leaf(fate: Fate) -> Vec<sock_filter> {
             code.push(refuse());
             code
         }
-        Fate::NoneOf { argument, values } => {
+        Fate::NoneOf {
+            argument,
+            values,
+            errno,
+        } => {
             let mut code = vec![load_argument(argument)];
             code.extend(
                 values
                     .iter()
-                    .flat_map(|value| [branch(IF_EQUAL, *value, 0, 1), refuse()]),
+                    .flat_map(|value| [branch(IF_EQUAL, *value, 0, 1), error(errno)]),
             );
             code.push(allow());
             code
         }
-        Fate::Socket(rules) => rules
+        Fate::Error(errno) => vec![error(errno)],
+        Fate::Socket(rules) => [
+            load_argument(0),
+            branch(IF_EQUAL, libc::AF_NETLINK as u32, 0, 1),
+            error(libc::ENOSYS),
+        ]
+        .into_iter()
+        .chain(rules.iter().flat_map(socket_rule))
+        .chain([refuse()])
+        .collect(),
+        Fate::SocketOption(rules) => rules
             .iter()
-            .flat_map(socket_rule)
-            .chain([refuse()])
+            .flat_map(option_rule)
+            .chain([error(libc::ENOPROTOOPT)])
             .collect(),
     }
 }
 
 /// Returns "allow" if the socket is of this rule; else goes on after it.
 fn socket_rule(rule: &SocketRule) -> Vec<sock_filter> {
-    let mut verdict = Vec::new();
-    if let Some(protocol) = rule.protocol {
-        verdict.extend([load_argument(2), branch(IF_EQUAL, protocol, 0, 1)]);
-    }
-    verdict.push(allow());
+    let mut verdict = vec![load_argument(2)];
+    verdict.extend(
+        rule.protocols
+            .iter()
+            .flat_map(|protocol| [branch(IF_EQUAL, *protocol, 0, 1), allow()]),
+    );
     let mut kinds = vec![load_argument(1), statement(MASK, SOCKET_KIND_BITS)];
     for (index, kind) in rule.kinds.iter().enumerate() {
         // A match jumps over the other kinds' tests and over the jump out.
         let rest = rule.kinds.len() - index;
         kinds.push(branch(IF_EQUAL, *kind, short(rest), 0));
     }
-    let out = u32::try_from(verdict.len()).expect("a verdict is three steps");
+    let out = u32::try_from(verdict.len()).expect("a verdict is a few steps");
     kinds.push(statement(JUMP, out));
     kinds.extend(verdict);
     let mut code = vec![
@@ -194,8 +229,30 @@ fn socket_rule(rule: &SocketRule) -> Vec<sock_filter> {
     code
 }
 
+/// Answers if the option is of this rule's level; else goes on after it.
+fn option_rule(rule: &OptionRule) -> Vec<sock_filter> {
+    let mut code = vec![load_argument(2)];
+    for option in rule.unheeded {
+        code.extend([branch(IF_EQUAL, *option, 0, 1), error(0)]);
+    }
+    for (first, last) in rule.options {
+        code.extend([
+            branch(IF_AT_LEAST, *first, 0, 2),
+            branch(IF_AT_LEAST, last + 1, 1, 0),
+            allow(),
+        ]);
+    }
+    code.push(error(libc::ENOPROTOOPT));
+    let mut rule = vec![
+        load_argument(1),
+        branch(IF_EQUAL, rule.level, 0, short(code.len())),
+    ];
+    rule.extend(code);
+    rule
+}
+
 fn short(distance: usize) -> u8 {
-    u8::try_from(distance).expect("a rule is some ten steps")
+    u8::try_from(distance).expect("a rule is some fifty steps")
 }
 
 /// The low half of an argument: the kernel takes no more of it for the calls we look into.

@@ -331,13 +331,19 @@ async fn raw_and_strange_sockets(host: &Host) -> TestResult {
         "attempt(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, 768)",
         "attempt(socket.socket, socket.AF_PACKET, socket.SOCK_DGRAM, 768)",
         "attempt(socket.socket, socket.AF_INET, 10, 768)",
-        "attempt(socket.socket, socket.AF_NETLINK, socket.SOCK_RAW, 9)",
-        "attempt(socket.socket, socket.AF_NETLINK, socket.SOCK_RAW, 12)",
+        "attempt(socket.socket, socket.AF_INET, socket.SOCK_DGRAM, 1)",
+        "attempt(socket.socket, socket.AF_INET, socket.SOCK_STREAM, 132)",
+        "attempt(socket.socket, socket.AF_INET6, socket.SOCK_STREAM, 262)",
+        "attempt(socket.socketpair, socket.AF_INET)",
+        "attempt(socket.socketpair, 30, socket.SOCK_SEQPACKET)",
+        "attempt(socket.socketpair, 40)",
         "attempt(socket.socket, 38, socket.SOCK_SEQPACKET, 0)",
         "attempt(socket.socket, 40, socket.SOCK_STREAM, 0)",
         "attempt(socket.socket, 44, socket.SOCK_RAW, 0)",
     ];
-    all_refused(host, &attempts, &["EPERM"]).await
+    all_refused(host, &attempts, &["EPERM"]).await?;
+    let netlink = ["attempt(socket.socket, socket.AF_NETLINK, socket.SOCK_RAW, 0)"];
+    all_refused(host, &netlink, &["ENOSYS"]).await
 }
 
 async fn reaching_the_hosts_sockets(host: &Host) -> TestResult {

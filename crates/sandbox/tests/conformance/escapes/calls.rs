@@ -2,7 +2,7 @@
 
 use sandbox::Exit;
 
-use super::{PRELUDE, all_refused, still_works};
+use super::{PRELUDE, all_refused, attempt, still_works};
 use crate::host::{Host, TestResult, expect, python, shell};
 use crate::{Case, cases};
 
@@ -11,6 +11,10 @@ pub(crate) const CASES: &[Case] = cases![
     system_calls_by_other_names,
     setting_the_host,
     pushing_terminal_input,
+    filters_of_its_own,
+    options_of_sockets,
+    watching_what_others_do,
+    policies_of_memory,
 ];
 
 async fn rare_system_calls(host: &Host) -> TestResult {
@@ -97,4 +101,83 @@ async fn pushing_terminal_input(host: &Host) -> TestResult {
     let tiocsti = format!("call({}, 0, 0x5412, 0)", libc::SYS_ioctl);
     let hidden = format!("call({}, 0, 0x100005412, 0)", libc::SYS_ioctl);
     all_refused(host, &[&tiocsti, &hidden], &["EPERM"]).await
+}
+
+async fn filters_of_its_own(host: &Host) -> TestResult {
+    // A filter of one step that allows all: to the kernel there is nothing wrong with it.
+    let program = "
+class Step(ctypes.Structure):
+    _fields_ = [('code', ctypes.c_ushort), ('jt', ctypes.c_ubyte), ('jf', ctypes.c_ubyte), ('k', ctypes.c_uint)]
+class Program(ctypes.Structure):
+    _fields_ = [('length', ctypes.c_ushort), ('steps', ctypes.POINTER(Step))]
+steps = (Step * 1)(Step(6, 0, 0, 0x7fff0000))
+program = Program(1, steps)
+at = ctypes.addressof(program)
+print(call(SECCOMP, 1, 0, at), call(PRCTL, 22, 2, at, 0, 0))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+raw = ctypes.string_at(at, ctypes.sizeof(program))
+for option in (26, 51):
+    print(attempt(s.setsockopt, socket.SOL_SOCKET, option, raw))";
+    let program = program
+        .replace("SECCOMP", &libc::SYS_seccomp.to_string())
+        .replace("PRCTL", &libc::SYS_prctl.to_string());
+    let sandbox = host.sandbox().await?;
+    let answers = attempt(&sandbox, &program).await?;
+    let expected = ["EINVAL", "EINVAL", "ENOPROTOOPT", "ENOPROTOOPT"];
+    expect(answers == expected, format!("{answers:?}"))?;
+    still_works(&sandbox).await
+}
+
+async fn options_of_sockets(host: &Host) -> TestResult {
+    let sandbox = host.sandbox().await?;
+    let program = "
+s = socket.socket()
+was = s.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+print(attempt(s.setsockopt, socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 30))
+print(s.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == was)
+print(attempt(s.setsockopt, socket.SOL_SOCKET, 33, 1 << 20))
+print(attempt(s.setsockopt, socket.IPPROTO_TCP, 31, b'tls'))
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+group = socket.inet_aton('239.1.1.1') + socket.inet_aton('127.0.0.1')
+print(attempt(u.setsockopt, socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group))
+print(attempt(s.setsockopt, socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
+print(attempt(s.setsockopt, socket.IPPROTO_TCP, socket.TCP_NODELAY, 1))";
+    let answers = attempt(&sandbox, program).await?;
+    let expected = [
+        "ok",
+        "True",
+        "ENOPROTOOPT",
+        "ENOPROTOOPT",
+        "ENOPROTOOPT",
+        "ok",
+        "ok",
+    ];
+    expect(answers == expected, format!("{answers:?}"))?;
+    still_works(&sandbox).await
+}
+
+async fn watching_what_others_do(host: &Host) -> TestResult {
+    let watch = "
+libc.inotify_init1.restype = ctypes.c_int
+i = libc.inotify_init1(0)
+def watch(path): return 'ok' if libc.inotify_add_watch(i, path, 0xfff) >= 0 else errno.errorcode[ctypes.get_errno()]
+print(i >= 0, watch(b'/usr'), watch(b'/var/task'), watch(b'/var/runtime'), watch(b'/opt'))
+import fcntl
+print(attempt(fcntl.fcntl, os.open('/usr', 0), fcntl.F_NOTIFY, 1))";
+    let sandbox = host.sandbox().await?;
+    let answers = attempt(&sandbox, watch).await?;
+    let expected = ["True", "ENOSPC", "ENOSPC", "ENOSPC", "ENOSPC", "EINVAL"];
+    expect(answers == expected, format!("{answers:?}"))?;
+    still_works(&sandbox).await
+}
+
+async fn policies_of_memory(host: &Host) -> TestResult {
+    let attempts = [
+        format!("call({}, 0, 4096, 0, 0, 0, 0)", libc::SYS_mbind),
+        format!("call({}, 0, 0, 0)", libc::SYS_set_mempolicy),
+    ];
+    let attempts: Vec<&str> = attempts.iter().map(String::as_str).collect();
+    all_refused(host, &attempts, &["ENOSYS"]).await?;
+    let large = format!("call({}, 0, 2 << 20, 3, 0x40022, -1, 0)", libc::SYS_mmap);
+    all_refused(host, &[&large], &["ENOMEM"]).await
 }
