@@ -128,6 +128,7 @@ fn sandboxes(
             given => given,
         },
         pool: config.sandbox.pool,
+        memory_bytes: roles::memory_mb(config)? << 20,
         network,
         door: config.functions.api.then_some(inside::PORT),
     })

@@ -60,6 +60,7 @@ fn measure() -> Result<(), Failure> {
         images: folder.path().join("images"),
         first_uid: 900_000_000,
         pool: 16,
+        memory_bytes: 8 << 30,
         network: Network::None,
         door: None,
     };

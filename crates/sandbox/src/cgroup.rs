@@ -41,6 +41,8 @@ const CPU_QUOTA_US_MIN: u64 = 1_000;
 pub(crate) struct Limits {
     /// Bytes that the kernel itself enforces; the finer rule is [`crate::process`]'s.
     pub(crate) memory_bytes: u64,
+    /// Bytes that sockets may buffer, where the kernel counts them on their own.
+    pub(crate) socket_bytes: u64,
     /// Thousandths of a CPU; `None` where more than the host has was asked for.
     pub(crate) cpu_millis: Option<u32>,
     /// Processes and threads.
@@ -71,6 +73,10 @@ pub(crate) trait Controllers: Send + Sync {
     fn entrances(&self) -> Vec<BorrowedFd<'_>>;
     /// Reads how much is in use, which is cheaper than [`Controllers::memory`].
     fn memory_used(&self) -> io::Result<u64>;
+    /// The part of it that the kernel took for what processes had it do.
+    fn memory_kernel(&self) -> io::Result<u64>;
+    /// How many processes and threads there are.
+    fn processes(&self) -> io::Result<u64>;
     /// Reads what is in use.
     fn memory(&self) -> io::Result<Memory>;
     /// The most that was in use at once.
@@ -172,7 +178,7 @@ pub(crate) fn write_value(path: &Path, value: &str) -> io::Result<()> {
 }
 
 /// Reads a small file from its start, as the kernel writes it anew.
-fn read_from_start(file: &File) -> io::Result<String> {
+pub(crate) fn read_from_start(file: &File) -> io::Result<String> {
     // The longest, memory.stat, has some 70 lines.
     let mut buffer = [0; 8192];
     let length = file.read_at(&mut buffer, 0)?;

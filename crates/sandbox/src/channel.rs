@@ -1,7 +1,7 @@
 //! One end of a socket between the owner, a spawner and an init: whole messages, with descriptors.
 
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use tokio::io::unix::AsyncFd;
 
@@ -44,6 +44,19 @@ impl Channel {
     pub(crate) fn receive<M: Message>(&mut self) -> io::Result<Received<M>> {
         let (length, fds) = sockets::receive(self.socket.as_fd(), &mut self.buffer, true)?;
         decode(&self.buffer[..length], fds)
+    }
+}
+
+impl Channel {
+    /// The end itself, for whoever reads on without a buffer.
+    pub(crate) fn into_socket(self) -> OwnedFd {
+        self.socket
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

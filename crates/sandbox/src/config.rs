@@ -25,6 +25,9 @@ pub struct Config {
     pub first_uid: u32,
     /// How many network namespaces (with their listeners) and cgroups are kept ready.
     pub pool: usize,
+    /// What all sandboxes may use together of the machine's memory, with their `/tmp`s and cached
+    /// files. At the limit the kernel takes cached files, then kills among them.
+    pub memory_bytes: u64,
     /// What functions reach.
     pub network: Network,
     /// A port of the loopback inside that the owner listens on, too: see

@@ -9,11 +9,42 @@ use tokio::sync::watch;
 use crate::error::Error;
 use crate::spec::{Process, Signal, Spec, Started};
 
+/// What all sandboxes use together, and what this machine has left. In bytes, and in processes and
+/// threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// In use by all sandboxes: theirs, their `/tmp`s', their sockets', the kernel's for them. Without
+    /// cached files.
+    pub memory_used: u64,
+    /// What the machine could give without harm to anybody.
+    pub memory_available: u64,
+    /// All that the machine has.
+    pub memory_total: u64,
+    /// Processes and threads of all sandboxes.
+    pub processes: u64,
+    /// How many these may be.
+    pub processes_max: u64,
+}
+
+/// What one sandbox uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Bytes of memory, with its `/tmp`, without cached files.
+    pub memory: u64,
+    /// The part of them that the kernel took for what processes had it do.
+    pub kernel: u64,
+    /// Processes and threads.
+    pub processes: u64,
+}
+
 /// Makes sandboxes.
 #[async_trait]
 pub trait Engine: Send + Sync {
     /// Makes one. Giving up waiting for the answer destroys it.
     async fn create(&self, spec: Spec) -> Result<Arc<dyn Instance>, Error>;
+
+    /// What all sandboxes use, however many there are: a few small files are read.
+    fn load(&self) -> Result<Load, Error>;
 
     /// Stops making more, destroys what still lives and removes what is shared. Harmless twice.
     async fn shutdown(&self);
@@ -55,6 +86,13 @@ pub trait Instance: Send + Sync {
 
     /// The most memory that was in use at once, less what `/tmp` now holds. Zero if not known.
     fn memory_peak_bytes(&self) -> u64;
+
+    /// What it uses now. Zeros if not known.
+    fn usage(&self) -> Usage;
+
+    /// Destroys it since there is not enough of something for all: its processes are out of memory
+    /// first, then it ends.
+    async fn exhaust(&self);
 
     /// True since the sandbox used more memory than it may; every process of the function has been
     /// killed. [`Instance::kill_all`] makes it false again.

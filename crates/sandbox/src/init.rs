@@ -3,7 +3,7 @@
 //! ```text
 //!   forked by the spawner ──▶ begin: network, /proc, a standby ──▶ wait in the pool for Furnish
 //!     ──▶ finish: mounts, host name ──▶ give up: user namespace, rights ──▶ Ready
-//!     ──▶ serve: Start, Signal, KillAll ──▶ until the owner's socket closes, or SIGKILL
+//!     ──▶ serve: Start, Signal, KillAll, [`interfaces`] ──▶ until the owner's socket closes, or SIGKILL
 //! ```
 //!
 //! It is user 0 of a user namespace that owns nothing but itself: the mount, network, pid, ipc and
@@ -14,11 +14,12 @@
 
 mod function;
 mod furnish;
+mod interfaces;
 mod standby;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, PipeReader, Read as _};
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 
 use libc::sock_filter;
@@ -29,6 +30,8 @@ use crate::message::{Event, Furnish, Request, Stage};
 use crate::spec::Exit;
 use crate::sys::processes::{self, Reaped, SingleThreaded};
 use crate::sys::{files, signals};
+use function::Forked;
+use interfaces::Interfaces;
 use standby::Standby;
 
 /// What the spawner gives a new sandbox.
@@ -127,6 +130,7 @@ pub(crate) fn run(setup: Setup<'_>) {
         open_files_max: wanted.open_files_max,
         standby,
         children,
+        interfaces: Interfaces::new(),
         starting: BTreeMap::new(),
         started: BTreeSet::new(),
     };
@@ -137,7 +141,7 @@ pub(crate) fn run(setup: Setup<'_>) {
 /// A process that has been forked and has not yet told whether it could be executed.
 struct Starting {
     request: u32,
-    report: PipeReader,
+    forked: Forked,
 }
 
 struct Serving<'a> {
@@ -148,6 +152,7 @@ struct Serving<'a> {
     standby: Option<Standby>,
     /// Readable when a child may have ended.
     children: OwnedFd,
+    interfaces: Interfaces,
     starting: BTreeMap<i32, Starting>,
     started: BTreeSet<i32>,
 }
@@ -157,10 +162,12 @@ impl Serving<'_> {
         let mut ready = Vec::new();
         loop {
             let starting: Vec<i32> = self.starting.keys().copied().collect();
-            let reports = self.starting.values().map(|one| one.report.as_raw_fd());
+            let reports = self.starting.values();
+            let reports = reports.map(|one| one.forked.report.as_raw_fd());
             let fds: Vec<i32> = [self.channel.as_raw_fd(), self.children.as_raw_fd()]
                 .into_iter()
                 .chain(reports)
+                .chain(self.interfaces.descriptors())
                 .collect();
             files::wait_readable(&fds, &mut ready)?;
             // Started is said before Exited, whichever was seen first.
@@ -170,6 +177,9 @@ impl Serving<'_> {
                 .filter(|(_, ready)| **ready)
             {
                 self.conclude_start(*pid)?;
+            }
+            if ready[2 + starting.len()..].contains(&true) {
+                self.interfaces.answer()?;
             }
             if ready[1] {
                 self.reap_ended()?;
@@ -204,8 +214,9 @@ impl Serving<'_> {
                 let standby = self.standby.take();
                 let started = standby.and_then(|standby| standby.start(&program).ok());
                 match started.map_or_else(|| self.launch.fork(program), Ok) {
-                    Ok((pid, report)) => {
-                        self.starting.insert(pid, Starting { request, report });
+                    Ok(forked) => {
+                        self.starting
+                            .insert(forked.pid, Starting { request, forked });
                         Ok(())
                     }
                     Err(error) => {
@@ -282,13 +293,16 @@ impl Serving<'_> {
     fn conclude_start(&mut self, pid: i32) -> io::Result<()> {
         let Some(Starting {
             request,
-            mut report,
+            mut forked,
         }) = self.starting.remove(&pid)
         else {
             return Ok(());
         };
-        match function::read_report(&mut report)? {
+        match function::read_report(&mut forked.report)? {
             None => {
+                if let Some(listener) = forked.listener() {
+                    self.interfaces.listen(listener);
+                }
                 self.started.insert(pid);
                 self.say(&Event::Started {
                     request,

@@ -27,6 +27,7 @@ mod config;
 mod engine;
 mod error;
 mod init;
+mod machine;
 mod message;
 mod nat;
 mod netlink;
@@ -41,7 +42,7 @@ mod sys;
 mod users;
 
 pub use config::{Config, Nat, Network, Root, RootKind};
-pub use engine::{Engine, Instance};
+pub use engine::{Engine, Instance, Load, Usage};
 pub use error::Error;
 pub use process::ProcessEngine;
 pub use share::{Share, ShareUser};

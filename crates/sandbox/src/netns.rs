@@ -6,10 +6,11 @@
 //! [`crate::nat`]. None is ever used twice: its sockets
 //! and counters would tell of the sandbox before.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use crate::config::{self, Nat};
 use crate::nat::{addresses, interface_prefix};
@@ -27,6 +28,8 @@ pub(crate) struct Network {
     pub(crate) namespace: OwnedFd,
     pub(crate) listener: TcpListener,
     pub(crate) door: Option<TcpListener>,
+    /// Tells how many sockets there are in it.
+    pub(crate) sockets: File,
 }
 
 /// Makes namespaces. Belongs to one thread, which goes in and out of them.
@@ -74,6 +77,7 @@ impl Maker {
     }
 
     fn furnish(&self, slot: u32) -> io::Result<Network> {
+        bound()?;
         namespaces::loopback_up()?;
         if let Some(way_out) = &self.way_out {
             way_out.connect(slot, self.home.as_fd())?;
@@ -85,8 +89,43 @@ impl Maker {
             namespace,
             listener,
             door,
+            sockets: File::open("/proc/thread-self/net/sockstat")?,
         })
     }
+}
+
+/// What a namespace's kernel keeps for it that is charged to nobody, and how little of it is enough.
+/// Most of these have been a namespace's own for years, others not on each kernel.
+const BOUNDS: &[(&str, &str)] = &[
+    // Connections that wait to be accepted, for each listener.
+    ("core/somaxconn", "256"),
+    // What a socket may take besides its buffers, as it was for decades.
+    ("core/optmem_max", "20480"),
+    // The second number is what a connection that nobody has accepted buffers; whoever reads gets more.
+    ("ipv4/tcp_rmem", "4096 32768 4194304"),
+    // Connections that are over and may still be spoken of.
+    ("ipv4/tcp_max_tw_buckets", "4096"),
+    // Parts of packets whose other parts have not come.
+    ("ipv4/ipfrag_low_thresh", "196608"),
+    ("ipv4/ipfrag_high_thresh", "262144"),
+    // No neighbours by IPv6, of which the machine has one small table for all: the loopback keeps it.
+    ("ipv6/conf/default/disable_ipv6", "1"),
+];
+
+/// Sets [`BOUNDS`] for the namespace that this thread is in.
+fn bound() -> io::Result<()> {
+    for (name, value) in BOUNDS {
+        match fs::write(Path::new("/proc/sys/net").join(name), value) {
+            // This kernel has it for the whole machine, or not at all.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+                ) => {}
+            done => done?,
+        }
+    }
+    Ok(())
 }
 
 /// On the loopback of the namespace that this thread is in.

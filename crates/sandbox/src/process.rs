@@ -29,8 +29,9 @@ use tokio::task::JoinSet;
 
 use crate::cgroup::{Hierarchies, Limits};
 use crate::config::{Config, Network};
-use crate::engine::{Engine, Instance};
+use crate::engine::{Engine, Instance, Load};
 use crate::error::Error;
+use crate::machine;
 use crate::message::{Build, Furnish, Source};
 use crate::nat;
 use crate::share::{Opened, Opener};
@@ -76,7 +77,7 @@ impl ProcessEngine {
         config.check()?;
         // Each sandbox takes some fifteen of this process's, and one of its spawner's.
         privileges::raise_open_files().map_err(Error::step("raise the limit of open files"))?;
-        let hierarchies = Arc::new(Hierarchies::prepare(&config.tag)?);
+        let hierarchies = Arc::new(Hierarchies::prepare(&config.tag, config.memory_bytes)?);
         if let Network::Nat(nat) = &config.network {
             nat::open(&config.tag, nat)?;
         }
@@ -118,6 +119,20 @@ impl Engine for ProcessEngine {
         });
         let handle = created.await.map_err(|_| Error::Gone)??;
         Ok(Arc::new(handle))
+    }
+
+    fn load(&self) -> Result<Load, Error> {
+        let read = Error::step("read what all sandboxes use");
+        let together = self.shared.hierarchies.together().map_err(read)?;
+        let machine = machine::memory().map_err(Error::step("read the machine's memory"))?;
+        let memory = together.memory;
+        Ok(Load {
+            memory_used: memory.used.saturating_sub(memory.cache),
+            memory_available: machine.available,
+            memory_total: machine.total,
+            processes: together.processes,
+            processes_max: together.processes_max,
+        })
     }
 
     async fn shutdown(&self) {
@@ -198,6 +213,7 @@ impl Shared {
         Limits {
             // See `memory`: what /tmp may hold comes on top, the rest is watched.
             memory_bytes: spec.memory_bytes + spec.tmp_bytes,
+            socket_bytes: memory::socket_bytes(spec.memory_bytes),
             cpu_millis: Some(spec.cpu_millis).filter(|millis| *millis < self.host_cpu_millis),
             processes: spec.processes_max,
         }

@@ -13,6 +13,7 @@
 pub(crate) mod files;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
+pub(crate) mod notifications;
 pub(crate) mod privileges;
 pub(crate) mod processes;
 pub(crate) mod reactor;

@@ -8,7 +8,9 @@
 //!    caches warm and leaves others free for large environments, or to be switched off.
 //!
 //! Room is what a worker may promise (its memory times the overcommit) less what it has promised:
-//! what its environments were entitled to at its last heartbeat, and what was placed there since.
+//! what its environments were entitled to at its last heartbeat, and what was placed there since. And
+//! no more than what is really left: its memory less what its environments used then, `/tmp` and all,
+//! and less the part that those placed since will use by that same measure.
 //!
 //! Deliberately absent: clocks, randomness, tokio. [`crate::service`] has them.
 
@@ -116,7 +118,12 @@ impl Worker {
 
     fn room_mb(&self, config: &Config) -> u64 {
         // Floats hold megabytes exactly up to 2^53 of them, and casting to u64 saturates.
-        let may_promise = (self.last.memory_mb as f64 * config.overcommit.max(1.0)) as u64;
-        may_promise.saturating_sub(self.last.committed_mb.saturating_add(self.promised_mb))
+        let overcommit = config.overcommit.max(1.0);
+        let promise = |memory_mb: u64| (memory_mb as f64 * overcommit) as u64;
+        let promised = self.last.committed_mb.saturating_add(self.promised_mb);
+        let left = promise(self.last.memory_mb.saturating_sub(self.last.used_mb));
+        promise(self.last.memory_mb)
+            .saturating_sub(promised)
+            .min(left.saturating_sub(self.promised_mb))
     }
 }

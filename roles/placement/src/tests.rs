@@ -102,11 +102,35 @@ fn the_wanted_zone_goes_before_the_best_fit() {
 #[test]
 fn a_worker_short_of_real_memory_is_filled_last() {
     let hot = Heartbeat {
-        used_mb: 900,
+        used_mb: 860,
         ..heartbeat(1, "a", 1_000)
     };
     check(&[hot.clone(), heartbeat(2, "a", 4_000)], &ask(128), Some(2));
     check(&[hot], &ask(128), Some(1));
+}
+
+#[test]
+fn what_is_used_beyond_what_was_promised_is_nobodys_room() {
+    let config = Config::default();
+    let mut state = State::default();
+    // Little is promised, but the environments' /tmp is full.
+    let full = Heartbeat {
+        committed_mb: 128,
+        used_mb: 950,
+        ..heartbeat(1, "a", 1_000)
+    };
+    state.heartbeat(START, full);
+    // 50 MB are left, which will do for 200 that are promised.
+    assert!(state.place(START, &ask(150), &config).is_some());
+    assert!(state.place(START, &ask(128), &config).is_none());
+    check(
+        &[Heartbeat {
+            used_mb: 1_001,
+            ..heartbeat(1, "a", 1_000)
+        }],
+        &ask(1),
+        None,
+    );
 }
 
 #[test]
@@ -217,17 +241,18 @@ proptest! {
     #[test]
     fn nobody_promises_more_than_they_may(
         workers in proptest::collection::vec(
-            (0..4u64, 0..5_000u64, 0..5_000u64, any::<bool>()), 1..6
+            (0..4u64, 0..5_000u64, 0..5_000u64, 0..5_000u64, any::<bool>()), 1..6
         ),
         requests in proptest::collection::vec(1..3_000u32, 1..60),
     ) {
         let config = Config { overcommit: 1.5, ..Config::default() };
         let mut state = State::default();
         let mut room = std::collections::BTreeMap::new();
-        for (number, memory_mb, committed_mb, draining) in workers {
+        for (number, memory_mb, committed_mb, used_mb, draining) in workers {
             let heartbeat =
-                Heartbeat { committed_mb, draining, ..heartbeat(number, "a", memory_mb) };
-            let mb = (memory_mb * 3 / 2).saturating_sub(committed_mb);
+                Heartbeat { committed_mb, used_mb, draining, ..heartbeat(number, "a", memory_mb) };
+            let left = memory_mb.saturating_sub(used_mb) * 3 / 2;
+            let mb = (memory_mb * 3 / 2).saturating_sub(committed_mb).min(left);
             room.insert(heartbeat.worker, if draining { 0 } else { mb });
             state.heartbeat(START, heartbeat);
         }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Read in this order: [`service`] holds the environments; `environment` is one of them;
-//! `make`, `init`, `invoke` and `shutdown` are its phases; `door` is its way to the API; `turns`, `plan`, `runtimes`, `file_systems`,
+//! `make`, `init`, `invoke` and `shutdown` are its phases; `guard` ends some when the machine is short; `door` is its way to the API; `turns`, `plan`, `runtimes`, `file_systems`,
 //! `outcome` and `report` are the pure parts: whose turn it is, what to start, in which language, with
 //! which folders, what a failure is called, what the log says.
 //!
@@ -19,6 +19,7 @@ mod config;
 mod door;
 mod environment;
 mod file_systems;
+mod guard;
 mod init;
 mod invoke;
 mod log;

@@ -13,6 +13,7 @@ pub(crate) struct Metrics {
     pub(crate) invokes: Counter,
     pub(crate) function_errors: Counter,
     pub(crate) refused: Counter,
+    pub(crate) exhausted: Counter,
     pub(crate) create_seconds: Histogram,
 }
 
@@ -27,6 +28,7 @@ impl Metrics {
             invokes: Counter::default(),
             function_errors: Counter::default(),
             refused: Counter::default(),
+            exhausted: Counter::default(),
             create_seconds: Histogram::new(buckets),
         };
         let registry = registry.sub_registry_with_prefix("worker");
@@ -51,6 +53,8 @@ impl Metrics {
         registry.register("function_errors", help, metrics.function_errors.clone());
         let help = "Invokes refused because the environment was busy or gone";
         registry.register("invokes_refused", help, metrics.refused.clone());
+        let help = "Environments ended since all together used too much";
+        registry.register("environments_exhausted", help, metrics.exhausted.clone());
         let help = "From the request to the end of init, seconds";
         registry.register(
             "environment_create_seconds",

@@ -11,16 +11,17 @@ use api::worker::{Create, Error, Invoke, Response, Worker};
 use async_trait::async_trait;
 use image::Images;
 use prometheus_client::registry::Registry;
-use sandbox::Engine;
+use sandbox::{Engine, Load};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::TaskTracker;
 use types::{Clock, EnvironmentId, Random};
 
 use crate::config::Config;
 use crate::door::Door;
 use crate::environment::Environment;
+use crate::guard::{Candidate, LOOK_EVERY, is_little};
 use crate::metrics::Metrics;
 use crate::runtimes::Runtimes;
 
@@ -62,6 +63,8 @@ pub(crate) struct Service {
     pub(crate) draining: watch::Sender<bool>,
     assignment: OnceLock<Arc<dyn Assignment>>,
     placement: OnceLock<Arc<dyn Placement>>,
+    /// As it was when it was last looked at.
+    load: Mutex<Option<Load>>,
 }
 
 /// An environment, or the place for one that is being made.
@@ -83,6 +86,7 @@ impl Handle {
             draining: watch::Sender::new(false),
             assignment: OnceLock::new(),
             placement: OnceLock::new(),
+            load: Mutex::new(None),
         }))
     }
 
@@ -104,6 +108,19 @@ impl Service {
         if !first || self.placement.set(placement).is_err() {
             return;
         }
+        let worker = Arc::clone(self);
+        let mut draining = self.draining.subscribe();
+        self.tasks.spawn(async move {
+            let mut looks = tokio::time::interval(LOOK_EVERY);
+            looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = told(&mut draining) => return,
+                    _ = looks.tick() => worker.guard().await,
+                }
+            }
+        });
         let worker = Arc::clone(self);
         let mut draining = self.draining.subscribe();
         self.tasks.spawn(async move {
@@ -158,13 +175,50 @@ impl Service {
             zone: self.config.zone.clone(),
             memory_mb: self.config.memory_mb,
             committed_mb,
-            used_mb: committed_mb,
+            used_mb: self.last_load().map_or(0, |load| load.memory_used >> 20),
             environments: u32::try_from(environments.len()).unwrap_or(u32::MAX),
             draining: *self.draining.borrow(),
         }
     }
 
-    fn find(&self, id: EnvironmentId) -> Result<Arc<Environment>, Error> {
+    /// What environments may use together, bytes.
+    pub(crate) fn memory_max(&self) -> u64 {
+        self.config.memory_mb << 20
+    }
+
+    /// Remembers how it was when it was last looked at.
+    pub(crate) fn loaded(&self, load: Load) {
+        *self.load_lock() = Some(load);
+    }
+
+    fn last_load(&self) -> Option<Load> {
+        *self.load_lock()
+    }
+
+    fn load_lock(&self) -> MutexGuard<'_, Option<Load>> {
+        self.load
+            .lock()
+            .expect("no code panics while it holds the load")
+    }
+
+    /// Those that live, and what each uses.
+    pub(crate) fn candidates(&self) -> Vec<Candidate> {
+        let environments = self.lock();
+        let made = environments.values().filter_map(|slot| match slot {
+            Slot::Made(environment) if !environment.is_dead() => Some(Arc::clone(environment)),
+            _ => None,
+        });
+        let made: Vec<_> = made.collect();
+        drop(environments);
+        let candidate = |environment: Arc<Environment>| Candidate {
+            id: environment.id,
+            busy: environment.is_busy(),
+            usage: environment.sandbox.usage(),
+        };
+        made.into_iter().map(candidate).collect()
+    }
+
+    pub(crate) fn find(&self, id: EnvironmentId) -> Result<Arc<Environment>, Error> {
         match self.lock().get(&id) {
             Some(Slot::Made(environment)) => Ok(Arc::clone(environment)),
             Some(Slot::Making { .. }) => Err(Error::Busy { environment: id }),
@@ -200,7 +254,11 @@ impl Worker for Handle {
 
 impl Service {
     async fn create(self: &Arc<Self>, request: Create) -> Result<(), Error> {
-        if *self.draining.borrow() {
+        let memory_max = self.memory_max();
+        let little = self
+            .last_load()
+            .is_some_and(|load| is_little(&load, memory_max));
+        if little || *self.draining.borrow() {
             return Err(Error::Full);
         }
         let id = request.environment;

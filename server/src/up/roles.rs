@@ -346,10 +346,7 @@ fn worker_config(
     opt: Option<String>,
     random: &dyn Random,
 ) -> anyhow::Result<worker::Config> {
-    let memory_mb = match config.worker.memory_mb {
-        0 => machine_memory_mb().context("this machine's memory is not known")?,
-        given => given,
-    };
+    let memory_mb = memory_mb(config)?;
     let mut environment = match config.functions.api {
         true => inside::variables(),
         false => BTreeMap::new(),
@@ -370,6 +367,18 @@ fn worker_config(
         // covers a busy machine, and another environment takes longer to make.
         turn_patience: Duration::from_millis(3),
     })
+}
+
+/// What environments may have together: as configured, else seven eighths of what the machine has. The
+/// rest is for the server, the system and the kernel's own use.
+pub(super) fn memory_mb(config: &Config) -> anyhow::Result<u64> {
+    match config.worker.memory_mb {
+        0 => {
+            let machine = machine_memory_mb().context("this machine's memory is not known")?;
+            Ok(machine - machine / 8)
+        }
+        given => Ok(given),
+    }
 }
 
 /// `MemTotal` of `/proc/meminfo`.

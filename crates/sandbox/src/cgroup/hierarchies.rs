@@ -5,16 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::v1::{V1, limit_sockets};
-use super::v2::V2;
-use super::{Controllers, Group, remove_folder, write_value};
+use super::v1::{self, V1, limit_sockets};
+use super::v2::{self, V2};
+use super::{Controllers, Group, Memory, remove_folder, write_value};
 use crate::error::Error;
+use crate::machine;
 
 /// The controllers without which there is no isolation.
 const CONTROLLERS: [&str; 3] = ["memory", "cpu", "pids"];
 
-/// A limit for all sandboxes together that never binds: an exbibyte.
-const SOCKET_MEMORY_ALL: &str = "1152921504606846976";
+/// A limit for all sockets together that never binds: an exbibyte.
+const SOCKET_BYTES_UNBOUND: u64 = 1 << 60;
 
 /// Where the processes go that were in our parent's parent, if they are in the way. It stays.
 const OWNERS: &str = "lambent-owners";
@@ -22,6 +23,15 @@ const OWNERS: &str = "lambent-owners";
 /// The folder of all sandboxes with one tag, in each hierarchy.
 pub(crate) fn parent_name(tag: &str) -> String {
     format!("lambent-{tag}")
+}
+
+/// What all sandboxes use together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Together {
+    pub(crate) memory: Memory,
+    /// Processes and threads.
+    pub(crate) processes: u64,
+    pub(crate) processes_max: u64,
 }
 
 /// Where cgroup file systems are mounted.
@@ -107,8 +117,8 @@ pub(crate) struct Hierarchies {
 
 impl Hierarchies {
     /// Finds the hierarchies and makes our parent in each: at the top, or where the top is not ours
-    /// to write, below the group this process is in.
-    pub(crate) fn prepare(tag: &str) -> Result<Self, Error> {
+    /// to write, below the group this process is in. All sandboxes together may use `memory_bytes`.
+    pub(crate) fn prepare(tag: &str, memory_bytes: u64) -> Result<Self, Error> {
         let read = Error::step("read where cgroups are mounted");
         let mounts = Mounts::read().map_err(read)?;
         let cgroups = fs::read_to_string("/proc/self/cgroup")
@@ -131,7 +141,8 @@ impl Hierarchies {
                 let memory = parent(&memory, &own_memory)?;
                 // The kernel patches itself when the first such limit is set and when the last one
                 // goes; this one stays, and spares sandboxes that.
-                limit_sockets(&memory, SOCKET_MEMORY_ALL)
+                let sockets = machine::socket_bytes().unwrap_or(SOCKET_BYTES_UNBOUND);
+                limit_sockets(&memory, sockets)
                     .map_err(Error::step("count the memory of sockets"))?;
                 Some([memory, parent(&cpu, &own_cpu)?, parent(&pids, &own_pids)?])
             }
@@ -153,10 +164,47 @@ impl Hierarchies {
                 return Err(Error::Unsupported { missing });
             }
         };
-        Ok(Self {
+        let all = Self {
             v2,
             v1,
             next: AtomicU64::new(1),
+        };
+        all.limit_all(memory_bytes)
+            .map_err(Error::step("limit all sandboxes together"))?;
+        Ok(all)
+    }
+
+    /// Leaves the machine half of its process numbers, and all memory but `memory_bytes`, however many
+    /// sandboxes there are.
+    fn limit_all(&self, memory_bytes: u64) -> io::Result<()> {
+        let processes = machine::processes()? / 2;
+        write_value(&self.pids().join("pids.max"), &processes.to_string())?;
+        match &self.v1 {
+            Some([memory, ..]) => v1::limit_all(memory, memory_bytes),
+            None => v2::limit_all(&self.v2, memory_bytes),
+        }
+    }
+
+    /// Our parent folder where processes are counted.
+    fn pids(&self) -> &Path {
+        self.v1.as_ref().map_or(&self.v2, |parents| &parents[2])
+    }
+
+    /// What all sandboxes use.
+    pub(crate) fn together(&self) -> io::Result<Together> {
+        let read = |file: &str| {
+            let text = fs::read_to_string(self.pids().join(file))?;
+            // Where there is no limit, the file says "max".
+            Ok::<_, io::Error>(text.trim().parse().unwrap_or(u64::MAX))
+        };
+        let memory = match &self.v1 {
+            Some([memory, ..]) => v1::memory_of_all(memory),
+            None => v2::memory_of_all(&self.v2),
+        };
+        Ok(Together {
+            memory: memory?,
+            processes: read("pids.current")?,
+            processes_max: read("pids.max")?,
         })
     }
 

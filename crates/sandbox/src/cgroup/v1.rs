@@ -11,11 +11,30 @@ use super::{
 };
 
 /// Limits what TCP and UDP sockets buffer, where the kernel can.
-pub(super) fn limit_sockets(memory_group: &Path, bytes: &str) -> io::Result<()> {
-    match write_value(&memory_group.join("memory.kmem.tcp.limit_in_bytes"), bytes) {
+pub(super) fn limit_sockets(memory_group: &Path, bytes: u64) -> io::Result<()> {
+    let file = memory_group.join("memory.kmem.tcp.limit_in_bytes");
+    match write_value(&file, &bytes.to_string()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
     }
+}
+
+/// What a memory group and all below it use.
+pub(super) fn memory_of_all(group: &Path) -> io::Result<Memory> {
+    let read = |file: &str| fs::read_to_string(group.join(file));
+    let number = |file: &str| Ok::<u64, io::Error>(read(file)?.trim().parse().unwrap_or(0));
+    let stat = read("memory.stat")?;
+    let cache = value_of(&stat, "total_inactive_file") + value_of(&stat, "total_active_file");
+    let sockets = number("memory.kmem.tcp.usage_in_bytes").unwrap_or(0);
+    Ok(Memory {
+        used: number("memory.usage_in_bytes")?.saturating_add(sockets),
+        cache,
+    })
+}
+
+/// Limits what a memory group and all below it use.
+pub(super) fn limit_all(group: &Path, bytes: u64) -> io::Result<()> {
+    write_value(&group.join("memory.limit_in_bytes"), &bytes.to_string())
 }
 
 /// One sandbox's groups.
@@ -23,6 +42,9 @@ pub(super) struct V1 {
     folders: [PathBuf; 3],
     entrances: [File; 3],
     usage: File,
+    /// What sockets buffer, which v1 does not count with the rest. Where the kernel tells it.
+    sockets: Option<File>,
+    kernel: Option<File>,
     peak: File,
     stat: File,
     oom: File,
@@ -44,6 +66,8 @@ impl V1 {
                 entrance(&folders[2])?,
             ],
             usage: memory("memory.usage_in_bytes")?,
+            sockets: memory("memory.kmem.tcp.usage_in_bytes").ok(),
+            kernel: memory("memory.kmem.usage_in_bytes").ok(),
             peak: memory("memory.max_usage_in_bytes")?,
             stat: memory("memory.stat")?,
             oom: memory("memory.oom_control")?,
@@ -65,7 +89,7 @@ impl Controllers for V1 {
             done => done?,
         }
         // Off unless asked for: what sockets buffer would else be nobody's.
-        limit_sockets(memory, &bytes)?;
+        limit_sockets(memory, limits.socket_bytes)?;
         // Always, since a share may be set later.
         write_value(&cpu.join("cpu.cfs_period_us"), &CPU_PERIOD_US.to_string())?;
         if let Some(millis) = limits.cpu_millis {
@@ -84,7 +108,16 @@ impl Controllers for V1 {
     }
 
     fn memory_used(&self) -> io::Result<u64> {
-        read_number(&self.usage)
+        let sockets = self.sockets.as_ref().map_or(Ok(0), read_number)?;
+        Ok(read_number(&self.usage)?.saturating_add(sockets))
+    }
+
+    fn processes(&self) -> io::Result<u64> {
+        read_number(&File::open(self.folders[2].join("pids.current"))?)
+    }
+
+    fn memory_kernel(&self) -> io::Result<u64> {
+        self.kernel.as_ref().map_or(Ok(0), read_number)
     }
 
     fn memory(&self) -> io::Result<Memory> {

@@ -3,7 +3,7 @@
 //! Init is counted along with the function there (the kernel limits a group with all below it), so
 //! limits have a little room for it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,20 @@ use super::{
 
 /// What init itself may come to use: its copied pages and page tables, some hundred KiB.
 const INIT_BYTES: u64 = 2 << 20;
+
+/// What a group and all below it use.
+pub(super) fn memory_of_all(group: &Path) -> io::Result<Memory> {
+    let stat = fs::read_to_string(group.join("memory.stat"))?;
+    Ok(Memory {
+        used: read_number(&File::open(group.join("memory.current"))?)?,
+        cache: value_of(&stat, "inactive_file") + value_of(&stat, "active_file"),
+    })
+}
+
+/// Limits what a group and all below it use.
+pub(super) fn limit_all(group: &Path, bytes: u64) -> io::Result<()> {
+    write_value(&group.join("memory.max"), &bytes.to_string())
+}
 
 /// One sandbox's limits.
 pub(super) struct V2 {
@@ -72,6 +86,14 @@ impl Controllers for V2 {
 
     fn memory_used(&self) -> io::Result<u64> {
         Ok(read_number(&self.current)?.saturating_sub(INIT_BYTES))
+    }
+
+    fn processes(&self) -> io::Result<u64> {
+        read_number(&File::open(self.home.join("pids.current"))?)
+    }
+
+    fn memory_kernel(&self) -> io::Result<u64> {
+        Ok(value_of(&read_from_start(&self.stat)?, "kernel"))
     }
 
     fn memory(&self) -> io::Result<Memory> {

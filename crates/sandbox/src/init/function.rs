@@ -14,11 +14,12 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use libc::sock_filter;
 
+use crate::channel;
 use crate::message::Stage;
 use crate::spec::{FUNCTION_GID, FUNCTION_UID};
 use crate::sys::privileges::{self, Resource};
 use crate::sys::processes::{self, Side, SingleThreaded};
-use crate::sys::{files, namespaces, signals};
+use crate::sys::{files, namespaces, signals, sockets};
 
 /// What all processes of a sandbox are started with.
 pub(super) struct Launch<'a> {
@@ -40,8 +41,8 @@ pub(super) struct Program {
     pub(super) output: OwnedFd,
 }
 
-/// The steps, by the number that a failing child reports. The first [`SETTLE_STEPS`] are the same
-/// for every program.
+/// The steps, by the number that a failing child reports. The first [`SETTLE_STEPS`] and
+/// the filter are the same for every program.
 const STEPS: &[&str] = &[
     "enter the cgroups",
     "hide the cgroups",
@@ -55,21 +56,54 @@ const STEPS: &[&str] = &[
     "enter the working directory",
     "execute the program",
 ];
-const SETTLE_STEPS: usize = 7;
+const SETTLE_STEPS: usize = 6;
+const FILTER: u8 = 6;
 const CHANGE_DIRECTORY: u8 = 9;
 const EXECUTE: u8 = 10;
 
 /// Why a process was not started: in which stage, at which step, with which error.
 pub(super) type Failure = (Stage, &'static str, i32);
 
+/// A process on its way to be a program.
+pub(super) struct Forked {
+    pub(super) pid: i32,
+    /// Tells how it went, see [`read_report`].
+    pub(super) report: PipeReader,
+    /// Where it hands over what hears of its calls, before it becomes the program.
+    pub(super) settled: OwnedFd,
+}
+
+impl Forked {
+    /// What hears of its calls, once it is known that it has become the program.
+    pub(super) fn listener(&self) -> Option<OwnedFd> {
+        let (_, fds) = sockets::receive(self.settled.as_fd(), &mut [0], false).ok()?;
+        fds.into_iter().next()
+    }
+}
+
+/// Hands init what hears of this process's calls.
+pub(super) fn hand_over(to: BorrowedFd<'_>, listener: Option<OwnedFd>) -> io::Result<()> {
+    let listener = listener.as_ref().map(OwnedFd::as_fd);
+    sockets::send(to, &[1], listener.as_slice(), true)
+}
+
 impl Launch<'_> {
-    /// Forks. The pipe tells how it went, see [`read_report`].
-    pub(super) fn fork(&self, program: Program) -> io::Result<(i32, PipeReader)> {
+    /// Forks.
+    pub(super) fn fork(&self, program: Program) -> io::Result<Forked> {
         let (report, mut reporter) = io::pipe()?;
+        let (settled, teller) = channel::pair()?;
         match processes::fork(self.alone, 0, Some(self.cgroup.as_fd()))? {
-            Side::Parent(child) => Ok((child.pid, report)),
+            Side::Parent(child) => Ok(Forked {
+                pid: child.pid,
+                report,
+                settled,
+            }),
             Side::Child => {
-                let work = std::panic::AssertUnwindSafe(|| match self.settle(None) {
+                let settle = || {
+                    let listener = self.settle(None)?;
+                    hand_over(teller.as_fd(), listener).map_err(|error| (FILTER, error))
+                };
+                let work = std::panic::AssertUnwindSafe(|| match settle() {
                     Err(failed) => failed,
                     Ok(()) => program.become_it(self.null.as_fd()),
                 });
@@ -82,8 +116,8 @@ impl Launch<'_> {
     }
 
     /// Gives up everything that a function's process must not have. `users` where it still is in the
-    /// host's user namespace.
-    pub(super) fn settle(&self, users: Option<&File>) -> Result<(), (u8, io::Error)> {
+    /// host's user namespace. Gives what hears of its calls, for [`hand_over`].
+    pub(super) fn settle(&self, users: Option<&File>) -> Result<Option<OwnedFd>, (u8, io::Error)> {
         let steps: [&dyn Fn() -> io::Result<()>; SETTLE_STEPS] = [
             &|| self.enter_cgroups(),
             // It then sees its own cgroup as the root, and no names of ours.
@@ -92,9 +126,9 @@ impl Launch<'_> {
             &set_limits,
             &|| users.map_or(Ok(()), enter_users),
             &drop_rights,
-            &|| privileges::install_filter(self.filter),
         ];
-        in_order(0, &steps)
+        in_order(0, &steps)?;
+        privileges::install_filter(self.filter).map_err(|error| (FILTER, error))
     }
 
     fn enter_cgroups(&self) -> io::Result<()> {
@@ -114,7 +148,7 @@ impl Program {
             &|| privileges::limit(Resource::OpenFiles, u64::from(self.open_files_max)),
             &|| std::env::set_current_dir(directory),
         ];
-        if let Err(failed) = in_order(SETTLE_STEPS as u8, &steps) {
+        if let Err(failed) = in_order(FILTER + 1, &steps) {
             return failed;
         }
         let path = self.argv.first().map_or(c"", CString::as_c_str);

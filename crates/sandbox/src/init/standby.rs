@@ -4,10 +4,10 @@
 //! when a program is to start is to connect its streams and to execute. Later starts are forked when
 //! they come. If it has ended meanwhile (killed along with others), so is the first.
 
-use std::io::{self, PipeReader, PipeWriter};
+use std::io::{self, PipeWriter};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
-use super::function::{self, Launch, Program};
+use super::function::{self, Forked, Launch, Program};
 use crate::channel::{self, Channel, Received};
 use crate::message::Execute;
 use crate::sys::files;
@@ -42,8 +42,8 @@ impl Standby {
         }
     }
 
-    /// Has it become a program. The pipe tells how that went, see [`function::read_report`].
-    pub(super) fn start(self, program: &Program) -> io::Result<(i32, PipeReader)> {
+    /// Has it become a program.
+    pub(super) fn start(self, program: &Program) -> io::Result<Forked> {
         let (report, reporter) = io::pipe()?;
         let execute = Execute {
             argv: program.argv.clone(),
@@ -53,14 +53,23 @@ impl Standby {
         };
         self.channel
             .send(&execute, &[program.output.as_fd(), reporter.as_fd()])?;
-        Ok((self.pid, report))
+        Ok(Forked {
+            pid: self.pid,
+            report,
+            settled: self.channel.into_socket(),
+        })
     }
 }
 
 /// The life of one. Whatever fails before it is told what to run is found out by who tells it.
 fn wait(launch: &Launch<'_>, mut channel: Channel) {
-    if privileges::set_process_name(c"lambent-standby").is_err()
-        || launch.settle(Some(launch.users)).is_err()
+    if privileges::set_process_name(c"lambent-standby").is_err() {
+        return;
+    }
+    let Ok(listener) = launch.settle(Some(launch.users)) else {
+        return;
+    };
+    if function::hand_over(channel.as_fd(), listener).is_err()
         || files::close_all_but(&[0, 1, 2, launch.null.as_raw_fd(), channel.as_raw_fd()]).is_err()
     {
         return;

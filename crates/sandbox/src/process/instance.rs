@@ -20,7 +20,7 @@ use super::watching::Frozen;
 use super::{Shared, locked};
 use crate::cgroup::Limits;
 use crate::channel::AsyncChannel;
-use crate::engine::Instance;
+use crate::engine::{Instance, Usage};
 use crate::error::Error;
 use crate::init::SHARE_STEP;
 use crate::message::{Furnish, MESSAGE_BYTES_MAX, Message as _, Request};
@@ -56,6 +56,7 @@ impl Sandbox {
             group,
             listener,
             door,
+            sockets,
             control,
             process,
         } = prepared;
@@ -66,6 +67,7 @@ impl Sandbox {
             process: reactor::watch(process, Interest::READABLE)
                 .map_err(Error::step("watch a sandbox's end"))?,
             group,
+            sockets,
             memory_bytes: spec.memory_bytes,
             tmp: Mutex::new(None),
             frozen: Frozen::default(),
@@ -361,6 +363,22 @@ impl Instance for Handle {
         let inside = &self.sandbox.inside;
         let peak = inside.group.controllers().memory_peak().unwrap_or(0);
         peak.saturating_sub(inside.tmp_bytes())
+    }
+
+    fn usage(&self) -> Usage {
+        let controllers = self.sandbox.inside.group.controllers();
+        let memory = controllers.memory().unwrap_or_default();
+        Usage {
+            memory: memory.used.saturating_sub(memory.cache),
+            kernel: controllers.memory_kernel().unwrap_or(0),
+            processes: controllers.processes().unwrap_or(0),
+        }
+    }
+
+    async fn exhaust(&self) {
+        // First said: whoever sees its processes end can see why.
+        self.sandbox.inside.out_of_memory.send_replace(true);
+        self.destroy().await;
     }
 
     fn out_of_memory(&self) -> watch::Receiver<bool> {

@@ -23,6 +23,28 @@ const PAUSE_MIN: Duration = Duration::from_millis(2);
 /// The longest: larger pages come faster than [`BYTES_PER_MS`] says.
 pub(super) const PAUSE_MAX: Duration = Duration::from_millis(50);
 
+/// The least that sockets may buffer: a few large results on their way.
+const SOCKET_BYTES_MIN: u64 = 16 << 20;
+
+/// How much of a function's memory its sockets may buffer: a quarter, which is about what Linux gives
+/// TCP and UDP together of a machine of that size. It counts as the function's memory, too.
+pub(super) fn socket_bytes(memory_bytes: u64) -> u64 {
+    (memory_bytes / 4).max(SOCKET_BYTES_MIN)
+}
+
+/// The most sockets that a sandbox may have, accepted or not: four times the descriptors that Lambda
+/// gives an environment. What waits in a connection that nobody has accepted is charged to nobody.
+pub(super) const SOCKETS_MAX: u64 = 4_096;
+
+/// How many sockets there are, by the text of a network's `sockstat`.
+pub(super) fn sockets(sockstat: &str) -> u64 {
+    let count = |text: &str| text.trim().parse().ok();
+    sockstat
+        .lines()
+        .find_map(|line| count(line.strip_prefix("sockets: used ")?))
+        .unwrap_or(0)
+}
+
 /// What a sandbox uses itself.
 fn own_bytes(memory: Memory, tmp_bytes: u64) -> u64 {
     memory
@@ -85,6 +107,20 @@ mod tests {
         assert_eq!(pause(0), PAUSE_MIN);
         assert_eq!(pause(128 * MB), Duration::from_millis(16));
         assert_eq!(pause(u64::MAX), PAUSE_MAX);
+    }
+
+    #[test]
+    fn sockets_are_counted_whatever_their_kind() {
+        let text =
+            "sockets: used 7\nTCP: inuse 2 orphan 0 tw 0 alloc 9 mem 1\nUDP: inuse 0 mem 0\n";
+        assert_eq!(sockets(text), 7);
+        assert_eq!(sockets(""), 0);
+    }
+
+    #[test]
+    fn sockets_buffer_a_quarter_of_the_memory() {
+        assert_eq!(socket_bytes(1_024 * MB), 256 * MB);
+        assert_eq!(socket_bytes(16 * MB), 16 * MB);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! sandbox is done here, before anybody asks: network namespace, cgroups, and an init that waits to be
 //! told what it is to be.
 
+use std::fs::File;
 use std::net::TcpListener;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ pub(super) struct Prepared {
     pub(super) group: Group,
     pub(super) listener: TcpListener,
     pub(super) door: Option<TcpListener>,
+    /// See [`crate::netns::Network::sockets`].
+    pub(super) sockets: File,
     /// To init, not listened to yet.
     pub(super) control: OwnedFd,
     /// Init's handle.
@@ -209,6 +212,7 @@ impl Making {
             group,
             listener: network.listener,
             door: network.door,
+            sockets: network.sockets,
             control,
             process,
         })

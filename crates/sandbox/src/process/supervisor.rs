@@ -4,6 +4,7 @@
 //! waiter gets its answer. Nothing that a function does can stop it from coming to that.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -39,6 +40,8 @@ pub(super) struct Inside {
     /// Readable when init, and so everything in the sandbox, has ended.
     pub(super) process: AsyncFd<OwnedFd>,
     pub(super) group: Group,
+    /// Tells how many sockets there are.
+    pub(super) sockets: File,
     /// The function's memory, without `/tmp`.
     pub(super) memory_bytes: u64,
     /// The root of the sandbox's `/tmp`, once it is ready. Taken away when it is destroyed.

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::memory;
 use super::supervisor::Inside;
+use crate::cgroup::read_from_start;
 
 /// Whether a sandbox is frozen, as far as its watch must know.
 #[derive(Default)]
@@ -97,7 +98,8 @@ impl Watching {
             }
         };
         self.look_at = Instant::now() + memory::pause(left.unwrap_or(0));
-        if killed || left.is_none() {
+        let sockets = memory::sockets(&read_from_start(&inside.sockets)?);
+        if killed || left.is_none() || sockets > memory::SOCKETS_MAX {
             inside.kill_for_memory().await?;
         }
         Ok(())

@@ -7,8 +7,9 @@
 //! because all sandboxes would share it: asynchronous I/O contexts, flushing whole file systems, and
 //! filter programs of a function's own, whose compiled code fills a budget of the whole machine.
 //! `clone3` is absent since its flags are in memory that a filter cannot see; libraries fall back to
-//! `clone`, whose flags are looked at. Netlink sockets are absent since the kernel charges what waits
-//! in them to nobody: libraries then take it that there is no list of interfaces. Watching files is
+//! `clone`, whose flags are looked at. The routing socket, which
+//! tells a program its interfaces, is handed out by init, a few at once: what waits in one is charged to
+//! nobody. Watching files is
 //! refused as where no watch is left: a watch upon a file that sandboxes share tells of the others.
 //!
 //! What a call does is looked at where it hangs on its arguments: [`options`] has those of sockets.
@@ -76,16 +77,26 @@ const SOCKETS: &[SocketRule] = &[
         family: libc::AF_UNIX as u32,
         kinds: &[1, 2, 5],
         protocols: &[0, 1],
+        by_init: false,
     },
     SocketRule {
         family: libc::AF_INET as u32,
         kinds: &[1, 2],
         protocols: INTERNET_PROTOCOLS,
+        by_init: false,
     },
     SocketRule {
         family: libc::AF_INET6 as u32,
         kinds: &[1, 2],
         protocols: INTERNET_PROTOCOLS,
+        by_init: false,
+    },
+    // The list of the machine's interfaces and addresses, which resolvers ask for.
+    SocketRule {
+        family: libc::AF_NETLINK as u32,
+        kinds: &[2, 3],
+        protocols: &[libc::NETLINK_ROUTE as u32],
+        by_init: true,
     },
 ];
 
@@ -280,7 +291,7 @@ const NEW_BUT_REFUSED: &[libc::c_long] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::program::tests::{ABSENT, ALLOW, REFUSED, answer};
+    use super::super::program::tests::{ABSENT, ALLOW, BY_INIT, REFUSED, answer};
     use super::*;
 
     fn check(call: libc::c_long, args: &[u64], expected: u32) {
@@ -405,9 +416,12 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_netlink() {
-        for protocol in [0, 4, 9, 12] {
-            check(libc::SYS_socket, &[16, 3, protocol], ABSENT);
+    fn the_routing_socket_is_inits_to_give() {
+        for kind in [2, 3, 3 | libc::SOCK_CLOEXEC as u64] {
+            check(libc::SYS_socket, &[16, kind, 0], BY_INIT);
+        }
+        for protocol in [4, 9, 12, 15, 16] {
+            check(libc::SYS_socket, &[16, 3, protocol], REFUSED);
         }
     }
 

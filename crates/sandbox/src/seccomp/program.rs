@@ -57,7 +57,8 @@ pub(super) enum Fate {
     },
     /// Never allowed, and answered with this error.
     Error(i32),
-    /// Allowed if family, kind and protocol of a socket are among these. Netlink is absent.
+    /// Allowed if family, kind and protocol of a socket are among these. What asks for the routing
+    /// socket of the kernel waits for the sandbox's init to answer.
     Socket(&'static [SocketRule]),
     /// Allowed if level and number of a socket's option are among these, else answered as a kernel
     /// does that has no such option.
@@ -81,6 +82,8 @@ pub(super) struct SocketRule {
     /// Without the flags that share its argument.
     pub(super) kinds: &'static [u32],
     pub(super) protocols: &'static [u32],
+    /// Whether init is asked, rather than the kernel.
+    pub(super) by_init: bool,
 }
 
 /// The bits of a socket's kind that say the kind (and not `SOCK_CLOEXEC`, `SOCK_NONBLOCK`).
@@ -187,15 +190,11 @@ fn leaf(fate: Fate) -> Vec<sock_filter> {
             code
         }
         Fate::Error(errno) => vec![error(errno)],
-        Fate::Socket(rules) => [
-            load_argument(0),
-            branch(IF_EQUAL, libc::AF_NETLINK as u32, 0, 1),
-            error(libc::ENOSYS),
-        ]
-        .into_iter()
-        .chain(rules.iter().flat_map(socket_rule))
-        .chain([refuse()])
-        .collect(),
+        Fate::Socket(rules) => rules
+            .iter()
+            .flat_map(socket_rule)
+            .chain([refuse()])
+            .collect(),
         Fate::SocketOption(rules) => rules
             .iter()
             .flat_map(option_rule)
@@ -206,11 +205,12 @@ fn leaf(fate: Fate) -> Vec<sock_filter> {
 
 /// Returns "allow" if the socket is of this rule; else goes on after it.
 fn socket_rule(rule: &SocketRule) -> Vec<sock_filter> {
+    let found = if rule.by_init { ask_init() } else { allow() };
     let mut verdict = vec![load_argument(2)];
     verdict.extend(
         rule.protocols
             .iter()
-            .flat_map(|protocol| [branch(IF_EQUAL, *protocol, 0, 1), allow()]),
+            .flat_map(|protocol| [branch(IF_EQUAL, *protocol, 0, 1), found]),
     );
     let mut kinds = vec![load_argument(1), statement(MASK, SOCKET_KIND_BITS)];
     for (index, kind) in rule.kinds.iter().enumerate() {
@@ -258,6 +258,10 @@ fn short(distance: usize) -> u8 {
 /// The low half of an argument: the kernel takes no more of it for the calls we look into.
 fn load_argument(index: u8) -> sock_filter {
     statement(LOAD, ARGUMENTS_AT + 8 * u32::from(index))
+}
+
+fn ask_init() -> sock_filter {
+    statement(RETURN, libc::SECCOMP_RET_USER_NOTIF)
 }
 
 fn allow() -> sock_filter {
@@ -332,6 +336,7 @@ pub(super) mod tests {
 
     pub(crate) const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
     pub(crate) const REFUSED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    pub(crate) const BY_INIT: u32 = libc::SECCOMP_RET_USER_NOTIF;
     pub(crate) const ABSENT: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
 
     pub(crate) fn answer(program: &[sock_filter], call: u32, args: &[u64]) -> u32 {

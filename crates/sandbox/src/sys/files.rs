@@ -63,6 +63,13 @@ pub(crate) fn bytes_used(file: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(answer.f_blocks.saturating_sub(answer.f_bfree) * answer.f_bsize as u64)
 }
 
+/// How many bytes a page of memory has.
+pub(crate) fn page_bytes() -> u64 {
+    // SAFETY: takes an integer.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(bytes).unwrap_or(4096)
+}
+
 /// Makes `target` another name for what `source` is. It stays open across exec.
 pub(crate) fn duplicate_onto(source: BorrowedFd<'_>, target: RawFd) -> io::Result<()> {
     // SAFETY: dup2 takes integers; callers give the standard streams' numbers, which nobody owns.

@@ -1,6 +1,7 @@
 //! What a process may do: identity, capabilities, limits, seccomp.
 
 use std::io;
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 
 use super::check;
 
@@ -146,8 +147,25 @@ pub(crate) fn raise_open_files() -> io::Result<()> {
     Ok(())
 }
 
-/// Puts a filter upon every system call this process and its children will ever make.
-pub(crate) fn install_filter(program: &[libc::sock_filter]) -> io::Result<()> {
+/// The process that waits can be killed, and is not disturbed otherwise. Since Linux 5.19.
+const WAIT_UNDISTURBED: libc::c_ulong = 1 << 5;
+
+/// Puts a filter upon every system call this process and its children will ever make. Gives what
+/// hears of the calls that wait for an answer; `None` if the kernel offers none, or somebody around
+/// this process listens already: such calls are absent then.
+pub(crate) fn install_filter(program: &[libc::sock_filter]) -> io::Result<Option<OwnedFd>> {
+    let listening = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    for flags in [listening | WAIT_UNDISTURBED, listening] {
+        match install(program, flags) {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EBUSY)) => {}
+            // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+            done => return done.map(|fd| Some(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })),
+        }
+    }
+    install(program, 0).map(|_| None)
+}
+
+fn install(program: &[libc::sock_filter], flags: libc::c_ulong) -> io::Result<i64> {
     let length = u16::try_from(program.len())
         .map_err(|_| io::Error::other("the filter is longer than the kernel takes"))?;
     let program = libc::sock_fprog {
@@ -156,6 +174,5 @@ pub(crate) fn install_filter(program: &[libc::sock_filter]) -> io::Result<()> {
     };
     let operation = libc::SECCOMP_SET_MODE_FILTER;
     // SAFETY: program names a valid array of its length; the kernel copies and never writes it.
-    check(unsafe { libc::syscall(libc::SYS_seccomp, operation, 0, &raw const program) })?;
-    Ok(())
+    check(unsafe { libc::syscall(libc::SYS_seccomp, operation, flags, &raw const program) })
 }

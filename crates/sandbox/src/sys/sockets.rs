@@ -25,7 +25,12 @@ pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// A socket of the routing kind, of the network namespace this thread is in.
 pub(crate) fn routing() -> io::Result<OwnedFd> {
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    routing_of_kind(libc::SOCK_RAW)
+}
+
+/// The same, of a kind and with flags that somebody else names.
+pub(crate) fn routing_of_kind(kind: libc::c_int) -> io::Result<OwnedFd> {
+    let kind = kind | libc::SOCK_CLOEXEC;
     // SAFETY: takes integers.
     let fd = check(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) })?;
     // SAFETY: the kernel has just given us this descriptor; nobody else owns it.

@@ -342,8 +342,11 @@ async fn raw_and_strange_sockets(host: &Host) -> TestResult {
         "attempt(socket.socket, 44, socket.SOCK_RAW, 0)",
     ];
     all_refused(host, &attempts, &["EPERM"]).await?;
-    let netlink = ["attempt(socket.socket, socket.AF_NETLINK, socket.SOCK_RAW, 0)"];
-    all_refused(host, &netlink, &["ENOSYS"]).await
+    let netlink = [4, 9, 12].map(|protocol| {
+        format!("attempt(socket.socket, socket.AF_NETLINK, socket.SOCK_RAW, {protocol})")
+    });
+    let netlink: Vec<&str> = netlink.iter().map(String::as_str).collect();
+    all_refused(host, &netlink, &["EPERM"]).await
 }
 
 async fn reaching_the_hosts_sockets(host: &Host) -> TestResult {

@@ -92,6 +92,7 @@ impl Host {
             // Users of its own for each copy of this program that runs at once.
             first_uid: 1_000_000 + std::process::id() % 10_000 * 140_000,
             pool: 4,
+            memory_bytes: 8 << 30,
             network: Network::None,
             door: Some(DOOR),
         }

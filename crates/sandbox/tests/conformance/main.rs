@@ -7,6 +7,7 @@ mod egress;
 mod escapes;
 mod host;
 mod images;
+mod kernel;
 mod leftovers;
 mod lifecycle;
 mod limits;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         escapes::CASES,
         escapes::CALLS,
         images::CASES,
+        kernel::CASES,
         egress::CASES,
         runtimes::CASES,
         shares::CASES,
