@@ -29,6 +29,10 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     sandbox::become_spawner_if_asked();
+    if let Err(error) = sandbox::keep_secrets() {
+        eprintln!("lambent: {error}");
+        return ExitCode::FAILURE;
+    }
     let arguments = cli::Arguments::parse();
     let outcome = match arguments.command {
         cli::Command::Up(options) => up::up(&options),

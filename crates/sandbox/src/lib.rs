@@ -46,6 +46,6 @@ pub use engine::{Engine, Instance, Load, Usage};
 pub use error::Error;
 pub use process::ProcessEngine;
 pub use share::{Share, ShareUser};
-pub use spawner::become_spawner_if_asked;
+pub use spawner::{become_spawner_if_asked, keep_secrets};
 pub use spec::{Exit, FUNCTION_GID, FUNCTION_UID, Process, Signal, Spec, Started};
 pub use sweep::{Swept, sweep};

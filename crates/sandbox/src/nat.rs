@@ -10,6 +10,9 @@
 //! give), private networks unless allowed, and whatever claims another sender's address. IPv6 is
 //! neither configured nor let through.
 //!
+//! The kernel remembers each flow in a table that the whole machine shares. So each sandbox has a bounded
+//! number of them and begins a bounded number each second, and what is silent is soon forgotten.
+//!
 //! The pairs vanish with their namespaces. The rules are one table named after the tag, which the
 //! next run replaces and [`crate::sweep`] removes.
 
@@ -26,6 +29,26 @@ use crate::error::Error;
 const NOWHERE: &str = "0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3";
 /// Private networks (RFC 1918) and the shared address space (RFC 6598).
 const PRIVATE: &str = "10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, 192.168.0.0/16";
+/// The most flows that a sandbox has at once: as many as Lambda gives it descriptors.
+const FLOWS_MAX: u64 = 1_024;
+/// The machine's table must hold the flows of this many sandboxes that have all they may.
+const FLOWS_SHARE: u64 = 64;
+/// New flows of a sandbox each second, once it has begun as many as it may have.
+const FLOWS_PER_SECOND: u64 = 256;
+/// How many flows the machine's table holds, once the kernel has one.
+const TABLE_FILE: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
+/// How many seconds a flow is remembered for: an open connection as long as AWS's own NAT gateway does, one
+/// that is not answered, or is over, for as long as an answer may take.
+const TIMEOUTS: &str = "
+    ct timeout tcp_flow {
+        protocol tcp; l3proto ip;
+        policy = { syn_sent : 20, syn_recv : 20, established : 350, fin_wait : 20, close_wait : 20, last_ack : 20, time_wait : 20, close : 5 };
+    }
+    ct timeout udp_flow {
+        protocol udp; l3proto ip;
+        policy = { unreplied : 20, replied : 120 };
+    }";
+
 /// Where to read which servers resolve names: the second is what stands behind a local stub.
 const RESOLVER_FILES: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
 
@@ -62,8 +85,21 @@ fn parse_resolvers(text: &str) -> Vec<Ipv4Addr> {
 /// Lets sandboxes out, by the rules. Replaces what an earlier run left.
 pub(crate) fn open(tag: &str, nat: &Nat) -> Result<(), Error> {
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").map_err(Error::step("forward packets"))?;
-    let rules = rules(tag, nat, &resolvers());
-    match filter(&rules) {
+    let table = fs::read_to_string(TABLE_FILE).ok();
+    let flows = flows_max(table.and_then(|text| text.trim().parse().ok()));
+    let rules = |timeouts| {
+        rules(
+            tag,
+            nat,
+            &resolvers(),
+            &Flows {
+                max: flows,
+                timeouts,
+            },
+        )
+    };
+    // A kernel without timeouts of one's own remembers for as long as it does for all.
+    match filter(&rules(true)).or_else(|_| filter(&rules(false))) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Unsupported {
             missing: "network access needs the nft command",
         }),
@@ -101,8 +137,22 @@ fn filter(script: &str) -> io::Result<()> {
     ))
 }
 
+/// What a sandbox may have of the machine's table of flows.
+struct Flows {
+    max: u64,
+    /// Whether the kernel can have [`TIMEOUTS`].
+    timeouts: bool,
+}
+
+/// How many flows a sandbox may have where the machine's table holds so many.
+fn flows_max(table: Option<u64>) -> u64 {
+    table.map_or(FLOWS_MAX, |table| {
+        (table / FLOWS_SHARE).clamp(16, FLOWS_MAX)
+    })
+}
+
 /// The rules, in the packet filter's language.
-fn rules(tag: &str, nat: &Nat, resolvers: &[Ipv4Addr]) -> String {
+fn rules(tag: &str, nat: &Nat, resolvers: &[Ipv4Addr], flows: &Flows) -> String {
     let table = parent_name(tag);
     let sandboxes = format!("\"{}*\"", interface_prefix(tag));
     let list = |items: Vec<String>, rule: &dyn Fn(&str) -> String| match items.join(", ") {
@@ -128,10 +178,25 @@ fn rules(tag: &str, nat: &Nat, resolvers: &[Ipv4Addr]) -> String {
         format!("ip daddr {{ {PRIVATE} }} jump refuse")
     };
     let subnet = nat.subnet;
+    let (timeouts, brief) = match flows.timeouts {
+        true => (
+            TIMEOUTS,
+            "meta l4proto tcp ct timeout set \"tcp_flow\"
+        meta l4proto udp ct timeout set \"udp_flow\"",
+        ),
+        false => ("", ""),
+    };
+    let max = flows.max;
     format!(
         "add table inet {table}
 delete table inet {table}
-table inet {table} {{
+table inet {table} {{{timeouts}
+    set flows {{
+        type ipv4_addr; size 65535; flags dynamic;
+    }}
+    set new_flows {{
+        type ipv4_addr; size 65535; flags dynamic,timeout; timeout 60s;
+    }}
     chain refuse {{
         meta l4proto tcp reject with tcp reset
         reject with icmpx type admin-prohibited
@@ -140,9 +205,15 @@ table inet {table} {{
         meta nfproto ipv6 drop
         fib saddr . iif oif missing drop
     }}
+    chain few {{
+        {brief}
+        update @new_flows {{ ip saddr limit rate over {FLOWS_PER_SECOND}/second burst {max} packets }} jump refuse
+        add @flows {{ ip saddr ct count over {max} }} jump refuse
+    }}
     chain to_host {{
         jump honest
         ct state established,related accept
+        jump few
         {names}
         {ports}
         jump refuse
@@ -155,6 +226,7 @@ table inet {table} {{
     chain to_world {{
         jump honest
         ct state established,related accept
+        jump few
         {names}
         ip daddr {{ {NOWHERE} }} jump refuse
         {private}
@@ -224,8 +296,20 @@ mod tests {
     }
 
     #[test]
+    fn a_small_table_of_flows_is_shared_all_the_same() {
+        assert_eq!(flows_max(Some(262_144)), 1_024);
+        assert_eq!(flows_max(Some(32_768)), 512);
+        assert_eq!(flows_max(Some(0)), 16);
+        assert_eq!(flows_max(None), 1_024);
+    }
+
+    #[test]
     fn nothing_configured_means_nothing_let_in() {
-        let rules = rules("t", &nat(), &[]);
+        let flows = Flows {
+            max: 99,
+            timeouts: false,
+        };
+        let rules = rules("t", &nat(), &[], &flows);
         assert!(!rules.contains("dport"), "{rules}");
         assert!(rules.contains(PRIVATE), "{rules}");
         let open = Nat {
@@ -233,7 +317,7 @@ mod tests {
             allow_private: true,
             ..nat()
         };
-        let rules = super::rules("t", &open, &[Ipv4Addr::new(10, 1, 1, 1)]);
+        let rules = super::rules("t", &open, &[Ipv4Addr::new(10, 1, 1, 1)], &flows);
         assert!(rules.contains("tcp dport { 80, 443 } accept"), "{rules}");
         assert!(!rules.contains(PRIVATE), "{rules}");
     }

@@ -45,6 +45,9 @@ use pool::{Pool, Slots};
 /// die one after the other when their spawner has.
 const ANEW_WITHIN: Duration = Duration::from_secs(3);
 
+/// Processes and threads for a hundred sandboxes that have as many as Lambda allows.
+const PROCESSES_ENOUGH: u64 = 100 * 1_024;
+
 /// Makes sandboxes of processes.
 pub struct ProcessEngine {
     shared: Arc<Shared>,
@@ -78,6 +81,7 @@ impl ProcessEngine {
         // Each sandbox takes some fifteen of this process's, and one of its spawner's.
         privileges::raise_open_files().map_err(Error::step("raise the limit of open files"))?;
         let hierarchies = Arc::new(Hierarchies::prepare(&config.tag, config.memory_bytes)?);
+        tell_of_few_processes(&hierarchies);
         if let Network::Nat(nat) = &config.network {
             nat::open(&config.tag, nat)?;
         }
@@ -238,6 +242,19 @@ impl Shared {
             while tasks.try_join_next().is_some() {}
             tasks.spawn_on(task, &runtime);
         }
+    }
+}
+
+/// Says so where environments could use up the process numbers that there are for all of them.
+fn tell_of_few_processes(hierarchies: &Hierarchies) {
+    if let Ok(together) = hierarchies.together()
+        && together.processes_max < PROCESSES_ENOUGH
+    {
+        let processes_max = together.processes_max;
+        tracing::info!(
+            processes_max,
+            "few processes for all environments together; a larger kernel.pid_max makes room for more"
+        );
     }
 }
 

@@ -67,6 +67,14 @@ fn asked() -> bool {
     words.next().as_deref() == Some(OsStr::new(CALLED)) && words.count() == 1
 }
 
+/// Keeps what this process knows from others: it leaves no core dump, and only who may look into any
+/// process may look into it. The same for what it starts, as far as dumps go.
+pub fn keep_secrets() -> Result<(), Error> {
+    privileges::no_core_dumps()
+        .and_then(|()| privileges::not_inspectable())
+        .map_err(Error::step("keep this process's memory to itself"))
+}
+
 /// Starts a spawner whose end of the socket is `socket`. It lives for as long as the calling thread at
 /// most, and has nothing of this process's environment. `label` is for people who list processes.
 pub(crate) fn start(socket: OwnedFd, label: &str) -> Result<Child, Error> {

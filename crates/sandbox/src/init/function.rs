@@ -61,6 +61,10 @@ const FILTER: u8 = 6;
 const CHANGE_DIRECTORY: u8 = 9;
 const EXECUTE: u8 = 10;
 
+/// Memory that a process may keep from being moved, as on Lambda: pinned for the kernel's own use, it is
+/// counted nowhere else.
+const LOCKED_BYTES: u64 = 64 << 10;
+
 /// Why a process was not started: in which stage, at which step, with which error.
 pub(super) type Failure = (Stage, &'static str, i32);
 
@@ -172,7 +176,8 @@ fn in_order(first: u8, steps: &[&dyn Fn() -> io::Result<()>]) -> Result<(), (u8,
 }
 
 fn set_limits() -> io::Result<()> {
-    privileges::limit(Resource::Core, 0)?;
+    privileges::no_core_dumps()?;
+    privileges::limit(Resource::LockedMemory, LOCKED_BYTES)?;
     // Whatever the owner itself was given.
     privileges::limit(Resource::RealTimePriority, 0)?;
     privileges::limit(Resource::Niceness, 0)

@@ -70,6 +70,13 @@ const NODES: &[libc::c_long] = &[
     libc::SYS_get_mempolicy,
 ];
 
+/// Setting limits, of which that of core dumps stays: see [`crate::sys::privileges::no_core_dumps`]. By
+/// call, the argument that names the limit, and the one that says whether it is set or only asked.
+const CORE_LIMITS: &[(libc::c_long, u8, Option<u8>)] = &[
+    (libc::SYS_setrlimit, 0, None),
+    (libc::SYS_prlimit64, 1, Some(2)),
+];
+
 /// What sockets may be made of: what programs speak and no family or protocol for which a kernel
 /// would load a module.
 const SOCKETS: &[SocketRule] = &[
@@ -175,6 +182,17 @@ pub(crate) fn filter() -> Vec<sock_filter> {
         );
     }
     set(NODES, Fate::Absent);
+    for (call, argument, pointer) in CORE_LIMITS {
+        let (value, argument, pointer) = (libc::RLIMIT_CORE, *argument, *pointer);
+        set(
+            &[*call],
+            Fate::Unheeded {
+                argument,
+                value,
+                pointer,
+            },
+        );
+    }
     set(&[libc::SYS_inotify_add_watch], Fate::Error(libc::ENOSPC));
     set(
         &[libc::SYS_socketpair],
@@ -231,7 +249,7 @@ const PROCESSES: &[libc::c_long] = &[
     libc::SYS_setresgid, libc::SYS_setgroups, libc::SYS_setfsuid, libc::SYS_setfsgid,
     libc::SYS_capget, libc::SYS_capset, libc::SYS_uname,
     libc::SYS_sysinfo, libc::SYS_getrusage, libc::SYS_times, libc::SYS_getrlimit,
-    libc::SYS_setrlimit, libc::SYS_prlimit64, libc::SYS_getpriority, libc::SYS_setpriority,
+    libc::SYS_getpriority, libc::SYS_setpriority,
     libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_setaffinity,
     libc::SYS_sched_getparam, libc::SYS_sched_setparam, libc::SYS_sched_getscheduler,
     libc::SYS_sched_setscheduler, libc::SYS_sched_getattr, libc::SYS_sched_setattr,
@@ -464,6 +482,26 @@ mod tests {
         check(libc::SYS_memfd_create, &[0, 4], NONE_FREE);
         check(libc::SYS_shmget, &[1, 1, 0o1600], ALLOW);
         check(libc::SYS_shmget, &[1, 1, 0o5600], NONE_FREE);
+    }
+
+    #[test]
+    fn the_limit_of_core_dumps_stays() {
+        const UNHEEDED: u32 = libc::SECCOMP_RET_ERRNO;
+        let core = libc::RLIMIT_CORE.into();
+        check(libc::SYS_setrlimit, &[core, 0x7fff_0000_1000], UNHEEDED);
+        check(libc::SYS_setrlimit, &[7, 0x7fff_0000_1000], ALLOW);
+        check(
+            libc::SYS_prlimit64,
+            &[0, core, 0x7fff_0000_1000, 0],
+            UNHEEDED,
+        );
+        check(
+            libc::SYS_prlimit64,
+            &[0, core, 0x7fff_0000_0000, 0],
+            UNHEEDED,
+        );
+        check(libc::SYS_prlimit64, &[0, core, 0, 0x7fff_0000_1000], ALLOW);
+        check(libc::SYS_prlimit64, &[0, 7, 0x7fff_0000_1000, 0], ALLOW);
     }
 
     #[test]

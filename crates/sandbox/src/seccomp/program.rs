@@ -55,6 +55,13 @@ pub(super) enum Fate {
         values: &'static [u32],
         errno: i32,
     },
+    /// Allowed unless the argument is this value, and the pointer, if one is named, is not null. Else it is
+    /// answered as done, and nothing is.
+    Unheeded {
+        argument: u8,
+        value: u32,
+        pointer: Option<u8>,
+    },
     /// Never allowed, and answered with this error.
     Error(i32),
     /// Allowed if family, kind and protocol of a socket are among these. What asks for the routing
@@ -189,6 +196,30 @@ fn leaf(fate: Fate) -> Vec<sock_filter> {
             code.push(allow());
             code
         }
+        Fate::Unheeded {
+            argument,
+            value,
+            pointer: None,
+        } => vec![
+            load_argument(argument),
+            branch(IF_EQUAL, value, 0, 1),
+            error(0),
+            allow(),
+        ],
+        Fate::Unheeded {
+            argument,
+            value,
+            pointer: Some(pointer),
+        } => vec![
+            load_argument(argument),
+            branch(IF_EQUAL, value, 0, 5),
+            load_argument(pointer),
+            branch(IF_EQUAL, 0, 0, 2),
+            load_upper_half(pointer),
+            branch(IF_EQUAL, 0, 1, 0),
+            error(0),
+            allow(),
+        ],
         Fate::Error(errno) => vec![error(errno)],
         Fate::Socket(rules) => rules
             .iter()
@@ -260,6 +291,11 @@ fn load_argument(index: u8) -> sock_filter {
     statement(LOAD, ARGUMENTS_AT + 8 * u32::from(index))
 }
 
+/// The other half, of which a pointer has something, too.
+fn load_upper_half(index: u8) -> sock_filter {
+    statement(LOAD, ARGUMENTS_AT + 8 * u32::from(index) + 4)
+}
+
 fn ask_init() -> sock_filter {
     statement(RETURN, libc::SECCOMP_RET_USER_NOTIF)
 }
@@ -303,8 +339,11 @@ pub(super) mod tests {
                     .get((at - ARGUMENTS_AT) as usize / 8)
                     .copied()
                     .unwrap_or(0);
-                assert_eq!(at % 8, 0, "only low halves are loaded");
-                argument as u32
+                if at % 8 == 0 {
+                    argument as u32
+                } else {
+                    (argument >> 32) as u32
+                }
             }
         };
         let (mut at, mut accumulator) = (0, 0);

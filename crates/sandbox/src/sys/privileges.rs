@@ -114,6 +114,8 @@ pub(crate) enum Resource {
     RealTimePriority,
     /// How far below zero "nice" may go.
     Niceness,
+    /// Bytes of memory kept from being moved.
+    LockedMemory,
 }
 
 /// Sets both the soft and the hard limit.
@@ -123,6 +125,7 @@ pub(crate) fn limit(resource: Resource, value: u64) -> io::Result<()> {
         Resource::Core => libc::RLIMIT_CORE,
         Resource::RealTimePriority => libc::RLIMIT_RTPRIO,
         Resource::Niceness => libc::RLIMIT_NICE,
+        Resource::LockedMemory => libc::RLIMIT_MEMLOCK,
     };
     let limit = libc::rlimit {
         rlim_cur: value,
@@ -131,6 +134,14 @@ pub(crate) fn limit(resource: Resource, value: u64) -> io::Result<()> {
     // SAFETY: limit is a valid rlimit for the whole call.
     check(unsafe { libc::setrlimit(resource, &raw const limit) })?;
     Ok(())
+}
+
+/// Neither this process nor its children leave a core dump, nor start the machine's program that takes
+/// them: which runs as the machine's root and reads what a stranger's process was. A limit of nothing does
+/// not keep the kernel from starting that program; a limit of one byte, which it takes for the mark of
+/// that program itself, does.
+pub(crate) fn no_core_dumps() -> io::Result<()> {
+    limit(Resource::Core, 1)
 }
 
 /// Raises the soft limit of open descriptors to the hard one.

@@ -22,6 +22,8 @@ pub(crate) const CASES: &[Case] = cases![
     the_world_is_reached,
     what_is_not_the_world_is_refused,
     a_port_of_the_host_can_be_allowed,
+    flows_of_one_sandbox_are_bounded,
+    there_is_no_neighbour_by_ipv6,
     names_are_resolved_as_the_host_does,
     a_sudden_death_leaves_rules_that_sweeping_removes,
 ];
@@ -323,5 +325,65 @@ async fn a_sudden_death_leaves_rules_that_sweeping_removes(host: &Host) -> TestR
     sweep(&tag)?;
     expect(!rules()?, "rules are removed")?;
     sweep(&tag)?;
+    Ok(())
+}
+
+async fn flows_of_one_sandbox_are_bounded(host: &Host) -> TestResult {
+    let Some(egress) = host.egress() else {
+        return Ok(());
+    };
+    let engine = egress.engine.as_ref().ok_or("not started")?;
+    let mut spec = Host::spec_in(&egress.config, "many-flows");
+    spec.open_files_max = 4_096;
+    let (greedy, other) = (engine.create(spec).await?, egress.sandbox().await?);
+    // The world answers none of these: it says that nobody listens.
+    let program = format!(
+        "
+import errno, socket, time
+refused = 0
+made = []
+for i in range(2000):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.connect(('{}', 9))
+    try: s.send(b'x')
+    except OSError as error: refused += error.errno in (errno.EHOSTUNREACH, errno.EACCES, errno.EPERM)
+    made.append(s)
+time.sleep(0.1)
+for s in made:
+    s.setblocking(False)
+    try: s.recv(1)
+    except OSError as error: refused += error.errno in (errno.EHOSTUNREACH, errno.EACCES, errno.EPERM)
+print(refused)",
+        egress.world.public
+    );
+    let ended = python(&greedy, &program).await?;
+    let refused: u32 = ended.output.trim().parse().unwrap_or(0);
+    // Some are refused without a word: the kernel tells so many times a second alone.
+    expect(refused > 0, format!("{ended:?}"))?;
+    let address = format!("{}/8000", egress.world.public);
+    let ended = python(&greedy, &connect(std::slice::from_ref(&address))).await?;
+    expect(ended.output == "ECONNREFUSED\n", format!("{ended:?}"))?;
+    let ended = python(&other, &connect(&[address])).await?;
+    expect(
+        ended.output.trim() == egress.world.hosts_end.to_string(),
+        format!("another one is kept out: {ended:?}"),
+    )?;
+    greedy.destroy().await;
+    other.destroy().await;
+    Ok(())
+}
+
+async fn there_is_no_neighbour_by_ipv6(host: &Host) -> TestResult {
+    let Some(egress) = host.egress() else {
+        return Ok(());
+    };
+    let sandbox = egress.sandbox().await?;
+    let ended = shell(
+        &sandbox,
+        "grep -c eth0 /proc/net/if_inet6; grep -c ' lo' /proc/net/if_inet6",
+    )
+    .await?;
+    expect(ended.output == "0\n1\n", format!("{ended:?}"))?;
+    sandbox.destroy().await;
     Ok(())
 }

@@ -543,5 +543,20 @@ async fn leaving_core_dumps(host: &Host) -> TestResult {
         ended.output == "0\n" && ended.exit == Exit::Signal(6),
         format!("{ended:?}"),
     )?;
+    // The one limit at which the kernel does not start the machine's program for dumps either.
+    let program = "
+import resource
+for limits in ((0, 0), (1, 1)):
+    resource.setrlimit(resource.RLIMIT_CORE, limits)
+    print(*resource.getrlimit(resource.RLIMIT_CORE))
+class Limit(ctypes.Structure): _fields_ = [('soft', ctypes.c_ulong), ('hard', ctypes.c_ulong)]
+none = Limit(0, 0)
+print(call(SETRLIMIT, 4, ctypes.addressof(none)), *resource.getrlimit(resource.RLIMIT_CORE))";
+    let program = program.replace("SETRLIMIT", &libc::SYS_setrlimit.to_string());
+    let answers = attempt(&sandbox, &program).await?;
+    expect(
+        answers == ["1", "1", "1", "1", "ok", "1", "1"],
+        format!("{answers:?}"),
+    )?;
     still_works(&sandbox).await
 }
