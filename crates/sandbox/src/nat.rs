@@ -42,7 +42,8 @@ const TABLE_FILE: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
 const TIMEOUTS: &str = "
     ct timeout tcp_flow {
         protocol tcp; l3proto ip;
-        policy = { syn_sent : 20, syn_recv : 20, established : 350, fin_wait : 20, close_wait : 20, last_ack : 20, time_wait : 20, close : 5 };
+        policy = { syn_sent : 20, syn_recv : 20, established : 350, fin_wait : 20,
+            close_wait : 20, last_ack : 20, time_wait : 20, close : 5 };
     }
     ct timeout udp_flow {
         protocol udp; l3proto ip;
@@ -187,6 +188,7 @@ fn rules(tag: &str, nat: &Nat, resolvers: &[Ipv4Addr], flows: &Flows) -> String 
         false => ("", ""),
     };
     let max = flows.max;
+    let rate = format!("limit rate over {FLOWS_PER_SECOND}/second burst {max} packets");
     format!(
         "add table inet {table}
 delete table inet {table}
@@ -207,7 +209,7 @@ table inet {table} {{{timeouts}
     }}
     chain few {{
         {brief}
-        update @new_flows {{ ip saddr limit rate over {FLOWS_PER_SECOND}/second burst {max} packets }} jump refuse
+        update @new_flows {{ ip saddr {rate} }} jump refuse
         add @flows {{ ip saddr ct count over {max} }} jump refuse
     }}
     chain to_host {{

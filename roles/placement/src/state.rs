@@ -8,9 +8,8 @@
 //!    caches warm and leaves others free for large environments, or to be switched off.
 //!
 //! Room is what a worker may promise (its memory times the overcommit) less what it has promised:
-//! what its environments were entitled to at its last heartbeat, and what was placed there since. And
-//! no more than what is really left: its memory less what its environments used then, `/tmp` and all,
-//! and less the part that those placed since will use by that same measure.
+//! what its environments were entitled to at its last heartbeat, and what was placed there since. There
+//! is none where environments really use nearly all there is, `/tmp` and all, whatever was promised.
 //!
 //! Deliberately absent: clocks, randomness, tokio. [`crate::service`] has them.
 
@@ -23,7 +22,11 @@ use crate::Config;
 
 /// The share of a worker's memory, in percent, above which it is filled last: what is left is for
 /// environments that begin to use what they are entitled to.
-const USED_PERCENT_HIGH: u64 = 85;
+const USED_PERCENT_HIGH: u64 = 75;
+
+/// The share above which it is not filled at all. A worker refuses by itself from there on: it looks ten
+/// times as often as it tells.
+const USED_PERCENT_MAX: u64 = 87;
 
 /// A worker unheard of for so many times [`Config::silence_max`] is forgotten. Ids are not used again.
 const FORGET_AFTER: u32 = 60;
@@ -110,20 +113,22 @@ impl Worker {
     }
 
     fn is_hot(&self) -> bool {
+        self.uses_over(USED_PERCENT_HIGH)
+    }
+
+    fn uses_over(&self, percent: u64) -> bool {
         let Heartbeat {
             used_mb, memory_mb, ..
         } = self.last;
-        used_mb.saturating_mul(100) > memory_mb.saturating_mul(USED_PERCENT_HIGH)
+        used_mb.saturating_mul(100) > memory_mb.saturating_mul(percent)
     }
 
     fn room_mb(&self, config: &Config) -> u64 {
         // Floats hold megabytes exactly up to 2^53 of them, and casting to u64 saturates.
-        let overcommit = config.overcommit.max(1.0);
-        let promise = |memory_mb: u64| (memory_mb as f64 * overcommit) as u64;
-        let promised = self.last.committed_mb.saturating_add(self.promised_mb);
-        let left = promise(self.last.memory_mb.saturating_sub(self.last.used_mb));
-        promise(self.last.memory_mb)
-            .saturating_sub(promised)
-            .min(left.saturating_sub(self.promised_mb))
+        if self.uses_over(USED_PERCENT_MAX) {
+            return 0;
+        }
+        let may_promise = (self.last.memory_mb as f64 * config.overcommit.max(1.0)) as u64;
+        may_promise.saturating_sub(self.last.committed_mb.saturating_add(self.promised_mb))
     }
 }

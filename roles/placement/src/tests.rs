@@ -110,27 +110,16 @@ fn a_worker_short_of_real_memory_is_filled_last() {
 }
 
 #[test]
-fn what_is_used_beyond_what_was_promised_is_nobodys_room() {
-    let config = Config::default();
-    let mut state = State::default();
+fn a_worker_whose_memory_is_used_gets_nothing_whatever_it_promised() {
     // Little is promised, but the environments' /tmp is full.
-    let full = Heartbeat {
+    let using = |used_mb| Heartbeat {
         committed_mb: 128,
-        used_mb: 950,
+        used_mb,
         ..heartbeat(1, "a", 1_000)
     };
-    state.heartbeat(START, full);
-    // 50 MB are left, which will do for 200 that are promised.
-    assert!(state.place(START, &ask(150), &config).is_some());
-    assert!(state.place(START, &ask(128), &config).is_none());
-    check(
-        &[Heartbeat {
-            used_mb: 1_001,
-            ..heartbeat(1, "a", 1_000)
-        }],
-        &ask(1),
-        None,
-    );
+    check(&[using(870)], &ask(128), Some(1));
+    check(&[using(871)], &ask(128), None);
+    check(&[using(871), heartbeat(2, "b", 4_000)], &ask(128), Some(2));
 }
 
 #[test]
@@ -251,8 +240,8 @@ proptest! {
         for (number, memory_mb, committed_mb, used_mb, draining) in workers {
             let heartbeat =
                 Heartbeat { committed_mb, used_mb, draining, ..heartbeat(number, "a", memory_mb) };
-            let left = memory_mb.saturating_sub(used_mb) * 3 / 2;
-            let mb = (memory_mb * 3 / 2).saturating_sub(committed_mb).min(left);
+            let mb = (memory_mb * 3 / 2).saturating_sub(committed_mb);
+            let mb = if used_mb * 100 > memory_mb * 87 { 0 } else { mb };
             room.insert(heartbeat.worker, if draining { 0 } else { mb });
             state.heartbeat(START, heartbeat);
         }

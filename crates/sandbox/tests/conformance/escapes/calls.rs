@@ -107,7 +107,8 @@ async fn filters_of_its_own(host: &Host) -> TestResult {
     // A filter of one step that allows all: to the kernel there is nothing wrong with it.
     let program = "
 class Step(ctypes.Structure):
-    _fields_ = [('code', ctypes.c_ushort), ('jt', ctypes.c_ubyte), ('jf', ctypes.c_ubyte), ('k', ctypes.c_uint)]
+    _fields_ = [('code', ctypes.c_ushort), ('jt', ctypes.c_ubyte),
+                ('jf', ctypes.c_ubyte), ('k', ctypes.c_uint)]
 class Program(ctypes.Structure):
     _fields_ = [('length', ctypes.c_ushort), ('steps', ctypes.POINTER(Step))]
 steps = (Step * 1)(Step(6, 0, 0, 0x7fff0000))
@@ -160,7 +161,9 @@ async fn watching_what_others_do(host: &Host) -> TestResult {
     let watch = "
 libc.inotify_init1.restype = ctypes.c_int
 i = libc.inotify_init1(0)
-def watch(path): return 'ok' if libc.inotify_add_watch(i, path, 0xfff) >= 0 else errno.errorcode[ctypes.get_errno()]
+def watch(path):
+    watched = libc.inotify_add_watch(i, path, 0xfff) >= 0
+    return 'ok' if watched else errno.errorcode[ctypes.get_errno()]
 print(i >= 0, watch(b'/usr'), watch(b'/var/task'), watch(b'/var/runtime'), watch(b'/opt'))
 import fcntl
 print(attempt(fcntl.fcntl, os.open('/usr', 0), fcntl.F_NOTIFY, 1))";
