@@ -1,199 +1,242 @@
 //! The folder of unpacked packages.
 //!
+//! ```text
+//!   <account>/<sha256>/           a package
+//!   <account>/layers-<sha256>/    several, one over the other; its files are those of the packages'
+//!   <account>/layers-<sha256>.of  of which packages it was made
+//!   <account>/new-7/              being made
+//! ```
+//!
+//! Each account has files of its own, even of packages that are the same: a lock or a watch upon a
+//! file would else be noticed by others.
+//!
 //! A package is unpacked into a fresh folder that is then renamed to its place, so that a reader
 //! never sees half of one. Nothing here is fsynced: after a power loss a renamed folder may lack
-//! data, so the cache is emptied whenever the machine has booted since it was filled.
+//! data, so the cache is emptied whenever the machine has booted since it was filled. Whatever is
+//! missing is made again, the cache itself as well.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::ffi::OsString;
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use beneath::{Folder, Kind};
+use types::AccountId;
+
 use crate::Error;
 
-/// Changes with every boot of the kernel.
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-
+/// Below `/proc`: changes with every boot of the kernel.
+const BOOT_ID: &str = "sys/kernel/random/boot_id";
+/// The file that says when, and in which shape, the cache was filled.
+const MARKER: &str = "boot-id";
+/// Changes with the shape of the cache.
+const SHAPE: &str = "by account, unpacked by a user of its own";
 /// How the files' names end that say of which packages a folder was made. Its files are those of
 /// the packages' own folders, so that it holds on to their room.
 const NOTE: &str = ".of";
+/// Others may pass through (the function's user must reach its code), not look around.
+const PASS: u32 = 0o711;
+/// Names in the cache, or in an account's part of it, at most.
+const ENTRIES_MAX: usize = 10_000_000;
+/// Bytes of a note or of the marker, at most.
+const NOTE_BYTES_MAX: u64 = 4_096;
+/// What is left of the file system, at least: a twentieth, or this if that is less.
+const FREE_BYTES_MIN: u64 = 1 << 30;
 
 pub(crate) struct Cache {
+    /// The operator's or our own path.
     root: PathBuf,
     next: AtomicU64,
+    /// Who owns what is unpacked; `None` for the user that this process is.
+    user: Option<u32>,
 }
 
 impl Cache {
-    pub(crate) fn open(root: PathBuf) -> Result<Self, Error> {
-        let open = || -> io::Result<()> {
-            // Others may pass through (the function's user must reach its code), not look around.
-            // The folder itself is never replaced: sandboxes hold it.
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o711)
-                .create(&root)?;
-            let boot = fs::read_to_string(BOOT_ID)?;
-            let marker = root.join("boot-id");
-            let same_boot = fs::read_to_string(&marker).ok().as_deref() == Some(boot.as_str());
-            for entry in fs::read_dir(&root)? {
-                let entry = entry?;
-                // What is called new a killed run has left half done.
-                let half_done = entry.file_name().to_string_lossy().starts_with("new-");
-                if entry.file_type()?.is_dir() && (half_done || !same_boot) {
-                    remove(&entry.path())?;
-                } else if !same_boot && entry.path() != marker {
-                    fs::remove_file(entry.path())?;
-                }
-            }
-            fs::write(&marker, boot)
-        };
-        open().map_err(|source| at(&root, source))?;
-        Ok(Self {
+    pub(crate) fn open(root: PathBuf, user: Option<u32>) -> Result<Self, Error> {
+        let cache = Self {
             root,
             next: AtomicU64::new(0),
-        })
+            user,
+        };
+        let folder = cache.folder()?;
+        let marker = marker()?;
+        let same = read(&folder, Path::new(MARKER)).ok().as_deref() == Some(marker.as_str());
+        for (name, kind) in folder.entries(ENTRIES_MAX)? {
+            let path = Path::new(&name);
+            if !same {
+                folder.remove_all(path)?;
+            } else if kind == Kind::Folder {
+                remove_unfinished(&folder.folder(path)?)?;
+            }
+        }
+        if !same {
+            write(&folder, Path::new(MARKER), &marker)?;
+        }
+        Ok(cache)
+    }
+
+    /// The cache's folder, made if it is not there: somebody may have removed it.
+    fn folder(&self) -> io::Result<Folder> {
+        match Folder::open(&self.root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            opened => return opened,
+        }
+        let (Some(parent), Some(name)) = (self.root.parent(), self.root.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let folder = enter(&Folder::open(parent)?, Path::new(name))?;
+        match write(&folder, Path::new(MARKER), &marker()?) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(folder),
+        }
+    }
+
+    fn path(&self, account: &AccountId, name: &str) -> PathBuf {
+        self.root.join(account.as_str()).join(name)
     }
 
     /// The package's folder, if it is here.
-    pub(crate) fn get(&self, image: &str) -> Option<PathBuf> {
-        let folder = self.root.join(image);
-        folder.is_dir().then_some(folder)
+    pub(crate) fn get(&self, account: &AccountId, image: &str) -> Option<PathBuf> {
+        let inside = Path::new(account.as_str()).join(image);
+        let there = Folder::open(&self.root).and_then(|root| root.folder(&inside));
+        there.is_ok().then(|| self.path(account, image))
     }
 
-    /// Makes the package's folder by `unpack`. Two at once do the work twice; one of them wins.
+    /// Makes a package's folder: `make` is given the account's folder, the fresh one, and its name. Two at
+    /// once do the work twice; one of them wins. What fails leaves nothing.
     pub(crate) fn fill(
         &self,
+        account: &AccountId,
         image: &str,
-        unpack: impl FnOnce(&Path) -> Result<(), Error>,
+        make: impl FnOnce(&Folder, &Folder, &str) -> Result<(), Error>,
     ) -> Result<PathBuf, Error> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let fresh = self.root.join(format!("new-{number}"));
-        fs::DirBuilder::new()
-            .mode(0o755)
-            .create(&fresh)
-            .map_err(|e| at(&fresh, e))?;
-        let place = self.root.join(image);
-        let filled = unpack(&fresh).and_then(|()| match fs::rename(&fresh, &place) {
-            Err(error) if !place.is_dir() => Err(at(&place, error)),
+        let home = enter(&self.folder()?, Path::new(account.as_str()))?;
+        let (free, all) = home.room()?;
+        if free < FREE_BYTES_MIN.min(all / 20) {
+            return Err(Error::NoRoom);
+        }
+        let name = self.fresh_name();
+        let fresh = Path::new(&name);
+        home.make_folder(fresh, 0o755)?;
+        let filled = self.fill_fresh(&home, (fresh, &name), image, make);
+        // Still there if it failed or another was first.
+        let cleared = home.remove_all(fresh);
+        filled?;
+        cleared?;
+        Ok(self.path(account, image))
+    }
+
+    fn fill_fresh(
+        &self,
+        home: &Folder,
+        (fresh, name): (&Path, &str),
+        image: &str,
+        make: impl FnOnce(&Folder, &Folder, &str) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let folder = home.folder(fresh)?;
+        // Whatever mask this process has.
+        folder.set_mode(0o755)?;
+        if let Some(user) = self.user {
+            folder.give_to(user)?;
+        }
+        make(home, &folder, name)?;
+        match home.rename(fresh, home, Path::new(image)) {
+            Err(error) if home.folder(Path::new(image)).is_err() => Err(error.into()),
             _ => Ok(()),
-        });
-        // Still there if unpacking failed or another was first.
-        remove(&fresh).map_err(|e| at(&fresh, e))?;
-        filled.map(|()| place)
+        }
     }
 
-    /// Notes of which packages the folder `name` is to be made.
-    pub(crate) fn note(&self, name: &str, images: &[String]) -> Result<(), Error> {
-        let note = self.root.join(format!("{name}{NOTE}"));
-        fs::write(&note, images.join("\n")).map_err(|e| at(&note, e))
+    fn fresh_name(&self) -> String {
+        format!("new-{}", self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Removes a package's folder and those that were made of it and others, if they are here: a
+    /// Notes of which packages the account's folder `name` is to be made.
+    pub(crate) fn note(
+        &self,
+        account: &AccountId,
+        name: &str,
+        images: &[String],
+    ) -> Result<(), Error> {
+        let home = enter(&self.folder()?, Path::new(account.as_str()))?;
+        let note = format!("{name}{NOTE}");
+        home.remove_all(Path::new(&note))?;
+        match write(&home, Path::new(&note), &images.join("\n")) {
+            // Another was as quick, with the same note.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a package's folders and those that were made of it and others, if they are here: a
     /// reader finds each whole or not at all.
     pub(crate) fn remove(&self, image: &str) -> Result<(), Error> {
-        self.remove_folder(image)?;
-        let notes = || -> io::Result<Vec<PathBuf>> {
-            let entries = fs::read_dir(&self.root)?.map(|entry| Ok(entry?.path()));
-            let is_note = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(NOTE));
-            entries
-                .filter(|path| path.as_ref().map_or(true, is_note))
-                .collect()
-        };
-        for note in notes().map_err(|e| at(&self.root, e))? {
-            let images = fs::read_to_string(&note).map_err(|e| at(&note, e))?;
-            let folder = note.file_stem().and_then(|name| name.to_str());
-            if let Some(folder) = folder.filter(|_| images.lines().any(|line| line == image)) {
-                self.remove_folder(folder)?;
-                fs::remove_file(&note).map_err(|e| at(&note, e))?;
+        let root = self.folder()?;
+        for (account, kind) in root.entries(ENTRIES_MAX)? {
+            if kind == Kind::Folder {
+                self.remove_of(&root.folder(Path::new(&account))?, image)?;
             }
         }
         Ok(())
     }
 
-    fn remove_folder(&self, image: &str) -> Result<(), Error> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (place, aside) = (
-            self.root.join(image),
-            self.root.join(format!("new-{number}")),
-        );
-        match fs::rename(&place, &aside) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            renamed => renamed.map_err(|e| at(&place, e))?,
+    fn remove_of(&self, home: &Folder, image: &str) -> Result<(), Error> {
+        self.remove_folder(home, Path::new(image))?;
+        for (note, _) in home.entries(ENTRIES_MAX)? {
+            let Some(made) = note.to_str().and_then(|note| note.strip_suffix(NOTE)) else {
+                continue;
+            };
+            let of = read(home, Path::new(&note))?;
+            if of.lines().any(|line| line == image) {
+                self.remove_folder(home, Path::new(made))?;
+                home.remove_all(Path::new(&note))?;
+            }
         }
-        remove(&aside).map_err(|e| at(&aside, e))
+        Ok(())
+    }
+
+    fn remove_folder(&self, home: &Folder, name: &Path) -> Result<(), Error> {
+        let aside = OsString::from(self.fresh_name());
+        match home.rename(name, home, Path::new(&aside)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            renamed => renamed?,
+        }
+        Ok(home.remove_all(Path::new(&aside))?)
     }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// The folder of that name, made if it is not there.
+fn enter(folder: &Folder, name: &Path) -> io::Result<Folder> {
+    match folder.make_folder(name, PASS) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => folder.folder(name),
     }
 }
 
-fn at(path: &Path, source: io::Error) -> Error {
-    Error::Cache {
-        path: path.display().to_string(),
-        source,
+/// What is called new a killed run has left half done.
+fn remove_unfinished(home: &Folder) -> io::Result<()> {
+    for (name, _) in home.entries(ENTRIES_MAX)? {
+        if name.to_string_lossy().starts_with("new-") {
+            home.remove_all(Path::new(&name))?;
+        }
     }
+    Ok(())
+}
+
+fn marker() -> io::Result<String> {
+    let boot = read(&Folder::open(Path::new("/proc"))?, Path::new(BOOT_ID))?;
+    Ok(format!("{boot}{SHAPE}\n"))
+}
+
+fn read(folder: &Folder, name: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = folder.file(name)?;
+    file.take(NOTE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn write(folder: &Folder, name: &Path, text: &str) -> io::Result<()> {
+    folder.new_file(name, 0o600)?.write_all(text.as_bytes())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_package_that_fails_or_is_removed_leaves_nothing() {
-        let root = tempfile::tempdir().unwrap();
-        let cache = Cache::open(root.path().join("c")).unwrap();
-        let failed = cache.fill("aa", |_| Err(Error::TooLarge { limit: 1 }));
-        assert!(failed.is_err());
-        assert!(cache.get("aa").is_none());
-        let filled = cache.fill("aa", |folder| {
-            fs::write(folder.join("x"), "1").unwrap();
-            Ok(())
-        });
-        assert_eq!(filled.unwrap(), cache.get("aa").unwrap());
-        // A second one finds it taken and is content.
-        assert!(cache.fill("aa", |_| Ok(())).is_ok());
-        assert!(cache.get("aa").unwrap().join("x").exists());
-        for _ in 0..2 {
-            cache.remove("aa").unwrap();
-            assert!(cache.get("aa").is_none());
-        }
-        let left = fs::read_dir(root.path().join("c")).unwrap().count();
-        assert_eq!(left, 1, "the boot's id alone");
-    }
-
-    #[test]
-    fn what_was_made_of_a_package_goes_with_it() {
-        let root = tempfile::tempdir().unwrap();
-        let cache = Cache::open(root.path().join("c")).unwrap();
-        for (name, of) in [("ab", "a b"), ("bc", "b c"), ("aab", "aa b")] {
-            let of: Vec<String> = of.split(' ').map(str::to_owned).collect();
-            cache.note(name, &of).unwrap();
-            cache.fill(name, |_| Ok(())).unwrap();
-        }
-        cache.note("never-made", &["a".to_owned()]).unwrap();
-        cache.remove("a").unwrap();
-        let there = ["ab", "bc", "aab"].map(|name| cache.get(name).is_some());
-        assert_eq!(there, [false, true, true]);
-        cache.remove("b").unwrap();
-        let left = fs::read_dir(root.path().join("c")).unwrap().count();
-        assert_eq!(left, 1, "the boot's id alone");
-    }
-
-    #[test]
-    fn a_cache_from_before_the_last_boot_is_emptied() {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join("c");
-        let cache = Cache::open(path.clone()).unwrap();
-        cache.fill("aa", |_| Ok(())).unwrap();
-        cache.note("aa", &[]).unwrap();
-        assert!(Cache::open(path.clone()).unwrap().get("aa").is_some());
-        fs::write(path.join("boot-id"), "another").unwrap();
-        assert!(Cache::open(path.clone()).unwrap().get("aa").is_none());
-        assert_eq!(fs::read_dir(path).unwrap().count(), 1);
-    }
-}
+mod tests;

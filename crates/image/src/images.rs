@@ -1,15 +1,22 @@
 //! Publishing and finding packages.
 
+use std::fs::File;
+use std::io::{self, Cursor, Seek as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use storage::Blobs;
+use types::AccountId;
 
 use crate::cache::Cache;
-use crate::{Error, layers, unpack};
+use crate::confine::{Confine, Task};
+use crate::turns::Turns;
+use crate::{Error, layers, report, unpack};
 
 /// Where the names of blobs begin that are packages, and how they end.
 const FOLDER: &str = "code/";
@@ -24,7 +31,7 @@ pub struct Published {
     pub sha256_base64: String,
     /// Bytes of the zip.
     pub bytes: u64,
-    /// Bytes of all files unpacked.
+    /// Bytes that it takes unpacked, as far as it says: 4 096 at least for each file, folder and link.
     pub unpacked_bytes: u64,
 }
 
@@ -32,14 +39,25 @@ pub struct Published {
 pub struct Images {
     blobs: Arc<dyn Blobs>,
     cache: Arc<Cache>,
+    confine: Arc<dyn Confine>,
+    turns: Arc<Turns>,
+    damaged: AtomicU64,
 }
 
 impl Images {
-    /// Packages in `blobs`, unpacked under the folder `cache`, which is made if it is not there.
-    pub fn open(blobs: Arc<dyn Blobs>, cache: PathBuf) -> Result<Self, Error> {
+    /// Packages in `blobs`, unpacked by `confine` under the folder `cache`, which is made if it is not
+    /// there.
+    pub fn open(
+        blobs: Arc<dyn Blobs>,
+        cache: PathBuf,
+        confine: Arc<dyn Confine>,
+    ) -> Result<Self, Error> {
         Ok(Self {
             blobs,
-            cache: Arc::new(Cache::open(cache)?),
+            cache: Arc::new(Cache::open(cache, confine.user())?),
+            confine,
+            turns: Arc::default(),
+            damaged: AtomicU64::new(0),
         })
     }
 
@@ -53,24 +71,27 @@ impl Images {
     /// What a package is once it is kept. Refuses one that cannot be unpacked.
     pub async fn check(zip: Bytes) -> Result<Published, Error> {
         let checked = blocking(move || {
-            let digest = ring::digest::digest(&ring::digest::SHA256, &zip);
+            let digest = digest(&zip);
             Ok(Published {
-                image: hex(digest.as_ref()),
-                sha256_base64: STANDARD.encode(digest.as_ref()),
+                image: hex(&digest),
+                sha256_base64: STANDARD.encode(&digest),
                 bytes: zip.len() as u64,
-                unpacked_bytes: unpack::check(&zip)?,
+                unpacked_bytes: unpack::check(Cursor::new(&zip))?,
             })
         });
         checked.await
     }
 
-    /// Keeps a package that has been checked. Durable on return.
+    /// Keeps a package that has been checked. Durable on return. One that is kept already, and
+    /// undamaged, is left as it is.
     pub async fn keep(&self, package: &Published, zip: Bytes) -> Result<(), Error> {
-        let name = blob_name(&package.image);
-        if self.blobs.size(&name).await? != Some(package.bytes) {
-            self.blobs.put(&name, zip).await?;
+        match self.zip(&package.image).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) | Err(Error::Damaged) => {
+                Ok(self.blobs.put(&blob_name(&package.image), zip).await?)
+            }
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 
     /// The names of packages that are kept, in their order, those after `after`, so many at most.
@@ -88,53 +109,126 @@ impl Images {
         Ok(self.blobs.delete(&blob_name(image)).await?)
     }
 
-    /// The package as it was uploaded.
+    /// The package as it was uploaded: what is kept under its name is looked at each time, and is
+    /// [`Error::Damaged`] if its digest is not its name.
     pub async fn zip(&self, image: &str) -> Result<Option<Bytes>, Error> {
-        Ok(self.blobs.get(&blob_name(image)).await?)
+        let Some(zip) = self.blobs.get(&blob_name(image)).await? else {
+            return Ok(None);
+        };
+        let (read, same) = blocking(move || {
+            let name = hex(&digest(&zip));
+            Ok((zip, name))
+        })
+        .await?;
+        if same != image {
+            self.damaged.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(
+                image,
+                found = same,
+                "a package that is kept is damaged: it is not used"
+            );
+            return Err(Error::Damaged);
+        }
+        Ok(Some(read))
     }
 
-    /// The folder that holds the unpacked package, unpacked now if need be. Read-only by custom:
-    /// it is bind-mounted into every environment of the version.
-    pub async fn folder(&self, image: &str) -> Result<PathBuf, Error> {
-        if let Some(folder) = self.cache.get(image) {
+    /// How often a package was found damaged.
+    pub fn damaged(&self) -> u64 {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// The account's folder that holds the unpacked package, unpacked now if need be. Read-only by
+    /// custom: it is bind-mounted into every environment of the version.
+    pub async fn folder(&self, account: &AccountId, image: &str) -> Result<PathBuf, Error> {
+        if let Some(folder) = self.cache.get(account, image) {
             return Ok(folder);
         }
-        let zip = self.zip(image).await?;
-        let zip = zip.ok_or_else(|| Error::NotFound {
+        let turn = self.turns.take(account).await;
+        // Somebody else's turn may have been for the same.
+        if let Some(folder) = self.cache.get(account, image) {
+            return Ok(folder);
+        }
+        let zip = self.zip(image).await?.ok_or_else(|| Error::NotFound {
             image: image.to_owned(),
         })?;
-        let (cache, image) = (Arc::clone(&self.cache), image.to_owned());
-        blocking(move || cache.fill(&image, |folder| unpack::unpack(&zip, folder))).await
+        let (cache, confine) = (Arc::clone(&self.cache), Arc::clone(&self.confine));
+        let (account, image) = (account.clone(), image.to_owned());
+        blocking(move || {
+            // Given back when this is over, even if nobody waits for it any more.
+            let _turn = turn;
+            let input = in_memory(&zip)?;
+            drop(zip);
+            cache.fill(&account, &image, |_, fresh, _| {
+                run(confine.as_ref(), Task::unpack(fresh.as_fd(), input))
+            })
+        })
+        .await
     }
 
-    /// The folder that holds these packages one over the other, made now if need be: where two
+    /// The account's folder that holds these packages one over the other, made now if need be: where two
     /// have the same file, it is the later one's. `None` of no packages.
-    pub async fn layers(&self, images: &[&str]) -> Result<Option<PathBuf>, Error> {
+    pub async fn layers(
+        &self,
+        account: &AccountId,
+        images: &[&str],
+    ) -> Result<Option<PathBuf>, Error> {
         let name = match images {
             [] => return Ok(None),
-            [image] => return self.folder(image).await.map(Some),
+            [image] => return self.folder(account, image).await.map(Some),
             images => layers::name(images),
         };
-        if let Some(folder) = self.cache.get(&name) {
+        if let Some(folder) = self.cache.get(account, &name) {
             return Ok(Some(folder));
         }
-        let mut folders = Vec::new();
         for image in images {
-            folders.push(self.folder(image).await?);
+            self.folder(account, image).await?;
         }
-        let cache = Arc::clone(&self.cache);
+        let turn = self.turns.take(account).await;
+        if let Some(folder) = self.cache.get(account, &name) {
+            return Ok(Some(folder));
+        }
+        let (cache, confine) = (Arc::clone(&self.cache), Arc::clone(&self.confine));
+        let account = account.clone();
         let images: Vec<String> = images.iter().map(|image| (*image).to_owned()).collect();
-        let fill = move || {
-            cache.note(&name, &images)?;
-            cache.fill(&name, |folder| {
-                layers::merge(&folders, folder).map_err(|source| Error::Cache {
-                    path: folder.display().to_string(),
-                    source,
-                })
+        let made = blocking(move || {
+            let _turn = turn;
+            cache.note(&account, &name, &images)?;
+            let layers: Vec<&str> = images.iter().map(String::as_str).collect();
+            cache.fill(&account, &name, |home, _, fresh| {
+                let nothing = in_memory(&[])?;
+                let task = Task::merge(home.as_fd(), &layers, fresh, nothing);
+                run(confine.as_ref(), task)
             })
-        };
-        blocking(fill).await.map(Some)
+        });
+        made.await.map(Some)
     }
+}
+
+/// Has a task run and reads how it went.
+fn run(confine: &dyn Confine, task: Task<'_>) -> Result<(), Error> {
+    let within = task.within;
+    match confine.run(task) {
+        Ok(report) => report::decode(&report),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(Error::TooSlow {
+            seconds: within.as_secs(),
+        }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A file without a name, for a process that has no other way to these bytes.
+fn in_memory(bytes: &[u8]) -> io::Result<OwnedFd> {
+    let memory = rustix::fs::memfd_create("package", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut file = File::from(memory);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+fn digest(bytes: &[u8]) -> Vec<u8> {
+    ring::digest::digest(&ring::digest::SHA256, bytes)
+        .as_ref()
+        .to_vec()
 }
 
 /// Runs work that reads files or burns processor time away from the tasks that serve requests.

@@ -6,16 +6,17 @@
 //! functions when it starts, which is how what a crash interrupted goes on, and afterwards when it
 //! has missed one.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::functions::{Configuration, FUNCTIONS, Function, LastUpdate, State};
 use image::Images;
 use storage::Expect;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use types::{FunctionArn, FunctionName, Random, Scope, Version};
+use tokio::task::{self, JoinSet};
+use types::{AccountId, FunctionArn, FunctionName, Random, Scope, Version};
 
 use crate::failure::{Failure, chain};
 use crate::functions::arn_of;
@@ -27,11 +28,16 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// All functions are looked at after so many times [`LOOK_AGAIN`] even if nothing is known to have
 /// been missed: another control plane may have died.
 const LOOK_ANYWAY: u32 = 20;
-/// Functions settled at once: unpacking is work for processors and disks, not for waiting.
-const AT_ONCE: usize = 4;
+/// Functions of one account looked at at once, at most: further ones count as missed. Whose turn it
+/// is to unpack is decided below ([`Images`]), fairly between accounts.
+const OF_ONE_MAX: usize = 256;
+/// Functions looked at at once, at most.
+const AT_ONCE: usize = 16 * OF_ONE_MAX;
+/// How often the same code is tried that cannot be unpacked for a reason that may pass.
+const TRIES_MAX: u32 = 3;
 
 /// A function to look at.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Job {
     pub(crate) scope: Scope,
     pub(crate) name: FunctionName,
@@ -52,6 +58,8 @@ struct Worker {
     rows: Arc<Rows>,
     images: Arc<Images>,
     random: Arc<dyn Random>,
+    /// Of unsettled functions alone: the package that could not be unpacked, and how often.
+    tries: Mutex<BTreeMap<Job, (String, u32)>>,
 }
 
 impl Settler {
@@ -68,6 +76,7 @@ impl Settler {
                 rows,
                 images,
                 random,
+                tries: Mutex::default(),
             }),
             jobs,
         }
@@ -78,31 +87,46 @@ impl Settler {
         let mut again = tokio::time::interval(LOOK_AGAIN);
         again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut tasks = JoinSet::new();
+        let mut under_way = UnderWay::default();
         let mut ticks = 0;
         loop {
-            let full = tasks.len() >= AT_ONCE;
+            let mut begin = Vec::new();
             tokio::select! {
                 biased;
-                Some(done) = tasks.join_next(), if !tasks.is_empty() => {
-                    if let Err(error) = done {
+                Some(done) = tasks.join_next_with_id(), if !tasks.is_empty() => match done {
+                    Ok((id, found)) => {
+                        begin.extend(under_way.end(id));
+                        begin.extend(found);
+                    }
+                    Err(error) => {
                         tracing::error!(error = %error, "settling a function panicked");
+                        begin.extend(under_way.end(error.id()));
                     }
-                }
-                job = self.jobs.recv(), if !full => match job {
-                    Some(job) => {
-                        let worker = Arc::clone(&self.worker);
-                        tasks.spawn(async move { worker.settle_logged(&job).await });
-                    }
+                },
+                job = self.jobs.recv() => match job {
+                    Some(job) => begin.push(job),
                     None => break,
                 },
-                _ = again.tick(), if !full => {
+                _ = again.tick() => {
                     // The first look, at the start, is for what a crash interrupted.
                     let anyway = ticks % LOOK_ANYWAY == 0;
                     ticks = ticks.wrapping_add(1);
                     if self.worker.missed.swap(false, Ordering::Relaxed) || anyway {
                         let worker = Arc::clone(&self.worker);
-                        tasks.spawn(async move { worker.look_at_all().await });
+                        tasks.spawn(async move { worker.look_for_all().await });
                     }
+                }
+            }
+            for job in begin {
+                if !under_way.may_begin(&job) {
+                    self.worker.missed.store(true, Ordering::Relaxed);
+                } else if !under_way.again(&job) {
+                    let (worker, job_of_task) = (Arc::clone(&self.worker), job.clone());
+                    let task = tasks.spawn(async move {
+                        worker.settle_logged(&job_of_task).await;
+                        Vec::new()
+                    });
+                    under_way.begin(task.id(), job);
                 }
             }
         }
@@ -110,23 +134,64 @@ impl Settler {
     }
 }
 
+/// The functions that are looked at.
+#[derive(Default)]
+struct UnderWay {
+    tasks: HashMap<task::Id, Job>,
+    /// With whether it must be looked at again: it was asked for meanwhile.
+    jobs: BTreeMap<Job, bool>,
+    /// How many each account has.
+    of: BTreeMap<AccountId, usize>,
+}
+
+impl UnderWay {
+    /// Whether there is room for one more.
+    fn may_begin(&self, job: &Job) -> bool {
+        let of_account = self.of.get(&job.scope.account).copied().unwrap_or(0);
+        self.jobs.contains_key(job) || (self.jobs.len() < AT_ONCE && of_account < OF_ONE_MAX)
+    }
+
+    /// Whether it is under way already; then it will be looked at again.
+    fn again(&mut self, job: &Job) -> bool {
+        self.jobs.get_mut(job).map(|again| *again = true).is_some()
+    }
+
+    fn begin(&mut self, task: task::Id, job: Job) {
+        *self.of.entry(job.scope.account.clone()).or_default() += 1;
+        self.jobs.insert(job.clone(), false);
+        self.tasks.insert(task, job);
+    }
+
+    /// The function of a task that has ended, if it must be looked at again.
+    fn end(&mut self, task: task::Id) -> Option<Job> {
+        let job = self.tasks.remove(&task)?;
+        if let Some(count) = self.of.get_mut(&job.scope.account) {
+            *count -= 1;
+            if *count == 0 {
+                self.of.remove(&job.scope.account);
+            }
+        }
+        self.jobs.remove(&job)?.then_some(job)
+    }
+}
+
 impl Worker {
-    async fn look_at_all(&self) {
+    /// All functions that are not settled.
+    async fn look_for_all(&self) -> Vec<Job> {
         let functions = match self.rows.all_functions(FUNCTIONS).await {
             Ok(functions) => functions,
             Err(error) => {
                 self.missed.store(true, Ordering::Relaxed);
                 tracing::warn!(error = %chain(&error), "functions cannot be listed to settle them");
-                return;
+                return Vec::new();
             }
         };
-        for function in functions.iter().filter(|function| is_unsettled(function)) {
-            let job = Job {
-                scope: function.scope.clone(),
-                name: function.name.clone(),
-            };
-            self.settle_logged(&job).await;
-        }
+        let unsettled = functions.into_iter().filter(is_unsettled);
+        let jobs = unsettled.map(|function| Job {
+            scope: function.scope,
+            name: function.name,
+        });
+        jobs.collect()
     }
 
     async fn settle_logged(&self, job: &Job) {
@@ -139,6 +204,7 @@ impl Worker {
 
     async fn settle(&self, job: &Job) -> Result<(), Failure> {
         let Some((function, _)) = self.rows.function(&job.scope, &job.name).await? else {
+            self.tries().remove(job);
             return Ok(());
         };
         let arn = arn_of(&function);
@@ -147,24 +213,54 @@ impl Worker {
             return Ok(());
         };
         if !is_unsettled(&function) {
+            self.tries().remove(job);
             return Ok(());
         }
-        let outcome = match self.unpack(&function.latest).await {
+        let unpacked = self.unpack(&function.scope.account, &function.latest).await;
+        let outcome = match unpacked {
             Ok(()) => Ok(()),
-            Err(error) if error.is_package() => {
-                Err(("InvalidZipFileException".to_owned(), error.to_string()))
+            Err(error) if error.is_package() || self.is_last_try(job, &function.latest) => {
+                tracing::warn!(
+                    function = job.name.as_str(),
+                    account = job.scope.account.as_str(),
+                    error = %chain(&error),
+                    "a function's code cannot be unpacked"
+                );
+                Err((code_of(&error).to_owned(), error.to_string()))
             }
             Err(error) => return Err(Failure::Images(error)),
         };
+        self.tries().remove(job);
         self.settle_version(&function, &outcome).await?;
         self.settle_latest(&arn, &function, &outcome).await
     }
 
+    /// Counts a try that failed; whether it was the last.
+    fn is_last_try(&self, job: &Job, configuration: &Configuration) -> bool {
+        let image = &configuration.code.image;
+        let mut tries = self.tries();
+        let (tried, count) = tries.entry(job.clone()).or_insert((image.clone(), 0));
+        if tried != image {
+            (*tried, *count) = (image.clone(), 0);
+        }
+        *count += 1;
+        *count >= TRIES_MAX
+    }
+
+    fn tries(&self) -> MutexGuard<'_, BTreeMap<Job, (String, u32)>> {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes ready what a configuration runs: its code and its layers.
-    async fn unpack(&self, configuration: &Configuration) -> Result<(), image::Error> {
-        self.images.folder(&configuration.code.image).await?;
+    async fn unpack(
+        &self,
+        account: &AccountId,
+        configuration: &Configuration,
+    ) -> Result<(), image::Error> {
+        let images = &self.images;
+        images.folder(account, &configuration.code.image).await?;
         for layer in &configuration.layers {
-            self.images.folder(&layer.image).await?;
+            images.folder(account, &layer.image).await?;
         }
         Ok(())
     }
@@ -226,6 +322,15 @@ impl Worker {
             Err(Failure::Refused(error)) if error.status == http::StatusCode::NOT_FOUND => Ok(()),
             changed => changed.map(|_| ()),
         }
+    }
+}
+
+/// AWS's reason code. Only what is wrong with the package itself is the caller's to mend.
+fn code_of(error: &image::Error) -> &'static str {
+    match error {
+        image::Error::Damaged => "InternalError",
+        error if error.is_package() => "InvalidZipFileException",
+        _ => "InternalError",
     }
 }
 

@@ -3,10 +3,11 @@
 use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use beneath::{Folder, Kind};
 use environment::InitEnd;
 use sandbox::{Exit, Process};
 use tokio::sync::oneshot;
@@ -20,6 +21,8 @@ use crate::{plan, runtimes};
 
 /// Where a function's own runtime is looked for, in order.
 const BOOTSTRAPS: [&str; 2] = ["/var/task/bootstrap", "/opt/bootstrap"];
+/// Names in `/opt/extensions` at most; with more there are none that count.
+const ENTRIES_MAX: usize = 1_024;
 
 impl Environment {
     /// Starts the processes and waits for them, and tells of it. When it fails nothing runs any
@@ -223,25 +226,78 @@ impl Environment {
 
     /// Executable files directly in `/opt/extensions`.
     fn external_extensions(&self) -> Vec<String> {
-        let Some(opt) = &self.opt else {
-            return Vec::new();
-        };
-        let Ok(entries) = std::fs::read_dir(opt.join("extensions")) else {
-            return Vec::new();
-        };
-        let executable = |entry: &std::fs::DirEntry| {
-            let metadata = std::fs::metadata(entry.path());
-            metadata.is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
-        };
-        let names = entries.flatten().filter(executable);
-        let mut names: Vec<String> = names
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .collect();
-        names.sort();
-        names.truncate(EXTENSIONS_MAX);
-        names
+        let opt = self.opt.as_deref().map(Folder::open);
+        opt.and_then(Result::ok)
+            .and_then(|opt| executables(&opt, Path::new("extensions")).ok())
+            .unwrap_or_default()
     }
+}
+
+/// The first executable files of a folder that a layer may have filled, by name. The folder must be one, and no link
+/// to one; a link in it counts if it leads to such a file within `opt`.
+fn executables(opt: &Folder, path: &Path) -> io::Result<Vec<String>> {
+    let entries = opt.folder(path)?.entries(ENTRIES_MAX)?;
+    let mut names: Vec<String> = entries
+        .into_iter()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .collect();
+    names.sort();
+    let executable = |name: &String| {
+        let found = opt.in_root(&path.join(name));
+        found.is_ok_and(|facts| facts.kind == Kind::File && facts.mode & 0o111 != 0)
+    };
+    Ok(names
+        .into_iter()
+        .filter(executable)
+        .take(EXTENSIONS_MAX)
+        .collect())
 }
 
 /// `ENOENT`.
 const NOT_FOUND: i32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn file(path: &Path, mode: u32) {
+        std::fs::write(path, "").unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn extensions_are_looked_for_within_the_layers_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let (opt, host) = (root.path().join("opt"), root.path().join("host"));
+        for folder in [&opt, &host, &opt.join("bin"), &opt.join("extensions")] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        file(&host.join("backup-of-acme.sh"), 0o755);
+        for (name, mode) in [("b", 0o755), ("a", 0o111), ("text", 0o644)] {
+            file(&opt.join("extensions").join(name), mode);
+        }
+        file(&opt.join("bin/tool"), 0o755);
+        for (name, target) in [
+            ("inside", "../bin/tool"),
+            ("probe", "../../host/backup-of-acme.sh"),
+            ("root", "/bin/sh"),
+        ] {
+            symlink(target, opt.join("extensions").join(name)).unwrap();
+        }
+        let folder = Folder::open(&opt).unwrap();
+        let found = executables(&folder, Path::new("extensions")).unwrap();
+        assert_eq!(found, ["a", "b", "inside"]);
+        for target in ["../host", "/usr/bin", "bin"] {
+            std::fs::remove_dir_all(opt.join("extensions"))
+                .or_else(|_| std::fs::remove_file(opt.join("extensions")))
+                .unwrap();
+            symlink(target, opt.join("extensions")).unwrap();
+            assert!(
+                executables(&folder, Path::new("extensions")).is_err(),
+                "{target}"
+            );
+        }
+    }
+}

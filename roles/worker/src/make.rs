@@ -9,6 +9,7 @@ use api::worker::{Create, Error};
 use environment::{Identity, Session};
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
+use types::AccountId;
 
 use crate::door::Door;
 use crate::environment::{Alive, Environment, State};
@@ -40,11 +41,13 @@ impl Service {
                 runtime: runtime.clone(),
             }
         })?;
-        let task = self.with.images.folder(&configuration.code.image).await;
+        let account = &request.function.scope.account;
+        let image = &configuration.code.image;
+        let task = self.with.images.folder(account, image).await;
         let task = task.map_err(|error| Error::Code {
             reason: error.to_string(),
         })?;
-        let opt = self.opt(configuration).await?;
+        let opt = self.opt(account, configuration).await?;
         let paths = (task, opt.clone());
         let shares = file_systems::shares(&configuration.file_systems, &self.config.file_systems)
             .map_err(Error::FileSystem)?;
@@ -113,7 +116,11 @@ impl Service {
     }
 
     /// The folder shown at `/opt`: what every function gets, and over it the function's layers.
-    async fn opt(&self, configuration: &Configuration) -> Result<Option<PathBuf>, Error> {
+    async fn opt(
+        &self,
+        account: &AccountId,
+        configuration: &Configuration,
+    ) -> Result<Option<PathBuf>, Error> {
         let layers = configuration.layers.iter().map(|layer| &layer.image);
         let images: Vec<&str> = self
             .config
@@ -122,7 +129,7 @@ impl Service {
             .chain(layers)
             .map(String::as_str)
             .collect();
-        let folder = self.with.images.layers(&images).await;
+        let folder = self.with.images.layers(account, &images).await;
         folder.map_err(|error| Error::Code {
             reason: error.to_string(),
         })

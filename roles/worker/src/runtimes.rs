@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use beneath::Folder;
 use serde::Deserialize;
 use types::Region;
 
@@ -170,8 +171,9 @@ fn heap_percent() -> u32 {
     85
 }
 
+/// Whether a root has a file at that path. Its links are an image's, and lead within it.
 fn exists(root: &Path, path: &str) -> bool {
-    root.join(path.trim_start_matches('/')).exists()
+    Folder::open(root).is_ok_and(|root| root.in_root(Path::new(path)).is_ok())
 }
 
 #[cfg(test)]

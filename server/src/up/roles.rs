@@ -96,7 +96,11 @@ pub(super) async fn start(
     let path = data.path();
     let (table, journal) = (Arc::clone(&stores.table), Arc::clone(&stores.journal));
     let logs = Arc::clone(&stores.logs);
-    let images = Images::open(Arc::clone(&stores.blobs), sandboxes.images.clone());
+    let images = Images::open(
+        Arc::clone(&stores.blobs),
+        sandboxes.images.clone(),
+        Arc::new(image::Unconfined),
+    );
     let images = Arc::new(images.context("images/ cannot be used")?);
 
     let master = MasterSecret::open(&path.join("secret"), random.as_ref());
@@ -335,7 +339,7 @@ async fn everybodys_opt(config: &Config, images: &Images) -> anyhow::Result<Opti
     let published = images.publish(zip.into()).await.context("functions.opt")?;
     // Unpacked now, so that a package that cannot be is told of now.
     images
-        .folder(&published.image)
+        .folder(&config.account.id, &published.image)
         .await
         .context("functions.opt")?;
     Ok(Some(published.image))

@@ -15,12 +15,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("api", &["policy"]),
     ("storage", &[]),
     ("filters", &[]),
+    // Look-ups below folders that others filled.
+    ("beneath", &[]),
     ("sandbox", &[]),
     // Calls other services, in AWS's formats.
     ("aws", &["wire", "api"]),
     // Speaks of requests and answers in the words of the worker's arrow.
     ("environment", &["api"]),
-    ("image", &["storage"]),
+    ("image", &["beneath", "storage"]),
     // A client: it knows the API from outside, as every other client does.
     ("deploy", &["wire"]),
     ("leasing", &["storage"]),
@@ -48,7 +50,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("assignment", &["api", "storage"]),
     ("placement", &["api"]),
     ("az-cache", &["api", "image"]),
-    ("worker", &["api", "image", "sandbox", "environment"]),
+    (
+        "worker",
+        &["api", "beneath", "image", "sandbox", "environment"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -118,6 +118,10 @@ async fn decoded(text: String, operation: Operation) -> Result<Bytes, ApiError> 
     Ok(Bytes::from(zip))
 }
 
+/// AWS's words for a package that is none.
+const NO_ZIP: &str =
+    "Could not unzip uploaded file. Please check your file, then try to upload again.";
+
 /// What a caller is told of a package that cannot be taken.
 fn refused(error: image::Error) -> Failure {
     match error {
@@ -125,10 +129,11 @@ fn refused(error: image::Error) -> Failure {
             ApiError::invalid_parameter(format!("Unzipped size must be smaller than {limit} bytes"))
                 .into()
         }
-        error if error.is_package() => ApiError::invalid_parameter(
-            "Could not unzip uploaded file. Please check your file, then try to upload again.",
-        )
-        .into(),
+        error @ image::Error::BadEntry { .. } => {
+            // AWS's words, and what to look for.
+            ApiError::invalid_parameter(format!("{NO_ZIP} ({error})")).into()
+        }
+        image::Error::NotAZip => ApiError::invalid_parameter(NO_ZIP).into(),
         error => Failure::Images(error),
     }
 }

@@ -114,7 +114,12 @@ impl World {
             random.clone(),
         );
         let keys = Arc::new(keys.unwrap());
-        let images = Images::open(blobs.clone(), cache.path().join("images")).unwrap();
+        let images = Images::open(
+            blobs.clone(),
+            cache.path().join("images"),
+            Arc::new(image::Unconfined),
+        )
+        .unwrap();
         let images = Arc::new(images);
         let logs = LogStore::open(
             cache.path().join("logs"),

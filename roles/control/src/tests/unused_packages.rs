@@ -73,12 +73,13 @@ impl World {
 async fn a_deleted_functions_package_goes_after_its_time_packed_and_unpacked() {
     let world = World::with_function().await;
     let image = world.image("f").await;
-    let folder = world.images.folder(&image).await.unwrap();
+    let account = crate::tests::function("f").scope.account;
+    let folder = world.images.folder(&account, &image).await.unwrap();
     world.swept().await;
     assert_eq!(world.packages().await, BTreeSet::from([image.clone()]));
     let other = world.images.publish(package("other")).await.unwrap().image;
-    let both = world.images.layers(&[&image, &other]).await.unwrap();
-    let both = both.unwrap();
+    let both = world.images.layers(&account, &[&image, &other]).await;
+    let both = both.unwrap().unwrap();
     world.delete(&format!("{FUNCTIONS}/f")).await;
     world.sweeper(&[]).sweep().await.unwrap();
     world.clock.advance(KEPT - Duration::from_millis(1));
