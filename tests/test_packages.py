@@ -12,7 +12,7 @@ SOURCE = "def handler(event, context):\n    return {}\n"
 def packages(server):
     """The zips that are kept, and the folders they are unpacked in."""
     zips = {path.name.split("%")[1] for path in (server.data / "blobs").glob("*/code%*.zip")}
-    folders = {path.name for path in (server.data / "images").iterdir() if path.is_dir()}
+    folders = {path.name for path in (server.data / "images").glob("*/*") if path.is_dir()}
     return {name.removesuffix(".zip") for name in zips}, folders
 
 
