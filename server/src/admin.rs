@@ -15,6 +15,10 @@ use tokio::task::JoinSet;
 /// Prometheus asks with one connection; so many are plenty.
 const CONNECTIONS_MAX: usize = 32;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// So long a connection lasts at most: one that does not read its answers would keep its place.
+const CONNECTION_MAX: Duration = Duration::from_secs(120);
 
 /// Serves until the future is dropped.
 pub(crate) async fn serve(listener: TcpListener, registry: Arc<Mutex<Registry>>) {
@@ -35,11 +39,12 @@ pub(crate) async fn serve(listener: TcpListener, registry: Arc<Mutex<Registry>>)
                         async move { Ok::<_, std::convert::Infallible>(response) }
                     });
                     // A client that goes away is its own affair.
-                    let _ = hyper::server::conn::http1::Builder::new()
+                    let served = hyper::server::conn::http1::Builder::new()
                         .timer(TokioTimer::new())
                         .header_read_timeout(HEAD_TIMEOUT)
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
+                        .max_buf_size(HEAD_BYTES_MAX)
+                        .serve_connection(TokioIo::new(stream), service);
+                    let _ = tokio::time::timeout(CONNECTION_MAX, served).await;
                 });
             }
         }

@@ -37,6 +37,7 @@ pub(crate) struct Config {
     /// Further access keys, each the root of its account.
     pub(crate) access_keys: Vec<AccessKey>,
     pub(crate) admin: Admin,
+    pub(crate) requests: Requests,
     pub(crate) account: Account,
     pub(crate) limits: Limits,
     pub(crate) aws: Aws,
@@ -88,6 +89,19 @@ impl std::fmt::Debug for AccessKey {
 pub(crate) struct Admin {
     /// Where `/metrics` is served; port 0 takes a free one, an empty text none at all.
     pub(crate) listen: String,
+}
+
+/// What requests may take before anybody knows who sent them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Requests {
+    /// Connections at a time.
+    pub(crate) connections: usize,
+    /// Connections of one address at a time; of IPv6, of one network of 64 bits.
+    pub(crate) connections_per_address: usize,
+    /// MB of heads and bodies that are being read or wait for their answers, beside the first
+    /// 24 KB of each; 0 for an eighth of the machine's memory, from 128 to 1 024.
+    pub(crate) memory_mb: u64,
 }
 
 /// The account that a fresh installation makes.
@@ -302,6 +316,7 @@ impl Default for Config {
             data_dir: PathBuf::from("./lambent-data"),
             access_keys: Vec::new(),
             admin: Admin::default(),
+            requests: Requests::default(),
             account: Account::default(),
             limits: Limits::default(),
             aws: Aws::default(),
@@ -325,6 +340,16 @@ impl Default for Admin {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:0".to_owned(),
+        }
+    }
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            connections_per_address: 5_000,
+            memory_mb: 0,
         }
     }
 }

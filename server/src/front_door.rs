@@ -6,61 +6,56 @@
 //!   everything else ─▶ control
 //! ```
 //!
-//! The front door reads bodies and counts connections; it decides nothing about a request beside
-//! where it goes. One thing it does before a large body is read: it asks whether anybody has the
-//! access key the head names, so that strangers cannot fill the server's memory.
+//! The front door reads bodies and counts connections and bytes; it decides nothing about a request
+//! beside where it goes. One thing it does before a large body is read: it asks whether anybody has
+//! the access key the head names, and verifies the signature where the head says what the body is.
 
+mod body;
+mod bound;
+mod conversation;
 mod head;
+mod intake;
+mod line;
+mod patience;
+mod places;
 mod reply;
+mod serve;
+#[cfg(test)]
+mod tests;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use admission::InvocationType;
-use anyhow::Context as _;
 use api::identity::{Error, Identities};
-use bytes::{Bytes, BytesMut};
+use api::urls::Auth;
+use bytes::Bytes;
 use control::Control;
 use event_invoke::EventFrontend;
 use frontend::Frontend;
 use http::request::Parts;
 use http::{Request, Response};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use hyper::body::Incoming;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
-use tokio_util::task::TaskTracker;
+use tokio::sync::Semaphore;
 use types::limits::{ASYNC_REQUEST_BYTES_MAX, SYNC_REQUEST_BYTES_MAX};
-use types::{Random, RequestId};
+use types::{AccountId, Clock, Random, RequestId, SystemClock, SystemRandom};
+use wire::ApiError;
 use wire::function_url::Target;
 use wire::rest::{Match, Operation};
-use wire::sigv4::Signed;
+use wire::sigv4::{Declared, Signed, Verifier};
 
+pub(crate) use bound::{Bound, bind};
+use conversation::Conversation;
+use intake::{Intake, Part, Whose};
+use places::Places;
 use reply::Reply;
 
-/// Connections at a time; beyond it they wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 10_000;
-/// A request's head must come within so long.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of a request's head (AWS: 1 MB for line and headers together).
-const HEAD_BYTES_MAX: usize = 1024 * 1024;
-/// Of a body that is too large so much is read and thrown away, so that the client gets to read
-/// the refusal instead of a broken connection.
-const DISCARD_BYTES_MAX: usize = 64 * 1024 * 1024;
-
 /// A body of so many bytes is read whoever sends it; of a larger one the head must name a known
-/// access key.
+/// access key, and be signed by it as far as the head alone can tell.
 const STRANGERS_BYTES_MAX: u64 = 64 * 1024;
-/// Bodies larger than any invoke's that are read at a time: packages. More wait.
+/// Bodies larger than any invoke's that are worked on at a time: packages. More wait.
 const LARGE_BODIES_MAX: usize = 8;
-/// Bodies larger than [`STRANGERS_BYTES_MAX`] that are read at a time for function URLs, which
-/// anybody may send: 6 MB each. More wait.
-const STRANGERS_BODIES_MAX: usize = 32;
-/// So long nothing of a body may come. Who is slower takes a place from others.
-const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Where requests are taken.
 pub(crate) struct FrontDoor {
@@ -69,8 +64,22 @@ pub(crate) struct FrontDoor {
     events: Events,
     identities: Arc<dyn Identities>,
     random: Arc<dyn Random>,
+    clock: Arc<dyn Clock>,
+    verifier: Verifier,
+    places: Arc<Places>,
+    intake: Arc<Intake>,
     large_bodies: Semaphore,
-    strangers_bodies: Semaphore,
+}
+
+/// How much may be taken at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Bounds {
+    /// Connections.
+    pub(crate) connections: usize,
+    /// Connections of one address.
+    pub(crate) connections_of_one: usize,
+    /// Bytes of heads and bodies, from when they begin to come until they are answered.
+    pub(crate) bytes: u64,
 }
 
 /// The event frontend, and the threads it works on.
@@ -87,60 +96,10 @@ enum Destination {
     Event(Match),
     /// What people ask of events and their queues.
     Events,
-    /// A function URL; whether there is one of that id.
-    Url(bool),
+    /// A function URL; whose it is and who may call it, if there is one of that id.
+    Url(Option<(AccountId, Auth)>),
     /// Every other operation.
     Control,
-}
-
-/// Binds an address, before any other work is done.
-pub(crate) async fn bind(address: &str) -> anyhow::Result<Bound> {
-    let bind = async || {
-        let mut refused = None;
-        for address in tokio::net::lookup_host(address).await? {
-            let socket = match address {
-                SocketAddr::V4(_) => TcpSocket::new_v4()?,
-                SocketAddr::V6(_) => TcpSocket::new_v6()?,
-            };
-            // A former run's connections may still be lingering.
-            socket.set_reuseaddr(true)?;
-            match socket.bind(address) {
-                Ok(()) => {
-                    let address = socket.local_addr()?;
-                    return Ok(Bound { socket, address });
-                }
-                Err(error) => refused = Some(error),
-            }
-        }
-        Err(refused.unwrap_or_else(|| std::io::ErrorKind::AddrNotAvailable.into()))
-    };
-    bind()
-        .await
-        .with_context(|| format!("{address} cannot be listened on"))
-}
-
-/// An address that is taken, and at which nobody is let in yet.
-pub(crate) struct Bound {
-    socket: TcpSocket,
-    address: SocketAddr,
-}
-
-/// Connections that wait to be taken.
-const BACKLOG: u32 = 1_024;
-
-impl Bound {
-    /// Where it is.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Lets connections in.
-    pub(crate) fn listen(self) -> anyhow::Result<(TcpListener, SocketAddr)> {
-        let Self { socket, address } = self;
-        let listener = socket.listen(BACKLOG);
-        let listener = listener.with_context(|| format!("{address} cannot be listened on"))?;
-        Ok((listener, address))
-    }
 }
 
 impl FrontDoor {
@@ -149,80 +108,31 @@ impl FrontDoor {
         frontend: Arc<Frontend>,
         events: Events,
         identities: Arc<dyn Identities>,
-        random: Arc<dyn Random>,
+        bounds: Bounds,
     ) -> Self {
         Self {
             control,
             frontend,
             events,
             identities,
-            random,
+            random: Arc::new(SystemRandom),
+            clock: Arc::new(SystemClock),
+            verifier: Verifier::new(),
+            places: Places::new(bounds.connections, bounds.connections_of_one),
+            intake: Intake::new(bounds.bytes),
             large_bodies: Semaphore::new(LARGE_BODIES_MAX),
-            strangers_bodies: Semaphore::new(STRANGERS_BODIES_MAX),
         }
     }
 
-    /// Accepts until `stop`; then finishes the requests under way and returns.
-    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, stop: watch::Receiver<bool>) {
-        let connections = TaskTracker::new();
-        let mut stopped = stop.clone();
-        loop {
-            tokio::select! {
-                biased;
-                () = told(&mut stopped) => break,
-                accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                    Ok((stream, peer)) => {
-                        let door = Arc::clone(&self);
-                        connections.spawn(door.converse(stream, peer.ip(), stop.clone()));
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "a connection could not be accepted");
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
-                },
-                () = tokio::time::sleep(Duration::from_millis(10)),
-                    if connections.len() >= CONNECTIONS_MAX => {}
-            }
-        }
-        drop(listener);
-        connections.close();
-        connections.wait().await;
-    }
-
-    async fn converse(
-        self: Arc<Self>,
-        stream: TcpStream,
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
         peer: IpAddr,
-        mut stop: watch::Receiver<bool>,
-    ) {
-        // Answers are small and must not wait for more; a socket that refuses is about to fail.
-        let _ = stream.set_nodelay(true);
-        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            // For policies and logs that ask where a request came from.
-            request.extensions_mut().insert(peer);
-            let door = Arc::clone(&self);
-            async move { Ok::<_, std::convert::Infallible>(door.answer(request, peer).await) }
-        });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            biased;
-            // A client that goes away or speaks no HTTP is its own affair.
-            _ = connection.as_mut() => return,
-            () = told(&mut stop) => connection.as_mut().graceful_shutdown(),
-        }
-        let _ = connection.await;
-    }
-
-    async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Reply> {
+        conversation: &Arc<Conversation>,
+    ) -> Response<Reply> {
         let (parts, body) = request.into_parts();
-        if let Err(refusal) = head::check(&parts) {
-            let id = RequestId::random(self.random.as_ref());
-            return head::last(refusal.response(id)).map(Reply::from);
+        if let Err(refusal) = head::check(&parts, conversation.is_bare()) {
+            return head::last(self.refused(&refusal));
         }
         let destination = self.destination(&parts);
         let limit = match destination {
@@ -233,37 +143,50 @@ impl FrontDoor {
             Destination::Events => 0,
             Destination::Control => control::REQUEST_BYTES_MAX + 1,
         };
-        // A body without a length says that it is endless.
-        let length = body.size_hint().exact().unwrap_or(u64::MAX);
-        if length > STRANGERS_BYTES_MAX && !self.may_be_large(&parts, &destination).await {
-            // Refused where signatures are: that no such key exists, or none is named.
-            let request = Request::from_parts(parts, Bytes::new());
-            return self.take(request, destination, 0, peer).await;
+        let length = body::length(&body);
+        let mut whose = Whose {
+            party: conversation.party,
+            account: None,
+            verified: false,
+        };
+        if length > STRANGERS_BYTES_MAX {
+            let Some((account, verified)) = self.sender(&parts, &destination).await else {
+                // Refused where signatures are: that no such key exists, say, or none is named. The
+                // body is on its way all the same.
+                let request = Request::from_parts(parts, Bytes::new());
+                return head::last(self.take(request, destination, 0, peer).await);
+            };
+            whose.account = Some(account);
+            whose.verified = verified;
         }
-        let turns = match destination {
-            Destination::Url(_) if length > STRANGERS_BYTES_MAX => Some(&self.strangers_bodies),
-            _ if length > SYNC_REQUEST_BYTES_MAX as u64 => Some(&self.large_bodies),
-            _ => None,
+        let copies = match destination {
+            // The body, and the event that is made of it.
+            Destination::Url(_) => 2,
+            _ => 1,
         };
-        let _turn = match turns {
-            // Never closed, so that there is always a turn.
-            Some(turns) => turns.acquire().await.ok(),
-            None => None,
+        let hold = || self.intake.open(Part::Body, whose, conversation);
+        let read = match body::read(body, limit, copies, hold).await {
+            Ok(read) => read,
+            Err(unread) => return head::last(self.refused(&head::unread(unread))),
         };
-        let Some((body, size)) = read(body, limit).await else {
-            let message = "The request body ended before it was complete.";
-            let id = RequestId::random(self.random.as_ref());
-            return wire::ApiError::serialization(message)
-                .response(id)
-                .map(Reply::from);
+        // Never closed, so that there is always a turn.
+        let _turn = match read.size > SYNC_REQUEST_BYTES_MAX {
+            true => self.large_bodies.acquire().await.ok(),
+            false => None,
         };
-        let request = Request::from_parts(parts, body);
-        self.take(request, destination, size, peer).await
+        let _held = read.held;
+        let request = Request::from_parts(parts, read.bytes);
+        self.take(request, destination, read.size, peer).await
+    }
+
+    fn refused(&self, refusal: &ApiError) -> Response<Reply> {
+        let id = RequestId::random(self.random.as_ref());
+        refusal.response(id).map(Reply::from)
     }
 
     fn destination(&self, parts: &Parts) -> Destination {
         if let Some(target) = Target::of(parts) {
-            return Destination::Url(self.frontend.has_url(&target));
+            return Destination::Url(self.frontend.url_owner(&target));
         }
         if event_invoke::is_console(parts.uri.path()) {
             return Destination::Events;
@@ -280,26 +203,43 @@ impl FrontDoor {
         }
     }
 
-    /// Whether a body is read that is larger than strangers may send.
-    async fn may_be_large(&self, parts: &Parts, destination: &Destination) -> bool {
+    /// For which account a body is read that is larger than strangers may send, and whether the
+    /// signature is good. `None` if it is not to be read.
+    async fn sender(&self, parts: &Parts, destination: &Destination) -> Option<(Arc<str>, bool)> {
         match destination {
-            Destination::Url(exists) => *exists,
-            Destination::Invoke(_)
+            Destination::Url(None) => None,
+            Destination::Url(Some((account, Auth::None))) => {
+                Some((Arc::from(account.as_str()), false))
+            }
+            Destination::Url(Some((_, Auth::Iam)))
+            | Destination::Invoke(_)
             | Destination::Event(_)
             | Destination::Events
-            | Destination::Control => self.is_known(parts).await,
+            | Destination::Control => self.signer(parts).await,
         }
     }
 
-    /// Whether anybody has the access key that the head names. Its signature is verified later.
-    async fn is_known(&self, parts: &Parts) -> bool {
-        let Ok(signed) = Signed::parse(parts) else {
-            return false;
-        };
+    /// The account of the access key that the head names, unless the head alone tells that the
+    /// signature is not good. That it is good is verified when the body is here.
+    async fn signer(&self, parts: &Parts) -> Option<(Arc<str>, bool)> {
+        let signed = Signed::parse(parts).ok()?;
         let token = signed.session_token.as_deref();
-        let key = self.identities.access_key(&signed.access_key_id, token);
-        // If it can't be told now, it will be told when the signature is verified.
-        !matches!(key.await, Err(Error::Unknown | Error::Expired))
+        let key = match self
+            .identities
+            .access_key(&signed.access_key_id, token)
+            .await
+        {
+            Ok(key) => key,
+            Err(Error::Unknown | Error::Expired) => return None,
+            // If it can't be told now, it will be told when the signature is verified.
+            Err(Error::Unavailable) => return Some((Arc::from(""), false)),
+        };
+        let now = self.clock.now();
+        let verified = self
+            .verifier
+            .verify_head(&signed, key.secret.expose(), parts, now);
+        let account = Arc::from(key.principal.account.as_str());
+        Some((account, verified.ok()? == Declared::Signer))
     }
 
     async fn take(
@@ -342,7 +282,7 @@ impl FrontDoor {
         let answered = self.events.threads.spawn(answer).await;
         let response = answered.unwrap_or_else(|_| {
             let id = RequestId::random(self.random.as_ref());
-            wire::ApiError::service("The event was lost.").response(id)
+            ApiError::service("The event was lost.").response(id)
         });
         response.map(Reply::from)
     }
@@ -353,45 +293,4 @@ fn is_invoke(operation: Operation) -> bool {
         operation,
         Operation::Invoke | Operation::InvokeAsync | Operation::InvokeWithResponseStream
     )
-}
-
-/// Returns when it is time to stop, or nobody is left to say so.
-async fn told(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
-/// Reads a body; of what is beyond `limit` only the size is kept. `None` if it breaks off or stops.
-async fn read(mut body: Incoming, limit: usize) -> Option<(Bytes, usize)> {
-    let mut first: Option<Bytes> = None;
-    let mut all = BytesMut::new();
-    let mut size = 0;
-    // Most bodies come in one piece, which is then not copied.
-    while let Some(frame) = tokio::time::timeout(BODY_PAUSE_MAX, body.frame())
-        .await
-        .ok()?
-    {
-        let Ok(piece) = frame.ok()?.into_data() else {
-            continue;
-        };
-        size += piece.len();
-        if size > DISCARD_BYTES_MAX.max(limit) {
-            break;
-        }
-        if size > limit {
-            continue;
-        }
-        match first.take() {
-            None if all.is_empty() => first = Some(piece),
-            None => all.extend_from_slice(&piece),
-            Some(before) => {
-                let hint = usize::try_from(body.size_hint().lower())
-                    .unwrap_or(0)
-                    .min(limit);
-                all.reserve(before.len() + piece.len() + hint);
-                all.extend_from_slice(&before);
-                all.extend_from_slice(&piece);
-            }
-        }
-    }
-    Some((first.unwrap_or_else(|| all.freeze()), size))
 }

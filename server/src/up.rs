@@ -27,7 +27,6 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use types::{Random, SystemRandom};
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -38,6 +37,8 @@ use crate::{cli, telemetry};
 
 /// Whatever still runs when all is over is not waited for any longer.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
+/// The least that requests may take together: the largest, which brings a package, has 67 MB.
+const REQUESTS_MB_MIN: u64 = 128;
 
 /// Serves until it is told to stop.
 pub(crate) fn up(options: &cli::Up) -> anyhow::Result<ExitCode> {
@@ -182,6 +183,7 @@ fn prepare(config: &Config) -> anyhow::Result<(DataDir, Languages, sandbox::Conf
 
 async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     let account = from.config.account.id.clone();
+    let bounds = bounds(&from.config)?;
     let starting = tokio::spawn(start(from));
     let started = tokio::select! {
         biased;
@@ -197,7 +199,6 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
         admin,
         events,
     } = started;
-    let random: Arc<dyn Random> = Arc::new(SystemRandom);
     if let Some(bound) = admin {
         let (listener, address) = bound.listen()?;
         tracing::info!(%address, "metrics are served");
@@ -212,7 +213,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     };
     let identities = running.identities.clone();
     let door = Arc::new(FrontDoor::new(
-        control, frontend, of_events, identities, random,
+        control, frontend, of_events, identities, bounds,
     ));
     let (stop, stopped) = watch::channel(false);
     let mut serving = JoinSet::new();
@@ -235,6 +236,32 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     stop.send_replace(true);
     drain::drain(running, serving, signals.told_to_stop()).await;
     Ok(Ended::AfterServing)
+}
+
+/// What the front door takes at a time.
+fn bounds(config: &Config) -> anyhow::Result<front_door::Bounds> {
+    const MB: u64 = 1024 * 1024;
+    let requests = &config.requests;
+    if requests.connections == 0 || requests.connections_per_address == 0 {
+        bail!(
+            "requests.connections, requests.connections_per_address: without any nobody is served"
+        );
+    }
+    let memory_mb = match requests.memory_mb {
+        // An eighth of the machine.
+        0 => (roles::machine_memory_mb().unwrap_or(0) / 8).clamp(REQUESTS_MB_MIN, 1024),
+        given if given < REQUESTS_MB_MIN => {
+            bail!(
+                "requests.memory_mb: {given} is not enough for a package: at least {REQUESTS_MB_MIN}"
+            )
+        }
+        given => given,
+    };
+    Ok(front_door::Bounds {
+        connections: requests.connections,
+        connections_of_one: requests.connections_per_address,
+        bytes: memory_mb.saturating_mul(MB),
+    })
 }
 
 /// What tells the server to stop.

@@ -25,9 +25,17 @@ const QUOTED_BYTES_MAX: usize = 512;
 
 /// The caller's own words, for a refusal: as many of them as one needs to know them again.
 pub fn shortened(text: &str) -> std::borrow::Cow<'_, str> {
-    let end = text.floor_char_boundary(QUOTED_BYTES_MAX);
-    match end < text.len() {
-        true => format!("{}...", &text[..end]).into(),
-        false => text.into(),
+    match beginning(text, QUOTED_BYTES_MAX) {
+        part if part.len() < text.len() => format!("{part}...").into(),
+        whole => whole.into(),
     }
+}
+
+/// The first characters of a text, of at most `max` bytes together.
+fn beginning(text: &str, max: usize) -> &str {
+    let mut end = max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }

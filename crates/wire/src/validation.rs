@@ -10,7 +10,7 @@
 //! Rules that need more than one member or any state are not constraints of the model; they are
 //! refused with `InvalidParameterValueException` where they are decided.
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Write as _};
 
 use crate::error::ApiError;
 
@@ -23,9 +23,32 @@ pub struct Pattern {
     pub matches: fn(&str) -> bool,
 }
 
+/// Bytes of a refusal's text. A request may be wrong in a million ways, and each repeats a value;
+/// they are counted, and told as far as this goes.
+const TOLD_BYTES_MAX: usize = 64 * 1024;
+
 /// Collects what is wrong with a request.
 #[derive(Default, Debug)]
-pub struct Violations(Vec<String>);
+pub struct Violations {
+    count: usize,
+    told: Told,
+}
+
+/// A text that is cut off when it is long.
+#[derive(Default, Debug)]
+struct Told(String);
+
+impl fmt::Write for Told {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = TOLD_BYTES_MAX - self.0.len();
+        let part = crate::beginning(text, room);
+        self.0.push_str(part);
+        match part.len() < text.len() {
+            true => Err(fmt::Error),
+            false => Ok(()),
+        }
+    }
+}
 
 impl Violations {
     /// Nothing is wrong yet.
@@ -35,22 +58,26 @@ impl Violations {
 
     /// The refusal, if anything was wrong.
     pub fn finish(self) -> Result<(), ApiError> {
-        let count = self.0.len();
+        let count = self.count;
         let errors = if count == 1 { "error" } else { "errors" };
         if count == 0 {
             return Ok(());
         }
-        let message = format!(
-            "{count} validation {errors} detected: {}",
-            self.0.join("; ")
-        );
+        let message = format!("{count} validation {errors} detected: {}", self.told.0);
         Err(ApiError::validation(message))
+    }
+
+    fn push(&mut self, violation: fmt::Arguments<'_>) {
+        let separator = if self.count == 0 { "" } else { "; " };
+        self.count += 1;
+        // What has no room is left out.
+        let _ = write!(self.told, "{separator}{violation}");
     }
 
     /// A member that must be there.
     pub fn required<T>(&mut self, at: &str, value: Option<&T>) {
         if value.is_none() {
-            self.0.push(format!(
+            self.push(format_args!(
                 "Value null at '{at}' failed to satisfy constraint: Member must not be null"
             ));
         }
@@ -150,13 +177,13 @@ impl Violations {
 
     /// A rule in its own words that a value breaks which is not shown.
     pub fn secret(&mut self, at: &str, rule: &str) {
-        self.0.push(format!(
+        self.push(format_args!(
             "Value at '{at}' failed to satisfy constraint: {rule}"
         ));
     }
 
     fn add(&mut self, value: impl Display, at: &str, rule: &str) {
-        self.0.push(format!(
+        self.push(format_args!(
             "Value '{value}' at '{at}' failed to satisfy constraint: {rule}"
         ));
     }
@@ -209,6 +236,18 @@ mod tests {
              'mode' failed to satisfy constraint: Member must satisfy enum value set: [Active, \
              PassThrough]",
         );
+    }
+
+    #[test]
+    fn a_refusal_repeats_no_more_than_one_can_read() {
+        let long = "ä".repeat(TOLD_BYTES_MAX);
+        let mut violations = Violations::new();
+        for _ in 0..1_000 {
+            violations.length("name", Some(&long), 1, 3);
+        }
+        let message = violations.finish().unwrap_err().message;
+        assert!(message.starts_with("1000 validation errors detected: Value 'ää"));
+        assert!(message.len() < TOLD_BYTES_MAX + 100);
     }
 
     #[test]

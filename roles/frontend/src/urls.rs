@@ -23,8 +23,8 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use policy::Context;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use types::RequestId;
 use types::limits::SYNC_REQUEST_BYTES_MAX;
+use types::{AccountId, RequestId};
 use wire::ApiError;
 use wire::function_url::Target;
 use wire::sigv4::{self, Signed};
@@ -57,9 +57,10 @@ impl From<result::Malformed> for Refusal {
 }
 
 impl Frontend {
-    /// Whether there is a URL for this request.
-    pub fn has_url(&self, target: &Target<'_>) -> bool {
-        self.with.admission.metadata().url(&target.id).is_some()
+    /// Whose function a request is for, and who may call it; `None` if there is no such URL.
+    pub fn url_owner(&self, target: &Target<'_>) -> Option<(AccountId, Auth)> {
+        let url = self.with.admission.metadata().url(&target.id)?;
+        Some((url.function.scope.account.clone(), url.auth))
     }
 
     /// Answers a request for a function URL, from the address `peer`. `size` is how many bytes the

@@ -7,25 +7,45 @@ use bytes::Bytes;
 use frontend::{Body, Broken, Stream};
 use hyper::body::{Frame, SizeHint};
 
+use super::conversation::Answering;
+
 /// The body of every answer.
-pub(super) enum Reply {
+pub(super) struct Reply {
+    content: Content,
+    /// The connection is idle when this has gone.
+    answering: Option<Answering>,
+}
+
+enum Content {
     /// All of it, until it is taken.
     Whole(Option<Bytes>),
     /// Piece by piece.
     Stream(Stream),
 }
 
+impl Reply {
+    /// Keeps the connection busy until all of it is on its way.
+    pub(super) fn keeping(mut self, answering: Answering) -> Self {
+        self.answering = Some(answering);
+        self
+    }
+}
+
 impl From<Bytes> for Reply {
     fn from(bytes: Bytes) -> Self {
-        Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
+        Self::from(Body::Whole(bytes))
     }
 }
 
 impl From<Body> for Reply {
     fn from(body: Body) -> Self {
-        match body {
-            Body::Whole(bytes) => Self::from(bytes),
-            Body::Stream(stream) => Self::Stream(stream),
+        let content = match body {
+            Body::Whole(bytes) => Content::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())),
+            Body::Stream(stream) => Content::Stream(stream),
+        };
+        Self {
+            content,
+            answering: None,
         }
     }
 }
@@ -38,9 +58,9 @@ impl hyper::body::Body for Reply {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match &mut *self {
-            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Stream(stream) => {
+        match &mut self.content {
+            Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Content::Stream(stream) => {
                 let piece = std::task::ready!(stream.poll_piece(context));
                 Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
             }
@@ -48,13 +68,15 @@ impl hyper::body::Body for Reply {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(None))
+        matches!(self.content, Content::Whole(None))
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Self::Stream(_) => SizeHint::default(),
+        match &self.content {
+            Content::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
+            }
+            Content::Stream(_) => SizeHint::default(),
         }
     }
 }

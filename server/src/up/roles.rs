@@ -386,7 +386,7 @@ pub(super) fn memory_mb(config: &Config) -> anyhow::Result<u64> {
 }
 
 /// `MemTotal` of `/proc/meminfo`.
-fn machine_memory_mb() -> Option<u64> {
+pub(super) fn machine_memory_mb() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text
         .lines()

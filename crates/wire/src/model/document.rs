@@ -8,6 +8,10 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::error::ApiError;
 
+/// Values of a body. The largest request of the model has some hundreds, and a package, which is
+/// most of a large one, is base64.
+const VALUES_MAX: usize = 100_000;
+
 /// See the module.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Document<'d> {
@@ -22,6 +26,13 @@ pub(super) enum Document<'d> {
 impl<'d> Document<'d> {
     /// A request's body, which must be an object.
     pub(super) fn parse(body: &'d [u8]) -> Result<Self, ApiError> {
+        // In memory a value takes many times the byte or two that it may have here.
+        let begins_one = |byte: &&u8| matches!(byte, b',' | b':' | b'[' | b'{');
+        if body.iter().filter(begins_one).count() > VALUES_MAX {
+            return Err(ApiError::serialization(format!(
+                "Could not parse request body into json: it has more than {VALUES_MAX} values"
+            )));
+        }
         match serde_json::from_slice(body) {
             Ok(object @ Self::Object(_)) => Ok(object),
             Ok(Self::Null) => Ok(Self::Object(Vec::new())),

@@ -122,6 +122,16 @@ fn a_body_that_is_no_object_is_refused() {
 }
 
 #[test]
+fn a_body_of_a_million_values_is_not_made_into_as_many() {
+    let target = "/2015-03-31/functions";
+    let body = format!(
+        r#"{{"FileSystemConfigs":[{}{{}}]}}"#,
+        "{},".repeat(1_000_000)
+    );
+    assert!(refused("POST", target, &body).contains("more than 100000 values"));
+}
+
+#[test]
 fn every_operation_in_the_table_exists() {
     let with_constraints = Operation::ALL
         .iter()

@@ -6,6 +6,8 @@
 //!   anything else                                                                      malformed
 //! ```
 
+mod members;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -14,10 +16,9 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
-/// Headers and cookies of a response. Clients take a hundred or so.
-const HEADERS_MAX: usize = 1_000;
+use members::{Cookies, HEADERS_MAX, Headers, Scalar};
+
 /// Bytes of their names and values together (AWS: 1 MB for line and headers).
 const HEADER_BYTES_MAX: usize = 1024 * 1024;
 
@@ -29,9 +30,9 @@ pub(super) struct Malformed;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Structured<'r> {
-    status_code: Option<Value>,
-    headers: Option<Map<String, Value>>,
-    cookies: Option<Vec<String>>,
+    status_code: Option<Scalar>,
+    headers: Option<Headers>,
+    cookies: Option<Cookies>,
     #[serde(borrow)]
     body: Option<&'r RawValue>,
     is_base64_encoded: Option<bool>,
@@ -48,9 +49,9 @@ struct HasStatus {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Prelude {
-    status_code: Option<Value>,
-    headers: Option<Map<String, Value>>,
-    cookies: Option<Vec<String>>,
+    status_code: Option<Scalar>,
+    headers: Option<Headers>,
+    cookies: Option<Cookies>,
 }
 
 /// The response that a whole result says.
@@ -120,12 +121,12 @@ fn with_default_type<B>(mut response: Response<B>, content_type: &'static str) -
 }
 
 fn head(
-    status: Option<Value>,
-    headers: Option<Map<String, Value>>,
-    cookies: Option<Vec<String>>,
+    status: Option<Scalar>,
+    headers: Option<Headers>,
+    cookies: Option<Cookies>,
 ) -> Result<Response<()>, Malformed> {
-    let headers = headers.unwrap_or_default();
-    let cookies = cookies.unwrap_or_default();
+    let headers = headers.unwrap_or_default().0;
+    let cookies = cookies.unwrap_or_default().0;
     if headers.len() + cookies.len() > HEADERS_MAX {
         return Err(Malformed);
     }
@@ -142,7 +143,7 @@ fn head(
     };
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Malformed)?;
-        if let Some(value) = header_value(&value)? {
+        if let Some(value) = header_value(value)? {
             take(name.as_str(), &value).ok_or(Malformed)?;
             insert(map, name, value)?;
         }
@@ -176,26 +177,21 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Resu
 }
 
 /// A number, or a text of one. A response below 200 would not be the last, so it is none.
-fn status_code(value: &Value) -> Result<StatusCode, Malformed> {
-    let code = match value {
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
+fn status_code(value: &Scalar) -> Result<StatusCode, Malformed> {
+    let (Scalar::Written(text) | Scalar::Text(text)) = value else {
+        return Err(Malformed);
     };
-    let code = code.and_then(|code| u16::try_from(code).ok());
+    let code = text.parse::<u16>().ok();
     let code = code.filter(|code| (200..600).contains(code));
     StatusCode::from_u16(code.ok_or(Malformed)?).map_err(|_| Malformed)
 }
 
-/// Numbers and truth values are written out; nothing stands for no header.
-fn header_value(value: &Value) -> Result<Option<HeaderValue>, Malformed> {
-    let text = match value {
-        Value::Null => return Ok(None),
-        Value::String(text) => text.clone(),
-        Value::Number(_) | Value::Bool(_) => value.to_string(),
-        Value::Array(_) | Value::Object(_) => return Err(Malformed),
+/// Nothing stands for no header.
+fn header_value(value: Scalar) -> Result<Option<HeaderValue>, Malformed> {
+    let (Scalar::Written(text) | Scalar::Text(text)) = value else {
+        return Ok(None);
     };
-    let value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Malformed)?;
+    let value = HeaderValue::from_maybe_shared(Bytes::from(text)).map_err(|_| Malformed)?;
     Ok(Some(value))
 }
 

@@ -164,17 +164,12 @@ fn changed(mut parts: Parts, change: &Change) -> Parts {
     parts
 }
 
+type Pairs = Vec<(String, String)>;
+/// Method, host, path, function URL, query, headers.
+type Meaning = (String, String, String, Option<String>, Pairs, Pairs);
+
 /// What becomes of a request: whom it reaches, and what it asks for.
-fn meaning(
-    parts: &Parts,
-) -> (
-    String,
-    String,
-    String,
-    Option<String>,
-    Vec<(String, String)>,
-    Vec<(String, String)>,
-) {
+fn meaning(parts: &Parts) -> Meaning {
     let owned = |(name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| {
         (name.into_owned(), value.into_owned())
     };

@@ -1,6 +1,7 @@
 //! Results and the responses they say.
 
 use proptest::prelude::*;
+use serde_json::{Map, Value};
 
 use super::*;
 
@@ -79,6 +80,9 @@ fn what_is_no_response_is_malformed() {
         r#"{"statusCode":"x"}"#,
         r#"{"statusCode":200.5}"#,
         r#"{"statusCode":{}}"#,
+        r#"{"statusCode":[200]}"#,
+        r#"{"statusCode":true}"#,
+        r#"{"statusCode":200,"headers":{"a":[1]}}"#,
         r#"{"statusCode":200,"headers":[]}"#,
         r#"{"statusCode":200,"headers":{"a b":"c"}}"#,
         r#"{"statusCode":200,"headers":{"a":"c\r\nd: e"}}"#,

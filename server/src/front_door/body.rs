@@ -1,0 +1,134 @@
+//! Reading bodies: at a least rate, within the budget, and of what is too large the size alone.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use tokio::time::Instant;
+
+use super::intake::{Full, Holding};
+use super::patience::Patience;
+
+/// Bytes of a body that every connection has; more are taken from the budget.
+pub(super) const FREE_BYTES: usize = 16 * 1024;
+/// Memory that is made ready for a body which has only begun.
+const HINT_BYTES_MAX: usize = 1024 * 1024;
+/// What is taken from the budget at a time.
+const STEP_BYTES: usize = 64 * 1024;
+/// Of a body that is too large so much is read and thrown away, so that the client gets to read
+/// the refusal instead of a broken connection.
+const DISCARD_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// So long nothing of a body may come. Who is slower takes a place from others.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// So long a body may be waited for in all.
+const GRACE: Duration = Duration::from_secs(30);
+/// What must come of it, on average, after that.
+const LEAST_BYTES_PER_SECOND: u64 = 1024;
+
+/// A body that has come.
+pub(super) struct Read {
+    /// All of it, or as much as it may have.
+    pub(super) bytes: Bytes,
+    /// How many bytes it had; more than it may have if it is too large.
+    pub(super) size: usize,
+    /// What it holds of the budget, until it is answered.
+    pub(super) held: Option<Holding>,
+}
+
+/// Why a body has not come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unread {
+    /// It broke off.
+    Broken,
+    /// It came too slowly.
+    Slow,
+    /// There is no room for it.
+    Full,
+}
+
+impl From<Full> for Unread {
+    fn from(_: Full) -> Self {
+        Self::Full
+    }
+}
+
+/// Reads a body of at most `limit` bytes, of which there will be so many copies. `hold` opens a
+/// holding when one is needed.
+pub(super) async fn read(
+    mut body: Incoming,
+    limit: usize,
+    copies: usize,
+    hold: impl FnOnce() -> Holding,
+) -> Result<Read, Unread> {
+    let mut hold = Some(hold);
+    let mut held: Option<Holding> = None;
+    let mut reserved = FREE_BYTES;
+    let mut first: Option<Bytes> = None;
+    let mut all = BytesMut::new();
+    let mut size = 0;
+    let mut patience = Patience::new(GRACE, LEAST_BYTES_PER_SECOND);
+    // Most bodies come in one piece, which is then not copied.
+    while let Some(piece) = next(&mut body, &mut patience).await? {
+        size += piece.len();
+        if size > DISCARD_BYTES_MAX.max(limit) {
+            break;
+        }
+        if size > limit {
+            continue;
+        }
+        if size > reserved {
+            if let Some(hold) = hold.take() {
+                held = Some(hold());
+            }
+            let more = (size - reserved).next_multiple_of(STEP_BYTES);
+            if let Some(held) = &held {
+                held.grow(more * copies).await?;
+            }
+            reserved += more;
+        }
+        match first.take() {
+            None if all.is_empty() => first = Some(piece),
+            None => all.extend_from_slice(&piece),
+            Some(before) => {
+                // What a short body says it has is taken at its word.
+                let hint = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+                all.reserve(before.len() + piece.len() + hint.min(HINT_BYTES_MAX));
+                all.extend_from_slice(&before);
+                all.extend_from_slice(&piece);
+            }
+        }
+    }
+    if let Some(held) = &held {
+        held.whole().await?;
+    }
+    let bytes = first.unwrap_or_else(|| all.freeze());
+    Ok(Read { bytes, size, held })
+}
+
+/// The next piece; `None` at the end.
+async fn next(body: &mut Incoming, patience: &mut Patience) -> Result<Option<Bytes>, Unread> {
+    loop {
+        let began = Instant::now();
+        let most = patience.left().min(PAUSE_MAX);
+        let frame = tokio::time::timeout(most, body.frame()).await;
+        patience.waited(began.elapsed());
+        match frame.map_err(|_| Unread::Slow)? {
+            None => return Ok(None),
+            Some(Err(_)) => return Err(Unread::Broken),
+            Some(Ok(frame)) => {
+                // Trailers mean nothing here, and no more of them come than of a head.
+                let Ok(piece) = frame.into_data() else {
+                    continue;
+                };
+                patience.moved(piece.len());
+                return Ok(Some(piece));
+            }
+        }
+    }
+}
+
+/// How many bytes a body says it has; one without a length says that it is endless.
+pub(super) fn length(body: &Incoming) -> u64 {
+    body.size_hint().exact().unwrap_or(u64::MAX)
+}

@@ -1,0 +1,126 @@
+//! Accepting connections, and speaking HTTP on them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::FrontDoor;
+use super::conversation::Conversation;
+use super::line::Line;
+
+/// A request's head must come within so long; so long a connection may be idle.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of a request's head. AWS takes 1 MB, of which nobody makes use: the longest header of its
+/// APIs, a client context, has less than 4 KB, and the longest path less than 32 KB.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Bytes read at a time.
+const BUFFER_BYTES: usize = 128 * 1024;
+/// So long nobody is let in when all places are taken and all are busy.
+const FULL_PAUSE: Duration = Duration::from_millis(10);
+
+impl FrontDoor {
+    /// Accepts until `stop`; then finishes the requests under way and returns.
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, stop: watch::Receiver<bool>) {
+        let connections = TaskTracker::new();
+        let mut stopped = stop.clone();
+        loop {
+            let room = self.places.have_room();
+            tokio::select! {
+                biased;
+                () = told(&mut stopped) => break,
+                accepted = listener.accept(), if room => match accepted {
+                    Ok((stream, peer)) => {
+                        let door = Arc::clone(&self);
+                        connections.spawn(door.converse(stream, peer.ip(), stop.clone()));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                },
+                () = tokio::time::sleep(FULL_PAUSE), if !room => {}
+            }
+        }
+        drop(listener);
+        connections.close();
+        connections.wait().await;
+    }
+
+    async fn converse(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: IpAddr,
+        stop: watch::Receiver<bool>,
+    ) {
+        let conversation = Conversation::new(peer);
+        let Ok(_place) = self.places.take(&conversation) else {
+            return;
+        };
+        // Answers are small and must not wait for more; a socket that refuses is about to fail.
+        let _ = stream.set_nodelay(true);
+        self.speak(stream, peer, conversation, stop).await;
+    }
+
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
+        self: Arc<Self>,
+        stream: S,
+        peer: IpAddr,
+        conversation: Arc<Conversation>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let intake = Arc::clone(&self.intake);
+        let line = Line::new(stream, Arc::clone(&conversation), intake);
+        let with = Arc::clone(&conversation);
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            // For policies and logs that ask where a request came from.
+            request.extensions_mut().insert(peer);
+            let door = Arc::clone(&self);
+            let with = Arc::clone(&with);
+            async move {
+                let answering = with.answering();
+                let response = door.answer(request, peer, &with).await;
+                let response = response.map(|reply| reply.keeping(answering));
+                Ok::<_, std::convert::Infallible>(response)
+            }
+        });
+        let connection = http().serve_connection(TokioIo::new(line), service);
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            biased;
+            // A client that goes away or speaks no HTTP is its own affair.
+            _ = connection.as_mut() => return,
+            () = conversation.is_cut() => return,
+            () = told(&mut stop) => connection.as_mut().graceful_shutdown(),
+        }
+        tokio::select! {
+            biased;
+            _ = connection => {}
+            () = conversation.is_cut() => {}
+        }
+    }
+}
+
+/// How HTTP is spoken: 100 headers at most, which is hyper's own bound, and one request after the
+/// other.
+pub(super) fn http() -> Builder {
+    let mut http = Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_header_size(HEAD_BYTES_MAX)
+        .max_buf_size(BUFFER_BYTES);
+    http
+}
+
+/// Returns when it is time to stop, or nobody is left to say so.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
