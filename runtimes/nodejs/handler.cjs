@@ -6,6 +6,7 @@ const fs = require('fs');
 const path = require('path');
 
 const { promisesOnly } = require('./generation.cjs');
+const packages = require('./packages.cjs');
 
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
@@ -25,6 +26,7 @@ exports.load = async (root, name) => {
   const [, module, fields] = /^([^.]*)\.(.*)$/.exec(name.slice(slash)) ?? [];
   if (module === undefined) throw fault('MalformedHandlerName', 'Bad handler');
   const folder = name.slice(0, slash);
+  packages.prepare();
   const exported = await read(root, folder, module);
   const handler = fields.split('.').reduce((value, field) => value && value[field], exported) ?? byDefault(exported, fields);
   if (!handler) throw fault('HandlerNotFound', `${name} is undefined or not exported`);
@@ -70,10 +72,10 @@ async function find(root, folder, module) {
     if (loaded) return loaded;
   }
   if (fs.existsSync(`${file}.js`)) {
-    const loaded = isModule(path.dirname(file)) ? await import(`${file}.js`) : require(`${file}.js`);
+    const loaded = isModule(path.dirname(file)) ? await packages.load(`${file}.js`) : require(`${file}.js`);
     if (loaded) return loaded;
   }
-  if (fs.existsSync(`${file}.mjs`)) return import(`${file}.mjs`);
+  if (fs.existsSync(`${file}.mjs`)) return packages.load(`${file}.mjs`);
   if (fs.existsSync(`${file}.cjs`)) {
     const loaded = require(`${file}.cjs`);
     if (loaded) return loaded;

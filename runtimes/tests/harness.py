@@ -20,9 +20,27 @@ class Outcome:
     posts: list
     """What the runtime posted, in order."""
     output: str
-    """What it wrote to standard output and standard error."""
+    """What it wrote to standard output and standard error; a framed record as a line, with CR for line breaks in it."""
     status: object
     """The exit status; None if it waits for further events."""
+    kinds: list
+    """Of the framed records, in order: the kind, and whether the message ends with a line break."""
+
+
+FRAME = re.compile(rb"\xa5\x5a\x00[\x00-\xff](?P<length>[\x00-\xff]{4})[\x00-\xff]{8}")
+
+
+def unframed(output):
+    """(text, kinds)"""
+    text, kinds, at = b"", [], 0
+    while frame := FRAME.search(output, at):
+        end = frame.end() + int.from_bytes(frame["length"], "big")
+        message = output[frame.end() : end]
+        text += output[at : frame.start()] + message.removesuffix(b"\n").replace(b"\n", b"\r") + b"\n"
+        if b"LAMBDA_WARNING" not in message:  # The advice that AWS's client gives before an init error.
+            kinds.append((frame[0][3], message.endswith(b"\n")))
+        at = end
+    return (text + output[at:]).decode(), kinds
 
 
 @dataclass
@@ -54,7 +72,9 @@ class Runtime:
         candidates = [fill(path) for path in self.config["interpreters"]]
         values["interpreter"] = str(self.interpreter or next(path for path in candidates if os.path.exists(path)))
         environment = {name: fill(value) for name, value in self.config["environment"].items()}
-        return [fill(part) for part in self.config["command"]], environment
+        command = [fill(part) for part in self.config["command"]]
+        arguments = [one["argument"] for one in self.config.get("arguments", []) if self.version in one["versions"]]
+        return command[:1] + arguments + command[1:], environment
 
 
 def start(runtime, api, task, handler, env=None, **popen):
@@ -93,9 +113,9 @@ def run(runtime, task, handler, events, env=None, headers=None, manner="plain"):
         assert done or status is not None, "the runtime neither asked for more nor ended"
     finally:
         process.kill()
-        output = process.communicate()[0].decode()
+        output, kinds = unframed(process.communicate()[0])
         api.close()
-    return Outcome(list(api.requests), output, status)
+    return Outcome(list(api.requests), output, status, kinds)
 
 
 def default_headers():

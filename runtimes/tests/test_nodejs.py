@@ -70,7 +70,7 @@ def seen(outcome, runtime):
         if ERROR_BODY in trailers:
             trailers[ERROR_BODY] = error_body(json.loads(base64.b64decode(trailers[ERROR_BODY])), runtime)
         posts.append((post.method, post.path, headers, body, trailers))
-    return posts, plain(outcome.output, runtime), outcome.status
+    return posts, plain(outcome.output, runtime), outcome.status, outcome.kinds
 
 
 def own(line, runtime):

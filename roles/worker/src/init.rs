@@ -24,6 +24,9 @@ const BOOTSTRAPS: [&str; 2] = ["/var/task/bootstrap", "/opt/bootstrap"];
 /// Names in `/opt/extensions` at most; with more there are none that count.
 const ENTRIES_MAX: usize = 1_024;
 
+/// What a runtime is called that cannot be started.
+const ENTRYPOINT: &str = "Runtime.InvalidEntrypoint";
+
 impl Environment {
     /// Starts the processes and waits for them, and tells of it. When it fails nothing runs any
     /// more, and it may be tried again. `phase` is `init`, or `invoke` if it is tried again there.
@@ -142,16 +145,7 @@ impl Environment {
     async fn start_runtime(&self) -> Result<sandbox::Started, Failure> {
         let variables = plan::to_environ(&self.variables);
         if !self.launch.command.is_empty() {
-            // Managed runtimes may be started by a script of the function's, which gets the command.
-            let wrapper = self.variables.get("AWS_LAMBDA_EXEC_WRAPPER").cloned();
-            let command = wrapper
-                .into_iter()
-                .chain(self.launch.command.iter().cloned());
-            let output = self.log.output();
-            let started = self.start(command.collect(), variables, output).await;
-            return started.map_err(|error| {
-                Failure::message("Runtime.InvalidEntrypoint", format!("Error: {error}"))
-            });
+            return self.start_managed(variables).await;
         }
         for path in BOOTSTRAPS {
             let (argv, output) = (vec![path.to_owned()], self.log.output());
@@ -159,10 +153,7 @@ impl Environment {
                 Ok(started) => return Ok(started),
                 Err(sandbox::Error::Exec { errno, .. }) if errno == NOT_FOUND => {}
                 Err(error) => {
-                    return Err(Failure::message(
-                        "Runtime.InvalidEntrypoint",
-                        error.to_string(),
-                    ));
+                    return Err(Failure::message(ENTRYPOINT, error.to_string()));
                 }
             }
         }
@@ -170,7 +161,40 @@ impl Environment {
             "Couldn't find valid bootstrap(s): [{}]",
             BOOTSTRAPS.join(" ")
         );
-        Err(Failure::message("Runtime.InvalidEntrypoint", message))
+        Err(Failure::message(ENTRYPOINT, message))
+    }
+
+    /// Managed runtimes may be started by a script of the function's, which gets the command.
+    async fn start_managed(&self, variables: Vec<CString>) -> Result<sandbox::Started, Failure> {
+        let command = plan::command(&self.launch, &self.variables);
+        let wrapper = self.variables.get("AWS_LAMBDA_EXEC_WRAPPER");
+        let Some(wrapper) = wrapper.filter(|wrapper| !wrapper.is_empty()) else {
+            let started = self.start(command, variables, self.log.output()).await;
+            return started
+                .map_err(|error| Failure::message(ENTRYPOINT, format!("Error: {error}")));
+        };
+        let mut wrapped = vec![wrapper.clone()];
+        wrapped.extend(command);
+        let started = self.start(wrapped.clone(), variables.clone(), self.log.output());
+        let errno = match started.await {
+            Ok(started) => return Ok(started),
+            // A script that does not name its shell, which shells take for one of theirs.
+            Err(sandbox::Error::Exec { errno, .. }) if errno == NO_PROGRAM => {
+                wrapped.insert(0, "/bin/sh".to_owned());
+                let started = self.start(wrapped, variables, self.log.output()).await;
+                return started.map_err(|error| Failure::message(ENTRYPOINT, error.to_string()));
+            }
+            Err(sandbox::Error::Exec { errno, .. }) => errno,
+            Err(error) => return Err(Failure::message(ENTRYPOINT, error.to_string())),
+        };
+        // As the shell tells it that starts AWS's runtimes.
+        let (why, status) = match errno {
+            NOT_FOUND => ("does not exist", 127),
+            _ => ("is not an executable", 126),
+        };
+        self.log
+            .platform([Event::Fault(format!("{wrapper}: {why}\n"))]);
+        Err(Failure::exit(Exit::Status(status), false))
     }
 
     async fn start(
@@ -255,6 +279,8 @@ fn executables(opt: &Folder, path: &Path) -> io::Result<Vec<String>> {
 
 /// `ENOENT`.
 const NOT_FOUND: i32 = 2;
+/// `ENOEXEC`.
+const NO_PROGRAM: i32 = 8;
 
 #[cfg(test)]
 mod tests {

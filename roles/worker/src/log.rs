@@ -1,9 +1,11 @@
 //! One environment's log: what its processes print, and the platform's own lines, in order.
 //!
-//! The runtime's processes write into one pipe, extensions into another. Whatever is in a pipe when
-//! an invoke ends was written before the end, so both are drained before `END` is put down.
+//! The runtime's processes write into one pipe, extensions into another; [`records`] cuts what they write.
+//! Whatever is in a pipe when an invoke ends was written before the end, so both are drained before
+//! `END` is put down.
 
 mod format;
+mod records;
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,9 +22,8 @@ use types::limits::LOG_TAIL_BYTES_MAX;
 use crate::platform::{Api, Event};
 use crate::telemetry::Hub;
 pub(crate) use format::Format;
+use records::Records;
 
-/// A line is cut after so many bytes (CloudWatch's limit of an event is 256 KB).
-const LINE_BYTES_MAX: usize = 256 * 1024 - 26;
 /// Bytes read from a pipe at a time: small, since it is read at every step of an invoke and mostly
 /// empty.
 const READ_BYTES: usize = 4 * 1024;
@@ -48,10 +49,9 @@ struct Source {
     writer: OwnedFd,
 }
 
-#[derive(Default)]
 struct Inner {
-    /// The beginnings of lines whose ends have not come yet: the function's, the extensions'.
-    partial: [Vec<u8>; 2],
+    /// Records whose ends have not come yet: the function's, the extensions'.
+    records: [Records; 2],
     /// The last of the present invoke's log, if somebody wants it.
     tail: Option<VecDeque<u8>>,
 }
@@ -72,7 +72,10 @@ impl EnvironmentLog {
             telemetry,
             function: Source::new()?,
             extensions: watch::Sender::new(None),
-            inner: Mutex::new(Inner::default()),
+            inner: Mutex::new(Inner {
+                records: [Records::of_frames_and_lines(), Records::of_lines()],
+                tail: None,
+            }),
         })
     }
 
@@ -112,6 +115,9 @@ impl EnvironmentLog {
         self.flush_partial(&mut inner, Stream::Extension, &mut kept);
         let now = self.clock.now();
         for event in events {
+            if matches!(event, Event::InitStart(_)) {
+                inner.records(Stream::Function).begin_anew();
+            }
             let line = match (self.format.json, &event) {
                 (false, event) => event.line(),
                 // For people, and in no format.
@@ -185,36 +191,44 @@ impl EnvironmentLog {
         }
     }
 
-    /// Splits what was read into lines.
+    /// Cuts what was read into records.
     fn take(&self, inner: &mut Inner, stream: Stream, bytes: &[u8], events: &mut Vec<LogEvent>) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let partial = inner.partial(stream);
-            partial.extend_from_slice(piece);
-            if piece.ends_with(b"\n") || partial.len() >= LINE_BYTES_MAX {
-                self.flush_partial(inner, stream, events);
-            }
+        let mut complete = Vec::new();
+        inner
+            .records(stream)
+            .take(bytes, &mut |record| complete.push(record));
+        for record in complete {
+            self.record(inner, stream, &record, events);
         }
     }
 
     fn flush_partial(&self, inner: &mut Inner, stream: Stream, events: &mut Vec<LogEvent>) {
-        let partial = inner.partial(stream);
-        if partial.is_empty() {
-            return;
+        if let Some(record) = inner.records(stream).flush() {
+            self.record(inner, stream, &record, events);
         }
-        let line = std::mem::take(partial);
-        let line = String::from_utf8_lossy(&line).into_owned();
-        if !self.format.keeps(&line) {
+    }
+
+    /// Tells a record to whom it concerns, unless the function does not want to see it.
+    fn record(&self, inner: &mut Inner, stream: Stream, record: &[u8], events: &mut Vec<LogEvent>) {
+        let text = String::from_utf8_lossy(record);
+        if !self.format.keeps(&text) {
             return;
         }
         let now = self.clock.now();
-        self.telemetry.line(now, stream, &line, self.format.json);
-        events.push(self.event(inner, line));
+        for piece in records::pieces(&text) {
+            self.telemetry.line(now, stream, piece, self.format.json);
+            events.push(self.event(inner, piece.to_owned()));
+        }
     }
 
     fn event(&self, inner: &mut Inner, message: String) -> LogEvent {
         if let Some(tail) = &mut inner.tail {
             tail.extend(message.as_bytes());
-            let excess = tail.len().saturating_sub(LOG_TAIL_BYTES_MAX);
+            let mut excess = tail.len().saturating_sub(LOG_TAIL_BYTES_MAX);
+            // It begins with a whole character.
+            while excess > 0 && tail.get(excess).is_some_and(|byte| byte & 0xc0 == 0x80) {
+                excess += 1;
+            }
             tail.drain(..excess);
         }
         LogEvent {
@@ -241,10 +255,10 @@ impl Source {
 }
 
 impl Inner {
-    fn partial(&mut self, stream: Stream) -> &mut Vec<u8> {
+    fn records(&mut self, stream: Stream) -> &mut Records {
         match stream {
-            Stream::Extension => &mut self.partial[1],
-            Stream::Platform | Stream::Function => &mut self.partial[0],
+            Stream::Extension => &mut self.records[1],
+            Stream::Platform | Stream::Function => &mut self.records[0],
         }
     }
 }

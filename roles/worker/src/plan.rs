@@ -23,7 +23,7 @@ const INIT_CPU_MILLIS: u32 = 2_000;
 const MIB: u64 = 1024 * 1024;
 
 /// Variables extensions do not get, beside all that begin with `AWS_XRAY` or `_AWS_XRAY`.
-const NOT_FOR_EXTENSIONS: [&str; 8] = [
+const NOT_FOR_EXTENSIONS: [&str; 9] = [
     "AWS_EXECUTION_ENV",
     "AWS_LAMBDA_LOG_FORMAT",
     "AWS_LAMBDA_LOG_GROUP_NAME",
@@ -32,6 +32,7 @@ const NOT_FOR_EXTENSIONS: [&str; 8] = [
     "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
     "_HANDLER",
+    "_LAMBDA_TELEMETRY_LOG_FD",
 ];
 
 /// What goes into the variables beside the function itself.
@@ -60,8 +61,8 @@ pub(crate) fn variables(given: &Given<'_>) -> BTreeMap<String, String> {
         ),
         ("TZ", ":UTC"),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
-        ("AWS_XRAY_DAEMON_ADDRESS", "169.254.79.129:2000"),
-        ("_AWS_XRAY_DAEMON_ADDRESS", "169.254.79.129"),
+        ("AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1:2000"),
+        ("_AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1"),
         ("_AWS_XRAY_DAEMON_PORT", "2000"),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -69,6 +70,8 @@ pub(crate) fn variables(given: &Given<'_>) -> BTreeMap<String, String> {
     all.extend(given.launch.environment.clone());
     all.extend(given.common.clone());
     all.extend(configuration.environment.clone().unwrap_or_default());
+    // Told of only where the format is JSON.
+    all.remove("AWS_LAMBDA_LOG_FORMAT");
     let mut set = |key: &str, value: &str| all.insert(key.to_owned(), value.to_owned());
     let region = given.function.scope.region.as_str();
     set(
@@ -95,14 +98,11 @@ pub(crate) fn variables(given: &Given<'_>) -> BTreeMap<String, String> {
     );
     set("AWS_LAMBDA_LOG_GROUP_NAME", &configuration.logging.group);
     set("AWS_LAMBDA_LOG_STREAM_NAME", given.log_stream);
-    match configuration.logging.format {
-        LogFormat::Text => set("AWS_LAMBDA_LOG_FORMAT", "Text"),
-        LogFormat::Json => {
-            let level = configuration.logging.application_level.as_deref();
-            set("AWS_LAMBDA_LOG_LEVEL", level.unwrap_or("INFO"));
-            set("AWS_LAMBDA_LOG_FORMAT", "JSON")
-        }
-    };
+    if configuration.logging.format == LogFormat::Json {
+        let level = configuration.logging.application_level.as_deref();
+        set("AWS_LAMBDA_LOG_LEVEL", level.unwrap_or("INFO"));
+        set("AWS_LAMBDA_LOG_FORMAT", "JSON");
+    }
     set("AWS_ACCESS_KEY_ID", &given.credentials.access_key_id);
     set(
         "AWS_SECRET_ACCESS_KEY",
@@ -116,6 +116,19 @@ pub(crate) fn variables(given: &Given<'_>) -> BTreeMap<String, String> {
     set("LAMBDA_TASK_ROOT", "/var/task");
     set("LAMBDA_RUNTIME_DIR", "/var/runtime");
     all
+}
+
+/// What is executed for a managed runtime, without the function's wrapper.
+pub(crate) fn command(launch: &Launch, variables: &BTreeMap<String, String>) -> Vec<String> {
+    let wanted = launch.arguments.iter().filter(|argument| {
+        let said = variables.get(&argument.unless.variable);
+        !said.is_some_and(|said| said.contains(&argument.unless.has))
+    });
+    let mut command = launch.command.clone();
+    if !command.is_empty() {
+        command.splice(1..1, wanted.map(|argument| argument.argument.clone()));
+    }
+    command
 }
 
 /// The variables of an external extension, from the runtime's.

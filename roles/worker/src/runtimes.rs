@@ -5,6 +5,10 @@
 //! command = ["{interpreter}", "-S", "/var/runtime/bootstrap.py"]
 //! [environment]
 //! PYTHONPATH = "/var/runtime"
+//! [[arguments]]                                                     # behind the interpreter
+//! argument = "--no-x"
+//! versions = ["3.12"]                                               # of the runtime's name
+//! unless = { variable = "OPTIONS", has = "--x" }                    # the function's own word
 //! ```
 //!
 //! In `command` and `environment`, `{interpreter}`, `{version}`, `{handler}`, `{memory_mb}`,
@@ -45,7 +49,27 @@ pub(crate) struct Launch {
     pub(crate) folder: Option<PathBuf>,
     /// Empty when the function brings its own bootstrap.
     pub(crate) command: Vec<String>,
+    /// Go behind the command's first word, if the function does not say otherwise.
+    pub(crate) arguments: Vec<Argument>,
     pub(crate) environment: BTreeMap<String, String>,
+}
+
+/// An argument of the interpreter that a function may do without.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Argument {
+    pub(crate) argument: String,
+    /// The versions that have it, as runtimes' names have them.
+    pub(crate) versions: Vec<String>,
+    pub(crate) unless: Unless,
+}
+
+/// How a function says that it does not want an argument: a variable, and what is in it then.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unless {
+    pub(crate) variable: String,
+    pub(crate) has: String,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +85,8 @@ struct Description {
     /// `{semi_mb}`: the young generation of V8.
     #[serde(default)]
     semi_percent: u32,
+    #[serde(default)]
+    arguments: Vec<Argument>,
     #[serde(default)]
     environment: BTreeMap<String, String>,
 }
@@ -85,6 +111,7 @@ impl Runtimes {
                 root,
                 folder: None,
                 command: Vec::new(),
+                arguments: Vec::new(),
                 environment: BTreeMap::new(),
             });
         };
@@ -123,6 +150,14 @@ impl Runtimes {
             root: known.root.clone(),
             folder: Some(folder.clone()),
             command: description.command.iter().map(fill).collect(),
+            arguments: {
+                let of_version = |a: &Argument| a.versions.iter().any(|v| v == version);
+                description
+                    .arguments
+                    .into_iter()
+                    .filter(of_version)
+                    .collect()
+            },
             environment: description
                 .environment
                 .iter()
@@ -194,7 +229,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("py3"), "").unwrap();
         let text = "interpreters = ['/py{version}', '/py3']\n\
-                    command = ['{interpreter}', '-m{memory_mb}']\n[environment]\nHEAP = '{heap_mb}'";
+                    command = ['{interpreter}', '-m{memory_mb}']\n[environment]\nHEAP = '{heap_mb}'\n\
+                    [[arguments]]\nargument = '-a'\nversions = ['3.12']\nunless = {variable = 'V', has = 'a'}\n\
+                    [[arguments]]\nargument = '-b'\nversions = ['3.1']\nunless = {variable = 'V', has = 'b'}";
         std::fs::write(folder.path().join("runtime.toml"), text).unwrap();
         let runtime = Runtime {
             root: "host".into(),
@@ -209,6 +246,8 @@ mod tests {
         let launch = runtimes.launch("python3.12", 1000, "a.b").unwrap();
         assert_eq!(launch.command, ["/py3", "-m1000"]);
         assert_eq!(launch.environment["HEAP"], "850");
+        let arguments = launch.arguments.iter().map(|a| a.argument.as_str());
+        assert_eq!(arguments.collect::<Vec<_>>(), ["-a"]);
         assert!(
             runtimes
                 .launch("ruby3.3", 128, "a.b")

@@ -25,6 +25,7 @@ FUNCTION_VARIABLES = (
     "AWS_LAMBDA_FUNCTION_VERSION",
 )
 TRACE = "_X_AMZN_TRACE_ID"
+LOG_DESCRIPTOR = "_LAMBDA_TELEMETRY_LOG_FD"
 
 
 class Fault(Exception):
@@ -68,6 +69,30 @@ class Invoke:
     tenant_id = None
 
 
+class Patched:
+    """The parts of AWS's client that tools patch, once one of them has asked for these: package `awslambdaric`."""
+
+    bootstrap = None
+
+
+class Log:
+    """Where log records go."""
+
+    # Our own copy of the platform's descriptor for frames, which stays ours whatever the function closes.
+    descriptor = None
+    made = None
+
+    @classmethod
+    def sink(cls):
+        """Made with the first record: most functions print, or say nothing."""
+        if cls.made is None:
+            from lambent_runtime import sink
+
+            json_format = (environment("AWS_LAMBDA_LOG_FORMAT") or "").upper() == "JSON"
+            cls.made = sink.make(cls.descriptor, json_format)
+        return cls.made
+
+
 class LoggingWatch:
     """Sets up Lambda's log handler at the moment the function imports `logging`, which costs 8 ms, and not before."""
 
@@ -88,7 +113,7 @@ class LoggingWatch:
             loader.exec_module(module)
             from lambent_runtime import logs
 
-            logs.set_up(module, Invoke, environment)
+            logs.set_up(module, Invoke, environment, Log.sink())
 
         loader.exec_module = execute
         return spec
@@ -105,6 +130,7 @@ def main():
     _start_like_the_interpreter()
     sys.stdout = Unbuffered(sys.stdout)
     sys.stderr = Unbuffered(sys.stderr)
+    _take_log_descriptor()
     sys.meta_path.insert(0, LoggingWatch)
     connection = client.Client(environment("AWS_LAMBDA_RUNTIME_API"))
     encoder = marshal.Encoder(environment("AWS_EXECUTION_ENV"))
@@ -118,27 +144,50 @@ def main():
     serve(connection, encoder, handler)
 
 
+def _take_log_descriptor():
+    """The function is not to find it, and its children are not to write there."""
+    descriptor = environment(LOG_DESCRIPTOR)
+    if descriptor is None:
+        return
+    set_variable(LOG_DESCRIPTOR, None)
+    try:
+        Log.descriptor = posix.dup(int(descriptor))
+    except (ValueError, OSError):
+        pass  # Not the platform's, then: standard output it is.
+
+
 def serve(connection, encoder, handler):
-    function = tuple(environment(name) for name in FUNCTION_VARIABLES)
+    function = function_facts()
     trace_id = environment(TRACE)
     flush_out, flush_err = sys.stdout.stream.flush, sys.stderr.stream.flush
     while True:
+        if Patched.bootstrap is not None:
+            # For good: from here on each step is one that tools may have replaced.
+            return Patched.bootstrap.serve(connection, encoder, handler)
         headers, body = connection.next()
-        request_id = _text(headers.get(b"lambda-runtime-aws-request-id"))
+        request_id = text(headers.get(b"lambda-runtime-aws-request-id"))
         Invoke.request_id = request_id
-        Invoke.tenant_id = _text(headers.get(b"lambda-runtime-aws-tenant-id"))
-        now_tracing = _text(headers.get(b"lambda-runtime-trace-id"))
+        Invoke.tenant_id = text(headers.get(b"lambda-runtime-aws-tenant-id"))
+        now_tracing = text(headers.get(b"lambda-runtime-trace-id"))
         if now_tracing != trace_id:
             trace_id = now_tracing
-            _set_variable(TRACE, trace_id)
+            set_variable(TRACE, trace_id)
         failure = None
         try:
-            context = _context(function, request_id, headers)
+            context = context_of(
+                function,
+                request_id,
+                text(headers.get(b"lambda-runtime-invoked-function-arn")),
+                headers.get(b"lambda-runtime-deadline-ms"),
+                headers.get(b"lambda-runtime-client-context"),
+                headers.get(b"lambda-runtime-cognito-identity"),
+                Invoke.tenant_id,
+            )
             if headers.get(b"content-type") == b"application/json":
-                event = _event(body)
+                event = event_of(body)
             else:
                 event = body
-            result, content_type = _result(encoder, handler(event, context))
+            result, content_type = result_of(encoder, handler(event, context))
         except Exception as error:
             failure = error
         flush_out()
@@ -146,41 +195,49 @@ def serve(connection, encoder, handler):
         if failure is None:
             path = client.INVOCATION + request_id + "/response"
             status, answer = connection.post(path, result, content_type)
-            if not 200 <= status < 300:
-                _refused("success response", status, answer)
-                raise RuntimeError("Failed to post invocation response")
+            accepted("success response", "response", status, answer)
         else:
             from lambent_runtime import faults
 
             status, answer = faults.report_invoke(connection, encoder, request_id, failure)
-            if not 200 <= status < 300:
-                _refused("failure", status, answer)
-                raise RuntimeError("Failed to post invocation error")
+            accepted("failure", "error", status, answer)
         # While the process waits for the next event it holds on to nothing of this one; a traceback holds all of it.
         failure = headers = body = event = context = result = answer = None
 
 
-def _refused(what, status, answer):
+def accepted(what, short, status, answer):
+    """Raises if the Runtime API did not take a post."""
+    if 200 <= status < 300:
+        return
     from time import time
 
     sys.stderr.write(
         "[ERROR] [%d] LAMBDA_RUNTIME Failed to post handler %s. Http response code: %d. %s\n"
         % (time() * 1000, what, status, answer.decode("utf-8", "replace"))
     )
+    raise RuntimeError("Failed to post invocation " + short)
 
 
-def _context(function, request_id, headers):
-    deadline_ms = int(headers.get(b"lambda-runtime-deadline-ms") or 0)
-    arn = _text(headers.get(b"lambda-runtime-invoked-function-arn"))
-    client_context = headers.get(b"lambda-runtime-client-context")
+def flush():
+    """Whatever is in the buffers below is out when this returns."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+
+
+def context_of(function, request_id, arn, deadline_ms, client_context, identity, tenant_id):
+    """The handler's second argument. `client_context` and `identity` are JSON, in bytes, if there are any."""
     if client_context:
         client_context = _json_header(client_context, "Client Context")
-    identity = headers.get(b"lambda-runtime-cognito-identity")
     if identity:
         identity = _json_header(identity, "Cognito Identity")
     return LambdaContext(
-        function, request_id, arn, deadline_ms, client_context or None, identity or None, Invoke.tenant_id
+        function, request_id, arn, int(deadline_ms or 0), client_context or None, identity or None, tenant_id
     )
+
+
+def function_facts():
+    """What a context says of the function."""
+    return tuple(environment(name) for name in FUNCTION_VARIABLES)
 
 
 def _json_header(value, name):
@@ -190,14 +247,14 @@ def _json_header(value, name):
         raise Fault("Runtime.LambdaContextUnmarshalError", "Unable to parse %s JSON: %s" % (name, error)) from error
 
 
-def _event(body):
+def event_of(body):
     try:
         return marshal.loads(body)
     except Exception as error:
         raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error) from error
 
 
-def _result(encoder, value):
+def result_of(encoder, value):
     if isinstance(value, bytes):
         return value, "application/unknown"
     try:
@@ -239,13 +296,16 @@ def find_handler(name):
 
 
 def _start_like_the_interpreter():
-    """Does what `site` would have done, which `-S` left out: 2.3 ms of looking for files that are not there.
+    """Does what `site` would have done, which `-S` left out: 2.3 ms of looking for files that are not there. And what
+    AWS's start script does: it puts the function and its layers in front, and reads their `.pth` files.
 
-    If the function set PYTHONPATH itself it may expect more of `site` (a `sitecustomize`, say): then it runs in full.
+    If the function set PYTHONPATH itself it may expect more of `site` (a `sitecustomize`, say): then it runs in full,
+    and layers are where that says.
     """
     runtime_dir = environment("LAMBDA_RUNTIME_DIR") or "/var/runtime"
     version = "%d.%d" % sys.version_info[:2]
     own_path = environment("PYTHONPATH")
+    front = [environment("LAMBDA_TASK_ROOT") or "/var/task"]
     if own_path and own_path != runtime_dir:
         import site
 
@@ -263,11 +323,42 @@ def _start_like_the_interpreter():
             path = path.format(version)
             if path not in known and _is_folder(path):
                 sys.path.append(path)
-    task_root = environment("LAMBDA_TASK_ROOT") or "/var/task"
-    # Layers are made for the runtime that the function names, whichever interpreter is here.
-    _, _, named = (environment("AWS_EXECUTION_ENV") or "").partition("AWS_Lambda_python")
-    front = [task_root] + [path.format(named or version) for path in LAYER_PATHS]
-    sys.path[:] = front + [path for path in sys.path if path not in front]
+        # Layers are made for the runtime that the function names, whichever interpreter is here.
+        _, _, named = (environment("AWS_EXECUTION_ENV") or "").partition("AWS_Lambda_python")
+        front += [path.format(named or version) for path in LAYER_PATHS]
+    behind = [path for path in sys.path if path not in front]
+    sys.path[:] = front + behind + _bundled(runtime_dir)
+    for folder in front:
+        if _has_pth(folder):
+            import site
+
+            site.addsitedir(folder)
+
+
+def _bundled(runtime_dir):
+    """The AWS SDK, if it was built in; behind everything, so that a function's own wins."""
+    folder = runtime_dir + "/sdk"
+    return [folder] if _is_folder(folder) else []
+
+
+def _has_pth(folder):
+    try:
+        return any(name.endswith(".pth") for name in posix.listdir(folder))
+    except OSError:
+        return False
+
+
+def awslambdaric():
+    """The members of AWS's client, in which tools look for what they patch. Ours, whatever the function brings."""
+    client = sys.modules.get("awslambdaric.__main__")
+    if client is None:
+        runtime_dir = environment("LAMBDA_RUNTIME_DIR") or "/var/runtime"
+        sys.path.insert(0, runtime_dir)
+        try:
+            client = sys.modules["_frozen_importlib"]._gcd_import("awslambdaric.__main__")
+        finally:
+            sys.path.remove(runtime_dir)
+    return client
 
 
 def _is_folder(path):
@@ -277,7 +368,7 @@ def _is_folder(path):
         return False
 
 
-def _set_variable(name, value):
+def set_variable(name, value):
     """Sets or removes a variable for the function and its children, whether it has imported `os` or does so later."""
     os = sys.modules.get("os")
     if os is not None:
@@ -295,5 +386,5 @@ def _set_variable(name, value):
         posix.putenv(key, posix.environ[key])
 
 
-def _text(value):
+def text(value):
     return None if value is None else value.decode("utf-8", "surrogateescape")

@@ -69,9 +69,9 @@ class LambdaContext:
 
     def log(self, msg):
         """Writes to the function's log as it is, without a line end."""
-        import sys
+        from lambent_runtime.bootstrap import Log
 
-        sys.stdout.write(str(msg))
+        Log.sink().log(str(msg))
 
     def _client_context(self, values):
         if isinstance(values, dict) and "w3c" in values:

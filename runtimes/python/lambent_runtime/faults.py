@@ -1,14 +1,12 @@
 """Tells the caller and the log what went wrong. Read only once something has."""
 import posix
-import sys
 import time
 import traceback
 
 from lambent_runtime import client
-from lambent_runtime.bootstrap import Fault, environment
+from lambent_runtime.bootstrap import Fault, Log, Patched, environment
 
-# Inside one message of the log lines end so, and blanks are such, that it stays one event.
-LINE_END = "\r"
+# Traces are indented so that whoever shows the log keeps them so.
 INDENT = "\u00a0"
 # Headers of this size and more are refused.
 CAUSE_BYTES_MAX = 1024 * 1024
@@ -16,41 +14,59 @@ CAUSE_BYTES_MAX = 1024 * 1024
 
 def report_init(connection, encoder, error):
     """The function can't start."""
-    if isinstance(error, Fault):
-        result = _result(error.message, error.kind, error.trace, None)
-    else:
-        frames = _frames(error.__traceback__, importing=True)
-        result = _result(str(error), type(error).__name__, traceback.format_list(frames), None)
-    _log(result, encoder)
-    more = "Lambda-Runtime-Function-Error-Type: %s\r\n" % result["errorType"]
-    status, _ = connection.post(client.INIT_ERROR, encoder.encode(result).encode(), "application/json", more)
+    told = init_result(error)
+    log(told, encoder.encode)
+    if Patched.bootstrap is not None:
+        Patched.bootstrap.client(connection, encoder).post_init_error(told)
+        return
+    post_init(connection, encoder, told, told["errorType"])
+
+
+def post_init(connection, encoder, told, kind):
+    more = "Lambda-Runtime-Function-Error-Type: %s\r\n" % kind
+    status, _ = connection.post(client.INIT_ERROR, encoder.encode(told).encode(), "application/json", more)
     if status != 202:
         raise RuntimeError("Failed to post the init error: the Runtime API answered %d" % status)
 
 
+def init_result(error):
+    """What is told of an error before the first event."""
+    if isinstance(error, Fault):
+        return result(error.message, error.kind, error.trace, None)
+    frames = _frames(error.__traceback__, importing=True)
+    return result(str(error), type(error).__name__, traceback.format_list(frames), None)
+
+
 def report_invoke(connection, encoder, request_id, error):
     """The invoke failed. Returns status and body of the answer to the post."""
+    told, cause = invoke_result(encoder.encode, request_id, error)
+    log(told, encoder.encode)
+    return post_invoke(connection, request_id, encoder.encode(told), cause)
+
+
+def invoke_result(encode, request_id, error):
+    """What is told of it, and to X-Ray: that stays in ASCII and on one line whatever the function's JSON does."""
     if isinstance(error, Fault):
-        frames = []
-        result = _result(error.message, error.kind, error.trace, request_id)
-        cause = _cause("LambdaValidationError", error.message, frames)
+        told = result(error.message, error.kind, error.trace, request_id)
+        cause = _cause("LambdaValidationError", error.message, [])
     else:
         frames = _frames(error.__traceback__)
         kind = type(error).__name__
-        result = _result(str(error), kind, traceback.format_list(frames), request_id)
+        told = result(str(error), kind, traceback.format_list(frames), request_id)
         cause = _cause(kind, str(error), frames)
-    _log(result, encoder)
-    # The header stays in ASCII and on one line whatever the function's JSON does.
-    cause = ascii_json(encoder, cause)
+    return told, ascii_json(encode, cause)
+
+
+def post_invoke(connection, request_id, text, cause):
     more = ""
-    if len(cause) < CAUSE_BYTES_MAX:
+    if cause and len(cause) < CAUSE_BYTES_MAX:
         more = "Lambda-Runtime-Function-Xray-Error-Cause: %s\r\n" % cause
     path = client.INVOCATION + request_id + "/error"
-    return connection.post(path, encoder.encode(result).encode(), "application/json", more)
+    return connection.post(path, text.encode(), "application/json", more)
 
 
-def ascii_json(encoder, value):
-    text = encoder.encode(value)
+def ascii_json(encode, value):
+    text = encode(value)
     return "".join(c if c < "\x7f" else _escape(c) for c in text)
 
 
@@ -59,7 +75,8 @@ def _escape(character):
     return "".join("\\u%02x%02x" % (units[i], units[i + 1]) for i in range(0, len(units), 2))
 
 
-def _result(message, kind, trace, request_id):
+def result(message, kind, trace, request_id):
+    """The body of an error post."""
     return {
         "errorMessage": message or "",
         "errorType": kind or "",
@@ -100,19 +117,21 @@ def _import_module_frame():
     return (code.co_filename, line, "import_module", linecache.getline(code.co_filename, line).strip())
 
 
-def _log(result, encoder):
+def log(told, encode, sink=None):
+    """Writes an error's record into the log."""
+    sink = sink or Log.sink()
     if (environment("AWS_LAMBDA_LOG_FORMAT") or "").upper() == "JSON":
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        sys.stdout.write(encoder.encode({"timestamp": stamp, "level": "ERROR", **result}) + "\n")
+        sink.log_error([encode({"timestamp": stamp, "level": "ERROR", **told})])
         return
     head = "[ERROR]"
-    if result["errorType"]:
-        head += " " + result["errorType"]
-    if result["errorMessage"]:
-        head += (":" if result["errorType"] else "") + " " + result["errorMessage"]
+    if told["errorType"]:
+        head += " " + told["errorType"]
+    if told["errorMessage"]:
+        head += (":" if told["errorType"] else "") + " " + told["errorMessage"]
     lines = [head, "Traceback (most recent call last):"]
-    for entry in result["stackTrace"]:
+    for entry in told["stackTrace"]:
         for line in entry.splitlines() or [""]:
             code = line.lstrip(" ")
             lines.append(INDENT * (len(line) - len(code)) + code)
-    sys.stdout.write(LINE_END.join(lines) + "\n")
+    sink.log_error(lines)

@@ -1,7 +1,8 @@
 """Lambda's handler on the root logger. Read when the function imports `logging`."""
 import json
-import sys
 import time
+
+from lambent_runtime.sink import kind_of
 
 TEXT_FORMAT = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
 # What a record has of its own; anything else in it was given by the function as `extra`.
@@ -11,8 +12,8 @@ RECORD_FIELDS = frozenset(
 )
 
 
-def set_up(logging, invoke, environment):
-    """`invoke` names the invoke that is going on, `environment(name)` reads a variable."""
+def set_up(logging, invoke, environment, sink):
+    """`invoke` names the invoke that is going on, `environment(name)` reads a variable, records go into `sink`."""
     json_format = (environment("AWS_LAMBDA_LOG_FORMAT") or "").upper() == "JSON"
     level = environment("AWS_LAMBDA_LOG_LEVEL") or ""
     level = "DEBUG" if level == "TRACE" else level.upper()
@@ -21,8 +22,14 @@ def set_up(logging, invoke, environment):
     class LambdaLoggerHandler(logging.Handler):
         """Writes to the function's log."""
 
+        # Programs look for it here.
+        log_sink = sink
+
         def emit(self, record):
-            sys.stdout.write(self.format(record))
+            kind = None
+            if json_format or level:
+                kind = kind_of(_tens(record.levelno), json_format)
+            sink.log(self.format(record), kind)
 
     class LambdaLoggerFilter(logging.Filter):
         """Tells each record which invoke it belongs to."""
@@ -53,8 +60,12 @@ def set_up(logging, invoke, environment):
     root.addHandler(handler)
 
 
+def _tens(level):
+    return min(50, max(0, level)) // 10 * 10
+
+
 def _as_json(logging, formatter, record):
-    record.levelno = min(50, max(0, record.levelno)) // 10 * 10
+    record.levelno = _tens(record.levelno)
     record.levelname = logging.getLevelName(record.levelno)
     whole = isinstance(record.msg, dict) and not record.args
     fields = {

@@ -58,6 +58,30 @@ async fn what_was_printed_before_stands_before_the_platforms_line() {
 }
 
 #[tokio::test]
+async fn a_frame_of_the_runtime_is_one_event() {
+    let (kept, log) = log(&Logging::default());
+    let frame = b"\xa5\x5a\x00\x0f\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x01a\nb";
+    std::fs::File::from(log.output().unwrap())
+        .write_all(frame)
+        .unwrap();
+    log.function.reader.readable().await.unwrap();
+    log.platform([end()]);
+    assert_eq!(*kept.0.lock().unwrap(), ["a\nb", END]);
+}
+
+#[tokio::test]
+async fn the_tail_begins_with_a_whole_character() {
+    let (_kept, log) = log(&Logging::default());
+    log.begin_tail();
+    log.platform([
+        Event::Fault("ü".repeat(3_000)),
+        Event::Fault("x".to_owned()),
+    ]);
+    let tail = String::from_utf8(log.take_tail().unwrap()).unwrap();
+    assert_eq!(tail.len(), LOG_TAIL_BYTES_MAX - 1);
+}
+
+#[tokio::test]
 async fn the_tail_is_the_last_four_kilobytes_since_it_began() {
     let (_kept, log) = log(&Logging::default());
     log.platform([Event::Fault("before\n".to_owned())]);

@@ -30,6 +30,7 @@ fn seen(environment: &[(&str, &str)]) -> BTreeMap<String, String> {
         root: "host".into(),
         folder: None,
         command: vec![],
+        arguments: vec![],
         environment: BTreeMap::from([("PYTHONPATH".into(), "/var/runtime".into())]),
     };
     let credentials = Credentials {
@@ -82,6 +83,7 @@ fn a_processor_is_had_in_proportion_to_memory() {
         root: "host".into(),
         folder: None,
         command: vec![],
+        arguments: vec![],
         environment: BTreeMap::new(),
     };
     let id = EnvironmentId::from_uuid(uuid::Uuid::nil());
@@ -99,4 +101,30 @@ fn an_init_ahead_has_as_long_as_an_invoke_and_never_less_than_130_seconds() {
     assert_eq!(limit(false, 900), 10);
     assert_eq!(limit(true, 3), 130);
     assert_eq!(limit(true, 900), 900);
+}
+
+#[test]
+fn an_argument_is_left_out_if_the_function_says_otherwise() {
+    let argument = |argument: &str, has: &str| crate::runtimes::Argument {
+        argument: argument.to_owned(),
+        versions: Vec::new(),
+        unless: crate::runtimes::Unless {
+            variable: "NODE_OPTIONS".to_owned(),
+            has: has.to_owned(),
+        },
+    };
+    let launch = Launch {
+        root: "host".into(),
+        folder: None,
+        command: vec!["node".to_owned(), "x.cjs".to_owned()],
+        arguments: vec![argument("--no-a", "--a"), argument("--no-b", "--b")],
+        environment: BTreeMap::new(),
+    };
+    let with = |options: &str| {
+        let variables = BTreeMap::from([("NODE_OPTIONS".to_owned(), options.to_owned())]);
+        command(&launch, &variables)
+    };
+    assert_eq!(with(""), ["node", "--no-a", "--no-b", "x.cjs"]);
+    assert_eq!(with("--x --a"), ["node", "--no-b", "x.cjs"]);
+    assert_eq!(command(&launch, &BTreeMap::new()).len(), 4);
 }
