@@ -17,6 +17,8 @@ SITE_PATHS = (
     "/usr/local/lib/python{}/dist-packages",
     "/usr/lib/python3/dist-packages",
 )
+# Where the AWS SDK is in the runtime's folder, if it was fetched. Behind the interpreter's own: a function's copy wins.
+SDK_PATH = "/sdk"
 FUNCTION_VARIABLES = (
     "AWS_LAMBDA_LOG_GROUP_NAME",
     "AWS_LAMBDA_LOG_STREAM_NAME",
@@ -310,6 +312,7 @@ def _start_like_the_interpreter():
         import site
 
         site.main()
+        sys.path.append(runtime_dir + SDK_PATH)
     else:
         import builtins
 
@@ -319,26 +322,19 @@ def _start_like_the_interpreter():
         builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
         builtins.help = _sitebuiltins._Helper()
         known = set(sys.path)
-        for path in SITE_PATHS:
-            path = path.format(version)
+        for path in (runtime_dir + SDK_PATH, *(path.format(version) for path in SITE_PATHS)):
             if path not in known and _is_folder(path):
                 sys.path.append(path)
         # Layers are made for the runtime that the function names, whichever interpreter is here.
         _, _, named = (environment("AWS_EXECUTION_ENV") or "").partition("AWS_Lambda_python")
         front += [path.format(named or version) for path in LAYER_PATHS]
     behind = [path for path in sys.path if path not in front]
-    sys.path[:] = front + behind + _bundled(runtime_dir)
+    sys.path[:] = front + behind
     for folder in front:
         if _has_pth(folder):
             import site
 
             site.addsitedir(folder)
-
-
-def _bundled(runtime_dir):
-    """The AWS SDK, if it was built in; behind everything, so that a function's own wins."""
-    folder = runtime_dir + "/sdk"
-    return [folder] if _is_folder(folder) else []
 
 
 def _has_pth(folder):
