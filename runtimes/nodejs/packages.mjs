@@ -8,7 +8,9 @@ export function initialize(data) {
 
 export async function resolve(specifier, context, next) {
   const found = await find(specifier, context, next);
-  return found.url.startsWith('file:') && !found.url.includes('?') ? { ...found, url: found.url + suffix } : found;
+  // Of CommonJS modules there is to be one, whether it is imported or required.
+  const again = found.format === 'module' && found.url.startsWith('file:') && !found.url.includes('?');
+  return again ? { ...found, url: found.url + suffix } : found;
 }
 
 async function find(specifier, context, next) {
