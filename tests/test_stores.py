@@ -1,6 +1,7 @@
 """Full disks, damaged, older and lost databases: a start says what is wrong and ends, a server that runs
 answers 503, acknowledges nothing false, and goes on by itself."""
 
+import contextlib
 import shutil
 import signal
 import socket
@@ -75,7 +76,7 @@ def test_a_full_disk_refuses_what_is_new_and_a_start_on_it_says_why(on_disk):
     server.end()
 
 
-def test_a_start_with_a_damaged_older_or_emptied_database_ends_and_says_why(on_disk):
+def test_a_start_with_a_damaged_older_or_emptied_database_ends_and_says_why(on_disk, tmp_path):
     server = on_disk(64).start()
     client = clients.make(server, strict=False)
     for number in range(3):
@@ -85,7 +86,9 @@ def test_a_start_with_a_damaged_older_or_emptied_database_ends_and_says_why(on_d
     assert not (server.disk / "metadata.db-wal").exists(), "all of it is in the file itself"
     latest = file.read_bytes()
 
-    with sqlite3.connect(file) as database:
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(latest)
+    with contextlib.closing(sqlite3.connect(copy)) as database:
         page = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'rows'")
         page = page.fetchone()[0]
     with open(file, "r+b") as damaged:
@@ -150,6 +153,21 @@ def test_a_start_that_waits_lets_nobody_in_and_ends_when_it_is_told_to(own_serve
         process.stdout.close()
         held.close()
     server.start()
+    server.finish()
+
+
+def test_events_of_one_function_that_wait_have_a_bound(own_server):
+    server = own_server("[events]\nfunction_stored_max = 5\n").start()
+    client = clients.make(server)
+    sleeper = "import time\ndef handler(event, context):\n    time.sleep(event)\n"
+    functions.create(client, "sleeper", sleeper, Timeout=20)
+    functions.create(client, "echo", ECHO)
+    client.put_function_concurrency(FunctionName="sleeper", ReservedConcurrentExecutions=1)
+    event = {"InvocationType": "Event", "Payload": b"2"}
+    found = [status(client.invoke, FunctionName="sleeper", **event) for _ in range(8)]
+    assert found == [202] * 5 + [429] * 3
+    assert status(client.invoke, FunctionName="echo", **event) == 202
+    client.delete_function(FunctionName="sleeper")
     server.finish()
 
 

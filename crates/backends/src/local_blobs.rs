@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use storage::blobs::check_name;
 use storage::{Blobs, Error as StorageError};
+use tokio::sync::Semaphore;
 
 use crate::Error;
 use crate::error::unavailable;
@@ -29,7 +30,14 @@ use crate::error::unavailable;
 const UNFINISHED: &str = "new";
 
 /// The store. One process at a time may have it open on a folder.
-pub struct LocalBlobs(Arc<Folder>);
+pub struct LocalBlobs {
+    folder: Arc<Folder>,
+    /// Whoever gives up waiting leaves nothing behind, though a disk that hangs keeps those at work.
+    working: Arc<Semaphore>,
+}
+
+/// Blobs that are read or written at a time: threads that a slow disk may hold.
+const AT_A_TIME: usize = 16;
 
 struct Folder {
     root: PathBuf,
@@ -48,7 +56,10 @@ impl LocalBlobs {
             path: root.to_owned(),
             source,
         })?;
-        Ok(Self(Arc::new(folder)))
+        Ok(Self {
+            folder: Arc::new(folder),
+            working: Arc::new(Semaphore::new(AT_A_TIME)),
+        })
     }
 
     /// Files block; they do so on threads that are there for it.
@@ -66,8 +77,13 @@ impl LocalBlobs {
         &self,
         work: impl FnOnce(&Folder) -> io::Result<T> + Send + 'static,
     ) -> Result<T, StorageError> {
-        let folder = self.0.clone();
-        let answer = tokio::task::spawn_blocking(move || work(&folder));
+        let turn = Arc::clone(&self.working).acquire_owned().await;
+        let turn = turn.map_err(unavailable)?;
+        let folder = Arc::clone(&self.folder);
+        let answer = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work(&folder)
+        });
         answer.await.map_err(unavailable)?.map_err(unavailable)
     }
 }

@@ -21,6 +21,7 @@ mod tokens;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::authorisation::{self, Requester};
 use api::log_groups::{LogGroup, log_group_key};
@@ -47,6 +48,8 @@ const TARGET: &str = "Logs_20140328";
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Searches at a time; more wait. Each reads up to 32 MiB and holds a page of 1 MB.
 const SEARCHES_MAX: usize = 4;
+/// Files that cannot be read within this are not waited for.
+const READ_WITHIN: Duration = Duration::from_secs(60);
 
 /// Actions of the public model that are not there.
 const OTHERS: &str = include_str!("cloudwatch/others.txt");
@@ -207,10 +210,15 @@ impl CloudWatch {
         work: impl FnOnce(LogReader) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         // Never closed, so that there is always a turn.
-        let _turn = Arc::clone(&self.searches).acquire_owned().await.ok();
+        let turn = Arc::clone(&self.searches).acquire_owned().await.ok();
         let reader = self.store.reader();
-        let work = tokio::task::spawn_blocking(move || work(reader));
-        let done = work.await;
+        let work = tokio::task::spawn_blocking(move || {
+            // Held by the work itself: it goes on when whoever asked for it has gone.
+            let _turn = turn;
+            work(reader)
+        });
+        let done = tokio::time::timeout(READ_WITHIN, work).await;
+        let done = done.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
         let done = done.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
         Ok(done?)
     }

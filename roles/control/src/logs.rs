@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use api::logs::{LogEvent, Logs, StreamName};
 use storage::Room;
@@ -47,6 +48,8 @@ use writer::Command;
 
 /// Commands that wait for the writer. An environment sends one per line or burst of lines.
 const COMMANDS_MAX: usize = 8_192;
+/// A disk that has not written for so long is not waited for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// Bytes of events that wait for the writer, about 64 MiB: what a slow disk may cost in memory.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -156,9 +159,11 @@ impl LogStore {
         if sender.is_none_or(|sender| sender.try_send(command).is_err()) {
             return Err(io::ErrorKind::ResourceBusy.into());
         }
-        answer
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))
+        match tokio::time::timeout(ANSWER_WITHIN, answer).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 }
 

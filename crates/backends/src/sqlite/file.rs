@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 use storage::Error as StorageError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::commit::{self, COMMANDS_WAITING_MAX, Job, Reply, Writes};
 use super::open::{self, Schema};
@@ -26,6 +26,9 @@ pub(super) struct DatabaseFile<C> {
     commands: Option<mpsc::Sender<Job<C>>>,
     /// `None` only while it is dropped.
     readers: Option<Arc<[Mutex<Connection>]>>,
+    /// As many as there are readers. Whoever gives up waiting leaves nothing behind, though a disk that
+    /// hangs keeps those that read.
+    reading: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -56,6 +59,7 @@ impl<C: Send + 'static> DatabaseFile<C> {
         Ok(Self {
             commands: Some(commands),
             readers: Some(readers.into()),
+            reading: Arc::new(Semaphore::new(READERS)),
             writer: Some(writer),
         })
     }
@@ -96,11 +100,14 @@ impl<C: Send + 'static> DatabaseFile<C> {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StorageError> {
+        let turn = Arc::clone(&self.reading).acquire_owned().await;
+        let turn = turn.map_err(unavailable)?;
         let readers = self
             .readers
             .clone()
             .expect("they are there until the file is dropped");
         let answer = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             let free = readers.iter().find_map(|reader| reader.try_lock().ok());
             // A reader keeps no state from one query to the next that a panic could have spoiled.
             let reader =
