@@ -1,4 +1,5 @@
-//! Stopping without losing anything: no new requests, finish the old ones, end the environments.
+//! Stopping without losing anything: no new requests, finish the old ones, end the environments, close
+//! the stores. And stopping in any case: no part is waited for without end.
 
 use std::time::Duration;
 
@@ -9,9 +10,12 @@ use super::roles::Running;
 
 /// Connections that stay open without a request are closed by their keep-alive; whatever still
 /// runs after the longest function time is cut off.
-const LIMIT: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 + 30);
+const INVOKES_WITHIN: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 + 5);
+/// The shutdown phase of environments takes 2 s at most, and their killed processes 10 s. A journal that
+/// cannot be written is not waited for any longer: the next start knows that all of them are gone.
+const ENVIRONMENTS_WITHIN: Duration = Duration::from_secs(20);
 /// What goes on in the background ends where it waits, or is left.
-const BACKGROUND_WITHIN: Duration = Duration::from_secs(10);
+const BACKGROUND_WITHIN: Duration = Duration::from_secs(2);
 
 /// Stops everything in the order of the picture, top down. Cuts off what still runs when it is told
 /// to stop `again`.
@@ -20,25 +24,36 @@ pub(super) async fn drain(
     mut serving: JoinSet<()>,
     again: impl Future<Output = ()>,
 ) {
-    let drained = async {
+    let invokes = async {
         // The front door's tasks end by themselves or have panicked; either way no request is left.
         while serving.join_next().await.is_some() {}
         running.events.shutdown().await;
         running.frontend.drain().await;
-        running.assignment.drain();
-        running.worker.shutdown().await;
-        running.assignment.shutdown().await;
     };
     tokio::select! {
         biased;
-        () = drained => {}
+        () = invokes => {}
         () = again => tracing::warn!("told again to stop: what still runs is cut off"),
-        () = tokio::time::sleep(LIMIT) => {
+        () = tokio::time::sleep(INVOKES_WITHIN) => {
             tracing::error!("some invokes did not end in time and are cut off");
         }
     }
-    let ended = tokio::time::timeout(BACKGROUND_WITHIN, running.background.shutdown());
-    if ended.await.is_err() {
+    running.assignment.drain();
+    let environments = async {
+        running.worker.shutdown().await;
+        running.assignment.shutdown().await;
+    };
+    if tokio::time::timeout(ENVIRONMENTS_WITHIN, environments)
+        .await
+        .is_err()
+    {
+        tracing::error!("some environments did not end in time; the kernel ends them");
+    }
+    let background = running.background.shutdown();
+    if tokio::time::timeout(BACKGROUND_WITHIN, background)
+        .await
+        .is_err()
+    {
         tracing::error!("something in the background does not end and is left");
     }
     let stores = running.stores.clone();
