@@ -1,7 +1,5 @@
 //! A store that has no room takes nothing new, and lets what is there be changed and removed.
 
-#![expect(clippy::unwrap_used, reason = "test code")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -277,10 +277,10 @@ impl Queue for MemoryQueue {
     }
 
     async fn ack(&self, queue: &str, receipt: Receipt) -> Result<(), Error> {
-        if let Some(messages) = lock(&self.queues).get_mut(queue) {
-            if let Some(kept) = messages.remove(receipt.message) {
-                self.less(&kept);
-            }
+        if let Some(messages) = lock(&self.queues).get_mut(queue)
+            && let Some(kept) = messages.remove(receipt.message)
+        {
+            self.less(&kept);
         }
         Ok(())
     }
