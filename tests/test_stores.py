@@ -107,6 +107,8 @@ def test_a_start_with_a_damaged_older_or_emptied_database_ends_and_says_why(on_d
     client = clients.make(server, strict=False)
     assert len(client.list_functions()["Functions"]) == 3
 
+    assert status(client.invoke, FunctionName="f0", Payload=b"1") == 200
+
     # While it runs: what goes into a file that nobody will find is not acknowledged.
     file.rename(server.disk / "away")
     assert status(client.create_alias, FunctionName="f0", Name="live", FunctionVersion="$LATEST") == 503

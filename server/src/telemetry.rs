@@ -11,7 +11,7 @@ use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tracing::callsite::Identifier;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -135,16 +135,19 @@ fn to_people(mut writer: Writer<'_>, level: &Level, fields: Fields) -> fmt::Resu
 fn to_programs(mut writer: Writer<'_>, event: &Event<'_>, fields: Fields) -> fmt::Result {
     let mut time = String::new();
     SystemTime.format_time(&mut Writer::new(&mut time))?;
-    let mut line = Map::new();
-    line.insert("timestamp".to_owned(), time.into());
     let level = event.metadata().level().as_str();
-    line.insert("level".to_owned(), level.into());
-    line.insert("message".to_owned(), fields.message.into());
-    line.extend(fields.others);
-    let target = event.metadata().target();
-    line.insert("target".to_owned(), target.into());
+    let first = [
+        ("timestamp", time.as_str()),
+        ("level", level),
+        ("message", &fields.message),
+    ];
+    let first = first.map(|(name, text)| (name.to_owned(), Value::from(text)));
+    let last = ("target".to_owned(), event.metadata().target().into());
+    let pairs = first.into_iter().chain(fields.others).chain([last]);
+    let pairs = pairs.map(|(name, value)| format!("{}:{value}", Value::from(name)));
+    let line = pairs.collect::<Vec<_>>().join(",");
     // JSON has a way of its own for what a terminal would obey, and uses it for the first set alone.
-    for c in Value::Object(line).to_string().chars() {
+    for c in format!("{{{line}}}").chars() {
         match is_hidden(c) {
             true => write!(writer, "\\u{:04x}", u32::from(c))?,
             false => writer.write_char(c)?,

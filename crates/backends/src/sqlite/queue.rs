@@ -8,6 +8,7 @@
 
 mod acks;
 mod owners;
+mod read;
 mod waiting;
 mod writer;
 
@@ -228,7 +229,7 @@ impl Queue for SqliteQueue {
     async fn depth(&self, queue: &str) -> Result<Depth, StorageError> {
         let (queue, now) = (queue.to_owned(), self.clock.now());
         self.file
-            .query(move |connection| writer::depth(connection, &queue, now))
+            .query(move |connection| read::depth(connection, &queue, now))
             .await
     }
 
@@ -240,14 +241,14 @@ impl Queue for SqliteQueue {
     ) -> Result<Vec<Bytes>, StorageError> {
         let queue = queue.to_owned();
         self.file
-            .query(move |connection| writer::peek(connection, &queue, limit, bytes))
+            .query(move |connection| read::peek(connection, &queue, limit, bytes))
             .await
     }
 
     async fn queues(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
         let prefix = prefix.to_owned();
         self.file
-            .query(move |connection| writer::queues(connection, &prefix))
+            .query(move |connection| read::queues(connection, &prefix))
             .await
     }
 

@@ -1,0 +1,98 @@
+//! What is read of queues beside their writer, and by it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+use storage::queue::Depth;
+use types::Timestamp;
+
+use crate::sqlite::query::{signed, unsigned};
+
+/// See [`storage::Queue::depth`].
+pub(super) fn depth(
+    connection: &Connection,
+    queue: &str,
+    now: Timestamp,
+) -> rusqlite::Result<Depth> {
+    let Some(queue) = find(connection, queue)? else {
+        return Ok(Depth::default());
+    };
+    let count = |count: &'static str| {
+        let mut count = connection.prepare_cached(count)?;
+        count.query_row(params![queue, millis(now)], |row| row.get(0).map(unsigned))
+    };
+    // Each walks its part of the index and no more, and the first is found at once.
+    let visible = count("SELECT count(*) FROM messages WHERE queue = ?1 AND visible_from <= ?2")?;
+    let hidden = count("SELECT count(*) FROM messages WHERE queue = ?1 AND visible_from > ?2")?;
+    let oldest = first_time(connection, queue)?;
+    let oldest = oldest.map_or(Duration::ZERO, |from| now.since(from));
+    Ok(Depth {
+        visible,
+        hidden,
+        oldest,
+    })
+}
+
+/// See [`storage::Queue::peek`].
+pub(super) fn peek(
+    connection: &Connection,
+    queue: &str,
+    limit: usize,
+    bytes: usize,
+) -> rusqlite::Result<Vec<Bytes>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "SELECT substr(body, 1, ?3) FROM messages WHERE queue = (SELECT id FROM queues WHERE name = ?1) \
+             ORDER BY id LIMIT ?2",
+        )?
+        .query_map(params![queue, limit, bytes], |row| {
+            Ok(row.get::<_, Vec<u8>>(0)?.into())
+        })?
+        .collect()
+}
+
+/// See [`storage::Queue::queues`].
+pub(super) fn queues(connection: &Connection, prefix: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement =
+        connection.prepare_cached("SELECT name FROM queues WHERE name >= ?1 ORDER BY name")?;
+    let names = statement.query_map([prefix], |row| row.get::<_, String>(0))?;
+    let mut found = Vec::new();
+    for name in names {
+        let name = name?;
+        if !name.starts_with(prefix) {
+            break;
+        }
+        found.push(name);
+    }
+    Ok(found)
+}
+
+/// A queue's number.
+pub(super) fn find(connection: &Connection, queue: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM queues WHERE name = ?1")?
+        .query_row([queue], |row| row.get(0))
+        .optional()
+}
+
+/// When the first of a queue's messages is visible.
+pub(super) fn first_time(
+    connection: &Connection,
+    queue: i64,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let first: Option<i64> = connection
+        .prepare_cached("SELECT min(visible_from) FROM messages WHERE queue = ?1")?
+        .query_row([queue], |row| row.get(0))?;
+    Ok(first.map(timestamp))
+}
+
+pub(super) fn millis(time: Timestamp) -> i64 {
+    signed(time.as_millis())
+}
+
+fn timestamp(millis: i64) -> Timestamp {
+    Timestamp::from_millis(unsigned(millis))
+}
