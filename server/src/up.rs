@@ -139,7 +139,7 @@ fn sandboxes(
             given => given,
         },
         pool: config.sandbox.pool,
-        memory_bytes: roles::memory_mb(config)? << 20,
+        memory_bytes: roles::memory_mb(config)?.saturating_mul(1 << 20),
         network,
         door: config.functions.api.then_some(inside::PORT),
     })

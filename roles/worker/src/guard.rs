@@ -10,7 +10,7 @@
 //! no limit counts. So what is really used is what decides. Each environment has its own limits; this
 //! is about the sum.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use sandbox::{Load, Usage};
@@ -48,7 +48,7 @@ pub(crate) struct Candidate {
 }
 
 /// What is short, so that environments must end.
-pub(crate) fn short(load: &Load, memory_max: u64) -> Option<Short> {
+fn short(load: &Load, memory_max: u64) -> Option<Short> {
     let used_up = load.memory_used > memory_max - memory_max / MEMORY_RESERVE;
     if used_up || load.memory_available < load.memory_total / MACHINE_RESERVE {
         Some(Short::Memory)
@@ -60,14 +60,14 @@ pub(crate) fn short(load: &Load, memory_max: u64) -> Option<Short> {
 }
 
 /// Whether there is too little for another environment: twice what [`short`] keeps free.
-pub(crate) fn is_little(load: &Load, memory_max: u64) -> bool {
+fn is_little(load: &Load, memory_max: u64) -> bool {
     load.memory_used > memory_max - memory_max / MEMORY_RESERVE * 2
         || load.memory_available < load.memory_total / MACHINE_RESERVE * 2
         || load.processes > load.processes_max / 4 * 3
 }
 
 /// Which environment ends.
-pub(crate) fn costliest(short: Short, candidates: &[Candidate]) -> Option<EnvironmentId> {
+fn costliest(short: Short, candidates: &[Candidate]) -> Option<EnvironmentId> {
     let cost = |one: &Candidate| {
         let cost = match short {
             Short::Memory => {
@@ -93,7 +93,7 @@ impl Service {
                 return;
             }
         };
-        self.loaded(load);
+        *self.load_lock() = Some(load);
         let Some(short) = short(&load, self.memory_max()) else {
             return;
         };
@@ -111,6 +111,29 @@ impl Service {
         let sandbox = Arc::clone(&environment.sandbox);
         let ending = self.tasks.spawn(async move { sandbox.exhaust().await });
         let _ = tokio::time::timeout(END_WITHIN, ending).await;
+    }
+
+    /// Whether there was too little for another environment when it was last looked.
+    pub(crate) fn has_little(&self) -> bool {
+        let load = *self.load_lock();
+        load.is_some_and(|load| is_little(&load, self.memory_max()))
+    }
+
+    /// What environments used when it was last looked.
+    pub(crate) fn used_mb(&self) -> u64 {
+        let load = *self.load_lock();
+        load.map_or(0, |load| load.memory_used >> 20)
+    }
+
+    /// What environments may use together, bytes.
+    fn memory_max(&self) -> u64 {
+        self.config.memory_mb.saturating_mul(1 << 20)
+    }
+
+    fn load_lock(&self) -> MutexGuard<'_, Option<Load>> {
+        self.load
+            .lock()
+            .expect("no code panics while it holds the load")
     }
 }
 

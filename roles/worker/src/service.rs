@@ -21,7 +21,7 @@ use types::{Clock, EnvironmentId, Random};
 use crate::config::Config;
 use crate::door::Door;
 use crate::environment::Environment;
-use crate::guard::{Candidate, LOOK_EVERY, is_little};
+use crate::guard::{Candidate, LOOK_EVERY};
 use crate::metrics::Metrics;
 use crate::runtimes::Runtimes;
 
@@ -64,7 +64,7 @@ pub(crate) struct Service {
     assignment: OnceLock<Arc<dyn Assignment>>,
     placement: OnceLock<Arc<dyn Placement>>,
     /// As it was when it was last looked at.
-    load: Mutex<Option<Load>>,
+    pub(crate) load: Mutex<Option<Load>>,
 }
 
 /// An environment, or the place for one that is being made.
@@ -175,30 +175,10 @@ impl Service {
             zone: self.config.zone.clone(),
             memory_mb: self.config.memory_mb,
             committed_mb,
-            used_mb: self.last_load().map_or(0, |load| load.memory_used >> 20),
+            used_mb: self.used_mb(),
             environments: u32::try_from(environments.len()).unwrap_or(u32::MAX),
             draining: *self.draining.borrow(),
         }
-    }
-
-    /// What environments may use together, bytes.
-    pub(crate) fn memory_max(&self) -> u64 {
-        self.config.memory_mb << 20
-    }
-
-    /// Remembers how it was when it was last looked at.
-    pub(crate) fn loaded(&self, load: Load) {
-        *self.load_lock() = Some(load);
-    }
-
-    fn last_load(&self) -> Option<Load> {
-        *self.load_lock()
-    }
-
-    fn load_lock(&self) -> MutexGuard<'_, Option<Load>> {
-        self.load
-            .lock()
-            .expect("no code panics while it holds the load")
     }
 
     /// Those that live, and what each uses.

@@ -21,8 +21,9 @@ use crate::users::{self, Maps};
 /// namespace (`SYS_ADMIN`). As bits by capability number.
 const INIT_CAPABILITIES: u64 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 21;
 
-/// Files of `/proc` that tell of the host or act upon it. All are the host's root's to begin with;
-/// this is the second lock.
+/// Files of `/proc` that tell of the host or act upon it. Most are the host's root's to begin with, and this
+/// is the second lock. The last four are not: what interrupts and disks do from one moment to the next tells
+/// what others do.
 const MASKED: &[&str] = &[
     "kcore",
     "keys",
@@ -31,7 +32,14 @@ const MASKED: &[&str] = &[
     "kmsg",
     "timer_list",
     "sysrq-trigger",
+    "cmdline",
+    "diskstats",
+    "interrupts",
+    "softirqs",
 ];
+
+/// How long others wait, and a way to have the kernel watch that.
+const PRESSURE: &str = "pressure";
 
 /// What needs no knowledge of the sandbox to be. Gives `/dev/null`.
 pub(super) fn begin(network: OwnedFd) -> Result<OwnedFd, Error> {
@@ -158,8 +166,9 @@ fn proc() -> std::io::Result<()> {
     let proc = Path::new("/proc");
     let flags = libc::MS_NODEV | libc::MS_NOEXEC;
     mounts::mount("proc", proc, flags, "hidepid=2")?;
-    for name in MASKED {
-        match mounts::bind(Path::new("/dev/null"), &proc.join(name)) {
+    let masks = MASKED.iter().map(|name| ("/dev/null", *name));
+    for (mask, name) in masks.chain([(EMPTY, PRESSURE)]) {
+        match mounts::bind(Path::new(mask), &proc.join(name)) {
             // Kernels differ in what they have there.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             done => done?,

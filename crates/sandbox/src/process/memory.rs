@@ -32,9 +32,9 @@ pub(super) fn socket_bytes(memory_bytes: u64) -> u64 {
     (memory_bytes / 4).max(SOCKET_BYTES_MIN)
 }
 
-/// The most sockets that a sandbox may have, accepted or not: four times the descriptors that Lambda
-/// gives an environment. What waits in a connection that nobody has accepted is charged to nobody.
-pub(super) const SOCKETS_MAX: u64 = 4_096;
+/// The most sockets that a sandbox may have, accepted or not: both ends of as many connections as Lambda
+/// gives an environment descriptors. What waits in one that nobody has accepted is charged to nobody.
+pub(super) const SOCKETS_MAX: u64 = 2_048;
 
 /// How many sockets there are, by the text of a network's `sockstat`.
 pub(super) fn sockets(sockstat: &str) -> u64 {

@@ -43,13 +43,18 @@ const PERSONALITIES: &[u32] = &[0, 0xFFFF_FFFF];
 
 /// Filters of a function's own, as a kernel without them answers. Strict mode needs no memory.
 const SECCOMP_FILTERS: &[u32] = &[libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_GET_NOTIF_SIZES];
-/// As [`SECCOMP_FILTERS`], by the older call; memory maps that tools like CRIU alone need; and keeping
-/// others off a processor's core.
+/// As [`SECCOMP_FILTERS`], by the older call; memory maps that tools like CRIU alone need; keeping
+/// others off a processor's core; and [`SHARED_PAGES`] for a whole process.
 const PROCESS_CONTROLS: &[u32] = &[
     libc::PR_SET_SECCOMP as u32,
     libc::PR_SET_MM as u32,
     libc::PR_SCHED_CORE as u32,
+    67, // PR_SET_MEMORY_MERGE
 ];
+
+/// Having the kernel find others' pages with the same content, as where it does not: how long a write
+/// takes then tells whether there is one.
+const SHARED_PAGES: &[u32] = &[libc::MADV_MERGEABLE as u32];
 
 /// Watching a folder (`F_NOTIFY`) tells of other sandboxes as inotify does; leases have others wait.
 const FILE_CONTROLS: &[u32] = &[1026, 1024];
@@ -69,6 +74,13 @@ const NODES: &[libc::c_long] = &[
     libc::SYS_set_mempolicy,
     libc::SYS_get_mempolicy,
 ];
+
+/// Advice to drop a file from the cache, which sandboxes share: others would have to read it anew.
+const DROP_FROM_CACHE: Fate = Fate::Unheeded {
+    argument: 3,
+    value: libc::POSIX_FADV_DONTNEED as u32,
+    pointer: None,
+};
 
 /// Setting limits, of which that of core dumps stays: see [`crate::sys::privileges::no_core_dumps`]. By
 /// call, the argument that names the limit, and the one that says whether it is set or only asked.
@@ -168,6 +180,7 @@ pub(crate) fn filter() -> Vec<sock_filter> {
         &[libc::SYS_prctl],
         none_of(0, PROCESS_CONTROLS, libc::EINVAL),
     );
+    set(&[libc::SYS_madvise], none_of(2, SHARED_PAGES, libc::EINVAL));
     set(&[libc::SYS_fcntl], none_of(1, FILE_CONTROLS, libc::EINVAL));
     for (call, argument, bits) in LARGE_PAGES {
         // As where none is free.
@@ -182,6 +195,7 @@ pub(crate) fn filter() -> Vec<sock_filter> {
         );
     }
     set(NODES, Fate::Absent);
+    set(&[libc::SYS_fadvise64], DROP_FROM_CACHE);
     for (call, argument, pointer) in CORE_LIMITS {
         let (value, argument, pointer) = (libc::RLIMIT_CORE, *argument, *pointer);
         set(
@@ -215,7 +229,7 @@ const FILES: &[libc::c_long] = &[
     libc::SYS_faccessat, libc::SYS_faccessat2, libc::SYS_readlinkat, libc::SYS_getdents64,
     libc::SYS_mkdirat, libc::SYS_mknodat, libc::SYS_unlinkat, libc::SYS_symlinkat,
     libc::SYS_linkat, libc::SYS_renameat, libc::SYS_renameat2, libc::SYS_truncate,
-    libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_fadvise64, libc::SYS_readahead,
+    libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_readahead,
     libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchmodat2, libc::SYS_fchown,
     libc::SYS_fchownat, libc::SYS_utimensat, libc::SYS_umask, libc::SYS_chdir, libc::SYS_fchdir,
     libc::SYS_getcwd, libc::SYS_dup, libc::SYS_dup3, libc::SYS_flock,
@@ -231,7 +245,7 @@ const FILES: &[libc::c_long] = &[
 #[rustfmt::skip] // one to a line, it would be three pages
 const MEMORY: &[libc::c_long] = &[
     libc::SYS_brk, libc::SYS_munmap, libc::SYS_mprotect, libc::SYS_mremap,
-    libc::SYS_madvise, libc::SYS_mincore, libc::SYS_msync, libc::SYS_mlock, libc::SYS_mlock2,
+    libc::SYS_mincore, libc::SYS_msync, libc::SYS_mlock, libc::SYS_mlock2,
     libc::SYS_munlock, libc::SYS_mlockall, libc::SYS_munlockall, libc::SYS_membarrier,
     libc::SYS_shmat, libc::SYS_shmdt, libc::SYS_shmctl, libc::SYS_semget, libc::SYS_semop,
     libc::SYS_semtimedop, libc::SYS_semctl, libc::SYS_msgget, libc::SYS_msgsnd, libc::SYS_msgrcv,
@@ -308,268 +322,4 @@ const NEW_BUT_REFUSED: &[libc::c_long] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::super::program::tests::{ABSENT, ALLOW, BY_INIT, REFUSED, answer};
-    use super::*;
-
-    fn check(call: libc::c_long, args: &[u64], expected: u32) {
-        let call = u32::try_from(call).unwrap();
-        assert_eq!(
-            answer(&filter(), call, args),
-            expected,
-            "call {call} with {args:?}"
-        );
-    }
-
-    #[test]
-    fn ordinary_work_is_allowed() {
-        for call in [
-            libc::SYS_read,
-            libc::SYS_openat,
-            libc::SYS_futex,
-            libc::SYS_execve,
-        ] {
-            check(call, &[], ALLOW);
-        }
-    }
-
-    #[test]
-    fn reaching_out_is_refused() {
-        for call in [
-            libc::SYS_ptrace,
-            libc::SYS_process_vm_readv,
-            libc::SYS_process_vm_writev,
-            libc::SYS_mount,
-            libc::SYS_umount2,
-            libc::SYS_pivot_root,
-            libc::SYS_chroot,
-            libc::SYS_unshare,
-            libc::SYS_setns,
-            libc::SYS_bpf,
-            libc::SYS_perf_event_open,
-            libc::SYS_userfaultfd,
-            libc::SYS_keyctl,
-            libc::SYS_add_key,
-            libc::SYS_request_key,
-            libc::SYS_open_by_handle_at,
-            libc::SYS_name_to_handle_at,
-            libc::SYS_kexec_load,
-            libc::SYS_init_module,
-            libc::SYS_finit_module,
-            libc::SYS_delete_module,
-            libc::SYS_reboot,
-            libc::SYS_swapon,
-            libc::SYS_quotactl,
-            libc::SYS_syslog,
-            libc::SYS_acct,
-            libc::SYS_settimeofday,
-            libc::SYS_clock_settime,
-            libc::SYS_move_mount,
-            libc::SYS_pidfd_getfd,
-            libc::SYS_kcmp,
-            libc::SYS_fanotify_init,
-            libc::SYS_sync,
-            libc::SYS_syncfs,
-            libc::SYS_io_setup,
-        ] {
-            check(call, &[], REFUSED);
-        }
-    }
-
-    #[test]
-    fn what_a_library_can_do_without_is_absent() {
-        for call in [
-            libc::SYS_clone3,
-            libc::SYS_io_uring_setup,
-            libc::SYS_landlock_create_ruleset,
-        ] {
-            check(call, &[], ABSENT);
-        }
-        check(0x4000_0000 | libc::SYS_read, &[], ABSENT);
-    }
-
-    #[test]
-    fn clone_makes_threads_and_processes_but_no_namespaces() {
-        check(libc::SYS_clone, &[0x003D_0F00], ALLOW);
-        check(libc::SYS_clone, &[libc::SIGCHLD as u64], ALLOW);
-        check(libc::SYS_clone, &[libc::CLONE_NEWUSER as u64], REFUSED);
-        check(
-            libc::SYS_clone,
-            &[libc::CLONE_NEWNET as u64 | libc::SIGCHLD as u64],
-            REFUSED,
-        );
-    }
-
-    #[test]
-    fn the_upper_half_of_an_argument_hides_nothing() {
-        check(libc::SYS_ioctl, &[0, 0x1_0000_0000 | 0x5412], REFUSED);
-        check(libc::SYS_ioctl, &[0, 0x5401], ALLOW);
-    }
-
-    #[test]
-    fn sockets_are_local_or_internet_streams_and_datagrams() {
-        let cloexec = libc::SOCK_CLOEXEC as u64;
-        check(libc::SYS_socket, &[2, 1 | cloexec, 6], ALLOW);
-        check(libc::SYS_socket, &[10, 2, 17], ALLOW);
-        check(libc::SYS_socket, &[1, 5, 0], ALLOW);
-        check(libc::SYS_socket, &[2, 3, 1], REFUSED);
-        check(libc::SYS_socket, &[10, 3, 58], REFUSED);
-        check(libc::SYS_socket, &[17, 3, 768], REFUSED);
-        check(libc::SYS_socket, &[38, 5, 0], REFUSED);
-        check(libc::SYS_socket, &[40, 1, 0], REFUSED);
-    }
-
-    #[test]
-    fn the_internet_is_tcp_and_udp() {
-        for family in [2, 10] {
-            for (kind, protocol) in [(1, 0), (1, 6), (2, 0), (2, 17)] {
-                check(libc::SYS_socket, &[family, kind, protocol], ALLOW);
-            }
-            // ICMP, SCTP, UDP-Lite, L2TP, SMC, MPTCP.
-            for protocol in [1, 132, 136, 115, 256, 262] {
-                check(libc::SYS_socket, &[family, 1, protocol], REFUSED);
-                check(libc::SYS_socket, &[family, 2, protocol], REFUSED);
-            }
-        }
-    }
-
-    #[test]
-    fn the_routing_socket_is_inits_to_give() {
-        for kind in [2, 3, 3 | libc::SOCK_CLOEXEC as u64] {
-            check(libc::SYS_socket, &[16, kind, 0], BY_INIT);
-        }
-        for protocol in [4, 9, 12, 15, 16] {
-            check(libc::SYS_socket, &[16, 3, protocol], REFUSED);
-        }
-    }
-
-    #[test]
-    fn pairs_of_sockets_are_local() {
-        check(libc::SYS_socketpair, &[1, 1, 0], ALLOW);
-        for family in [2, 10, 16, 30, 40] {
-            check(libc::SYS_socketpair, &[family, 1, 0], REFUSED);
-        }
-    }
-
-    #[test]
-    fn a_function_filters_nothing_itself() {
-        const INVALID: u32 = libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32;
-        check(libc::SYS_seccomp, &[1, 0, 0], INVALID);
-        check(libc::SYS_seccomp, &[0, 0, 0], ALLOW);
-        check(libc::SYS_prctl, &[22, 2], INVALID);
-        check(libc::SYS_prctl, &[15], ALLOW);
-    }
-
-    #[test]
-    fn files_are_not_watched() {
-        const NONE_LEFT: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSPC as u32;
-        check(libc::SYS_inotify_add_watch, &[3], NONE_LEFT);
-        check(libc::SYS_inotify_init1, &[0], ALLOW);
-        check(
-            libc::SYS_fcntl,
-            &[3, 1026],
-            libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32,
-        );
-        check(libc::SYS_fcntl, &[3, libc::F_SETLK as u64], ALLOW);
-    }
-
-    #[test]
-    fn large_pages_are_not_to_be_had() {
-        const NONE_FREE: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOMEM as u32;
-        check(libc::SYS_mmap, &[0, 1, 3, 0x22], ALLOW);
-        check(libc::SYS_mmap, &[0, 1, 3, 0x4_0022], NONE_FREE);
-        check(libc::SYS_memfd_create, &[0, 3], ALLOW);
-        check(libc::SYS_memfd_create, &[0, 4], NONE_FREE);
-        check(libc::SYS_shmget, &[1, 1, 0o1600], ALLOW);
-        check(libc::SYS_shmget, &[1, 1, 0o5600], NONE_FREE);
-    }
-
-    #[test]
-    fn the_limit_of_core_dumps_stays() {
-        const UNHEEDED: u32 = libc::SECCOMP_RET_ERRNO;
-        let core = libc::RLIMIT_CORE.into();
-        check(libc::SYS_setrlimit, &[core, 0x7fff_0000_1000], UNHEEDED);
-        check(libc::SYS_setrlimit, &[7, 0x7fff_0000_1000], ALLOW);
-        check(
-            libc::SYS_prlimit64,
-            &[0, core, 0x7fff_0000_1000, 0],
-            UNHEEDED,
-        );
-        check(
-            libc::SYS_prlimit64,
-            &[0, core, 0x7fff_0000_0000, 0],
-            UNHEEDED,
-        );
-        check(libc::SYS_prlimit64, &[0, core, 0, 0x7fff_0000_1000], ALLOW);
-        check(libc::SYS_prlimit64, &[0, 7, 0x7fff_0000_1000, 0], ALLOW);
-    }
-
-    #[test]
-    fn there_is_one_node_of_memory() {
-        for call in NODES {
-            check(*call, &[], ABSENT);
-        }
-    }
-
-    #[test]
-    fn socket_options_that_reach_further_are_absent() {
-        const ABSENT_OPTION: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOPROTOOPT as u32;
-        const UNHEEDED: u32 = libc::SECCOMP_RET_ERRNO;
-        let check = |level: i32, option: i32, expected| {
-            check(
-                libc::SYS_setsockopt,
-                &[3, level as u64, option as u64],
-                expected,
-            );
-        };
-        for (level, option) in [
-            (libc::SOL_SOCKET, libc::SO_REUSEADDR),
-            (libc::SOL_SOCKET, libc::SO_KEEPALIVE),
-            (libc::SOL_SOCKET, libc::SO_REUSEPORT),
-            (libc::SOL_SOCKET, libc::SO_RCVTIMEO),
-            (libc::IPPROTO_TCP, libc::TCP_NODELAY),
-            (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT),
-            (libc::IPPROTO_TCP, libc::TCP_FASTOPEN_CONNECT),
-            (libc::IPPROTO_IP, libc::IP_TOS),
-            (libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT),
-            (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY),
-            (libc::IPPROTO_UDP, libc::UDP_SEGMENT),
-        ] {
-            check(level, option, ALLOW);
-        }
-        for option in [libc::SO_RCVBUF, libc::SO_SNDBUF] {
-            check(libc::SOL_SOCKET, option, UNHEEDED);
-        }
-        for (level, option) in [
-            (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER),
-            (libc::SOL_SOCKET, libc::SO_ATTACH_BPF),
-            (libc::SOL_SOCKET, 51), // SO_ATTACH_REUSEPORT_CBPF
-            (libc::SOL_SOCKET, 52), // SO_ATTACH_REUSEPORT_EBPF
-            (libc::SOL_SOCKET, 32), // SO_SNDBUFFORCE
-            (libc::SOL_SOCKET, 33), // SO_RCVBUFFORCE
-            (libc::SOL_SOCKET, 73), // SO_RESERVE_MEM
-            (libc::SOL_SOCKET, 1_000),
-            (libc::IPPROTO_TCP, libc::TCP_ULP),
-            (libc::IPPROTO_TCP, libc::TCP_MD5SIG),
-            (libc::IPPROTO_TCP, libc::TCP_REPAIR),
-            (libc::IPPROTO_IP, libc::IP_OPTIONS),
-            (libc::IPPROTO_IP, libc::IP_ADD_MEMBERSHIP),
-            (libc::IPPROTO_IP, 42), // MCAST_JOIN_GROUP
-            (libc::IPPROTO_IP, 64), // IPT_SO_SET_REPLACE
-            (libc::IPPROTO_IPV6, libc::IPV6_ADD_MEMBERSHIP),
-            (libc::IPPROTO_IPV6, libc::IPV6_FLOWLABEL_MGR),
-            (libc::IPPROTO_IPV6, libc::IPV6_HOPOPTS),
-            (libc::IPPROTO_UDP, 100), // UDP_ENCAP
-            (270, 1),                 // SOL_NETLINK
-            (279, 1),                 // SOL_ALG
-            (282, 1),                 // SOL_TLS
-        ] {
-            check(level, option, ABSENT_OPTION);
-        }
-    }
-
-    #[test]
-    fn the_filter_stays_small() {
-        assert!(filter().len() < 600, "{} steps", filter().len());
-    }
-}
+mod tests;

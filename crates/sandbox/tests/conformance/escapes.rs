@@ -135,6 +135,8 @@ async fn reading_the_hosts_files(host: &Host) -> TestResult {
         "attempt(os.listdir, '/boot')",
         "attempt(os.listdir, '/dev/shm')",
         "attempt(os.listdir, '/proc/1/root')",
+        "attempt(os.listdir, '/proc/pressure')",
+        "attempt(open, '/proc/pressure/memory', 'r+')",
         "attempt(open, '/dev/mem')",
         "attempt(open, '/dev/kmsg')",
     ];
@@ -147,8 +149,7 @@ async fn reading_the_hosts_files(host: &Host) -> TestResult {
         shown.lines().filter(|line| line.contains(":x:")).count() == 3,
         &shown,
     )?;
-    let empty =
-        "for f in kcore keys key-users kallsyms kmsg timer_list; do cat /proc/$f; done; true";
+    let empty = "for f in kcore keys key-users kallsyms kmsg timer_list cmdline diskstats interrupts softirqs; do cat /proc/$f; done; true";
     let ended = shell(&sandbox, empty).await?;
     let nothing = ended
         .output

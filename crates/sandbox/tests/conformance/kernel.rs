@@ -14,6 +14,8 @@ pub(crate) const CASES: &[Case] = cases![
     routing_sockets_of_many_processes_are_few,
     datagrams_that_nobody_reads_are_bounded,
     connections_that_nobody_accepts_are_bounded,
+    all_together_leave_the_machine_its_part,
+    what_all_use_is_told,
 ];
 
 async fn interfaces_can_be_listed(host: &Host) -> TestResult {
@@ -169,6 +171,72 @@ time.sleep(1000)";
     let ended = shell(&sandbox, "echo works").await?;
     expect(ended.output == "works\n", format!("{ended:?}"))?;
     sandbox.destroy().await;
+    Ok(())
+}
+
+/// The number in a file of the group of all sandboxes, wherever that is.
+fn of_all(host: &Host, file: &str) -> TestResult<u64> {
+    let name = format!("lambent-{}", host.config.tag);
+    let mut folders = vec![std::path::PathBuf::from("/sys/fs/cgroup")];
+    while let Some(folder) = folders.pop() {
+        let found = folder.join(&name).join(file);
+        if found.exists() {
+            return Ok(std::fs::read_to_string(found)?.trim().parse()?);
+        }
+        if folder.components().count() < 6 {
+            let entries = std::fs::read_dir(folder)?.flatten();
+            folders.extend(
+                entries
+                    .map(|entry| entry.path())
+                    .filter(|path| path.is_dir()),
+            );
+        }
+    }
+    Err(format!("no {file} of all sandboxes").into())
+}
+
+async fn all_together_leave_the_machine_its_part(host: &Host) -> TestResult {
+    let number =
+        |file: &str| -> TestResult<u64> { Ok(std::fs::read_to_string(file)?.trim().parse()?) };
+    let numbers = number("/proc/sys/kernel/pid_max")?.min(number("/proc/sys/kernel/threads-max")?);
+    let processes = of_all(host, "pids.max")?;
+    expect(
+        processes == numbers / 2,
+        format!("{processes} of {numbers}"),
+    )?;
+    let memory = of_all(host, "memory.limit_in_bytes").or_else(|_| of_all(host, "memory.max"))?;
+    let configured = host.config.memory_bytes;
+    expect(memory == configured, format!("{memory} of {configured}"))
+}
+
+async fn what_all_use_is_told(host: &Host) -> TestResult {
+    let sandbox = host.sandbox().await?;
+    let before = host.engine().load()?;
+    let script = "dd if=/dev/zero of=/tmp/full bs=1M count=50 2>/dev/null; sleep 1000 & sleep 1000 & echo up; wait";
+    let running = start(&sandbox, &["/bin/sh", "-c", script]).await?;
+    running.says("up").await?;
+    let load = host.engine().load()?;
+    let more = load.memory_used.saturating_sub(before.memory_used);
+    // Those that stand ready come and go meanwhile.
+    expect(
+        (40 * MB..90 * MB).contains(&more),
+        format!("{before:?} {load:?}"),
+    )?;
+    expect(
+        load.memory_total > load.memory_available,
+        format!("{load:?}"),
+    )?;
+    let usage = sandbox.usage();
+    let good = (50 * MB..70 * MB).contains(&usage.memory) && usage.processes == 3;
+    expect(good, format!("{usage:?}"))?;
+    let dead = sandbox.dead();
+    let out_of_memory = sandbox.out_of_memory();
+    sandbox.exhaust().await;
+    expect(
+        *dead.borrow() && *out_of_memory.borrow(),
+        "it has ended, and why is told",
+    )?;
+    drop(running.end().await?);
     Ok(())
 }
 
