@@ -234,11 +234,7 @@ impl Worker for Handle {
 
 impl Service {
     async fn create(self: &Arc<Self>, request: Create) -> Result<(), Error> {
-        let memory_max = self.memory_max();
-        let little = self
-            .last_load()
-            .is_some_and(|load| is_little(&load, memory_max));
-        if little || *self.draining.borrow() {
+        if self.has_little() || *self.draining.borrow() {
             return Err(Error::Full);
         }
         let id = request.environment;
