@@ -1,7 +1,7 @@
 //! Signing keys: four HMACs from the secret down to (day, region, service), remembered.
 
 use std::collections::BTreeMap;
-use std::sync::RwLock;
+use std::sync::{PoisonError, RwLock};
 
 use ring::hmac::{self, HMAC_SHA256};
 
@@ -33,38 +33,29 @@ struct Entry {
 }
 
 impl Keys {
-    /// The key of `credential`, derived if it is not remembered.
-    pub(super) fn get(
-        &self,
-        credential: &str,
-        secret: &str,
-        derive: impl FnOnce() -> hmac::Key,
-    ) -> hmac::Key {
+    /// The key of `credential`, if it is remembered.
+    pub(super) fn find(&self, credential: &str, secret: &str) -> Option<hmac::Key> {
         // A poisoned lock means a panic between two whole operations: the map itself is sound.
-        let known = self
-            .0
-            .read()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(entry) = known.get(credential).filter(|entry| entry.secret == secret) {
-            return entry.key.clone();
-        }
-        drop(known);
-        let key = derive();
-        let mut known = self
-            .0
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = known.get(credential)?;
+        (entry.secret == secret).then(|| entry.key.clone())
+    }
+
+    /// Remembers the key of a credential by which somebody has signed: what is made up is not
+    /// remembered.
+    pub(super) fn remember(&self, credential: &str, secret: &str, key: hmac::Key) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KEYS_MAX {
             known.clear();
         }
-        known.insert(
-            credential.to_owned(),
-            Entry {
-                secret: secret.to_owned(),
-                key: key.clone(),
-            },
-        );
-        key
+        let secret = secret.to_owned();
+        known.insert(credential.to_owned(), Entry { secret, key });
+    }
+
+    /// How many are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
@@ -76,14 +67,11 @@ mod tests {
     fn the_memory_is_bounded_and_follows_a_changed_secret() {
         let keys = Keys::default();
         for n in 0..=KEYS_MAX {
-            keys.get(&n.to_string(), "s", || hmac::Key::new(HMAC_SHA256, b"x"));
+            keys.remember(&n.to_string(), "s", hmac::Key::new(HMAC_SHA256, b"x"));
         }
-        assert!(keys.0.read().unwrap().len() <= KEYS_MAX);
-        let old = keys.get("id", "one", || derive("one", "20150830", "r", "s"));
-        let new = keys.get("id", "two", || derive("two", "20150830", "r", "s"));
-        assert_ne!(
-            hmac::sign(&old, b"m").as_ref(),
-            hmac::sign(&new, b"m").as_ref()
-        );
+        assert!(keys.len() <= KEYS_MAX);
+        keys.remember("id", "one", derive("one", "20150830", "r", "s"));
+        assert!(keys.find("id", "one").is_some());
+        assert!(keys.find("id", "two").is_none());
     }
 }

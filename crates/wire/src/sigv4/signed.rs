@@ -13,6 +13,11 @@ use crate::authority::authority;
 use crate::shortened;
 use crate::uri::{query_pairs, query_value, repeated};
 
+/// The longest access key id (AWS).
+const ID_BYTES_MAX: usize = 128;
+/// The longest name of a region or a service. AWS's have half of it.
+const SCOPE_BYTES_MAX: usize = 64;
+
 /// Where a signature was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
@@ -227,6 +232,19 @@ impl Signed {
                     shortened(terminator)
                 ),
             });
+        }
+        if [*region, *service]
+            .iter()
+            .any(|text| text.len() > SCOPE_BYTES_MAX)
+        {
+            return Err(Error::Scope {
+                message: "Credential should be scoped to a valid region and service. ".to_owned(),
+            });
+        }
+        if id.len() > ID_BYTES_MAX {
+            return Err(incomplete(format!(
+                "The access key id has more than {ID_BYTES_MAX} characters."
+            )));
         }
         let time = date::parse_header(texts.time).ok_or_else(|| incomplete(format!(
             "Date must be in ISO-8601 'basic format'. Got '{}'. See http://en.wikipedia.org/wiki/ISO_8601",

@@ -17,7 +17,7 @@ use crate::shortened;
 /// are bounded.
 #[derive(Default)]
 pub struct Verifier {
-    keys: Keys,
+    pub(super) keys: Keys,
 }
 
 impl Verifier {
@@ -81,13 +81,18 @@ impl Verifier {
             },
         };
         let to_sign = canonical.string_to_sign(&signed.time_text, signed.scope());
-        let key = self.keys.get(&signed.credential, secret, || {
-            derive(secret, signed.date(), &signed.region, &signed.service)
-        });
+        let known = self.keys.find(&signed.credential, secret);
+        let is_new = known.is_none();
+        let key =
+            known.unwrap_or_else(|| derive(secret, signed.date(), &signed.region, &signed.service));
         hmac::verify(&key, to_sign.as_bytes(), &signed.signature).map_err(|_| Error::Mismatch {
             canonical_request: canonical.shown(),
             string_to_sign: shortened(&to_sign).into_owned(),
-        })
+        })?;
+        if is_new {
+            self.keys.remember(&signed.credential, secret, key);
+        }
+        Ok(())
     }
 }
 

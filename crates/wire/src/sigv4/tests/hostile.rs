@@ -227,3 +227,32 @@ fn a_declared_hash_lets_the_signer_be_known_before_the_body() {
     let streaming = head("STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
     assert_eq!(verified(&streaming, "other"), Ok(Declared::Nothing));
 }
+
+#[test]
+fn what_nobody_has_signed_by_is_not_remembered_and_has_no_long_names() {
+    let mut good = parts("GET", "/", &[]);
+    SIGNER.sign(&mut good, b"", then());
+    let signed = Signed::parse(&good).unwrap();
+    let verifier = Verifier::new();
+    assert!(
+        verifier
+            .verify(&signed, "other", &good, b"", then())
+            .is_err()
+    );
+    assert_eq!(verifier.keys.len(), 0);
+    assert_eq!(verifier.verify(&signed, SECRET, &good, b"", then()), Ok(()));
+    assert_eq!(verifier.keys.len(), 1);
+    let long = "x".repeat(129);
+    for credential in [
+        format!("{long}/20150830/us-east-1/service/aws4_request"),
+        format!("AKIDEXAMPLE/20150830/{long}/service/aws4_request"),
+        format!("AKIDEXAMPLE/20150830/us-east-1/{long}/aws4_request"),
+    ] {
+        let text = authorization("host;x-amz-date").replace(SCOPE, &credential);
+        let headers = [
+            ("authorization", &*text),
+            ("x-amz-date", "20150830T123600Z"),
+        ];
+        assert!(refused(&parts("GET", "/", &headers)).len() < 200);
+    }
+}
