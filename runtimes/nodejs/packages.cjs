@@ -6,21 +6,23 @@
 'use strict';
 
 const fs = require('fs');
-const module_ = require('module');
 const path = require('path');
 
 /** Behind the addresses of modules that are loaded a second time; the failure of the first is kept under the plain one. */
 const AGAIN = '?again';
 
-const folders = (process.env.NODE_PATH ?? '').split(':').filter((f) => f.endsWith('/node_modules') && fs.existsSync(f));
-let ready = folders.length === 0;
+const [major, minor] = process.versions.node.split('.').map(Number);
+const inThisThread = major > 22 || (major === 22 && minor >= 15);
+
+let folders; // Those of NODE_PATH that are there.
+let ready = false;
 
 /** Before any of the function is loaded. */
 exports.prepare = () => {
-  if (ready || typeof module_.registerHooks !== 'function') return;
+  if (!inThisThread || ready || look().length === 0) return;
   ready = true;
   const parents = folders.map(parentOf);
-  module_.registerHooks({
+  require('module').registerHooks({
     resolve(specifier, context, next) {
       try {
         return next(specifier, context);
@@ -41,7 +43,7 @@ exports.prepare = () => {
 
 /** Imports a file of the function. */
 exports.load = async (file) => {
-  if (folders.some((folder) => folder.startsWith('/opt/'))) register();
+  if (look().some((folder) => folder.startsWith('/opt/'))) register();
   try {
     return await import(file);
   } catch (error) {
@@ -54,10 +56,16 @@ exports.load = async (file) => {
 };
 
 function register(suffix) {
-  if (ready || typeof module_.register !== 'function') return;
+  const { register: start } = require('module');
+  if (ready || typeof start !== 'function') return;
   ready = true;
   const data = { parents: folders.map(parentOf), suffix };
-  module_.register(path.join(__dirname, 'packages.mjs'), address(`${__dirname}/`), { data });
+  start(path.join(__dirname, 'packages.mjs'), address(`${__dirname}/`), { data });
+}
+
+function look() {
+  const named = (process.env.NODE_PATH ?? '').split(':');
+  return (folders ??= named.filter((folder) => folder.endsWith('/node_modules') && fs.existsSync(folder)));
 }
 
 /** What has this for its parent is looked for in the folder. */

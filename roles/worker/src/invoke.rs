@@ -110,14 +110,23 @@ impl Service {
                 self.metrics.function_errors.inc();
                 let now = run.environment.now();
                 let body = failure.body(run.request.request, run.limit, now);
-                if let Some(stream) = run.stream.take() {
+                // A stream that is complete stays what it is.
+                if run.answered.is_none()
+                    && let Some(stream) = run.stream.take()
+                {
                     let error_type = failure.error_type.clone();
                     let body = body.clone();
                     // The stream may have ended already.
                     let _ = stream.send(StreamError { error_type, body });
                 }
-                let tail = run.take_tail();
-                run.answer(Ok(failed(body, tail)));
+                // What the runtime has answered is the answer, whether its caller had it at once or waits for the log.
+                let response = run.kept_back.take();
+                let log_tail = run.take_tail();
+                let response = response.unwrap_or_else(|| failed(body, None));
+                run.answer(Ok(Response {
+                    log_tail,
+                    ..response
+                }));
                 let timeout = failure.status == "timeout";
                 let reason = if timeout {
                     ShutdownReason::Timeout
