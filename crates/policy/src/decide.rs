@@ -18,7 +18,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::context::Context;
-use crate::document::{Policy, Verdict};
+use crate::document::{Policy, Request, STEPS_MAX, Verdict};
+use crate::glob::Steps;
 use crate::principal::Caller;
 
 /// What somebody's own policies are.
@@ -138,16 +139,14 @@ pub fn decide(question: &Question<'_>) -> Result<(), Denied> {
 }
 
 fn judge(question: &Question<'_>) -> Result<(), Why> {
-    let ask = |policy: &Policy| {
-        let Question {
-            caller,
-            action,
-            resource,
-            context,
-            ..
-        } = question;
-        policy.verdict(caller, action, resource, context)
+    let request = Request {
+        caller: &question.caller,
+        action: question.action,
+        resource: question.resource,
+        context: question.context,
     };
+    let steps = Steps::new(STEPS_MAX);
+    let ask = |policy: &Policy| policy.judge(&request, &steps);
     let permissions = question.permissions;
     let all = |policies: &[Arc<Policy>]| {
         let verdicts = policies.iter().map(|policy| ask(policy));

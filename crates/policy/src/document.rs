@@ -2,7 +2,7 @@
 
 use crate::condition::Condition;
 use crate::context::Context;
-use crate::glob::{Pattern, matches, matches_arn};
+use crate::glob::{Pattern, Reach, Steps, matches};
 use crate::principal::{Caller, Grant, Principal};
 
 /// A policy document.
@@ -44,6 +44,19 @@ pub enum Verdict {
     Deny,
 }
 
+/// Steps that all policies of a decision may take together: what a request brings is held against what
+/// policies say, and their product has no bound of its own. A step takes a few nanoseconds; decisions by
+/// the largest policies that people write take some ten thousand.
+pub(crate) const STEPS_MAX: u32 = 4_000_000;
+
+/// What policies are asked about.
+pub(crate) struct Request<'r> {
+    pub(crate) caller: &'r Caller<'r>,
+    pub(crate) action: &'r str,
+    pub(crate) resource: &'r str,
+    pub(crate) context: &'r Context,
+}
+
 impl Policy {
     /// Denies everything: stands for a policy that cannot be read, so that none of its denials is
     /// lost.
@@ -61,7 +74,8 @@ impl Policy {
         }
     }
 
-    /// What it says about `action` upon `resource` by `caller`.
+    /// What it says about `action` upon `resource` by `caller`. One that takes more than
+    /// [`STEPS_MAX`] steps denies.
     pub fn verdict(
         &self,
         caller: &Caller<'_>,
@@ -69,9 +83,23 @@ impl Policy {
         resource: &str,
         context: &Context,
     ) -> Verdict {
+        let request = Request {
+            caller,
+            action,
+            resource,
+            context,
+        };
+        self.judge(&request, &Steps::new(STEPS_MAX))
+    }
+
+    /// The same with these steps; when they are spent, it denies.
+    pub(crate) fn judge(&self, request: &Request<'_>, steps: &Steps) -> Verdict {
         let mut verdict = Verdict::Silent;
         for statement in &self.statements {
-            let said = statement.verdict(caller, action, resource, context);
+            let said = statement.verdict(request, steps);
+            if steps.are_spent() {
+                return Verdict::Deny;
+            }
             verdict = verdict.max(said);
         }
         verdict
@@ -79,22 +107,15 @@ impl Policy {
 }
 
 impl Statement {
-    fn verdict(
-        &self,
-        caller: &Caller<'_>,
-        action: &str,
-        resource: &str,
-        context: &Context,
-    ) -> Verdict {
-        let grant = self.grant(caller);
-        let is_action = |pattern: &Pattern| {
-            let tokens = pattern.expand(context)?;
-            Some(matches(&tokens, action, true))
+    fn verdict(&self, request: &Request<'_>, steps: &Steps) -> Verdict {
+        let grant = self.grant(request.caller);
+        let context = request.context;
+        let means = |pattern: &Pattern, text: &str, reach| {
+            let filled = pattern.fill(context)?;
+            Some(steps.take(1) && matches(&filled, text, reach, steps))
         };
-        let is_resource = |pattern: &Pattern| {
-            let tokens = pattern.expand(context)?;
-            Some(matches_arn(&tokens, resource, usize::MAX))
-        };
+        let is_action = |pattern: &Pattern| means(pattern, request.action, Reach::AnyCase);
+        let is_resource = |pattern: &Pattern| means(pattern, request.resource, Reach::Resource);
         let resources = self.resources.as_ref();
         let applies = grant != Grant::None
             && self.actions.means(is_action, self.allow)
@@ -102,7 +123,7 @@ impl Statement {
             && self
                 .conditions
                 .iter()
-                .all(|condition| condition.holds(context, self.allow));
+                .all(|condition| condition.holds(context, self.allow, steps));
         match (applies, self.allow, grant) {
             (false, ..) | (_, _, Grant::None) => Verdict::Silent,
             (true, false, _) => Verdict::Deny,

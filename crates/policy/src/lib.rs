@@ -23,6 +23,5 @@ mod principal;
 pub use context::Context;
 pub use decide::{Denied, Kind, Permissions, Question, Why, decide};
 pub use document::{Policy, Verdict};
-pub use glob::matches_action;
 pub use parse::{Form, Malformed};
 pub use principal::{Caller, Grant};

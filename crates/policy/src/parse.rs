@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::condition::Condition;
 use crate::document::{List, Policy, Statement};
-use crate::glob::Pattern;
-use crate::principal::Principal;
+
+mod conditions;
+mod elements;
+
+use conditions::parse_conditions;
+use elements::{parse_action, parse_principals, parse_resource};
 
 /// What a document is for: that decides which members it must have and may not have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +44,7 @@ const STATEMENT_MEMBERS: [&str; 9] = [
 /// The version from which on variables mean something.
 const WITH_VARIABLES: &str = "2012-10-17";
 const WITHOUT_VARIABLES: &str = "2008-10-17";
+const INVALID_JSON: &str = "This policy contains invalid Json";
 
 fn malformed<T>(message: impl Into<String>) -> Result<T, Malformed> {
     Err(Malformed(message.into()))
@@ -53,16 +57,19 @@ fn syntax<T>() -> Result<T, Malformed> {
 impl Policy {
     /// Reads a document.
     pub fn parse(text: &str, form: Form) -> Result<Self, Malformed> {
-        let Ok(value) = serde_json::from_str::<Value>(text) else {
-            return malformed("This policy contains invalid Json");
-        };
+        let value: Value = types::json::from_slice(text.as_bytes()).map_err(|error| {
+            Malformed(match error.is_data() {
+                true => format!("{INVALID_JSON}: an object has two members of one name"),
+                false => INVALID_JSON.to_owned(),
+            })
+        })?;
         Self::from_value(&value, form)
     }
 
-    /// Reads a document that has been read as JSON.
+    /// Reads a document that has been read as JSON, by [`types::json`] if it is somebody else's.
     pub fn from_value(value: &Value, form: Form) -> Result<Self, Malformed> {
         let Some(document) = value.as_object() else {
-            return malformed("This policy contains invalid Json");
+            return malformed(INVALID_JSON);
         };
         if document.keys().any(|key| !MEMBERS.contains(&key.as_str())) {
             return syntax();
@@ -127,6 +134,10 @@ fn parse_statement(
         _ => return syntax(),
     };
     let principals = match either(statement, "Principal", "NotPrincipal")? {
+        // It would let in everybody, strangers too; AWS supports it with Deny alone.
+        Some(given) if given.all_but && allow && form != Form::Identity => {
+            return malformed("Allow with NotPrincipal is not allowed.");
+        }
         None if form == Form::Identity => None,
         Some(_) if form == Form::Identity => {
             return malformed("Policy document should not specify a principal.");
@@ -137,7 +148,7 @@ fn parse_statement(
     let Some(actions) = either(statement, "Action", "NotAction")? else {
         return malformed("Policy statement must contain actions.");
     };
-    let actions = actions.each(|text| parse_action(text, form, variables))?;
+    let actions = actions.each(|text| parse_action(text, form))?;
     if is_empty(&actions) {
         return malformed("Policy statement must contain actions.");
     }
@@ -220,315 +231,5 @@ fn texts(value: &Value) -> Result<Vec<&str>, Malformed> {
     }
 }
 
-fn parse_action(text: &str, form: Form, variables: bool) -> Result<Pattern, Malformed> {
-    if text != "*" {
-        let Some((vendor, name)) = text.split_once(':') else {
-            return malformed(
-                "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
-            );
-        };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-*?".contains(&byte);
-        if vendor.is_empty() || name.is_empty() || !vendor.bytes().all(plain) {
-            return malformed(format!("Vendor {vendor} is not valid"));
-        }
-        if form == Form::Trust && !vendor.eq_ignore_ascii_case("sts") {
-            return malformed("AssumeRole policy may only specify STS AssumeRole actions.");
-        }
-        let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\".contains(&byte);
-        if !name.bytes().all(plain) {
-            return syntax();
-        }
-    }
-    pattern(text, variables)
-}
-
-fn parse_resource(text: &str, variables: bool) -> Result<Pattern, Malformed> {
-    let pattern = pattern(text, variables)?;
-    let parts = text.splitn(6, ':').count();
-    let is_arn = text.starts_with("arn:") && (parts == 6 || text.ends_with('*'));
-    let begins_open = text.starts_with(['*', '$']);
-    if !pattern.is_everything() && !is_arn && !begins_open {
-        return malformed(format!("Resource {text} must be in ARN format or \"*\"."));
-    }
-    Ok(pattern)
-}
-
-fn pattern(text: &str, variables: bool) -> Result<Pattern, Malformed> {
-    Pattern::parse(text, variables).or_else(|_| syntax())
-}
-
-fn parse_principals(value: &Value) -> Result<Vec<Principal>, Malformed> {
-    const INVALID: &str = "Invalid principal in policy";
-    let kinds = match value {
-        Value::String(text) if text == "*" => return Ok(vec![Principal::Anyone]),
-        Value::Object(kinds) if !kinds.is_empty() => kinds,
-        _ => return malformed(INVALID),
-    };
-    let mut principals = Vec::new();
-    for (kind, value) in kinds {
-        let named = texts(value)?;
-        if named.is_empty() {
-            return malformed(INVALID);
-        }
-        for text in named {
-            let read = match kind.as_str() {
-                "AWS" => Principal::aws(text),
-                "Service" => is_service(text).then(|| Principal::Service(text.to_owned())),
-                "Federated" | "CanonicalUser" => Some(Principal::Other),
-                _ => None,
-            };
-            let Some(read) = read else {
-                return malformed(format!("{INVALID}: \"{kind}\":\"{text}\""));
-            };
-            principals.push(read);
-        }
-    }
-    Ok(principals)
-}
-
-/// `s3.amazonaws.com`, `logs.eu-west-1.amazonaws.com`, `*.amazonaws.com.cn` never.
-fn is_service(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-    text.contains('.') && text.bytes().all(plain)
-}
-
-fn parse_conditions(value: Option<&Value>, variables: bool) -> Result<Vec<Condition>, Malformed> {
-    let operators = match value {
-        None => return Ok(Vec::new()),
-        Some(Value::Object(operators)) => operators,
-        Some(_) => return syntax(),
-    };
-    let mut conditions = Vec::new();
-    for (operator, keys) in operators {
-        let Some(keys) = keys.as_object() else {
-            return syntax();
-        };
-        for (key, value) in keys {
-            let mut patterns = Vec::new();
-            for text in condition_values(value)? {
-                patterns.push(pattern(&text, variables)?);
-            }
-            if !key.contains(':') {
-                return malformed(
-                    "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
-                );
-            }
-            let Some(condition) = Condition::new(operator, key, patterns) else {
-                return malformed(format!("Invalid Condition type : {operator}."));
-            };
-            conditions.push(condition);
-        }
-    }
-    Ok(conditions)
-}
-
-/// Values of a condition may be numbers and truths as well.
-fn condition_values(value: &Value) -> Result<Vec<String>, Malformed> {
-    let one = |value: &Value| match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-        _ => syntax(),
-    };
-    match value {
-        Value::Array(list) => list.iter().map(one).collect(),
-        one_value => Ok(vec![one(one_value)?]),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn refused(text: &str, form: Form, message: &str) {
-        let error = Policy::parse(text, form).map(|_| ()).unwrap_err();
-        assert!(error.0.contains(message), "{text}: {}", error.0);
-    }
-
-    fn statement(members: &str) -> String {
-        format!(r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow",{members}}}}}"#)
-    }
-
-    fn taken(text: &str, form: Form) {
-        Policy::parse(text, form).unwrap_or_else(|error| panic!("{text}: {}", error.0));
-    }
-
-    #[test]
-    fn documents_in_all_their_forms() {
-        taken(&statement(r#""Action":"*","Resource":"*""#), Form::Identity);
-        taken(
-            r#"{"Id":"x","Statement":[{"Sid":"A","Effect":"Deny","NotAction":["s3:*"],
-                "NotResource":["arn:aws:s3:::b/*"],"Condition":{"Bool":{"aws:SecureTransport":false},
-                "NumericLessThan":{"a:b":[3,"4"]}}}]}"#,
-            Form::Identity,
-        );
-        taken(
-            &statement(
-                r#""Principal":{"Service":["lambda.amazonaws.com"],"AWS":"000000000000"},
-                   "Action":"sts:AssumeRole""#,
-            ),
-            Form::Trust,
-        );
-        taken(
-            &statement(r#""Principal":"*","Action":"lambda:*","Resource":"arn:aws:lambda:*""#),
-            Form::Resource,
-        );
-        taken(
-            &statement(r#""NotPrincipal":{"AWS":"*"},"Action":"a:b","Resource":"${aws:x}""#),
-            Form::Resource,
-        );
-    }
-
-    #[test]
-    fn what_is_no_document_is_refused_in_iams_words() {
-        use Form::{Identity, Resource, Trust};
-        refused("", Identity, "This policy contains invalid Json");
-        refused("[]", Identity, "This policy contains invalid Json");
-        for bad in [
-            "{}",
-            r#"{"Statement":[]}"#,
-            r#"{"Statement":"x"}"#,
-            r#"{"Statement":[1]}"#,
-            r#"{"Version":"2020-01-01","Statement":[]}"#,
-            r#"{"Version":3,"Statement":[]}"#,
-            r#"{"Other":1}"#,
-            r#"{"Id":1,"Statement":{"Effect":"Allow","Action":"a:b","Resource":"*"}}"#,
-            r#"{"Statement":{"Effect":"allow","Action":"a:b","Resource":"*"}}"#,
-            r#"{"Statement":{"Action":"a:b","Resource":"*"}}"#,
-            r#"{"Statement":{"Effect":"Allow","Action":1,"Resource":"*"}}"#,
-            r#"{"Statement":{"Effect":"Allow","Action":[1],"Resource":"*"}}"#,
-            r#"{"Statement":{"Effect":"Allow","Action":"a:b","NotAction":"a:b","Resource":"*"}}"#,
-            r#"{"Statement":{"Effect":"Allow","Action":"a:b","Resource":"*","":1}}"#,
-            r#"{"Statement":{"Effect":"Allow","Action":"a:b","Resource":"*","Sid":1}}"#,
-            r#"{"Statement":{"Effect":"Allow","Action":"a:b","Resource":"*","Condition":[]}}"#,
-            r#"{"Statement":{"Effect":"Allow","Action":"a:b","Resource":"*","Condition":{"Bool":1}}}"#,
-            r#"{"Statement":{"Effect":"Allow","Action":"a:b","Resource":"*","Condition":{"Bool":{"a:b":{}}}}}"#,
-        ] {
-            refused(bad, Identity, "Syntax errors in policy.");
-        }
-        let check = |members: &str, form, message| refused(&statement(members), form, message);
-        check(r#""Resource":"*""#, Identity, "must contain actions");
-        check(
-            r#""Action":[],"Resource":"*""#,
-            Identity,
-            "must contain actions",
-        );
-        check(r#""Action":"a:b""#, Identity, "must contain resources");
-        check(
-            r#""Action":"b","Resource":"*""#,
-            Identity,
-            "prefaced by a vendor",
-        );
-        check(
-            r#""Action":"a b:c","Resource":"*""#,
-            Identity,
-            "Vendor a b is not valid",
-        );
-        check(
-            r#""Action":"a:b","Resource":"f""#,
-            Identity,
-            r#"Resource f must be in ARN format or "*"."#,
-        );
-        check(
-            r#""Action":"a:b","Resource":"arn:aws:s3""#,
-            Identity,
-            "ARN format",
-        );
-        check(
-            r#""Action":"a:b","Resource":"arn:aws:s3:::${x""#,
-            Identity,
-            "Syntax",
-        );
-        check(
-            r#""Principal":"*","Action":"a:b","Resource":"*""#,
-            Identity,
-            "should not specify a principal",
-        );
-        check(
-            r#""Action":"a:b","Resource":"*""#,
-            Resource,
-            "Missing required field Principal",
-        );
-        check(
-            r#""Principal":{"AWS":"bob"},"Action":"a:b","Resource":"*""#,
-            Resource,
-            r#"Invalid principal in policy: "AWS":"bob""#,
-        );
-        for principal in [
-            "{}",
-            "1",
-            r#""x""#,
-            r#"{"AWS":[]}"#,
-            r#"{"Some":"x"}"#,
-            r#"{"Service":"*"}"#,
-        ] {
-            let members = format!(r#""Principal":{principal},"Action":"a:b","Resource":"*""#);
-            refused(
-                &statement(&members),
-                Resource,
-                "Invalid principal in policy",
-            );
-        }
-        check(
-            r#""Principal":"*","Action":"sts:AssumeRole","Resource":"*""#,
-            Trust,
-            "Has prohibited field Resource",
-        );
-        check(
-            r#""Principal":"*","Action":"s3:GetObject""#,
-            Trust,
-            "may only specify STS",
-        );
-        check(
-            r#""Action":"a:b","Resource":"*","Condition":{"Same":{"a:b":"c"}}"#,
-            Identity,
-            "Invalid Condition type : Same.",
-        );
-        check(
-            r#""Action":"a:b","Resource":"*","Condition":{"Bool":{"b":"c"}}"#,
-            Identity,
-            "prefaced by a vendor",
-        );
-        check(
-            r#""Action":"a:b","Resource":"*","Sid":"a b""#,
-            Identity,
-            "alpha-numeric",
-        );
-        let twice = r#"{"Sid":"A","Effect":"Allow","Action":"a:b","Resource":"*"}"#;
-        refused(
-            &format!(r#"{{"Statement":[{twice},{twice}]}}"#),
-            Identity,
-            "Statement IDs (SID) in a single policy must be unique.",
-        );
-    }
-
-    fn json() -> impl Strategy<Value = Value> {
-        let words = "(Statement|Effect|Allow|Deny|Action|Resource|Principal|AWS|Condition|Bool|Sid|\\*|a:b|\\$\\{a:b\\}|\\PC{0,5})";
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            words.prop_map(Value::from),
-        ];
-        leaf.prop_recursive(5, 40, 4, move |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::vec((words, inner), 0..5)
-                    .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
-            ]
-        })
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-        #[test]
-        fn no_document_makes_it_panic(value in json(), text in "\\PC{0,60}") {
-            for form in [Form::Identity, Form::Resource, Form::Trust] {
-                let _ = Policy::from_value(&value, form);
-                let _ = Policy::from_value(&serde_json::json!({ "Statement": value }), form);
-                let _ = Policy::parse(&text, form);
-            }
-        }
-    }
-}
+mod tests;

@@ -52,8 +52,8 @@ pub(crate) enum Principal {
     /// A user, a role, a session.
     Arn(String),
     Service(String),
-    /// Federated and canonical users, whom nobody here can be.
-    Other,
+    /// Federated users, whom nobody here can be.
+    Federated,
 }
 
 impl Principal {
@@ -67,18 +67,14 @@ impl Principal {
         }
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         match parts.as_slice() {
-            ["arn", partition, "iam", "", account, "root"]
-                if is_account(account) && partition.starts_with("aws") =>
-            {
+            ["arn", "aws", "iam", "", account, "root"] if is_account(account) => {
                 Some(Self::Account((*account).to_owned()))
             }
-            ["arn", partition, "iam" | "sts", "", account, name]
-                if is_account(account) && partition.starts_with("aws") && is_named(name) =>
+            ["arn", "aws", service, "", account, name]
+                if is_account(account) && is_named(service, name) =>
             {
                 Some(Self::Arn(text.to_owned()))
             }
-            // What a role or user leaves behind in a policy when it is deleted: their unique id.
-            _ if is_unique_id(text) => Some(Self::Other),
             _ => None,
         }
     }
@@ -130,29 +126,17 @@ fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The last part of an ARN of somebody. Wildcards have no meaning in there, but for `*` alone.
-fn is_named(text: &str) -> bool {
-    let kinds = [
-        "user/",
-        "role/",
-        "group/",
-        "assumed-role/",
-        "federated-user/",
-    ];
-    kinds
-        .iter()
-        .any(|kind| text.strip_prefix(kind).is_some_and(|name| !name.is_empty()))
-        && !text.contains(['*', '?', ' '])
-}
-
-fn is_unique_id(text: &str) -> bool {
-    (16..=128).contains(&text.len())
-        && ["AIDA", "AROA", "AGPA"]
-            .iter()
-            .any(|start| text.starts_with(start))
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+/// The last part of an ARN of somebody who can ask for something: of groups there are none. Wildcards
+/// have no meaning in there, but for `*` alone.
+fn is_named(service: &str, name: &str) -> bool {
+    let parts: Vec<&str> = name.split('/').collect();
+    let known = match (service, parts.as_slice()) {
+        ("iam", ["user" | "role", .., last]) => !last.is_empty(),
+        ("sts", ["assumed-role", role, session]) => !role.is_empty() && !session.is_empty(),
+        ("sts", ["federated-user", user]) => !user.is_empty(),
+        _ => false,
+    };
+    known && !name.contains(['*', '?', ' ', '$'])
 }
 
 #[cfg(test)]
@@ -214,6 +198,13 @@ mod tests {
             "arn:aws:iam::111111111111:user/",
             "arn:aws:iam::1:root",
             "arn:aws:lambda:us-east-1:111111111111:function:f",
+            "arn:aws:iam::111111111111:group/g",
+            "arn:aws:iam::111111111111:user",
+            "arn:aws:sts::111111111111:user/u",
+            "arn:aws:sts::111111111111:assumed-role/r",
+            "arn:aws:sts::111111111111:assumed-role/r/s/t",
+            "arn:aws-cn:iam::111111111111:root",
+            "AROAEXAMPLEEXAMPLE01",
         ] {
             assert_eq!(Principal::aws(text), None, "{text}");
         }

@@ -8,6 +8,7 @@ pub mod bucket;
 pub mod clock;
 pub mod fnv;
 pub mod ids;
+pub mod json;
 pub mod layer_arn;
 pub mod limits;
 pub mod names;
