@@ -196,6 +196,46 @@ def test_signed_calls_are_let_in_and_others_are_not(own_server):
         moto.stop()
 
 
+def test_who_may_not_read_an_object_makes_no_function_of_it(own_server, moto, s3):
+    """The store sees the operator's key, or nobody: so the caller's own rights are asked first."""
+    s3.put_object(Bucket="packages", Key="open.zip", Body=package("open"))
+    keys = KEYS.format("AKIAEXAMPLEOFOPERATOR", "s")
+    other = '[[access_keys]]\nid = "AKIASECOND"\nsecret = "s"\naccount = "111122223333"\n'
+    buckets = '[aws.buckets]\npackages = ["000000000000"]\n'
+    server = own_server(other + STORE.format(moto.url) + keys + buckets).start()
+    iam = clients.make(server, "iam")
+    iam.create_user(UserName="maker")
+    key = iam.create_access_key(UserName="maker")["AccessKey"]
+    maker = clients.make(server, keys=(key["AccessKeyId"], key["SecretAccessKey"]))
+
+    def may(*actions):
+        allow = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        iam.put_user_policy(UserName="maker", PolicyName="p", PolicyDocument=document)
+
+    def code_of(client):
+        code, message = refusal(
+            client.create_function, FunctionName="f", Runtime="python3.12", Role=functions.ROLE,
+            Handler="index.handler", Code={"S3Bucket": "packages", "S3Key": "open.zip"},
+        )  # fmt: skip
+        assert "Your access has been denied by S3" in message, message
+        return code
+
+    may("lambda:*", "iam:PassRole")
+    assert code_of(maker) == "AccessDeniedException"
+    second = clients.make(server, keys=("AKIASECOND", "s"))
+    role = "arn:aws:iam::111122223333:role/r"
+    with_role = lambda **given: second.create_function(**{**given, "Role": role})  # noqa: E731
+    assert refusal(
+        with_role, FunctionName="f", Runtime="python3.12", Handler="index.handler",
+        Code={"S3Bucket": "packages", "S3Key": "open.zip"},
+    )[0] == "AccessDeniedException"  # fmt: skip
+    may("lambda:*", "iam:PassRole", "s3:GetObject")
+    name, _ = create(maker, {"S3Bucket": "packages", "S3Key": "open.zip"})
+    assert invoke(maker, name) == "open"
+    server.finish()
+
+
 def test_what_is_not_ours_to_read_is_refused_in_lambdas_words(own_server, moto, s3):
     s3.put_object(Bucket="packages", Key="private.zip", Body=package("private"))
     server = own_server(STORE.format(moto.url)).start()

@@ -215,7 +215,10 @@ def test_what_is_sent_is_signed(own_server):
         # From here on everybody has to sign.
         known = Known(peer, key)
         keys = f'access_key_id = "{known.keys[0]}"\nsecret_access_key = "{known.keys[1]}"\n'
-        server = own_server(f'[aws]\nendpoint_url = "{peer.url}"\n[aws.keys]\n{keys}').start()
+        # Nobody has made the role: it may do what the operator lists.
+        rights = '[functions]\nrole_actions = ["sqs:*", "sns:*", "events:*", "s3:*"]\n'
+        config = f'{rights}[aws]\nendpoint_url = "{peer.url}"\n[aws.keys]\n{keys}'
+        server = own_server(config).start()
         client = clients.make(server)
         name = functions.unique()
         # No spaces: of forms this peer hashes not what came but what it would have written itself.
@@ -229,6 +232,44 @@ def test_what_is_sent_is_signed(own_server):
         server.finish()
     finally:
         peer.stop()
+
+
+OTHERS = 'shared_accounts = ["333333333333"]\n[aws.keys]\naccess_key_id = "k"\nsecret_access_key = "s"\n'
+SECOND = '[[access_keys]]\nid = "second"\nsecret = "s"\naccount = "111122223333"\n'
+QUEUE = "arn:aws:sqs:us-east-1:{}:q"
+
+
+def test_the_operators_key_is_used_for_what_is_the_functions_accounts(own_server):
+    """A function's settings do not make the operator send to another account's queue or bucket."""
+    aws = f'[aws]\nendpoint_url = "http://127.0.0.1:9"\n{OTHERS}'
+    rights = '[functions]\nrole_actions = ["sqs:*"]\n'
+    buckets = '[aws.buckets]\nours = ["000000000000"]\ntheirs = ["111122223333"]\n'
+    server = own_server(SECOND + rights + aws + buckets).start()
+    client = clients.make(server)
+    known = Role(clients.make(server, "iam"))
+    known.may(["sqs:*", "s3:*"], "*")
+    for role in (functions.ROLE, known.arn):
+        name = functions.unique()
+        functions.create(client, name, ECHO, Role=role)
+        for arn, taken in (
+            (QUEUE.format("000000000000"), True),
+            (QUEUE.format("333333333333"), True),
+            (QUEUE.format("111122223333"), False),
+            ("arn:aws:sns:us-east-1:111122223333:t", False),
+            ("arn:aws:s3:::ours", role == known.arn),
+            ("arn:aws:s3:::theirs", False),
+            ("arn:aws:s3:::nobodys", False),
+        ):
+            try:
+                destined(client, name, failure=arn)
+            except ClientError as error:
+                assert not taken, (role, arn, error)
+                message = error.response["Error"]["Message"]
+                assert "does not have permissions to call" in message, message
+            else:
+                assert taken, (role, arn)
+        client.delete_function(FunctionName=name)
+    server.finish()
 
 
 def test_another_queue_server_takes_records_and_letters(own_server):

@@ -10,7 +10,7 @@
 mod events;
 mod file_systems;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -138,8 +138,12 @@ pub(crate) struct Limits {
 pub(crate) struct Aws {
     /// Of all services; what has neither this nor one of its own is not called.
     pub(crate) endpoint_url: String,
+    /// Accounts whose queues, topics and buses functions of every account may use by `keys`.
+    pub(crate) shared_accounts: BTreeSet<AccountId>,
     /// Of single ones: `sqs = "http://…"`.
     pub(crate) services: BTreeMap<String, String>,
+    /// Accounts whose functions may use which bucket by `keys`.
+    pub(crate) buckets: BTreeMap<String, BTreeSet<AccountId>>,
     pub(crate) keys: AwsKeys,
 }
 

@@ -1,12 +1,15 @@
 //! Other AWS services, as the configuration names them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use api::Secret;
+use api::operator_key::OperatorKey;
 use aws::{Endpoint, Keys};
+use types::AccountId;
 
-use crate::config::Aws;
+use crate::config::{Aws, Config};
 
 impl Aws {
     /// Where a service is; `None` if it is not to be called.
@@ -34,6 +37,21 @@ impl Aws {
             secret: Secret::new(self.keys.secret_access_key.clone()),
             session_token: None,
         })
+    }
+}
+
+impl Config {
+    /// On whose behalf the key for other services may be used, if there is one.
+    pub(crate) fn operator_key(&self) -> Option<Arc<OperatorKey>> {
+        self.aws.keys()?;
+        let keys = self.access_keys.iter().map(|key| &key.account);
+        let accounts: BTreeSet<&AccountId> = keys.chain([&self.account.id]).collect();
+        let only = accounts.first().filter(|_| accounts.len() == 1);
+        Some(Arc::new(OperatorKey {
+            shared_accounts: self.aws.shared_accounts.clone(),
+            buckets: self.aws.buckets.clone(),
+            only_account: only.map(|account| (*account).clone()),
+        }))
     }
 }
 

@@ -13,6 +13,9 @@ use types::{AccountId, Region, Timestamp};
 
 use crate::identity::{AccessKey, Principal, PrincipalKind, Session};
 
+/// Bytes of a `User-Agent` that policies see: whoever asks chooses what is in it and how long it is.
+const USER_AGENT_BYTES_MAX: usize = 512;
+
 /// What is known of a request whoever sent it.
 #[derive(Clone, Debug)]
 pub struct Circumstances {
@@ -161,7 +164,7 @@ impl Requester {
             context.set("aws:SourceIp", source.to_canonical().to_string());
         }
         if let Some(agent) = user_agent {
-            context.set("aws:UserAgent", agent.clone());
+            context.set("aws:UserAgent", start(agent, USER_AGENT_BYTES_MAX));
         }
         if let Some(region) = region {
             context.set("aws:RequestedRegion", region.as_str());
@@ -197,6 +200,15 @@ impl Requester {
         }
         context
     }
+}
+
+/// The beginning of a text: at most so many bytes of it.
+fn start(text: &str, bytes_max: usize) -> &str {
+    let mut end = text.len().min(bytes_max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 impl Session {
@@ -258,6 +270,19 @@ mod tests {
             policy: None,
             context: Context::new().with("lambda:Layer", "x"),
         }
+    }
+
+    #[test]
+    fn policies_see_the_beginning_of_a_user_agent() {
+        assert_eq!(start("agent", 512), "agent");
+        assert_eq!(start(&"ä".repeat(300), 511).len(), 510);
+        let owner = AccountId::new("111111111111").unwrap();
+        let all = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*",
+            "Condition":{"StringLike":{"aws:UserAgent":"*b"}}}}"#;
+        let mut requester = requester(all);
+        let agent = "a".repeat(511) + "bc";
+        requester.circumstances.user_agent = Some(agent);
+        assert_eq!(requester.authorise(ask(&owner)), Ok(()));
     }
 
     #[test]

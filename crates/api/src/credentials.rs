@@ -50,8 +50,8 @@ pub trait RoleCredentials: Send + Sync {
     async fn for_function(&self, role: &str, function: &FunctionArn) -> Result<Credentials, Error>;
 
     /// Whether `role`, in the name of `function`, may do `action` (`sqs:SendMessage`) to `resource`, an
-    /// ARN. A role that nobody has described is taken at its word, and whoever knows of no
-    /// descriptions takes every role so.
+    /// ARN of another service. A role that nobody has described is taken at its word where its own key
+    /// signs, and whoever knows of no descriptions takes every role so.
     async fn may(
         &self,
         _role: &str,

@@ -24,6 +24,7 @@ pub mod invoke;
 pub mod layers;
 pub mod log_groups;
 pub mod logs;
+pub mod operator_key;
 pub mod packages;
 pub mod placement;
 pub mod policies;

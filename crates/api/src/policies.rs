@@ -13,6 +13,9 @@ use serde_json::json;
 
 use crate::functions::Alias;
 
+/// Of the documents that statements make.
+const VERSION: &str = "2012-10-17";
+
 /// The policy of a function, a version, an alias or a layer's version.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct ResourcePolicy {
@@ -68,6 +71,14 @@ pub struct Condition {
     pub bool: BTreeMap<String, String>,
 }
 
+impl Statement {
+    /// Whether it is one that decisions can be made by. One that is not would make its whole policy deny.
+    pub fn is_understood(&self) -> bool {
+        let document = json!({ "Version": VERSION, "Statement": self });
+        Policy::from_value(&document, Form::Resource).is_ok()
+    }
+}
+
 impl ResourcePolicy {
     /// The document, as GetPolicy answers it.
     pub fn document(&self) -> String {
@@ -79,7 +90,7 @@ impl ResourcePolicy {
             statement: &'p [Statement],
         }
         let document = Document {
-            version: "2012-10-17",
+            version: VERSION,
             id: "default",
             statement: &self.statements,
         };
@@ -92,7 +103,7 @@ impl ResourcePolicy {
         if self.statements.is_empty() {
             return None;
         }
-        let document = json!({ "Version": "2012-10-17", "Statement": self.statements });
+        let document = json!({ "Version": VERSION, "Statement": self.statements });
         let read = Policy::from_value(&document, Form::Resource);
         Some(read.unwrap_or_else(|_| Policy::deny_all()))
     }

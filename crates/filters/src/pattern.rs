@@ -15,6 +15,9 @@ pub enum Error {
     /// The text is no JSON object.
     #[error("a pattern is a JSON object")]
     NoObject,
+    /// An object has two members of one name.
+    #[error("a pattern has each name once")]
+    Twice,
     /// An object or a list without anything in it.
     #[error("`{at}` is empty")]
     Empty {
@@ -86,6 +89,9 @@ pub(crate) struct Bound {
 impl Pattern {
     /// Reads a pattern.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        if types::json::check(text.as_bytes()).is_err_and(|error| error.is_data()) {
+            return Err(Error::Twice);
+        }
         match Json::parse(text) {
             Ok(json @ Json::Object(_)) => Self::read("", &json),
             _ => Err(Error::NoObject),
@@ -276,6 +282,8 @@ mod tests {
             ("[]", Error::NoObject),
             ("\"a\"", Error::NoObject),
             ("{", Error::NoObject),
+            (r#"{"a":[1],"b":{"c":[1],"c":[2]}}"#, Error::Twice),
+            (r#"{"a":[{"prefix":"a","prefix":"b"}]}"#, Error::Twice),
             ("{}", Error::Empty { at: at("") }),
             (r#"{"a":{}}"#, Error::Empty { at: at("a") }),
             (r#"{"a":[]}"#, Error::Empty { at: at("a") }),

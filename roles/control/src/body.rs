@@ -34,9 +34,9 @@ pub(crate) async fn parse<T: DeserializeOwned + Send + 'static>(
 pub(crate) fn parse_now<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let body = if body.is_empty() { b"{}" } else { body };
     // The place and kind of what is wrong, and nothing of the value: it may be a secret.
-    serde_json::from_slice(body).map_err(|error| {
+    types::json::from_slice(body).map_err(|error| {
         let what = match error.classify() {
-            serde_json::error::Category::Data => "a member has the wrong type",
+            serde_json::error::Category::Data => "a member has the wrong type or is there twice",
             _ => "it is not JSON",
         };
         ApiError::serialization(format!(
@@ -73,6 +73,7 @@ mod tests {
         assert_eq!(error.code, "SerializationException");
         assert!(!error.message.contains("hush"));
         assert!(parse_now::<Example>(b"{\xff").is_err());
+        assert!(parse_now::<Example>(br#"{"X":1,"X":2}"#).is_err());
         let deep = "[".repeat(100_000);
         assert!(parse_now::<Example>(deep.as_bytes()).is_err());
     }

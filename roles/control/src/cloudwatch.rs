@@ -232,7 +232,7 @@ impl Ask<'_> {
         } else {
             self.body
         };
-        serde_json::from_slice(body).map_err(|error| {
+        types::json::from_slice(body).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             JsonError::serialization(format!(
                 "Could not read the request at line {line} column {column}"

@@ -1,8 +1,10 @@
 //! What an operator can say about the control plane.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use api::operator_key::OperatorKey;
 use types::limits::{
     ACCOUNT_CODE_BYTES_MAX, ACCOUNT_CONCURRENCY, CONTROL_PLANE_PER_SECOND, GET_FUNCTION_PER_SECOND,
     GET_POLICY_PER_SECOND,
@@ -33,6 +35,8 @@ pub struct Config {
     pub operators_packages: BTreeSet<String>,
     /// Whether functions may name roles that IAM does not know.
     pub unknown_roles_accepted: bool,
+    /// The operator's key, if it signs in roles' stead what their functions' settings have sent.
+    pub operator_key: Option<Arc<OperatorKey>>,
     /// What answers call the network that functions run in, `VpcId`: there is one for all.
     pub vpc_id: String,
     /// ARNs of the access points whose file systems functions can have.
@@ -130,6 +134,7 @@ impl Default for Config {
             unused_packages_kept: Duration::from_secs(60 * 60),
             operators_packages: BTreeSet::new(),
             unknown_roles_accepted: true,
+            operator_key: None,
             vpc_id: "vpc-00000000000000000".to_owned(),
             access_points: BTreeSet::new(),
             log_retention_days: None,

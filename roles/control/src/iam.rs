@@ -93,6 +93,7 @@ impl Iam {
         query: &Query,
         request_id: RequestId,
     ) -> Result<Response<Bytes>, QueryError> {
+        query.check()?;
         rules::check_names(query)?;
         check_form("iam", query)?;
         let call = Call { requester, query };

@@ -23,6 +23,7 @@ use api::Secret;
 use api::credentials::{self, Credentials, RoleCredentials};
 use api::iam::Entity;
 use api::identity::{self, AccessKey, Error, Identities, KeyUse, Principal, PrincipalKind};
+use api::operator_key::OperatorKey;
 use async_trait::async_trait;
 use policy::{Form, Permissions, Policy};
 use ring::digest::{SHA256, digest};
@@ -80,6 +81,8 @@ pub struct Keys {
     roots: BTreeMap<String, AccessKey>,
     /// What sessions of roles may do that nobody has described; `None` if there are none.
     unknown_roles: Option<Arc<Permissions>>,
+    /// The operator's key, if it signs in roles' stead.
+    operator_key: Option<Arc<OperatorKey>>,
     sessions: Sessions,
     users: UserKeys,
     directory: Directory,
@@ -115,6 +118,7 @@ impl Keys {
         Ok(Self {
             roots: roots.collect(),
             unknown_roles: unknown_roles.accepted.then_some(described),
+            operator_key: None,
             sessions: Sessions::new(master),
             users: UserKeys::new(master),
             directory: Directory::new(table),
@@ -122,6 +126,18 @@ impl Keys {
             clock,
             random,
         })
+    }
+}
+
+impl Keys {
+    /// These, where a key of the operator's signs what functions' settings have sent: other services
+    /// see the operator, so that it must be asked here what a function may reach.
+    #[must_use]
+    pub fn with_operator_key(self, operator_key: Option<Arc<OperatorKey>>) -> Self {
+        Self {
+            operator_key,
+            ..self
+        }
     }
 }
 

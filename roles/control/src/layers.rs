@@ -55,7 +55,7 @@ impl Control {
         violations.finish()?;
         let content = body.content.unwrap_or_default();
         let package = self
-            .publish_code(content, (Operation::PublishLayerVersion, &arn.scope))
+            .publish_code(call, content, (Operation::PublishLayerVersion, &arn.scope))
             .await?;
         let version = LayerVersion {
             number: self.next_number(&arn).await?,

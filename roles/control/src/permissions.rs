@@ -153,7 +153,7 @@ impl Control {
     }
 }
 
-/// Adds a statement, if its name is free and there is room.
+/// Adds a statement, if decisions can be made by it, its name is free and there is room.
 pub(crate) fn add(
     policy: &mut ResourcePolicy,
     statement: api::policies::Statement,
@@ -168,6 +168,12 @@ pub(crate) fn add(
              remove the existing statement.",
             statement.sid
         )));
+    }
+    // Half a variable in a source's ARN, say: the whole policy would deny.
+    if !statement.is_understood() {
+        return Err(ApiError::invalid_parameter(
+            "The provided permission is invalid: the policy that it would make has syntax errors.",
+        ));
     }
     policy.statements.push(statement);
     let size = policy.document().len();

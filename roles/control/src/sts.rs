@@ -110,6 +110,7 @@ impl Sts {
         request_id: RequestId,
     ) -> Result<Response<Bytes>, QueryError> {
         let query = call.query;
+        query.check()?;
         check_form("sts", query)?;
         let result = match query.action.as_str() {
             "AssumeRole" => self.assume_role(call).await?,

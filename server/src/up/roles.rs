@@ -118,7 +118,9 @@ pub(super) async fn start(
         Arc::clone(&clock),
         Arc::clone(&random),
     );
-    let keys = Arc::new(keys.context("functions.role_actions")?);
+    let operator_key = config.operator_key();
+    let keys = keys.context("functions.role_actions")?;
+    let keys = Arc::new(keys.with_operator_key(operator_key.clone()));
 
     let placement = Arc::new(placement::Service::new(
         placement_config(config),
@@ -203,6 +205,7 @@ pub(super) async fn start(
             unused_packages_kept: Duration::from_secs(config.functions.unused_packages_seconds),
             operators_packages,
             unknown_roles_accepted: unknown_roles.accepted,
+            operator_key,
             access_points: config.file_systems.keys().cloned().collect(),
             log_retention_days: Some(config.logs.retention_days).filter(|days| *days > 0),
             ..control::Config::default()

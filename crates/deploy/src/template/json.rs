@@ -7,7 +7,7 @@ use super::node::{Entry, Kind, Node};
 
 /// Reads one. Its lines are not known; where it is no JSON, the line of that is.
 pub(super) fn parse(text: &str) -> Result<Node, Error> {
-    let value: Value = serde_json::from_str(text).map_err(|error| Error {
+    let value: Value = types::json::from_slice(text.as_bytes()).map_err(|error| Error {
         line: error.line(),
         message: format!("this is no JSON: {error}"),
     })?;

@@ -33,7 +33,7 @@ impl<'d> Document<'d> {
                 "Could not parse request body into json: it has more than {VALUES_MAX} values"
             )));
         }
-        match serde_json::from_slice(body) {
+        match types::json::from_slice(body) {
             Ok(object @ Self::Object(_)) => Ok(object),
             Ok(Self::Null) => Ok(Self::Object(Vec::new())),
             Ok(_) => Err(ApiError::serialization(
@@ -41,19 +41,23 @@ impl<'d> Document<'d> {
             )),
             // The place, and nothing of the text: it may hold secrets.
             Err(error) => Err(ApiError::serialization(format!(
-                "Could not parse request body into json: it is not JSON at line {} column {}",
+                "Could not parse request body into json: {} at line {} column {}",
+                match error.is_data() {
+                    true => "a name is there twice",
+                    false => "it is not JSON",
+                },
                 error.line(),
                 error.column()
             ))),
         }
     }
 
-    /// The member of that name; the last one if there are several.
+    /// The member of that name.
     pub(super) fn member(&self, name: &str) -> Option<&Self> {
         let Self::Object(entries) = self else {
             return None;
         };
-        let found = entries.iter().rev().find(|(key, _)| key == name);
+        let found = entries.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value)
     }
 }

@@ -69,7 +69,7 @@ impl Control {
         let resolved = self.resolve(call, &body.settings).await?;
         let code = body.code.take().unwrap_or_default();
         let published = self
-            .publish_code(code, (Operation::CreateFunction, &arn.scope))
+            .publish_code(call, code, (Operation::CreateFunction, &arn.scope))
             .await?;
         let latest = body.configuration(self, &arn, &published, &resolved)?;
         self.check_dead_letter_rights(&arn, &latest).await?;

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use image::{Images, Published};
+use policy::Context;
 use serde::Deserialize;
 use types::limits::ZIP_UPLOAD_BYTES_MAX;
 use types::{Region, Scope};
@@ -12,7 +13,7 @@ use wire::rest::Operation;
 
 use crate::body::aside;
 use crate::failure::Failure;
-use crate::service::{Control, too_large};
+use crate::service::{Call, Control, too_large};
 use crate::source::{Object, SourceError};
 
 /// `Code` of CreateFunction, the same members of UpdateFunctionCode, and `Content` of
@@ -79,12 +80,16 @@ impl Control {
     /// Checks a request's package, of a function or layer of that scope, and keeps it.
     pub(crate) async fn publish_code(
         &self,
+        call: &Call<'_>,
         code: CodeMembers,
         (operation, scope): (Operation, &Scope),
     ) -> Result<Published, Failure> {
         let zip = match code.source(operation)? {
             Source::Zip(text) => decoded(text, operation).await?,
-            Source::Object(object) => self.read(&object, &scope.region).await?,
+            Source::Object(object) => {
+                self.check_reader(call, &object, scope)?;
+                self.read(&object, &scope.region).await?
+            }
         };
         if zip.is_empty() {
             let message = "Uploaded file must be a non-empty zip";
@@ -95,6 +100,27 @@ impl Control {
         self.rows.claim_package(&package.image).await?;
         self.images.keep(&package, zip).await.map_err(refused)?;
         Ok(package)
+    }
+
+    /// Refuses an object that the caller may not read themselves: the store does not hear who asks, and
+    /// may be shown the operator's key.
+    fn check_reader(&self, call: &Call<'_>, object: &Object, scope: &Scope) -> Result<(), Failure> {
+        let resource = format!("arn:aws:s3:::{}/{}", object.bucket, object.key);
+        let action = match object.version {
+            None => "s3:GetObject",
+            Some(_) => "s3:GetObjectVersion",
+        };
+        let operator_key = self.config.operator_key.as_ref();
+        let reached = operator_key.is_none_or(|key| key.reaches(&scope.account, &resource));
+        let asked = call.authorise_action(action, &scope.account, &resource, Context::new());
+        if reached && asked.is_ok() {
+            return Ok(());
+        }
+        let refused = SourceError::Refused {
+            code: "AccessDenied".to_owned(),
+            message: "Access Denied".to_owned(),
+        };
+        Err(refused.answer(object).into())
     }
 
     async fn read(&self, object: &Object, region: &Region) -> Result<Bytes, Failure> {

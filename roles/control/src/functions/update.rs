@@ -62,7 +62,7 @@ impl Control {
         check(&self.rows.existing(&arn).await?.0)?;
         self.check_function_code(&arn).await?;
         let published = self
-            .publish_code(body.code, (Operation::UpdateFunctionCode, &arn.scope))
+            .publish_code(call, body.code, (Operation::UpdateFunctionCode, &arn.scope))
             .await?;
         let architecture = body.architectures.and_then(|mut list| list.pop());
         let apply = |function: &mut Function| {

@@ -2,7 +2,10 @@
 //!
 //! Asked each time, by whoever does it: a right that was there when a setting was made may have gone
 //! since. Other services may ask again, by the key that signs; those that do not, or that see a key of the
-//! operator's, rely on this.
+//! operator's, rely on this. Under the operator's key a function reaches what [`OperatorKey`] says and no
+//! more, and a role that IAM does not know may do what unknown roles may.
+//!
+//! [`OperatorKey`]: api::operator_key::OperatorKey
 
 use api::authorisation::{Ask, Circumstances, Requester};
 use api::credentials::{self, RoleCredentials as _};
@@ -25,9 +28,14 @@ impl Keys {
             role: role.to_owned(),
         };
         let arn = RoleArn::parse(role).ok_or_else(refused)?;
+        let operator_key = self.operator_key.as_ref();
+        if operator_key.is_some_and(|key| !key.reaches(&function.scope.account, resource)) {
+            return Ok(false);
+        }
         let known = self.directory.role(&arn.account, arn.name).await;
         let known = known.map_err(|_| credentials::Error::Unavailable)?;
-        if known.is_none_or(|known| known.entity.arn() != role) {
+        let is_known = known.is_some_and(|known| known.entity.arn() == role);
+        if !is_known && operator_key.is_none() {
             return Ok(true);
         }
         let keys = self.for_function(role, function).await?;

@@ -139,11 +139,16 @@ fn principal(text: &str) -> Result<Principal, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use api::policies::ResourcePolicy;
+
     use super::*;
+
+    const F: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
 
     fn check(members: &str, expected: &str) {
         let permission: Permission = serde_json::from_str(members).unwrap();
-        let statement = permission.statement("arn:f").unwrap();
+        let statement = permission.statement(F).unwrap();
+        let expected = expected.replace("arn:f", F);
         assert_eq!(serde_json::to_string(&statement).unwrap(), expected);
     }
 
@@ -174,6 +179,25 @@ mod tests {
     }
 
     #[test]
+    fn what_no_decision_could_be_made_by_is_refused() {
+        for source in [
+            "arn:aws:s3:::${aws:x",
+            "arn:aws:s3:::${x}",
+            "arn:aws:s3:::${aws:x, y}",
+        ] {
+            let permission = Permission {
+                action: Some("lambda:InvokeFunction".to_owned()),
+                principal: Some("s3.amazonaws.com".to_owned()),
+                source_arn: Some(source.to_owned()),
+                ..Permission::default()
+            };
+            let statement = permission.statement(F).unwrap();
+            let refused = super::super::add(&mut ResourcePolicy::default(), statement).unwrap_err();
+            assert_eq!(refused.code, "InvalidParameterValueException", "{source}");
+        }
+    }
+
+    #[test]
     fn nobody_is_no_principal() {
         for text in [
             "",
@@ -182,6 +206,10 @@ mod tests {
             "1234",
             "arn:aws:iam::1:root",
             "a b.com",
+            "S3.amazonaws.com",
+            "arn:aws:iam::123456789012:group/g",
+            "arn:aws-cn:iam::123456789012:root",
+            "AROAEXAMPLEEXAMPLE01",
         ] {
             assert!(principal(text).is_err(), "{text}");
         }

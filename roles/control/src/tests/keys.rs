@@ -36,7 +36,11 @@ impl Case {
     /// A statement about the action, under the condition or under one that does not hold.
     fn statement(&self, effect: &str, holds: bool) -> Value {
         let [operator, key, value] = &self.condition;
-        let wrong = "arn:aws:x:::never";
+        let wrong = match (operator.as_str(), value.as_str()) {
+            ("Bool", "true") => "false",
+            ("Bool", _) => "true",
+            _ => "arn:aws:x:::never",
+        };
         let value = if holds { value } else { wrong };
         json!({ "Effect": effect, "Action": self.action, "Resource": "*",
             "Condition": { operator.as_str(): { key.as_str(): value } } })
