@@ -196,10 +196,15 @@ def test_an_operator_can_let_roles_do_more(own_server):
     server.finish()
 
 
-def test_every_region_is_served_as_the_signature_names_it(server):
-    status, _, body = signing.request(server, "GET", "/2016-08-19/account-settings", region="ap-east-1")
+def test_regions_of_the_configuration_are_served_and_no_others(server):
+    """Each has limits of its own, so that a caller cannot make up more."""
+    path = "/2016-08-19/account-settings"
+    status, _, body = signing.request(server, "GET", path, region="ap-east-1")
     assert status == 200, body
     assert "AccountLimit" in json.loads(body)
+    status, headers, body = signing.request(server, "GET", path, region="ap-east-9")
+    assert (status, headers["x-amzn-errortype"]) == (403, "InvalidSignatureException")
+    assert "Credential should be scoped to a valid region." in json.loads(body)["message"]
 
 
 def test_hostile_requests_are_answered(server):

@@ -110,8 +110,10 @@ pub(crate) struct Requests {
 pub(crate) struct Account {
     /// Twelve digits.
     pub(crate) id: AccountId,
-    /// The region that the written credentials name. Any region is served.
+    /// The region that the written credentials name. It is served.
     pub(crate) region: Region,
+    /// Further regions that are served, each with limits of its own.
+    pub(crate) regions: BTreeSet<Region>,
     /// Concurrent executions, for each account and region.
     pub(crate) concurrency: u32,
 }
@@ -363,8 +365,17 @@ impl Default for Account {
         Self {
             id: AccountId::new("000000000000").expect("twelve digits"),
             region: Region::new("us-east-1").expect("a region's letters"),
+            regions: BTreeSet::new(),
             concurrency: ACCOUNT_CONCURRENCY,
         }
+    }
+}
+
+impl Account {
+    /// All regions that are served.
+    pub(crate) fn served_regions(&self) -> BTreeSet<Region> {
+        let further = self.regions.iter().cloned();
+        further.chain([self.region.clone()]).collect()
     }
 }
 

@@ -26,6 +26,15 @@ get_policy_per_second = 100000
 control_plane_per_second = 100000
 """
 
+# Many tests have a region to themselves.
+SEVERAL = """
+[account]
+regions = [{}]
+""".format(", ".join(
+    [f'"eu-{place}-{number}"' for number in range(1, 10) for place in ("north", "south", "west", "central")]
+    + ['"us-west-2"', '"ap-east-1"']
+))
+
 # Warnings that tests provoke on purpose. Any other WARN or ERROR line of the server fails the run.
 EXPECTED_WARNINGS = (
     "a file system cannot be shown to a function",
@@ -64,7 +73,8 @@ class Server:
         self.runtimes = runtimes_directory() if runtimes == "" else runtimes
         self.config = self.root / "lambent.toml"
         limits = "" if "[limits]" in config else HURRIED
-        self.config.write_text(config + limits)
+        regions = "" if "[account]" in config else SEVERAL
+        self.config.write_text(config + limits + regions)
         self.process = None
         self.url = None
 

@@ -33,7 +33,6 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, Semaphore};
 use types::{Clock, Region, Scope};
 use wire::json_rpc::{self, JsonError};
-use wire::sigv4::Signed;
 
 use crate::authorise::resource_tags;
 use crate::failure::Failure;
@@ -92,16 +91,6 @@ impl From<wire::ApiError> for Error {
     fn from(error: wire::ApiError) -> Self {
         Self::Refused(error.into())
     }
-}
-
-/// The region that a request was signed for.
-pub(crate) fn signed_region(signed: &Signed) -> Result<Region, wire::ApiError> {
-    Region::new(&signed.region).map_err(|_| {
-        wire::sigv4::Error::Scope {
-            message: "Credential should be scoped to a valid region. ".to_owned(),
-        }
-        .into()
-    })
 }
 
 impl CloudWatch {
@@ -269,6 +258,9 @@ fn too_many() -> JsonError {
 fn told(error: Error) -> JsonError {
     match error {
         Error::Refused(error) => error,
+        Error::Table(Failure::Quota(_)) => {
+            JsonError::refused("LimitExceededException", "Resource limit exceeded.")
+        }
         Error::Table(failure) => failure.answer().into(),
         Error::Files(error) if error.kind() == io::ErrorKind::QuotaExceeded => too_many(),
         Error::Files(error) => {

@@ -5,14 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::operator_key::OperatorKey;
+use types::Region;
 use types::limits::{
     ACCOUNT_CODE_BYTES_MAX, ACCOUNT_CONCURRENCY, CONTROL_PLANE_PER_SECOND, GET_FUNCTION_PER_SECOND,
     GET_POLICY_PER_SECOND,
 };
+use wire::ApiError;
+use wire::sigv4::{Error, Signed};
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The regions that are served. Limits are counted for each, so that callers must not make up more.
+    pub regions: BTreeSet<Region>,
     /// Concurrent executions of each account and region.
     pub account_concurrency: u32,
     /// Calls a second of each account and region.
@@ -46,6 +51,16 @@ pub struct Config {
 }
 
 impl Config {
+    /// The region that a request was signed for, if it is one that is served.
+    pub(crate) fn region(&self, signed: &Signed) -> Result<Region, ApiError> {
+        let region = Region::new(&signed.region).ok();
+        let served = region.filter(|region| self.regions.contains(region));
+        served.ok_or_else(|| {
+            let message = "Credential should be scoped to a valid region. ".to_owned();
+            Error::Scope { message }.into()
+        })
+    }
+
     /// Whether an access point is one of the installation's that functions of this account can have:
     /// their own account's alone.
     pub(crate) fn has_folder(&self, account: &types::AccountId, access_point: &str) -> bool {
@@ -124,6 +139,7 @@ const RUNTIMES: [&str; 16] = [
 impl Default for Config {
     fn default() -> Self {
         Self {
+            regions: BTreeSet::from([Region::new("us-east-1").expect("a region's letters")]),
             account_concurrency: ACCOUNT_CONCURRENCY,
             rates: Rates::default(),
             public_scheme: "http".to_owned(),

@@ -2,6 +2,8 @@
 
 use wire::ApiError;
 
+use crate::rows::Quota;
+
 /// See the module.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -26,6 +28,9 @@ pub(crate) enum Failure {
         #[source]
         source: serde_json::Error,
     },
+    /// The account has as many as it may have.
+    #[error("the account's quota of {} is reached", .0.name)]
+    Quota(Quota),
     /// Others change the row so often that this change found no room.
     #[error("row {key} changes too often")]
     Contended {
@@ -39,6 +44,7 @@ impl Failure {
     pub(crate) fn answer(self) -> ApiError {
         match self {
             Self::Refused(error) => error,
+            Self::Quota(quota) => quota.refusal(),
             Self::Contended { .. } => ApiError::conflict(
                 "The operation cannot be performed at this time. The resource is being changed by \
                  other requests. Try again.",

@@ -93,7 +93,6 @@ impl Iam {
         query: &Query,
         request_id: RequestId,
     ) -> Result<Response<Bytes>, QueryError> {
-        query.check()?;
         rules::check_names(query)?;
         check_form("iam", query)?;
         let call = Call { requester, query };
@@ -225,6 +224,12 @@ fn contended(key: &str) -> QueryError {
 }
 
 fn fault(failure: Failure) -> QueryError {
+    if let Failure::Quota(quota) = failure {
+        return limit(format!(
+            "Cannot exceed quota for {}: {}",
+            quota.name, quota.max
+        ));
+    }
     let told = failure.answer();
     match told.status {
         StatusCode::CONFLICT => error(StatusCode::CONFLICT, "ConcurrentModification", told.message),

@@ -19,6 +19,10 @@ use wire::ApiError;
 use crate::failure::Failure;
 
 mod publishing;
+mod quotas;
+
+pub(crate) use quotas::Quota;
+use quotas::{Counted, Room};
 
 /// Lost races before a change gives up. Each loss means that another writer succeeded.
 pub(crate) const TRIES_MAX: usize = 16;
@@ -28,11 +32,15 @@ const BATCH: usize = 256;
 /// See the module.
 pub(crate) struct Rows {
     table: Arc<dyn Table>,
+    counted: Counted,
 }
 
 impl Rows {
     pub(crate) fn new(table: Arc<dyn Table>) -> Self {
-        Self { table }
+        Self {
+            table,
+            counted: Counted::default(),
+        }
     }
 
     /// The function, if there is one.
@@ -295,7 +303,7 @@ impl Rows {
         })
     }
 
-    /// Writes a row; `None` if it is not as expected.
+    /// Writes a row; `None` if it is not as expected. A new one must find room in its account's quota.
     pub(crate) async fn put(
         &self,
         key: &str,
@@ -303,17 +311,51 @@ impl Rows {
         expect: Expect,
     ) -> Result<Option<Revision>, Failure> {
         let value = serde_json::to_vec(value).expect("rows are structs of texts and numbers");
+        let quota = (expect == Expect::Absent)
+            .then(|| quotas::of(key))
+            .flatten();
+        if let Some((quota, prefix)) = quota {
+            self.find_room(quota, prefix).await?;
+        }
         match self.table.put(key, Bytes::from(value), expect).await {
-            Ok(revision) => Ok(Some(revision)),
+            Ok(revision) => {
+                if let Some((_, prefix)) = quota {
+                    self.counted.add(prefix);
+                }
+                Ok(Some(revision))
+            }
             Err(Error::Conflict { .. }) => Ok(None),
             Err(error) => Err(Failure::Table(error)),
+        }
+    }
+
+    async fn find_room(&self, quota: Quota, prefix: &str) -> Result<(), Failure> {
+        let mut room = self.counted.room(prefix, quota.max);
+        if room == Room::Unknown {
+            let mut rows = 0;
+            let count = self.each(prefix, |_| {
+                rows += 1;
+                Ok(())
+            });
+            count.await?;
+            self.counted.learn(prefix, rows);
+            room = self.counted.room(prefix, quota.max);
+        }
+        match room {
+            Room::Yes => Ok(()),
+            Room::No | Room::Unknown => Err(Failure::Quota(quota)),
         }
     }
 
     /// Deletes a row; `false` if it is not as expected.
     pub(crate) async fn delete(&self, key: &str, expect: Expect) -> Result<bool, Failure> {
         match self.table.delete(key, expect).await {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                if let Some((_, prefix)) = quotas::of(key) {
+                    self.counted.note_gone(prefix);
+                }
+                Ok(true)
+            }
             Err(Error::Conflict { .. }) => Ok(false),
             Err(error) => Err(Failure::Table(error)),
         }

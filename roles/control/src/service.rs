@@ -277,11 +277,7 @@ impl Control {
         let requester = self.authenticate(&signed, parts, body).await?;
         let matched = matched.ok_or_else(|| unknown_operation(parts))?;
         check_query(query)?;
-        let region = Region::new(&signed.region).map_err(|_| {
-            ApiError::from(sigv4::Error::Scope {
-                message: "Credential should be scoped to a valid region. ".to_owned(),
-            })
-        })?;
+        let region = self.config.region(&signed)?;
         let scope = Scope {
             account: requester.account().clone(),
             region,
@@ -448,7 +444,7 @@ impl Control {
     async fn logs(&self, parts: &Parts, body: &Bytes) -> Result<Response<Bytes>, JsonError> {
         let signed = Signed::parse(parts).map_err(ApiError::from)?;
         let requester = self.authenticate(&signed, parts, body).await?;
-        let region = cloudwatch::signed_region(&signed)?;
+        let region = self.config.region(&signed)?;
         self.cloudwatch
             .answer(parts, body, &requester, region)
             .await

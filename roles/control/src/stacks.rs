@@ -19,10 +19,10 @@ use http::{Method, Response, StatusCode};
 use policy::Context;
 use serde_json::value::RawValue;
 use storage::{Expect, Revision};
-use types::{Region, Scope};
+use types::Scope;
+use wire::ApiError;
 use wire::sigv4::Signed;
 use wire::uri::{decode, query_value};
-use wire::{ApiError, sigv4};
 
 use crate::answer::{empty, json};
 use crate::body::parse;
@@ -31,8 +31,8 @@ use crate::service::Control;
 
 /// Where these paths begin.
 pub(crate) const PATH: &str = "/lambent/stacks";
-/// Bytes of a record. One with the most resources a template may have is a tenth of it.
-const RECORD_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of a record: twice one with the most resources that a template may have.
+const RECORD_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 impl Control {
     /// One request to this API.
@@ -44,11 +44,7 @@ impl Control {
         let signed = Signed::parse(parts).map_err(ApiError::from)?;
         signed.require_service("lambda").map_err(ApiError::from)?;
         let requester = self.authenticate(&signed, parts, body).await?;
-        let region = Region::new(&signed.region).map_err(|_| {
-            ApiError::from(sigv4::Error::Scope {
-                message: "Credential should be scoped to a valid region. ".to_owned(),
-            })
-        })?;
+        let region = self.config.region(&signed)?;
         let scope = Scope {
             account: requester.account().clone(),
             region,

@@ -110,7 +110,6 @@ impl Sts {
         request_id: RequestId,
     ) -> Result<Response<Bytes>, QueryError> {
         let query = call.query;
-        query.check()?;
         check_form("sts", query)?;
         let result = match query.action.as_str() {
             "AssumeRole" => self.assume_role(call).await?,

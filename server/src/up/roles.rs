@@ -192,6 +192,7 @@ pub(super) async fn start(
         clock: Arc::clone(&clock),
         random: Arc::clone(&random),
         config: control::Config {
+            regions: config.account.served_regions(),
             account_concurrency: config.account.concurrency,
             urls: urls(&config.urls, address)?,
             rates: control::Rates {

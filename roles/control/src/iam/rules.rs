@@ -16,8 +16,8 @@ pub(super) const MANAGED_CHARACTERS_MAX: usize = 6_144;
 const TRUST_CHARACTERS_MAX: usize = 2_048;
 /// Tags of one thing (AWS).
 pub(super) const TAGS_MAX: usize = 50;
-/// Bytes of all documents that one row holds, white space and all: rows have room for 1 MiB.
-pub(super) const ROW_DOCUMENTS_BYTES_MAX: usize = 400_000;
+/// Bytes of documents for each character that counts: white space does not count, and yet it is kept.
+pub(super) const BYTES_PER_CHARACTER_MAX: usize = 4;
 
 /// Names that AWS refuses in words of their own.
 const NAMES: [&str; 7] = [
@@ -64,7 +64,9 @@ pub(super) fn document(call: &Call<'_>, name: &str, form: Form) -> Result<String
 /// Who may become a role.
 pub(super) fn trust(call: &Call<'_>, name: &str) -> Result<String, QueryError> {
     let text = document(call, name, Form::Trust)?;
-    if size(&text) > TRUST_CHARACTERS_MAX || text.len() > ROW_DOCUMENTS_BYTES_MAX {
+    if size(&text) > TRUST_CHARACTERS_MAX
+        || text.len() > TRUST_CHARACTERS_MAX * BYTES_PER_CHARACTER_MAX
+    {
         let message = format!("Cannot exceed quota for ACLSizePerRole: {TRUST_CHARACTERS_MAX}");
         return Err(limit(message));
     }
@@ -74,7 +76,9 @@ pub(super) fn trust(call: &Call<'_>, name: &str) -> Result<String, QueryError> {
 /// What a managed policy is to say.
 pub(super) fn managed(call: &Call<'_>) -> Result<String, QueryError> {
     let text = document(call, "PolicyDocument", Form::Identity)?;
-    if size(&text) > MANAGED_CHARACTERS_MAX {
+    if size(&text) > MANAGED_CHARACTERS_MAX
+        || text.len() > MANAGED_CHARACTERS_MAX * BYTES_PER_CHARACTER_MAX
+    {
         return Err(too_large());
     }
     Ok(text)
@@ -95,7 +99,9 @@ pub(super) fn check_inline(entity: &Entity) -> Result<(), QueryError> {
     };
     let documents = || entity.inline.values();
     let bytes: usize = documents().map(String::len).sum();
-    if documents().map(|text| size(text)).sum::<usize>() > max || bytes > ROW_DOCUMENTS_BYTES_MAX {
+    if documents().map(|text| size(text)).sum::<usize>() > max
+        || bytes > max * BYTES_PER_CHARACTER_MAX
+    {
         let (word, name) = (entity.kind.word(), &entity.name);
         let message = format!("Maximum policy size of {max} bytes exceeded for {word} {name}");
         return Err(limit(message));

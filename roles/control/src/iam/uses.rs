@@ -93,6 +93,10 @@ impl Iam {
 
     /// Forgets a key that is deleted. If that fails, a row stays that nobody asks for.
     pub(super) async fn forget_use(&self, id: &str) {
+        // What was noted of it and is not written yet would come after.
+        if let Err(error) = self.write_uses().await {
+            tracing::warn!(error = %chain(&error), "uses of access keys are not written down");
+        }
         let deleted = self.rows.delete(&key_use_row(id), Expect::Any).await;
         if let Err(error) = deleted {
             tracing::warn!(error = %chain(&error), "the use of a deleted access key stays written down");

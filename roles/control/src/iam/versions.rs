@@ -6,7 +6,7 @@ use wire::query::QueryError;
 use super::call::Call;
 use super::paging::Page;
 use super::references::Managed;
-use super::rules::{ROW_DOCUMENTS_BYTES_MAX, managed as said, too_large};
+use super::rules::managed as said;
 use super::xml::{document, group, member, version, version_id};
 use super::{Answer, Iam, in_use, limit, no_such};
 
@@ -32,10 +32,6 @@ impl Iam {
                 created: now,
             };
             policy.versions.insert(policy.last, made.clone());
-            let documents = policy.versions.values();
-            if documents.map(|one| one.document.len()).sum::<usize>() > ROW_DOCUMENTS_BYTES_MAX {
-                return Err(too_large());
-            }
             if set {
                 policy.default = policy.last;
                 policy.updated = now;

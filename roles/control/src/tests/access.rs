@@ -119,6 +119,20 @@ async fn a_function_of_another_account_is_denied_and_one_of_another_region_unrea
     );
     let answer = world.send(&west, "GET", FUNCTIONS, b"").await;
     assert_eq!(answer.body["Functions"], Value::Array(Vec::new()));
+    // One that is not served would have limits of its own.
+    let invented = Signer {
+        region: "us-west-3",
+        ..signer("AKIATEST", "secret")
+    };
+    for (method, path) in [
+        ("GET", FUNCTIONS),
+        ("GET", "/lambent/stacks"),
+        ("POST", FUNCTIONS),
+    ] {
+        let answer = world.send(&invented, method, path, b"").await;
+        assert_eq!(answer.status, 403, "{path}: {}", answer.body);
+        assert_eq!(answer.error, "InvalidSignatureException");
+    }
 }
 
 #[tokio::test]

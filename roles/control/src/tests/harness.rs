@@ -90,7 +90,12 @@ impl World {
             get_policy: u32::MAX,
             others: u32::MAX,
         };
-        let config = Config { rates, ..config };
+        let region = |name: &str| types::Region::new(name).unwrap();
+        let config = Config {
+            rates,
+            regions: ["us-east-1", "us-west-2"].map(region).into(),
+            ..config
+        };
         let master = Arc::new(MasterSecret::from_bytes([7; 32]));
         let random = Arc::new(SystemRandom);
         let root = |id: &str, account: &str| RootKey {
