@@ -15,11 +15,42 @@ const F: &str = "arn:aws:lambda:us-east-1:111111111111:function:f";
 fn word() -> impl Strategy<Value = String> {
     prop_oneof![
         prop::sample::select(vec![
-            "Version", "2012-10-17", "2008-10-17", "Statement", "Effect", "Allow", "Deny", "Action", "NotAction",
-            "Resource", "NotResource", "Principal", "NotPrincipal", "AWS", "Service", "Condition", "Bool",
-            "StringLike", "IpAddress", "DateLessThan", "ForAllValues:StringEquals", "Null", "ArnLike", "Sid",
-            "Id", "*", "lambda:*", "lambda:Get*", F, "arn:aws:lambda:*", "aws:username", "${aws:username}",
-            "10.0.0.0/8", "true", "2026-01-01", "111111111111",
+            "Version",
+            "2012-10-17",
+            "2008-10-17",
+            "Statement",
+            "Effect",
+            "Allow",
+            "Deny",
+            "Action",
+            "NotAction",
+            "Resource",
+            "NotResource",
+            "Principal",
+            "NotPrincipal",
+            "AWS",
+            "Service",
+            "Condition",
+            "Bool",
+            "StringLike",
+            "IpAddress",
+            "DateLessThan",
+            "ForAllValues:StringEquals",
+            "Null",
+            "ArnLike",
+            "Sid",
+            "Id",
+            "*",
+            "lambda:*",
+            "lambda:Get*",
+            F,
+            "arn:aws:lambda:*",
+            "aws:username",
+            "${aws:username}",
+            "10.0.0.0/8",
+            "true",
+            "2026-01-01",
+            "111111111111",
         ])
         .prop_map(str::to_owned),
         "\\PC{0,6}",
@@ -36,9 +67,11 @@ fn json_near_policies() -> impl Strategy<Value = String> {
     // As text, so that names may be there twice.
     let any = leaf.prop_recursive(5, 40, 4, |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::vec(inner.clone(), 0..4)
+                .prop_map(|items| format!("[{}]", items.join(","))),
             prop::collection::vec((word(), inner), 0..5).prop_map(|members| {
-                let member = |(name, value): (String, String)| format!("{}:{value}", Value::from(name));
+                let member =
+                    |(name, value): (String, String)| format!("{}:{value}", Value::from(name));
                 let members: Vec<String> = members.into_iter().map(member).collect();
                 format!("{{{}}}", members.join(","))
             }),
@@ -57,7 +90,10 @@ fn json_near_policies() -> impl Strategy<Value = String> {
 /// What a document says to some requests.
 fn answers(policy: &Policy) -> Vec<Verdict> {
     let arn = "arn:aws:iam::111111111111:user/ann";
-    let ann = Caller::User { account: ACCOUNT, arn };
+    let ann = Caller::User {
+        account: ACCOUNT,
+        arn,
+    };
     let context = Context::new()
         .with("aws:username", "ann")
         .with("aws:SourceIp", "10.1.2.3");
@@ -88,7 +124,10 @@ fn fuzz_policy_parse() {
 }
 
 /// Either member of a pair, with one entry or several.
-fn entries(names: (&'static str, &'static str), of: &[&'static str]) -> impl Strategy<Value = (String, Value)> {
+fn entries(
+    names: (&'static str, &'static str),
+    of: &[&'static str],
+) -> impl Strategy<Value = (String, Value)> {
     let list = prop::collection::vec(prop::sample::select(of.to_vec()), 1..3);
     (any::<bool>(), list).prop_map(move |(only, list)| {
         let name = if only { names.0 } else { names.1 };
@@ -96,7 +135,14 @@ fn entries(names: (&'static str, &'static str), of: &[&'static str]) -> impl Str
     })
 }
 
-const ACTIONS: [&str; 6] = ["*", "lambda:*", "lambda:Get*", "LAMBDA:getfunction", "lambda:?etFunction", "s3:*"];
+const ACTIONS: [&str; 6] = [
+    "*",
+    "lambda:*",
+    "lambda:Get*",
+    "LAMBDA:getfunction",
+    "lambda:?etFunction",
+    "s3:*",
+];
 const RESOURCES: [&str; 12] = [
     "*",
     F,
@@ -128,26 +174,54 @@ const OPERATORS: [(&str, &[&str]); 14] = [
     ("DateNotEquals", &["2026"]),
 ];
 const GIVEN: [&str; 13] = [
-    "a", "b", "A", "ab", "1", "2", "10", "true", "false", "10.1.2.3", "11.1.2.3", "2026-01-01T00:00:00Z", "x",
+    "a",
+    "b",
+    "A",
+    "ab",
+    "1",
+    "2",
+    "10",
+    "true",
+    "false",
+    "10.1.2.3",
+    "11.1.2.3",
+    "2026-01-01T00:00:00Z",
+    "x",
 ];
 const KEYS: [&str; 3] = ["k:one", "k:two", "K:Many"];
 
 fn conditions() -> impl Strategy<Value = Value> {
-    let one = (0..OPERATORS.len(), 0..3_usize, any::<bool>(), 0..KEYS.len(), any::<[bool; 5]>());
+    let one = (
+        0..OPERATORS.len(),
+        0..3_usize,
+        any::<bool>(),
+        0..KEYS.len(),
+        any::<[bool; 5]>(),
+    );
     prop::collection::vec(one, 0..3).prop_map(|all| {
         let mut operators = Map::new();
         for (operator, quantifier, if_exists, key, chosen) in all {
             let (name, values) = OPERATORS[operator];
             let plain = name == "Null";
-            let before = if plain { "" } else { ["", "ForAllValues:", "ForAnyValue:"][quantifier] };
+            let before = if plain {
+                ""
+            } else {
+                ["", "ForAllValues:", "ForAnyValue:"][quantifier]
+            };
             let after = if if_exists && !plain { "IfExists" } else { "" };
             let some = values.iter().zip(chosen).filter(|(_, chosen)| *chosen);
             let mut some: Vec<&str> = some.map(|(value, _)| *value).collect();
             if some.is_empty() {
                 some.push(values[0]);
             }
-            let value = if some.len() == 1 { json!(some[0]) } else { json!(some) };
-            let keys = operators.entry(format!("{before}{name}{after}")).or_insert_with(|| json!({}));
+            let value = if some.len() == 1 {
+                json!(some[0])
+            } else {
+                json!(some)
+            };
+            let keys = operators
+                .entry(format!("{before}{name}{after}"))
+                .or_insert_with(|| json!({}));
             keys[KEYS[key]] = value;
         }
         Value::Object(operators)
@@ -177,7 +251,10 @@ fn fuzz_policy_decide() {
     let given = prop::collection::vec(prop::sample::select(GIVEN.to_vec()), 0..3);
     let keys = (given.clone(), given.clone(), given);
     let team = prop::option::of(prop::sample::select(vec!["f", "g", "*"]));
-    let limits = (prop::option::of(statements(2)), prop::option::of(statements(2)));
+    let limits = (
+        prop::option::of(statements(2)),
+        prop::option::of(statements(2)),
+    );
     let resource = prop::sample::select(vec![
         F,
         "arn:aws:lambda:us-east-1:111111111111:function:f:live",
@@ -185,47 +262,68 @@ fn fuzz_policy_decide() {
         "arn:aws:s3:::bucket/f",
         "*",
     ]);
-    let input = (prop::collection::vec(statements(2), 0..3), limits, keys, team, resource);
-    run("policy_decide", input, |(own, (boundary, session), keys, team, resource)| {
-        let mut values = vec![("aws:username".to_owned(), vec!["ann".to_owned()])];
-        values.extend(team.map(|team| ("aws:principaltag/team".to_owned(), vec![team.to_owned()])));
-        for (key, given) in KEYS.iter().zip([keys.0, keys.1, keys.2]) {
-            let given: Vec<String> = given.into_iter().map(str::to_owned).collect();
-            if !given.is_empty() {
-                values.push((key.to_ascii_lowercase(), given));
+    let input = (
+        prop::collection::vec(statements(2), 0..3),
+        limits,
+        keys,
+        team,
+        resource,
+    );
+    run(
+        "policy_decide",
+        input,
+        |(own, (boundary, session), keys, team, resource)| {
+            let mut values = vec![("aws:username".to_owned(), vec!["ann".to_owned()])];
+            values.extend(
+                team.map(|team| ("aws:principaltag/team".to_owned(), vec![team.to_owned()])),
+            );
+            for (key, given) in KEYS.iter().zip([keys.0, keys.1, keys.2]) {
+                let given: Vec<String> = given.into_iter().map(str::to_owned).collect();
+                if !given.is_empty() {
+                    values.push((key.to_ascii_lowercase(), given));
+                }
             }
-        }
-        let mut context = Context::new();
-        for (key, given) in &values {
-            context.set_all(key, given.clone());
-        }
-        let read = |document: &Value| Arc::new(Policy::parse(&document.to_string(), Form::Identity).unwrap());
-        let permissions = Permissions {
-            policies: own.iter().map(read).collect(),
-            boundary: boundary.as_ref().map(read),
-            session: session.iter().map(read).collect(),
-            ..Permissions::NONE
-        };
-        let decided = decide(&Question {
-            caller: Caller::User { account: ACCOUNT, arn: "arn:aws:iam::111111111111:user/ann" },
-            permissions: &permissions,
-            action: "lambda:GetFunction",
-            resource,
-            owner: ACCOUNT,
-            policy: None,
-            trust: false,
-            context: &context,
-        });
-        let request = model::Request { action: "lambda:GetFunction", resource, values: &values };
-        let says = |documents: &[Value]| model::says(documents, &request);
-        let limits = [boundary, session].into_iter().flatten();
-        let limits: Vec<Option<bool>> = limits.map(|limit| says(&[limit])).collect();
-        let own = says(&own);
-        let all = limits.into_iter().chain([own]);
-        let expected = all.fold(true, |allowed, said| allowed && said == Some(true));
-        prop_assert_eq!(decided.is_ok(), expected);
-        Ok(())
-    });
+            let mut context = Context::new();
+            for (key, given) in &values {
+                context.set_all(key, given.clone());
+            }
+            let read = |document: &Value| {
+                Arc::new(Policy::parse(&document.to_string(), Form::Identity).unwrap())
+            };
+            let permissions = Permissions {
+                policies: own.iter().map(read).collect(),
+                boundary: boundary.as_ref().map(read),
+                session: session.iter().map(read).collect(),
+                ..Permissions::NONE
+            };
+            let decided = decide(&Question {
+                caller: Caller::User {
+                    account: ACCOUNT,
+                    arn: "arn:aws:iam::111111111111:user/ann",
+                },
+                permissions: &permissions,
+                action: "lambda:GetFunction",
+                resource,
+                owner: ACCOUNT,
+                policy: None,
+                trust: false,
+                context: &context,
+            });
+            let request = model::Request {
+                action: "lambda:GetFunction",
+                resource,
+                values: &values,
+            };
+            let says = |documents: &[Value]| model::says(documents, &request);
+            let limits = [boundary, session].into_iter().flatten();
+            let limits: Vec<Option<bool>> = limits.map(|limit| says(&[limit])).collect();
+            let own = says(&own);
+            let all = limits.into_iter().chain([own]);
+            let expected = all.fold(true, |allowed, said| allowed && said == Some(true));
+            prop_assert_eq!(decided.is_ok(), expected);
+            Ok(())
+        },
+    );
 }
 
 #[test]
