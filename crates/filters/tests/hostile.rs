@@ -41,9 +41,11 @@ fn name() -> impl Strategy<Value = String> {
 fn pattern() -> impl Strategy<Value = Value> {
     let leaves = prop::collection::vec(matcher(), 1..3).prop_map(Value::from);
     let object = |inner: BoxedStrategy<Value>| {
-        prop::collection::btree_map(name(), inner, 1..3).prop_map(|members| json!(members))
+        let members = prop::collection::btree_map(name(), inner, 1..3);
+        members.prop_map(|members| json!(members)).boxed()
     };
-    let flat = object(leaves.clone().boxed());
+    let leaves = leaves.boxed();
+    let flat = object(leaves.clone());
     let nested = object(prop_oneof![leaves, flat.clone()].boxed());
     let either = (nested.clone(), flat.clone(), flat).prop_map(|(mut all, first, second)| {
         all["$or"] = json!([first, second]);

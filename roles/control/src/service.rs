@@ -26,7 +26,7 @@ use wire::{ApiError, model, shortened, sigv4};
 
 use crate::authorise::Standing;
 use crate::body::aside;
-use crate::cloudwatch::{self, CloudWatch, Keeper as LogKeeper};
+use crate::cloudwatch::{CloudWatch, Keeper as LogKeeper};
 use crate::code_location::{self, CodeLinks};
 use crate::code_storage::CodeStorage;
 use crate::config::Config;

@@ -33,18 +33,21 @@ pub(super) fn parse_action(text: &str, form: Form) -> Result<Pattern, Malformed>
     pattern(text, false)
 }
 
-/// `*`, or an ARN of six parts. A star at the end may stand for the last ones.
+/// `*`, or an ARN of six parts. A star that ends its part may stand for more of them, so that nothing is
+/// known of those after it.
 pub(super) fn parse_resource(text: &str, variables: bool) -> Result<Pattern, Malformed> {
     let pattern = pattern(text, variables)?;
     if text == "*" {
         return Ok(pattern);
     }
     let parts: Vec<&str> = text.splitn(6, ':').collect();
-    if parts[0] != "arn" || (parts.len() < 6 && !text.ends_with('*')) {
+    let known = parts.iter().position(|part| part.ends_with('*'));
+    if parts[0] != "arn" || (parts.len() < 6 && known.is_none()) {
         return no_arn(text);
     }
-    let is_open = |part: &str| part.contains(['*', '?', '$']);
-    let said = |at: usize| parts.get(at).copied().filter(|part| !is_open(part));
+    let is_open = |part: &&str| part.contains(['*', '?', '$']);
+    let known = &parts[..known.unwrap_or(parts.len())];
+    let said = |at: usize| known.get(at).copied().filter(|part| !is_open(part));
     if let Some(partition) = said(1).filter(|partition| *partition != PARTITION) {
         return malformed(format!(
             "Partition \"{partition}\" is not valid for resource \"{text}\"."

@@ -47,6 +47,8 @@ fn documents_in_all_their_forms() {
     for resource in [
         "arn:aws:lambda:*",
         "arn:*",
+        "arn:aws:lambda:*:function:denied",
+        "arn:aws:*:denied",
         "arn:aws*:lambda:us-east-?:${aws:PrincipalAccount}:function:f",
         "arn:aws:iam::aws:policy/*",
         "arn:aws:s3:::bucket/${aws:PrincipalTag/team, 'none'}/*",
