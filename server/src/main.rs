@@ -20,6 +20,7 @@ mod roots;
 mod services;
 mod telemetry;
 mod terminal;
+mod unpacker;
 mod up;
 mod workers;
 
@@ -29,6 +30,7 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     sandbox::become_spawner_if_asked();
+    sandbox::become_confined_if_asked(image::work);
     if let Err(error) = sandbox::keep_secrets() {
         eprintln!("lambent: {error}");
         return ExitCode::FAILURE;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 
-/// The highest number of sandboxes at once, by the host users they take (two each).
+/// The host users of a range, by twos: a sandbox takes two, and the last two are no sandbox's.
 pub(crate) const SLOTS_MAX: u32 = 32_768;
 
 /// What every sandbox of one run shares.
@@ -17,7 +17,7 @@ pub struct Config {
     /// The root file systems sandboxes can have; each has a spawner of its own.
     pub roots: Vec<Root>,
     /// The host folder under which every directory lives that a sandbox shows at `/var/task` or
-    /// `/opt`. Must exist when the engine is started. Mounts made below it later are not seen.
+    /// `/opt`. It may be removed and made again.
     pub images: PathBuf,
     /// The first of the host's user numbers (and group numbers) that belong to sandboxes: the n-th
     /// sandbox takes `first_uid + 2n` for its init and the next one for the function. Nothing else
@@ -79,6 +79,11 @@ pub enum RootKind {
 }
 
 impl Config {
+    /// The one of the range's users that no sandbox is: for [`crate::confine`].
+    pub fn confined_user(&self) -> u32 {
+        self.first_uid.saturating_add(2 * SLOTS_MAX - 1)
+    }
+
     /// Refuses what could not work or would be unsafe.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let invalid = |field, rule| Err(Error::Invalid { field, rule });

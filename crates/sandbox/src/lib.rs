@@ -24,6 +24,7 @@
 mod cgroup;
 mod channel;
 mod config;
+mod confined;
 mod engine;
 mod error;
 mod init;
@@ -42,6 +43,7 @@ mod sys;
 mod users;
 
 pub use config::{Config, Nat, Network, Root, RootKind};
+pub use confined::{Confined, become_confined_if_asked, confine};
 pub use engine::{Engine, Instance, Load, Usage};
 pub use error::Error;
 pub use process::ProcessEngine;

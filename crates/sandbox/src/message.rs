@@ -26,23 +26,12 @@ use codec::{Reader, Writer};
 /// The longest message: an environment and arguments, above all.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 128 << 10;
 
-/// A directory below one of the folders that a spawner keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// Below [`crate::Config::images`].
-    Image(String),
-    /// Below [`crate::Root::runtimes`].
-    Runtime(String),
-}
-
 /// The first thing that a spawner is told: the root that its sandboxes will have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Build {
     pub(crate) kind: RootKind,
     /// [`crate::Root::runtimes`].
     pub(crate) runtimes: PathBuf,
-    /// [`crate::Config::images`].
-    pub(crate) images: PathBuf,
     /// Who resolves names for the sandboxes, if they have a way out.
     pub(crate) resolvers: Vec<Ipv4Addr>,
 }
@@ -66,14 +55,15 @@ pub(crate) struct Mount {
     pub(crate) user: Option<(u32, u32)>,
 }
 
-/// What a sandbox is to be: the first thing that its init is told.
+/// What a sandbox is to be: the first thing that its init is told. The mounts that come along as
+/// descriptors: of the code, of `/opt` if there is one, and of the shares in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Furnish {
     pub(crate) hostname: String,
-    pub(crate) task: Source,
-    pub(crate) opt: Option<Source>,
-    pub(crate) runtime: Option<Source>,
-    /// In the order of the descriptors.
+    /// Whether something is shown at `/opt`.
+    pub(crate) opt: bool,
+    /// A directory below [`crate::Root::runtimes`], which the spawner keeps.
+    pub(crate) runtime: Option<String>,
     pub(crate) shares: Vec<Mount>,
     pub(crate) tmp_bytes: u64,
     pub(crate) open_files_max: u32,
@@ -173,7 +163,7 @@ impl Message for Build {
             RootKind::Host => writer.u32(0),
             RootKind::Directory(folder) => writer.u32(1).path(folder),
         };
-        let writer = writer.path(&self.runtimes).path(&self.images);
+        let writer = writer.path(&self.runtimes);
         writer.addresses(&self.resolvers).0
     }
 
@@ -186,7 +176,6 @@ impl Message for Build {
                 _ => return None,
             },
             runtimes: reader.path()?,
-            images: reader.path()?,
             resolvers: reader.addresses()?,
         };
         reader.end(message)
@@ -212,9 +201,8 @@ impl Message for Furnish {
     fn encode(&self) -> Vec<u8> {
         Writer::default()
             .bytes(self.hostname.as_bytes())
-            .source(Some(&self.task))
-            .source(self.opt.as_ref())
-            .source(self.runtime.as_ref())
+            .u32(u32::from(self.opt))
+            .optional(self.runtime.as_deref())
             .mounts(&self.shares)
             .u64(self.tmp_bytes)
             .u32(self.open_files_max)
@@ -225,9 +213,8 @@ impl Message for Furnish {
         let mut reader = Reader(bytes);
         let message = Self {
             hostname: reader.text()?,
-            task: reader.source()??,
-            opt: reader.source()?,
-            runtime: reader.source()?,
+            opt: reader.flag()?,
+            runtime: reader.optional()?,
             shares: reader.mounts()?,
             tmp_bytes: reader.u64()?,
             open_files_max: reader.u32()?,

@@ -18,6 +18,7 @@ mod supervisor;
 mod watching;
 
 use std::collections::BTreeMap;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,11 +33,11 @@ use crate::config::{Config, Network};
 use crate::engine::{Engine, Instance, Load};
 use crate::error::Error;
 use crate::machine;
-use crate::message::{Build, Furnish, Source};
+use crate::message::{Build, Furnish};
 use crate::nat;
 use crate::share::{Opened, Opener};
 use crate::spec::Spec;
-use crate::sys::privileges;
+use crate::sys::{files, mounts, privileges};
 use instance::{Handle, Sandbox};
 use keeper::Keeper;
 use pool::{Pool, Slots};
@@ -188,9 +189,11 @@ impl Shared {
         };
         let pool = self.pools.get(&spec.root).ok_or_else(no_root)?;
         let mut wanted = wanted(spec, pool)?;
+        let images = image_trees(spec, pool)?;
         let shares = self.opener.open(&spec.shares).await?;
         wanted.shares = shares.iter().map(|share| share.mount.clone()).collect();
-        let trees: Vec<_> = shares.iter().map(Opened::tree).collect();
+        let trees = images.iter().map(OwnedFd::as_fd);
+        let trees: Vec<_> = trees.chain(shares.iter().map(Opened::tree)).collect();
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::Gone);
         }
@@ -269,7 +272,6 @@ async fn keepers(config: &Config) -> Result<Vec<Keeper>, Error> {
         let build = Build {
             kind: root.kind.clone(),
             runtimes: root.runtimes.clone(),
-            images: config.images.clone(),
             resolvers: resolvers.clone(),
         };
         started.push(Keeper::start(&config.tag, root.name.clone(), build)?);
@@ -284,21 +286,37 @@ async fn keepers(config: &Config) -> Result<Vec<Keeper>, Error> {
 
 /// What the sandbox's init is told, but for shared folders, which must be found first.
 fn wanted(spec: &Spec, pool: &Pool) -> Result<Furnish, Error> {
-    let image = |path, field| below(path, &pool.images, field).map(Source::Image);
-    let runtime = |path| below(path, &pool.runtimes, "runtime").map(Source::Runtime);
+    let runtime = |path| below(path, &pool.runtimes, "runtime");
     Ok(Furnish {
         hostname: spec.hostname.clone(),
-        task: image(&spec.task, "task")?,
-        opt: spec
-            .opt
-            .as_deref()
-            .map(|opt| image(opt, "opt"))
-            .transpose()?,
+        opt: spec.opt.is_some(),
         runtime: spec.runtime.as_deref().map(runtime).transpose()?,
         shares: Vec::new(),
         tmp_bytes: spec.tmp_bytes,
         open_files_max: spec.open_files_max,
     })
+}
+
+/// Detached mounts of the code and of what is at `/opt`: read-only, without setuid and devices. Found anew
+/// for each sandbox, since the folder of all images may have been removed and made again.
+fn image_trees(spec: &Spec, pool: &Pool) -> Result<Vec<OwnedFd>, Error> {
+    let mut trees = Vec::new();
+    for (path, field, step) in [
+        (Some(&spec.task), "task", "show /var/task"),
+        (spec.opt.as_ref(), "opt", "show /opt"),
+    ] {
+        let Some(path) = path else { continue };
+        let inside = below(path, &pool.images, field)?;
+        let open = || {
+            let images = files::open_directory(&pool.images)?;
+            let place = files::open_beneath(images.as_fd(), Path::new(&inside))?;
+            let tree = mounts::clone_mount(place.as_fd())?;
+            mounts::restrict(tree.as_fd(), true, None)?;
+            Ok(tree)
+        };
+        trees.push(open().map_err(Error::step(step))?);
+    }
+    Ok(trees)
 }
 
 /// The part of `path` below `folder`, checked not to climb.

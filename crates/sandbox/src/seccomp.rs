@@ -6,7 +6,9 @@
 //! three hundred, and it answers "not permitted" and "no such call" in one filter.
 
 mod calls;
+mod confined;
 mod options;
 mod program;
 
 pub(crate) use calls::filter;
+pub(crate) use confined::filter as confined_filter;

@@ -23,13 +23,14 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::Error;
 use crate::message::Mount;
-use crate::sys::sockets::FDS_MAX;
 use crate::sys::{files, mounts};
 
 /// How long a folder may take to be found: as long as a function's init phase.
 const MOUNT_WITHIN: Duration = Duration::from_secs(10);
 /// How many may be looked for at once. One that does not answer keeps its thread for as long.
 const THREADS_MAX: usize = 64;
+/// Shares of one sandbox: as many descriptors as a message has room for beside those of code and layers.
+const SHARES_MAX: usize = 8;
 /// "nobody", the user and group that stand in for root.
 const NOBODY: u32 = 65_534;
 
@@ -95,7 +96,7 @@ pub(crate) fn check_all(shares: &[Share]) -> Result<(), Error> {
             .iter()
             .any(|other| other.name == shares[at].name)
     };
-    if shares.len() > FDS_MAX || (0..shares.len()).any(again) {
+    if shares.len() > SHARES_MAX || (0..shares.len()).any(again) {
         let rule = "at most eight, each with a name of its own";
         return Err(Error::Invalid {
             field: "shares",

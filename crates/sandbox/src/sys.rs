@@ -10,6 +10,7 @@
     reason = "system calls that have no safe wrapper in the standard library"
 )]
 
+pub(crate) mod confinement;
 pub(crate) mod files;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;

@@ -31,6 +31,7 @@ use crate::config::{Config, UnknownRoles, Urls};
 use crate::data_dir::DataDir;
 use crate::packages;
 use crate::roots::Languages;
+use crate::unpacker::Unpacker;
 use crate::workers::OneWorker;
 
 /// The roles, running.
@@ -99,7 +100,9 @@ pub(super) async fn start(
     let images = Images::open(
         Arc::clone(&stores.blobs),
         sandboxes.images.clone(),
-        Arc::new(image::Unconfined),
+        Arc::new(Unpacker {
+            user: sandboxes.confined_user(),
+        }),
     );
     let images = Arc::new(images.context("images/ cannot be used")?);
 

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::function::{Launch, enter_users};
 use crate::error::Error;
-use crate::message::{Furnish, Mount, Source};
+use crate::message::{Furnish, Mount};
 use crate::spawner::{EMPTY, PRIVATE};
 use crate::sys::processes::{self, Reaped, SingleThreaded};
 use crate::sys::{files, mounts, namespaces, privileges, signals};
@@ -54,15 +54,16 @@ pub(super) fn begin(network: OwnedFd) -> Result<OwnedFd, Error> {
 }
 
 /// Makes this process the init of a sandbox. `uid` is the host's user that it will be, `trees` the
-/// shared folders. Gives the root of `/tmp`, as a place only.
+/// mounts that came along. Gives the root of `/tmp`, as a place only.
 pub(super) fn finish(
     wanted: &Furnish,
     trees: Vec<OwnedFd>,
     launch: &Launch<'_>,
     uid: u32,
 ) -> Result<OwnedFd, Error> {
-    mount_all(wanted, uid + 1)?;
-    share_all(&wanted.shares, trees, uid + 1, launch.alone)?;
+    let mut trees = trees.into_iter();
+    mount_all(wanted, &mut trees, uid + 1)?;
+    share_all(&wanted.shares, trees.collect(), uid + 1, launch.alone)?;
     namespaces::set_host_name(&wanted.hostname).map_err(Error::step("set the host name"))?;
     let tmp = files::open_directory(Path::new("/tmp")).map_err(Error::step("open /tmp"))?;
     give_up_rights(launch.users).map_err(Error::step("give up the host's rights"))?;
@@ -70,13 +71,21 @@ pub(super) fn finish(
 }
 
 /// Mounts what differs from sandbox to sandbox. `user` is the host's, whose `/tmp` it is.
-fn mount_all(wanted: &Furnish, user: u32) -> Result<(), Error> {
-    show(&wanted.task, "/var/task").map_err(Error::step("show /var/task"))?;
-    if let Some(opt) = &wanted.opt {
-        show(opt, "/opt").map_err(Error::step("show /opt"))?;
+fn mount_all(
+    wanted: &Furnish,
+    trees: &mut impl Iterator<Item = OwnedFd>,
+    user: u32,
+) -> Result<(), Error> {
+    let mut attach = |at: &str, step| {
+        let tree = trees.next().ok_or(Error::Protocol)?;
+        mounts::attach(tree.as_fd(), Path::new(at)).map_err(Error::step(step))
+    };
+    attach("/var/task", "show /var/task")?;
+    if wanted.opt {
+        attach("/opt", "show /opt")?;
     }
     if let Some(runtime) = &wanted.runtime {
-        show(runtime, "/var/runtime").map_err(Error::step("show /var/runtime"))?;
+        show_runtime(runtime).map_err(Error::step("show /var/runtime"))?;
     }
     let options = format!("size={},mode=0700,uid={user},gid={user}", wanted.tmp_bytes);
     mounts::mount("tmpfs", Path::new("/tmp"), libc::MS_NODEV, &options)
@@ -86,17 +95,13 @@ fn mount_all(wanted: &Furnish, user: u32) -> Result<(), Error> {
         .map_err(Error::step("cover the folders mounted from"))
 }
 
-/// Shows one of the private folders' directories. Its mount is read-only, without setuid and
-/// devices, since the one it is copied from is.
-fn show(source: &Source, at: &str) -> std::io::Result<()> {
-    let (folder, path) = match source {
-        Source::Image(path) => ("images", path),
-        Source::Runtime(path) => ("runtimes", path),
-    };
-    let folder = files::open_directory(&Path::new(PRIVATE).join(folder))?;
+/// Shows one of the private folder's runtimes. Its mount is read-only, without setuid and devices, since
+/// the one it is copied from is.
+fn show_runtime(path: &str) -> std::io::Result<()> {
+    let folder = files::open_directory(&Path::new(PRIVATE).join("runtimes"))?;
     let place = files::open_beneath(folder.as_fd(), Path::new(path))?;
     let tree = mounts::clone_mount(place.as_fd())?;
-    mounts::attach(tree.as_fd(), Path::new(at))
+    mounts::attach(tree.as_fd(), Path::new("/var/runtime"))
 }
 
 /// Shows the shared folders below `/mnt`, to which nothing else can then be added. `user` is the

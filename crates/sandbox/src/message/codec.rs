@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Mount, Source};
+use super::Mount;
 
 /// Appends parts.
 #[derive(Default)]
@@ -45,11 +45,10 @@ impl Writer {
             .iter()
             .fold(writer, |writer, value| writer.u32(value.to_bits()))
     }
-    pub(super) fn source(self, source: Option<&Source>) -> Self {
-        match source {
+    pub(super) fn optional(self, text: Option<&str>) -> Self {
+        match text {
             None => self.u32(0),
-            Some(Source::Image(path)) => self.u32(1).bytes(path.as_bytes()),
-            Some(Source::Runtime(path)) => self.u32(2).bytes(path.as_bytes()),
+            Some(text) => self.u32(1).bytes(text.as_bytes()),
         }
     }
     pub(super) fn mounts(self, mounts: &[Mount]) -> Self {
@@ -107,12 +106,17 @@ impl<'a> Reader<'a> {
             .map(|_| self.u32().map(Ipv4Addr::from_bits))
             .collect()
     }
-    pub(super) fn source(&mut self) -> Option<Option<Source>> {
-        Some(match self.u32()? {
-            0 => None,
-            1 => Some(Source::Image(self.text()?)),
-            2 => Some(Source::Runtime(self.text()?)),
-            _ => return None,
+    pub(super) fn flag(&mut self) -> Option<bool> {
+        match self.u32()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+    pub(super) fn optional(&mut self) -> Option<Option<String>> {
+        Some(match self.flag()? {
+            false => None,
+            true => Some(self.text()?),
         })
     }
     pub(super) fn mounts(&mut self) -> Option<Vec<Mount>> {

@@ -25,7 +25,6 @@ fn every_message_survives_the_wire() {
         check(Build {
             kind,
             runtimes: PathBuf::from("/r"),
-            images: PathBuf::from("relative"),
             resolvers: vec![Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)],
         });
     }
@@ -35,9 +34,8 @@ fn every_message_survives_the_wire() {
     });
     check(Furnish {
         hostname: "h".to_owned(),
-        task: Source::Image("a/b".to_owned()),
-        opt: None,
-        runtime: Some(Source::Runtime("python".to_owned())),
+        opt: true,
+        runtime: Some("python".to_owned()),
         shares: vec![
             Mount {
                 name: "a".to_owned(),

@@ -239,7 +239,7 @@ impl Slots {
         let (freed, unused) = &mut *free;
         let index = freed.pop().or_else(|| {
             let index = *unused;
-            (index < SLOTS_MAX).then(|| {
+            (index < SLOTS_MAX - 1).then(|| {
                 *unused += 1;
                 index
             })
@@ -288,7 +288,7 @@ mod tests {
     fn users_run_out_rather_than_over() {
         let slots = Arc::new(Slots::new(10_000));
         let all: Vec<_> = (0..SLOTS_MAX).map_while(|_| Slots::take(&slots)).collect();
-        assert_eq!(all.len() as u32, SLOTS_MAX);
+        assert_eq!(all.len() as u32, SLOTS_MAX - 1);
         assert!(Slots::take(&slots).is_none());
     }
 }

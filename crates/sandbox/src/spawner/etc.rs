@@ -79,7 +79,10 @@ pub(super) fn write(folder: &Path, source: &Source, resolvers: &[Ipv4Addr]) -> i
     };
     match source {
         Source::Host => copying.copy_listed(Path::new("/etc"), folder, "", 0)?,
-        Source::Image(etc) if etc.is_dir() => copying.copy_folder(etc, folder, 0)?,
+        // A link would lead to the host's.
+        Source::Image(etc) if fs::symlink_metadata(etc).is_ok_and(|etc| etc.is_dir()) => {
+            copying.copy_folder(etc, folder, 0)?;
+        }
         Source::Image(_) => {}
     }
     let servers: String = resolvers

@@ -6,7 +6,7 @@
 //!   /etc              made for it: see [`super::etc`]
 //!   /dev              five harmless devices
 //!   /proc /tmp /opt /mnt /var/task /var/runtime    empty: each sandbox mounts its own
-//!   /.private         the folders that those mounts come from; covered by /.empty before a sandbox's
+//!   /.private         the folder that runtimes' mounts come from; covered by /.empty before a sandbox's
 //!                     init speaks, and not to be entered by a function even if it were not
 //! ```
 //!
@@ -63,26 +63,24 @@ pub(super) fn build(build: &Build) -> Result<(), Error> {
     let Build {
         kind,
         runtimes,
-        images,
         resolvers,
     } = build;
     mounts::unshare_into_private().map_err(Error::step("make a mount namespace"))?;
     // All trees are taken before anything is covered.
     let entries = collect(kind).map_err(Error::step("read the root's folders"))?;
-    let images_tree = hardened(images).map_err(Error::step("show the images' folder"))?;
-    let runtimes = hardened(runtimes).map_err(Error::step("show the runtimes' folder"))?;
+    let runtimes_tree = hardened(runtimes).map_err(Error::step("show the runtimes' folder"))?;
     let proc = Error::step("write the sandboxes' /etc");
     let etc_source = match kind {
         RootKind::Host => etc::Source::Host,
         RootKind::Directory(folder) => etc::Source::Image(folder.join("etc")),
     };
     // Any directory serves to build upon; this one surely exists, and is covered only in here.
-    let new = images;
+    let new = runtimes;
     mounts::mount("tmpfs", new, 0, "mode=0755,size=64m").map_err(Error::step("make a root"))?;
     lay(new, &entries).map_err(Error::step("lay out the root"))?;
     etc::write(&new.join("etc"), &etc_source, resolvers).map_err(proc)?;
     devices(&new.join("dev")).map_err(Error::step("make devices"))?;
-    private(new, images_tree, runtimes).map_err(Error::step("keep the folders to mount from"))?;
+    private(new, runtimes_tree).map_err(Error::step("keep the folder to mount from"))?;
     mounts::pivot(new).map_err(Error::step("enter the root"))?;
     mounts::make_file_system_read_only(Path::new("/"))
         .and_then(|()| mounts::make_read_only(Path::new("/"), 0))
@@ -107,7 +105,8 @@ fn collect(kind: &RootKind) -> io::Result<Vec<(PathBuf, Entry)>> {
         RootKind::Directory(folder) => {
             collect_all(folder, Path::new(""), OURS, &mut entries)?;
             let var = folder.join("var");
-            if var.is_dir() {
+            // A link would lead to the host's.
+            if fs::symlink_metadata(&var).is_ok_and(|var| var.is_dir()) {
                 collect_all(&var, Path::new("var"), OURS_IN_VAR, &mut entries)?;
             }
         }
@@ -190,16 +189,14 @@ fn devices(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn private(new: &Path, images: OwnedFd, runtimes: OwnedFd) -> io::Result<()> {
+fn private(new: &Path, runtimes: OwnedFd) -> io::Result<()> {
     let folder = new.join(PRIVATE.trim_start_matches('/'));
     for folder in [&folder, &new.join(EMPTY.trim_start_matches('/'))] {
         fs::DirBuilder::new().mode(0o700).create(folder)?;
     }
     mounts::mount("tmpfs", &folder, 0, "mode=0700,size=64k")?;
-    for (name, tree) in [("images", images), ("runtimes", runtimes)] {
-        make_folder(&folder.join(name))?;
-        mounts::attach(tree.as_fd(), &folder.join(name))?;
-    }
+    make_folder(&folder.join("runtimes"))?;
+    mounts::attach(runtimes.as_fd(), &folder.join("runtimes"))?;
     // This pid namespace's, for the maps of user namespaces.
     make_folder(&folder.join("proc"))?;
     mounts::mount(

@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use super::check;
 
 /// The most descriptors one message may carry: a sandbox's creation needs eight at most.
-pub(crate) const FDS_MAX: usize = 8;
+pub(crate) const FDS_MAX: usize = 10;
 
 /// Room for a control message of [`FDS_MAX`] descriptors, aligned as its header must be.
 #[repr(C, align(8))]
@@ -62,7 +62,7 @@ pub(crate) fn send(
         message.msg_control = control.0.as_mut_ptr().cast();
         // SAFETY: arithmetic alone.
         message.msg_controllen = unsafe { libc::CMSG_SPACE(payload) } as usize;
-        // SAFETY: control has room for a header and FDS_MAX descriptors (16 + 32 bytes) and is
+        // SAFETY: control has room for a header and FDS_MAX descriptors (16 + 40 bytes) and is
         // aligned; so the first header exists and its data may be written.
         unsafe {
             let header = libc::CMSG_FIRSTHDR(&raw const message);

@@ -3,6 +3,7 @@
 //! A program of its own rather than `#[test]` functions, since spawners are this program once more and
 //! must not do what it does. It prints and takes a filter as those do.
 
+mod confined;
 mod egress;
 mod escapes;
 mod host;
@@ -52,6 +53,7 @@ const CASE_WITHIN: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     sandbox::become_spawner_if_asked();
+    sandbox::become_confined_if_asked(confined::work);
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, owner, tag, how] = arguments.as_slice()
         && owner == leftovers::OWNER
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         leftovers::CASES,
         escapes::CASES,
         escapes::CALLS,
+        confined::CASES,
         images::CASES,
         kernel::CASES,
         egress::CASES,
