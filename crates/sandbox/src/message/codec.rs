@@ -134,13 +134,6 @@ impl<'a> Reader<'a> {
             },
         })
     }
-    fn flag(&mut self) -> Option<bool> {
-        match self.u32()? {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        }
-    }
     pub(super) fn end<T>(self, value: T) -> Option<T> {
         self.0.is_empty().then_some(value)
     }
