@@ -3,6 +3,7 @@
 mod compatibility;
 mod layers;
 mod pages;
+mod paths;
 mod source;
 mod toolchain;
 mod words;
@@ -57,6 +58,7 @@ pub fn run(root: &Path, lints: Lints) -> Result<usize> {
     for file in &files {
         if file.path.ends_with(".rs") {
             findings.extend(source::check(&file.path, &file.text));
+            findings.extend(paths::check(&file.path, &file.text));
         }
         findings.extend(words::check(&file.path, &file.text));
     }

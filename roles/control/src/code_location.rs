@@ -71,7 +71,11 @@ impl Control {
         }
         self.verify_link(&signed, parts)?;
         let image = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
-        let zip = self.images.zip(image).await.map_err(Failure::Images)?;
+        let zip = self.images.zip(image).await.map_err(|error| match error {
+            // Told where it was found.
+            image::Error::Damaged => ApiError::service("The package is damaged.").into(),
+            error => Failure::Images(error),
+        })?;
         let zip = zip.ok_or_else(|| ApiError::not_found("The package is no longer there."))?;
         let mut response = Response::new(zip);
         *response.status_mut() = StatusCode::OK;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use http::StatusCode;
+use image::Images;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -23,13 +24,16 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Registers them, and those of the log store.
-    pub fn new(registry: &mut Registry, logs: &Arc<LogStore>) -> Self {
+    /// Registers them, and those of the log store and of the packages.
+    pub fn new(registry: &mut Registry, logs: &Arc<LogStore>, images: &Arc<Images>) -> Self {
         let metrics = Self::default();
         let registry = registry.sub_registry_with_prefix("control");
         let help = "Answers to requests by status";
         registry.register("answers", help, metrics.answers.clone());
-        registry.register_collector(Box::new(Logs(Arc::downgrade(logs))));
+        registry.register_collector(Box::new(Stores {
+            logs: Arc::downgrade(logs),
+            images: Arc::downgrade(images),
+        }));
         metrics
     }
 
@@ -39,18 +43,21 @@ impl Metrics {
     }
 }
 
-/// Reads the log store's own counts. Weak: who scrapes must not keep the store alive.
-struct Logs(Weak<LogStore>);
+/// Reads the stores' own counts. Weak: who scrapes must not keep a store alive.
+struct Stores {
+    logs: Weak<LogStore>,
+    images: Weak<Images>,
+}
 
-impl std::fmt::Debug for Logs {
+impl std::fmt::Debug for Stores {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Logs")
+        f.write_str("Stores")
     }
 }
 
-impl Collector for Logs {
+impl Collector for Stores {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let Some(logs) = self.0.upgrade() else {
+        let (Some(logs), Some(images)) = (self.logs.upgrade(), self.images.upgrade()) else {
             return Ok(());
         };
         let counts = [
@@ -63,6 +70,11 @@ impl Collector for Logs {
                 "log_events_dropped",
                 "Log events lost for want of room or by a failing disk",
                 logs.dropped_events(),
+            ),
+            (
+                "packages_damaged",
+                "Times that a package was found to be another than was uploaded, and not used",
+                images.damaged(),
             ),
         ];
         for (name, help, count) in counts {

@@ -186,6 +186,7 @@ pub(super) async fn start(
     worker.connect(Arc::clone(&assigning), placing);
 
     let identities = Arc::clone(&keys) as Arc<dyn Identities>;
+    let metrics = control::Metrics::new(&mut registry, &logs, &images);
     let (control, settler, keeper) = Control::new(control::Dependencies {
         table: Arc::clone(&stores.callers_table),
         images,
@@ -215,7 +216,7 @@ pub(super) async fn start(
             ..control::Config::default()
         },
         logs: Arc::clone(&logs),
-        metrics: control::Metrics::new(&mut registry, &logs),
+        metrics,
     });
     background.spawn(settler.run());
     background.spawn(keeper.run());
