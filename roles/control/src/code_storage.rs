@@ -1,5 +1,7 @@
 //! How much code an account keeps in a region: packages of `$LATEST`, of versions and of layers,
-//! each counted as often as it is kept, as Lambda does.
+//! each counted as often as it is kept, as Lambda does. A package that takes more than
+//! [`UNPACKED`] times its own size once it is unpacked counts as more than it is: what an account may keep bounds
+//! what its packages take of the disk.
 //!
 //! Counting looks at every row of the account, so it is not done for every package: what was
 //! counted is remembered and what comes added to it. What goes away is noticed when the limit seems
@@ -9,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use api::functions::functions_prefix;
+use api::functions::{Code, functions_prefix};
 use api::layers::{LayerVersion, all_layer_versions_prefix};
 use http::StatusCode;
 use types::{Scope, Version};
@@ -20,6 +22,9 @@ use crate::failure::Failure;
 use crate::rows::decode;
 use crate::service::Control;
 
+/// How many times its size a package may take unpacked before that counts. Code is usually three or
+/// four times as large as its zip.
+const UNPACKED: u64 = 4;
 /// Versions looked at per function at once.
 const BATCH: usize = 256;
 
@@ -47,6 +52,11 @@ impl CodeStorage {
     }
 }
 
+/// What a package counts for.
+pub(crate) fn counted(bytes: u64, unpacked_bytes: u64) -> u64 {
+    bytes.max(unpacked_bytes / UNPACKED)
+}
+
 impl Control {
     /// Refuses a package of so many bytes if there is no room for it.
     pub(crate) async fn check_code_storage(
@@ -58,7 +68,7 @@ impl Control {
         if self.code_storage.take(scope, bytes, limit) {
             return Ok(());
         }
-        let kept = self.code_bytes(scope).await?;
+        let kept = self.code_kept(scope, counted).await?;
         self.code_storage.learn(scope, kept);
         match self.code_storage.take(scope, bytes, limit) {
             true => Ok(()),
@@ -74,13 +84,24 @@ impl Control {
 
     /// Bytes of all packages that an account keeps in a region.
     pub(crate) async fn code_bytes(&self, scope: &Scope) -> Result<u64, Failure> {
+        self.code_kept(scope, |bytes, _| bytes).await
+    }
+
+    /// What all packages that an account keeps in a region count for, each by its bytes, packed and
+    /// unpacked.
+    async fn code_kept(
+        &self,
+        scope: &Scope,
+        counts: impl Fn(u64, u64) -> u64,
+    ) -> Result<u64, Failure> {
+        let of = |code: &Code| counts(code.bytes, code.unpacked_bytes);
         let mut total = 0;
         for function in self.rows.all_functions(&functions_prefix(scope)).await? {
-            total += function.latest.code.bytes;
+            total += of(&function.latest.code);
             let mut after = 0;
             while after < function.published {
                 let versions = self.rows.versions(&function, after, BATCH).await?;
-                let bytes = versions.iter().map(|version| version.code.bytes);
+                let bytes = versions.iter().map(|version| of(&version.code));
                 total += bytes.sum::<u64>();
                 match versions.last().map(|version| version.version) {
                     Some(Version::Published(number)) => after = number,
@@ -89,7 +110,8 @@ impl Control {
             }
         }
         for row in self.rows.all(&all_layer_versions_prefix(scope)).await? {
-            total += decode::<LayerVersion>(&row)?.bytes;
+            let layer = decode::<LayerVersion>(&row)?;
+            total += counts(layer.bytes, layer.unpacked_bytes);
         }
         Ok(total)
     }
@@ -98,6 +120,13 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_package_that_is_large_unpacked_counts_for_more() {
+        assert_eq!(counted(1_000, 3_999), 1_000);
+        assert_eq!(counted(600_000, 262_144_000), 65_536_000);
+        assert_eq!(counted(50_000_000, 0), 50_000_000);
+    }
 
     #[test]
     fn room_is_taken_only_where_it_has_been_counted_and_is() {

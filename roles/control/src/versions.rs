@@ -11,6 +11,7 @@ use wire::ApiError;
 
 use crate::answer::json;
 use crate::body::parse_now;
+use crate::code_storage::counted;
 use crate::failure::Failure;
 use crate::functions::rules::update_in_progress;
 use crate::functions::shape::{FunctionConfiguration, version_arn};
@@ -50,8 +51,9 @@ impl Control {
         self.rows.finish_publishing(&arn).await?;
         let (present, _) = self.rows.existing(&arn).await?;
         if present.published_generation != present.latest.generation {
-            let bytes = present.latest.code.bytes;
-            self.check_code_storage(&arn.scope, bytes).await?;
+            let code = &present.latest.code;
+            let counted = counted(code.bytes, code.unpacked_bytes);
+            self.check_code_storage(&arn.scope, counted).await?;
         }
         let begin = |function: &mut Function| {
             check_revision(body.revision_id.as_deref(), &function.latest.revision_id)?;

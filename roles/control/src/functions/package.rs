@@ -12,6 +12,7 @@ use wire::ApiError;
 use wire::rest::Operation;
 
 use crate::body::aside;
+use crate::code_storage::counted;
 use crate::failure::Failure;
 use crate::service::{Call, Control, too_large};
 use crate::source::{Object, SourceError};
@@ -95,8 +96,9 @@ impl Control {
             let message = "Uploaded file must be a non-empty zip";
             return Err(ApiError::invalid_parameter(message).into());
         }
-        self.check_code_storage(scope, zip.len() as u64).await?;
         let package = Images::check(zip.clone()).await.map_err(refused)?;
+        let counted = counted(package.bytes, package.unpacked_bytes);
+        self.check_code_storage(scope, counted).await?;
         self.rows.claim_package(&package.image).await?;
         self.images.keep(&package, zip).await.map_err(refused)?;
         Ok(package)
