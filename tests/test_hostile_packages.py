@@ -127,7 +127,12 @@ def test_a_package_that_is_another_than_was_uploaded_is_never_run(own_server):
     functions.until_updated(client, name)
     assert client.invoke(FunctionName=name)["Payload"].read() == b"1"
     assert blob.read_bytes() == uploaded
-    server.finish()
+    status, _ = server.terminate()
+    assert status == 0
+    complaints = server.complaints()
+    assert any('"level": "ERROR"' in line for line in complaints), complaints
+    assert all("damaged" in line for line in complaints), complaints
+    server.abandon()
 
 
 def last_update(client, name):

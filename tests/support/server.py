@@ -38,9 +38,6 @@ regions = [{}]
 # Warnings that tests provoke on purpose. Any other WARN or ERROR line of the server fails the run.
 EXPECTED_WARNINGS = (
     "a file system cannot be shown to a function",
-    # Tests that damage one look for it by the metric.
-    "a package that is kept is damaged",
-    "a function's code cannot be unpacked",
     "a spawner of sandboxes has ended",
 )
 
