@@ -15,7 +15,7 @@ ERROR = (
 STREAM = (
     "request, headers, event = next()\n"
     "call('POST', f'invocation/{request}/response', iter([b'one', b'two']),\n"
-    "     {'Lambda-Runtime-Function-Response-Mode': 'streaming', 'Transfer-Encoding': 'chunked'})\n"
+    "     {'Lambda-Runtime-Function-Response-Mode': 'streaming'})\n"
 )
 MINE = b'{"errorType":"Mine","errorMessage":"told"}'
 REJECTION = "export const handler = () => { Promise.reject(new Error('nobody')); return new Promise(() => {}); };"
