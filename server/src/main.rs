@@ -31,6 +31,7 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     sandbox::become_spawner_if_asked();
     sandbox::become_confined_if_asked(image::work);
+    // Access keys and functions' secrets are in its memory.
     if let Err(error) = sandbox::keep_secrets() {
         eprintln!("lambent: {error}");
         return ExitCode::FAILURE;
@@ -54,5 +55,19 @@ fn main() -> ExitCode {
             terminal::complain!("lambent: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, dumpable_behavior, getrlimit};
+
+    #[test]
+    fn a_crash_leaves_no_core() {
+        sandbox::keep_secrets().unwrap();
+        assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
+        // The one limit at which the kernel does not start a program that takes dumps either.
+        let (current, maximum) = (Some(1), Some(1));
+        assert_eq!(getrlimit(Resource::Core), Rlimit { current, maximum });
     }
 }

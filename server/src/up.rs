@@ -23,7 +23,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -44,7 +43,6 @@ const REQUESTS_MB_MIN: u64 = 128;
 /// Serves until it is told to stop.
 pub(crate) fn up(options: &cli::Up) -> anyhow::Result<ExitCode> {
     telemetry::start();
-    leave_no_core();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -67,14 +65,6 @@ pub(crate) fn up(options: &cli::Up) -> anyhow::Result<ExitCode> {
     runtime.shutdown_timeout(patience);
     events.shutdown_timeout(patience);
     ended.map(|_| ExitCode::SUCCESS)
-}
-
-/// Has the kernel write no image of the memory should the server crash: keys and secrets are in it. What
-/// it begins, spawners and functions, is as it was.
-fn leave_no_core() {
-    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
-        tracing::warn!(%error, "a crash may leave secrets in a core dump");
-    }
 }
 
 /// When it was told to stop.
@@ -295,18 +285,5 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rustix::process::dumpable_behavior;
-
-    use super::*;
-
-    #[test]
-    fn a_crash_leaves_no_core() {
-        leave_no_core();
-        assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
     }
 }
