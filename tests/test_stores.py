@@ -159,8 +159,9 @@ def test_a_start_that_waits_lets_nobody_in_and_ends_when_it_is_told_to(own_serve
     server.finish()
 
 
-def test_events_of_one_function_that_wait_have_a_bound(own_server):
-    server = own_server("[events]\nfunction_stored_max = 5\n").start()
+def test_events_that_wait_and_packages_that_are_uploaded_have_a_bound(own_server):
+    limits = "[limits]\nupload_bytes = 4000\ncontrol_plane_per_second = 1000\n"
+    server = own_server(f"[events]\nfunction_stored_max = 5\n{limits}").start()
     client = clients.make(server)
     sleeper = "import time\ndef handler(event, context):\n    time.sleep(event)\n"
     functions.create(client, "sleeper", sleeper, Timeout=20)
@@ -171,6 +172,14 @@ def test_events_of_one_function_that_wait_have_a_bound(own_server):
     assert found == [202] * 5 + [429] * 3
     assert status(client.invoke, FunctionName="echo", **event) == 202
     client.delete_function(FunctionName="sleeper")
+    found = []
+    for number in range(40):
+        code, _ = functions.source_package("python3.12", f"{ECHO}# {number}\n")
+        found.append(status(client.update_function_code, FunctionName="echo", ZipFile=code))
+        functions.until_updated(client, "echo")
+    # Each is stored again, and none goes for an hour.
+    assert found[0] == 200 and found[-1] == 429, found
+    assert status(client.invoke, FunctionName="echo", Payload=b"1") == 200
     server.finish()
 
 

@@ -132,6 +132,9 @@ pub(crate) struct Limits {
     pub(crate) provisioned_per_second: u32,
     /// Bytes of all packages: of functions, their versions and layers.
     pub(crate) code_storage_bytes: u64,
+    /// Bytes of packages that an account uploads in the time that unused ones are kept; 0 for an eighth
+    /// of the disk.
+    pub(crate) upload_bytes: u64,
 }
 
 /// Where other AWS services are, for Lambent's own calls to them.
@@ -387,6 +390,7 @@ impl Default for Limits {
             control_plane_per_second: CONTROL_PLANE_PER_SECOND,
             provisioned_per_second: PROVISIONED_PER_SECOND,
             code_storage_bytes: ACCOUNT_CODE_BYTES_MAX,
+            upload_bytes: 0,
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Config {
     pub architecture: String,
     /// Bytes of all packages that an account keeps in a region.
     pub code_bytes_max: u64,
+    /// Bytes of packages that an account uploads at most in the time that those stay that nothing names.
+    pub upload_bytes_max: u64,
     /// How long packages are kept that nothing names any more. Longer than any request to the control
     /// plane and any invoke takes.
     pub unused_packages_kept: Duration,
@@ -147,6 +149,7 @@ impl Default for Config {
             runtimes: RUNTIMES.map(str::to_owned).to_vec(),
             architecture: "x86_64".to_owned(),
             code_bytes_max: ACCOUNT_CODE_BYTES_MAX,
+            upload_bytes_max: ACCOUNT_CODE_BYTES_MAX,
             unused_packages_kept: Duration::from_secs(60 * 60),
             operators_packages: BTreeSet::new(),
             unknown_roles_accepted: true,

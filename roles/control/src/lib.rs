@@ -53,6 +53,7 @@ mod tags;
 mod tests;
 mod throttle;
 mod unused_packages;
+mod uploads;
 mod urls;
 mod versions;
 

@@ -42,6 +42,7 @@ use crate::source::PackageSource;
 use crate::sts::{self, Sts};
 use crate::throttle::Throttle;
 use crate::unused_packages::UnusedPackages;
+use crate::uploads::Uploads;
 use crate::{absent, stacks};
 
 /// The largest request body (AWS: a 50 MB package in base64, and room for the rest).
@@ -90,6 +91,7 @@ pub struct Control {
     jobs: mpsc::Sender<Job>,
     missed: Missed,
     pub(crate) code_storage: CodeStorage,
+    pub(crate) uploads: Uploads,
     throttle: Throttle,
     /// Something about provisioned concurrency has changed.
     provision: Arc<Notify>,
@@ -164,6 +166,7 @@ impl Control {
             clock,
             random,
             code_storage: CodeStorage::default(),
+            uploads: Uploads::default(),
             throttle: Throttle::new(config.rates),
             provision: Arc::default(),
             config,

@@ -206,6 +206,10 @@ pub(super) async fn start(
             },
             architecture: worker::host_architecture().to_owned(),
             code_bytes_max: config.limits.code_storage_bytes,
+            upload_bytes_max: match config.limits.upload_bytes {
+                0 => stores.space.total() / 8,
+                given => given,
+            },
             vpc_id: config.functions.vpc_id.clone(),
             unused_packages_kept: Duration::from_secs(config.functions.unused_packages_seconds),
             operators_packages,

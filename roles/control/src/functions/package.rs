@@ -96,6 +96,16 @@ impl Control {
             let message = "Uploaded file must be a non-empty zip";
             return Err(ApiError::invalid_parameter(message).into());
         }
+        let bytes = zip.len() as u64;
+        let bound = (
+            self.config.unused_packages_kept,
+            self.config.upload_bytes_max,
+        );
+        let now = self.clock.now();
+        if !self.uploads.take(&scope.account, (now, bytes), bound) {
+            let reason = Some("CallerRateLimitExceeded");
+            return Err(ApiError::throttled("Rate exceeded", reason, None).into());
+        }
         let package = Images::check(zip.clone()).await.map_err(refused)?;
         let counted = counted(package.bytes, package.unpacked_bytes);
         self.check_code_storage(scope, counted).await?;
