@@ -386,3 +386,40 @@ def test_policies_and_pages_by_the_command_line(server, tmp_path, version):
         iam("delete-policy", "--policy-arn", arn)
     iam("delete-group", "--group-name", group)
     iam("delete-user", "--user-name", user)
+
+
+def deny(condition=None, resource="*", effect='"Effect": "Deny"'):
+    """A document, as text, that is to deny lambda:GetFunction and allows everything else."""
+    condition = f', "Condition": {condition}' if condition else ""
+    everything = '{"Effect": "Allow", "Action": "lambda:*", "Resource": "*"}'
+    statement = f'{{{effect}, "Action": "lambda:GetFunction", "Resource": "{resource}"{condition}}}'
+    return f'{{"Version": "2012-10-17", "Statement": [{everything}, {statement}]}}'
+
+
+def test_a_denial_that_could_never_deny_is_refused(server, client, iam, deploy):
+    """A document is understood in full or not taken at all."""
+    name, own = a_user(server, iam)
+    target = deploy(ECHO)
+    for document in (
+        deny('{"DateGreaterThan": {"aws:CurrentTime": "1 January 2020"}}'),
+        deny('{"IpAddress": {"aws:SourceIp": "127.0.0.1-127.0.0.255"}}'),
+        deny('{"NotIpAddress": {"aws:SourceIp": "localhost"}}'),
+        deny('{"Bool": {"aws:SecureTransport": "no"}}'),
+        deny('{"StringEquals": {"aws:username": []}}'),
+        deny('{"Null": {"a:b": "true"}, "Null": {"a:b": "false"}}'),
+        deny(resource="*denied"),
+        deny(resource="arn:awz:lambda:*:*:function:*"),
+        deny(effect='"Effect": "Deny", "Effect": "Allow"'),
+        deny().replace('"Statement"', '"Statement": [], "Statement"'),
+    ):
+        code = refused(iam.put_user_policy, UserName=name, PolicyName="p", PolicyDocument=document)
+        assert code == "MalformedPolicyDocument", document
+    # These are taken, and deny: a star reaches over colons where AWS's does.
+    for resource in (
+        f"arn:aws:lambda:*:function:{target}",
+        f"arn:aws:lambda:us-east-1:{ACCOUNT}:f*{target[1:]}",
+        "arn:aws:lambda:*",
+    ):
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=deny(resource=resource))
+        assert refused(own.get_function, FunctionName=target) == "AccessDeniedException", resource
+        assert own.get_function_configuration(FunctionName=target)["FunctionName"] == target
