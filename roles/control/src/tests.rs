@@ -12,6 +12,7 @@ mod misc;
 mod people;
 mod permissions;
 mod provisioning;
+mod quotas;
 mod recovery;
 mod sts;
 mod unused_packages;
