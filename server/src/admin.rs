@@ -11,9 +11,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use types::Seldom;
 
 /// Prometheus asks with one connection; so many are plenty.
 const CONNECTIONS_MAX: usize = 32;
+/// How often it is told that connections are not accepted.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -23,12 +26,17 @@ const CONNECTION_MAX: Duration = Duration::from_secs(120);
 /// Serves until the future is dropped.
 pub(crate) async fn serve(listener: TcpListener, registry: Arc<Mutex<Registry>>) {
     let mut connections = JoinSet::new();
+    let mut failures = Seldom::every(TELL_EVERY);
     loop {
         tokio::select! {
             biased;
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
-                let Ok((stream, _)) = accepted else {
+                let Ok((stream, _)) = accepted.inspect_err(|error| {
+                    if failures.is_due() {
+                        tracing::warn!(%error, "a connection for metrics could not be accepted");
+                    }
+                }) else {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 };

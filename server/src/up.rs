@@ -9,6 +9,7 @@
 //!
 //! All-in-one and cluster differ only in what is put behind the `Arc<dyn …>`s here.
 
+mod descriptors;
 mod drain;
 mod event_threads;
 mod events;
@@ -34,6 +35,7 @@ use crate::front_door::{self, Bound, FrontDoor};
 use crate::roots::{Languages, languages};
 use crate::terminal::say;
 use crate::{cli, telemetry};
+use descriptors::{Descriptors, Wanted};
 
 /// Whatever still runs when all is over is not waited for any longer.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
@@ -84,6 +86,8 @@ struct Start {
 /// What stands when the start is over.
 struct Started {
     running: roles::Running,
+    /// Of clients, at a time at each address.
+    connections: usize,
     api: Bound,
     admin: Option<Bound>,
     events: Option<Bound>,
@@ -135,6 +139,22 @@ fn sandboxes(
     })
 }
 
+fn descriptors(config: &Config, sandboxes: &sandbox::Config) -> anyhow::Result<Descriptors> {
+    let shares = Descriptors::claim(Wanted {
+        addresses: 1 + u64::from(!config.events.listen.is_empty()),
+        roots: sandboxes.roots.len() as u64,
+        pool: config.sandbox.pool as u64,
+    })?;
+    if shares.pool < config.sandbox.pool {
+        tracing::warn!(
+            pool = shares.pool,
+            environments = shares.environments,
+            "the limit of open files is low: fewer sandboxes stand ready than are wished for"
+        );
+    }
+    Ok(shares)
+}
+
 /// Everything up to the moment when requests can be answered.
 async fn start(start: Start) -> anyhow::Result<Started> {
     let Start {
@@ -142,7 +162,7 @@ async fn start(start: Start) -> anyhow::Result<Started> {
         accept_older_data,
         threads,
     } = start;
-    let (data, languages, sandboxes) = {
+    let (data, languages, sandboxes, descriptors) = {
         let config = config.clone();
         roles::aside("the data folder", move || prepare(&config)).await?
     };
@@ -155,9 +175,12 @@ async fn start(start: Start) -> anyhow::Result<Started> {
     let events = bind(&config.events.listen).await?;
     let stores = stores::open(&config, data.path(), accept_older_data, &threads).await?;
     let with = (api.address(), threads);
+    let connections = descriptors.connections;
+    let sandboxes = (sandboxes, descriptors);
     let running = roles::start(config, data, languages, sandboxes, stores, with).await?;
     Ok(Started {
         running,
+        connections,
         api,
         admin,
         events,
@@ -165,10 +188,12 @@ async fn start(start: Start) -> anyhow::Result<Started> {
 }
 
 /// What is done before anything runs, and blocks.
-fn prepare(config: &Config) -> anyhow::Result<(DataDir, Languages, sandbox::Config)> {
+fn prepare(config: &Config) -> anyhow::Result<(DataDir, Languages, sandbox::Config, Descriptors)> {
     let data = DataDir::open(&config.data_dir)?;
     let languages = languages(&config.runtimes)?;
-    let sandboxes = sandboxes(config, &data, &languages)?;
+    let mut sandboxes = sandboxes(config, &data, &languages)?;
+    let descriptors = descriptors(config, &sandboxes)?;
+    sandboxes.pool = descriptors.pool;
     let swept =
         sandbox::sweep(&sandboxes.tag).context("a former run cannot be cleaned up after")?;
     if swept.processes + swept.cgroups > 0 {
@@ -178,7 +203,7 @@ fn prepare(config: &Config) -> anyhow::Result<(DataDir, Languages, sandbox::Conf
             "left-overs of a killed run are removed"
         );
     }
-    Ok((data, languages, sandboxes))
+    Ok((data, languages, sandboxes, descriptors))
 }
 
 async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
@@ -195,6 +220,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     };
     let Started {
         mut running,
+        connections,
         api,
         admin,
         events,
@@ -212,6 +238,11 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
         threads: running.events.threads.clone(),
     };
     let identities = running.identities.clone();
+    let bounds = front_door::Bounds {
+        connections: bounds.connections.min(connections),
+        connections_of_one: bounds.connections_of_one.min(connections),
+        ..bounds
+    };
     let door = Arc::new(FrontDoor::new(
         control, frontend, of_events, identities, bounds,
     ));
@@ -232,6 +263,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
         "serving; credentials are in the data folder"
     );
     signals.told_to_stop().await;
+    drain::end_in_time();
     tracing::info!("stopping: invokes under way are finished first; told again, they are cut off");
     stop.send_replace(true);
     drain::drain(running, serving, signals.told_to_stop()).await;

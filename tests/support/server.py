@@ -39,6 +39,10 @@ regions = [{}]
 EXPECTED_WARNINGS = (
     "a file system cannot be shown to a function",
     "a spawner of sandboxes has ended",
+    "a killed sandbox does not end",
+    "sandboxes do not end",
+    "cgroup folders remain",
+    "no environment for an invoke",
 )
 
 

@@ -21,7 +21,9 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use types::Seldom;
 
 use crate::session::Session;
 use crate::telemetry::TelemetryApi;
@@ -34,18 +36,32 @@ const CONNECTIONS_MAX: usize = 32;
 /// Header bytes of one request. The largest that runtimes send is an X-Ray cause, which may have a
 /// megabyte by the book and has some kilobytes in truth.
 const HEADER_BYTES_MAX: usize = 256 * 1024;
+/// Connections that an environment may have in any case. More take turns with those of all others.
+pub const CONNECTIONS_OWN: usize = 4;
 /// After an accept that failed (out of descriptors, say), the next is tried so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often that is told.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// Accepts and serves connections until the future is dropped.
-pub(crate) async fn serve(session: Arc<Session>, listener: TcpListener) {
+/// Accepts and serves connections until the future is dropped. `lines` has the turns of those beyond
+/// [`CONNECTIONS_OWN`].
+pub(crate) async fn serve(session: Arc<Session>, listener: TcpListener, lines: Arc<Semaphore>) {
     let mut connections = JoinSet::new();
+    let mut turn: Option<OwnedSemaphorePermit> = None;
+    let mut failures = Seldom::every(TELL_EVERY);
     loop {
+        let beyond = connections.len() >= CONNECTIONS_OWN;
+        let room = connections.len() < CONNECTIONS_MAX;
         tokio::select! {
             biased;
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
+            // Never closed, so that there is always a turn to come.
+            next = Arc::clone(&lines).acquire_owned(), if beyond && room && turn.is_none() => {
+                turn = next.ok();
+            }
+            accepted = listener.accept(), if !beyond || room && turn.is_some() => match accepted {
                 Ok((stream, _)) => {
+                    let turn = turn.take();
                     // Small answers must not wait for Nagle; a socket that refuses is about to fail.
                     let _ = stream.set_nodelay(true);
                     let session = Arc::clone(&session);
@@ -59,9 +75,15 @@ pub(crate) async fn serve(session: Arc<Session>, listener: TcpListener) {
                             .max_buf_size(HEADER_BYTES_MAX)
                             .serve_connection(TokioIo::new(stream), service)
                             .await;
+                        drop(turn);
                     });
                 }
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                Err(error) => {
+                    if failures.is_due() {
+                        tracing::warn!(%error, "a connection within an environment is not accepted");
+                    }
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }

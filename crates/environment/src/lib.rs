@@ -19,6 +19,7 @@ mod machine;
 mod session;
 mod telemetry;
 
+pub use api::CONNECTIONS_OWN;
 pub use error::{error_body, function_error_type, runtime_error_type};
 pub use machine::{NotReady, ShutdownReason};
 pub use session::{

@@ -8,7 +8,7 @@ mod waiters;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use types::RequestId;
 use uuid::Uuid;
@@ -183,9 +183,10 @@ impl Session {
         })
     }
 
-    /// Serves both APIs on the environment's listener until it is dropped.
-    pub async fn serve(self: Arc<Self>, listener: tokio::net::TcpListener) {
-        crate::api::serve(self, listener).await;
+    /// Serves both APIs on the environment's listener until it is dropped. `lines` are the turns of
+    /// connections beyond [`crate::CONNECTIONS_OWN`], which all environments share.
+    pub async fn serve(self: Arc<Self>, listener: tokio::net::TcpListener, lines: Arc<Semaphore>) {
+        crate::api::serve(self, listener, lines).await;
     }
 
     /// Processes are about to be started: these external extensions, then the runtime.
@@ -343,6 +344,10 @@ impl Session {
         let mut inner = self.lock();
         let effects = inner.machine.register(id, name, on_invoke, on_shutdown)?;
         inner.carry_out(effects);
+        drop(inner);
+        if let Some(telemetry) = self.telemetry.get() {
+            telemetry.expect();
+        }
         Ok(())
     }
 

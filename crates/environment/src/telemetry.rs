@@ -82,6 +82,9 @@ pub struct Subscription {
 
 /// Takes subscriptions. The worker has what delivers.
 pub trait Telemetry: Send + Sync {
+    /// An extension has registered, and may subscribe.
+    fn expect(&self);
+
     /// The extension of that name wants this from now on, instead of what it wanted before of the
     /// same API.
     fn subscribe(&self, extension: &str, subscription: Subscription);

@@ -2,16 +2,19 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
 
 use crate::message::{MESSAGE_BYTES_MAX, Message};
-use crate::sys::{reactor, sockets};
+use crate::sys::{files, reactor, sockets};
 
 /// What a receiver got.
 pub(crate) enum Received<M> {
     /// A message and the descriptors that came with it.
     Message(M, Vec<OwnedFd>),
+    /// A message whose descriptors are lost: this process can have no more.
+    Cut(M),
     /// The other end is closed.
     Closed,
 }
@@ -42,8 +45,19 @@ impl Channel {
     }
 
     pub(crate) fn receive<M: Message>(&mut self) -> io::Result<Received<M>> {
-        let (length, fds) = sockets::receive(self.socket.as_fd(), &mut self.buffer, true)?;
-        decode(&self.buffer[..length], fds)
+        let got = sockets::receive(self.socket.as_fd(), &mut self.buffer, true)?;
+        decode(&self.buffer[..got.length], got.fds)
+    }
+
+    /// As [`Channel::receive`], and an error when nothing comes in time.
+    pub(crate) fn receive_within<M: Message>(
+        &mut self,
+        limit: Duration,
+    ) -> io::Result<Received<M>> {
+        if !files::is_readable_within(self.socket.as_fd(), limit)? {
+            return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
+        }
+        self.receive()
     }
 }
 
@@ -97,22 +111,25 @@ impl AsyncChannel {
     /// Receives a message. Giving up waiting loses none.
     pub(crate) async fn receive<M: Message>(&self) -> io::Result<Received<M>> {
         let mut buffer = [0; 1024];
-        let (length, fds) = self
+        let got = self
             .0
             .async_io(tokio::io::Interest::READABLE, |socket| {
                 sockets::receive(socket.as_fd(), &mut buffer, false)
             })
             .await?;
-        decode(&buffer[..length], fds)
+        decode(&buffer[..got.length], got.fds)
     }
 }
 
-fn decode<M: Message>(bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<Received<M>> {
+fn decode<M: Message>(bytes: &[u8], fds: Option<Vec<OwnedFd>>) -> io::Result<Received<M>> {
     if bytes.is_empty() {
         return Ok(Received::Closed);
     }
     match M::decode(bytes) {
-        Some(message) => Ok(Received::Message(message, fds)),
+        Some(message) => Ok(match fds {
+            Some(fds) => Received::Message(message, fds),
+            None => Received::Cut(message),
+        }),
         None => Err(io::Error::other(
             "a malformed message between sandbox processes",
         )),

@@ -46,8 +46,21 @@ pub trait Engine: Send + Sync {
     /// What all sandboxes use, however many there are: a few small files are read.
     fn load(&self) -> Result<Load, Error>;
 
-    /// Stops making more, destroys what still lives and removes what is shared. Harmless twice.
+    /// Sandboxes that were killed and have not ended.
+    fn lingering(&self) -> Lingering;
+
+    /// Stops making more, destroys what still lives and removes what is shared. Harmless twice. Takes
+    /// half a minute at most: what has not ended then is ended by the kernel when this process is.
     async fn shutdown(&self);
+}
+
+/// Sandboxes that were killed and did not end within some seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Lingering {
+    /// That have not ended yet: their memory is still taken.
+    pub now: u64,
+    /// Since the engine was started.
+    pub ever: u64,
 }
 
 /// One sandbox. Dropping the last reference destroys it, in the background. Once a call has said
@@ -98,9 +111,13 @@ pub trait Instance: Send + Sync {
     /// killed. [`Instance::kill_all`] makes it false again.
     fn out_of_memory(&self) -> watch::Receiver<bool>;
 
-    /// True since the sandbox as such ended.
+    /// True since the sandbox as such ended, or was killed and did not end within some seconds.
     fn dead(&self) -> watch::Receiver<bool>;
 
-    /// Kills everything inside and removes the sandbox. Harmless twice; returns when it is done.
+    /// True since nothing is left of the sandbox: its memory is free for others.
+    fn removed(&self) -> watch::Receiver<bool>;
+
+    /// Kills everything inside and removes the sandbox. Harmless twice. Returns when it is done, or
+    /// after some seconds if killed processes take longer to end: [`Instance::removed`] then tells when.
     async fn destroy(&self);
 }

@@ -66,6 +66,11 @@ pub(crate) fn step_and_errno(error: &Error) -> (String, i32) {
     }
 }
 
+/// That descriptors are lost since this process can have no more.
+pub(crate) fn lost(step: &'static str) -> Error {
+    Error::step(step)(io::Error::from_raw_os_error(libc::EMFILE))
+}
+
 /// The init's whole life.
 pub(crate) fn run(setup: Setup<'_>) {
     let Setup {
@@ -101,10 +106,13 @@ pub(crate) fn run(setup: Setup<'_>) {
     let standby = begun.as_ref().ok();
     let standby = standby.and_then(|launch| Standby::fork(launch, &mut buffer).ok());
     let mut channel = Channel::with_buffer(control, buffer);
-    let Ok(Received::Message(wanted, trees)) = channel.receive::<Furnish>() else {
-        return;
+    let (wanted, trees) = match channel.receive::<Furnish>() {
+        Ok(Received::Message(wanted, trees)) => (wanted, Ok(trees)),
+        Ok(Received::Cut(wanted)) => (wanted, Err(lost("take a sandbox's folders"))),
+        Ok(Received::Closed) | Err(_) => return,
     };
     let finished = begun.and_then(|launch| {
+        let trees = trees?;
         let tmp = furnish::finish(&wanted, trees, &launch, uid)?;
         Ok((tmp, launch))
     });
@@ -187,6 +195,8 @@ impl Serving<'_> {
             if ready[0] {
                 match self.channel.receive::<Request>()? {
                     Received::Message(request, fds) => self.handle(request, fds)?,
+                    // Only a start has some, and says that it has not got them.
+                    Received::Cut(request) => self.handle(request, Vec::new())?,
                     Received::Closed => return Ok(()),
                 }
             }
@@ -202,7 +212,14 @@ impl Serving<'_> {
                 directory,
             } => {
                 let Some(output) = fds.into_iter().next() else {
-                    return Err(io::Error::other("a start without an output"));
+                    let (stage, step) = (Stage::Prepare, "take a process's output".to_owned());
+                    let errno = libc::EMFILE;
+                    return self.say(&Event::NotStarted {
+                        request,
+                        stage,
+                        step,
+                        errno,
+                    });
                 };
                 let program = function::Program {
                     argv,

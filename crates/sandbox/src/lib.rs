@@ -44,9 +44,9 @@ mod users;
 
 pub use config::{Config, Nat, Network, Root, RootKind};
 pub use confined::{Confined, become_confined_if_asked, confine};
-pub use engine::{Engine, Instance, Load, Usage};
+pub use engine::{Engine, Instance, Lingering, Load, Usage};
 pub use error::Error;
-pub use process::ProcessEngine;
+pub use process::{DESCRIPTORS, ProcessEngine, raise_open_files};
 pub use share::{Share, ShareUser};
 pub use spawner::{become_spawner_if_asked, keep_secrets};
 pub use spec::{Exit, FUNCTION_GID, FUNCTION_UID, Process, Signal, Spec, Started};

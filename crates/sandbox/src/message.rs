@@ -91,6 +91,15 @@ pub(crate) enum Spawned {
     },
 }
 
+impl Spawned {
+    /// Whether it answers a request that came before this one.
+    pub(crate) fn is_before(&self, request: u32) -> bool {
+        let (Self::Created { request: told } | Self::Failed { request: told, .. }) = self;
+        // They are counted up, and may wrap.
+        request.wrapping_sub(*told).wrapping_sub(1) < u32::MAX / 2
+    }
+}
+
 /// What init is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {

@@ -132,7 +132,7 @@ impl Netlink {
         request.extend(&body.0);
         sockets::send(self.0.as_fd(), &request, &[], true)?;
         let mut answer = vec![0; 16 << 10];
-        let (length, _) = sockets::receive(self.0.as_fd(), &mut answer, true)?;
+        let length = sockets::receive(self.0.as_fd(), &mut answer, true)?.length;
         answer.truncate(length);
         let field = |from: usize| answer.get(from..from + 4).and_then(|b| b.try_into().ok());
         let kind = field(4).map(|bytes: [u8; 4]| u16::from_ne_bytes([bytes[0], bytes[1]]));

@@ -9,10 +9,13 @@
 //! made anew. Making a sandbox is a task of the engine's own: when whoever asked no longer waits, it is made to
 //! the end and then destroyed, so nothing is ever half made and forgotten.
 
+mod cpu;
+mod ending;
 mod instance;
 mod keeper;
 mod memory;
 mod pool;
+mod reaper;
 mod spawning;
 mod supervisor;
 mod watching;
@@ -30,7 +33,7 @@ use tokio::task::JoinSet;
 
 use crate::cgroup::{Hierarchies, Limits};
 use crate::config::{Config, Network};
-use crate::engine::{Engine, Instance, Load};
+use crate::engine::{Engine, Instance, Lingering, Load};
 use crate::error::Error;
 use crate::machine;
 use crate::message::{Build, Furnish};
@@ -41,10 +44,22 @@ use crate::sys::{files, mounts, privileges};
 use instance::{Handle, Sandbox};
 use keeper::Keeper;
 use pool::{Pool, Slots};
+use reaper::Reaper;
 
 /// How long a sandbox is made anew for, when its init dies under the making. All that stood ready may
 /// die one after the other when their spawner has.
 const ANEW_WITHIN: Duration = Duration::from_secs(3);
+/// How long an engine's shutdown may take.
+const SHUTDOWN_WITHIN: Duration = Duration::from_secs(20);
+
+/// Descriptors of this process that a sandbox takes at most: its cgroups' files, its listeners, its
+/// control socket and its process. Of its spawner's it takes one.
+pub const DESCRIPTORS: u64 = 16;
+
+/// Raises this process's limit of open files as far as it may, and gives it.
+pub fn raise_open_files() -> Result<u64, Error> {
+    privileges::raise_open_files().map_err(Error::step("raise the limit of open files"))
+}
 
 /// Processes and threads for a hundred sandboxes that have as many as Lambda allows.
 const PROCESSES_ENOUGH: u64 = 100 * 1_024;
@@ -65,6 +80,7 @@ struct Shared {
     /// Thousandths of a CPU that the host has: a quota from there on would bind nothing.
     host_cpu_millis: u32,
     opener: Opener,
+    reaper: Arc<Reaper>,
     closed: AtomicBool,
     next: AtomicU64,
     /// What has not been destroyed yet, by the order of making.
@@ -79,18 +95,19 @@ impl ProcessEngine {
     /// [`crate::become_spawner_if_asked`]. Raises this process's limit of open files as far as it may.
     pub async fn start(config: Config) -> Result<Arc<Self>, Error> {
         config.check()?;
-        // Each sandbox takes some fifteen of this process's, and one of its spawner's.
-        privileges::raise_open_files().map_err(Error::step("raise the limit of open files"))?;
+        raise_open_files()?;
         let hierarchies = Arc::new(Hierarchies::prepare(&config.tag, config.memory_bytes)?);
         tell_of_few_processes(&hierarchies);
         if let Network::Nat(nat) = &config.network {
             nat::open(&config.tag, nat)?;
         }
         let slots = Arc::new(Slots::new(config.first_uid));
+        let reaper = Arc::new(Reaper::new());
         let mut pools = BTreeMap::new();
         for (root, keeper) in config.roots.iter().zip(keepers(&config).await?) {
             let (hierarchies, slots) = (Arc::clone(&hierarchies), Arc::clone(&slots));
-            let pool = Pool::start(root, keeper, &config, hierarchies, slots)?;
+            let common = (hierarchies, slots, Arc::clone(&reaper));
+            let pool = Pool::start(root, keeper, &config, common)?;
             pools.insert(root.name.clone(), Arc::new(pool));
         }
         let cpus = std::thread::available_parallelism().map_or(1, |count| count.get());
@@ -101,6 +118,7 @@ impl ProcessEngine {
             pools,
             host_cpu_millis: u32::try_from(cpus).unwrap_or(1).saturating_mul(1_000),
             opener: Opener::new(),
+            reaper,
             closed: AtomicBool::new(false),
             next: AtomicU64::new(1),
             live: Mutex::new(BTreeMap::new()),
@@ -140,23 +158,22 @@ impl Engine for ProcessEngine {
         })
     }
 
+    fn lingering(&self) -> Lingering {
+        self.shared.reaper.lingering()
+    }
+
     async fn shutdown(&self) {
         let shared = &self.shared;
         shared.closed.store(true, Ordering::Release);
-        for pool in shared.pools.values() {
-            Arc::clone(pool).stop().await;
+        let ended = tokio::time::timeout(SHUTDOWN_WITHIN, shared.end_all()).await;
+        let lingering = shared.reaper.lingering().now;
+        if ended.is_err() || lingering > 0 {
+            tracing::error!(
+                lingering,
+                "sandboxes do not end; the kernel ends them with this process"
+            );
         }
-        loop {
-            let live: Vec<_> = locked(&shared.live).values().cloned().collect();
-            for sandbox in &live {
-                shared.destroy(sandbox).await;
-            }
-            let mut tasks = std::mem::take(&mut *locked(&shared.tasks));
-            if live.is_empty() && tasks.is_empty() {
-                break;
-            }
-            while tasks.join_next().await.is_some() {}
-        }
+        shared.reaper.stop();
         if shared.has_way_out {
             nat::close(&shared.tag);
         }
@@ -199,7 +216,7 @@ impl Shared {
         }
         let prepared = pool.take().await?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let sandbox = Arc::new(Sandbox::begin(spec, number, prepared)?);
+        let sandbox = Arc::new(Sandbox::begin(spec, number, prepared, self)?);
         locked(&self.live).insert(number, Arc::clone(&sandbox));
         // From here on it is destroyed if anything fails.
         let handle = Handle {
@@ -216,6 +233,29 @@ impl Shared {
         }
     }
 
+    /// Ends the spawners with all that lives under them, and what is under way.
+    async fn end_all(self: &Arc<Self>) {
+        for pool in self.pools.values() {
+            Arc::clone(pool).stop().await;
+        }
+        loop {
+            let live: Vec<_> = locked(&self.live).values().cloned().collect();
+            let none = live.is_empty();
+            // Side by side: each may take its time.
+            let mut ends = JoinSet::new();
+            for sandbox in live {
+                let shared = Arc::clone(self);
+                ends.spawn(async move { shared.destroy(&sandbox).await });
+            }
+            while ends.join_next().await.is_some() {}
+            let mut tasks = std::mem::take(&mut *locked(&self.tasks));
+            if none && tasks.is_empty() {
+                break;
+            }
+            while tasks.join_next().await.is_some() {}
+        }
+    }
+
     fn limits(&self, spec: &Spec) -> Limits {
         Limits {
             // See `memory`: what /tmp may hold comes on top, the rest is watched.
@@ -227,7 +267,7 @@ impl Shared {
     }
 
     async fn destroy(&self, sandbox: &Arc<Sandbox>) {
-        sandbox.destroy().await;
+        sandbox.destroy(&self.reaper).await;
         locked(&self.live).remove(&sandbox.number());
     }
 

@@ -114,9 +114,16 @@ fn run(socket: OwnedFd, alone: Option<SingleThreaded>) {
         filter: seccomp::filter(),
         buffer: vec![0; MESSAGE_BYTES_MAX],
     };
-    while let Ok(Received::Message(create, fds)) = channel.receive::<Create>() {
-        let request = create.request;
-        let answered = match spawning.create(create, fds) {
+    loop {
+        let (request, created) = match channel.receive::<Create>() {
+            Ok(Received::Message(create, fds)) => (create.request, spawning.create(create, fds)),
+            Ok(Received::Cut(create)) => (
+                create.request,
+                Err(init::lost("take a sandbox's descriptors")),
+            ),
+            Ok(Received::Closed) | Err(_) => return,
+        };
+        let answered = match created {
             Ok(handle) => channel.send(&Spawned::Created { request }, &[handle.as_fd()]),
             Err(error) => channel.send(&failed(request, &error), &[]),
         };

@@ -13,6 +13,7 @@ pub mod layer_arn;
 pub mod limits;
 pub mod names;
 pub mod random;
+pub mod seldom;
 
 pub use arn::{FunctionArn, FunctionRef, Qualifier};
 pub use bucket::Bucket;
@@ -21,3 +22,4 @@ pub use ids::{EnvironmentId, PermitId, RequestId, WorkerId};
 pub use layer_arn::{LayerArn, LayerVersionArn};
 pub use names::{AccountId, AliasName, FunctionName, LayerName, NameError, Region, Scope, Version};
 pub use random::{Random, SystemRandom};
+pub use seldom::Seldom;

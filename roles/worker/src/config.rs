@@ -17,6 +17,10 @@ pub struct Config {
     pub zone: String,
     /// Memory it may give to environments, MB.
     pub memory_mb: u64,
+    /// Environments at a time: what this process's descriptors allow.
+    pub environments_max: usize,
+    /// Connections within environments beyond those that each may have in any case.
+    pub lines_max: usize,
     /// Variables every function gets beneath its own.
     pub environment: BTreeMap<String, String>,
     /// The package that every environment finds at `/opt`, beneath its function's layers.
@@ -24,8 +28,8 @@ pub struct Config {
     /// The folders that stand for file systems, by the ARN of their access point.
     pub file_systems: BTreeMap<String, Folder>,
     /// Where Lambent's own API is, if functions may speak to it: the worker then takes what they
-    /// say to the sandbox's door there.
-    pub api: Option<SocketAddr>,
+    /// say to the sandbox's door there. With how many connections it takes.
+    pub api: Option<(SocketAddr, usize)>,
     /// How long an idle environment goes on running before it is frozen. Short, since functions
     /// expect to be frozen between invokes; not zero, so that invokes that follow each other at
     /// once pay for no freezing and thawing.

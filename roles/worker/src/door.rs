@@ -15,44 +15,63 @@ use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use types::Seldom;
 
 /// Connections of one environment at a time. An SDK keeps ten to fifty, and asks one after the
 /// other.
 const CONNECTIONS_MAX: usize = 16;
-/// Connections of all environments of the worker: well below what the API takes, so that functions
-/// never keep others out.
-const ALL_CONNECTIONS_MAX: usize = 4_096;
+/// Connections of all environments of the worker, as a part of what the API takes: functions never
+/// keep others out.
+const PART_OF_API: usize = 2;
+/// Each has two ends here.
+const ENDS: u32 = 2;
 /// After an accept that failed (out of descriptors, say), the next is tried so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often that is told.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct Door {
     api: SocketAddr,
     room: Arc<Semaphore>,
+    lines: Arc<Semaphore>,
 }
 
 impl Door {
-    /// To the API at that address.
-    pub(crate) fn new(api: SocketAddr) -> Self {
+    /// To the API at that address, which takes so many connections. `lines` has the turns to connect,
+    /// which all environments share.
+    pub(crate) fn new((api, connections): (SocketAddr, usize), lines: Arc<Semaphore>) -> Self {
+        let room = (connections / PART_OF_API).clamp(1, Semaphore::MAX_PERMITS);
         Self {
             api,
-            room: Arc::new(Semaphore::new(ALL_CONNECTIONS_MAX)),
+            room: Arc::new(Semaphore::new(room)),
+            lines,
         }
     }
 
     /// Hands on what is said to this listener, until the future is dropped.
     pub(crate) async fn serve(self, listener: TcpListener) {
         let mut connections = JoinSet::new();
+        let mut failures = Seldom::every(TELL_EVERY);
         loop {
             tokio::select! {
                 biased;
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                    Ok((stream, _)) => drop(connections.spawn(self.clone().hand_on(stream))),
-                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                    Ok((stream, _)) => {
+                        // No other is accepted before this one has its turn. Never closed, so that it comes.
+                        let lines = Arc::clone(&self.lines).acquire_many_owned(ENDS).await;
+                        connections.spawn(self.clone().hand_on(stream, lines.ok()));
+                    }
+                    Err(error) => {
+                        if failures.is_due() {
+                            tracing::warn!(%error, "a function's connection to the API is not accepted");
+                        }
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
                 }
             }
         }
@@ -60,7 +79,7 @@ impl Door {
 
     /// Carries one connection to its end. One that breaks, on either side, is for both ends to
     /// notice.
-    async fn hand_on(self, mut inside: TcpStream) {
+    async fn hand_on(self, mut inside: TcpStream, _lines: Option<OwnedSemaphorePermit>) {
         // The semaphore is never closed, so that there is always a turn.
         let _turn = self.room.acquire().await;
         let Ok(mut outside) = TcpStream::connect(self.api).await else {
@@ -96,7 +115,8 @@ mod tests {
     async fn open(api: SocketAddr) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(Door::new(api).serve(listener));
+        let lines = Arc::new(Semaphore::new(100));
+        tokio::spawn(Door::new((api, 100), lines).serve(listener));
         address
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use api::functions::FunctionVersion;
 use environment::Session;
 use sandbox::{Exit, Instance};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::task::TaskTracker;
 use types::{Clock, EnvironmentId, Timestamp};
 
@@ -34,6 +34,8 @@ pub(crate) struct Environment {
     pub(crate) session: Arc<Session>,
     pub(crate) log: EnvironmentLog,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The turns of connections beyond its own, which all environments share.
+    pub(crate) lines: Arc<Semaphore>,
     /// The tasks that serve this environment; they end when `ended` is set.
     pub(crate) tasks: TaskTracker,
     pub(crate) ended: watch::Sender<bool>,

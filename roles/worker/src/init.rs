@@ -96,8 +96,12 @@ impl Environment {
         self.log.telemetry().close();
         self.alive.send_replace(Alive::default());
         if let Err(error) = self.sandbox.kill_all().await {
-            // A sandbox that is gone is found so by the next who uses it.
-            tracing::debug!(environment = %self.id, %error, "a sandbox could not be emptied");
+            if !matches!(error, sandbox::Error::Gone) {
+                tracing::warn!(environment = %self.id, %error, "a sandbox could not be emptied");
+            }
+            // What may still run in there must not meet another event. Whoever uses it next finds it
+            // gone.
+            self.sandbox.destroy().await;
         }
     }
 
@@ -109,6 +113,9 @@ impl Environment {
             state.exit = None;
             state.attempt
         };
+        if !externals.is_empty() {
+            self.log.telemetry().expect();
+        }
         let init = self.session.begin_init(externals.clone());
         let variables = plan::to_environ(&plan::extension_variables(&self.variables));
         for name in externals {

@@ -36,6 +36,10 @@ mod subscriptions;
 mod telemetry;
 mod turns;
 
+/// Descriptors of this process that an environment takes in any case: its sandbox's, two pipes for
+/// what is printed, its own connections to the Runtime API, and one to Lambent's API that waits.
+pub const DESCRIPTORS: u64 = sandbox::DESCRIPTORS + 4 + ::environment::CONNECTIONS_OWN as u64 + 1;
+
 pub use config::{Config, Folder};
 pub use runtimes::{Runtime, Runtimes, host_architecture};
 pub use service::{Dependencies, Handle};

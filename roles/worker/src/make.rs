@@ -101,6 +101,7 @@ impl Service {
             sandbox,
             log,
             clock: Arc::clone(&self.with.clock),
+            lines: Arc::clone(&self.lines),
             tasks: TaskTracker::new(),
             turns_over: Notify::new(),
             ended: watch::Sender::new(false),
@@ -152,12 +153,14 @@ impl Service {
             }),
         };
         let share = plan::cpu_millis(configuration.memory_mb);
-        let ended = environment.is_dead() || *self.draining.borrow();
         if let Err(error) = environment.sandbox.limit_cpu(share)
-            && !ended
+            && !environment.is_dead()
         {
-            // It runs with the share of its init then.
-            tracing::warn!(environment = %environment.id, %error, "a processor share is not set");
+            // It would run with the share of its init.
+            tracing::error!(environment = %environment.id, %error, "a processor share is not set");
+            return Err(Error::Sandbox {
+                reason: error.to_string(),
+            });
         }
         initialised.or_else(|failed| {
             if environment.ahead {
@@ -189,7 +192,7 @@ impl Environment {
             tokio::select! {
                 biased;
                 _ = ended.wait_for(|ended| *ended) => {}
-                () = session.serve(listener) => {}
+                () = session.serve(listener, Arc::clone(&environment.lines)) => {}
                 () = environment.log.pump() => {}
             }
         });

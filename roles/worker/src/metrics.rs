@@ -1,13 +1,18 @@
 //! What a worker counts.
 
+use std::sync::atomic::Ordering;
+
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use sandbox::Lingering;
 
 #[derive(Clone)]
 pub(crate) struct Metrics {
     pub(crate) environments: Gauge,
+    pub(crate) lingering: Gauge,
+    pub(crate) slow_ends: Counter,
     pub(crate) created: Counter,
     pub(crate) create_failures: Counter,
     pub(crate) invokes: Counter,
@@ -23,6 +28,8 @@ impl Metrics {
         let buckets = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
         let metrics = Self {
             environments: Gauge::default(),
+            lingering: Gauge::default(),
+            slow_ends: Counter::default(),
             created: Counter::default(),
             create_failures: Counter::default(),
             invokes: Counter::default(),
@@ -37,6 +44,10 @@ impl Metrics {
             "Environments that exist",
             metrics.environments.clone(),
         );
+        let help = "Sandboxes that were killed and have not ended";
+        registry.register("sandboxes_lingering", help, metrics.lingering.clone());
+        let help = "Sandboxes that took over ten seconds to end after they were killed";
+        registry.register("sandboxes_slow_to_end", help, metrics.slow_ends.clone());
         registry.register(
             "environments_created",
             "Environments made",
@@ -62,5 +73,14 @@ impl Metrics {
             metrics.create_seconds.clone(),
         );
         metrics
+    }
+
+    /// Tells what the engine counts.
+    pub(crate) fn tell_lingering(&self, lingering: Lingering) {
+        self.lingering
+            .set(i64::try_from(lingering.now).unwrap_or(i64::MAX));
+        // Several may tell at once.
+        let ever = self.slow_ends.inner();
+        ever.fetch_max(lingering.ever, Ordering::Relaxed);
     }
 }

@@ -1,6 +1,7 @@
 //! All environments of one worker.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use async_trait::async_trait;
 use image::Images;
 use prometheus_client::registry::Registry;
 use sandbox::{Engine, Load};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::TaskTracker;
@@ -59,7 +60,11 @@ pub(crate) struct Service {
     pub(crate) with: Dependencies,
     /// The way to Lambent's own API, if functions have one.
     pub(crate) door: Option<Door>,
+    /// The turns of connections that environments share.
+    pub(crate) lines: Arc<Semaphore>,
     environments: Mutex<HashMap<EnvironmentId, Slot>>,
+    /// Memory of environments that are gone while killed processes of theirs are not, MB.
+    lingering_mb: AtomicU64,
     pub(crate) draining: watch::Sender<bool>,
     assignment: OnceLock<Arc<dyn Assignment>>,
     placement: OnceLock<Arc<dyn Placement>>,
@@ -76,13 +81,17 @@ enum Slot {
 impl Handle {
     /// A worker without environments.
     pub fn new(config: Config, with: Dependencies, registry: &mut Registry) -> Self {
+        let lines = config.lines_max.min(Semaphore::MAX_PERMITS);
+        let lines = Arc::new(Semaphore::new(lines));
         Self(Arc::new(Service {
-            door: config.api.map(Door::new),
+            door: config.api.map(|api| Door::new(api, Arc::clone(&lines))),
+            lines,
             config,
             metrics: Metrics::new(registry),
             tasks: TaskTracker::new(),
             with,
             environments: Mutex::new(HashMap::new()),
+            lingering_mb: AtomicU64::new(0),
             draining: watch::Sender::new(false),
             assignment: OnceLock::new(),
             placement: OnceLock::new(),
@@ -158,6 +167,7 @@ impl Service {
 
     /// Tells placement how it stands.
     async fn beat(&self) {
+        self.metrics.tell_lingering(self.with.engine.lingering());
         if let Some(placement) = self.placement.get() {
             placement.heartbeat(self.heartbeat()).await;
         }
@@ -165,11 +175,8 @@ impl Service {
 
     fn heartbeat(&self) -> Heartbeat {
         let environments = self.lock();
-        let committed_mb = environments
-            .values()
-            .map(Slot::memory_mb)
-            .map(u64::from)
-            .sum();
+        let living = environments.values().map(Slot::memory_mb).map(u64::from);
+        let committed_mb = living.sum::<u64>() + self.lingering_mb.load(Ordering::Relaxed);
         Heartbeat {
             worker: self.config.worker,
             zone: self.config.zone.clone(),
@@ -244,6 +251,11 @@ impl Service {
             if environments.contains_key(&id) {
                 return Err(Error::Busy { environment: id });
             }
+            if environments.len() as u64 + self.with.engine.lingering().now
+                >= self.config.environments_max as u64
+            {
+                return Err(Error::Full);
+            }
             environments.insert(id, Slot::Making { memory_mb });
         }
         // In a task of its own, so that a caller who goes away leaves nothing half made.
@@ -291,12 +303,22 @@ impl Service {
         self.lock().insert(id, Slot::Made(Arc::clone(&environment)));
         self.metrics.environments.inc();
         self.metrics.created.inc();
+        if *self.draining.borrow() {
+            // The shutdown has not found it, and waits for this.
+            self.remove(id).await;
+            return Err(Error::Full);
+        }
         let initialised = self.initialise(&environment).await;
         if environment.is_dead() && environment.begin_ending() {
             environment.end().await;
             let memory_mb = environment.function.configuration.memory_mb;
+            let lingers = self.await_removal(&environment);
             self.lock().insert(id, Slot::Making { memory_mb });
             self.metrics.environments.dec();
+            if lingers {
+                let reason = "its processes do not end".to_owned();
+                return Err(Error::Sandbox { reason });
+            }
             return Ok(None);
         }
         if let Err(error) = initialised {
@@ -338,7 +360,7 @@ impl Service {
         answer.await.unwrap_or(Err(Error::Internal))
     }
 
-    pub(crate) async fn remove(&self, id: EnvironmentId) {
+    pub(crate) async fn remove(self: &Arc<Self>, id: EnvironmentId) {
         let Ok(environment) = self.find(id) else {
             return;
         };
@@ -349,11 +371,36 @@ impl Service {
         // What is over its time ends by itself; this only keeps a fault of ours from lasting.
         let _ = tokio::time::timeout(limit, environment.turns_over()).await;
         environment.end().await;
+        self.await_removal(&environment);
         if self.lock().remove(&id).is_some() {
             self.metrics.environments.dec();
         }
         // Somebody may be waiting for the room.
         self.beat().await;
+    }
+
+    /// Keeps the room of an environment that has ended until nothing is left of its sandbox: killed
+    /// processes may take long to give back what they have. False if that is so already.
+    fn await_removal(self: &Arc<Self>, environment: &Environment) -> bool {
+        let mut removed = environment.sandbox.removed();
+        if *removed.borrow() {
+            return false;
+        }
+        let memory_mb = u64::from(environment.function.configuration.memory_mb);
+        self.lingering_mb.fetch_add(memory_mb, Ordering::Relaxed);
+        let worker = Arc::clone(self);
+        let mut draining = self.draining.subscribe();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                // The engine sees to what is left in the end.
+                () = told(&mut draining) => return,
+                () = told(&mut removed) => {}
+            }
+            worker.lingering_mb.fetch_sub(memory_mb, Ordering::Relaxed);
+            worker.beat().await;
+        });
+        true
     }
 
     /// Freezes an environment a little later, unless a turn after `turn` has begun by then.

@@ -15,15 +15,25 @@ use types::limits::{SHUTDOWN_EXTERNAL, SHUTDOWN_INTERNAL, SHUTDOWN_RUNTIME};
 
 use crate::environment::{Alive, Environment};
 
+/// How long the tasks of an environment may take to end once its sandbox has: they wait for nothing
+/// then.
+const TASKS_WITHIN: Duration = Duration::from_secs(5);
+
 impl Environment {
-    /// Ends the environment for good.
+    /// Ends the environment for good. Takes no longer than the shutdown phase and some seconds: of what
+    /// is killed and does not end by then, [`sandbox::Instance::removed`] tells.
     pub(crate) async fn end(&self) {
         self.session_shutdown(ShutdownReason::Spindown).await;
         self.session.stop();
         self.ended.send_replace(true);
         self.sandbox.destroy().await;
         self.tasks.close();
-        self.tasks.wait().await;
+        if tokio::time::timeout(TASKS_WITHIN, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::error!(environment = %self.id, "tasks of an environment do not end");
+        }
     }
 
     /// After an invoke that failed: extensions hear of it, then all processes are killed.

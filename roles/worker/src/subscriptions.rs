@@ -11,6 +11,12 @@ use crate::telemetry::deliver;
 struct Subscriptions(Weak<Environment>);
 
 impl Telemetry for Subscriptions {
+    fn expect(&self) {
+        if let Some(environment) = self.0.upgrade() {
+            environment.log.telemetry().expect();
+        }
+    }
+
     fn subscribe(&self, extension: &str, subscription: Subscription) {
         // An environment that is gone has nothing to tell.
         let Some(environment) = self.0.upgrade() else {
@@ -23,7 +29,7 @@ impl Telemetry for Subscriptions {
         let work = deliver(
             subscriber,
             hub,
-            Arc::clone(&environment.sandbox),
+            (Arc::clone(&environment.sandbox), environment.lines.clone()),
             Arc::clone(&environment.clock),
         );
         environment.tasks.spawn(async move {

@@ -26,7 +26,11 @@ pub(crate) use delivery::deliver;
 pub(crate) use queue::Queue;
 
 /// Items kept for those who subscribe later.
-const BACKLOG_MAX: usize = 1_000;
+const BACKLOG_ITEMS_MAX: usize = 1_000;
+/// Bytes of them, as they were printed.
+const BACKLOG_BYTES_MAX: usize = 1024 * 1024;
+/// What an item takes beside its text.
+const ITEM_BYTES: usize = 128;
 
 /// See the module.
 pub(crate) struct Hub {
@@ -40,8 +44,17 @@ pub(crate) struct Hub {
 #[derive(Default)]
 struct Inner {
     /// `Some` during init.
-    backlog: Option<Vec<Item>>,
+    backlog: Option<Backlog>,
     subscribers: Vec<Arc<Subscriber>>,
+}
+
+/// What has been told since init began.
+#[derive(Default)]
+struct Backlog {
+    items: Vec<(Stream, Item)>,
+    bytes: usize,
+    /// Whether lines are kept: there is somebody who may want them.
+    lines: bool,
 }
 
 /// An extension's subscription and what waits for it.
@@ -51,12 +64,19 @@ pub(crate) struct Subscriber {
     pub(crate) queue: Queue,
 }
 
-/// Something that was told, in the form of each API that has it.
-#[derive(Clone)]
-struct Item {
-    stream: Stream,
-    telemetry: Option<Bytes>,
-    logs: Option<Bytes>,
+/// Something that was told.
+enum Item {
+    /// In the form of each API that has it.
+    Event {
+        telemetry: Option<Bytes>,
+        logs: Option<Bytes>,
+    },
+    /// As it was printed: its form may be six times as long. `json` if it may be an object.
+    Line {
+        time: Timestamp,
+        text: Box<str>,
+        json: bool,
+    },
 }
 
 impl Hub {
@@ -68,12 +88,20 @@ impl Hub {
         })
     }
 
-    /// Processes are about to be started: extensions may subscribe. Those before are gone.
+    /// Processes are about to be started: extensions may subscribe. Those before are gone. What is
+    /// printed is kept for them from when there is one: see [`Hub::expect`].
     pub(crate) fn begin_init(&self) {
         let mut inner = self.lock();
         inner.close();
-        inner.backlog = Some(Vec::new());
+        inner.backlog = Some(Backlog::default());
         self.active.store(true, Ordering::Relaxed);
+    }
+
+    /// There is an extension, which may subscribe.
+    pub(crate) fn expect(&self) {
+        if let Some(backlog) = &mut self.lock().backlog {
+            backlog.lines = true;
+        }
     }
 
     /// Nobody can subscribe any more.
@@ -124,8 +152,13 @@ impl Hub {
             }
             !same
         });
-        for item in inner.backlog.iter().flatten() {
-            subscriber.take(item);
+        let backlog = inner.backlog.as_ref().map(|backlog| &backlog.items);
+        for (stream, item) in backlog.into_iter().flatten() {
+            if subscriber.wants(*stream)
+                && let Some(form) = item.form(*stream, api)
+            {
+                subscriber.queue.push(form);
+            }
         }
         inner.subscribers.push(Arc::clone(&subscriber));
         subscriber
@@ -141,11 +174,11 @@ impl Hub {
                 .json(api, time)
                 .map(|json| Bytes::from(json.to_string()))
         };
-        self.tell(&Item {
-            stream: Stream::Platform,
+        let item = Item::Event {
             telemetry: form(Api::Telemetry),
             logs: form(Api::Logs),
-        });
+        };
+        self.tell(Stream::Platform, item);
     }
 
     /// A process has printed a line; `json` if functions' lines are to be JSON.
@@ -153,29 +186,24 @@ impl Hub {
         if !self.active.load(Ordering::Relaxed) {
             return;
         }
-        let object = line.starts_with('{').then(|| serde_json::from_str(line));
-        let record = match object {
-            Some(Ok(object)) if json => object,
-            _ => Value::from(line),
-        };
-        let item = json!({"time": time.to_iso_text(), "type": stream.name(), "record": record});
-        let item = Bytes::from(item.to_string());
-        self.tell(&Item {
-            stream,
-            telemetry: Some(item.clone()),
-            logs: Some(item),
-        });
+        let text = line.into();
+        self.tell(stream, Item::Line { time, text, json });
     }
 
-    fn tell(&self, item: &Item) {
+    fn tell(&self, stream: Stream, item: Item) {
         let mut inner = self.lock();
-        for subscriber in &inner.subscribers {
-            subscriber.take(item);
+        for api in [TelemetryApi::Telemetry, TelemetryApi::Logs] {
+            let wanting = |one: &&Arc<Subscriber>| one.subscription.api == api && one.wants(stream);
+            let mut wanting = inner.subscribers.iter().filter(wanting).peekable();
+            // Made when somebody wants it, and once for all who do.
+            if wanting.peek().is_some()
+                && let Some(form) = item.form(stream, api)
+            {
+                wanting.for_each(|one| one.queue.push(form.clone()));
+            }
         }
-        if let Some(backlog) = &mut inner.backlog
-            && backlog.len() < BACKLOG_MAX
-        {
-            backlog.push(item.clone());
+        if let Some(backlog) = &mut inner.backlog {
+            backlog.keep(stream, item);
         }
     }
 
@@ -183,6 +211,52 @@ impl Hub {
         self.inner
             .lock()
             .expect("no code panics while it holds the subscribers")
+    }
+}
+
+impl Backlog {
+    /// Keeps an item for those who subscribe later, as far as there is room and it is kept at all.
+    fn keep(&mut self, stream: Stream, item: Item) {
+        let bytes = ITEM_BYTES + item.bytes();
+        let wanted = self.lines || matches!(item, Item::Event { .. });
+        let fits = self.items.len() < BACKLOG_ITEMS_MAX && self.bytes + bytes <= BACKLOG_BYTES_MAX;
+        if wanted && fits {
+            self.bytes += bytes;
+            self.items.push((stream, item));
+        }
+    }
+}
+
+impl Item {
+    /// What it takes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Event { telemetry, logs } => {
+                let forms = [telemetry, logs].into_iter().flatten();
+                forms.map(Bytes::len).sum()
+            }
+            Self::Line { text, .. } => text.len(),
+        }
+    }
+
+    /// As an API tells it; `None` if it does not.
+    fn form(&self, stream: Stream, api: TelemetryApi) -> Option<Bytes> {
+        match self {
+            Self::Event { telemetry, logs } => match api {
+                TelemetryApi::Telemetry => telemetry.clone(),
+                TelemetryApi::Logs => logs.clone(),
+            },
+            Self::Line { time, text, json } => {
+                let object = text.starts_with('{').then(|| serde_json::from_str(text));
+                let record = match object {
+                    Some(Ok(object)) if *json => object,
+                    _ => Value::from(&**text),
+                };
+                let time = time.to_iso_text();
+                let item = json!({"time": time, "type": stream.name(), "record": record});
+                Some(Bytes::from(item.to_string()))
+            }
+        }
     }
 }
 
@@ -195,17 +269,8 @@ impl Inner {
 }
 
 impl Subscriber {
-    fn take(&self, item: &Item) {
-        if !self.subscription.streams.contains(&item.stream) {
-            return;
-        }
-        let form = match self.subscription.api {
-            TelemetryApi::Telemetry => &item.telemetry,
-            TelemetryApi::Logs => &item.logs,
-        };
-        if let Some(form) = form {
-            self.queue.push(form.clone());
-        }
+    fn wants(&self, stream: Stream) -> bool {
+        self.subscription.streams.contains(&stream)
     }
 
     /// As log lines and events name what it wants.

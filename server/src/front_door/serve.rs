@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
+use types::Seldom;
 
 use super::FrontDoor;
 use super::conversation::Conversation;
@@ -26,11 +27,14 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 const BUFFER_BYTES: usize = 128 * 1024;
 /// So long nobody is let in when all places are taken and all are busy.
 const FULL_PAUSE: Duration = Duration::from_millis(10);
+/// How often it is told that connections are not accepted.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 impl FrontDoor {
     /// Accepts until `stop`; then finishes the requests under way and returns.
     pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, stop: watch::Receiver<bool>) {
         let connections = TaskTracker::new();
+        let mut failures = Seldom::every(TELL_EVERY);
         let mut stopped = stop.clone();
         loop {
             let room = self.places.have_room();
@@ -43,7 +47,9 @@ impl FrontDoor {
                         connections.spawn(door.converse(stream, peer.ip(), stop.clone()));
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "a connection could not be accepted");
+                        if failures.is_due() {
+                            tracing::warn!(%error, "a connection could not be accepted");
+                        }
                         tokio::time::sleep(Duration::from_millis(50)).await;
                     }
                 },

@@ -1,7 +1,9 @@
 //! Stopping without losing anything: no new requests, finish the old ones, end the environments, close
-//! the stores. And stopping in any case: no part is waited for without end.
+//! the stores. And stopping in any case: no part is waited for without end, and 929 s after it was told
+//! to this process ends, whatever holds it up. What still lives then is ended by the kernel along with it,
+//! and its empty folders are removed by the next start.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use types::limits::TIMEOUT_SECONDS_MAX;
@@ -16,6 +18,29 @@ const INVOKES_WITHIN: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 
 const ENVIRONMENTS_WITHIN: Duration = Duration::from_secs(20);
 /// What goes on in the background ends where it waits, or is left.
 const BACKGROUND_WITHIN: Duration = Duration::from_secs(2);
+/// A system that stops services gives them 930 s (docs/running.md).
+const LAST: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 + 29);
+
+/// Ends this process when its time to stop is over, should anything hold it up. To be called when it
+/// is told to stop.
+pub(super) fn end_in_time() {
+    let end = Instant::now() + LAST;
+    let wait = move || {
+        loop {
+            // Threads may wake up before their time.
+            match end.saturating_duration_since(Instant::now()) {
+                Duration::ZERO => break,
+                left => std::thread::park_timeout(left),
+            }
+        }
+        tracing::error!("stopping takes too long; this process ends now");
+        std::process::exit(1);
+    };
+    let thread = std::thread::Builder::new().name("last-deadline".to_owned());
+    if let Err(error) = thread.spawn(wait) {
+        tracing::warn!(%error, "nothing but its own deadlines ends this process");
+    }
+}
 
 /// Stops everything in the order of the picture, top down. Cuts off what still runs when it is told
 /// to stop `again`.
@@ -60,4 +85,17 @@ pub(super) async fn drain(
     drop(running);
     stores.close().await;
     tracing::info!("stopped");
+}
+
+async fn end_invokes(running: &mut Running, serving: &mut JoinSet<()>) {
+    // The front door's tasks end by themselves or have panicked; either way no request is left.
+    while serving.join_next().await.is_some() {}
+    running.events.shutdown().await;
+    running.frontend.drain().await;
+}
+
+async fn end_environments(running: &Running) {
+    running.assignment.drain();
+    running.worker.shutdown().await;
+    running.assignment.shutdown().await;
 }

@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use types::{Clock, Random, SystemClock, SystemRandom, WorkerId};
 
+use super::descriptors::Descriptors;
 use super::events::{self, Plane};
 use super::inside;
 use super::stores::Stores;
@@ -84,7 +85,7 @@ pub(super) async fn start(
     config: Config,
     data: DataDir,
     languages: Languages,
-    sandboxes: sandbox::Config,
+    (sandboxes, descriptors): (sandbox::Config, Descriptors),
     stores: Stores,
     (address, threads): (SocketAddr, Handle),
 ) -> anyhow::Result<Running> {
@@ -150,8 +151,8 @@ pub(super) async fn start(
     let opt = everybodys_opt(config, &images).await?;
     let operators_packages = opt.iter().cloned().collect();
     let worker_config = worker::Config {
-        api: (config.functions.api).then(|| inside::reached_at(address)),
-        ..worker_config(config, opt, random.as_ref())?
+        api: (config.functions.api).then(|| (inside::reached_at(address), descriptors.connections)),
+        ..worker_config(config, opt, descriptors, random.as_ref())?
     };
     let worker_id = worker_config.worker;
     let with = worker::Dependencies {
@@ -360,6 +361,7 @@ async fn everybodys_opt(config: &Config, images: &Images) -> anyhow::Result<Opti
 fn worker_config(
     config: &Config,
     opt: Option<String>,
+    descriptors: Descriptors,
     random: &dyn Random,
 ) -> anyhow::Result<worker::Config> {
     let memory_mb = memory_mb(config)?;
@@ -374,6 +376,8 @@ fn worker_config(
         worker: WorkerId::random(random),
         zone: config.worker.zone.clone(),
         memory_mb,
+        environments_max: descriptors.environments,
+        lines_max: descriptors.lines,
         environment,
         opt,
         file_systems: folders.collect::<anyhow::Result<_>>()?,

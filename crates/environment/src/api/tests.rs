@@ -27,7 +27,7 @@ async fn server() -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut task = JoinSet::new();
-    task.spawn(Arc::clone(&session).serve(listener));
+    task.spawn(Arc::clone(&session).serve(listener, Arc::new(Semaphore::new(64))));
     Server {
         session,
         address,

@@ -80,7 +80,9 @@ pub(super) struct Forked {
 impl Forked {
     /// What hears of its calls, once it is known that it has become the program.
     pub(super) fn listener(&self) -> Option<OwnedFd> {
-        let (_, fds) = sockets::receive(self.settled.as_fd(), &mut [0], false).ok()?;
+        let fds = sockets::receive(self.settled.as_fd(), &mut [0], false)
+            .ok()?
+            .fds?;
         fds.into_iter().next()
     }
 }

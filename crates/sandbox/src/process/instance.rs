@@ -11,9 +11,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::io::Interest;
 use tokio::sync::{OnceCell, oneshot, watch};
-use tokio::task::JoinHandle;
 
-use super::pool::{Prepared, Slot};
+use super::cpu::Cpu;
+use super::ending::{END_WITHIN, LIFT_AFTER};
+use super::pool::{Prepared, Remains, Slot};
 use super::spawning::gone_or;
 use super::supervisor::{Inside, Readiness, Waiter, supervise};
 use super::watching::Frozen;
@@ -25,32 +26,39 @@ use crate::error::Error;
 use crate::init::SHARE_STEP;
 use crate::message::{Furnish, MESSAGE_BYTES_MAX, Message as _, Request};
 use crate::spec::{Process, Signal, Spec, Started};
-use crate::sys::{namespaces, processes, reactor};
+use crate::sys::{namespaces, reactor};
 
-/// How long a killed init may take to end: it waits for every process inside, the kernel for none.
-const END_WITHIN: Duration = Duration::from_secs(10);
-/// How long cgroups may stay busy after their last process ended.
-const REMOVE_WITHIN: Duration = Duration::from_secs(5);
+/// How long init may take to furnish a sandbox, which is a millisecond's work: a shared folder's file
+/// system may not answer.
+const FURNISH_WITHIN: Duration = Duration::from_secs(10);
+/// How long killed processes may take to end where their sandbox lives on.
+const KILL_WITHIN: Duration = Duration::from_secs(10);
+/// How long a process may take from its fork to its program: on a machine that is very busy, seconds.
+const START_WITHIN: Duration = Duration::from_secs(60);
 /// How long a connection into a sandbox may take: nobody is further away than the loopback.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
-/// How often busy ones are tried.
-const REMOVE_EVERY: Duration = Duration::from_micros(500);
 
 /// A sandbox: what is shared with its supervisor, and what only its end needs.
 pub(super) struct Sandbox {
     number: u64,
-    inside: Arc<Inside>,
-    listener: Mutex<Option<TcpListener>>,
-    door: Mutex<Option<TcpListener>>,
-    supervisor: Mutex<Option<JoinHandle<()>>>,
-    /// Its users are free for others once it is destroyed.
-    slot: Mutex<Option<Slot>>,
-    destroyed: OnceCell<()>,
+    pub(super) inside: Arc<Inside>,
+    pub(super) listener: Mutex<Option<TcpListener>>,
+    pub(super) door: Mutex<Option<TcpListener>>,
+    /// Its users are free for others once nothing is left of it.
+    pub(super) slot: Mutex<Option<Slot>>,
+    pub(super) destroyed: OnceCell<()>,
+    /// Whether nothing is left of it.
+    pub(super) removed: watch::Sender<bool>,
 }
 
 impl Sandbox {
     /// Takes over a prepared one and its supervision. It is not ready yet.
-    pub(super) fn begin(spec: &Spec, number: u64, prepared: Prepared) -> Result<Self, Error> {
+    pub(super) fn begin(
+        spec: &Spec,
+        number: u64,
+        prepared: Prepared,
+        shared: &Shared,
+    ) -> Result<Self, Error> {
         let Prepared {
             slot,
             group,
@@ -60,14 +68,23 @@ impl Sandbox {
             control,
             process,
         } = prepared;
-        let channel = AsyncChannel::new(control).map_err(Error::step("listen to a sandbox"))?;
+        let watched = AsyncChannel::new(control)
+            .and_then(|channel| Ok((channel, reactor::watch(process, Interest::READABLE)?)));
+        let (channel, process) = match watched {
+            Ok(watched) => watched,
+            Err(error) => {
+                // Its init ends with its control socket.
+                shared.reaper.keep(Remains { group, slot }, Remains::gone);
+                return Err(Error::step("watch a sandbox")(error));
+            }
+        };
         let inside = Arc::new(Inside {
             id: spec.id.clone(),
             channel,
-            process: reactor::watch(process, Interest::READABLE)
-                .map_err(Error::step("watch a sandbox's end"))?,
+            process,
             group,
             sockets,
+            cpu: Mutex::new(Cpu::new(shared.host_cpu_millis)),
             memory_bytes: spec.memory_bytes,
             tmp: Mutex::new(None),
             frozen: Frozen::default(),
@@ -80,14 +97,16 @@ impl Sandbox {
             memory_kills: AtomicU32::new(0),
             closed: AtomicBool::new(false),
         });
+        // It ends by itself when init has, and by nobody's hand: it answers who waits for a word of init's.
+        tokio::spawn(supervise(Arc::clone(&inside)));
         Ok(Self {
             number,
             listener: Mutex::new(Some(listener)),
             door: Mutex::new(door),
-            supervisor: Mutex::new(Some(tokio::spawn(supervise(Arc::clone(&inside))))),
             inside,
             slot: Mutex::new(Some(slot)),
             destroyed: OnceCell::new(),
+            removed: watch::Sender::new(false),
         })
     }
 
@@ -102,15 +121,18 @@ impl Sandbox {
         shares: &[BorrowedFd<'_>],
         limits: &Limits,
     ) -> Result<(), Error> {
-        let limited = self.inside.group.controllers().limit(limits);
+        let limited = self.inside.limit(limits);
         limited.map_err(Error::step("set the limits"))?;
-        let told = self.inside.channel.send(wanted, shares).await;
-        told.map_err(gone_or("tell a sandbox what to be"))?;
-        let mut ready = self.inside.ready.subscribe();
-        let readiness = ready
-            .wait_for(|readiness| *readiness != Readiness::Making)
-            .await;
-        match readiness.map_err(|_| Error::Gone)?.clone() {
+        let furnished = async {
+            let told = self.inside.channel.send(wanted, shares).await;
+            told.map_err(gone_or("tell a sandbox what to be"))?;
+            let mut ready = self.inside.ready.subscribe();
+            let readiness = ready
+                .wait_for(|readiness| *readiness != Readiness::Making)
+                .await;
+            Ok(readiness.map_err(|_| Error::Gone)?.clone())
+        };
+        match in_time(FURNISH_WITHIN, "furnish a sandbox", furnished).await? {
             Readiness::Failed { step, errno } => {
                 let source = io::Error::from_raw_os_error(errno);
                 Err(match step.strip_prefix(SHARE_STEP) {
@@ -123,60 +145,6 @@ impl Sandbox {
             }
             Readiness::Gone => Err(Error::Gone),
             Readiness::Making | Readiness::Ready => Ok(()),
-        }
-    }
-
-    /// Ends it. Whoever comes while another does waits for that one.
-    pub(super) async fn destroy(&self) {
-        self.destroyed.get_or_init(|| self.end()).await;
-    }
-
-    async fn end(&self) {
-        let inside = &self.inside;
-        let killed = processes::signal_handle(inside.process.get_ref().as_fd(), libc::SIGKILL);
-        if let Err(error) = killed {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(sandbox = inside.id, error, "cannot kill a sandbox");
-        }
-        let mut dead = inside.dead.subscribe();
-        if tokio::time::timeout(END_WITHIN, dead.wait_for(|dead| *dead))
-            .await
-            .is_err()
-        {
-            tracing::error!(sandbox = inside.id, "a killed sandbox does not end");
-        }
-        let supervisor = locked(&self.supervisor).take();
-        if let Some(supervisor) = supervisor {
-            supervisor.abort();
-            // Its end by a panic was reported by the panic; by this abort, it is meant.
-            let _ = supervisor.await;
-        }
-        drop(locked(&self.listener).take());
-        drop(locked(&self.door).take());
-        drop(locked(&inside.tmp).take());
-        self.remove_cgroups().await;
-        drop(locked(&self.slot).take());
-    }
-
-    async fn remove_cgroups(&self) {
-        let remove = async {
-            loop {
-                match self.inside.group.remove() {
-                    Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-                        tokio::time::sleep(REMOVE_EVERY).await;
-                    }
-                    done => return done,
-                }
-            }
-        };
-        let sandbox = &self.inside.id;
-        match tokio::time::timeout(REMOVE_WITHIN, remove).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(sandbox, error, "cannot remove a sandbox's cgroups");
-            }
-            Err(_) => tracing::warn!(sandbox, "a sandbox's cgroups stay busy"),
         }
     }
 
@@ -210,6 +178,7 @@ impl Sandbox {
             // An init that closes its socket is about to end; the trait promises that it has.
             let mut dead = self.inside.dead.subscribe();
             let _ = tokio::time::timeout(END_WITHIN, dead.wait_for(|dead| *dead)).await;
+            self.inside.close();
         }
         sent
     }
@@ -234,6 +203,16 @@ impl Drop for Handle {
             self.shared.destroy_dropped(Arc::clone(&self.sandbox));
         }
     }
+}
+
+/// What `work` comes to, or an error that names `step` when it takes too long.
+async fn in_time<T>(
+    limit: Duration,
+    step: &'static str,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let late = |_| Error::step(step)(io::Error::from_raw_os_error(libc::ETIMEDOUT));
+    tokio::time::timeout(limit, work).await.map_err(late)?
 }
 
 /// Connects from within the network of a sandbox's init. This thread is there afterwards.
@@ -303,7 +282,13 @@ impl Instance for Handle {
             .ask(request, &start, &[output.as_fd()], waiter)
             .await?;
         drop(output);
-        answered.await.map_err(|_| Error::Gone)?
+        // After the request, so that a killing for want of memory on the way cannot leave it lifted.
+        if let Err(error) = self.sandbox.inside.restore_cpu() {
+            self.sandbox.inside.kill();
+            return Err(Error::step("limit a sandbox's processor")(error));
+        }
+        let answered = async { answered.await.map_err(|_| Error::Gone)? };
+        in_time(START_WITHIN, "start a process", answered).await
     }
 
     async fn signal(&self, process: u32, signal: Signal) -> Result<(), Error> {
@@ -326,11 +311,21 @@ impl Instance for Handle {
 
     async fn kill_all(&self) -> Result<(), Error> {
         self.thaw()?;
+        let inside = &self.sandbox.inside;
         let request = self.sandbox.next_request();
-        self.sandbox
-            .ask_done(request, Request::KillAll { request })
-            .await?;
-        self.sandbox.inside.out_of_memory.send_replace(false);
+        let killed = async {
+            let killed = self.sandbox.ask_done(request, Request::KillAll { request });
+            let mut killed = std::pin::pin!(killed);
+            match tokio::time::timeout(LIFT_AFTER, killed.as_mut()).await {
+                Ok(killed) => killed,
+                Err(_) => {
+                    inside.lift_cpu();
+                    killed.await
+                }
+            }
+        };
+        in_time(KILL_WITHIN, "kill a sandbox's processes", killed).await?;
+        inside.out_of_memory.send_replace(false);
         Ok(())
     }
 
@@ -345,8 +340,7 @@ impl Instance for Handle {
     }
 
     fn limit_cpu(&self, cpu_millis: u32) -> Result<(), Error> {
-        let controllers = self.sandbox.inside.group.controllers();
-        let limited = controllers.limit_cpu(cpu_millis);
+        let limited = self.sandbox.inside.limit_cpu(cpu_millis);
         limited.map_err(Error::step("limit a sandbox's processor"))
     }
 
@@ -387,6 +381,10 @@ impl Instance for Handle {
 
     fn dead(&self) -> watch::Receiver<bool> {
         self.sandbox.inside.dead.subscribe()
+    }
+
+    fn removed(&self) -> watch::Receiver<bool> {
+        self.sandbox.removed.subscribe()
     }
 
     async fn destroy(&self) {

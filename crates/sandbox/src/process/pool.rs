@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::net::TcpListener;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::keeper::{Keeper, Kept};
 use super::locked;
+use super::reaper::Reaper;
 use crate::cgroup::{Group, Hierarchies};
 use crate::channel;
 use crate::config::{Config, Root, SLOTS_MAX};
@@ -57,13 +58,38 @@ impl Prepared {
     }
 
     /// Ends it unused, waiting for that.
-    fn discard(self) {
+    fn discard(self, reaper: &Reaper) {
         // If it cannot be killed, the end of its control socket ends it.
         let _ = processes::signal_handle(self.process.as_fd(), libc::SIGKILL);
-        drop(self.control);
-        let _ = files::wait_readable(&[self.process.as_raw_fd()], &mut Vec::new());
+        let Self { slot, group, .. } = self;
+        Remains { group, slot }.leave(reaper);
+    }
+}
+
+/// What is left of a sandbox that was never used, while its init may still live.
+pub(super) struct Remains {
+    pub(super) group: Group,
+    pub(super) slot: Slot,
+}
+
+impl Remains {
+    /// Removes what there is. False while a process lives there.
+    pub(super) fn gone(&mut self) -> bool {
+        !matches!(self.group.remove(), Err(error) if error.raw_os_error() == Some(libc::EBUSY))
+    }
+
+    /// Waits a little until nothing is left, and then leaves it to the reaper.
+    fn leave(mut self, reaper: &Reaper) {
         let deadline = Instant::now() + REMOVE_WITHIN;
-        while self.group.remove().is_err() && Instant::now() < deadline {
+        while !self.gone() {
+            if Instant::now() >= deadline {
+                tracing::warn!(
+                    user = self.slot.uid(),
+                    "a sandbox that was not used does not end"
+                );
+                reaper.keep(self, Self::gone);
+                return;
+            }
             std::thread::park_timeout(REMOVE_EVERY);
         }
     }
@@ -76,6 +102,7 @@ pub(super) struct Pool {
     pub(super) runtimes: PathBuf,
     ready: tokio::sync::Mutex<mpsc::Receiver<Result<Prepared, Error>>>,
     keeper: Keeper,
+    reaper: Arc<Reaper>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -85,6 +112,7 @@ struct Making {
     slots: Arc<Slots>,
     networks: Maker,
     spawner: Arc<Kept>,
+    reaper: Arc<Reaper>,
 }
 
 impl Pool {
@@ -93,8 +121,7 @@ impl Pool {
         root: &Root,
         keeper: Keeper,
         config: &Config,
-        hierarchies: Arc<Hierarchies>,
-        slots: Arc<Slots>,
+        (hierarchies, slots, reaper): (Arc<Hierarchies>, Arc<Slots>, Arc<Reaper>),
     ) -> Result<Self, Error> {
         // One is the least: it is then made when the one before is taken.
         let (sender, receiver) = mpsc::channel(config.pool.max(1));
@@ -106,6 +133,7 @@ impl Pool {
                 slots: Arc::clone(&slots),
                 networks: networks.map_err(Error::step("find this host's network"))?,
                 spawner: keeper.kept(),
+                reaper: Arc::clone(&reaper),
             };
             let sender = sender.clone();
             let thread = std::thread::Builder::new()
@@ -119,6 +147,7 @@ impl Pool {
             runtimes: root.runtimes.clone(),
             ready: tokio::sync::Mutex::new(receiver),
             keeper,
+            reaper,
             threads: Mutex::new(threads),
         })
     }
@@ -134,7 +163,8 @@ impl Pool {
                 Some(Err(_)) if !ready.is_empty() => {}
                 Some(Ok(prepared)) if prepared.has_ended() => {
                     // A panic there is a bug and was reported there.
-                    let _ = tokio::task::spawn_blocking(move || prepared.discard()).await;
+                    let reaper = Arc::clone(&self.reaper);
+                    let _ = tokio::task::spawn_blocking(move || prepared.discard(&reaper)).await;
                 }
                 Some(prepared) => return prepared,
             }
@@ -155,7 +185,9 @@ impl Pool {
             let threads = std::mem::take(&mut *locked(&self.threads));
             // First, so that no thread waits for a spawner that is still to come.
             self.keeper.stop();
-            unused.into_iter().for_each(Prepared::discard);
+            for prepared in unused {
+                prepared.discard(&self.reaper);
+            }
             // Each ends with its next making; a panic there was reported there.
             threads.into_iter().for_each(|thread| drop(thread.join()));
         };
@@ -180,7 +212,7 @@ impl Making {
             lost = 0;
             let failed = made.is_err();
             if let Err(mpsc::error::SendError(unused)) = sender.blocking_send(made) {
-                let _ = unused.map(Prepared::discard);
+                let _ = unused.map(|prepared| prepared.discard(&self.reaper));
                 return;
             }
             if failed {
@@ -206,7 +238,16 @@ impl Making {
             group.function(),
         ];
         fds.extend(group.controllers().entrances());
-        let process = self.spawner.create(slot.uid(), &fds)?;
+        let created = self.spawner.create(slot.uid(), &fds);
+        let process = match created {
+            Ok(process) => process,
+            Err(error) => {
+                // It may have been forked all the same: it ends with its control socket.
+                drop(control);
+                Remains { group, slot }.leave(&self.reaper);
+                return Err(error);
+            }
+        };
         Ok(Prepared {
             slot,
             group,

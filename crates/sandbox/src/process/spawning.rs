@@ -3,12 +3,19 @@
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use std::process::Child;
+use std::time::{Duration, Instant};
 
 use crate::channel::{self, Channel, Received};
 use crate::error::Error;
+use crate::init::lost;
 use crate::message::{Build, Create, Message, Spawned};
 use crate::spawner;
 use crate::sys::{files, processes};
+
+/// How long a spawner may take to answer. It takes a millisecond, and seconds on a machine that is very
+/// busy; one that takes longer is held up by the kernel, and not to be waited for. It lives on, with its
+/// sandboxes.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// One spawner, as whoever has its lock asks it. Dropping it ends the spawner.
 pub(super) struct SpawnerHandle {
@@ -56,22 +63,31 @@ fn ask(
 ) -> Result<Vec<OwnedFd>, Error> {
     let sent = channel.send(question, fds);
     sent.map_err(gone_or("ask a spawner"))?;
-    let received = channel.receive::<Spawned>();
-    match received.map_err(gone_or("hear from a spawner"))? {
-        Received::Message(Spawned::Created { request: told }, fds) if told == request => Ok(fds),
-        Received::Message(
-            Spawned::Failed {
-                request: told,
-                step,
-                errno,
-            },
-            _,
-        ) if told == request => Err(Error::Step {
-            step,
-            source: io::Error::from_raw_os_error(errno),
-        }),
-        Received::Message(..) => Err(Error::Protocol),
-        Received::Closed => Err(Error::Gone),
+    let deadline = Instant::now() + ANSWER_WITHIN;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let received = channel.receive_within::<Spawned>(left);
+        match received.map_err(gone_or("hear from a spawner"))? {
+            // To one who waited no longer; without its owner's socket that sandbox ends by itself.
+            Received::Message(answer, _) | Received::Cut(answer) if answer.is_before(request) => {}
+            Received::Message(Spawned::Created { request: told }, fds) if told == request => {
+                return Ok(fds);
+            }
+            Received::Message(
+                Spawned::Failed {
+                    request: told,
+                    step,
+                    errno,
+                },
+                _,
+            ) if told == request => {
+                let source = io::Error::from_raw_os_error(errno);
+                return Err(Error::Step { step, source });
+            }
+            Received::Cut(_) => return Err(lost("take a sandbox's handle")),
+            Received::Message(..) => return Err(Error::Protocol),
+            Received::Closed => return Err(Error::Gone),
+        }
     }
 }
 

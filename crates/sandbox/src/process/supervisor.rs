@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{oneshot, watch};
 
+use super::cpu::Cpu;
 use super::locked;
 use super::watching::{Frozen, Watching};
 use crate::cgroup::Group;
@@ -20,7 +21,7 @@ use crate::channel::{AsyncChannel, Received};
 use crate::error::Error;
 use crate::message::{Event, Request, Stage};
 use crate::spec::{Exit, Started};
-use crate::sys::files;
+use crate::sys::{files, processes};
 
 /// The number of a request whose answer nobody waits for.
 const NOBODY: u32 = 0;
@@ -42,6 +43,7 @@ pub(super) struct Inside {
     pub(super) group: Group,
     /// Tells how many sockets there are.
     pub(super) sockets: File,
+    pub(super) cpu: Mutex<Cpu>,
     /// The function's memory, without `/tmp`.
     pub(super) memory_bytes: u64,
     /// The root of the sandbox's `/tmp`, once it is ready. Taken away when it is destroyed.
@@ -82,13 +84,17 @@ pub(super) async fn supervise(inside: Arc<Inside>) {
             biased;
             event = inside.channel.receive::<Event>(), if hearing => match event {
                 Ok(Received::Message(event, fds)) => inside.handle(event, fds).await,
+                Ok(Received::Cut(_)) => {
+                    hearing = false;
+                    inside.give_up(&io::Error::from_raw_os_error(libc::EMFILE));
+                }
                 Ok(Received::Closed) => hearing = false,
                 Err(error) => {
-                    // An init that was killed with a word of ours unread ends so, too; if it has
-                    // not ended, whoever waits for its words finds out.
-                    let error = &error as &dyn std::error::Error;
-                    tracing::debug!(sandbox = inside.id, error, "cannot hear a sandbox's init");
                     hearing = false;
+                    // An init that was killed with a word of ours unread ends so, too.
+                    if error.kind() != io::ErrorKind::ConnectionReset {
+                        inside.give_up(&error);
+                    }
                 }
             },
             _ = inside.process.readable() => break,
@@ -99,6 +105,38 @@ pub(super) async fn supervise(inside: Arc<Inside>) {
 }
 
 impl Inside {
+    /// Kills everything in it. It ends by that; see [`Inside::process`].
+    pub(super) fn kill(&self) {
+        let killed = processes::signal_handle(self.process.get_ref().as_fd(), libc::SIGKILL);
+        if let Err(error) = killed {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(sandbox = self.id, error, "cannot kill a sandbox");
+        }
+    }
+
+    /// A word of init's is lost. Whoever waits for it must not wait for ever, and what it said is not
+    /// known: the sandbox ends.
+    fn give_up(&self, error: &io::Error) {
+        let told = error as &dyn std::error::Error;
+        tracing::error!(
+            sandbox = self.id,
+            error = told,
+            "a word of a sandbox's init is lost; it is killed"
+        );
+        let failed = Readiness::Failed {
+            step: "hear a sandbox's init".to_owned(),
+            errno: error.raw_os_error().unwrap_or(libc::EPROTO),
+        };
+        self.ready.send_if_modified(|readiness| {
+            let making = *readiness == Readiness::Making;
+            if making {
+                *readiness = failed;
+            }
+            making
+        });
+        self.kill();
+    }
+
     /// Whether the kernel has killed since this was last asked.
     pub(super) fn kernel_killed(&self) -> io::Result<bool> {
         let kills = self.group.controllers().memory_kills()? as u32;
@@ -110,6 +148,7 @@ impl Inside {
     pub(super) async fn kill_for_memory(&self) -> io::Result<()> {
         // First said, then done: whoever sees the processes end can see why.
         self.out_of_memory.send_replace(true);
+        self.lift_cpu();
         self.channel
             .send(&Request::KillAll { request: NOBODY }, &[])
             .await
@@ -213,8 +252,8 @@ impl Inside {
         locked(&self.waiters).remove(&request)
     }
 
-    /// Init has ended: answers everybody.
-    fn close(&self) {
+    /// Init has ended, or is given up: answers everybody.
+    pub(super) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         // First said: whoever sees processes end can see why.
         self.dead.send_replace(true);

@@ -4,6 +4,7 @@ use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::path::Path;
+use std::time::Duration;
 
 use super::{c_path, check};
 
@@ -119,8 +120,14 @@ pub(crate) fn wait_readable(fds: &[RawFd], ready: &mut Vec<bool>) -> io::Result<
 
 /// Whether the descriptor is readable or closed at this moment.
 pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    is_readable_within(fd, Duration::ZERO)
+}
+
+/// Waits so long at most until the descriptor is readable or closed; says whether it is.
+pub(crate) fn is_readable_within(fd: BorrowedFd<'_>, limit: Duration) -> io::Result<bool> {
     let mut ready = Vec::new();
-    poll(&[fd.as_raw_fd()], 0, &mut ready)?;
+    let limit_ms = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
+    poll(&[fd.as_raw_fd()], limit_ms, &mut ready)?;
     Ok(ready.contains(&true))
 }
 

@@ -144,8 +144,8 @@ pub(crate) fn no_core_dumps() -> io::Result<()> {
     limit(Resource::Core, 1)
 }
 
-/// Raises the soft limit of open descriptors to the hard one.
-pub(crate) fn raise_open_files() -> io::Result<()> {
+/// Raises the soft limit of open descriptors to the hard one; gives that.
+pub(crate) fn raise_open_files() -> io::Result<u64> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
@@ -155,7 +155,7 @@ pub(crate) fn raise_open_files() -> io::Result<()> {
     limit.rlim_cur = limit.rlim_max;
     // SAFETY: limit is a valid rlimit for the whole call.
     check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
-    Ok(())
+    Ok(limit.rlim_max)
 }
 
 /// The process that waits can be killed, and is not disturbed otherwise. Since Linux 5.19.

@@ -87,13 +87,17 @@ pub(crate) fn send(
     }
 }
 
-/// Receives one message into `buffer` and says how long it was; 0 means that the other end is
-/// closed. One that does not fit, or brings too many descriptors, is an error.
-pub(crate) fn receive(
-    socket: BorrowedFd<'_>,
-    buffer: &mut [u8],
-    wait: bool,
-) -> io::Result<(usize, Vec<OwnedFd>)> {
+/// A message that came.
+pub(crate) struct Got {
+    /// Its bytes; 0 means that the other end is closed.
+    pub(crate) length: usize,
+    /// What came with it. `None` where any of it is lost: there were too many, or this process can
+    /// have no more.
+    pub(crate) fds: Option<Vec<OwnedFd>>,
+}
+
+/// Receives one message into `buffer`. One that does not fit is an error.
+pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::Result<Got> {
     let mut part = libc::iovec {
         iov_base: buffer.as_mut_ptr().cast(),
         iov_len: buffer.len(),
@@ -117,13 +121,16 @@ pub(crate) fn receive(
             Err(error) => return Err(error),
         }
     };
+    // Taken in any case, so that what came of a message that was cut is closed.
     let fds = take_descriptors(&message);
-    if message.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0 {
+    if message.msg_flags & libc::MSG_TRUNC != 0 {
         return Err(io::Error::other(
             "a message between sandbox processes was cut short",
         ));
     }
-    Ok((length, fds))
+    let whole = message.msg_flags & libc::MSG_CTRUNC == 0;
+    let fds = whole.then_some(fds);
+    Ok(Got { length, fds })
 }
 
 /// Takes ownership of the descriptors that a received message brought.

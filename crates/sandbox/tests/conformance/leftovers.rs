@@ -45,6 +45,16 @@ pub(crate) fn processes_of(first_uid: u32) -> Vec<i32> {
         .collect()
 }
 
+/// The init above the process of the users from `first_uid` on whose command line has this.
+pub(crate) fn init_of(first_uid: u32, marker: &str) -> Option<String> {
+    processes_of(first_uid).into_iter().find_map(|pid| {
+        let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+        command.contains(marker).then(|| parent.trim().to_owned())
+    })
+}
+
 /// All cgroup folders of a tag.
 pub(crate) fn cgroups_of(tag: &str) -> Vec<PathBuf> {
     fn below(folder: PathBuf, found: &mut Vec<PathBuf>) {
@@ -129,15 +139,7 @@ async fn the_end_of_init_is_told(host: &Host) -> TestResult {
     let sandbox = host.sandbox().await?;
     let mut dead = sandbox.dead();
     let running = start(&sandbox, &["/bin/sleep", "4321"]).await?;
-    let init = processes_of(host.config.first_uid)
-        .into_iter()
-        .find_map(|pid| {
-            let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
-            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-            let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
-            command.contains("4321").then(|| parent.trim().to_owned())
-        })
-        .ok_or("no such process")?;
+    let init = init_of(host.config.first_uid, "4321").ok_or("no such process")?;
     Command::new("kill").args(["-9", &init]).status()?;
     tokio::time::timeout(
         std::time::Duration::from_secs(10),

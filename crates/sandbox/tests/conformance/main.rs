@@ -5,6 +5,7 @@
 
 mod confined;
 mod egress;
+mod endings;
 mod escapes;
 mod host;
 mod images;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         runtimes::CASES,
         shares::CASES,
         spawners::CASES,
+        endings::CASES,
     ]
     .into_iter()
     .flatten()

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use sandbox::Instance;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::{Hub, Subscriber};
 use crate::platform::{Api, Event};
@@ -33,16 +33,22 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const FALLEN_BEHIND: &str =
     "Consumer seems to have fallen behind as it has not acknowledged receipt of logs.";
 
-/// Delivers to one subscriber until its queue is closed.
+/// Delivers to one subscriber until its queue is closed. `lines` has the turns to connect, which all
+/// environments share.
 pub(crate) async fn deliver(
     subscriber: Arc<Subscriber>,
     hub: Arc<Hub>,
-    sandbox: Arc<dyn Instance>,
+    (sandbox, lines): (Arc<dyn Instance>, Arc<Semaphore>),
     clock: Arc<dyn Clock>,
 ) {
     let mut frozen = hub.frozen();
     let mut line = None;
+    let mut turn = None;
     while let Some(items) = subscriber.queue.next().await {
+        if turn.is_none() {
+            // Never closed, so that there is always a turn to come.
+            turn = lines.acquire().await.ok();
+        }
         let mut pause = PAUSE;
         let mut delivered = false;
         for _ in 0..TRIES_MAX {
@@ -58,6 +64,9 @@ pub(crate) async fn deliver(
         }
         if !delivered {
             subscriber.queue.drop_items(&items);
+        }
+        if line.is_none() {
+            turn = None;
         }
         let dropped = subscriber.queue.take_dropped();
         if dropped.records > 0 {

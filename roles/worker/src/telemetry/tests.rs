@@ -38,6 +38,7 @@ async fn a_subscriber_gets_what_it_wants_from_the_beginning_of_init() {
     let hub = Hub::new();
     line(&hub, Stream::Function, "before anything");
     hub.begin_init();
+    hub.expect();
     line(&hub, Stream::Function, "early");
     let roomy = |streams: &[Stream]| Subscription {
         bytes_max: 10_000,
@@ -102,4 +103,30 @@ async fn what_there_is_no_room_for_is_counted() {
     };
     assert_eq!(queue.take_dropped(), expected);
     assert_eq!(queue.take_dropped(), Dropped::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_of_init_are_kept_by_bytes_and_only_where_there_are_extensions() {
+    let hub = Hub::new();
+    let kept = |hub: &Hub| {
+        let inner = hub.lock();
+        let backlog = inner.backlog.as_ref().unwrap();
+        (backlog.items.len(), backlog.bytes)
+    };
+    // Escaped, each is six times as long.
+    let zeros = "\0".repeat(256 * 1024 - 26);
+    let flood = || (0..1_000).for_each(|_| line(&hub, Stream::Function, &zeros));
+    hub.begin_init();
+    flood();
+    assert_eq!(kept(&hub), (0, 0));
+    hub.expect();
+    flood();
+    assert_eq!(kept(&hub).0, 3);
+    assert!(kept(&hub).1 <= BACKLOG_BYTES_MAX);
+    hub.begin_init();
+    hub.expect();
+    (0..20_000).for_each(|_| line(&hub, Stream::Function, ""));
+    assert_eq!(kept(&hub).0, BACKLOG_ITEMS_MAX);
+    hub.end_init();
+    assert!(hub.lock().backlog.is_none());
 }
