@@ -86,16 +86,3 @@ pub(super) async fn drain(
     stores.close().await;
     tracing::info!("stopped");
 }
-
-async fn end_invokes(running: &mut Running, serving: &mut JoinSet<()>) {
-    // The front door's tasks end by themselves or have panicked; either way no request is left.
-    while serving.join_next().await.is_some() {}
-    running.events.shutdown().await;
-    running.frontend.drain().await;
-}
-
-async fn end_environments(running: &Running) {
-    running.assignment.drain();
-    running.worker.shutdown().await;
-    running.assignment.shutdown().await;
-}
