@@ -1,24 +1,97 @@
-//! `cargo xtask fuzz`: every fuzz target of the workspace, for a given time each.
+//! `cargo xtask fuzz`: every fuzz target of the workspace, all at once, each for a given time.
 //!
-//! A target is a test whose name begins with `fuzz_`; see the crate `fuzzing`.
+//! A target is a unit test whose name begins with `fuzz_`; see the crate `fuzzing`. All run at the lowest priority: a long run leaves the machine to its user.
 
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-/// Runs all targets, two at a time, and prints what each did. The number of crates that failed.
+/// A program of tests, and the folder of its crate, where it expects to run.
+struct Tests {
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+/// Runs all targets, and prints what each did. The number of programs in which a target failed.
 ///
 /// # Errors
 ///
-/// If cargo cannot be started.
+/// If the tests do not compile, or one of their programs cannot be started.
 pub fn run(root: &Path, seconds: u64) -> Result<usize> {
-    let status = Command::new(env!("CARGO"))
+    let programs = programs(root)?;
+    let running: Vec<(PathBuf, Child)> = programs
+        .into_iter()
+        .filter(has_targets)
+        .map(|tests| Ok((tests.program.clone(), start(&tests, seconds)?)))
+        .collect::<Result<_>>()?;
+    println!("fuzz: {} programs, {seconds} s each", running.len());
+    let mut failed = 0;
+    for (program, child) in running {
+        let output = child.wait_with_output().context("wait for fuzz targets")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        if output.status.success() {
+            for line in text.lines().filter(|line| line.contains("fuzz ")) {
+                println!("{}", &line[line.find("fuzz ").unwrap_or(0)..]);
+            }
+        } else {
+            failed += 1;
+            println!("{text}");
+            eprintln!("fuzz: {} failed", program.display());
+        }
+    }
+    Ok(failed)
+}
+
+/// Compiles every test of the workspace.
+fn programs(root: &Path) -> Result<Vec<Tests>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
         .current_dir(root)
-        .args(["test", "--workspace", "--no-fail-fast", "--quiet", "fuzz_"])
-        .args(["--", "--nocapture", "--test-threads=2"])
+        .args(["test", "--workspace", "--no-run", "--quiet"])
+        .arg("--message-format=json")
+        .stderr(Stdio::inherit())
+        .output()
+        .context("start cargo")?;
+    ensure!(output.status.success(), "the tests do not compile");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let messages = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    Ok(messages
+        .filter(|message| message["profile"]["test"] == true)
+        // Integration tests may have a harness of their own, which knows no `--list`.
+        .filter(|message| message["target"]["kind"][0] != "test")
+        .filter_map(|message| {
+            let manifest = Path::new(message["manifest_path"].as_str()?);
+            Some(Tests {
+                program: message["executable"].as_str()?.into(),
+                folder: manifest.parent()?.to_owned(),
+            })
+        })
+        .collect())
+}
+
+/// Whether it has a target.
+fn has_targets(tests: &Tests) -> bool {
+    let output = Command::new(&tests.program)
+        .current_dir(&tests.folder)
+        .args(["--list", "fuzz_"])
+        .stderr(Stdio::null())
+        .output();
+    output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("fuzz_"))
+}
+
+fn start(tests: &Tests, seconds: u64) -> Result<Child> {
+    Command::new("nice")
+        .args(["-n", "19"])
+        .arg(&tests.program)
+        .args(["fuzz_", "--nocapture", "--test-threads=64"])
+        .current_dir(&tests.folder)
         .env("LAMBENT_FUZZ_SECONDS", seconds.to_string())
-        .status()
-        .context("cargo cannot be started")?;
-    Ok(usize::from(!status.success()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .with_context(|| format!("start {}", tests.program.display()))
 }

@@ -16,9 +16,9 @@ use anyhow::{Result, bail};
 const USAGE: &str = "usage: cargo xtask tidy [--fast]
        cargo xtask fuzz [SECONDS]
 
-  tidy    layering, file headers and sizes, words, docs/compatibility.md, rustfmt, clippy
+  tidy    layering, file headers and sizes, words, what pages promise, rustfmt, clippy
           --fast leaves clippy out
-  fuzz    every fuzz target for SECONDS each (default 60), two at a time";
+  fuzz    every fuzz target for SECONDS each (default 60), all at once";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -1,9 +1,9 @@
 //! Everything `tidy` looks at, in one list of findings.
 
-mod compatibility;
 mod layers;
 mod pages;
 mod paths;
+mod promises;
 mod source;
 mod toolchain;
 mod words;
@@ -62,7 +62,7 @@ pub fn run(root: &Path, lints: Lints) -> Result<usize> {
         }
         findings.extend(words::check(&file.path, &file.text));
     }
-    findings.extend(compatibility::check(&files));
+    findings.extend(promises::check(&files));
     findings.extend(pages::check(&files));
     for finding in &findings {
         println!("{finding}");
