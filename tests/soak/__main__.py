@@ -122,6 +122,8 @@ def soak(server, seconds):
     here, there = multiprocessing.Pipe()
     enemy = multiprocessing.get_context("fork").Process(target=hostile, args=(server, there))
     enemy.start()
+    # Should it fail, its end of the pipe is the last one.
+    there.close()
     assert here.recv() == "begun"
     worst = {}
     running = ordinary.start(server, keys, "echo", seconds)

@@ -20,6 +20,7 @@ from support import functions, signing
 ADDRESS = "127.0.0.2"
 # A function's time is short, so that each attack comes round often.
 TIMEOUT_S = 10
+ROLE = "arn:aws:iam::222222222222:role/any"
 
 
 class Attack:
@@ -50,7 +51,7 @@ class Attack:
 
     def create(self, source, **settings):
         """A function of the hostile account."""
-        settings = {"Timeout": TIMEOUT_S, "MemorySize": 128, **settings}
+        settings = {"Timeout": TIMEOUT_S, "MemorySize": 128, "Role": ROLE, **settings}
         return functions.create(self.account.client, self.name, source, **settings)
 
     def invoke(self, **arguments):
@@ -272,7 +273,9 @@ class Folders(Attack):
             for number in range(100):
                 archive.writestr(f"{number}/" + "a/" * 1_500 + "x", b"")
         try:
-            functions.create(self.account.client, self.name, buffer.getvalue(), wait=False)
+            functions.create(
+                self.account.client, self.name, buffer.getvalue(), wait=False, Role=ROLE
+            )
             time.sleep(5)
         finally:
             functions.delete(self.account.client, self.name)
