@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: every fuzz target of the workspace, all at once, each for a given time.
 //!
-//! A target is a unit test whose name begins with `fuzz_`; see the crate `fuzzing`. All run at the lowest priority: a long run leaves the machine to its user.
+//! A target is a test whose name begins with `fuzz_`; see the crate `fuzzing`. All run at the lowest priority: a long run leaves the machine to its user.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -60,16 +60,25 @@ fn programs(root: &Path) -> Result<Vec<Tests>> {
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     Ok(messages
         .filter(|message| message["profile"]["test"] == true)
-        // Integration tests may have a harness of their own, which knows no `--list`.
-        .filter(|message| message["target"]["kind"][0] != "test")
         .filter_map(|message| {
             let manifest = Path::new(message["manifest_path"].as_str()?);
+            if own_harness(manifest, message["target"]["name"].as_str()?) {
+                return None;
+            }
             Some(Tests {
                 program: message["executable"].as_str()?.into(),
                 folder: manifest.parent()?.to_owned(),
             })
         })
         .collect())
+}
+
+/// Whether a program's `main` is its own: it knows no `--list`.
+fn own_harness(manifest: &Path, name: &str) -> bool {
+    let text = std::fs::read_to_string(manifest).unwrap_or_default();
+    text.split("[[").any(|section| {
+        section.contains(&format!("name = \"{name}\"")) && section.contains("harness = false")
+    })
 }
 
 /// Whether it has a target.
