@@ -29,6 +29,15 @@ pub enum Error {
         /// What is missing, in a few words.
         missing: &'static str,
     },
+    /// The sandbox that is made at the start, to see whether it can be, could not.
+    #[error("this host cannot run sandboxes; {advice}")]
+    NoSandboxes {
+        /// What its operator can do.
+        advice: &'static str,
+        /// What failed.
+        #[source]
+        source: Box<Error>,
+    },
     /// The host refused a step in making or running a sandbox.
     #[error("sandbox: could not {step}")]
     Step {

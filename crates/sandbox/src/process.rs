@@ -15,6 +15,7 @@ mod instance;
 mod keeper;
 mod memory;
 mod pool;
+mod probe;
 mod reaper;
 mod spawning;
 mod supervisor;
@@ -93,8 +94,20 @@ impl ProcessEngine {
     /// Finds the host's cgroups, starts the spawners and waits until all their roots stand, and begins
     /// to fill the pools. Must be called within a runtime, in a program whose `main` begins with
     /// [`crate::become_spawner_if_asked`]. Raises this process's limit of open files as far as it may.
+    ///
+    /// One sandbox is made and ended before it returns. Where that cannot be, [`Error::NoSandboxes`] says
+    /// what the host lacks.
     pub async fn start(config: Config) -> Result<Arc<Self>, Error> {
         config.check()?;
+        let engine = Self::begin(config.clone()).await.map_err(probe::explain)?;
+        if let Err(error) = engine.probe(&config).await {
+            engine.shutdown().await;
+            return Err(probe::explain(error));
+        }
+        Ok(engine)
+    }
+
+    async fn begin(config: Config) -> Result<Arc<Self>, Error> {
         raise_open_files()?;
         let hierarchies = Arc::new(Hierarchies::prepare(&config.tag, config.memory_bytes)?);
         tell_of_few_processes(&hierarchies);

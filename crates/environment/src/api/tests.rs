@@ -1,5 +1,7 @@
 //! Both APIs over a real socket, spoken by hand, and by those who mean harm.
 
+mod fuzz;
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -127,3 +127,29 @@ fn a_zero_inside_a_text_is_refused() {
         .collect();
     assert_eq!(Request::decode(&bytes), None);
 }
+
+/// That these bytes are a message only if they are what it is written as, and cost no more than they are.
+fn is_exact<M: Message>(bytes: &[u8]) -> bool {
+    M::decode(bytes).is_none_or(|message| message.encode() == bytes)
+}
+
+#[test]
+fn fuzz_spawner_messages() {
+    use proptest::prelude::*;
+
+    // Small numbers are kinds and lengths, and lead further in than others do.
+    let number =
+        prop_oneof![4 => 0_u32..9, 1 => any::<u32>()].prop_map(|n| n.to_le_bytes().to_vec());
+    let part = prop_oneof![number, proptest::collection::vec(any::<u8>(), 0..12)];
+    let bytes = proptest::collection::vec(part, 0..16).prop_map(|parts| parts.concat());
+    fuzzing::run("spawner_messages", bytes, |bytes| {
+        prop_assert!(is_exact::<Build>(&bytes));
+        prop_assert!(is_exact::<Create>(&bytes));
+        prop_assert!(is_exact::<Furnish>(&bytes));
+        prop_assert!(is_exact::<Execute>(&bytes));
+        prop_assert!(is_exact::<Spawned>(&bytes));
+        prop_assert!(is_exact::<Request>(&bytes));
+        prop_assert!(is_exact::<Event>(&bytes));
+        Ok(())
+    });
+}
