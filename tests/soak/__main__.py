@@ -12,7 +12,6 @@ Hostile clients have the lowest priority: they stand for other machines.
 import json
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -37,7 +36,13 @@ concurrency = 200
 unused_packages_seconds = 5
 
 [worker]
-memory_mb = 8192
+memory_mb = 4096
+
+[requests]
+memory_mb = 192
+
+[events]
+stored_mb_max = 256
 
 [sandbox]
 network = "nat"
@@ -54,7 +59,7 @@ get_function_per_second = 100000
 control_plane_per_second = 100
 """
 ECHO = "def handler(event, context):\n    return event\n"
-QUIET_WITHIN_S = 120
+QUIET_WITHIN_S = 60
 
 
 def own_network():
@@ -167,5 +172,4 @@ def main():
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     main()

@@ -160,13 +160,17 @@ fn written(method: &str, path: &str, headers: &[(String, String)], body: &Body) 
     bytes
 }
 
-/// Says it all, hangs up, and reads until the other end has.
+/// Who has not been answered for so long waits for an event.
+const LONG_POLL: Duration = Duration::from_millis(5);
+
+/// Says it all, and hangs up once the other end has or shows that it waits for an event.
 async fn say(server: &Server, bytes: &[u8]) {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     // It may hang up before it has heard all.
     let _ = stream.write_all(bytes).await;
     let _ = stream.shutdown().await;
-    let _ = stream.read_to_end(&mut Vec::new()).await;
+    let mut answer = Vec::new();
+    let _ = timeout(LONG_POLL, stream.read_to_end(&mut answer)).await;
 }
 
 async fn play(steps: Vec<Step>) -> Result<(), TestCaseError> {
@@ -247,7 +251,8 @@ fn fuzz_runtime_api() {
         proptest::collection::vec(step(), 1..12),
         |steps| {
             let before = PANICS.load(Ordering::SeqCst);
-            let played = runtime.block_on(timeout(Duration::from_secs(20), play(steps)));
+            let played =
+                runtime.block_on(async { timeout(Duration::from_secs(20), play(steps)).await });
             prop_assert_eq!(PANICS.load(Ordering::SeqCst), before, "a panic");
             played.map_err(|_| TestCaseError::fail("something hangs"))?
         },
