@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     sandbox::become_confined_if_asked(image::work);
     // Access keys and functions' secrets are in its memory.
     if let Err(error) = sandbox::keep_secrets() {
-        eprintln!("lambent: {error}");
+        terminal::complain!("lambent: {error}");
         return ExitCode::FAILURE;
     }
     let arguments = cli::Arguments::parse();

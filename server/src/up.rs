@@ -13,6 +13,7 @@ mod descriptors;
 mod drain;
 mod event_threads;
 mod events;
+mod freed;
 mod inside;
 mod pressure;
 mod roles;
@@ -225,6 +226,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
         admin,
         events,
     } = started;
+    running.background.spawn(freed::give_back());
     if let Some(bound) = admin {
         let (listener, address) = bound.listen()?;
         tracing::info!(%address, "metrics are served");

@@ -281,7 +281,8 @@ pub(crate) fn matches(pattern: &Filled<'_>, text: &str, reach: Reach, steps: &St
     };
     let takes = |at: usize| at >= open || text[at] != b':';
     // What follows a star, and how much of the text that has taken so far.
-    let (mut free, mut bound): (Option<(Place, usize)>, Option<(Place, usize)>) = (None, None);
+    let mut free: Option<(Place, usize)> = None;
+    let mut bound: Option<(Place, usize)> = None;
     let (mut p, mut t) = (Place::default(), 0);
     while t < text.len() {
         if !steps.take(1) {

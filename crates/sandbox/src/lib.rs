@@ -51,3 +51,4 @@ pub use share::{Share, ShareUser};
 pub use spawner::{become_spawner_if_asked, keep_secrets};
 pub use spec::{Exit, FUNCTION_GID, FUNCTION_UID, Process, Signal, Spec, Started};
 pub use sweep::{Swept, sweep};
+pub use sys::memory::return_freed as return_freed_memory;

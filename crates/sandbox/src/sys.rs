@@ -12,6 +12,7 @@
 
 pub(crate) mod confinement;
 pub(crate) mod files;
+pub(crate) mod memory;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
 pub(crate) mod notifications;
