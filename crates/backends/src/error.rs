@@ -32,12 +32,21 @@ pub enum Error {
         /// What SQLite says of the first place.
         finding: String,
     },
-    /// The file cannot be read or written: the disk is full, read-only or fails.
+    /// The file cannot be read or written: the disk is read-only, say, or fails.
     #[error("{} cannot be written or read", path.display())]
     Unusable {
         /// Which.
         path: PathBuf,
         /// What SQLite says.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The file cannot be written, and its disk has no room.
+    #[error("{} cannot be written: the disk is full", path.display())]
+    DiskFull {
+        /// Which.
+        path: PathBuf,
+        /// What SQLite says, which depends on what it was about to write.
         #[source]
         source: rusqlite::Error,
     },
@@ -85,7 +94,10 @@ impl Error {
             Some(
                 CannotOpen | DatabaseBusy | DiskFull | PermissionDenied | ReadOnly
                 | SystemIoFailure,
-            ) => Self::Unusable { path, source },
+            ) => match crate::space::is_full(&path) {
+                true => Self::DiskFull { path, source },
+                false => Self::Unusable { path, source },
+            },
             _ => Self::Damaged { path, source },
         }
     }

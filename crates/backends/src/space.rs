@@ -74,6 +74,14 @@ impl Room for Space {
     }
 }
 
+/// Whether the disk of a file has no room for what a database needs to be opened: its index of the log
+/// alone begins with 32 KiB.
+pub(crate) fn is_full(file: &Path) -> bool {
+    const NEEDED_BYTES: u64 = 128 * 1024;
+    let folder = file.parent().unwrap_or(file);
+    ask(folder).is_ok_and(|(_, free)| free < NEEDED_BYTES)
+}
+
 /// Bytes of the disk, and those that may still be written.
 fn ask(folder: &Path) -> std::io::Result<(u64, u64)> {
     let disk = rustix::fs::statvfs(folder)?;
