@@ -4,6 +4,8 @@ import subprocess
 
 import pytest
 
+from support import leftovers
+
 READ_ONLY_CGROUPS = """
 while read -r _ place kind _; do
     case "$kind" in cgroup|cgroup2) mount -o remount,bind,ro "$place" ;; esac
@@ -28,7 +30,7 @@ def refusal(server, *wrapper):
 def server(own_server):
     server = own_server()
     yield server
-    server.finish()
+    assert not leftovers.of(server.data)
 
 
 def test_without_writable_cgroups(server):

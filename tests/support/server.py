@@ -187,7 +187,7 @@ class Server:
     def finish(self):
         """Stops it and makes sure that it leaves nothing behind."""
         status = 0
-        if self.process and self.process.poll() is None:
+        if self.process.poll() is None:
             status, _ = self.terminate()
         complaints = self.complaints()
         log = self.log_tail()
