@@ -99,7 +99,12 @@ impl ProcessEngine {
     /// what the host lacks.
     pub async fn start(config: Config) -> Result<Arc<Self>, Error> {
         config.check()?;
-        let engine = Self::begin(config.clone()).await.map_err(probe::explain)?;
+        let begun = Self::begin(config.clone()).await.map_err(|error| {
+            // As after a killed run. What cannot be removed here either is found by the next start.
+            let _ = crate::sweep(&config.tag);
+            probe::explain(error)
+        });
+        let engine = begun?;
         if let Err(error) = engine.probe(&config).await {
             engine.shutdown().await;
             return Err(probe::explain(error));
