@@ -483,7 +483,7 @@ impl Default for Placement {
         Self {
             lease_seconds_min: 7_200,
             lease_seconds_max: 14_400,
-            overcommit: 4.0,
+            overcommit: 5.0,
         }
     }
 }

@@ -23,7 +23,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             silence_max: Duration::from_secs(5),
-            overcommit: 4.0,
+            overcommit: 5.0,
             lease_min: Duration::from_secs(2 * 3_600),
             lease_max: Duration::from_secs(4 * 3_600),
         }
