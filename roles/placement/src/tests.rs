@@ -192,7 +192,10 @@ fn room_is_promised_until_the_next_heartbeat_tells_better() {
 fn a_worker_promises_more_than_it_has_up_to_the_overcommit() {
     let mut state = State::default();
     state.heartbeat(START, heartbeat(1, "a", 1_000));
-    let config = Config::default();
+    let config = Config {
+        overcommit: 4.0,
+        ..Config::default()
+    };
     let placed = (0..100)
         .filter(|_| state.place(START, &ask(128), &config).is_some())
         .count();
