@@ -36,6 +36,8 @@ pub(crate) fn work(words: &[String], root: OwnedFd, input: OwnedFd) -> Vec<u8> {
             std::hint::spin_loop();
         },
         "long" => vec![b'x'; 1 << 20],
+        #[expect(clippy::panic, reason = "a worker that breaks down is what is tried")]
+        "panic" => panic!("as it was told"),
         other => format!("{other} is no word").into_bytes(),
     }
 }
