@@ -15,6 +15,7 @@
 
 mod api;
 mod error;
+mod go_json;
 mod machine;
 mod session;
 mod telemetry;

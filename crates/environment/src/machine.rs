@@ -55,6 +55,8 @@ struct Extension {
     on_invoke: bool,
     on_shutdown: bool,
     party: Party,
+    /// It has the shutdown event, of which there is one.
+    told: bool,
 }
 
 /// What the session must do now.
@@ -166,7 +168,7 @@ impl Machine {
     }
 
     /// Extensions that subscribed to it are told to shut down; those that do not wait are told
-    /// when they ask. Returns how many there are to wait for.
+    /// when they ask, and all of them once. Returns how many there are to wait for.
     pub(crate) fn begin_shutdown(&mut self) -> (Vec<Effect>, usize) {
         self.phase = Phase::Shutdown;
         let subscribed = self.extensions.iter_mut().filter(|(_, e)| e.on_shutdown);
@@ -174,21 +176,29 @@ impl Machine {
         let mut count = 0;
         for (id, extension) in subscribed {
             count += 1;
-            if extension.party == Party::Waiting {
+            if extension.party == Party::Waiting && !extension.told {
                 extension.party = Party::Running;
+                extension.told = true;
                 effects.push(Effect::ShutExtensionDown(*id));
             }
         }
         (effects, count)
     }
 
+    /// The shutdown event found nobody: the extension's connection had broken. It is told when it asks again.
+    pub(crate) fn shutdown_missed(&mut self, id: Uuid) {
+        if let Some(extension) = self.extensions.get_mut(&id) {
+            extension.told = false;
+        }
+    }
+
     /// `GET /runtime/invocation/next`. A runtime that already waits may ask again: its connection
-    /// may have broken meanwhile.
+    /// may have broken meanwhile. During a shutdown it waits for what does not come.
     pub(crate) fn runtime_next(&mut self) -> Result<Vec<Effect>, Refusal> {
         let allowed = match self.phase {
-            Phase::Init | Phase::Idle => true,
+            Phase::Init | Phase::Idle | Phase::Shutdown => true,
             Phase::Invoke => self.is_answered(),
-            Phase::Stopped | Phase::Shutdown => false,
+            Phase::Stopped => false,
         };
         if !allowed {
             return Err(Refusal::WrongState);
@@ -262,6 +272,7 @@ impl Machine {
             on_invoke,
             on_shutdown,
             party,
+            told: false,
         };
         self.extensions.insert(id, extension);
         Ok(if last {
@@ -271,7 +282,7 @@ impl Machine {
         })
     }
 
-    /// `GET /extension/event/next`.
+    /// `GET /extension/event/next`. Nothing follows the shutdown event: who asks after it waits until it is killed.
     pub(crate) fn extension_next(&mut self, id: Uuid) -> Result<Vec<Effect>, Refusal> {
         let phase = self.phase;
         let extension = self
@@ -281,7 +292,8 @@ impl Machine {
         if phase == Phase::Stopped {
             return Err(Refusal::WrongState);
         }
-        if phase == Phase::Shutdown && extension.on_shutdown {
+        if phase == Phase::Shutdown && extension.on_shutdown && !extension.told {
+            extension.told = true;
             return Ok(vec![Effect::ShutExtensionDown(id)]);
         }
         extension.party = Party::Waiting;

@@ -444,7 +444,9 @@ impl Inner {
                             reason,
                             deadline_ms,
                         };
-                        self.waiters.deliver_to_extension(id, event);
+                        if !self.waiters.deliver_to_extension(id, event) {
+                            self.machine.shutdown_missed(id);
+                        }
                     }
                 }
             }

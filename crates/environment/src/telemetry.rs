@@ -11,7 +11,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use hyper::Uri;
-use serde::Deserialize;
+
+use crate::go_json::Members;
 
 /// Where the Runtime API is: nobody else listens there.
 const RESERVED_PORT: u16 = 9001;
@@ -91,45 +92,17 @@ pub trait Telemetry: Send + Sync {
 }
 
 /// Why a subscription is none.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// Not of the form above.
     #[error("the body is not a subscription: {0}")]
-    Form(String),
+    Form(#[from] serde_json::Error),
     /// A member breaks a rule.
     #[error("{member}: {rule}")]
     Member {
         member: &'static str,
         rule: &'static str,
     },
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Body {
-    schema_version: Option<String>,
-    types: Vec<String>,
-    #[serde(default)]
-    buffering: Buffering,
-    destination: To,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct Buffering {
-    max_items: Option<u64>,
-    max_bytes: Option<u64>,
-    timeout_ms: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct To {
-    protocol: Option<String>,
-    #[serde(rename = "URI")]
-    uri: Option<String>,
-    port: Option<u16>,
-    method: Option<String>,
-    encoding: Option<String>,
 }
 
 impl TelemetryApi {
@@ -155,14 +128,13 @@ impl Stream {
 impl Subscription {
     /// Reads what an extension has sent.
     pub(crate) fn parse(api: TelemetryApi, body: &[u8]) -> Result<Self, Error> {
-        let body: Body =
-            serde_json::from_slice(body).map_err(|error| Error::Form(error.to_string()))?;
-        let version = body.schema_version.as_deref();
-        if version.is_some_and(|version| !api.versions().contains(&version)) {
+        let mut body = Members::parse(body)?;
+        let version = body.text("schemaVersion")?;
+        if !version.is_empty() && !api.versions().contains(&version.as_str()) {
             return Err(wrong("schemaVersion", "is not supported"));
         }
         let mut streams = Vec::new();
-        for name in &body.types {
+        for name in &body.texts("types")? {
             let all = [Stream::Platform, Stream::Function, Stream::Extension];
             let stream = all.into_iter().find(|stream| stream.name() == name);
             streams.push(stream.ok_or(wrong("types", "platform, function or extension"))?);
@@ -172,59 +144,55 @@ impl Subscription {
         if streams.is_empty() {
             return Err(wrong("types", "at least one"));
         }
-        let (items, bytes, timeout) = body.buffering.checked()?;
+        let (items, bytes, timeout) = buffering(&mut body.members("buffering")?)?;
         Ok(Self {
             api,
             streams,
             items_max: usize::try_from(items).unwrap_or(usize::MAX),
             bytes_max: usize::try_from(bytes).unwrap_or(usize::MAX),
             timeout: Duration::from_millis(timeout),
-            destination: body.destination.checked()?,
+            destination: destination(&mut body.members("destination")?)?,
         })
     }
 }
 
-impl Buffering {
-    fn checked(&self) -> Result<(u64, u64, u64), Error> {
-        let (items, bytes, timeout) = DEFAULTS;
-        let items = self.max_items.unwrap_or(items);
-        let bytes = self.max_bytes.unwrap_or(bytes);
-        let timeout = self.timeout_ms.unwrap_or(timeout);
-        if !ITEMS.contains(&items) {
-            return Err(wrong("buffering.maxItems", "1000 to 10000"));
-        }
-        if !BYTES.contains(&bytes) {
-            return Err(wrong("buffering.maxBytes", "262144 to 1048576"));
-        }
-        if !TIMEOUT_MS.contains(&timeout) {
-            return Err(wrong("buffering.timeoutMs", "25 to 30000"));
-        }
-        Ok((items, bytes, timeout))
+fn buffering(given: &mut Members) -> Result<(u64, u64, u64), Error> {
+    let (items, bytes, timeout) = DEFAULTS;
+    let items = given.take("maxItems")?.unwrap_or(items);
+    let bytes = given.take("maxBytes")?.unwrap_or(bytes);
+    let timeout = given.take("timeoutMs")?.unwrap_or(timeout);
+    if !ITEMS.contains(&items) {
+        return Err(wrong("buffering.maxItems", "1000 to 10000"));
     }
+    if !BYTES.contains(&bytes) {
+        return Err(wrong("buffering.maxBytes", "262144 to 1048576"));
+    }
+    if !TIMEOUT_MS.contains(&timeout) {
+        return Err(wrong("buffering.timeoutMs", "25 to 30000"));
+    }
+    Ok((items, bytes, timeout))
 }
 
-impl To {
-    fn checked(self) -> Result<Destination, Error> {
-        if self.method.is_some_and(|method| method != "POST") {
-            return Err(wrong("destination.method", "POST"));
-        }
-        if self.encoding.is_some_and(|encoding| encoding != "JSON") {
-            return Err(wrong("destination.encoding", "JSON"));
-        }
-        let destination = match self.protocol.as_deref() {
-            Some("HTTP") => http(self.uri.as_deref().unwrap_or_default())?,
-            Some("TCP") => Destination::Tcp {
-                port: self
-                    .port
-                    .filter(|port| *port > 0)
-                    .ok_or(wrong("destination.port", "1 to 65535"))?,
-            },
-            _ => return Err(wrong("destination.protocol", "HTTP or TCP")),
-        };
-        match destination.port() {
-            RESERVED_PORT => Err(wrong("destination", "port 9001 is reserved")),
-            _ => Ok(destination),
-        }
+fn destination(given: &mut Members) -> Result<Destination, Error> {
+    if !matches!(given.text("method")?.as_str(), "" | "POST") {
+        return Err(wrong("destination.method", "POST"));
+    }
+    if !matches!(given.text("encoding")?.as_str(), "" | "JSON") {
+        return Err(wrong("destination.encoding", "JSON"));
+    }
+    let (uri, port) = (given.text("URI")?, given.take::<u16>("port")?);
+    let destination = match given.text("protocol")?.as_str() {
+        "HTTP" => http(&uri)?,
+        "TCP" => Destination::Tcp {
+            port: port
+                .filter(|port| *port > 0)
+                .ok_or(wrong("destination.port", "1 to 65535"))?,
+        },
+        _ => return Err(wrong("destination.protocol", "HTTP or TCP")),
+    };
+    match destination.port() {
+        RESERVED_PORT => Err(wrong("destination", "port 9001 is reserved")),
+        _ => Ok(destination),
     }
 }
 
@@ -308,11 +276,81 @@ mod tests {
             ("127.0.0.1", "10.0.0.1", "host"),
             ("http:", "https:", "http://"),
             ("8080\"", "8080\",\"method\":\"PUT\"", "method"),
-            ("types", "type", "not a subscription"),
+            ("types", "type", "types"),
+            ("\"function\"", "1", "not a subscription"),
         ] {
             let error = parse(TelemetryApi::Telemetry, &good.replace(from, to)).unwrap_err();
             assert!(error.contains(named), "{to}: {error}");
         }
+    }
+
+    /// Every member of a subscription, absent, `null`, empty and of another kind: `None` where it then is as the
+    /// book has it, else what the refusal names.
+    #[test]
+    fn null_empty_and_absent_members_of_a_subscription_are_what_go_makes_of_them() {
+        const REFUSED: &str = "not a subscription";
+        let good = parse(TelemetryApi::Telemetry, &subscription("", "", "")).unwrap();
+        for (place, member, null, empty, zero) in [
+            (0, "schemaVersion", None, None, Some(REFUSED)),
+            (0, "buffering", None, Some(REFUSED), Some(REFUSED)),
+            (1, "maxItems", None, Some(REFUSED), Some("maxItems")),
+            (1, "maxBytes", None, Some(REFUSED), Some("maxBytes")),
+            (1, "timeoutMs", None, Some(REFUSED), Some("timeoutMs")),
+            (2, "port", None, Some(REFUSED), None),
+            (2, "method", None, None, Some(REFUSED)),
+            (2, "encoding", None, None, Some(REFUSED)),
+            (2, "METHOD", None, None, Some(REFUSED)),
+            (0, "unknown", None, None, None),
+        ] {
+            for (value, refused) in [("null", null), ("\"\"", empty), ("0", zero)] {
+                let mut places = [const { String::new() }; 3];
+                places[place] = format!("\"{member}\":{value},");
+                let text = subscription(&places[0], &places[1], &places[2]);
+                match (parse(TelemetryApi::Telemetry, &text), refused) {
+                    (Ok(read), None) => assert_eq!(read, good, "{text}"),
+                    (Err(error), Some(named)) => assert!(error.contains(named), "{text}: {error}"),
+                    (read, _) => panic!("{text}: {read:?}"),
+                }
+            }
+        }
+        for (from, named) in [
+            (r#"["function"]"#, "types"),
+            (r#""HTTP""#, "protocol"),
+            (r#""http://127.0.0.1:80""#, "URI"),
+            (
+                r#"{"protocol":"HTTP","URI":"http://127.0.0.1:80"}"#,
+                "protocol",
+            ),
+        ] {
+            let text = subscription("", "", "");
+            assert!(text.contains(from), "{from}");
+            let error = parse(TelemetryApi::Telemetry, &text.replace(from, "null")).unwrap_err();
+            assert!(error.contains(named), "{from}: {error}");
+        }
+        let lists = [
+            ("[]", "types"),
+            ("[null]", "types"),
+            ("\"\"", REFUSED),
+            ("[1]", REFUSED),
+        ];
+        for (list, named) in lists {
+            let text = subscription("", "", "").replace(r#"["function"]"#, list);
+            let error = parse(TelemetryApi::Telemetry, &text).unwrap_err();
+            assert!(error.contains(named), "{list}: {error}");
+        }
+    }
+
+    /// One that is as good as empty, with members to add: to the whole, to its buffering, to its destination.
+    fn subscription(whole: &str, buffering: &str, destination: &str) -> String {
+        let buffering = match buffering {
+            "" => String::new(),
+            members => format!("\"buffering\":{{{}}},", members.trim_end_matches(',')),
+        };
+        format!(
+            r#"{{{whole}{buffering}"types":["function"],
+            "destination":{{{destination}"protocol":"HTTP","URI":"http://127.0.0.1:80"}}}}"#
+        )
+        .replace("\n            ", "")
     }
 
     proptest! {

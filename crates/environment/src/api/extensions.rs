@@ -5,12 +5,13 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use types::{Random as _, SystemRandom};
 use uuid::Uuid;
 
 use super::reply::{Reply, accepted, collect, error, json, not_found, refused};
 use super::runtime::header;
+use crate::go_json::Members;
 use crate::machine::ShutdownReason;
 use crate::session::{ExtensionEvent, Session};
 
@@ -32,12 +33,6 @@ pub(super) async fn route(session: &Session, request: Request<Incoming>, path: &
     }
 }
 
-#[derive(Deserialize)]
-struct Register {
-    #[serde(default)]
-    events: Vec<String>,
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Registered<'a> {
@@ -55,15 +50,15 @@ async fn register(session: &Session, request: Request<Incoming>) -> Reply {
         return error(
             StatusCode::FORBIDDEN,
             "Extension.InvalidExtensionName",
-            "Lambda-Extension-Name is missing or too long",
+            "Empty extension name, or one of more than 128 bytes",
         );
     };
     let Ok(body) = collect(request.into_body(), BODY_BYTES_MAX).await else {
         return invalid_request("the body is too large or broken");
     };
-    let events = match serde_json::from_slice::<Register>(&body) {
-        Ok(register) => register.events,
-        Err(_) => return invalid_request("the body is not of the form {\"events\": [..]}"),
+    let events = match events(&body) {
+        Ok(events) => events,
+        Err(error) => return invalid_request(&error),
     };
     let (mut on_invoke, mut on_shutdown) = (false, false);
     for event in &events {
@@ -71,7 +66,7 @@ async fn register(session: &Session, request: Request<Incoming>) -> Reply {
             "INVOKE" => on_invoke = true,
             "SHUTDOWN" => on_shutdown = true,
             other => {
-                let message = format!("{other}: invalid event type");
+                let message = format!("{other}: ErrorInvalidEventType");
                 return error(
                     StatusCode::FORBIDDEN,
                     "Extension.InvalidEventType",
@@ -96,6 +91,18 @@ async fn register(session: &Session, request: Request<Incoming>) -> Reply {
     let mut reply = ok(&answer);
     insert(&mut reply, IDENTIFIER, id);
     reply
+}
+
+/// What an extension subscribes to: AWS's own service reads the body with Go, and its clients in Go send
+/// `"events": null` for none.
+fn events(body: &[u8]) -> Result<Vec<String>, String> {
+    let mut body = Members::parse(body).map_err(|error| error.to_string())?;
+    let events = body.texts("events").map_err(|error| error.to_string())?;
+    let keys = body.texts("configurationKeys");
+    if !keys.map_err(|error| error.to_string())?.is_empty() {
+        return Err("configurationKeys are deprecated; use environment variables instead".into());
+    }
+    Ok(events)
 }
 
 #[derive(Serialize)]
@@ -168,7 +175,13 @@ async fn report(session: &Session, request: Request<Incoming>) -> Reply {
         Ok(id) => id,
         Err(reply) => return reply,
     };
-    let error_type = header(request.headers(), ERROR_TYPE).unwrap_or("Extension.Unknown");
+    let Some(error_type) = header(request.headers(), ERROR_TYPE) else {
+        return error(
+            StatusCode::FORBIDDEN,
+            "Extension.MissingHeader",
+            "Lambda-Extension-Function-Error-Type not found",
+        );
+    };
     let error_type = error_type.chars().take(128).collect();
     // The body is for the extension's author; whether it arrives whole changes nothing.
     let _ = collect(request.into_body(), BODY_BYTES_MAX).await;
@@ -200,7 +213,7 @@ pub(super) fn identifier(request: &Request<Incoming>) -> Result<Uuid, Reply> {
 }
 
 fn invalid_request(message: &str) -> Reply {
-    error(StatusCode::BAD_REQUEST, "InvalidRequestFormat", message)
+    error(StatusCode::FORBIDDEN, "InvalidRequestFormat", message)
 }
 
 fn ok(body: &impl Serialize) -> Reply {

@@ -133,8 +133,10 @@ async fn init_error(session: &Session, request: Request<Incoming>) -> Reply {
     }
 }
 
+/// A header's text. An empty one is none, as to Go, in which AWS's own service is written.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+    let text = headers.get(name).and_then(|value| value.to_str().ok());
+    text.filter(|text| !text.is_empty())
 }
 
 fn parse_id(text: &str) -> Option<RequestId> {

@@ -1,6 +1,7 @@
 //! Both APIs over a real socket, spoken by hand, and by those who mean harm.
 
 mod fuzz;
+mod members;
 
 use std::time::Duration;
 

@@ -133,6 +133,23 @@ fn shutdown_reaches_those_who_wait_now_and_those_who_ask_later() {
     );
 }
 
+#[test]
+fn shutdown_is_told_once_to_each_and_whoever_asks_again_waits() {
+    let mut machine = Machine::new();
+    machine.begin_init(["a".to_owned()]);
+    let a = extension(&mut machine, "a", true);
+    machine.extension_next(a).unwrap();
+    machine.runtime_next().unwrap();
+    let told = vec![Effect::ShutExtensionDown(a)];
+    assert_eq!(machine.begin_shutdown(), (told.clone(), 1));
+    assert_eq!(machine.extension_next(a), Ok(vec![]));
+    assert_eq!(machine.begin_shutdown(), (vec![], 1));
+    assert_eq!(machine.runtime_next(), Ok(vec![]));
+    machine.shutdown_missed(a);
+    assert_eq!(machine.extension_next(a), Ok(told));
+    assert_eq!(machine.extension_next(a), Ok(vec![]));
+}
+
 proptest! {
     #[test]
     fn an_invoke_is_delivered_and_answered_at_most_once(steps in prop::collection::vec(0u8..8, 0..200)) {

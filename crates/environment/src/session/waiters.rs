@@ -49,10 +49,9 @@ impl Waiters {
         }
     }
 
-    /// As [`Waiters::deliver_to_runtime`].
-    pub(super) fn deliver_to_extension(&mut self, id: Uuid, event: ExtensionEvent) {
-        if let Some(waiter) = self.extensions.remove(&id) {
-            let _ = waiter.send(event);
-        }
+    /// As [`Waiters::deliver_to_runtime`]. False if nobody took it.
+    pub(super) fn deliver_to_extension(&mut self, id: Uuid, event: ExtensionEvent) -> bool {
+        let waiter = self.extensions.remove(&id);
+        waiter.is_some_and(|waiter| waiter.send(event).is_ok())
     }
 }
