@@ -101,3 +101,17 @@ async fn the_runtime_may_start_when_all_external_extensions_have_registered() {
     register("b");
     assert_eq!(two.registered.await, Ok(()));
 }
+
+#[tokio::test]
+async fn an_extension_that_hung_up_before_the_shutdown_is_told_when_it_asks_again() {
+    let session = session();
+    let _init = session.begin_init(vec!["a".into()]);
+    let id = SystemRandom.uuid();
+    session.register(id, "a", (false, true)).unwrap();
+    drop(session.extension_next(id).unwrap());
+    session.begin_shutdown(ShutdownReason::Spindown, 9);
+    let told = session.extension_next(id).unwrap().await;
+    assert!(matches!(told, Ok(ExtensionEvent::Shutdown { .. })));
+    let mut again = session.extension_next(id).unwrap();
+    assert!(again.try_recv().is_err());
+}
