@@ -118,7 +118,7 @@ def seen(outcome, runtime):
             headers[HEADERS[2]] = json.loads(text)
             headers[HEADERS[2]]["paths"].sort()
         posts.append((post.method, post.path, headers, body))
-    return posts, plain(without_times(outcome.output)), outcome.status
+    return posts, plain(without_times(outcome.output.replace("\r", "\n"))), outcome.status, outcome.kinds
 
 
 def plain(output):

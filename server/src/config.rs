@@ -207,6 +207,8 @@ pub(crate) struct Runtimes {
     /// The folder with `python`, `nodejs` and `java`. Empty: `runtimes` beside the binary, or
     /// `../share/lambent/runtimes`.
     pub(crate) directory: PathBuf,
+    /// Whether runtimes are refused whose true version is not the one that their name promises.
+    pub(crate) strict: bool,
     /// What single runtimes use instead: `[runtimes.use."python3.12"]`.
     #[serde(rename = "use")]
     pub(crate) chosen: BTreeMap<String, Chosen>,

@@ -22,6 +22,7 @@ mod telemetry;
 mod terminal;
 mod unpacker;
 mod up;
+mod versions;
 mod workers;
 
 use std::process::ExitCode;

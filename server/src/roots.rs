@@ -79,7 +79,11 @@ pub(crate) fn languages(config: &config::Runtimes) -> anyhow::Result<Languages> 
     }
     Ok(Languages {
         roots,
-        runtimes: Runtimes { exact, families },
+        runtimes: Runtimes {
+            exact,
+            families,
+            ..Runtimes::default()
+        },
     })
 }
 

@@ -35,6 +35,7 @@ use crate::data_dir::DataDir;
 use crate::front_door::{self, Bound, FrontDoor};
 use crate::roots::{Languages, languages};
 use crate::terminal::say;
+use crate::versions;
 use crate::{cli, telemetry};
 use descriptors::{Descriptors, Wanted};
 
@@ -174,7 +175,22 @@ async fn start(start: Start) -> anyhow::Result<Started> {
     let api = front_door::bind(&config.listen).await?;
     let admin = bind(&config.admin.listen).await?;
     let events = bind(&config.events.listen).await?;
+    let (strict, runtimes) = (config.runtimes.strict, languages.runtimes.clone());
+    let looking = tokio::task::spawn_blocking(move || versions::look(&runtimes));
     let stores = stores::open(&config, data.path(), accept_older_data, &threads).await?;
+    let mut languages = languages;
+    if strict {
+        let table = looking.await.context("the runtimes cannot be looked at")?;
+        versions::tell(&table);
+        languages.runtimes.refused = versions::refused(&table);
+    } else {
+        // Nobody waits for it: to ask a virtual machine for its version takes a tenth of a second.
+        tokio::spawn(async move {
+            if let Ok(table) = looking.await {
+                versions::tell(&table);
+            }
+        });
+    }
     let with = (api.address(), threads);
     let connections = descriptors.connections;
     let sandboxes = (sandboxes, descriptors);

@@ -12,6 +12,7 @@
 //! ```
 
 mod etc;
+mod lambda;
 mod root;
 
 use std::collections::BTreeMap;
@@ -161,7 +162,8 @@ fn settle(channel: &Channel) -> Result<(), Error> {
     fs::write("/proc/self/oom_score_adj", "500")
         .map_err(Error::step("offer to be killed first"))?;
     files::set_creation_mask(0o022);
-    Ok(())
+    // Here, where the host's rights are: what is forked from this process has them no more.
+    privileges::lift_limits().map_err(Error::step("lift the limits that were inherited"))
 }
 
 /// What making sandboxes needs.

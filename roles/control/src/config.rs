@@ -1,6 +1,6 @@
 //! What an operator can say about the control plane.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct Config {
     pub urls: Urls,
     /// The runtimes that functions may name.
     pub runtimes: Vec<String>,
+    /// Those of them that are refused here, and why.
+    pub runtimes_refused: BTreeMap<String, String>,
     /// The architecture of functions that name none. AWS's is `x86_64`; where no worker has that,
     /// it would only make functions that cannot run.
     pub architecture: String,
@@ -61,6 +63,14 @@ impl Config {
             let message = "Credential should be scoped to a valid region. ".to_owned();
             Error::Scope { message }.into()
         })
+    }
+
+    /// A runtime must not be one that the operator refuses.
+    pub(crate) fn check_runtime_refused(&self, runtime: &str) -> Result<(), ApiError> {
+        match self.runtimes_refused.get(runtime) {
+            None => Ok(()),
+            Some(why) => Err(ApiError::invalid_parameter(format!("{runtime}: {why}"))),
+        }
     }
 
     /// Whether an access point is one of the installation's that functions of this account can have:
@@ -147,6 +157,7 @@ impl Default for Config {
             public_scheme: "http".to_owned(),
             urls: Urls::default(),
             runtimes: RUNTIMES.map(str::to_owned).to_vec(),
+            runtimes_refused: BTreeMap::new(),
             architecture: "x86_64".to_owned(),
             code_bytes_max: ACCOUNT_CODE_BYTES_MAX,
             upload_bytes_max: ACCOUNT_CODE_BYTES_MAX,

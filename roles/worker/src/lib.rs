@@ -41,5 +41,5 @@ mod turns;
 pub const DESCRIPTORS: u64 = sandbox::DESCRIPTORS + 4 + ::environment::CONNECTIONS_OWN as u64 + 1;
 
 pub use config::{Config, Folder};
-pub use runtimes::{Runtime, Runtimes, host_architecture};
+pub use runtimes::{Interpreter, Runtime, Runtimes, host_architecture, language_version};
 pub use service::{Dependencies, Handle};

@@ -40,6 +40,19 @@ pub struct Runtimes {
     pub exact: BTreeMap<String, Runtime>,
     /// By family: `python`, `nodejs`, `java`, `provided`.
     pub families: BTreeMap<String, Runtime>,
+    /// Those that no function may have, and why.
+    pub refused: BTreeMap<String, String>,
+}
+
+/// The program that a runtime's functions run on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Interpreter {
+    /// Where it is, within the root.
+    pub program: String,
+    /// Whether the root is this machine's own.
+    pub on_host: bool,
+    /// Whether its very place has the version that the runtime's name promises.
+    pub named: bool,
 }
 
 /// A runtime made ready for one function.
@@ -92,6 +105,28 @@ struct Description {
 }
 
 impl Runtimes {
+    fn known(&self, runtime: &str) -> Result<&Runtime, String> {
+        let (family, _) = split(runtime);
+        let known = self.exact.get(runtime);
+        let known = known.or_else(|| self.families.get(family));
+        known.ok_or_else(|| "it is not configured".to_owned())
+    }
+
+    /// What functions of `runtime` run on: `None` if that is their own `bootstrap`. The error says what is
+    /// missing.
+    pub fn interpreter(&self, runtime: &str) -> Result<Option<Interpreter>, String> {
+        let known = self.known(runtime)?;
+        let Some(folder) = &known.folder else {
+            return Ok(None);
+        };
+        let found = describe(folder)?.interpreter(&known.root_path, language_version(runtime))?;
+        Ok(found.map(|(program, named)| Interpreter {
+            program,
+            on_host: known.root_path == Path::new("/"),
+            named,
+        }))
+    }
+
     /// What runs `handler` under `runtime` with so much memory; the error says what is missing.
     pub(crate) fn launch(
         &self,
@@ -99,12 +134,11 @@ impl Runtimes {
         memory_mb: u32,
         handler: &str,
     ) -> Result<Launch, String> {
-        let (family, version) = split(runtime);
-        let known = self
-            .exact
-            .get(runtime)
-            .or_else(|| self.families.get(family));
-        let known = known.ok_or_else(|| "it is not configured".to_owned())?;
+        let version = language_version(runtime);
+        if let Some(why) = self.refused.get(runtime) {
+            return Err(why.clone());
+        }
+        let known = self.known(runtime)?;
         let Some(folder) = &known.folder else {
             let root = known.root.clone();
             return Ok(Launch {
@@ -115,31 +149,17 @@ impl Runtimes {
                 environment: BTreeMap::new(),
             });
         };
-        let file = folder.join("runtime.toml");
-        let text = std::fs::read_to_string(&file)
-            .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
-        let description: Description = toml::from_str(&text)
-            .map_err(|error| format!("{} is wrong: {error}", file.display()))?;
-        let candidates = description
-            .interpreters
-            .iter()
-            .map(|i| i.replace("{version}", version));
-        let candidates: Vec<String> = candidates.collect();
-        let interpreter = match candidates
-            .iter()
-            .find(|path| exists(&known.root_path, path))
-        {
-            Some(path) => path.as_str(),
-            None if candidates.is_empty() => "",
-            None => return Err(format!("none of {} is there", candidates.join(", "))),
-        };
+        let description = describe(folder)?;
+        let (interpreter, _) = description
+            .interpreter(&known.root_path, version)?
+            .unwrap_or_default();
         let percent = |of: u32| {
             (u64::from(memory_mb) * u64::from(of) / 100)
                 .max(1)
                 .to_string()
         };
         let fill = |text: &String| {
-            text.replace("{interpreter}", interpreter)
+            text.replace("{interpreter}", &interpreter)
                 .replace("{version}", version)
                 .replace("{handler}", handler)
                 .replace("{memory_mb}", &memory_mb.to_string())
@@ -167,6 +187,32 @@ impl Runtimes {
     }
 }
 
+impl Description {
+    /// The first interpreter that is there, and whether its place has the version; `None` if the description
+    /// names none.
+    fn interpreter(&self, root: &Path, version: &str) -> Result<Option<(String, bool)>, String> {
+        let candidates = self.interpreters.iter().map(|candidate| {
+            let program = candidate.replace("{version}", version);
+            let named = program != *candidate;
+            (program, named)
+        });
+        let candidates: Vec<(String, bool)> = candidates.collect();
+        let found = candidates.iter().find(|(path, _)| exists(root, path));
+        if found.is_none() && !candidates.is_empty() {
+            let paths: Vec<&str> = candidates.iter().map(|(path, _)| path.as_str()).collect();
+            return Err(format!("none of {} is there", paths.join(", ")));
+        }
+        Ok(found.cloned())
+    }
+}
+
+fn describe(folder: &Path) -> Result<Description, String> {
+    let file = folder.join("runtime.toml");
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    toml::from_str(&text).map_err(|error| format!("{} is wrong: {error}", file.display()))
+}
+
 /// `python3.12` is `python`, `3.12`; `nodejs22.x` is `nodejs`, `22`.
 pub(crate) fn split(runtime: &str) -> (&str, &str) {
     let at = runtime
@@ -174,6 +220,13 @@ pub(crate) fn split(runtime: &str) -> (&str, &str) {
         .unwrap_or(runtime.len());
     let (family, version) = runtime.split_at(at);
     (family, version.strip_suffix(".x").unwrap_or(version))
+}
+
+/// The version of the language that a runtime's name promises: `3.12`, `22`, and `8` of `java8.al2`.
+pub fn language_version(runtime: &str) -> &str {
+    let (_, version) = split(runtime);
+    let system = version.find(".al").filter(|at| *at > 0);
+    &version[..system.unwrap_or(version.len())]
 }
 
 /// `python3.12` is told as `python:3.12.v1`, `provided.al2023` as `provided:al2023.v1`.
@@ -221,6 +274,8 @@ mod tests {
         assert_eq!(split("nodejs22.x"), ("nodejs", "22"));
         assert_eq!(split("java21"), ("java", "21"));
         assert_eq!(split("provided.al2023"), ("provided", ".al2023"));
+        let versions = ["python3.12", "nodejs22.x", "java8.al2"].map(language_version);
+        assert_eq!(versions, ["3.12", "22", "8"]);
     }
 
     #[test]
@@ -239,10 +294,15 @@ mod tests {
             folder: Some(folder.path().into()),
         };
         let families = BTreeMap::from([("python".to_owned(), runtime)]);
-        let runtimes = Runtimes {
-            exact: BTreeMap::new(),
+        let mut runtimes = Runtimes {
             families,
+            ..Runtimes::default()
         };
+        let found = runtimes.interpreter("python3.12").unwrap().unwrap();
+        assert_eq!((found.program.as_str(), found.named), ("/py3", false));
+        std::fs::write(root.path().join("py3.11"), "").unwrap();
+        let found = runtimes.interpreter("python3.11").unwrap().unwrap();
+        assert_eq!((found.program.as_str(), found.named), ("/py3.11", true));
         let launch = runtimes.launch("python3.12", 1000, "a.b").unwrap();
         assert_eq!(launch.command, ["/py3", "-m1000"]);
         assert_eq!(launch.environment["HEAP"], "850");
@@ -254,5 +314,8 @@ mod tests {
                 .unwrap_err()
                 .contains("not configured")
         );
+        let why = "it is another".to_owned();
+        runtimes.refused.insert("python3.12".into(), why.clone());
+        assert_eq!(runtimes.launch("python3.12", 128, "a.b"), Err(why));
     }
 }

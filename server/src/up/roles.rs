@@ -161,7 +161,7 @@ pub(super) async fn start(
         engine: engine.context("sandboxes cannot be made")?,
         images: Arc::clone(&images),
         logs: Arc::clone(&logs) as Arc<dyn Logs>,
-        runtimes: languages.runtimes,
+        runtimes: languages.runtimes.clone(),
     };
     let worker = worker::Handle::new(worker_config, with, &mut registry);
     let near: Arc<dyn Worker> = Arc::new(worker.clone());
@@ -199,6 +199,7 @@ pub(super) async fn start(
         config: control::Config {
             regions: config.account.served_regions(),
             account_concurrency: config.account.concurrency,
+            runtimes_refused: languages.runtimes.refused.clone(),
             urls: urls(&config.urls, address)?,
             rates: control::Rates {
                 get_function: config.limits.get_function_per_second,

@@ -65,6 +65,9 @@ const EXECUTE: u8 = 10;
 /// counted nowhere else.
 const LOCKED_BYTES: u64 = 64 << 10;
 
+/// Processes and threads of the function's user, as on Lambda. The cgroup has a limit of its own beyond it.
+const USER_PROCESSES: u64 = 742;
+
 /// Why a process was not started: in which stage, at which step, with which error.
 pub(super) type Failure = (Stage, &'static str, i32);
 
@@ -180,6 +183,7 @@ fn in_order(first: u8, steps: &[&dyn Fn() -> io::Result<()>]) -> Result<(), (u8,
 fn set_limits() -> io::Result<()> {
     privileges::no_core_dumps()?;
     privileges::limit(Resource::LockedMemory, LOCKED_BYTES)?;
+    privileges::limit(Resource::Processes, USER_PROCESSES)?;
     // Whatever the owner itself was given.
     privileges::limit(Resource::RealTimePriority, 0)?;
     privileges::limit(Resource::Niceness, 0)

@@ -62,7 +62,7 @@ pub(super) fn finish(
     uid: u32,
 ) -> Result<OwnedFd, Error> {
     let mut trees = trees.into_iter();
-    mount_all(wanted, &mut trees, uid + 1)?;
+    mount_all(wanted, &mut trees, uid)?;
     share_all(&wanted.shares, trees.collect(), uid + 1, launch.alone)?;
     namespaces::set_host_name(&wanted.hostname).map_err(Error::step("set the host name"))?;
     let tmp = files::open_directory(Path::new("/tmp")).map_err(Error::step("open /tmp"))?;
@@ -70,11 +70,12 @@ pub(super) fn finish(
     Ok(tmp)
 }
 
-/// Mounts what differs from sandbox to sandbox. `user` is the host's, whose `/tmp` it is.
+/// Mounts what differs from sandbox to sandbox. `root` is the host's user that is 0 inside, whose `/tmp` it is,
+/// open to all.
 fn mount_all(
     wanted: &Furnish,
     trees: &mut impl Iterator<Item = OwnedFd>,
-    user: u32,
+    root: u32,
 ) -> Result<(), Error> {
     let mut attach = |at: &str, step| {
         let tree = trees.next().ok_or(Error::Protocol)?;
@@ -87,7 +88,7 @@ fn mount_all(
     if let Some(runtime) = &wanted.runtime {
         show_runtime(runtime).map_err(Error::step("show /var/runtime"))?;
     }
-    let options = format!("size={},mode=0700,uid={user},gid={user}", wanted.tmp_bytes);
+    let options = format!("size={},mode=1777,uid={root},gid={root}", wanted.tmp_bytes);
     mounts::mount("tmpfs", Path::new("/tmp"), libc::MS_NODEV, &options)
         .map_err(Error::step("mount /tmp"))?;
     // For good: nobody inside can take the cover off. To unmount would wait for all processors.

@@ -4,6 +4,7 @@
 //!   /                 a small file system in memory
 //!   /usr ...          the host's or an image's, read-only, no setuid, no devices
 //!   /etc              made for it: see [`super::etc`]
+//!   /lambda-entrypoint.sh /var/lang/bin    what people look for in AWS's: see [`super::lambda`]
 //!   /dev              five harmless devices
 //!   /proc /tmp /opt /mnt /var/task /var/runtime    empty: each sandbox mounts its own
 //!   /.private         the folder that runtimes' mounts come from; covered by /.empty before a sandbox's
@@ -18,7 +19,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use super::etc;
+use super::{etc, lambda};
 use crate::config::RootKind;
 use crate::error::Error;
 use crate::message::Build;
@@ -79,9 +80,11 @@ pub(super) fn build(build: &Build) -> Result<(), Error> {
     mounts::mount("tmpfs", new, 0, "mode=0755,size=64m").map_err(Error::step("make a root"))?;
     lay(new, &entries).map_err(Error::step("lay out the root"))?;
     etc::write(&new.join("etc"), &etc_source, resolvers).map_err(proc)?;
+    lambda::write(new).map_err(Error::step("write what functions of Lambda find in a root"))?;
     devices(&new.join("dev")).map_err(Error::step("make devices"))?;
     private(new, runtimes_tree).map_err(Error::step("keep the folder to mount from"))?;
     mounts::pivot(new).map_err(Error::step("enter the root"))?;
+    lambda::have_bash().map_err(Error::step("show bash as the shell"))?;
     mounts::make_file_system_read_only(Path::new("/"))
         .and_then(|()| mounts::make_read_only(Path::new("/"), 0))
         .map_err(Error::step("make the root read-only"))

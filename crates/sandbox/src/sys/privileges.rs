@@ -116,20 +116,56 @@ pub(crate) enum Resource {
     Niceness,
     /// Bytes of memory kept from being moved.
     LockedMemory,
+    /// Processes and threads of one user.
+    Processes,
+}
+
+/// What functions have without a limit of their own, as on Lambda: what counts is the cgroup's memory, and the
+/// time of an invoke.
+const UNLIMITED: [libc::__rlimit_resource_t; 9] = [
+    libc::RLIMIT_CPU,
+    libc::RLIMIT_FSIZE,
+    libc::RLIMIT_DATA,
+    libc::RLIMIT_RSS,
+    libc::RLIMIT_AS,
+    libc::RLIMIT_LOCKS,
+    libc::RLIMIT_SIGPENDING,
+    libc::RLIMIT_MSGQUEUE,
+    libc::RLIMIT_RTTIME,
+];
+/// Bytes of a stack at first (AWS). It may be made larger.
+const STACK_BYTES: u64 = 8 << 20;
+
+/// Takes away the limits that whoever started the server gave it, and gives stacks those of Lambda. Takes the
+/// host's rights; a host that does not give them keeps its limits.
+pub(crate) fn lift_limits() -> io::Result<()> {
+    let all = UNLIMITED.map(|resource| (resource, libc::RLIM_INFINITY));
+    for (resource, soft) in all.into_iter().chain([(libc::RLIMIT_STACK, STACK_BYTES)]) {
+        match set(resource, soft, libc::RLIM_INFINITY) {
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {}
+            done => done?,
+        }
+    }
+    Ok(())
 }
 
 /// Sets both the soft and the hard limit.
 pub(crate) fn limit(resource: Resource, value: u64) -> io::Result<()> {
     let resource = match resource {
+        Resource::Processes => libc::RLIMIT_NPROC,
         Resource::OpenFiles => libc::RLIMIT_NOFILE,
         Resource::Core => libc::RLIMIT_CORE,
         Resource::RealTimePriority => libc::RLIMIT_RTPRIO,
         Resource::Niceness => libc::RLIMIT_NICE,
         Resource::LockedMemory => libc::RLIMIT_MEMLOCK,
     };
+    set(resource, value, value)
+}
+
+fn set(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> io::Result<()> {
     let limit = libc::rlimit {
-        rlim_cur: value,
-        rlim_max: value,
+        rlim_cur: soft,
+        rlim_max: hard,
     };
     // SAFETY: limit is a valid rlimit for the whole call.
     check(unsafe { libc::setrlimit(resource, &raw const limit) })?;

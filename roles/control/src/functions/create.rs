@@ -164,6 +164,7 @@ impl Body {
             ));
         };
         check_runtime(runtime, &control.config.runtimes)?;
+        control.config.check_runtime_refused(runtime)?;
         check_role(
             self.settings.role.as_deref().unwrap_or_default(),
             &arn.scope.account,

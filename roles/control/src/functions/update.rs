@@ -125,6 +125,7 @@ impl Control {
         settings.refuse_what_is_not_for_packages()?;
         if let Some(runtime) = &settings.runtime {
             check_runtime(runtime, &self.config.runtimes)?;
+            self.config.check_runtime_refused(runtime)?;
         }
         if let Some(role) = &settings.role {
             check_role(role, &arn.scope.account)?;

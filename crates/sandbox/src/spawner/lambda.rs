@@ -1,0 +1,87 @@
+//! What programs written for AWS Lambda look for in a root, whoever's `/usr` it shows: the entry point of
+//! AWS's images, languages in `/var/lang/bin`, and bash as the shell.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+use crate::sys::mounts;
+
+/// The program that AWS's images begin with.
+const ENTRYPOINT: &str = "lambda-entrypoint.sh";
+/// It takes the handler and starts the runtime, as AWS's does. Nothing here goes by it.
+const ENTRYPOINT_TEXT: &str = "#!/bin/sh
+if [ $# -ne 1 ]; then
+  echo \"entrypoint requires the handler name to be the first argument\" 1>&2
+  exit 142
+fi
+export _HANDLER=\"$1\"
+exec /var/runtime/bootstrap
+";
+
+/// Where AWS has the languages, and where they are here; the first that is there is linked to.
+const LANGUAGES: &str = "var/lang/bin";
+const PLACES: [&str; 2] = ["/usr/bin", "/usr/local/bin"];
+/// Names without a number, and how the numbers go on.
+const UNNUMBERED: [(&str, &str); 5] = [
+    ("python3", "python3"),
+    ("python", "python3"),
+    ("node", "node"),
+    ("npm", "npm"),
+    ("java", "java"),
+];
+/// Python's names have a number; where that one is missing, the machine's is what `python3.x` runs on.
+const PYTHON_MINORS: std::ops::RangeInclusive<u32> = 8..=14;
+
+/// `/bin/sh` is bash on Amazon Linux: scripts say `source`.
+const SHELLS: (&str, &str) = ("/usr/bin/bash", "/bin/sh");
+
+/// Writes into a root that is being laid out. What an image brings of it stays.
+pub(super) fn write(new: &Path) -> io::Result<()> {
+    let entrypoint = new.join(ENTRYPOINT);
+    fs::write(&entrypoint, ENTRYPOINT_TEXT)?;
+    fs::set_permissions(&entrypoint, fs::Permissions::from_mode(0o755))?;
+    let folder = new.join(LANGUAGES);
+    if fs::symlink_metadata(new.join("var/lang")).is_ok() {
+        return Ok(());
+    }
+    fs::create_dir_all(&folder)?;
+    for (name, program) in UNNUMBERED {
+        link(new, &folder, name, &[program])?;
+    }
+    for minor in PYTHON_MINORS {
+        let name = format!("python3.{minor}");
+        link(new, &folder, &name, &[&name, "python3"])?;
+    }
+    Ok(())
+}
+
+/// Links `name` to the first of these programs that the root has. Links among them are not followed: they
+/// are meant for the inside.
+fn link(new: &Path, folder: &Path, name: &str, programs: &[&str]) -> io::Result<()> {
+    let paths = programs
+        .iter()
+        .flat_map(|program| PLACES.map(|place| Path::new(place).join(program)));
+    let mut there = paths.filter(|path| {
+        let inside = path.strip_prefix("/").unwrap_or(path);
+        fs::symlink_metadata(new.join(inside)).is_ok()
+    });
+    match there.next() {
+        Some(program) => symlink(program, folder.join(name)),
+        None => Ok(()),
+    }
+}
+
+/// Shows bash where the shell is; to be called in the root itself, whose links then lead within it. A
+/// root without bash keeps its shell.
+pub(super) fn have_bash() -> io::Result<()> {
+    let (bash, shell) = (Path::new(SHELLS.0), Path::new(SHELLS.1));
+    let (Ok(from), Ok(to)) = (bash.canonicalize(), shell.canonicalize()) else {
+        return Ok(());
+    };
+    if from == to {
+        return Ok(());
+    }
+    mounts::bind(&from, &to)
+}
