@@ -7,13 +7,14 @@ import subprocess
 
 import pytest
 
-from support import functions
-from support.server import runtimes_directory
+from support import clients, functions
+from support.server import runtimes_directory, wait_for
 
 SOURCE = """
 package example;
 
 import com.amazonaws.services.lambda.runtime.Context;
+import com.amazonaws.services.lambda.runtime.LambdaRuntime;
 import com.amazonaws.services.lambda.runtime.RequestHandler;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -55,6 +56,14 @@ public class Handlers implements RequestHandler<Map<String, Object>, Map<String,
 
     public String fails(Object event) { throw new IllegalStateException("not so"); }
 
+    public String logs(Object event, Context context) {
+        System.out.println("printed\\nbare");
+        context.getLogger().log("first\\nsecond\\n");
+        // As log4j2's Lambda appender comes by its logger.
+        LambdaRuntime.getLogger().log("third\\n\\tfourth".getBytes());
+        throw new IllegalStateException("not\\nso");
+    }
+
     public String exits(Object event) { System.exit(9); return ""; }
 }
 """
@@ -93,6 +102,7 @@ def java(client, package):
             FunctionName=made[method], Payload=json.dumps(event).encode(), **arguments
         ))
 
+    call.name = made.get
     yield call
     for name in made.values():
         functions.delete(client, name)
@@ -120,6 +130,23 @@ def test_exceptions_are_told(java):
     assert answer.json["errorType"] == "java.lang.IllegalStateException"
     assert answer.json["errorMessage"] == "not so"
     assert any("example.Handlers.fails" in line for line in answer.json["stackTrace"])
+
+
+def test_what_is_logged_is_one_event(java, server):
+    answer = java("logs", {})
+    assert answer.json["errorMessage"] == "not\nso"
+    logs = clients.make(server, "logs")
+
+    def complete():
+        found = logs.filter_log_events(logGroupName=f"/aws/lambda/{java.name('logs')}")["events"]
+        messages = [event["message"] for event in found]
+        return messages if any(message.startswith("REPORT") for message in messages) else None
+
+    platform = ("INIT_START", "START", "END", "REPORT")
+    found = [message for message in wait_for(complete) if not message.startswith(platform)]
+    assert found[:4] == ["printed\n", "bare\n", "first\nsecond\n", "third\n\tfourth"]
+    assert len(found) == 5 and found[4].startswith("not\nso: java.lang.IllegalStateException\n"), found[4:]
+    assert "\tat example.Handlers.logs(" in found[4]
 
 
 def test_a_virtual_machine_that_exits(java):
