@@ -121,15 +121,14 @@ pub(crate) enum Resource {
 }
 
 /// What functions have without a limit of their own, as on Lambda: what counts is the cgroup's memory, and the
-/// time of an invoke.
-const UNLIMITED: [libc::__rlimit_resource_t; 9] = [
+/// time of an invoke. Not signals that wait: the kernel makes room for them whatever a cgroup's limit is.
+const UNLIMITED: [libc::__rlimit_resource_t; 8] = [
     libc::RLIMIT_CPU,
     libc::RLIMIT_FSIZE,
     libc::RLIMIT_DATA,
     libc::RLIMIT_RSS,
     libc::RLIMIT_AS,
     libc::RLIMIT_LOCKS,
-    libc::RLIMIT_SIGPENDING,
     libc::RLIMIT_MSGQUEUE,
     libc::RLIMIT_RTTIME,
 ];
