@@ -31,7 +31,7 @@ def behaving(server):
         for timeout in 3, 30:
             made[runtime, timeout] = functions.unique(f"tail-{runtime}")
             functions.create(
-                client, made[runtime, timeout], package, name, Timeout=timeout, MemorySize=512,
+                client, made[runtime, timeout], package, name, Timeout=timeout, MemorySize=256,
                 Layers=[layer["LayerVersionArn"]],
             )
     yield client, made
