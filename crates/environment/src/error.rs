@@ -2,6 +2,9 @@
 
 use bytes::Bytes;
 
+/// The type of an answer that broke off: what posted it has ended, or has hung up.
+pub const TRUNCATED: &str = "Runtime.TruncatedResponse";
+
 /// An error as functions' callers see it: `{"errorType": …, "errorMessage": …}`.
 pub fn error_body(error_type: &str, message: &str) -> Bytes {
     #[derive(serde::Serialize)]

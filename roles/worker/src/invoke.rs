@@ -3,6 +3,7 @@
 //! The caller has its answer as soon as the runtime gives it; the environment is free when the
 //! runtime and all extensions have asked for the next event.
 
+mod streaming;
 mod telling;
 
 use std::sync::Arc;
@@ -275,39 +276,15 @@ impl Service {
         error_type
     }
 
-    /// The same stream in the words of the arrow. It ends with the invoke's failure, if that comes
-    /// before its own end: a runtime that is killed would make it look merely cut off.
+    /// The same stream in the words of the arrow.
     fn adapt(
         &self,
-        mut pieces: mpsc::Receiver<Result<Bytes, (String, Bytes)>>,
-        mut failed: oneshot::Receiver<StreamError>,
+        pieces: mpsc::Receiver<Result<Bytes, (String, Bytes)>>,
+        failed: oneshot::Receiver<StreamError>,
     ) -> mpsc::Receiver<Result<Bytes, StreamError>> {
         // The session's channel bounds what waits; this one only passes on.
         let (sender, receiver) = mpsc::channel(1);
-        self.tasks.spawn(async move {
-            let mut may_fail = true;
-            loop {
-                let piece = tokio::select! {
-                    biased;
-                    failure = &mut failed, if may_fail => match failure {
-                        Ok(failure) => Some(Err(failure)),
-                        // The invoke is over, and went well.
-                        Err(_) => {
-                            may_fail = false;
-                            continue;
-                        }
-                    },
-                    piece = pieces.recv() => piece.map(|piece| {
-                        piece.map_err(|(error_type, body)| StreamError { error_type, body })
-                    }),
-                };
-                let Some(piece) = piece else { return };
-                let last = piece.is_err();
-                if sender.send(piece).await.is_err() || last {
-                    return;
-                }
-            }
-        });
+        self.tasks.spawn(streaming::pass_on(pieces, failed, sender));
         receiver
     }
 

@@ -13,7 +13,7 @@ use types::limits::{STREAMED_RESPONSE_BYTES_MAX, SYNC_RESPONSE_BYTES_MAX};
 
 use super::super::reply::{BodyError, Reply, accepted, collect, discard, error, refused};
 use super::{ERROR_TYPE, header};
-use crate::error::{error_body, function_error_type};
+use crate::error::{TRUNCATED, error_body, function_error_type};
 use crate::session::{Answer, AnswerBody, Session};
 
 const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
@@ -73,7 +73,7 @@ pub(super) async fn post(session: &Session, request: Request<Incoming>, id: Requ
             )
         }
         Err(BodyError::Broken) => {
-            let error_type = "Runtime.TruncatedResponse".to_owned();
+            let error_type = TRUNCATED.to_owned();
             // The reply finds nobody: the connection is what broke.
             (
                 Answer::Error {
@@ -99,10 +99,7 @@ async fn forward(
         let Ok(frame) = frame else {
             // A caller that has gone needs no error either.
             let _ = sender
-                .send(Err((
-                    "Runtime.TruncatedResponse".to_owned(),
-                    truncated_body(),
-                )))
+                .send(Err((TRUNCATED.to_owned(), truncated_body())))
                 .await;
             return accepted();
         };
@@ -162,7 +159,7 @@ pub(super) fn too_large_reply(limit: u64) -> Reply {
 
 pub(super) fn truncated_body() -> Bytes {
     error_body(
-        "Runtime.TruncatedResponse",
+        TRUNCATED,
         "the runtime's response ended before it was complete",
     )
 }
