@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from support import clients, functions
-from support.server import runtimes_directory, wait_for
+from support import functions, written
+from support.server import runtimes_directory
 
 SOURCE = """
 package example;
@@ -135,15 +135,7 @@ def test_exceptions_are_told(java):
 def test_what_is_logged_is_one_event(java, server):
     answer = java("logs", {})
     assert answer.json["errorMessage"] == "not\nso"
-    logs = clients.make(server, "logs")
-
-    def complete():
-        found = logs.filter_log_events(logGroupName=f"/aws/lambda/{java.name('logs')}")["events"]
-        messages = [event["message"] for event in found]
-        return messages if any(message.startswith("REPORT") for message in messages) else None
-
-    platform = ("INIT_START", "START", "END", "REPORT")
-    found = [message for message in wait_for(complete) if not message.startswith(platform)]
+    found = written.by_function(server, java.name("logs"))
     assert found[:4] == ["printed\n", "bare\n", "first\nsecond\n", "third\n\tfourth"]
     assert len(found) == 5 and found[4].startswith("not\nso: java.lang.IllegalStateException\n"), found[4:]
     assert "\tat example.Handlers.logs(" in found[4]

@@ -4,8 +4,7 @@ import base64
 
 import pytest
 
-from support import clients
-from support.server import wait_for
+from support import written
 
 PYTHON = """
 import logging
@@ -36,17 +35,8 @@ def events(server, deploy, invoke):
     def read(source, **settings):
         name = deploy(source, prefix="records", **settings)
         answer = invoke(name, {}, LogType="Tail")
-        logs = clients.make(server, "logs")
-        group = f"/aws/lambda/{name}"
-
-        def complete():
-            found = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
-            return found if any(message.startswith("REPORT") for message in found) else None
-
-        messages = wait_for(complete)
-        platform = ("INIT_START", "START", "END", "REPORT")
         tail = base64.b64decode(answer.raw["LogResult"]).decode()
-        return [message for message in messages if not message.startswith(platform)], tail
+        return written.by_function(server, name), tail
 
     return read
 

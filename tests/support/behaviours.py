@@ -32,7 +32,7 @@ PYTHON_HANDLERS = {
     "child": "subprocess.Popen(['/bin/sh', '-c', 'sleep 60; echo late']); return 'parent'",
     "thread raises": "t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join(); return 'main'",
     "thread exits": "threading.Thread(target=lambda: os._exit(4)).start(); time.sleep(60)",
-    "recursion": "return handler(event, context)",
+    "recursion": "deeper = lambda: deeper(); return deeper()",
 }
 NODEJS_HANDLERS = {
     "returns": "return {a: [1, null]};",
