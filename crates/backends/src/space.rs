@@ -44,6 +44,11 @@ impl Space {
         self.total
     }
 
+    /// What is kept for the system, bytes.
+    pub fn reserve(&self) -> u64 {
+        self.reserve
+    }
+
     fn look(&self) -> bool {
         match ask(&self.folder) {
             Ok((_, free)) => free > self.reserve,

@@ -48,6 +48,15 @@ pub enum Kind {
     Other,
 }
 
+/// What those who are not root may still write to a file system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files that can still be made, and all it can have. `None` where they are not counted.
+    pub files: Option<(u64, u64)>,
+}
+
 /// What is known of something without opening it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facts {
@@ -195,11 +204,13 @@ impl Folder {
         Ok(facts(&fs::fstat(&found)?))
     }
 
-    /// The room of its file system, bytes: what those who are not root may still write, and all.
-    pub fn room(&self) -> io::Result<(u64, u64)> {
+    /// The room that its file system has left.
+    pub fn room(&self) -> io::Result<Room> {
         let room = fs::fstatvfs(&self.0)?;
-        let bytes = |blocks: u64| blocks.saturating_mul(room.f_frsize);
-        Ok((bytes(room.f_bavail), bytes(room.f_blocks)))
+        Ok(Room {
+            bytes: room.f_bavail.saturating_mul(room.f_frsize),
+            files: (room.f_files > 0).then_some((room.f_favail, room.f_files)),
+        })
     }
 
     /// Sets the permission bits of this folder.

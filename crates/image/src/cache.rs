@@ -24,6 +24,7 @@ use beneath::{Folder, Kind};
 use types::AccountId;
 
 use crate::Error;
+use crate::leave::Leave;
 
 /// Below `/proc`: changes with every boot of the kernel.
 const BOOT_ID: &str = "sys/kernel/random/boot_id";
@@ -40,23 +41,23 @@ const PASS: u32 = 0o711;
 const ENTRIES_MAX: usize = 10_000_000;
 /// Bytes of a note or of the marker, at most.
 const NOTE_BYTES_MAX: u64 = 4_096;
-/// What is left of the file system, at least: a twentieth, or this if that is less.
-const FREE_BYTES_MIN: u64 = 1 << 30;
-
 pub(crate) struct Cache {
     /// The operator's or our own path.
     root: PathBuf,
     next: AtomicU64,
     /// Who owns what is unpacked; `None` for the user that this process is.
     user: Option<u32>,
+    /// What is left of the disk, at least.
+    leave: Leave,
 }
 
 impl Cache {
-    pub(crate) fn open(root: PathBuf, user: Option<u32>) -> Result<Self, Error> {
+    pub(crate) fn open(root: PathBuf, user: Option<u32>, leave: Leave) -> Result<Self, Error> {
         let cache = Self {
             root,
             next: AtomicU64::new(0),
             user,
+            leave,
         };
         let folder = cache.folder()?;
         let marker = marker()?;
@@ -111,10 +112,7 @@ impl Cache {
         make: impl FnOnce(&Folder, &Folder, &str) -> Result<(), Error>,
     ) -> Result<PathBuf, Error> {
         let home = enter(&self.folder()?, Path::new(account.as_str()))?;
-        let (free, all) = home.room()?;
-        if free < FREE_BYTES_MIN.min(all / 20) {
-            return Err(Error::NoRoom);
-        }
+        self.leave.check(&home)?;
         let name = self.fresh_name();
         let fresh = Path::new(&name);
         home.make_folder(fresh, 0o755)?;

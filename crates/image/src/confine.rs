@@ -13,6 +13,7 @@ use beneath::Folder;
 use types::limits::UNZIPPED_BYTES_MAX;
 
 use crate::error::Error;
+use crate::leave::Leave;
 use crate::{layers, report, unpack};
 
 /// How long unpacking or merging may take.
@@ -57,8 +58,8 @@ impl<'a> Task<'a> {
     }
 
     /// To unpack `zip` into the folder.
-    pub(crate) fn unpack(root: BorrowedFd<'a>, zip: OwnedFd) -> Self {
-        Self::new(vec!["unpack".to_owned()], root, zip)
+    pub(crate) fn unpack(root: BorrowedFd<'a>, zip: OwnedFd, leave: Leave) -> Self {
+        Self::new(vec!["unpack".to_owned(), leave.to_string()], root, zip)
     }
 
     /// To merge these folders of the folder, in their order, into another that is empty.
@@ -67,8 +68,11 @@ impl<'a> Task<'a> {
         layers: &[&str],
         into: &str,
         nothing: OwnedFd,
+        leave: Leave,
     ) -> Self {
-        let words = ["merge", into].into_iter().chain(layers.iter().copied());
+        let leave = leave.to_string();
+        let words = ["merge", &leave, into].into_iter();
+        let words = words.chain(layers.iter().copied());
         Self::new(words.map(str::to_owned).collect(), root, nothing)
     }
 }
@@ -81,11 +85,14 @@ pub fn work(words: &[String], root: OwnedFd, input: OwnedFd) -> Vec<u8> {
 fn try_work(words: &[String], root: OwnedFd, input: OwnedFd) -> Result<(), Error> {
     let root = Folder::of(root)?;
     match words {
-        [what] if what == "unpack" => unpack::unpack(BufReader::new(File::from(input)), &root),
-        [what, into, layers @ ..] if what == "merge" => {
+        [what, leave] if what == "unpack" => {
+            let zip = BufReader::new(File::from(input));
+            unpack::unpack(zip, &root, Leave::read(leave)?)
+        }
+        [what, leave, into, layers @ ..] if what == "merge" => {
             let open = |name: &String| root.folder(Path::new(name));
             let layers = layers.iter().map(open).collect::<io::Result<Vec<_>>>()?;
-            Ok(layers::merge(&layers, &open(into)?)?)
+            Ok(layers::merge(&layers, &open(into)?, Leave::read(leave)?)?)
         }
         _ => Err(io::Error::from(io::ErrorKind::Unsupported).into()),
     }

@@ -15,6 +15,7 @@ use types::AccountId;
 
 use crate::cache::Cache;
 use crate::confine::{Confine, Task};
+use crate::leave::Leave;
 use crate::turns::Turns;
 use crate::{Error, layers, report, unpack};
 
@@ -41,22 +42,26 @@ pub struct Images {
     cache: Arc<Cache>,
     confine: Arc<dyn Confine>,
     turns: Arc<Turns>,
+    leave: Leave,
     damaged: AtomicU64,
 }
 
 impl Images {
     /// Packages in `blobs`, unpacked by `confine` under the folder `cache`, which is made if it is not
-    /// there.
+    /// there. Nothing is unpacked where the disk would have less than `reserve` bytes left.
     pub fn open(
         blobs: Arc<dyn Blobs>,
         cache: PathBuf,
         confine: Arc<dyn Confine>,
+        reserve: u64,
     ) -> Result<Self, Error> {
+        let leave = Leave::of_reserve(reserve);
         Ok(Self {
             blobs,
-            cache: Arc::new(Cache::open(cache, confine.user())?),
+            cache: Arc::new(Cache::open(cache, confine.user(), leave)?),
             confine,
             turns: Arc::default(),
+            leave,
             damaged: AtomicU64::new(0),
         })
     }
@@ -153,13 +158,14 @@ impl Images {
         })?;
         let (cache, confine) = (Arc::clone(&self.cache), Arc::clone(&self.confine));
         let (account, image) = (account.clone(), image.to_owned());
+        let leave = self.leave;
         blocking(move || {
             // Given back when this is over, even if nobody waits for it any more.
             let _turn = turn;
             let input = in_memory(&zip)?;
             drop(zip);
             cache.fill(&account, &image, |_, fresh, _| {
-                run(confine.as_ref(), Task::unpack(fresh.as_fd(), input))
+                run(confine.as_ref(), Task::unpack(fresh.as_fd(), input, leave))
             })
         })
         .await
@@ -188,7 +194,7 @@ impl Images {
             return Ok(Some(folder));
         }
         let (cache, confine) = (Arc::clone(&self.cache), Arc::clone(&self.confine));
-        let account = account.clone();
+        let (account, leave) = (account.clone(), self.leave);
         let images: Vec<String> = images.iter().map(|image| (*image).to_owned()).collect();
         let made = blocking(move || {
             let _turn = turn;
@@ -196,7 +202,7 @@ impl Images {
             let layers: Vec<&str> = images.iter().map(String::as_str).collect();
             cache.fill(&account, &name, |home, _, fresh| {
                 let nothing = in_memory(&[])?;
-                let task = Task::merge(home.as_fd(), &layers, fresh, nothing);
+                let task = Task::merge(home.as_fd(), &layers, fresh, nothing, leave);
                 run(confine.as_ref(), task)
             })
         });

@@ -10,6 +10,7 @@ use std::path::Path;
 use beneath::{Folder, Kind};
 use types::limits::UNZIPPED_BYTES_MAX;
 
+use crate::leave::Leave;
 use crate::plan::{DEPTH_MAX, ENTRY_BYTES_MIN};
 
 /// Names in one folder of a layer, at most: a package has no more in all.
@@ -17,8 +18,10 @@ const ENTRIES_MAX: usize = (UNZIPPED_BYTES_MAX / ENTRY_BYTES_MIN) as usize;
 
 /// Puts unpacked layers into one empty folder, in their order: what comes later takes the place of
 /// what was there.
-pub(crate) fn merge(layers: &[Folder], into: &Folder) -> io::Result<()> {
-    layers.iter().try_for_each(|layer| lay(layer, into, 0))
+pub(crate) fn merge(layers: &[Folder], into: &Folder, leave: Leave) -> io::Result<()> {
+    layers
+        .iter()
+        .try_for_each(|layer| lay(layer, into, 0, leave))
 }
 
 /// Names what [`merge`] makes of these packages.
@@ -28,12 +31,13 @@ pub(crate) fn name(images: &[&str]) -> String {
     format!("layers-{hex}")
 }
 
-fn lay(from: &Folder, into: &Folder, depth: usize) -> io::Result<()> {
+fn lay(from: &Folder, into: &Folder, depth: usize, leave: Leave) -> io::Result<()> {
     if depth > DEPTH_MAX {
         // No package that was unpacked is so deep.
         return Err(io::ErrorKind::InvalidData.into());
     }
     for (name, kind) in from.entries(ENTRIES_MAX)? {
+        leave.check(into)?;
         let name = Path::new(&name);
         let there = match into.look(name) {
             Ok(facts) => Some(facts.kind),
@@ -45,7 +49,7 @@ fn lay(from: &Folder, into: &Folder, depth: usize) -> io::Result<()> {
                 into.remove_all(name)?;
                 into.make_folder(name, 0o755)?;
             }
-            lay(&from.folder(name)?, &into.folder(name)?, depth + 1)?;
+            lay(&from.folder(name)?, &into.folder(name)?, depth + 1, leave)?;
         } else {
             if there.is_some() {
                 into.remove_all(name)?;

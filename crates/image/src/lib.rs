@@ -9,7 +9,7 @@
 //!
 //! A package's name is the hex SHA-256 of the zip, so equal packages are kept once. Read in this order:
 //! [`plan`] is what an archive comes to, [`unpack`] and [`layers`] make it, [`confine`] is where; [`cache`]
-//! and [`images`] are what goes on outside.
+//! and [`images`] are what goes on outside; [`leave`] is what the disk keeps.
 //!
 //! Architecture invariants: nothing of an entry's name or target is trusted; unpacking never writes
 //! outside its own fresh folder, whatever the archive says. No path below a package's folder is ever
@@ -21,6 +21,7 @@ mod confine;
 mod error;
 mod images;
 mod layers;
+mod leave;
 mod plan;
 mod report;
 mod turns;

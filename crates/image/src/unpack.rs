@@ -17,6 +17,7 @@ use zip::ZipArchive;
 use zip::read::ZipFile;
 
 use crate::error::{Error, Problem};
+use crate::leave::Leave;
 use crate::plan::{ENTRY_BYTES_MIN, Kind, Node, Plan};
 
 /// Entries of an archive, at most: more could not be within the limit of bytes.
@@ -32,7 +33,7 @@ pub(crate) fn check(zip: impl Read + Seek) -> Result<u64, Error> {
 }
 
 /// Unpacks an archive into an empty folder.
-pub(crate) fn unpack(zip: impl BufRead + Seek, folder: &Folder) -> Result<(), Error> {
+pub(crate) fn unpack(zip: impl BufRead + Seek, folder: &Folder, leave: Leave) -> Result<(), Error> {
     let mut archive = open(zip)?;
     let plan = plan(&mut archive)?;
     let mut making = Making {
@@ -40,6 +41,7 @@ pub(crate) fn unpack(zip: impl BufRead + Seek, folder: &Folder) -> Result<(), Er
         plan: &plan,
         // What the plan knows; the sizes that files claim are only claims.
         left: UNZIPPED_BYTES_MAX.saturating_sub(plan.weight_without_files()),
+        leave,
         links: Vec::new(),
         buffer: vec![0; BUFFER_BYTES],
     };
@@ -81,6 +83,8 @@ struct Making<'a, R> {
     plan: &'a Plan,
     /// Bytes that may still be taken.
     left: u64,
+    /// And how much of the disk may not.
+    leave: Leave,
     /// The folders of links, their names and the entries that have their targets.
     links: Vec<(PathBuf, String, usize)>,
     buffer: Vec<u8>,
@@ -90,6 +94,7 @@ impl<R: Read + Seek> Making<'_, R> {
     /// Makes what is in a folder, but for links. As deep as the plan, which is bounded.
     fn fill(&mut self, node: &Node, folder: &Folder, path: &mut PathBuf) -> Result<(), Error> {
         for (name, child) in self.plan.children(node) {
+            self.leave.check(folder)?;
             match (child.kind, child.entry) {
                 (Kind::Folder, _) => {
                     folder.make_folder(Path::new(name), 0o755)?;
@@ -128,6 +133,7 @@ impl<R: Read + Seek> Making<'_, R> {
                     limit: UNZIPPED_BYTES_MAX,
                 });
             }
+            self.leave.check(folder)?;
             io::Write::write_all(&mut &file, &self.buffer[..read])?;
         }
         self.left = self

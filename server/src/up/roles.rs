@@ -104,6 +104,7 @@ pub(super) async fn start(
         Arc::new(Unpacker {
             user: sandboxes.confined_user(),
         }),
+        stores.space.reserve(),
     );
     let images = Arc::new(images.context("images/ cannot be used")?);
 

@@ -9,7 +9,7 @@ fn account(digit: char) -> AccountId {
 }
 
 fn cache(root: &tempfile::TempDir) -> Cache {
-    Cache::open(root.path().join("c"), None).unwrap()
+    Cache::open(root.path().join("c"), None, Leave::nothing()).unwrap()
 }
 
 fn left(root: &tempfile::TempDir, folder: &str) -> usize {
@@ -116,7 +116,7 @@ fn a_cache_that_somebody_removes_is_made_again() {
     assert!(cache.get(&one, "aa").is_some());
     // And the next start finds it as it was left.
     assert!(
-        Cache::open(root.path().join("c"), None)
+        Cache::open(root.path().join("c"), None, Leave::nothing())
             .unwrap()
             .get(&one, "aa")
             .is_some()

@@ -55,7 +55,13 @@ async fn what_is_kept_is_used_only_if_it_is_what_was_uploaded() {
         tempfile::tempdir().unwrap(),
         Arc::new(MemoryBlobs::default()),
     );
-    let images = Images::open(blobs.clone(), root.path().join("c"), Arc::new(Unconfined)).unwrap();
+    let images = Images::open(
+        blobs.clone(),
+        root.path().join("c"),
+        Arc::new(Unconfined),
+        0,
+    )
+    .unwrap();
     let image = images.publish(package("one")).await.unwrap().image;
     // As large, and a package as well.
     blobs.put(&blob_name(&image), package("two")).await.unwrap();
@@ -78,7 +84,7 @@ async fn what_is_kept_is_used_only_if_it_is_what_was_uploaded() {
 async fn packages_are_unpacked_and_merged_by_confined_processes_alone_and_once() {
     let (root, noting) = (tempfile::tempdir().unwrap(), Arc::new(Noting::default()));
     let blobs = Arc::new(MemoryBlobs::default());
-    let images = Images::open(blobs, root.path().join("c"), noting.clone()).unwrap();
+    let images = Images::open(blobs, root.path().join("c"), noting.clone(), 0).unwrap();
     let mut names = Vec::new();
     for text in ["one", "two"] {
         names.push(images.publish(package(text)).await.unwrap().image);
@@ -101,7 +107,7 @@ async fn what_takes_too_long_is_told_without_a_path_and_leaves_nothing() {
         tempfile::tempdir().unwrap(),
         Arc::new(MemoryBlobs::default()),
     );
-    let images = Images::open(blobs, root.path().join("c"), Arc::new(Slow)).unwrap();
+    let images = Images::open(blobs, root.path().join("c"), Arc::new(Slow), 0).unwrap();
     let image = images.publish(package("one")).await.unwrap().image;
     let told = images.folder(&account('1'), &image).await.unwrap_err();
     assert!(matches!(told, Error::TooSlow { .. }) && !told.is_package());

@@ -37,7 +37,7 @@ fn merged(layers: &[&[&str]]) -> (tempfile::TempDir, PathBuf) {
         .collect();
     let into = root.path().join("into");
     fs::create_dir(&into).unwrap();
-    merge(&folders, &Folder::open(&into).unwrap()).unwrap();
+    merge(&folders, &Folder::open(&into).unwrap(), Leave::nothing()).unwrap();
     (root, into)
 }
 
@@ -93,6 +93,16 @@ fn a_name_tells_the_order() {
 }
 
 #[test]
+fn what_a_disk_keeps_for_others_is_not_merged_into() {
+    let root = tempfile::tempdir().unwrap();
+    let from = Folder::open(&layer(root.path(), "0", &["a/b"])).unwrap();
+    fs::create_dir(root.path().join("into")).unwrap();
+    let into = Folder::open(&root.path().join("into")).unwrap();
+    let told = merge(&[from], &into, Leave::of_reserve(u64::MAX)).unwrap_err();
+    assert_eq!(told.kind(), io::ErrorKind::StorageFull);
+}
+
+#[test]
 fn fuzz_layers() {
     let layers = prop::collection::vec(entries(6), 1..4);
     fuzzing::run("layers", layers, |layers: Vec<Vec<Entry>>| {
@@ -101,14 +111,15 @@ fn fuzz_layers() {
         for (at, entries) in layers.iter().enumerate() {
             let folder = canary.folder(&at.to_string());
             // What cannot be unpacked leaves some of itself: here it is a layer as well.
-            let _ = unpack::unpack(std::io::Cursor::new(archive(entries)), &folder);
+            let zip = std::io::Cursor::new(archive(entries));
+            let _ = unpack::unpack(zip, &folder, Leave::nothing());
             unpacked.push((folder, canary.contents(&at.to_string())));
         }
         let folders: Vec<Folder> = (0..layers.len())
             .map(|at| canary.open(&at.to_string()))
             .collect();
         let into = canary.folder("into");
-        prop_assert!(merge(&folders, &into).is_ok());
+        prop_assert!(merge(&folders, &into, Leave::nothing()).is_ok());
         for (at, (_, before)) in unpacked.iter().enumerate() {
             prop_assert_eq!(&canary.contents(&at.to_string()), before);
         }

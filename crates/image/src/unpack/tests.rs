@@ -157,7 +157,7 @@ fn link(path: &str, target: &str) -> Entry {
 fn unpacked(zip: &[u8]) -> (Canary, Result<(), Error>) {
     let canary = Canary::new();
     let folder = canary.folder("in");
-    let result = unpack(Cursor::new(zip), &folder);
+    let result = unpack(Cursor::new(zip), &folder, Leave::nothing());
     (canary, result)
 }
 
@@ -255,6 +255,17 @@ fn a_package_of_folders_stops_at_the_limit() {
         0,
         "refused before anything is made"
     );
+}
+
+#[test]
+fn what_a_disk_keeps_for_others_is_not_unpacked_into() {
+    let zip = archive(&[file("a", 0o644, "x"), Entry::Folder("b/c".to_owned())]);
+    let canary = Canary::new();
+    let folder = canary.folder("in");
+    let result = unpack(Cursor::new(&zip), &folder, Leave::of_reserve(u64::MAX));
+    let told = result.unwrap_err();
+    assert!(matches!(told, Error::NoRoom) && !told.is_package());
+    assert_eq!(canary.contents("in").len(), 0);
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl World {
         let actions: Vec<String> = actions.iter().map(|text| (*text).to_owned()).collect();
         let (table, blobs) = (Arc::default(), Arc::default());
         let cache = tempfile::tempdir().unwrap();
-        Self::with_role_actions(Config::default(), &actions, table, blobs, cache)
+        Self::with_role_actions(Config::default(), &actions, table, blobs, cache, 0)
     }
 
     /// A world in which nothing is settled until the settler is run.
@@ -73,7 +73,14 @@ impl World {
         blobs: Arc<MemoryBlobs>,
         cache: tempfile::TempDir,
     ) -> (Self, Settler) {
-        Self::with_role_actions(config, &[], table, blobs, cache)
+        Self::with_role_actions(config, &[], table, blobs, cache, 0)
+    }
+
+    /// A world in which there is never room to unpack a package.
+    pub(super) fn without_room() -> (Self, Settler) {
+        let (table, blobs) = (Arc::default(), Arc::default());
+        let cache = tempfile::tempdir().unwrap();
+        Self::with_role_actions(Config::default(), &[], table, blobs, cache, u64::MAX)
     }
 
     fn with_role_actions(
@@ -82,6 +89,7 @@ impl World {
         table: Arc<MemoryTable>,
         blobs: Arc<MemoryBlobs>,
         cache: tempfile::TempDir,
+        reserve: u64,
     ) -> (Self, Settler) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_769_854_830_123)));
         // The clock stands still, so that what the rates let through would never come back.
@@ -123,6 +131,7 @@ impl World {
             blobs.clone(),
             cache.path().join("images"),
             Arc::new(image::Unconfined),
+            reserve,
         )
         .unwrap();
         let images = Arc::new(images);

@@ -9,7 +9,7 @@ use super::harness::{FUNCTIONS, World, create, create_with, zip};
 use crate::Config;
 
 /// The same stores under a new control plane, as after a crash.
-fn restarted(world: &World) -> (World, crate::Settler) {
+pub(super) fn restarted(world: &World) -> (World, crate::Settler) {
     let cache = tempfile::tempdir().unwrap();
     World::over(
         Config::default(),
@@ -161,6 +161,26 @@ async fn a_package_that_vanished_leaves_the_function_pending_and_is_tried_again(
     tokio::time::sleep(std::time::Duration::from_secs(20)).await;
     tokio::time::resume();
     second.wait("f", "State", "Active").await;
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_package_that_there_is_no_room_for_is_tried_some_times_and_then_failed() {
+    let (world, settler) = World::without_room();
+    world.call("POST", FUNCTIONS, create("f")).await;
+    let running = tokio::spawn(settler.run());
+    let mut found = Vec::new();
+    // Looked at at once, and again every 15 s.
+    for seconds in [1, 45] {
+        tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+        let look = world.get("/2015-03-31/functions/f/configuration").await;
+        found.push(look.body);
+    }
+    let states: Vec<_> = found.iter().map(|body| body["State"].as_str()).collect();
+    assert_eq!(states, [Some("Pending"), Some("Failed")]);
+    assert_eq!(found[1]["StateReasonCode"], "InternalError");
+    let reason = "there is no room to unpack the package";
+    assert_eq!(found[1]["StateReason"], reason);
     running.abort();
 }
 
