@@ -198,7 +198,7 @@ impl Pool {
 
 impl Making {
     fn fill(&self, sender: &mpsc::Sender<Result<Prepared, Error>>) {
-        let mut lost = 0;
+        let (mut lost, mut failing) = (0, false);
         loop {
             let mut made = self.make();
             if matches!(made, Err(Error::Gone)) {
@@ -211,6 +211,14 @@ impl Making {
             }
             lost = 0;
             let failed = made.is_err();
+            // Whoever wants one is told only if there is no other. One that ends says so itself.
+            if let Err(error @ Error::Step { .. }) = &made
+                && !failing
+            {
+                let error = error as &dyn std::error::Error;
+                tracing::warn!(error, "no sandbox can be made to stand ready");
+            }
+            failing = failed;
             if let Err(mpsc::error::SendError(unused)) = sender.blocking_send(made) {
                 let _ = unused.map(|prepared| prepared.discard(&self.reaper));
                 return;

@@ -4,6 +4,7 @@
 //! must not do what it does. It prints and takes a filter as those do.
 
 mod confined;
+mod descriptors;
 mod egress;
 mod endings;
 mod escapes;
@@ -13,6 +14,7 @@ mod kernel;
 mod leftovers;
 mod lifecycle;
 mod limits;
+mod processor;
 mod runtimes;
 mod shares;
 mod spawners;
@@ -89,6 +91,8 @@ fn main() -> ExitCode {
         shares::CASES,
         spawners::CASES,
         endings::CASES,
+        descriptors::CASES,
+        processor::CASES,
     ]
     .into_iter()
     .flatten()
