@@ -258,9 +258,7 @@ fn too_many() -> JsonError {
 fn told(error: Error) -> JsonError {
     match error {
         Error::Refused(error) => error,
-        Error::Table(Failure::Quota(_)) => {
-            JsonError::refused("LimitExceededException", "Resource limit exceeded.")
-        }
+        Error::Table(Failure::Quota(_)) => too_many(),
         Error::Table(failure) => failure.answer().into(),
         Error::Files(error) if error.kind() == io::ErrorKind::QuotaExceeded => too_many(),
         Error::Files(error) => {

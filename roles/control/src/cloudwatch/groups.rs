@@ -25,8 +25,6 @@ const DAYS: [u32; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
-/// Groups that may be made in an account and region.
-const GROUPS_MAX: usize = 10_000;
 /// Groups of one page.
 const PAGE: usize = 50;
 
@@ -131,9 +129,6 @@ impl CloudWatch {
         };
         let key = log_group_key(&ask.scope, &name);
         let there = self.find(&ask.scope, &name).await?.is_some();
-        if !there && self.rows.all(&log_groups_prefix(&ask.scope)).await?.len() >= GROUPS_MAX {
-            return Err(super::too_many().into());
-        }
         if there || self.rows.put(&key, &group, Expect::Absent).await?.is_none() {
             return Err(JsonError::refused(
                 "ResourceAlreadyExistsException",
