@@ -18,13 +18,23 @@ const INVOKES_WITHIN: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 
 const ENVIRONMENTS_WITHIN: Duration = Duration::from_secs(20);
 /// What goes on in the background ends where it waits, or is left.
 const BACKGROUND_WITHIN: Duration = Duration::from_secs(2);
-/// A system that stops services gives them 930 s (docs/running.md).
-const LAST: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 + 29);
+/// A system that stops services gives them so long (docs/running.md), and then kills.
+const GIVEN: Duration = Duration::from_secs(930);
+
+/// How long stopping may take in all, if those who told us to stop wait for `given`: it is for us to end
+/// before they do it, so that the log says why.
+fn last(given: Duration) -> Duration {
+    given.saturating_sub(Duration::from_secs(1))
+}
 
 /// Ends this process when its time to stop is over, should anything hold it up. To be called when it
 /// is told to stop.
 pub(super) fn end_in_time() {
-    let end = Instant::now() + LAST;
+    end_after(last(GIVEN));
+}
+
+fn end_after(time: Duration) {
+    let end = Instant::now() + time;
     let wait = move || {
         loop {
             // Threads may wake up before their time.
@@ -85,4 +95,51 @@ pub(super) async fn drain(
     drop(running);
     stores.close().await;
     tracing::info!("stopped");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn the_longest_invoke_comes_to_its_end_and_so_do_we_before_we_are_killed() {
+        let last = last(GIVEN);
+        assert!(last > INVOKES_WITHIN + ENVIRONMENTS_WITHIN + BACKGROUND_WITHIN);
+        assert_eq!(last, Duration::from_secs(929));
+    }
+
+    /// This test once more, as the process that hangs.
+    const HANGS: &str = "LAMBENT_TEST_HANGS";
+
+    #[test]
+    fn what_hangs_is_ended_at_the_last_deadline() {
+        if std::env::var_os(HANGS).is_some() {
+            end_after(Duration::from_millis(100));
+            loop {
+                std::thread::park();
+            }
+        }
+        let name = "up::drain::tests::what_hangs_is_ended_at_the_last_deadline";
+        let mut hanging = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(HANGS, "1")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let give_up = Instant::now() + Duration::from_secs(60);
+        let ended = loop {
+            match hanging.try_wait().unwrap() {
+                Some(status) => break status,
+                None if Instant::now() > give_up => {
+                    hanging.kill().unwrap();
+                    break hanging.wait().unwrap();
+                }
+                None => std::thread::park_timeout(Duration::from_millis(10)),
+            }
+        };
+        assert_eq!(ended.code(), Some(1), "{ended}");
+    }
 }
