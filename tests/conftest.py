@@ -15,6 +15,7 @@ pytest.register_assert_rewrite("support.records", "support.mailboxes")
 
 from support import clients, functions, leftovers, neighbours
 from support.deploying import Commands
+from support.disks import OnDisk
 from support.moto import Moto
 from support.server import Server
 
@@ -81,6 +82,20 @@ def client(server):
 def loose(server):
     """As `client`, without checks of requests: what it sends may be nonsense."""
     return clients.make(server, parameter_validation=False)
+
+
+@pytest.fixture
+def on_disk():
+    """Makes servers on disks of their own, of which 4 MB are the reserve."""
+    servers = []
+
+    def make(megabytes, config="", **kind):
+        servers.append(OnDisk(megabytes, f"{config}\n[disk]\nreserve_mb = 4\n", **kind))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.abandon()
 
 
 # Regions nobody else of this run uses: a test that counts functions or concurrency takes its own.

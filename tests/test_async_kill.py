@@ -20,9 +20,12 @@ from support.server import wait_for
 EVENTS = int(os.environ.get("LAMBENT_KILL_EVENTS", 2_000))
 KILLS = int(os.environ.get("LAMBENT_KILLS", 2))
 SENDERS = 8
-# A debug build on a busy machine runs some hundred events a second, and what ran when the server was
-# killed comes back a quarter of a minute later.
-WITHIN = 60 + EVENTS / 50
+# What an event may wait for, seconds: the lease of a poller that was killed and the time for which what it
+# had received is hidden; and, where a run fails on a busy machine (an init that is not done in ten seconds,
+# a listener that does not answer), AWS's waits before its two retries.
+LEASE, HIDDEN, RETRIES = 10, 15, 60 + 120
+# A debug build on a busy machine runs some hundred events a second; fifty must do.
+WITHIN = LEASE + HIDDEN + RETRIES + EVENTS / 50
 PATH = "/2015-03-31/functions/tells/invocations"
 
 
@@ -124,9 +127,10 @@ def test_every_accepted_event_is_invoked_though_the_server_is_killed(own_server,
         while load.acknowledged - told.told.keys() and time.monotonic() < deadline:
             time.sleep(0.2)
         invoked_s = time.monotonic() - began
-        lost = len(load.acknowledged - told.told.keys())
-        # What was invoked twice may still be on its way the second time.
+        # What was invoked twice may still be on its way the second time. And what is still in a queue is
+        # late, not lost.
         wait_for(lambda: settled(server), within=WITHIN, every=0.2)
+        lost = len(load.acknowledged - told.told.keys())
         twice = sum(told.told[number] - 1 for number in load.acknowledged & told.told.keys())
         with capsys.disabled():
             print(

@@ -9,36 +9,12 @@ import sqlite3
 import subprocess
 
 import pytest
-from botocore.exceptions import ClientError
 
 from support import clients, functions
-from support.disks import OnDisk
+from support.clients import status
 from support.server import wait_for
 
 ECHO = "def handler(event, context):\n    return event\n"
-RESERVE = "[disk]\nreserve_mb = 4\n"
-
-
-@pytest.fixture
-def on_disk():
-    """Makes servers on disks of their own."""
-    servers = []
-
-    def make(megabytes, config=RESERVE):
-        servers.append(OnDisk(megabytes, config))
-        return servers[-1]
-
-    yield make
-    for server in servers:
-        server.abandon()
-
-
-def status(call, **arguments):
-    """The status of an answer, whatever it is."""
-    try:
-        return call(**arguments)["ResponseMetadata"]["HTTPStatusCode"]
-    except ClientError as refused:
-        return refused.response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def test_a_full_disk_refuses_what_is_new_and_a_start_on_it_says_why(on_disk):

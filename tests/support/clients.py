@@ -2,6 +2,7 @@
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from . import shapes
 
@@ -32,3 +33,11 @@ def make(server, service="lambda", region=REGION, keys=None, token=None, strict=
     if strict and service in ("iam", "sts"):
         client.meta.events.register(f"after-call.{service}", shapes.check_xml_answer)
     return client
+
+
+def status(call, **arguments):
+    """The status of an answer, whatever it is."""
+    try:
+        return call(**arguments)["ResponseMetadata"]["HTTPStatusCode"]
+    except ClientError as refused:
+        return refused.response["ResponseMetadata"]["HTTPStatusCode"]
