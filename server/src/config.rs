@@ -294,6 +294,9 @@ pub(crate) struct Logs {
     pub(crate) group_mb_max: u64,
     /// MB that the log groups of one account may take; 0 for half of what all may.
     pub(crate) account_mb_max: u64,
+    /// MB that the functions of one account may print in a second; whoever prints more waits. 0 for four
+    /// for each processor.
+    pub(crate) account_mb_per_second: u64,
     /// MB that all log groups together may take.
     pub(crate) total_mb_max: u64,
 }
@@ -466,6 +469,7 @@ impl Default for Logs {
             retention_days: 0,
             group_mb_max: 1_024,
             account_mb_max: 0,
+            account_mb_per_second: 0,
             total_mb_max: 10_240,
         }
     }

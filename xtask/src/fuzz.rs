@@ -5,6 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::cargo::cargo;
+
 use anyhow::{Context, Result, ensure};
 
 /// A program of tests, and the folder of its crate, where it expects to run.
@@ -45,9 +47,7 @@ pub fn run(root: &Path, seconds: u64) -> Result<usize> {
 
 /// Compiles every test of the workspace.
 fn programs(root: &Path) -> Result<Vec<Tests>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .current_dir(root)
+    let output = cargo(root)
         .args(["test", "--workspace", "--no-run", "--quiet"])
         .arg("--message-format=json")
         .stderr(Stdio::inherit())

@@ -4,14 +4,15 @@
 //! tells whether a change may be handed in. Rules about words and folders are here because no
 //! other tool knows them.
 
+mod cargo;
 mod fuzz;
 mod tidy;
 mod tree;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 const USAGE: &str = "usage: cargo xtask tidy [--fast]
        cargo xtask fuzz [SECONDS]
@@ -36,17 +37,19 @@ fn main() -> ExitCode {
 /// The number of findings.
 fn run(arguments: &[&str]) -> Result<usize> {
     match arguments {
-        ["tidy"] => tidy::run(&root(), tidy::Lints::All),
-        ["tidy", "--fast"] => tidy::run(&root(), tidy::Lints::Format),
-        ["fuzz"] => fuzz::run(&root(), 60),
-        ["fuzz", seconds] => fuzz::run(&root(), seconds.parse()?),
+        ["tidy"] => tidy::run(&root()?, tidy::Lints::All),
+        ["tidy", "--fast"] => tidy::run(&root()?, tidy::Lints::Format),
+        ["fuzz"] => fuzz::run(&root()?, 60),
+        ["fuzz", seconds] => fuzz::run(&root()?, seconds.parse()?),
         _ => bail!("{USAGE}"),
     }
 }
 
-/// The workspace's root, which is where this crate's folder is.
-fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent()
-        .map_or_else(|| here.to_owned(), Path::to_owned)
+/// The workspace's root, which is where this crate's folder is. Cargo names that folder to what it runs: where
+/// the program was compiled may be another checkout that shares the target folder, or gone.
+fn root() -> Result<PathBuf> {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").context("run it as `cargo xtask`")?;
+    let here = PathBuf::from(here);
+    let root = here.parent().context("this crate is in no folder")?;
+    Ok(root.to_owned())
 }

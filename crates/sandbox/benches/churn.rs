@@ -136,6 +136,7 @@ fn spec(task: &Path) -> Spec {
         shares: Vec::new(),
         memory_bytes: 128 << 20,
         cpu_millis: 1_000,
+        cpu_weight: 1_000,
         processes_max: 1_024,
         open_files_max: 1_024,
         tmp_bytes: 512 << 20,

@@ -45,6 +45,8 @@ pub(crate) struct Limits {
     pub(crate) socket_bytes: u64,
     /// Thousandths of a CPU; `None` where more than the host has was asked for.
     pub(crate) cpu_millis: Option<u32>,
+    /// What it gets beside others when there are not processors enough, in the same unit.
+    pub(crate) cpu_weight: u32,
     /// Processes and threads.
     pub(crate) processes: u32,
 }
@@ -69,6 +71,8 @@ pub(crate) trait Controllers: Send + Sync {
     fn limit(&self, limits: &Limits) -> io::Result<()>;
     /// Changes the processor's share alone, thousandths of a CPU.
     fn limit_cpu(&self, cpu_millis: u32) -> io::Result<()>;
+    /// Changes what it gets beside others, see [`Limits::cpu_weight`].
+    fn weigh_cpu(&self, weight: u32) -> io::Result<()>;
     /// Files to which a process writes "0" to come under the limits.
     fn entrances(&self) -> Vec<BorrowedFd<'_>>;
     /// Reads how much is in use, which is cheaper than [`Controllers::memory`].

@@ -97,6 +97,9 @@ pub trait Instance: Send + Sync {
     /// follows.
     fn limit_cpu(&self, cpu_millis: u32) -> Result<(), Error>;
 
+    /// Changes what it gets beside others, see [`crate::Spec::cpu_weight`].
+    fn weigh_cpu(&self, weight: u32) -> Result<(), Error>;
+
     /// The most memory that was in use at once, less what `/tmp` now holds. Zero if not known.
     fn memory_peak_bytes(&self) -> u64;
 

@@ -280,6 +280,7 @@ impl Shared {
             memory_bytes: spec.memory_bytes + spec.tmp_bytes,
             socket_bytes: memory::socket_bytes(spec.memory_bytes),
             cpu_millis: Some(spec.cpu_millis).filter(|millis| *millis < self.host_cpu_millis),
+            cpu_weight: spec.cpu_weight,
             processes: spec.processes_max,
         }
     }

@@ -37,6 +37,9 @@ pub struct Spec {
     pub memory_bytes: u64,
     /// Processor time, in thousandths of one CPU.
     pub cpu_millis: u32,
+    /// What it gets beside other sandboxes when there are not processors enough for all, in the same unit:
+    /// one of 2000 gets twice what one of 1000 does.
+    pub cpu_weight: u32,
     /// Processes and threads at once.
     pub processes_max: u32,
     /// Open descriptors of each process.

@@ -30,6 +30,8 @@ pub struct Config {
     /// Where Lambent's own API is, if functions may speak to it: the worker then takes what they
     /// say to the sandbox's door there. With how many connections it takes.
     pub api: Option<(SocketAddr, usize)>,
+    /// What the functions of one account may print in a second, bytes; more has to wait.
+    pub log_bytes_per_second: u64,
     /// How long an idle environment goes on running before it is frozen. Short, since functions
     /// expect to be frozen between invokes; not zero, so that invokes that follow each other at
     /// once pay for no freezing and thawing.

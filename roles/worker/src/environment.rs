@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(crate) struct Environment {
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) opt: Option<PathBuf>,
     pub(crate) sandbox: Arc<dyn Instance>,
+    /// What it was last weighed at, see [`crate::weights`].
+    pub(crate) weight: AtomicU32,
     pub(crate) session: Arc<Session>,
     pub(crate) log: EnvironmentLog,
     pub(crate) clock: Arc<dyn Clock>,
@@ -191,6 +194,11 @@ impl Environment {
     /// Whether its sandbox has ended, and so nothing can run in it any more.
     pub(crate) fn is_dead(&self) -> bool {
         *self.sandbox.dead().borrow()
+    }
+
+    /// Whether its processes stand still.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.lock().frozen
     }
 
     /// Whether an invoke is under way.

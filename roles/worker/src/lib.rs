@@ -35,6 +35,7 @@ mod shutdown;
 mod subscriptions;
 mod telemetry;
 mod turns;
+mod weights;
 
 /// Descriptors of this process that an environment takes in any case: its sandbox's, two pipes for
 /// what is printed, its own connections to the Runtime API, and one to Lambent's API that waits.

@@ -5,8 +5,10 @@
 //! `END` is put down.
 
 mod format;
+mod pace;
 mod records;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -22,6 +24,7 @@ use types::limits::LOG_TAIL_BYTES_MAX;
 use crate::platform::{Api, Event};
 use crate::telemetry::Hub;
 pub(crate) use format::Format;
+pub(crate) use pace::{Pace, Paces};
 use records::Records;
 
 /// Bytes read from a pipe at a time: small, since it is read at every step of an invoke and mostly
@@ -36,6 +39,7 @@ pub(crate) struct EnvironmentLog {
     clock: Arc<dyn Clock>,
     stream: StreamName,
     format: Format,
+    pace: Arc<Pace>,
     telemetry: Arc<Hub>,
     function: Source,
     /// Made when the first extension is started: most environments have none.
@@ -61,7 +65,7 @@ impl EnvironmentLog {
         logs: Arc<dyn Logs>,
         clock: Arc<dyn Clock>,
         stream: StreamName,
-        format: Format,
+        (format, pace): (Format, Arc<Pace>),
         telemetry: Arc<Hub>,
     ) -> io::Result<Self> {
         Ok(Self {
@@ -69,6 +73,7 @@ impl EnvironmentLog {
             clock,
             stream,
             format,
+            pace,
             telemetry,
             function: Source::new()?,
             extensions: watch::Sender::new(None),
@@ -144,10 +149,14 @@ impl EnvironmentLog {
         self.lock().tail.take().map(Vec::from)
     }
 
-    /// Takes in what processes print, until the future is dropped.
+    /// Takes in what processes print, no faster than the account may, until the future is dropped.
     pub(crate) async fn pump(&self) {
         let mut made = self.extensions.subscribe();
         loop {
+            let wait = self.pace.wait();
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
             let extensions = made.borrow_and_update().clone();
             let readable = tokio::select! {
                 biased;
@@ -183,12 +192,17 @@ impl EnvironmentLog {
         events: &mut Vec<LogEvent>,
     ) {
         let mut buffer = [0; READ_BYTES];
+        let mut read = 0;
         for _ in 0..READS_MAX {
             match source.reader.try_read(&mut buffer) {
                 Ok(0) | Err(_) => break,
-                Ok(count) => self.take(inner, stream, &buffer[..count], events),
+                Ok(count) => {
+                    read += count;
+                    self.take(inner, stream, &buffer[..count], events);
+                }
             }
         }
+        self.pace.took(read);
     }
 
     /// Cuts what was read into records.
@@ -210,7 +224,11 @@ impl EnvironmentLog {
 
     /// Tells a record to whom it concerns, unless the function does not want to see it.
     fn record(&self, inner: &mut Inner, stream: Stream, record: &[u8], events: &mut Vec<LogEvent>) {
-        let text = String::from_utf8_lossy(record);
+        // Almost all of it is text, which is quickly known.
+        let text = match std::str::from_utf8(record) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(record),
+        };
         if !self.format.keeps(&text) {
             return;
         }

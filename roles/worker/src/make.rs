@@ -1,12 +1,14 @@
 //! Making an environment: code, sandbox, log, conversation; then its init phase.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 
 use api::functions::{Configuration, FunctionVersion};
 use api::logs::StreamName;
 use api::worker::{Create, Error};
 use environment::{Identity, Session};
+use sandbox::Spec;
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 use types::AccountId;
@@ -51,13 +53,17 @@ impl Service {
         let paths = (task, opt.clone());
         let shares = file_systems::shares(&configuration.file_systems, &self.config.file_systems)
             .map_err(Error::FileSystem)?;
-        let spec = plan::sandbox_spec(
-            request.environment,
-            &request.function,
-            &launch,
-            paths,
-            shares,
-        );
+        let weight = self.first_weight(account, configuration.memory_mb);
+        let spec = Spec {
+            cpu_weight: weight,
+            ..plan::sandbox_spec(
+                request.environment,
+                &request.function,
+                &launch,
+                paths,
+                shares,
+            )
+        };
         let failed = |error: &dyn std::fmt::Display| Error::Sandbox {
             reason: error.to_string(),
         };
@@ -78,7 +84,10 @@ impl Service {
             Arc::clone(&self.with.logs),
             Arc::clone(&self.with.clock),
             self.stream(&request.function),
-            Format::of(&configuration.logging),
+            (
+                Format::of(&configuration.logging),
+                self.paces.of(&request.function.scope.account),
+            ),
             Hub::new(),
         );
         let log = log.map_err(|e| failed(&e))?;
@@ -99,6 +108,7 @@ impl Service {
             variables,
             opt,
             sandbox,
+            weight: AtomicU32::new(weight),
             log,
             clock: Arc::clone(&self.with.clock),
             lines: Arc::clone(&self.lines),

@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::door::Door;
 use crate::environment::Environment;
 use crate::guard::{Candidate, LOOK_EVERY};
+use crate::log::Paces;
 use crate::metrics::Metrics;
 use crate::runtimes::Runtimes;
 
@@ -60,6 +61,8 @@ pub(crate) struct Service {
     pub(crate) with: Dependencies,
     /// The way to Lambent's own API, if functions have one.
     pub(crate) door: Option<Door>,
+    /// How fast logs are read.
+    pub(crate) paces: Paces,
     /// The turns of connections that environments share.
     pub(crate) lines: Arc<Semaphore>,
     environments: Mutex<HashMap<EnvironmentId, Slot>>,
@@ -68,6 +71,8 @@ pub(crate) struct Service {
     pub(crate) draining: watch::Sender<bool>,
     assignment: OnceLock<Arc<dyn Assignment>>,
     placement: OnceLock<Arc<dyn Placement>>,
+    /// The machine's processors, thousandths of one.
+    pub(crate) machine_millis: u32,
     /// As it was when it was last looked at.
     pub(crate) load: Mutex<Option<Load>>,
 }
@@ -83,9 +88,11 @@ impl Handle {
     pub fn new(config: Config, with: Dependencies, registry: &mut Registry) -> Self {
         let lines = config.lines_max.min(Semaphore::MAX_PERMITS);
         let lines = Arc::new(Semaphore::new(lines));
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self(Arc::new(Service {
             door: config.api.map(|api| Door::new(api, Arc::clone(&lines))),
             lines,
+            paces: Paces::new(config.log_bytes_per_second),
             config,
             metrics: Metrics::new(registry),
             tasks: TaskTracker::new(),
@@ -95,6 +102,7 @@ impl Handle {
             draining: watch::Sender::new(false),
             assignment: OnceLock::new(),
             placement: OnceLock::new(),
+            machine_millis: u32::try_from(processors).unwrap_or(1).saturating_mul(1_000),
             load: Mutex::new(None),
         }))
     }
@@ -138,7 +146,10 @@ impl Service {
                 tokio::select! {
                     biased;
                     () = told(&mut draining) => return worker.beat().await,
-                    _ = beats.tick() => worker.beat().await,
+                    _ = beats.tick() => {
+                        worker.weigh_all();
+                        worker.beat().await;
+                    }
                 }
             }
         });
@@ -188,21 +199,24 @@ impl Service {
         }
     }
 
-    /// Those that live, and what each uses.
-    pub(crate) fn candidates(&self) -> Vec<Candidate> {
+    /// Those that live.
+    pub(crate) fn made(&self) -> Vec<Arc<Environment>> {
         let environments = self.lock();
         let made = environments.values().filter_map(|slot| match slot {
             Slot::Made(environment) if !environment.is_dead() => Some(Arc::clone(environment)),
             _ => None,
         });
-        let made: Vec<_> = made.collect();
-        drop(environments);
+        made.collect()
+    }
+
+    /// Those that live, and what each uses.
+    pub(crate) fn candidates(&self) -> Vec<Candidate> {
         let candidate = |environment: Arc<Environment>| Candidate {
             id: environment.id,
             busy: environment.is_busy(),
             usage: environment.sandbox.usage(),
         };
-        made.into_iter().map(candidate).collect()
+        self.made().into_iter().map(candidate).collect()
     }
 
     pub(crate) fn find(&self, id: EnvironmentId) -> Result<Arc<Environment>, Error> {

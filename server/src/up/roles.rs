@@ -55,6 +55,8 @@ pub(crate) struct Running {
 
 /// A part of a start that takes longer has failed.
 const START_WITHIN: Duration = Duration::from_secs(60);
+/// Megabytes of log a second that take a tenth of a processor to read, cut and write.
+const LOG_MB_PER_PROCESSOR: u64 = 4;
 
 /// Does work of a start that blocks, and does not wait for it for ever.
 pub(super) async fn aside<T: Send + 'static>(
@@ -384,11 +386,24 @@ fn worker_config(
         opt,
         file_systems: folders.collect::<anyhow::Result<_>>()?,
         api: None,
+        log_bytes_per_second: log_bytes_per_second(config),
         freeze_after: Duration::from_millis(config.worker.freeze_after_ms),
         // A runtime asks for its next event within some 0.1 ms of its answer; thirty times that
         // covers a busy machine, and another environment takes longer to make.
         turn_patience: Duration::from_millis(3),
     })
+}
+
+/// What one account's functions may print: as configured, else what takes a tenth of the processors to keep.
+fn log_bytes_per_second(config: &Config) -> u64 {
+    let mb = match config.logs.account_mb_per_second {
+        0 => {
+            std::thread::available_parallelism().map_or(1, usize::from) as u64
+                * LOG_MB_PER_PROCESSOR
+        }
+        given => given,
+    };
+    mb.saturating_mul(1024 * 1024)
 }
 
 /// What environments may have together: as configured, else seven eighths of what the machine has. The

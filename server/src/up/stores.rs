@@ -38,8 +38,9 @@ pub(super) struct Stores {
     sqlite_queue: Arc<SqliteQueue>,
 }
 
-/// Opens all stores in the data folder; `threads` are those of the asynchronous plane, where its store's
-/// writer is to stand.
+/// Opens all stores in the data folder; `threads` are those of the asynchronous plane. The writers of its
+/// store and of logs stand there, behind whatever a synchronous invoke waits for: a function can write
+/// more log than a processor can put away.
 pub(super) async fn open(
     config: &Config,
     folder: &Path,
@@ -79,7 +80,7 @@ pub(super) async fn open(
     let blobs = Timely::new(blobs, BLOB_WITHIN);
     let (path, bounds) = (folder.join("logs"), log_bounds(config));
     let in_logs = Arc::clone(&room);
-    let logs = aside_on(&here, "logs/", move || {
+    let logs = aside_on(threads, "logs/", move || {
         LogStore::open(path, bounds, in_logs)
     });
     let logs = Arc::new(logs.await?.context("logs/ cannot be used")?);

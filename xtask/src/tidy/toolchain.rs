@@ -1,10 +1,10 @@
 //! What Rust's own tools find.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::cargo::cargo;
 use crate::tidy::Lints;
 
 const FORMAT: &[&str] = &["fmt", "--all", "--check"];
@@ -27,11 +27,7 @@ pub fn check(root: &Path, lints: Lints) -> Result<usize> {
     let mut failed = 0;
     for arguments in runs {
         println!("tidy: cargo {}", arguments.join(" "));
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let status = Command::new(cargo)
-            .args(*arguments)
-            .current_dir(root)
-            .status();
+        let status = cargo(root).args(*arguments).status();
         if !status.context("start cargo")?.success() {
             failed += 1;
         }

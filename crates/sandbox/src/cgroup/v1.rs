@@ -10,6 +10,11 @@ use super::{
     read_number, value_of, write_value,
 };
 
+/// The kernel's shares of what weighs one whole processor, and their bounds.
+const SHARES: u64 = 1_024;
+const SHARES_MIN: u64 = 2;
+const SHARES_MAX: u64 = 262_144;
+
 /// Limits what TCP and UDP sockets buffer, where the kernel can.
 pub(super) fn limit_sockets(memory_group: &Path, bytes: u64) -> io::Result<()> {
     let file = memory_group.join("memory.kmem.tcp.limit_in_bytes");
@@ -95,12 +100,18 @@ impl Controllers for V1 {
         if let Some(millis) = limits.cpu_millis {
             self.limit_cpu(millis)?;
         }
+        self.weigh_cpu(limits.cpu_weight)?;
         write_value(&pids.join("pids.max"), &limits.processes.to_string())
     }
 
     fn limit_cpu(&self, cpu_millis: u32) -> io::Result<()> {
         let quota = cpu_quota_us(cpu_millis).to_string();
         write_value(&self.folders[1].join("cpu.cfs_quota_us"), &quota)
+    }
+
+    fn weigh_cpu(&self, weight: u32) -> io::Result<()> {
+        let shares = (u64::from(weight) * SHARES / 1_000).clamp(SHARES_MIN, SHARES_MAX);
+        write_value(&self.folders[1].join("cpu.shares"), &shares.to_string())
     }
 
     fn entrances(&self) -> Vec<BorrowedFd<'_>> {

@@ -66,6 +66,7 @@ impl Controllers for V2 {
         if let Some(millis) = limits.cpu_millis {
             self.limit_cpu(millis)?;
         }
+        self.weigh_cpu(limits.cpu_weight)?;
         write_value(
             &self.home.join("pids.max"),
             &(limits.processes + 1).to_string(),
@@ -78,6 +79,12 @@ impl Controllers for V2 {
             &self.home.join("cpu.max"),
             &format!("{quota} {CPU_PERIOD_US}"),
         )
+    }
+
+    fn weigh_cpu(&self, weight: u32) -> io::Result<()> {
+        // A whole processor weighs the kernel's default, 100; the bounds are the kernel's.
+        let weight = (weight / 10).clamp(1, 10_000);
+        write_value(&self.home.join("cpu.weight"), &weight.to_string())
     }
 
     fn entrances(&self) -> Vec<BorrowedFd<'_>> {

@@ -344,6 +344,12 @@ impl Instance for Handle {
         limited.map_err(Error::step("limit a sandbox's processor"))
     }
 
+    fn weigh_cpu(&self, weight: u32) -> Result<(), Error> {
+        let controllers = self.sandbox.inside.group.controllers();
+        let weighed = controllers.weigh_cpu(weight);
+        weighed.map_err(Error::step("weigh a sandbox's processor time"))
+    }
+
     fn thaw(&self) -> Result<(), Error> {
         let inside = &self.sandbox.inside;
         inside.frozen.set(false);

@@ -26,6 +26,7 @@ impl ProcessEngine {
                 shares: Vec::new(),
                 memory_bytes: 64 << 20,
                 cpu_millis: 500,
+                cpu_weight: 500,
                 processes_max: 16,
                 open_files_max: 64,
                 tmp_bytes: 1 << 20,
@@ -34,6 +35,7 @@ impl ProcessEngine {
             let sandbox = Shared::create(&self.shared, spec).await?;
             run_nothing(&sandbox).await?;
             sandbox.limit_cpu(250)?;
+            sandbox.weigh_cpu(250)?;
             sandbox.freeze()?;
             sandbox.kill_all().await?;
             sandbox.destroy().await;

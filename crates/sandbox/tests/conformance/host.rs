@@ -150,6 +150,7 @@ impl Host {
             shares: Vec::new(),
             memory_bytes: 128 * MB,
             cpu_millis: 2_000,
+            cpu_weight: 1_000,
             processes_max: 64,
             open_files_max: 128,
             tmp_bytes: 64 * MB,

@@ -26,6 +26,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_fork_bomb_is_contained,
     processor_time_is_limited,
     a_share_of_the_processor_can_be_set_later,
+    who_weighs_more_gets_more_of_the_processors,
     open_files_are_limited,
 ];
 
@@ -387,6 +388,47 @@ print(sum(os.times()[:2]))
     let good = (0.35..1.6).contains(&seconds);
     expect(good, format!("{seconds} s of processor in 2 s at 0.5 CPU"))?;
     sandbox.destroy().await;
+    Ok(())
+}
+
+async fn who_weighs_more_gets_more_of_the_processors(host: &Host) -> TestResult {
+    let spec = |weight| {
+        let mut spec = host.spec();
+        spec.cpu_millis = 10_000_000;
+        spec.cpu_weight = weight;
+        spec
+    };
+    let (light, heavy) = (spec(100), spec(2_000));
+    let light = host.engine().create(light).await?;
+    let heavy = host.engine().create(heavy).await?;
+    // On every processor, each of both.
+    let program = "
+import os, time
+end = time.monotonic() + 2
+children = []
+for _ in range(os.cpu_count()):
+    child = os.fork()
+    if child == 0: children = [0]; break
+    children.append(child)
+while time.monotonic() < end: pass
+if all(children):
+    for child in children: os.waitpid(child, 0)
+    print(sum(os.times()[:4]))
+";
+    let (few, many) = tokio::join!(python(&light, program), python(&heavy, program));
+    let (few, many): (f64, f64) = (few?.output.trim().parse()?, many?.output.trim().parse()?);
+    expect(many > 4.0 * few, format!("{many} s beside {few} s"))?;
+    // It can be changed later.
+    light.weigh_cpu(2_000)?;
+    heavy.weigh_cpu(100)?;
+    let (many, few) = tokio::join!(python(&light, program), python(&heavy, program));
+    let (few, many): (f64, f64) = (few?.output.trim().parse()?, many?.output.trim().parse()?);
+    expect(
+        many > 4.0 * few,
+        format!("{many} s beside {few} s afterwards"),
+    )?;
+    light.destroy().await;
+    heavy.destroy().await;
     Ok(())
 }
 

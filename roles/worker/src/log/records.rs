@@ -124,8 +124,12 @@ impl Records {
             },
             _ => {}
         }
-        let special = |byte: &u8| *byte == b'\n' || (*byte == MAGIC[0] && self.framed);
-        let more = bytes[1..].iter().position(special);
+        // A function can write faster than it is read byte by byte.
+        let more = if self.framed {
+            memchr::memchr2(b'\n', MAGIC[0], &bytes[1..])
+        } else {
+            memchr::memchr(b'\n', &bytes[1..])
+        };
         Next::Text(more.map_or(bytes.len(), |more| more + 1))
     }
 

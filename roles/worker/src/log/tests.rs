@@ -29,7 +29,8 @@ fn log(logging: &Logging) -> (Arc<Kept>, EnvironmentLog) {
     };
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1)));
     let logs = Arc::clone(&kept) as Arc<dyn Logs>;
-    let log = EnvironmentLog::new(logs, clock, stream, Format::of(logging), Hub::new()).unwrap();
+    let how = (Format::of(logging), Arc::new(Pace::new(1 << 30)));
+    let log = EnvironmentLog::new(logs, clock, stream, how, Hub::new()).unwrap();
     (kept, log)
 }
 
