@@ -6,13 +6,13 @@
                returns to what it was
 
 It happens in a network namespace of its own, whose way out leads nowhere. Prints one line of JSON.
-Hostile clients have the lowest priority: they stand for other machines.
+All clients stand for other machines: hostile ones have the lowest priority and take nothing of this one's
+processors, the ordinary one has the highest, so that it measures the server and not itself.
 """
 
 import json
 import multiprocessing
 import os
-import pathlib
 import subprocess
 import sys
 import time
@@ -20,7 +20,7 @@ import time
 from support import clients, functions
 from support.server import Server
 
-from soak import attacks, ordinary, usage
+from soak import attacks, ordinary, priority, usage
 
 HOSTILE = ("AKIATESTSOFAHOSTILEAC", "secret-of-the-hostile-account")
 # The machine's own limits, small, so that each is met.
@@ -81,18 +81,9 @@ def own_network():
         subprocess.run(["ip", *line.split()], check=True)
 
 
-def lowest_priority():
-    """For this process. Where Linux shares processors among sessions, it is the session that has a priority."""
-    os.setsid()
-    os.nice(19)
-    group = pathlib.Path("/proc/self/autogroup")
-    if group.exists():
-        group.write_text("19")
-
-
 def hostile(server, pipe):
     """The process of the hostile account: attacks until told to stop, then cleans up."""
-    lowest_priority()
+    priority.own(19)
     account = attacks.Account(server, HOSTILE, clients.make)
     hostility = attacks.Hostility(account)
     hostility.start()

@@ -15,6 +15,8 @@ import urllib.parse
 
 from support import signing
 
+from soak import priority
+
 INVOKES_A_SECOND = 40
 CONNECTIONS = 4
 # One in so many is an asynchronous invoke.
@@ -87,6 +89,7 @@ class Client:
 
 
 def main():
+    priority.own(-20)
     told = json.load(sys.stdin)
     clients = [Client(told, number) for number in range(CONNECTIONS)]
     threads = [threading.Thread(target=client.run) for client in clients]
