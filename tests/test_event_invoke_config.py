@@ -86,7 +86,7 @@ def test_nothing_is_left_for_a_new_function_of_the_name(client, deploy):
     client.delete_function(FunctionName=name)
     refused(
         client.get_function_event_invoke_config, "ResourceNotFoundException",
-        "The function doesn't exist.", FunctionName=name,
+        "doesn't have an EventInvokeConfig", FunctionName=name,
     )  # fmt: skip
     functions.create(client, name, SOURCE)
     refused(

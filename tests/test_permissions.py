@@ -133,7 +133,7 @@ def test_what_cannot_be_a_permission(client, deploy):
     for wrong, kind, words in (
         ({"Principal": "nobody"}, "InvalidParameterValueException", "The provided principal was invalid"),
         ({"Qualifier": "$LATEST"}, "InvalidParameterValueException", "adding policies for $LATEST"),
-        ({"Qualifier": "absent"}, "ResourceNotFoundException", "Function not found"),
+        ({"Qualifier": "absent"}, "ResourceNotFoundException", "Cannot find alias arn"),
         ({"FunctionName": unique()}, "ResourceNotFoundException", "Function not found"),
         ({"FunctionUrlAuthType": "NONE"}, "InvalidParameterValueException", "FunctionUrlAuthType"),
     ):

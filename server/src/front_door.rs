@@ -13,6 +13,7 @@
 mod body;
 mod bound;
 mod conversation;
+mod cors;
 mod head;
 mod intake;
 mod line;
@@ -102,6 +103,13 @@ enum Destination {
     Control,
 }
 
+impl Destination {
+    /// Whether it says by itself how large a body may be.
+    fn has_a_limit(&self) -> bool {
+        !matches!(self, Self::Events)
+    }
+}
+
 impl FrontDoor {
     pub(crate) fn new(
         control: Arc<Control>,
@@ -135,6 +143,28 @@ impl FrontDoor {
             return head::last(self.refused(&refusal));
         }
         let destination = self.destination(&parts);
+        let is_api = !matches!(destination, Destination::Url(_) | Destination::Events);
+        let shared = is_api && cors::has_origin(&parts.headers);
+        let mut answer = match cors::preflight(&parts).filter(|_| shared) {
+            Some(answer) => answer.map(Reply::from),
+            None => {
+                self.answer_at(destination, (parts, body), peer, conversation)
+                    .await
+            }
+        };
+        if shared {
+            cors::open(answer.headers_mut());
+        }
+        answer
+    }
+
+    async fn answer_at(
+        &self,
+        destination: Destination,
+        (parts, body): (Parts, Incoming),
+        peer: IpAddr,
+        conversation: &Arc<Conversation>,
+    ) -> Response<Reply> {
         let limit = match destination {
             // One byte more than may be, so that the frontend sees that it is too many.
             Destination::Invoke(_) | Destination::Url(_) => SYNC_REQUEST_BYTES_MAX + 1,
@@ -149,12 +179,29 @@ impl FrontDoor {
             account: None,
             verified: false,
         };
+        // What says itself that it is too large is refused before anybody asks who sends it, and none
+        // of it is kept.
+        let too_large = destination.has_a_limit() && (limit as u64..u64::MAX).contains(&length);
         if length > STRANGERS_BYTES_MAX {
-            let Some((account, verified)) = self.sender(&parts, &destination).await else {
-                // Refused where signatures are: that no such key exists, say, or none is named. The
-                // body is on its way all the same.
+            let sender = match too_large {
+                true => None,
+                false => self.sender(&parts, &destination).await,
+            };
+            let Some((account, verified)) = sender else {
+                // Refused where sizes or signatures are: that no such key exists, say, or none is
+                // named. The body is on its way all the same.
+                let size = match too_large {
+                    true => usize::try_from(length).unwrap_or(usize::MAX),
+                    false => 0,
+                };
+                let waits = parts.headers.contains_key(http::header::EXPECT);
                 let request = Request::from_parts(parts, Bytes::new());
-                return head::last(self.take(request, destination, 0, peer).await);
+                let answer = self.take(request, destination, size, peer).await;
+                // Who asked before sending has sent nothing.
+                if !waits {
+                    tokio::spawn(body::discard(body));
+                }
+                return head::last(answer);
             };
             whose.account = Some(account);
             whose.verified = verified;
@@ -268,7 +315,10 @@ impl FrontDoor {
                 let response = self.frontend.url(request, size, peer).await;
                 response.map(Reply::from)
             }
-            Destination::Control => self.control.handle(request).await.map(Reply::from),
+            Destination::Control => {
+                let response = self.control.handle(request, size).await;
+                response.map(Reply::from)
+            }
         }
     }
 }

@@ -11,6 +11,8 @@ import re
 import botocore.serialize
 import botocore.session
 
+from . import model as real
+
 ACCOUNT = "000000000000"
 LAMBDA = f"arn:aws:lambda:us-east-1:{ACCOUNT}"
 
@@ -61,6 +63,7 @@ _serializer = botocore.serialize.create_serializer("rest-json", include_validati
 def operations():
     """Every operation of the model that the pinned client has, by name."""
     model = _session.get_service_model("lambda")
+    real.amend(model._service_description["shapes"])
     return {name: model.operation_model(name) for name in model.operation_names}
 
 
@@ -249,7 +252,9 @@ def describe(shape):
         words.append(f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
     if kind == "list" and (inner := describe(shape.member)) != "Member must not be null":
         words.append(f"Member must satisfy constraint: [{inner}]")
-    return ", ".join([*words, "Member must not be null"])
+    if not shape._shape_model.get("never_null"):
+        words.append("Member must not be null")
+    return ", ".join(words)
 
 
 def bound(what, than, number):

@@ -14,6 +14,7 @@ mod authenticate;
 mod metadata;
 mod request;
 mod trace;
+mod unreadable;
 
 pub use admit::{Admission, Admitted};
 pub use authenticate::{Caller, circumstances};

@@ -226,7 +226,7 @@ impl Metadata {
         })?;
         match self.read().resolve(arn, fraction)? {
             Some(found) => Ok(found),
-            None => Err(ApiError::not_found(format!("Function not found: {arn}"))),
+            None => Err(not_found(arn)),
         }
     }
 
@@ -291,6 +291,15 @@ impl Metadata {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An invoke without a qualifier is one of `$LATEST`, and so it is said what there is not.
+fn not_found(arn: &FunctionArn) -> ApiError {
+    let latest = match arn.qualifier {
+        None => ":$LATEST",
+        Some(_) => "",
+    };
+    ApiError::not_found(format!("Function not found: {arn}{latest}"))
 }
 
 #[cfg(test)]

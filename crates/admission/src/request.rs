@@ -10,6 +10,8 @@ use wire::error::Fault;
 use wire::rest::Operation;
 use wire::validation::{Pattern, Violations};
 
+use crate::unreadable;
+
 const TENANT: Pattern = Pattern {
     text: r"[a-zA-Z0-9\._:\/=+\-@ ]+",
     matches: |text| {
@@ -172,13 +174,12 @@ fn event(payload: Bytes) -> Result<Bytes, ApiError> {
     if payload.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
-    match serde_json::from_slice::<serde::de::IgnoredAny>(&payload) {
-        Ok(_) => Ok(payload),
-        Err(error) => {
-            let message = format!("Could not parse request body into json: {error}");
-            Err(ApiError::invalid_content(message))
-        }
+    // What JSON is ignored is not looked at for its encoding.
+    let read = serde_json::from_slice::<serde::de::IgnoredAny>(&payload);
+    if read.is_ok() && std::str::from_utf8(&payload).is_ok() {
+        return Ok(payload);
     }
+    Err(ApiError::invalid_content(unreadable::message(&payload)))
 }
 
 #[cfg(test)]

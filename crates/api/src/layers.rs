@@ -34,10 +34,10 @@ pub struct LayerVersion {
     pub description: String,
     /// Free text: a licence's name, its text or where that is.
     pub license: Option<String>,
-    /// Runtimes it is meant for, as its owner says; for lists to choose by.
-    pub runtimes: Vec<String>,
+    /// Runtimes it is meant for, as its owner says, if they say; for lists to choose by.
+    pub runtimes: Option<Vec<String>>,
     /// Architectures it is meant for.
-    pub architectures: Vec<String>,
+    pub architectures: Option<Vec<String>>,
     /// Names the package in the image store: hex SHA-256 of the zip.
     pub image: String,
     /// Base64 SHA-256 of the zip.

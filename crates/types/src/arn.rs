@@ -42,6 +42,16 @@ impl fmt::Display for Qualifier {
     }
 }
 
+/// Names what a runtime's functions run (`RuntimeVersionArn`); the same name gives the same hash.
+pub fn runtime_version_arn(runtime: &str, region: &Region) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, runtime.as_bytes());
+    let mut arn = format!("arn:aws:lambda:{region}::runtime:");
+    for byte in digest.as_ref() {
+        arn.push_str(&format!("{byte:02x}"));
+    }
+    arn
+}
+
 /// A function as a caller named it; what was left out is `None`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FunctionRef {

@@ -15,7 +15,7 @@ pub mod names;
 pub mod random;
 pub mod seldom;
 
-pub use arn::{FunctionArn, FunctionRef, Qualifier};
+pub use arn::{FunctionArn, FunctionRef, Qualifier, runtime_version_arn};
 pub use bucket::Bucket;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use ids::{EnvironmentId, PermitId, RequestId, WorkerId};

@@ -8,12 +8,12 @@ use crate::validation::{Pattern, Violations};
 
 /// Names as most operations take them.
 pub const FUNCTION_NAME: Pattern = Pattern {
-    text: r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
+    text: r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
     matches: is_function_name,
 };
 /// Names as the operations that read and invoke take them.
 pub const NAMESPACED_FUNCTION_NAME: Pattern = Pattern {
-    text: r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
+    text: r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
     matches: is_function_name,
 };
 /// Qualifiers.
@@ -140,12 +140,15 @@ impl<'t> Parts<'t> {
 }
 
 fn is_function_name(text: &str) -> bool {
+    let parts = Parts::of(text);
+    if !parts.region.is_none_or(is_region) {
+        return false;
+    }
     if FunctionRef::parse(text).is_ok() {
         return true;
     }
     // What is well-formed by the model but no name to us (too long, a qualifier of zeros) is left
     // to `resolve`.
-    let parts = Parts::of(text);
     let pieces = text.split(':').count();
     let expected = match (parts.region, parts.account) {
         (Some(_), _) if text.starts_with("arn:") => 7,
@@ -157,14 +160,37 @@ fn is_function_name(text: &str) -> bool {
     let is_name = |text: &str| !text.is_empty() && text.bytes().all(|b| is_word(b) || b == b'.');
     pieces == expected + usize::from(parts.qualifier.is_some())
         && parts.account.is_none_or(is_account)
-        && parts
-            .region
-            .is_none_or(|region| Region::new(region).is_ok())
         && (!text.starts_with("arn:") || text.starts_with("arn:aws"))
         && is_name(parts.name)
         && parts
             .qualifier
             .is_none_or(|text| text == "$LATEST" || is_name(text))
+}
+
+/// `(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}`
+fn is_region(text: &str) -> bool {
+    let lower = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase());
+    let parts: Vec<&str> = text
+        .strip_prefix("eusc-")
+        .unwrap_or(text)
+        .split('-')
+        .collect();
+    let (partition, rest) = match parts[..] {
+        [land, partition, place, number] => (Some(partition), [land, place, number]),
+        [land, place, number] => (None, [land, place, number]),
+        _ => return false,
+    };
+    let [land, place, number] = rest;
+    let of_partition = |name: &str| {
+        let iso = name.strip_prefix("iso");
+        name == "gov" || iso.is_some_and(|rest| rest.is_empty() || rest.len() == 1 && lower(rest))
+    };
+    land.len() == 2
+        && lower(land)
+        && partition.is_none_or(of_partition)
+        && lower(place)
+        && number.len() == 1
+        && number.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn is_account(text: &str) -> bool {
@@ -180,6 +206,31 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn regions_are_those_of_the_models_pattern() {
+        for region in [
+            "us-east-1",
+            "us-gov-west-1",
+            "us-iso-east-1",
+            "us-isob-east-1",
+            "eusc-de-east-1",
+        ] {
+            assert!(is_region(region), "{region}");
+        }
+        for region in [
+            "invalid-region",
+            "us-east-10",
+            "us-east",
+            "usa-east-1",
+            "us-isobb-east-1",
+            "eusc-east-1",
+            "us--1",
+            "",
+        ] {
+            assert!(!is_region(region), "{region}");
+        }
+    }
 
     fn scope() -> Scope {
         Scope {

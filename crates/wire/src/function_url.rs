@@ -21,6 +21,8 @@ const ID_BYTES_MAX: usize = 63;
 pub struct Target<'r> {
     /// The URL's id. There may be none such.
     pub id: String,
+    /// The region in the host's name, in which the URL must be.
+    pub region: Option<String>,
     /// The path as the function sees it, not decoded.
     pub path: &'r str,
 }
@@ -33,20 +35,26 @@ impl<'r> Target<'r> {
     }
 
     fn find(host: &str, path: &'r str) -> Option<Self> {
-        if let Some(id) = in_host(host) {
+        if let Some((id, region)) = in_host(host) {
             let path = if path.is_empty() { "/" } else { path };
-            return Some(Self { id, path });
+            let region = Some(region);
+            return Some(Self { id, region, path });
         }
         let rest = path.strip_prefix(PATH)?;
         let end = rest.find('/').unwrap_or(rest.len());
         let (id, path) = rest.split_at(end);
         let path = if path.is_empty() { "/" } else { path };
         let id = id.to_owned();
-        is_id(&id).then_some(Self { id, path })
+        is_id(&id).then_some(Self {
+            id,
+            region: None,
+            path,
+        })
     }
 }
 
-fn in_host(host: &str) -> Option<String> {
+/// The id and the region of such a host name.
+fn in_host(host: &str) -> Option<(String, String)> {
     let (id, rest) = host.split_once('.')?;
     // Most hosts have no such label: looked at before anything is copied.
     let label = rest.get(..LABEL.len() - 1)?;
@@ -56,7 +64,8 @@ fn in_host(host: &str) -> Option<String> {
     // A region, and something behind it.
     let (region, domain) = rest[label.len()..].split_once('.')?;
     let id = id.to_ascii_lowercase();
-    (is_id(&id) && !region.is_empty() && !domain.is_empty()).then_some(id)
+    let region = region.to_ascii_lowercase();
+    (is_id(&id) && !region.is_empty() && !domain.is_empty()).then_some((id, region))
 }
 
 fn is_id(text: &str) -> bool {
@@ -98,6 +107,14 @@ mod tests {
             "/lambda-url/other/",
             Some(("abc1", "/lambda-url/other/")),
         );
+    }
+
+    #[test]
+    fn a_host_names_the_region_and_a_path_none() {
+        let region = |host, path| Target::find(host, path).unwrap().region;
+        let host = "abc1.lambda-url.EU-west-1.localhost:9100";
+        assert_eq!(region(host, "/").as_deref(), Some("eu-west-1"));
+        assert_eq!(region("127.0.0.1:9100", "/lambda-url/abc1/"), None);
     }
 
     #[test]

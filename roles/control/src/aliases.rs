@@ -70,8 +70,9 @@ impl Control {
         let arn = call.unqualified_function()?;
         let body: Body = parse_now(call.body)?;
         let name = alias_name(body.name.as_deref().unwrap_or_default())?;
-        let (function, _) = self.rows.existing(&arn).await?;
         let version = body.function_version.as_deref().unwrap_or_default();
+        let found = self.rows.function(&arn.scope, &arn.name).await?;
+        let (function, _) = found.ok_or_else(|| no_version(&arn, version))?;
         let version = self.target(&function, &arn, version).await?;
         let additional = match body.weights() {
             Some(weights) => self.additional(&function, &arn, version, weights).await?,
@@ -97,12 +98,14 @@ impl Control {
 
     pub(crate) async fn get_alias(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let (arn, name) = named(call)?;
-        self.rows.existing(&arn).await?;
-        let found = self.rows.alias(&arn.scope, &arn.name, &name).await?;
-        let (alias, _) = found.ok_or_else(|| {
-            let arn = arn.qualified(Qualifier::Alias(name));
+        let missing = || {
+            let arn = arn.qualified(Qualifier::Alias(name.clone()));
             ApiError::not_found(format!("Cannot find alias arn: {arn}"))
-        })?;
+        };
+        let function = self.rows.function(&arn.scope, &arn.name).await?;
+        function.ok_or_else(missing)?;
+        let found = self.rows.alias(&arn.scope, &arn.name, &name).await?;
+        let (alias, _) = found.ok_or_else(missing)?;
         Ok(json(StatusCode::OK, &AliasConfiguration::new(&arn, alias)))
     }
 
@@ -141,13 +144,15 @@ impl Control {
     pub(crate) async fn update_alias(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let (arn, name) = named(call)?;
         let body: Body = parse_now(call.body)?;
-        let (function, _) = self.rows.existing(&arn).await?;
+        let missing = || {
+            let arn = arn.qualified(Qualifier::Alias(name.clone()));
+            ApiError::not_found(format!("Alias not found: {arn}"))
+        };
+        let found = self.rows.function(&arn.scope, &arn.name).await?;
+        let (function, _) = found.ok_or_else(missing)?;
         for _ in 0..TRIES_MAX {
             let found = self.rows.alias(&arn.scope, &arn.name, &name).await?;
-            let before = found.ok_or_else(|| {
-                let arn = arn.qualified(Qualifier::Alias(name.clone()));
-                ApiError::not_found(format!("Alias not found: {arn}"))
-            })?;
+            let before = found.ok_or_else(missing)?;
             let alias = self
                 .changed_alias(&function, &arn, &before.0, &body)
                 .await?;
@@ -256,8 +261,7 @@ impl Control {
         if version == "$LATEST.PUBLISHED" {
             return Err(ApiError::not_implemented("managed instances ($LATEST.PUBLISHED)").into());
         }
-        let version = Version::parse(version)
-            .map_err(|_| ApiError::not_found(format!("Function not found: {arn}:{version}")))?;
+        let version = Version::parse(version).map_err(|_| no_version(arn, version))?;
         let target = arn.qualified(Qualifier::Version(version));
         self.version_of(function, &target).await?;
         Ok(version)
@@ -318,6 +322,10 @@ impl AliasConfiguration {
 fn named(call: &Call<'_>) -> Result<(FunctionArn, AliasName), ApiError> {
     let arn = call.unqualified_function()?;
     Ok((arn, alias_name(call.matched.parameter("Name"))?))
+}
+
+fn no_version(arn: &FunctionArn, version: &str) -> ApiError {
+    ApiError::not_found(format!("Function not found: {arn}:{version}"))
 }
 
 fn alias_name(text: &str) -> Result<AliasName, ApiError> {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use storage::Expect;
-use types::FunctionArn;
+use types::{FunctionArn, Qualifier};
 use wire::ApiError;
 
 use api::functions::{Function, attached_key};
@@ -36,6 +36,19 @@ impl Control {
             return Err(gone);
         }
         Ok(true)
+    }
+}
+
+/// Says of an alias that is not there what operations on aliases, permissions and provisioned
+/// concurrency say. It is not there either if its function is not.
+pub(crate) fn alias_missing(arn: &FunctionArn) -> impl Fn(Failure) -> Failure {
+    move |failure| match (failure, &arn.qualifier) {
+        (Failure::Refused(error), Some(Qualifier::Alias(_)))
+            if error.status == http::StatusCode::NOT_FOUND =>
+        {
+            ApiError::not_found(format!("Cannot find alias arn: {arn}")).into()
+        }
+        (failure, _) => failure,
     }
 }
 

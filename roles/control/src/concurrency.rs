@@ -12,6 +12,7 @@ use wire::ApiError;
 
 use crate::answer::{empty, json};
 use crate::body::parse_now;
+use crate::event_invoke_config::latest_named;
 use crate::failure::Failure;
 use crate::service::{Call, Control};
 
@@ -39,7 +40,7 @@ impl Control {
         let body: Body = parse_now(call.body)?;
         let wanted = body.reserved_concurrent_executions.unwrap_or_default();
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
-        self.rows.existing(&arn).await?;
+        self.rows.existing(&latest_named(arn.clone())).await?;
         let claimed = self.claim(&arn, Change::Reserve(wanted)).await?;
         let reserved = self.reserve(&arn, wanted, &claimed).await;
         self.end_claim(claimed).await;

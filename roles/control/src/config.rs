@@ -13,6 +13,8 @@ use types::limits::{
 use wire::ApiError;
 use wire::sigv4::{Error, Signed};
 
+use crate::functions::RuntimesHere;
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -26,8 +28,8 @@ pub struct Config {
     pub public_scheme: String,
     /// How function URLs are written.
     pub urls: Urls,
-    /// The runtimes that functions may name.
-    pub runtimes: Vec<String>,
+    /// The runtimes that are here.
+    pub runtimes: RuntimesHere,
     /// Those of them that are refused here, and why.
     pub runtimes_refused: BTreeMap<String, String>,
     /// The architecture of functions that name none. AWS's is `x86_64`; where no worker has that,
@@ -128,26 +130,6 @@ impl Default for Rates {
     }
 }
 
-/// Runtimes of a fresh installation.
-const RUNTIMES: [&str; 16] = [
-    "java11",
-    "java17",
-    "java21",
-    "java25",
-    "nodejs18.x",
-    "nodejs20.x",
-    "nodejs22.x",
-    "nodejs24.x",
-    "provided.al2",
-    "provided.al2023",
-    "python3.9",
-    "python3.10",
-    "python3.11",
-    "python3.12",
-    "python3.13",
-    "python3.14",
-];
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -156,7 +138,7 @@ impl Default for Config {
             rates: Rates::default(),
             public_scheme: "http".to_owned(),
             urls: Urls::default(),
-            runtimes: RUNTIMES.map(str::to_owned).to_vec(),
+            runtimes: RuntimesHere::default(),
             runtimes_refused: BTreeMap::new(),
             architecture: "x86_64".to_owned(),
             code_bytes_max: ACCOUNT_CODE_BYTES_MAX,

@@ -86,7 +86,7 @@ impl Control {
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
         let arn = latest_named(call.function(Naming::Namespaced)?);
-        self.attachable(&arn).await.map_err(function_missing)?;
+        self.attachable(&arn).await.map_err(config_missing(&arn))?;
         let (config, _) = self.event_invoke_config(&arn).await?;
         Ok(json(StatusCode::OK, &Answer::new(&arn, config)))
     }
@@ -96,7 +96,7 @@ impl Control {
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
         let arn = latest_named(call.function(Naming::Namespaced)?);
-        self.attachable(&arn).await.map_err(function_missing)?;
+        self.attachable(&arn).await.map_err(config_missing(&arn))?;
         self.event_invoke_config(&arn).await?;
         let key = attached_key(EVENT_INVOKES, &arn);
         self.rows.delete(&key, Expect::Any).await?;
@@ -151,10 +151,21 @@ impl Control {
         arn: &FunctionArn,
     ) -> Result<(EventInvokeConfig, Revision), Failure> {
         let found = self.rows.get(&attached_key(EVENT_INVOKES, arn)).await?;
-        found.ok_or_else(|| {
-            let message = format!("The function {arn} doesn't have an EventInvokeConfig");
-            ApiError::not_found(message).into()
-        })
+        found.ok_or_else(|| no_config(arn).into())
+    }
+}
+
+fn no_config(arn: &FunctionArn) -> ApiError {
+    ApiError::not_found(format!(
+        "The function {arn} doesn't have an EventInvokeConfig"
+    ))
+}
+
+/// Of a function or qualifier that is not there it is said that it has no settings.
+fn config_missing(arn: &FunctionArn) -> impl Fn(Failure) -> Failure {
+    move |failure| match failure {
+        Failure::Refused(error) if error.status == StatusCode::NOT_FOUND => no_config(arn).into(),
+        other => other,
     }
 }
 

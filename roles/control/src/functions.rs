@@ -8,9 +8,11 @@ pub(crate) mod package;
 mod read;
 mod resolve;
 pub(crate) mod rules;
+mod runtimes;
 pub(crate) mod settings;
 pub(crate) mod shape;
 mod update;
 
 pub(crate) use read::arn_of;
 pub(crate) use rules::{check_revision, check_settled};
+pub use runtimes::RuntimesHere;

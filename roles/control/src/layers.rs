@@ -21,7 +21,6 @@ use types::{LayerArn, LayerVersionArn};
 use wire::ApiError;
 use wire::rest::Operation;
 use wire::uri::query_value;
-use wire::validation::Violations;
 
 use crate::answer::{empty, json};
 use crate::body::parse;
@@ -29,7 +28,7 @@ use crate::failure::Failure;
 use crate::functions::package::CodeMembers;
 use crate::rows::TRIES_MAX;
 use crate::service::{Call, Control};
-use name::{check_runtimes, named, named_version};
+use name::{named, named_version};
 use shape::LayerVersionAnswer;
 
 #[derive(Deserialize, Default)]
@@ -50,9 +49,6 @@ impl Control {
         let arn = named(call)?;
         call.authorise(&arn.scope.account, &arn.to_string())?;
         let body: Body = parse(call.body).await?;
-        let mut violations = Violations::new();
-        check_runtimes(body.compatible_runtimes.as_deref(), &mut violations);
-        violations.finish()?;
         let content = body.content.unwrap_or_default();
         let package = self
             .publish_code(call, content, (Operation::PublishLayerVersion, &arn.scope))
@@ -61,8 +57,8 @@ impl Control {
             number: self.next_number(&arn).await?,
             description: body.description.unwrap_or_default(),
             license: body.license_info,
-            runtimes: body.compatible_runtimes.unwrap_or_default(),
-            architectures: body.compatible_architectures.unwrap_or_default(),
+            runtimes: body.compatible_runtimes,
+            architectures: body.compatible_architectures,
             image: package.image,
             sha256: package.sha256_base64,
             bytes: package.bytes,

@@ -59,6 +59,7 @@ mod versions;
 
 pub use cloudwatch::Keeper as LogKeeper;
 pub use config::{Config, Rates, Urls};
+pub use functions::RuntimesHere;
 pub use iam::KeyUses;
 pub use identity::{Keys, MasterSecret, RootKey, UnknownRoles};
 pub use logs::{Bounds as LogBounds, Follow, LogReader, LogStore, StreamEvent};

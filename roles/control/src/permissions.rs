@@ -6,7 +6,7 @@
 
 mod statement;
 
-use api::functions::{POLICIES, attached_key};
+use api::functions::{Function, POLICIES, attached_key};
 use api::policies::{ResourcePolicy, binding};
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -20,6 +20,7 @@ use wire::function_name::Naming;
 use wire::uri::query_value;
 
 use crate::answer::{empty, json};
+use crate::attached::alias_missing;
 use crate::body::parse_now;
 use crate::failure::Failure;
 use crate::rows::TRIES_MAX;
@@ -64,8 +65,8 @@ impl Control {
         }
         let statement = permission.statement(&arn.to_string())?;
         let shown = serde_json::to_string(&statement).expect("a struct of texts has a JSON form");
-        let add = |policy: &mut ResourcePolicy| {
-            check_revision(revision_id.as_deref(), policy)?;
+        let add = |policy: &mut ResourcePolicy, own: &str| {
+            check_revision(revision_id.as_deref(), [&policy.revision_id, own])?;
             add(policy, statement.clone())
         };
         self.change_policy(&arn, add).await?;
@@ -81,21 +82,35 @@ impl Control {
         let context = self.context_of(&arn, sid).await?;
         call.authorise_with(&arn.scope.account, &arn.to_string(), context)?;
         let revision_id = query_value(call.query, "RevisionId");
-        let remove = |policy: &mut ResourcePolicy| {
+        let remove = |policy: &mut ResourcePolicy, own: &str| {
             if policy.statements.is_empty() {
                 let message = "No policy is associated with the given resource.";
                 return Err(ApiError::not_found(message));
             }
-            check_revision(revision_id.as_deref(), policy)?;
+            check_revision(revision_id.as_deref(), [&policy.revision_id, own])?;
             remove(policy, sid)
         };
-        self.change_policy(&arn, remove).await?;
+        let changed = self.change_policy(&arn, remove).await;
+        changed.map_err(|failure| match failure {
+            Failure::Refused(error) if error.message.starts_with("Function not found: ") => {
+                ApiError::not_found(format!("No policy found for: {arn}")).into()
+            }
+            failure => failure,
+        })?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
     pub(crate) async fn get_policy(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let arn = call.function(Naming::Namespaced)?;
-        let function = self.attachable(&arn).await?;
+        let function = self
+            .attachable(&arn)
+            .await
+            .map_err(|failure| match failure {
+                Failure::Refused(error) if error.status == StatusCode::NOT_FOUND => {
+                    nothing().into()
+                }
+                failure => failure,
+            })?;
         let policy = self.resource_policy(&function, &arn).await?;
         let policy = policy.filter(|policy| !policy.statements.is_empty());
         let policy = policy.ok_or_else(nothing)?;
@@ -117,17 +132,21 @@ impl Control {
         Ok(statement.map(statement::context).unwrap_or_default())
     }
 
-    /// Changes a policy: `change` decides on it as it is, empty where there is none, and may be
-    /// asked again.
+    /// Changes a policy: `change` decides on it as it is, empty where there is none, and by the revision
+    /// of what it belongs to; it may be asked again.
     async fn change_policy(
         &self,
         arn: &FunctionArn,
-        mut change: impl FnMut(&mut ResourcePolicy) -> Result<(), ApiError>,
+        mut change: impl FnMut(&mut ResourcePolicy, &str) -> Result<(), ApiError>,
     ) -> Result<(), Failure> {
         let key = attached_key(POLICIES, arn);
         for _ in 0..TRIES_MAX {
-            let function = self.attachable(arn).await?;
+            let function = self.attachable(arn).await.map_err(alias_missing(arn))?;
             let alias = self.alias_of(arn).await?;
+            let own = match &alias {
+                Some(alias) => alias.revision_id.clone(),
+                None => self.version_of(&function, arn).await?.revision_id,
+            };
             let bound_to = binding(&function.instance, alias.as_ref());
             let found: Option<(ResourcePolicy, Revision)> = self.rows.get(&key).await?;
             let expect = found
@@ -139,17 +158,30 @@ impl Control {
                 bound_to,
                 ..ResourcePolicy::default()
             });
-            change(&mut policy)?;
-            policy.revision_id = self.new_revision_id();
+            change(&mut policy, &own)?;
+            let revision_id = self.new_revision_id();
+            policy.revision_id.clone_from(&revision_id);
             let written = match policy.statements.is_empty() {
                 true => self.rows.delete(&key, expect).await?,
                 false => self.attach(POLICIES, arn, &policy, expect).await?,
             };
             if written {
-                return Ok(());
+                return self.follow_policy(arn, revision_id).await;
             }
         }
         Err(Failure::Contended { key })
+    }
+
+    /// The function's own policy and the function have one revision when the former has changed.
+    async fn follow_policy(&self, arn: &FunctionArn, revision_id: String) -> Result<(), Failure> {
+        if arn.qualifier.is_some() {
+            return Ok(());
+        }
+        let follow = |function: &mut Function| {
+            function.latest.revision_id.clone_from(&revision_id);
+            Ok(())
+        };
+        self.rows.change(arn, follow).await.map(|_| ())
     }
 }
 
@@ -201,10 +233,10 @@ pub(crate) fn remove(policy: &mut ResourcePolicy, sid: &str) -> Result<(), ApiEr
     Ok(())
 }
 
-/// The caller's `RevisionId`, if given, must be the policy's present one.
-pub(crate) fn check_revision(given: Option<&str>, policy: &ResourcePolicy) -> Result<(), ApiError> {
+/// The caller's `RevisionId`, if given, must be the policy's or that of what the policy belongs to.
+fn check_revision(given: Option<&str>, present: [&str; 2]) -> Result<(), ApiError> {
     match given {
-        Some(given) if given != policy.revision_id => Err(ApiError::precondition_failed(
+        Some(given) if !present.contains(&given) => Err(ApiError::precondition_failed(
             "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API \
              to retrieve the latest Revision Id",
         )),

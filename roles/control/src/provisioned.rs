@@ -14,6 +14,7 @@ use wire::error::Fault;
 use wire::function_name::Naming;
 
 use crate::answer::{empty, json};
+use crate::attached::alias_missing;
 use crate::body::parse_now;
 use crate::concurrency::{Change, Claimed};
 use crate::failure::Failure;
@@ -57,7 +58,7 @@ impl Control {
         let arn = published(call.function(Naming::Plain)?)?;
         let body: Body = parse_now(call.body)?;
         let requested = body.provisioned_concurrent_executions;
-        let (function, _) = self.rows.existing(&arn).await?;
+        let function = self.attachable(&arn).await.map_err(alias_missing(&arn))?;
         self.check_provisionable(&function, &arn).await?;
         let claimed = self.claim(&arn, Change::Provision(requested)).await?;
         let written = self.request_provisioned(&arn, requested, &claimed).await;
@@ -71,8 +72,8 @@ impl Control {
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let arn = published(call.function(Naming::Plain)?)?;
-        self.attachable(&arn).await?;
+        let arn = named(call)?;
+        self.attachable(&arn).await.map_err(alias_missing(&arn))?;
         let found = self.rows.get(&attached_key(PROVISIONED, &arn)).await?;
         let (row, _) = found.ok_or_else(|| {
             ApiError::new(
@@ -90,8 +91,8 @@ impl Control {
         &self,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let arn = published(call.function(Naming::Plain)?)?;
-        self.attachable(&arn).await?;
+        let arn = named(call)?;
+        self.attachable(&arn).await.map_err(alias_missing(&arn))?;
         let key = attached_key(PROVISIONED, &arn);
         self.rows.delete(&key, Expect::Any).await?;
         self.provision();
@@ -277,6 +278,16 @@ impl Answer {
             },
         }
     }
+}
+
+/// The alias or version that a request is about whose configuration may be there.
+fn named(call: &Call<'_>) -> Result<FunctionArn, ApiError> {
+    let arn = call.function(Naming::Plain)?;
+    published(arn).map_err(|_| {
+        ApiError::invalid_parameter(
+            "The function resource provided must be an alias or a published version.",
+        )
+    })
 }
 
 /// Refuses `$LATEST`, named or not.

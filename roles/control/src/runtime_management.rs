@@ -14,6 +14,7 @@ use wire::function_name::Naming;
 
 use crate::answer::json;
 use crate::body::parse_now;
+use crate::event_invoke_config::latest_named;
 use crate::failure::Failure;
 use crate::service::{Call, Control};
 
@@ -42,7 +43,7 @@ impl Control {
         let arn = version_named(call)?;
         let setting: Setting = parse_now(call.body)?;
         setting.check(&arn)?;
-        self.attachable(&arn).await?;
+        self.attachable(&latest_named(arn.clone())).await?;
         self.attach(RUNTIME_MANAGEMENT, &arn, &setting, Expect::Any)
             .await?;
         Ok(json(StatusCode::OK, &Answer::new(&arn, setting)))
@@ -53,7 +54,7 @@ impl Control {
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
         let arn = version_named(call)?;
-        self.attachable(&arn).await?;
+        self.attachable(&latest_named(arn.clone())).await?;
         let found = self
             .rows
             .get(&attached_key(RUNTIME_MANAGEMENT, &arn))

@@ -184,12 +184,14 @@ impl Control {
     }
 
     /// Serves a request to Lambda (all operations but the invokes) or STS, or for a package by a
-    /// link we gave out. Of a body larger than [`REQUEST_BYTES_MAX`] it is enough to hand in one
-    /// byte more than that: it is refused as too large.
-    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+    /// link we gave out. `size` is how many bytes the body had; of one larger than
+    /// [`REQUEST_BYTES_MAX`] nothing needs to be here: it is refused as too large.
+    pub async fn handle(&self, request: Request<Bytes>, size: usize) -> Response<Bytes> {
         let request_id = RequestId::random(self.random.as_ref());
         let (parts, body) = request.into_parts();
-        let mut response = if parts.uri.path().starts_with(code_location::PATH) {
+        let mut response = if let Some(refusal) = oversized(&parts, size) {
+            in_its_format(&parts, refusal, request_id)
+        } else if parts.uri.path().starts_with(code_location::PATH) {
             let answer = self.code(&parts).await;
             answer.unwrap_or_else(|failure| failure.answer().response(request_id))
         } else if parts.uri.path().starts_with(stacks::PATH) {
@@ -270,11 +272,6 @@ impl Control {
     async fn lambda(&self, parts: &Parts, body: &Bytes) -> Result<Response<Bytes>, Failure> {
         let (path, query) = (parts.uri.path(), parts.uri.query());
         let matched = route(&parts.method, path, query);
-        // Of a body that is too large there is only the beginning, which nobody signed.
-        if body.len() > REQUEST_BYTES_MAX {
-            let operation = matched.map(|matched| matched.operation);
-            return Err(too_large(operation.unwrap_or(Operation::CreateFunction)).into());
-        }
         let signed = Signed::parse(parts).map_err(ApiError::from)?;
         signed.require_service("lambda").map_err(ApiError::from)?;
         let requester = self.authenticate(&signed, parts, body).await?;
@@ -569,9 +566,31 @@ fn unknown_operation(parts: &Parts) -> ApiError {
     )
 }
 
-pub(crate) fn too_large(operation: Operation) -> ApiError {
-    ApiError::too_large(format!(
+/// A refusal as clients of the service that was asked read it.
+fn in_its_format(parts: &Parts, error: ApiError, request_id: RequestId) -> Response<Bytes> {
+    if is_for(parts, "logs") {
+        return JsonError::from(error).response(request_id);
+    }
+    if !is_for_query(parts) {
+        return error.response(request_id);
+    }
+    let error = QueryError {
+        status: error.status,
+        code: "RequestEntityTooLarge",
+        message: error.message,
+    };
+    error.response(STS_NAMESPACE, request_id)
+}
+
+/// The refusal of a body that is larger than any request, whatever it is for and whoever signed it.
+fn oversized(parts: &Parts, size: usize) -> Option<ApiError> {
+    if size <= REQUEST_BYTES_MAX {
+        return None;
+    }
+    let matched = route(&parts.method, parts.uri.path(), parts.uri.query());
+    let operation = matched.map_or(Operation::CreateFunction, |matched| matched.operation);
+    Some(ApiError::too_large(format!(
         "Request must be smaller than {REQUEST_BYTES_MAX} bytes for the {} operation",
         operation.name()
-    ))
+    )))
 }

@@ -108,7 +108,11 @@ impl Control {
         let (key, missing) = (resource.key(), || resource.missing());
         match resource {
             Resource::Function(_) => {
-                let change = |row: &mut Function| change(&mut row.tags);
+                let change = |row: &mut Function| {
+                    change(&mut row.tags)?;
+                    row.latest.revision_id = self.new_revision_id();
+                    Ok(())
+                };
                 self.rows.alter(&key, missing, change).await.map(|_| ())
             }
             Resource::Mapping(..) => {
@@ -145,10 +149,16 @@ impl Resource {
         let scope = Scope { account, region };
         match kind {
             "event-source-mapping" => Ok(Self::Mapping(scope, id.to_ascii_lowercase())),
+            // Nobody has any.
+            "capacity-provider" => {
+                call.authorise(&scope.account, text)?;
+                let message = format!("Capacity provider not found: {text}");
+                Err(ApiError::not_found(message))
+            }
             "code-signing-config" => Ok(Self::CodeSigning(scope, id)),
             _ => {
                 call.authorise(&scope.account, text)?;
-                Err(ApiError::not_implemented("capacity providers"))
+                Err(ApiError::not_implemented("tags of layers"))
             }
         }
     }
@@ -171,7 +181,14 @@ impl Resource {
     fn missing(&self) -> ApiError {
         match self {
             Self::Function(arn) => not_found(arn),
-            Self::Mapping(..) | Self::CodeSigning(..) => {
+            Self::Mapping(scope, id) => {
+                let Scope { account, region } = scope;
+                ApiError::not_found(format!(
+                    "Event source mapping not found: \
+                     arn:aws:lambda:{region}:{account}:event-source-mapping:{id}"
+                ))
+            }
+            Self::CodeSigning(..) => {
                 ApiError::not_found("The resource you requested does not exist.")
             }
         }

@@ -16,7 +16,7 @@ use crate::answer::{empty, json};
 use crate::body::parse_now;
 use crate::failure::Failure;
 use crate::page::Page;
-use crate::rows::{TRIES_MAX, decode, not_found};
+use crate::rows::{TRIES_MAX, decode};
 use crate::service::{Call, Control};
 
 #[derive(Deserialize, Default)]
@@ -38,7 +38,8 @@ struct UrlConfig {
     creation_time: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_modified_time: Option<String>,
-    invoke_mode: InvokeMode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoke_mode: Option<InvokeMode>,
 }
 
 #[derive(Serialize)]
@@ -82,6 +83,7 @@ impl Control {
         self.still_there(&url, &key, written).await?;
         let mut config = self.url_config(url);
         config.last_modified_time = None;
+        config.invoke_mode = body.invoke_mode;
         Ok(json(StatusCode::CREATED, &config))
     }
 
@@ -111,7 +113,11 @@ impl Control {
                 .await?;
             if let Some(written) = written {
                 self.still_there(&url, &key, written).await?;
-                return Ok(json(StatusCode::OK, &self.url_config(url)));
+                let config = UrlConfig {
+                    invoke_mode: body.invoke_mode,
+                    ..self.url_config(url)
+                };
+                return Ok(json(StatusCode::OK, &config));
             }
         }
         Err(Failure::Contended { key })
@@ -133,7 +139,8 @@ impl Control {
     pub(crate) async fn list_urls(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let arn = call.unqualified_function()?;
         let page = Page::parse(call.query)?;
-        let (function, _) = self.rows.existing(&arn).await?;
+        let found = self.rows.function(&arn.scope, &arn.name).await?;
+        let (function, _) = found.ok_or_else(no_function)?;
         let aliases = self.rows.aliases(&arn.scope, &arn.name).await?;
         let prefix = attached_prefix(URLS, &arn.scope, &arn.name);
         let after = page.after.map(|after| format!("{prefix}{after}"));
@@ -201,10 +208,11 @@ impl Control {
 
     /// What a URL of this function or alias is bound to; refuses if there is no such one.
     async fn url_target(&self, arn: &FunctionArn) -> Result<String, Failure> {
-        let (function, _) = self.rows.existing(arn).await?;
+        let found = self.rows.function(&arn.scope, &arn.name).await?;
+        let (function, _) = found.ok_or_else(no_function)?;
         let alias = self.alias_of(arn).await?;
         let bound_to = binding_of(arn, &function, alias.as_slice());
-        bound_to.ok_or_else(|| not_found(arn).into())
+        bound_to.ok_or_else(|| no_function().into())
     }
 
     /// The URL of this function or alias. One that was made for another of the same name is none.
@@ -224,7 +232,7 @@ impl Control {
     async fn still_there(&self, url: &Url, key: &str, written: Revision) -> Result<(), Failure> {
         let gone = match self.url_target(&url.function).await {
             Ok(bound_to) if url.is_bound_to(&bound_to) => return Ok(()),
-            Ok(_) => not_found(&url.function).into(),
+            Ok(_) => no_function().into(),
             Err(gone) => gone,
         };
         self.rows.delete(key, Expect::Revision(written)).await?;
@@ -240,7 +248,7 @@ impl Control {
             cors: url.cors,
             creation_time: url.created.to_iso_text(),
             last_modified_time: Some(url.modified.to_iso_text()),
-            invoke_mode: url.invoke_mode,
+            invoke_mode: Some(url.invoke_mode),
         }
     }
 }
@@ -254,6 +262,11 @@ fn binding_of(arn: &FunctionArn, function: &Function, aliases: &[Alias]) -> Opti
         }
         _ => Some(binding(&function.instance, None)),
     }
+}
+
+/// What operations on URLs say of a function or alias that is not there.
+fn no_function() -> ApiError {
+    ApiError::not_found("Function does not exist")
 }
 
 fn no_url() -> ApiError {

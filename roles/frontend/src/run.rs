@@ -283,6 +283,7 @@ fn response_too_large() -> Bytes {
          bytes)."
     );
     let error_type = "Function.ResponseSizeTooLarge";
-    let body = serde_json::json!({"errorType": error_type, "errorMessage": message});
-    Bytes::from(body.to_string())
+    Bytes::from(format!(
+        r#"{{"errorType":"{error_type}","errorMessage":"{message}"}}"#
+    ))
 }

@@ -110,7 +110,7 @@ impl Frontend {
     ) -> Result<Response<Body>, ApiError> {
         let version = admitted.found.function.configuration.version;
         match admitted.request.invocation_type {
-            InvocationType::DryRun => return Ok(answer::dry_run(version).map(Body::Whole)),
+            InvocationType::DryRun => return Ok(answer::dry_run().map(Body::Whole)),
             InvocationType::Event => {
                 // These go to the other data plane, whoever sends them here.
                 return Err(ApiError::service("The invoke was lost."));

@@ -59,8 +59,16 @@ impl From<result::Malformed> for Refusal {
 impl Frontend {
     /// Whose function a request is for, and who may call it; `None` if there is no such URL.
     pub fn url_owner(&self, target: &Target<'_>) -> Option<(AccountId, Auth)> {
-        let url = self.with.admission.metadata().url(&target.id)?;
+        let url = self.url_of(target)?;
         Some((url.function.scope.account.clone(), url.auth))
+    }
+
+    /// The URL of a target. A host's name leads to those of its own region alone.
+    fn url_of(&self, target: &Target<'_>) -> Option<Arc<Url>> {
+        let url = self.with.admission.metadata().url(&target.id)?;
+        let region = url.function.scope.region.as_str();
+        let leads_there = target.region.as_deref().is_none_or(|named| named == region);
+        leads_there.then_some(url)
     }
 
     /// Answers a request for a function URL, from the address `peer`. `size` is how many bytes the
@@ -76,7 +84,7 @@ impl Frontend {
         let (parts, body) = request.into_parts();
         let trace = self.with.admission.trace(&parts);
         let url = Target::of(&parts).and_then(|target| {
-            let url = self.with.admission.metadata().url(&target.id)?;
+            let url = self.url_of(&target)?;
             Some((url, target))
         });
         let mut response = match &url {
@@ -93,8 +101,7 @@ impl Frontend {
                 };
                 self.url_response(&asked).await
             }
-            // As if it were somebody's: nobody learns by asking which URLs there are.
-            None => forbidden().response(id).map(Body::Whole),
+            None => no_url(id),
         };
         answer::sign_off(&mut response, id, &trace.for_caller());
         self.metrics.answered(response.status());
@@ -281,6 +288,13 @@ async fn streamed(
         };
         return Ok(head.map(|()| Body::Stream(Stream::new(first, events, Framing::Plain))));
     }
+}
+
+/// What AWS says of a URL that nobody has: that it is nobody's to call, without a word why.
+fn no_url(id: RequestId) -> Response<Body> {
+    let mut response = ApiError::access_denied("").response(id);
+    *response.body_mut() = Bytes::from_static(br#"{"Message":null}"#);
+    response.map(Body::Whole)
 }
 
 /// AWS's words, with its page on what may be missing.

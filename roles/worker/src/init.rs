@@ -55,7 +55,11 @@ impl Environment {
         self.log.platform([done]);
         if result.is_ok() {
             for (name, events) in self.session.extensions().all {
-                self.log.platform([Event::Extension { name, events }]);
+                self.log.platform([Event::Extension {
+                    name,
+                    events,
+                    error_type: None,
+                }]);
             }
         }
         self.log.platform([Event::InitReport(init, took, outcome)]);
@@ -80,7 +84,7 @@ impl Environment {
             function: self.function.name.to_string(),
             version: configuration.version,
             runtime_version: runtimes::version_text(runtime),
-            runtime_arn: runtimes::version_arn(runtime, &self.function.scope.region),
+            runtime_arn: types::runtime_version_arn(runtime, &self.function.scope.region),
         }
     }
 
@@ -122,12 +126,7 @@ impl Environment {
             let path = format!("/opt/extensions/{name}");
             let output = self.log.extension_output();
             let started = self.start(vec![path], variables.clone(), output).await;
-            let started = started.map_err(|error| {
-                Failure::message(
-                    "Extension.LaunchError",
-                    format!("extension {name}: {error}"),
-                )
-            })?;
+            let started = started.map_err(|error| self.not_launched(&name, &error))?;
             self.alive.send_modify(|alive| alive.extensions += 1);
             self.watch_exit(attempt, Who::Extension(name), started.exited);
         }
@@ -139,6 +138,20 @@ impl Environment {
         self.alive.send_modify(|alive| alive.runtime = true);
         self.watch_exit(attempt, Who::Runtime, started.exited);
         self.ended(init.end.await)
+    }
+
+    /// An extension that could not be started ends the init; the log says which it was.
+    fn not_launched(&self, name: &str, error: &sandbox::Error) -> Failure {
+        let error_type = match error {
+            sandbox::Error::Exec { errno, .. } if *errno == NOT_PERMITTED => "PermissionDenied",
+            _ => "UnknownError",
+        };
+        self.log.platform([Event::Extension {
+            name: name.to_owned(),
+            events: Vec::new(),
+            error_type: Some(error_type),
+        }]);
+        Failure::message("Extension.LaunchError", not_started(error))
     }
 
     fn ended(&self, end: Result<InitEnd, oneshot::error::RecvError>) -> Result<(), Failure> {
@@ -159,9 +172,7 @@ impl Environment {
             match self.start(argv, variables.clone(), output).await {
                 Ok(started) => return Ok(started),
                 Err(sandbox::Error::Exec { errno, .. }) if errno == NOT_FOUND => {}
-                Err(error) => {
-                    return Err(Failure::message(ENTRYPOINT, error.to_string()));
-                }
+                Err(error) => return Err(Failure::message(ENTRYPOINT, not_started(&error))),
             }
         }
         let message = format!(
@@ -255,31 +266,47 @@ impl Environment {
         });
     }
 
-    /// Executable files directly in `/opt/extensions`.
+    /// Files directly in `/opt/extensions`.
     fn external_extensions(&self) -> Vec<String> {
         let opt = self.opt.as_deref().map(Folder::open);
         opt.and_then(Result::ok)
-            .and_then(|opt| executables(&opt, Path::new("extensions")).ok())
+            .and_then(|opt| files(&opt, Path::new("extensions")).ok())
             .unwrap_or_default()
     }
 }
 
-/// The first executable files of a folder that a layer may have filled, by name. The folder must be one, and no link
-/// to one; a link in it counts if it leads to such a file within `opt`.
-fn executables(opt: &Folder, path: &Path) -> io::Result<Vec<String>> {
+/// A program that could not be started, in the words of AWS's supervisor, which is written in Go.
+fn not_started(error: &sandbox::Error) -> String {
+    let sandbox::Error::Exec { path, errno } = error else {
+        return error.to_string();
+    };
+    let why = match *errno {
+        NOT_FOUND => "no such file or directory".to_owned(),
+        NO_PROGRAM => "exec format error".to_owned(),
+        NOT_PERMITTED => "permission denied".to_owned(),
+        errno => io::Error::from_raw_os_error(errno)
+            .to_string()
+            .to_lowercase(),
+    };
+    format!("fork/exec {path}: {why}")
+}
+
+/// The first files of a folder that a layer may have filled, by name: whether they can be executed turns out when
+/// they are. The folder must be one, and no link to one; a link in it counts if it leads to a file within `opt`.
+fn files(opt: &Folder, path: &Path) -> io::Result<Vec<String>> {
     let entries = opt.folder(path)?.entries(ENTRIES_MAX)?;
     let mut names: Vec<String> = entries
         .into_iter()
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();
     names.sort();
-    let executable = |name: &String| {
+    let is_file = |name: &String| {
         let found = opt.in_root(&path.join(name));
-        found.is_ok_and(|facts| facts.kind == Kind::File && facts.mode & 0o111 != 0)
+        found.is_ok_and(|facts| facts.kind == Kind::File)
     };
     Ok(names
         .into_iter()
-        .filter(executable)
+        .filter(is_file)
         .take(EXTENSIONS_MAX)
         .collect())
 }
@@ -288,6 +315,8 @@ fn executables(opt: &Folder, path: &Path) -> io::Result<Vec<String>> {
 const NOT_FOUND: i32 = 2;
 /// `ENOEXEC`.
 const NO_PROGRAM: i32 = 8;
+/// `EACCES`.
+const NOT_PERMITTED: i32 = 13;
 
 #[cfg(test)]
 mod tests {
@@ -320,17 +349,14 @@ mod tests {
             symlink(target, opt.join("extensions").join(name)).unwrap();
         }
         let folder = Folder::open(&opt).unwrap();
-        let found = executables(&folder, Path::new("extensions")).unwrap();
-        assert_eq!(found, ["a", "b", "inside"]);
+        let found = files(&folder, Path::new("extensions")).unwrap();
+        assert_eq!(found, ["a", "b", "inside", "text"]);
         for target in ["../host", "/usr/bin", "bin"] {
             std::fs::remove_dir_all(opt.join("extensions"))
                 .or_else(|_| std::fs::remove_file(opt.join("extensions")))
                 .unwrap();
             symlink(target, opt.join("extensions")).unwrap();
-            assert!(
-                executables(&folder, Path::new("extensions")).is_err(),
-                "{target}"
-            );
+            assert!(files(&folder, Path::new("extensions")).is_err(), "{target}");
         }
     }
 }

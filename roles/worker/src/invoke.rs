@@ -109,8 +109,7 @@ impl Service {
             End::Failed(failure) => {
                 self.metrics.invokes.inc();
                 self.metrics.function_errors.inc();
-                let now = run.environment.now();
-                let body = failure.body(run.request.request, run.limit, now);
+                let body = failure.body(run.request.request, run.limit);
                 // A stream that is complete stays what it is.
                 if run.answered.is_none()
                     && let Some(stream) = run.stream.take()

@@ -101,14 +101,17 @@ impl Failure {
     }
 
     /// The error object the caller of `request` gets.
-    pub(crate) fn body(&self, request: RequestId, limit: Duration, now: Timestamp) -> Bytes {
+    pub(crate) fn body(&self, request: RequestId, limit: Duration) -> Bytes {
         match &self.cause {
             Cause::Body(body) => body.clone(),
             Cause::Message(message) => error_body(
                 &self.error_type,
                 &format!("RequestId: {request} Error: {message}"),
             ),
-            Cause::Timeout => error_body(&self.error_type, &timeout_text(request, limit, now)),
+            Cause::Timeout => error_body(
+                &self.error_type,
+                &format!("RequestId: {request} Error: {}", timed_out(limit)),
+            ),
         }
     }
 
@@ -131,11 +134,11 @@ impl Failure {
 }
 
 fn timeout_text(request: RequestId, limit: Duration, now: Timestamp) -> String {
-    let seconds = limit.as_secs_f64();
-    format!(
-        "{} {request} Task timed out after {seconds:.2} seconds",
-        now.to_iso_text()
-    )
+    format!("{} {request} {}", now.to_iso_text(), timed_out(limit))
+}
+
+fn timed_out(limit: Duration) -> String {
+    format!("Task timed out after {:.2} seconds", limit.as_secs_f64())
 }
 
 /// As Go's runtime names signals, which is what Lambda's messages show.
@@ -166,7 +169,7 @@ mod tests {
 
     fn check(failure: &Failure, expected: &str) {
         let request: RequestId = "00000000-0000-0000-0000-000000000001".parse().unwrap();
-        let body = failure.body(request, Duration::from_secs(3), Timestamp::from_millis(0));
+        let body = failure.body(request, Duration::from_secs(3));
         assert_eq!(String::from_utf8_lossy(&body), expected);
     }
 
@@ -189,8 +192,8 @@ mod tests {
         );
         check(
             &Failure::timeout(),
-            "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"1970-01-01T00:00:00.000Z \
-             00000000-0000-0000-0000-000000000001 Task timed out after 3.00 seconds\"}",
+            "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"RequestId: \
+             00000000-0000-0000-0000-000000000001 Error: Task timed out after 3.00 seconds\"}",
         );
         check(
             &Failure::reported("Runtime.X".into(), Bytes::from_static(b"{}")),

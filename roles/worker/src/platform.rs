@@ -30,6 +30,8 @@ pub(crate) enum Event {
     Extension {
         name: String,
         events: Vec<&'static str>,
+        /// Why it could not be started; it is ready if nothing is said.
+        error_type: Option<&'static str>,
     },
     Subscription {
         api: Api,
@@ -149,7 +151,11 @@ impl Event {
             Self::Fault(line) => line.clone(),
             Self::End(request) => report::end(*request),
             Self::Report(report) => report.line(),
-            Self::Extension { name, events } => report::extension(name, events),
+            Self::Extension {
+                name,
+                events,
+                error_type,
+            } => report::extension(name, events, *error_type),
             Self::Subscription { api, name, types } => report::subscription(*api, name, types),
             Self::LogsDropped { .. }
             | Self::InitStart(_)
@@ -216,10 +222,18 @@ impl Event {
             Self::Fault(line) if logs => ("fault", json!(line)),
             Self::End(request) if logs => ("end", json!({"requestId": request.to_string()})),
             Self::Report(report) => ("report", report.record(api)),
-            Self::Extension { name, events } => (
-                "extension",
-                json!({"name": name, "state": "Ready", "events": events}),
-            ),
+            Self::Extension {
+                name,
+                events,
+                error_type,
+            } => {
+                let state = report::extension_state(*error_type);
+                let mut record = json!({"name": name, "state": state, "events": events});
+                if let Some(error_type) = error_type {
+                    record["errorType"] = json!(error_type);
+                }
+                ("extension", record)
+            }
             Self::Subscription {
                 api: of,
                 name,

@@ -63,11 +63,22 @@ fn failure(status: &str, error_type: Option<&str>) -> String {
     }
 }
 
-pub(crate) fn extension(name: &str, events: &[&str]) -> String {
+pub(crate) fn extension(name: &str, events: &[&str], error_type: Option<&str>) -> String {
+    let state = extension_state(error_type);
+    let error = error_type.map(|error_type| format!("\tError Type: {error_type}"));
     format!(
-        "EXTENSION\tName: {name}\tState: Ready\tEvents: [{}]\n",
-        events.join(", ")
+        "EXTENSION\tName: {name}\tState: {state}\tEvents: [{}]{}\n",
+        events.join(", "),
+        error.unwrap_or_default()
     )
+}
+
+/// What an extension is that has been started, or could not be for that reason.
+pub(crate) fn extension_state(error_type: Option<&str>) -> &'static str {
+    match error_type {
+        None => "Ready",
+        Some(_) => "LaunchError",
+    }
 }
 
 pub(crate) fn start(request: RequestId, version: Version) -> String {

@@ -20,7 +20,6 @@ use std::path::{Path, PathBuf};
 
 use beneath::Folder;
 use serde::Deserialize;
-use types::Region;
 
 /// How one runtime is to be had on this worker.
 #[derive(Clone, Debug)]
@@ -233,17 +232,6 @@ pub fn language_version(runtime: &str) -> &str {
 pub(crate) fn version_text(runtime: &str) -> String {
     let (family, version) = split(runtime);
     format!("{family}:{}.v1", version.trim_start_matches('.'))
-}
-
-/// Names a runtime's version; the same name gives the same hash.
-pub(crate) fn version_arn(runtime: &str, region: &Region) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, runtime.as_bytes());
-    let hash: String = digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("arn:aws:lambda:{region}::runtime:{hash}")
 }
 
 /// What this machine's processors are called in Lambda's API.

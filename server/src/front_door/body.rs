@@ -19,6 +19,9 @@ const STEP_BYTES: usize = 64 * 1024;
 /// Of a body that is too large so much is read and thrown away, so that the client gets to read
 /// the refusal instead of a broken connection.
 const DISCARD_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Of a body that is refused by its head so much is thrown away, in so long.
+const REFUSED_BYTES_MAX: usize = 256 * 1024 * 1024;
+const REFUSED_TIME_MAX: Duration = Duration::from_secs(20);
 /// So long nothing of a body may come. Who is slower takes a place from others.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// So long a body may be waited for in all.
@@ -104,6 +107,22 @@ pub(super) async fn read(
     }
     let bytes = first.unwrap_or_else(|| all.freeze());
     Ok(Read { bytes, size, held })
+}
+
+/// Throws away what comes of a body that has been refused, up to a bound. Most clients send all of it
+/// before they look for an answer: a connection that is closed meanwhile takes the answer with it.
+pub(super) async fn discard(mut body: Incoming) {
+    let discarding = async {
+        let mut size = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            size += frame.data_ref().map_or(0, Bytes::len);
+            if size > REFUSED_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // Who is not done by then is broken off.
+    let _ = tokio::time::timeout(REFUSED_TIME_MAX, discarding).await;
 }
 
 /// The next piece; `None` at the end.

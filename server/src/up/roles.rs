@@ -157,6 +157,7 @@ pub(super) async fn start(
         api: (config.functions.api).then(|| (inside::reached_at(address), descriptors.connections)),
         ..worker_config(config, opt, descriptors, random.as_ref())?
     };
+    let runtimes_here = runtimes_here(&languages.runtimes);
     let worker_id = worker_config.worker;
     let with = worker::Dependencies {
         clock: Arc::clone(&clock),
@@ -202,6 +203,7 @@ pub(super) async fn start(
         config: control::Config {
             regions: config.account.served_regions(),
             account_concurrency: config.account.concurrency,
+            runtimes: runtimes_here,
             runtimes_refused: languages.runtimes.refused.clone(),
             urls: urls(&config.urls, address)?,
             rates: control::Rates {
@@ -426,4 +428,12 @@ pub(super) fn machine_memory_mb() -> Option<u64> {
         .find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kb: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kb / 1024)
+}
+
+/// What of the worker's runtimes functions may name.
+fn runtimes_here(runtimes: &worker::Runtimes) -> control::RuntimesHere {
+    control::RuntimesHere {
+        families: runtimes.families.keys().cloned().collect(),
+        exact: runtimes.exact.keys().cloned().collect(),
+    }
 }

@@ -106,7 +106,7 @@ async fn invocation_error(session: &Session, request: Request<Incoming>, id: Req
     let (body, reply) = match collect(request.into_body(), SYNC_RESPONSE_BYTES_MAX).await {
         Ok(body) => (body, accepted()),
         Err(BodyError::TooLarge) => (
-            answer::too_large_body(None, WHOLE_BYTES_MAX),
+            answer::too_large_body(WHOLE_BYTES_MAX),
             answer::too_large_reply(WHOLE_BYTES_MAX),
         ),
         Err(BodyError::Broken) => (answer::truncated_body(), not_found("")),

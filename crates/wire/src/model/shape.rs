@@ -47,6 +47,9 @@ pub(super) struct Shape {
     set: Vec<String>,
     #[serde(default)]
     pub(super) sensitive: bool,
+    /// Refusals of lists and maps do not say that it must not be null.
+    #[serde(default)]
+    never_null: bool,
     #[serde(default)]
     pub(super) members: Vec<Member>,
     member: Option<String>,
@@ -152,6 +155,12 @@ impl Shape {
         {
             rules.push(self.set_rule());
         }
+        if let Document::List(items) = value
+            && !self.set.is_empty()
+            && !items.iter().all(|item| self.has(item))
+        {
+            rules.push(self.set_rule());
+        }
         let Some(size) = self.size(value) else {
             return rules;
         };
@@ -162,6 +171,11 @@ impl Shape {
             rules.extend(self.min_rule());
         }
         rules
+    }
+
+    /// Whether an item is of the set that a list says for its items.
+    fn has(&self, item: &Document<'_>) -> bool {
+        matches!(item, Document::Text(text) if self.set.iter().any(|member| member == text))
     }
 
     /// Whether a value breaks no rule, all the way down.
@@ -191,7 +205,9 @@ impl Shape {
                 inner.rules()
             ));
         }
-        rules.push("Member must not be null".to_owned());
+        if !self.never_null {
+            rules.push("Member must not be null".to_owned());
+        }
         rules.join(", ")
     }
 

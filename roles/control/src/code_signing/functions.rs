@@ -53,10 +53,11 @@ impl Control {
         let arn = whole_function(call, context.clone())?;
         // It is done to both.
         call.authorise_with(&arn.scope.account, config, context)?;
-        self.rows.existing(&arn).await?;
+        // The config is looked at first.
         let config = self
             .signing_config_named(&arn, &body.code_signing_config_arn)
             .await?;
+        self.rows.existing(&arn).await?;
         self.sign_function(&arn, &config).await?;
         let answer = Answer {
             code_signing_config_arn: Some(config.arn()),

@@ -141,6 +141,17 @@ fn pollers(config: &PollerConfig) -> Pollers {
     }
 }
 
+/// How brokers of one's own are reached must be said.
+pub(super) fn check_access(members: &Members, source: &Source) -> Result<(), ApiError> {
+    let missing = members.source_access_configurations.is_none();
+    match source {
+        Source::SelfManagedKafka { .. } if missing => Err(ApiError::invalid_parameter(
+            "Required 'sourceAccessConfigurations' parameter is missing.",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Where a new mapping begins to read.
 pub(super) fn starting_position(
     members: &Members,
@@ -161,6 +172,8 @@ pub(super) fn starting_position(
             )));
         }
         Some("AT_TIMESTAMP") => StartingPosition::AtTimestamp(timestamp(members, now)?),
+        // AWS says so of brokers that it does not keep itself.
+        _ if matches!(source, Source::SelfManagedKafka { .. }) => StartingPosition::TrimHorizon,
         _ => return Err(null("startingPosition")),
     };
     let at = matches!(position, StartingPosition::AtTimestamp(_));

@@ -18,7 +18,8 @@ use wire::validation::Violations;
 
 use super::combinations::check_combinations;
 use super::package::CodeMembers;
-use super::rules::{check_environment, check_role, check_runtime, check_tags};
+use super::rules::{check_environment, check_role, check_tags};
+use super::runtimes::check_runtime;
 use super::settings::{Resolved, Settings};
 use super::shape::FunctionConfiguration;
 use crate::answer::json;
@@ -56,6 +57,7 @@ impl Control {
         let arn = body.name(call)?;
         call.authorise_with(&arn.scope.account, &arn.to_string(), body.context(self))?;
         body.check(self, &arn)?;
+        self.check_layer_regions(call, &body.settings)?;
         let role = body.settings.role.as_deref().unwrap_or_default();
         self.check_pass_role(call, role, &arn).await?;
         // Looked at before the work with the package, and decided when the row is written.

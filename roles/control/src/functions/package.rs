@@ -14,7 +14,7 @@ use wire::rest::Operation;
 use crate::body::aside;
 use crate::code_storage::counted;
 use crate::failure::Failure;
-use crate::service::{Call, Control, too_large};
+use crate::service::{Call, Control};
 use crate::source::{Object, SourceError};
 
 /// `Code` of CreateFunction, the same members of UpdateFunctionCode, and `Content` of
@@ -86,15 +86,14 @@ impl Control {
         (operation, scope): (Operation, &Scope),
     ) -> Result<Published, Failure> {
         let zip = match code.source(operation)? {
-            Source::Zip(text) => decoded(text, operation).await?,
+            Source::Zip(text) => decoded(text).await?,
             Source::Object(object) => {
                 self.check_reader(call, &object, scope)?;
                 self.read(&object, &scope.region).await?
             }
         };
         if zip.is_empty() {
-            let message = "Uploaded file must be a non-empty zip";
-            return Err(ApiError::invalid_parameter(message).into());
+            return Err(nothing_in_it().into());
         }
         let bytes = zip.len() as u64;
         let bound = (
@@ -107,6 +106,10 @@ impl Control {
             return Err(ApiError::throttled("Rate exceeded", reason, None).into());
         }
         let package = Images::check(zip.clone()).await.map_err(refused)?;
+        // Everything that a package has takes some room.
+        if package.unpacked_bytes == 0 {
+            return Err(nothing_in_it().into());
+        }
         let counted = counted(package.bytes, package.unpacked_bytes);
         self.check_code_storage(scope, counted).await?;
         self.rows.claim_package(&package.image).await?;
@@ -144,16 +147,22 @@ impl Control {
     }
 }
 
-async fn decoded(text: String, operation: Operation) -> Result<Bytes, ApiError> {
+async fn decoded(text: String) -> Result<Bytes, ApiError> {
     let decoded = aside(text.len(), move || BASE64.decode(text)).await;
     let zip = decoded.map_err(|_| {
         // The base64 itself is the SDK's part; what is wrong here never was a package.
         ApiError::serialization("Could not parse request body into json: ZipFile is not base64")
     })?;
     if zip.len() > ZIP_UPLOAD_BYTES_MAX {
-        return Err(too_large(operation));
+        return Err(ApiError::too_large(format!(
+            "Zipped size must be smaller than {ZIP_UPLOAD_BYTES_MAX} bytes"
+        )));
     }
     Ok(Bytes::from(zip))
+}
+
+fn nothing_in_it() -> ApiError {
+    ApiError::invalid_parameter("Uploaded file must be a non-empty zip")
 }
 
 /// AWS's words for a package that is none.

@@ -1,5 +1,7 @@
 //! What settings mean beyond what they say: the layers behind their ARNs.
 
+use std::fmt::Display;
+
 use api::functions::Layer;
 use types::LayerVersionArn;
 use wire::ApiError;
@@ -26,25 +28,33 @@ impl Control {
         })
     }
 
+    /// Refuses layers of another region, whether they are there or not.
+    pub(super) fn check_layer_regions(
+        &self,
+        call: &Call<'_>,
+        settings: &Settings,
+    ) -> Result<(), ApiError> {
+        let own = &call.scope.region;
+        let parsed = settings.layers.iter().flatten();
+        let parsed = parsed.filter_map(|arn| LayerVersionArn::parse(arn).ok());
+        match parsed.into_iter().all(|arn| arn.layer.scope.region == *own) {
+            true => Ok(()),
+            false => Err(ApiError::invalid_parameter(format!(
+                "Layers are not in the same region as the function. Layers are expected to be in \
+                 region {own}."
+            ))),
+        }
+    }
+
     /// The layers of a function to be, which must be there and the caller's to use.
     async fn layers_of(&self, call: &Call<'_>, arns: &[String]) -> Result<Vec<Layer>, Failure> {
-        let arns: Result<Vec<_>, _> = arns.iter().map(|arn| LayerVersionArn::parse(arn)).collect();
-        let arns = arns.map_err(|error| ApiError::invalid_parameter(error.to_string()))?;
+        let parse = |arn: &String| LayerVersionArn::parse(arn).map_err(|_| missing(arn));
+        let arns: Vec<_> = arns.iter().map(parse).collect::<Result<_, _>>()?;
         check_layer_list(&arns)?;
         let mut layers = Vec::new();
         for arn in &arns {
-            let region = &arn.layer.scope.region;
-            if *region != call.scope.region {
-                return Err(ApiError::invalid_parameter(format!(
-                    "Layer version {arn} is in region {region}. A function uses layers of its own \
-                     region."
-                ))
-                .into());
-            }
             let version = self.usable_layer_version(call, arn).await?;
-            let version = version.ok_or_else(|| {
-                ApiError::invalid_parameter(format!("Layer version {arn} does not exist."))
-            })?;
+            let version = version.ok_or_else(|| missing(arn))?;
             layers.push(Layer {
                 arn: arn.to_string(),
                 image: version.image,
@@ -54,4 +64,9 @@ impl Control {
         }
         Ok(layers)
     }
+}
+
+/// A layer version that is not there. Those that AWS itself brings (`awslayer`) are not here either.
+fn missing(arn: &impl Display) -> ApiError {
+    ApiError::invalid_parameter(format!("Layer version {arn} does not exist."))
 }

@@ -7,6 +7,7 @@ use types::AccountId;
 use types::limits::{ENVIRONMENT_BYTES_MAX, TAGS_MAX};
 use wire::ApiError;
 
+use super::settings::Variables;
 use crate::role::RoleArn;
 
 /// Variables that Lambda itself sets (AWS's documentation of environment variables).
@@ -36,18 +37,6 @@ const TAG_KEY_CHARACTERS_MAX: usize = 128;
 /// Longest value of a tag (AWS's tagging rules).
 const TAG_VALUE_CHARACTERS_MAX: usize = 256;
 
-/// A runtime must be one of those there are.
-pub(crate) fn check_runtime(runtime: &str, known: &[String]) -> Result<(), ApiError> {
-    if known.iter().any(|name| name == runtime) {
-        return Ok(());
-    }
-    Err(ApiError::invalid_parameter(format!(
-        "Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value \
-         set: [{}] or be a valid ARN",
-        known.join(", ")
-    )))
-}
-
 /// A role must be of the function's own account.
 pub(crate) fn check_role(role: &str, account: &AccountId) -> Result<(), ApiError> {
     match RoleArn::parse(role) {
@@ -59,10 +48,11 @@ pub(crate) fn check_role(role: &str, account: &AccountId) -> Result<(), ApiError
 }
 
 /// Variables must not be Lambda's own, and together no more than 4 KB as JSON.
-pub(crate) fn check_environment(variables: &BTreeMap<String, String>) -> Result<(), ApiError> {
+pub(crate) fn check_environment(variables: &Variables) -> Result<(), ApiError> {
     const UNABLE: &str = "Lambda was unable to configure your environment variables because the \
                           environment variables you have provided";
     let reserved: Vec<&str> = variables
+        .values
         .keys()
         .map(String::as_str)
         .filter(|name| RESERVED_VARIABLES.contains(name))
@@ -74,7 +64,7 @@ pub(crate) fn check_environment(variables: &BTreeMap<String, String>) -> Result<
             reserved.join(", ")
         )));
     }
-    let measured = serde_json::to_string(variables).expect("a map of texts has a JSON form");
+    let measured = variables.as_given();
     if measured.len() > ENVIRONMENT_BYTES_MAX {
         return Err(ApiError::invalid_parameter(format!(
             "{UNABLE} exceeded the 4KB limit. String measured: {measured}"
@@ -147,7 +137,7 @@ pub(crate) fn update_in_progress(function: &Function) -> ApiError {
 pub(crate) fn begin_update(function: &mut Function, mut next: Configuration, revision_id: String) {
     let before = &function.latest;
     if !same_content(before, &next) {
-        next.generation = before.generation + 1;
+        next.generation = next.generation.max(before.generation + 1);
     }
     next.revision_id = revision_id;
     // A function that never came to life has nothing that could serve; the update makes it anew.
@@ -184,11 +174,19 @@ fn same_content(one: &Configuration, other: &Configuration) -> bool {
 mod tests {
     use super::*;
 
-    fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs
             .iter()
             .map(|(key, value)| (key.to_string(), value.to_string()))
             .collect()
+    }
+
+    fn variables(pairs: &[(&str, &str)]) -> Variables {
+        let members = pairs
+            .iter()
+            .map(|(key, value)| format!("{key:?}:{value:?}"));
+        let json = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+        serde_json::from_str(&json).unwrap()
     }
 
     #[test]
@@ -219,14 +217,11 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_runtime_is_told_the_known_ones() {
-        let known = ["python3.12".to_owned(), "java21".to_owned()];
-        assert!(check_runtime("java21", &known).is_ok());
-        assert_eq!(
-            check_runtime("cobol", &known).unwrap_err().message,
-            "Value cobol at 'runtime' failed to satisfy constraint: Member must satisfy enum value \
-             set: [python3.12, java21] or be a valid ARN"
-        );
+    fn variables_are_measured_in_the_callers_order() {
+        let long = "x".repeat(4_096);
+        let error = check_environment(&variables(&[("Z", "1"), ("A", &long), ("Z", "2")]));
+        let expected = format!(r#"measured: {{"Z":"2","A":"{long}"}}"#);
+        assert!(error.unwrap_err().message.ends_with(&expected));
     }
 
     #[test]
@@ -238,9 +233,9 @@ mod tests {
 
     #[test]
     fn tags_obey_their_rules() {
-        assert!(check_tags(&variables(&[("k", "v")])).is_ok());
-        assert!(check_tags(&variables(&[("aws:k", "v")])).is_err());
-        assert!(check_tags(&variables(&[("", "v")])).is_err());
+        assert!(check_tags(&tags(&[("k", "v")])).is_ok());
+        assert!(check_tags(&tags(&[("aws:k", "v")])).is_err());
+        assert!(check_tags(&tags(&[("", "v")])).is_err());
         let many: BTreeMap<_, _> = (0..51).map(|n| (n.to_string(), String::new())).collect();
         assert_eq!(
             check_tags(&many).unwrap_err().message,

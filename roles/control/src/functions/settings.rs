@@ -13,6 +13,7 @@ use wire::ApiError;
 use wire::validation::Violations;
 
 pub(crate) use apply::Resolved;
+pub(crate) use members::Variables;
 use members::{
     DeadLetterConfig, Environment, EphemeralStorage, FileSystemConfig, ImageConfig, LoggingConfig,
     SnapStart, TracingConfig, VpcConfig,
@@ -55,9 +56,6 @@ impl Settings {
         let most = |max: u32| Some(i64::from(max));
         violations.range("timeout", self.timeout, None, most(TIMEOUT_SECONDS_MAX));
         violations.range("memorySize", self.memory_size, None, most(MEMORY_MB_MAX));
-        if let Some(vpc) = &self.vpc_config {
-            vpc.violations(violations);
-        }
     }
 
     /// The condition keys that operations with settings have. `vpc_id` is the network there is.

@@ -6,7 +6,7 @@ use api::functions::{
     Configuration, FileSystem, LastUpdate, Layer, LogFormat, SnapStart, State, Vpc,
 };
 use serde::Serialize;
-use types::{FunctionArn, Version};
+use types::{FunctionArn, Version, runtime_version_arn};
 
 const CREATING: &str = "Creating";
 const BEING_CREATED: &str = "The function is being created.";
@@ -49,6 +49,8 @@ pub(crate) struct FunctionConfiguration<'c> {
     architectures: [&'c str; 1],
     ephemeral_storage: EphemeralStorage,
     snap_start: SnapStartAnswer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime_version_config: Option<RuntimeVersionConfig>,
     logging_config: LoggingConfig<'c>,
 }
 
@@ -125,6 +127,12 @@ struct SnapStartAnswer {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
+struct RuntimeVersionConfig {
+    runtime_version_arn: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
 struct LoggingConfig<'c> {
     log_format: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,6 +196,11 @@ impl<'c> FunctionConfiguration<'c> {
                 size: configuration.ephemeral_mb,
             },
             snap_start: SnapStartAnswer::new(configuration.snap_start),
+            runtime_version_config: configuration.runtime.as_deref().map(|runtime| {
+                RuntimeVersionConfig {
+                    runtime_version_arn: runtime_version_arn(runtime, &arn.scope.region),
+                }
+            }),
             logging_config: LoggingConfig::new(configuration),
         }
     }
@@ -274,10 +287,8 @@ impl<'c> Status<'c> {
         };
         let (name, reason, code) = match &configuration.last_update {
             LastUpdate::Successful => ("Successful", None, None),
-            // Lambda words the reason of an update like that of a creation. It has been seen to
-            // answer the code `Creating` too, which its own model does not have for updates and
-            // strict clients refuse: so there is none.
-            LastUpdate::InProgress => ("InProgress", Some(BEING_CREATED), None),
+            // Lambda words an update like a creation, though its own model has no such code for updates.
+            LastUpdate::InProgress => ("InProgress", Some(BEING_CREATED), Some(CREATING)),
             LastUpdate::Failed { code, reason } => {
                 ("Failed", Some(reason.as_str()), Some(code.as_str()))
             }

@@ -15,7 +15,8 @@ use super::check_revision;
 use super::combinations::check_combinations;
 use super::create::code;
 use super::package::CodeMembers;
-use super::rules::{begin_update, check_environment, check_role, check_runtime, check_settled};
+use super::rules::{begin_update, check_environment, check_role, check_settled};
+use super::runtimes::check_runtime;
 use super::settings::Settings;
 use super::shape::{FunctionConfiguration, version_arn};
 use crate::answer::json;
@@ -77,6 +78,8 @@ impl Control {
             check_combinations(&next, |point| {
                 self.config.has_folder(&arn.scope.account, point)
             })?;
+            // New code makes a new version even if it is the old code over again.
+            next.generation += 1;
             begin_update(function, next, self.new_revision_id());
             if body.publish == Some(true) {
                 self.begin_publishing(function, None)?;
@@ -138,7 +141,8 @@ impl Control {
         {
             check_environment(variables)?;
         }
-        // A function that is not there is told before what is wrong with its layers.
+        self.check_layer_regions(call, &settings)?;
+        // A function that is not there is told before what else is wrong with its layers.
         let (before, _) = self.rows.existing(&arn).await?;
         let resolved = self.resolve(call, &settings).await?;
         if settings.concerns_dead_letters() {

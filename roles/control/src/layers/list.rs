@@ -62,8 +62,8 @@ impl Wanted {
 
     /// A version that does not say what it is meant for is not found by what it might be.
     fn matches(&self, version: &LayerVersion) -> bool {
-        let has = |list: &[String], wanted: Option<&String>| {
-            wanted.is_none_or(|wanted| list.contains(wanted))
+        let has = |list: &Option<Vec<String>>, wanted: Option<&String>| {
+            wanted.is_none_or(|wanted| list.iter().flatten().any(|name| name == wanted))
         };
         has(&version.runtimes, self.runtime.as_ref())
             && has(&version.architectures, self.architecture.as_ref())
@@ -102,7 +102,7 @@ impl Control {
         let layers = found.iter().map(|(arn, version)| LayerItem {
             layer_name: arn.name.as_str(),
             layer_arn: arn.to_string(),
-            latest_matching_version: LayerVersionItem::new(arn, version),
+            latest_matching_version: LayerVersionItem::listed(arn, version),
         });
         let answer = ListLayers {
             layers: layers.collect(),
@@ -129,7 +129,7 @@ impl Control {
         versions.truncate(page.limit);
         let last = versions.last().filter(|_| more);
         let next_marker = last.map(|version| Page::marker(&version.number.to_string()));
-        let items = versions.iter().map(|v| LayerVersionItem::new(&arn, v));
+        let items = versions.iter().map(|v| LayerVersionItem::listed(&arn, v));
         let answer = ListLayerVersions {
             layer_versions: items.collect(),
             next_marker,

@@ -73,10 +73,8 @@ impl Control {
         let arn = named_version(call)?;
         call.authorise(&arn.layer.scope.account, &arn.to_string())?;
         let found = self.rows.get::<LayerVersion>(&key(&arn)).await?;
-        let policy = found.and_then(|(version, _)| version.policy);
-        let policy = policy.ok_or_else(|| {
-            ApiError::not_found("No policy is associated with the given resource.")
-        })?;
+        let (version, _) = found.ok_or_else(|| no_version(&arn))?;
+        let policy = version.policy.ok_or_else(no_policy)?;
         let answer = Shown {
             policy: policy.document(),
             revision_id: policy.revision_id,
@@ -91,8 +89,11 @@ impl Control {
         let arn = named_version(call)?;
         call.authorise(&arn.layer.scope.account, &arn.to_string())?;
         let id = call.matched.parameter("StatementId");
-        self.change_layer_policy(call, &arn, |policy| remove(policy, id))
-            .await?;
+        let take = |policy: &mut ResourcePolicy| match policy.statements.is_empty() {
+            true => Err(no_policy()),
+            false => remove(policy, id),
+        };
+        self.change_layer_policy(call, &arn, take).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
@@ -107,9 +108,7 @@ impl Control {
         let key = key(arn);
         for _ in 0..TRIES_MAX {
             let found = self.rows.get::<LayerVersion>(&key).await?;
-            let (mut version, revision) = found.ok_or_else(|| {
-                ApiError::not_found(format!("Layer version {arn} does not exist."))
-            })?;
+            let (mut version, revision) = found.ok_or_else(|| no_version(arn))?;
             let mut policy = version.policy.take().unwrap_or_default();
             if known.as_deref().is_some_and(|id| id != policy.revision_id) {
                 return Err(ApiError::precondition_failed(
@@ -129,6 +128,14 @@ impl Control {
         }
         Err(Failure::Contended { key })
     }
+}
+
+fn no_version(arn: &LayerVersionArn) -> ApiError {
+    ApiError::not_found(format!("Layer version {arn} does not exist."))
+}
+
+fn no_policy() -> ApiError {
+    ApiError::not_found("No policy is associated with the given resource.")
 }
 
 impl Body {

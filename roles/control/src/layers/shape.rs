@@ -20,14 +20,15 @@ pub(super) struct LayerVersionAnswer<'v> {
 pub(super) struct LayerVersionItem<'v> {
     layer_version_arn: String,
     version: u64,
-    description: &'v str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'v str>,
     created_date: String,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    compatible_runtimes: &'v [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compatible_runtimes: Option<&'v [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     license_info: Option<&'v str>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    compatible_architectures: &'v [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compatible_architectures: Option<&'v [String]>,
 }
 
 #[derive(Serialize)]
@@ -53,15 +54,22 @@ impl<'v> LayerVersionAnswer<'v> {
 }
 
 impl<'v> LayerVersionItem<'v> {
-    pub(super) fn new(layer: &LayerArn, version: &'v LayerVersion) -> Self {
+    /// As lists have it: without a description if there is none.
+    pub(super) fn listed(layer: &LayerArn, version: &'v LayerVersion) -> Self {
+        let mut item = Self::new(layer, version);
+        item.description = item.description.filter(|text| !text.is_empty());
+        item
+    }
+
+    fn new(layer: &LayerArn, version: &'v LayerVersion) -> Self {
         Self {
             layer_version_arn: layer.version(version.number).to_string(),
             version: version.number,
-            description: &version.description,
+            description: Some(&version.description),
             created_date: version.created.to_lambda_text(),
-            compatible_runtimes: &version.runtimes,
+            compatible_runtimes: version.runtimes.as_deref(),
             license_info: version.license.as_deref(),
-            compatible_architectures: &version.architectures,
+            compatible_architectures: version.architectures.as_deref(),
         }
     }
 }

@@ -86,6 +86,14 @@ impl Permission {
     }
 }
 
+/// What names of services end with.
+const SERVICES: [&str; 4] = [
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazon.com",
+    ".aws.internal",
+];
+
 /// The condition keys that are about a statement that is there.
 pub(super) fn context(statement: &Statement) -> Context {
     const ROOT: (&str, &str) = ("arn:aws:iam::", ":root");
@@ -123,18 +131,23 @@ fn principal(text: &str) -> Result<Principal, ApiError> {
     }
     let kind = match text.starts_with("arn:") {
         true => "AWS",
-        false => "Service",
+        false if SERVICES.iter().any(|end| text.ends_with(end)) => "Service",
+        false => return Err(nobody()),
     };
     // Whatever a policy could not name is nobody.
     let document = serde_json::json!({ "Statement": {
         "Effect": "Allow", "Principal": { kind: text }, "Action": "*", "Resource": "*",
     }});
     if policy::Policy::from_value(&document, policy::Form::Resource).is_err() {
-        return Err(ApiError::invalid_parameter(
-            "The provided principal was invalid. Please check the principal and try again.",
-        ));
+        return Err(nobody());
     }
     named(kind, text.to_owned())
+}
+
+fn nobody() -> ApiError {
+    ApiError::invalid_parameter(
+        "The provided principal was invalid. Please check the principal and try again.",
+    )
 }
 
 #[cfg(test)]
@@ -206,6 +219,7 @@ mod tests {
             "1234",
             "arn:aws:iam::1:root",
             "a b.com",
+            "invalid.nonaws.com",
             "S3.amazonaws.com",
             "arn:aws:iam::123456789012:group/g",
             "arn:aws-cn:iam::123456789012:root",

@@ -190,7 +190,7 @@ async fn wrong_functions_are_refused_in_the_services_words() {
             json!({"Runtime": "cobol"}),
             400,
             parameter,
-            "Value cobol at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [java11",
+            "Value cobol at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [nodejs20.x, ",
         ),
         (
             json!({"Handler": null}),

@@ -203,7 +203,8 @@ impl World {
     }
 
     pub(super) async fn answer(&self, request: Request<Bytes>) -> Answer {
-        let raw = self.control.handle(request).await;
+        let size = request.body().len();
+        let raw = self.control.handle(request, size).await;
         assert!(raw.headers().contains_key("x-amzn-requestid"));
         let error = raw.headers().get("x-amzn-errortype");
         Answer {

@@ -100,11 +100,10 @@ struct Http<'r> {
 
 /// The placeholder of what function URLs do not have.
 const DEFAULT: &str = "$default";
-/// Headers of the connection, which are no part of the request; cookies have their own member, and
-/// what proves the caller is not for the function.
-const LEFT_OUT: [HeaderName; 9] = [
+/// Headers of the connection, which are no part of the request; what proves the caller is not for the
+/// function either.
+const LEFT_OUT: [HeaderName; 8] = [
     header::CONNECTION,
-    header::COOKIE,
     header::EXPECT,
     HeaderName::from_static("keep-alive"),
     header::PROXY_AUTHORIZATION,
@@ -243,7 +242,8 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
     let texts: Vec<_> = values
         .map(|value| String::from_utf8_lossy(value.as_bytes()))
         .collect();
-    texts.join(",")
+    // Cookies hold commas: they are joined as one line would have them.
+    texts.join(if *name == header::COOKIE { "; " } else { "," })
 }
 
 fn cookies(headers: &HeaderMap) -> Vec<String> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   {"statusCode": …, "headers": …, "cookies": …, "body": …, "isBase64Encoded": …}     as it says
-//!   any other JSON                                   status 200, application/json, the JSON itself
+//!   any other JSON                                   status 200, application/json, the JSON without spaces
 //!   anything else                                                                      malformed
 //! ```
 
@@ -61,16 +61,18 @@ pub(super) fn response(result: &Bytes) -> Result<Response<Bytes>, Malformed> {
             .is_ok_and(|result| result.status_code.is_some());
     if !has_status {
         serde_json::from_slice::<IgnoredAny>(result).map_err(|_| Malformed)?;
-        return Ok(with_default_type(
-            Response::new(result.clone()),
-            "application/json",
-        ));
+        let space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+        let body = match result.iter().any(space) {
+            true => Bytes::from(compact(std::str::from_utf8(result).map_err(|_| Malformed)?)),
+            false => result.clone(),
+        };
+        return Ok(with_default_type(Response::new(body), "application/json"));
     }
     let structured: Structured<'_> = serde_json::from_slice(result).map_err(|_| Malformed)?;
     let body = match structured.body.map(RawValue::get) {
         None | Some("null") => String::new(),
         Some(text) if text.starts_with('"') => serde_json::from_str(text).map_err(|_| Malformed)?,
-        Some(json) => json.to_owned(),
+        Some(json) => compact(json),
     };
     let body = match structured.is_base64_encoded {
         Some(true) => Bytes::from(STANDARD.decode(body).map_err(|_| Malformed)?),
@@ -105,6 +107,21 @@ pub(super) fn plain(content_type: Option<&str>) -> Response<()> {
         .headers_mut()
         .insert(header::CONTENT_TYPE, content_type);
     response
+}
+
+/// JSON without the spaces between its parts, as AWS sends it on.
+fn compact(json: &str) -> String {
+    let (mut in_text, mut escaped) = (false, false);
+    let keep = |letter: &char| {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if in_text => escaped = true,
+            '"' => in_text = !in_text,
+            _ => {}
+        }
+        in_text || !matches!(letter, ' ' | '\n' | '\r' | '\t')
+    };
+    json.chars().filter(keep).collect()
 }
 
 /// Whether JSON is an object, if it is JSON. Members could be read out of a list, too.

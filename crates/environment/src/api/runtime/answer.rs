@@ -56,7 +56,6 @@ pub(super) async fn post(session: &Session, request: Request<Incoming>, id: Requ
         session.answer_ends(id);
         return reply;
     }
-    let declared = header(request.headers(), "content-length").and_then(|text| text.parse().ok());
     let (result, reply) = match collect(request.into_body(), SYNC_RESPONSE_BYTES_MAX).await {
         Ok(body) => {
             let body = AnswerBody::Full(body);
@@ -67,7 +66,7 @@ pub(super) async fn post(session: &Session, request: Request<Incoming>, id: Requ
             (
                 Answer::Error {
                     error_type,
-                    body: too_large_body(declared, WHOLE_BYTES_MAX),
+                    body: too_large_body(WHOLE_BYTES_MAX),
                 },
                 too_large_reply(WHOLE_BYTES_MAX),
             )
@@ -111,7 +110,7 @@ async fn forward(
                     let _ = sender
                         .send(Err((
                             error_type,
-                            too_large_body(Some(total), STREAMED_RESPONSE_BYTES_MAX),
+                            too_large_body(STREAMED_RESPONSE_BYTES_MAX),
                         )))
                         .await;
                     return too_large_reply(STREAMED_RESPONSE_BYTES_MAX);
@@ -140,11 +139,9 @@ fn trailer_error(trailers: &HeaderMap) -> Option<(String, Bytes)> {
 }
 
 /// The error of a result over `limit` bytes.
-pub(super) fn too_large_body(size: Option<u64>, limit: u64) -> Bytes {
-    let size = size.map_or(String::new(), |size| format!(" ({size} bytes)"));
-    let message = format!(
-        "Response payload size{size} exceeded maximum allowed payload size ({limit} bytes)."
-    );
+pub(super) fn too_large_body(limit: u64) -> Bytes {
+    let message =
+        format!("Response payload size exceeded maximum allowed payload size ({limit} bytes).");
     error_body("Function.ResponseSizeTooLarge", &message)
 }
 

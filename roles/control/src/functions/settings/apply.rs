@@ -35,7 +35,8 @@ impl Settings {
         put(&mut next.role, self.role.clone());
         put(&mut next.description, self.description.clone());
         if let Some(environment) = &self.environment {
-            next.environment = Some(environment.variables.clone().unwrap_or_default());
+            let given = environment.variables.as_ref();
+            next.environment = Some(given.map(|given| given.values.clone()).unwrap_or_default());
         }
         let mode = self.tracing_config.as_ref().and_then(|t| t.mode.clone());
         put(&mut next.tracing_mode, mode);

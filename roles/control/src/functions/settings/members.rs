@@ -1,17 +1,61 @@
 //! The members of a request that have members of their own.
 
-use serde::Deserialize;
 use std::collections::BTreeMap;
-use wire::validation::Violations;
+use std::fmt;
 
-/// Longest id of a subnet or a security group (the service's own words).
-const ID_CHARACTERS_MAX: usize = 1_024;
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 /// `Environment`.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct Environment {
-    pub(crate) variables: Option<BTreeMap<String, String>>,
+    pub(crate) variables: Option<Variables>,
+}
+
+/// Variables, and the order in which the caller named them, in which refusals show them.
+pub(crate) struct Variables {
+    pub(crate) values: BTreeMap<String, String>,
+    named: Vec<String>,
+}
+
+impl Variables {
+    /// As compact JSON, in the caller's order.
+    pub(crate) fn as_given(&self) -> String {
+        let text = |text: &str| serde_json::to_string(text).expect("a text has a JSON form");
+        let members = self.named.iter().map(|name| {
+            let value = self.values.get(name).map_or("", String::as_str);
+            format!("{}:{}", text(name), text(value))
+        });
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    }
+}
+
+impl<'de> Deserialize<'de> for Variables {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+struct InOrder;
+
+impl<'de> Visitor<'de> for InOrder {
+    type Value = Variables;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of texts")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Variables, A::Error> {
+        let (mut values, mut named) = (BTreeMap::new(), Vec::new());
+        while let Some((name, value)) = members.next_entry::<String, String>()? {
+            // Of two of one name the last counts.
+            if values.insert(name.clone(), value).is_none() {
+                named.push(name);
+            }
+        }
+        Ok(Variables { values, named })
+    }
 }
 
 /// `TracingConfig`.
@@ -76,33 +120,6 @@ pub(super) struct ImageConfig {
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct SnapStart {
     pub(super) apply_on: Option<String>,
-}
-
-impl VpcConfig {
-    /// The model takes any text for an id, the service does not.
-    pub(super) fn violations(&self, violations: &mut Violations) {
-        let mut check = |at: &str, ids: Option<&Vec<String>>, kind: &str| {
-            let good = |id: &String| {
-                id.len() <= ID_CHARACTERS_MAX
-                    && id
-                        .strip_prefix(kind)
-                        .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_alphanumeric()))
-            };
-            let Some(ids) = ids.filter(|ids| !ids.iter().all(good)) else {
-                return;
-            };
-            let rule = format!(
-                "Member must satisfy constraint: [Member must have length less than or equal to \
-                 {ID_CHARACTERS_MAX}, Member must have length greater than or equal to 0, Member \
-                 must satisfy regular expression pattern: ^{kind}[0-9a-zA-Z]*$]"
-            );
-            violations.broken(format!("[{}]", ids.join(", ")), at, &rule);
-        };
-        let subnets = self.subnet_ids.as_ref();
-        check("vpcConfig.subnetIds", subnets, "subnet-");
-        let groups = self.security_group_ids.as_ref();
-        check("vpcConfig.securityGroupIds", groups, "sg-");
-    }
 }
 
 impl ImageConfig {

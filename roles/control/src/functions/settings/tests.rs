@@ -42,10 +42,6 @@ fn constraints_beyond_the_model_have_the_services_words() {
         r#"{"MemorySize":10241}"#,
         "Value '10241' at 'memorySize' failed to satisfy constraint: Member must have value less than or equal to 10240",
     );
-    check(
-        r#"{"VpcConfig":{"SubnetIds":["net-1"]}}"#,
-        "Value '[net-1]' at 'vpcConfig.subnetIds' failed to satisfy constraint: Member must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 0, Member must satisfy regular expression pattern: ^subnet-[0-9a-zA-Z]*$]",
-    );
 }
 
 #[test]

@@ -29,6 +29,27 @@ fn a_result_without_a_status_is_the_body_itself() {
 }
 
 #[test]
+fn json_is_sent_without_the_spaces_that_the_function_wrote() {
+    for (result, expected) in [
+        ("[ \"hello\",\n 3, true ]", r#"["hello",3,true]"#),
+        (
+            r#"{ "a b": "c \" d", "e": "\\" , "f": " " }"#,
+            r#"{"a b":"c \" d","e":"\\","f":" "}"#,
+        ),
+        (
+            r#"{"statusCode": 200, "body": {"a": [1, 2]}}"#,
+            r#"{"a":[1,2]}"#,
+        ),
+        (
+            r#"{"statusCode": 200, "body": "{\"a\": 1}"}"#,
+            r#"{"a": 1}"#,
+        ),
+    ] {
+        assert_eq!(said(result).unwrap().2, expected);
+    }
+}
+
+#[test]
 fn a_result_with_a_status_says_all_of_the_response() {
     let (status, headers, body) = said(
         r#"{"statusCode":201,"headers":{"Content-Type":"text/plain","X-N":7,"x-yes":true,"x-none":null},
