@@ -60,7 +60,7 @@ impl Control {
         refuse_later(&members)?;
         let now = self.clock.now();
         let source = source::source(&members, &id, &call.scope.region)?;
-        rules::check_access(&members, &source)?;
+        rules::check_access_is_given(&members, &source)?;
         let starting_position = rules::starting_position(&members, &source, now)?;
         let function = self.mapped_function(call, &members, &source).await?;
         let mut mapping = Mapping {

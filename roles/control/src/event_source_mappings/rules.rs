@@ -142,7 +142,7 @@ fn pollers(config: &PollerConfig) -> Pollers {
 }
 
 /// How brokers of one's own are reached must be said.
-pub(super) fn check_access(members: &Members, source: &Source) -> Result<(), ApiError> {
+pub(super) fn check_access_is_given(members: &Members, source: &Source) -> Result<(), ApiError> {
     let missing = members.source_access_configurations.is_none();
     match source {
         Source::SelfManagedKafka { .. } if missing => Err(ApiError::invalid_parameter(
