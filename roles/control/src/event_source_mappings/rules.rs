@@ -275,13 +275,14 @@ fn check_pollers(kind: Kind, mapping: &Mapping) -> Result<(), ApiError> {
 
 /// A broker and DocumentDB are reached with a secret.
 fn check_access(kind: Kind, mapping: &Mapping) -> Result<(), ApiError> {
-    if let Some(empty) = mapping
+    if mapping
         .access
         .iter()
-        .find(|access| access.kind.is_empty() || access.uri.is_empty())
+        .any(|access| access.kind.is_empty() || access.uri.is_empty())
     {
-        let message = format!("SourceAccessConfigurations needs both Type and URI: {empty:?}");
-        return Err(ApiError::invalid_parameter(message));
+        return Err(ApiError::invalid_parameter(
+            "SourceAccessConfigurations needs both Type and URI.",
+        ));
     }
     let needed = matches!(kind, Kind::Broker | Kind::DocumentDb);
     let secret = mapping

@@ -50,7 +50,7 @@ async fn new_code_takes_over_once_it_is_ready() {
         updated.body["LastUpdateStatusReason"],
         "The function is being created."
     );
-    assert!(updated.body.get("LastUpdateStatusReasonCode").is_none());
+    assert_eq!(updated.body["LastUpdateStatusReasonCode"], "Creating");
     assert_eq!(updated.body["State"], "Active");
     assert_ne!(updated.body["CodeSha256"], before["CodeSha256"]);
     assert_ne!(updated.body["RevisionId"], before["RevisionId"]);
