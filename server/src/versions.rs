@@ -40,7 +40,7 @@ pub(crate) enum Runs {
 
 /// Looks at all runtimes that functions may name. Blocks.
 pub(crate) fn look(runtimes: &Runtimes) -> BTreeMap<String, Runs> {
-    let names = control::Config::default().runtimes;
+    let names = control::RuntimesHere::default().names();
     let names = names.into_iter().chain(runtimes.exact.keys().cloned());
     let found: BTreeMap<String, Result<Option<Interpreter>, String>> = names
         .map(|name| {

@@ -67,6 +67,15 @@ pub struct RuntimesHere {
     pub exact: BTreeSet<String>,
 }
 
+impl RuntimesHere {
+    /// Every runtime that functions may name.
+    pub fn names(&self) -> BTreeSet<String> {
+        let of_aws = CREATABLE.iter().map(|name| (*name).to_owned());
+        let here = of_aws.filter(|name| self.families.contains(family(name)));
+        here.chain(self.exact.iter().cloned()).collect()
+    }
+}
+
 impl Default for RuntimesHere {
     fn default() -> Self {
         let families = ["java", "nodejs", "provided", "python"];
@@ -96,11 +105,7 @@ pub(crate) fn check_runtime(runtime: &str, here: &RuntimesHere) -> Result<(), Ap
             set_text(&CREATABLE)
         )));
     }
-    let family: String = runtime
-        .chars()
-        .take_while(char::is_ascii_alphabetic)
-        .collect();
-    if here.families.contains(&family) {
+    if here.families.contains(family(runtime)) {
         return Ok(());
     }
     Err(ApiError::invalid_parameter(format!(
@@ -109,6 +114,12 @@ pub(crate) fn check_runtime(runtime: &str, here: &RuntimesHere) -> Result<(), Ap
          root (docs/runtimes.md). Or give the function's package a bootstrap of its own and use \
          provided.al2023."
     )))
+}
+
+/// `python3.12` is of `python`.
+fn family(runtime: &str) -> &str {
+    let end = runtime.find(|letter: char| !letter.is_ascii_alphabetic());
+    &runtime[..end.unwrap_or(runtime.len())]
 }
 
 #[cfg(test)]
