@@ -18,6 +18,8 @@ const INVOKES_WITHIN: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 
 const ENVIRONMENTS_WITHIN: Duration = Duration::from_secs(20);
 /// What goes on in the background ends where it waits, or is left.
 const BACKGROUND_WITHIN: Duration = Duration::from_secs(2);
+/// The roles themselves: a moment's work, but for a disk that does not answer.
+const DROPPED_WITHIN: Duration = Duration::from_secs(5);
 /// A system that stops services gives them so long (docs/running.md), and then kills.
 const GIVEN: Duration = Duration::from_secs(930);
 
@@ -92,7 +94,11 @@ pub(super) async fn drain(
         tracing::error!("something in the background does not end and is left");
     }
     let stores = running.stores.clone();
-    drop(running);
+    // What roles hold may be in the middle of a write, and is waited for where it is dropped.
+    let dropped = tokio::task::spawn_blocking(move || drop(running));
+    if tokio::time::timeout(DROPPED_WITHIN, dropped).await.is_err() {
+        tracing::error!("the disk does not answer: what the roles hold is left");
+    }
     stores.close().await;
     tracing::info!("stopped");
 }
