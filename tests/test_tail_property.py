@@ -15,6 +15,8 @@ from support import behaviours, clients, functions
 COUNT = int(os.environ.get("LAMBENT_TAIL_BEHAVIOURS", "40"))
 SEED = int(os.environ.get("LAMBENT_TAIL_SEED", "1"))
 AT_ONCE = 4
+TRIES = 4
+TIMED_OUT = b"Sandbox.Timedout"
 # An id of a request and a time differ from one invoke to the next.
 ID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+Z")
@@ -64,7 +66,11 @@ def test_asking_for_the_log_changes_no_answer(behaving):
         runtime, event, streamed = behaviour
         name = made[runtime, 3 if behaviours.is_slow(event) else 30]
         payload = json.dumps(event).encode()
-        plain, told = (outcome(client, name, payload, streamed, log) for log in (False, True))
+        for _ in range(TRIES):
+            plain, told = (outcome(client, name, payload, streamed, log) for log in (False, True))
+            # On a busy machine one of the two may be late with its answer, and is tried again.
+            if plain == told or (TIMED_OUT in plain[1]) == (TIMED_OUT in told[1]):
+                break
         return None if plain == told else (behaviour, [part[:300] for part in plain + told])
 
     generated = behaviours.generate(COUNT, SEED)
