@@ -41,6 +41,7 @@ async fn a_new_function_is_pending_and_becomes_active() {
         "Architectures": ["x86_64"],
         "EphemeralStorage": {"Size": 512},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "RuntimeVersionConfig": created.body["RuntimeVersionConfig"],
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": "/aws/lambda/f"},
     });
     assert_eq!(created.body, expected);

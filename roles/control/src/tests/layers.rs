@@ -156,5 +156,5 @@ async fn a_permission_lets_another_account_use_a_version() {
     let gone = world
         .call("DELETE", &format!("{policy}/s"), Value::Null)
         .await;
-    gone.refused(404, "ResourceNotFoundException", "Statement s is not found");
+    gone.refused(404, "ResourceNotFoundException", "No policy is associated");
 }

@@ -109,7 +109,7 @@ async fn a_function_can_be_published_as_it_is_made_or_changed() {
     let two = "/2015-03-31/functions/f/configuration?Qualifier=2";
     assert_eq!(world.get(two).await.body["State"], "Active");
     let same = world.call("PUT", CODE, update).await;
-    assert_eq!(same.body["Version"], "2", "nothing changed: {}", same.body);
+    assert_eq!(same.body["Version"], "3", "new code: {}", same.body);
     running.abort();
 }
 
