@@ -7,12 +7,9 @@ and `LAMBENT_KILLS` make it large; the figures are printed.
 import http.client
 import itertools
 import os
-import shutil
 import threading
 import time
 import urllib.parse
-
-import pytest
 
 from support import clients, functions, signing, sink
 from support.server import wait_for
@@ -94,7 +91,6 @@ def settled(server):
     )
 
 
-@pytest.mark.skipif(not shutil.which("nft"), reason="address translation needs the nft command")
 def test_every_accepted_event_is_invoked_though_the_server_is_killed(own_server, capsys):
     with sink.Sink() as told:
         server = own_server(sink.nat(told.port)).start()

@@ -53,7 +53,7 @@ def client():
 
     directory = built()
     if directory is None:
-        pytest.skip("AWS's clients are not built: run runtimes/tests/run first")
+        pytest.fail("AWS's clients are not built: run runtimes/tests/run first")
     server = Server(CONFIG.format(directory=directory), runtimes=None).start()
     yield clients.make(server)
     server.finish()

@@ -70,7 +70,7 @@ def test_logs_are_shown_and_followed(lambent, server, deploy, invoke):
     kinds = [line.split()[0] for line in lines]
     assert kinds[:2] == ["INIT_START", "START"] and kinds[-2:] == ["END", "REPORT"]
     follower = subprocess.Popen(
-        [binary(), "logs", name, "--follow", "--data-dir", str(server.data)],
+        [binary(), "logs", name, "--follow", "--data-dir", str(server.data), "--endpoint", server.url],
         stdout=subprocess.PIPE, text=True, env={"PATH": os.environ["PATH"]},
     )  # fmt: skip
     try:
@@ -88,6 +88,59 @@ def test_logs_are_shown_and_followed(lambent, server, deploy, invoke):
         follower.stdout.close()
     status, _, err = lambent("logs", functions.unique())
     assert status != 0 and "no log" in err
+
+
+def remote(server, home, **variables):
+    """What a command finds that knows a server by its address and a key alone."""
+    key, secret = server.credentials()
+    keys = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "AWS_ENDPOINT_URL": server.url, **keys, **variables}
+
+
+def test_every_reading_command_needs_an_address_and_a_key_and_nothing_else(server, deploy, invoke, tmp_path):
+    name = deploy("def handler(event, context):\n    print('far away')\n")
+    invoke(name, {})
+
+    def run(*arguments, environment):
+        done = subprocess.run([binary(), *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True,
+                              timeout=60)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    keys = remote(server, tmp_path)
+    wait_for(lambda: "far away" in run("logs", name, environment=keys))
+    assert name in run("functions", environment=keys)
+    for command in (("queues",), ("events", name), ("stacks",), ("invoke", name)):
+        run(*command, environment=keys)
+    shown = run("env", environment=keys)
+    assert f"AWS_ENDPOINT_URL='{server.url}'" in shown and "SECRET" not in shown and "CREDENTIALS" not in shown
+
+    # The same by a profile, which has the address, too.
+    folder = tmp_path / ".aws"
+    folder.mkdir()
+    key, secret = server.credentials()
+    (folder / "credentials").write_text(f"[far]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n")
+    (folder / "config").write_text(f"[profile far]\nendpoint_url = {server.url}\nregion = us-east-1\n")
+    bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    assert "far away" in run("logs", name, "--profile", "far", environment=bare)
+    assert "AWS_PROFILE='far'" in run("env", environment={**bare, "AWS_PROFILE": "far"})
+
+
+def test_a_closed_pipe_ends_quietly_and_a_full_disk_is_told(server, deploy, invoke, lambent):
+    name = deploy("def handler(event, context):\n    print('x' * 100)\n    return 'y' * 200_000\n")
+    invoke(name, {})
+    wait_for(lambda: "REPORT RequestId" in lambent("logs", name)[1])
+    for command in (("functions",), ("invoke", name), ("logs", name), ("logs", name, "--follow"), ("env",)):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(lambent.line(*command), stdout=writing, stderr=subprocess.PIPE, timeout=30,
+                              env=lambent.environment())  # fmt: skip
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (0, b""), command
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(lambent.line("functions"), stdout=full, stderr=subprocess.PIPE, timeout=30,
+                              env=lambent.environment())  # fmt: skip
+    assert done.returncode == 1 and b"standard output cannot be written" in done.stderr
 
 
 def test_a_command_without_a_server_says_so(lambent, tmp_path):

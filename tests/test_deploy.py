@@ -40,8 +40,11 @@ def test_a_template_is_deployed_and_deploying_it_again_changes_nothing(
     assert lambent("deploy", *arguments, "--parameter-overrides", "Greeting=hi")[0] == 0
     assert invoke(told["Front"]).json[0] == "hi, please"
     assert invoke(told["FrontAlias"]).json[0] == "hello, please"
+    # What a parameter was is remembered.
+    status, text, _ = lambent("deploy", *arguments)
+    assert status == 0 and "nothing to change" in text
     (folder / "source" / "more.py").write_text("x = 1\n")
-    status, text, _ = lambent("deploy", *arguments, "--parameter-overrides", "Greeting=hi")
+    status, text, _ = lambent("deploy", *arguments)
     assert status == 0 and "replaced   FrontVersion" in text
     assert invoke(told["FrontAlias"]).json[0] == "hi, please"
 
@@ -115,7 +118,7 @@ def test_a_failure_brings_back_what_was(lambent, client, invoke, tmp_path):
 
 
 @pytest.mark.parametrize("text, part", [
-    ("Resources: {A: {Type: 'AWS::S3::Bucket'}}", "AWS::S3::Bucket are not supported"),
+    ("Resources: {A: {Type: 'AWS::S3::Bucket'}}", "A: resources of type AWS::S3::Bucket"),
     ("Resources:\n  A:\n    Type: AWS::Lambda::Function\n    Properties:\n      Colour: red", "line 5"),
     ("Resources: [", "line"),
 ])
@@ -123,6 +126,41 @@ def test_what_cannot_be_deployed_is_refused_before_anything_is_done(lambent, tmp
     path = template(tmp_path, text)
     status, _, err = lambent("deploy", path, "--stack-name", "refused", "--yes")
     assert status == 1 and part in err
+
+
+SAM_INIT = REPOSITORY / "crates" / "deploy" / "src" / "survey" / "hello-world.yaml"
+HELLO = """
+import json
+
+# import requests
+
+
+def lambda_handler(event, context):
+    return {"statusCode": 200, "body": json.dumps({"message": "hello world"})}
+"""
+
+
+def test_what_sam_init_writes_is_deployed_without_what_is_not_created_here(lambent, invoke, tmp_path):
+    path = template(tmp_path, SAM_INIT.read_text())
+    (tmp_path / "hello_world").mkdir()
+    (tmp_path / "hello_world" / "app.py").write_text(HELLO)
+    (tmp_path / "hello_world" / "requirements.txt").write_text("requests\n")
+    stack = functions.unique("sam-app")
+    arguments = (path, "--stack-name", stack, "--yes")
+    parts = (
+        "HelloWorldFunction: the event HelloWorld of type Api", "AWS::ResourceGroups::Group",
+        "AWS::ApplicationInsights::Application", "the output HelloWorldApi",
+    )  # fmt: skip
+    status, _, err = lambent("deploy", *arguments)
+    assert status == 1 and all(part in err for part in (*parts, "--skip-unsupported")), err
+    status, text, err = lambent("deploy", *arguments, "--skip-unsupported")
+    assert status == 0, err
+    end = text.split("is deployed")[1]
+    assert "not created here:" in end and all(part in end for part in parts)
+    answer = invoke(outputs(text)["HelloWorldFunction"]).json
+    assert json.loads(answer["body"]) == {"message": "hello world"}
+    status, text, _ = lambent("deploy", *arguments, "--skip-unsupported")
+    assert status == 0 and "nothing to change" in text and "not created here:" in text
 
 
 def test_records_of_stacks_are_guarded(server):

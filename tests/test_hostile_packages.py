@@ -132,6 +132,8 @@ def test_a_package_that_is_another_than_was_uploaded_is_never_run(own_server):
     complaints = server.complaints()
     assert any('"level": "ERROR"' in line for line in complaints), complaints
     assert all("damaged" in line for line in complaints), complaints
+    # Why `aws lambda wait` has failed, which says nothing itself.
+    assert any("aws lambda wait" in line and name in line for line in complaints), complaints
     server.abandon()
 
 

@@ -1,9 +1,6 @@
 """The way out, where the operator opens one: the world and what is named, nothing else."""
 
 import json
-import shutil
-
-import pytest
 
 from support import clients, functions, sink
 
@@ -18,7 +15,6 @@ LOOK = f"""{sink.GATEWAY}
 """
 
 
-@pytest.mark.skipif(not shutil.which("nft"), reason="address translation needs the nft command")
 def test_a_function_reaches_what_the_operator_allows(own_server, neighbour):
     server = own_server(sink.nat(neighbour)).start()
     client = clients.make(server)

@@ -194,7 +194,7 @@ def test_an_init_may_take_longer_than_on_demand_and_is_always_reported(server, c
 def log(server, name):
     """All that a function's log has."""
     done = subprocess.run(
-        [binary(), "logs", name, "--data-dir", str(server.data)],
+        [binary(), "logs", name, "--data-dir", str(server.data), "--endpoint", server.url],
         capture_output=True, text=True, timeout=10, env=server.environment(), check=True,
     )  # fmt: skip
     return done.stdout

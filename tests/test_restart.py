@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import os
+import signal
 import stat
 import subprocess
 import threading
@@ -105,7 +106,11 @@ def test_an_invoke_under_way_is_finished_before_the_end(own_server):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         answer = pool.submit(client.invoke, FunctionName="sleeper", Payload=b"3")
         wait_for(lambda: "asleep" in logged(server, "sleeper"))
-        status, rest = server.terminate()
+        assert server.health() == (200, "ok\n")
+        server.process.send_signal(signal.SIGTERM)
+        # For as long as the invoke takes: nobody new is let in.
+        wait_for(lambda: server.health() == (503, "stopping\n"), within=2)
+        status, rest = server.wait()
         assert answer.result()["Payload"].read() == b'"slept"'
     assert (status, rest) == (0, "")
     assert not leftovers.of(server.data)

@@ -5,7 +5,6 @@ import functools
 import json
 import pathlib
 import random
-import shutil
 
 import boto3
 import pytest
@@ -246,7 +245,6 @@ def test_nothing_but_the_api_is_behind_the_door(server, client, deploy, neighbou
         assert asked(client, plain, path) in (403, 404), path
 
 
-@pytest.mark.skipif(not shutil.which("nft"), reason="address translation needs the nft command")
 def test_the_door_opens_no_other_where_functions_have_a_way_out(own_server, neighbour):
     subnet = f"10.{2 * random.randrange(30, 120)}.0.0"
     server = own_server(f'{API}[sandbox]\nnetwork = "nat"\n[sandbox.nat]\nsubnet = "{subnet}"\n').start()

@@ -2,14 +2,10 @@
 figures; this is a short one that looks for errors and for what remains."""
 
 import json
-import shutil
 import subprocess
 import sys
 
-import pytest
 
-
-@pytest.mark.skipif(not shutil.which("nft"), reason="address translation needs the nft command")
 def test_a_hostile_account_is_no_error_to_its_neighbour_and_leaves_nothing():
     done = subprocess.run(
         [sys.executable, "-m", "soak", "20"], capture_output=True, text=True, timeout=400

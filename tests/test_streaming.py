@@ -130,6 +130,18 @@ def test_a_failure_before_anything_is_told_as_well(deploy_once, stream):
     assert json.loads(complete["ErrorDetails"])["errorMessage"] == "no"
 
 
+def test_a_streaming_handler_that_throws_first_has_no_chunk(deploy, stream):
+    name = deploy("""
+        export const handler = awslambda.streamifyResponse(async () => {
+            throw new TypeError('at once');
+        });
+    """, runtime=NODE)
+    chunks, complete = stream(name)
+    assert b"".join(chunks) == b""
+    assert complete["ErrorCode"] == "Unhandled"
+    assert json.loads(complete["ErrorDetails"])["errorMessage"] == "at once"
+
+
 def test_versions_aliases_and_the_client_context(client, deploy, stream):
     name = deploy("def handler(event, context):\n"
                   "    return [context.function_version, context.client_context.custom['a'],\n"

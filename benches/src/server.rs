@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustix::process::{Pid, Signal};
 use types::{Clock as _, SystemClock};
 use wire::sigv4::Signer;
 
@@ -42,6 +43,7 @@ impl Server {
             // Nor is that of the control plane: functions are made as fast as they can be.
             .env("LAMBENT_LIMITS_CONTROL_PLANE_PER_SECOND", "100000")
             .env("LAMBENT_EVENTS_LISTEN", &events)
+            .env("LAMBENT_ADMIN_LISTEN", "127.0.0.1:0")
             .env("LAMBENT_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()
@@ -221,8 +223,8 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // Asked kindly, so that it cleans up; if that fails it is killed.
-        let asked = Command::new("kill").arg(self.pid().to_string()).status();
-        if asked.is_ok_and(|status| status.success()) {
+        let server = Pid::from_child(&self.child);
+        if rustix::process::kill_process(server, Signal::TERM).is_ok() {
             let _ = self.child.wait();
         } else {
             let _ = self.child.kill();

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use types::Seldom;
 
@@ -23,8 +24,16 @@ const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// So long a connection lasts at most: one that does not read its answers would keep its place.
 const CONNECTION_MAX: Duration = Duration::from_secs(120);
 
+/// What is shown.
+#[derive(Clone)]
+pub(crate) struct Shown {
+    pub(crate) registry: Arc<Mutex<Registry>>,
+    /// Set once it was told to stop: from then on nobody new is let in.
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
 /// Serves until the future is dropped.
-pub(crate) async fn serve(listener: TcpListener, registry: Arc<Mutex<Registry>>) {
+pub(crate) async fn serve(listener: TcpListener, shown: Shown) {
     let mut connections = JoinSet::new();
     let mut failures = Seldom::every(TELL_EVERY);
     loop {
@@ -40,10 +49,10 @@ pub(crate) async fn serve(listener: TcpListener, registry: Arc<Mutex<Registry>>)
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 };
-                let registry = Arc::clone(&registry);
+                let shown = shown.clone();
                 connections.spawn(async move {
                     let service = hyper::service::service_fn(move |request| {
-                        let response = answer(&request, &registry);
+                        let response = answer(&request, &shown);
                         async move { Ok::<_, std::convert::Infallible>(response) }
                     });
                     // A client that goes away is its own affair.
@@ -59,12 +68,18 @@ pub(crate) async fn serve(listener: TcpListener, registry: Arc<Mutex<Registry>>)
     }
 }
 
-fn answer(request: &Request<Incoming>, registry: &Mutex<Registry>) -> Response<Full<Bytes>> {
+fn answer(request: &Request<Incoming>, shown: &Shown) -> Response<Full<Bytes>> {
     match request.uri().path() {
+        "/health" if *shown.stopping.borrow() => {
+            let mut response = text("text/plain", "stopping\n".to_owned());
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            response
+        }
         "/health" => text("text/plain", "ok\n".to_owned()),
         "/metrics" => {
             let mut body = String::new();
-            let registry = registry
+            let registry = shown
+                .registry
                 .lock()
                 .expect("no code panics while it holds the registry");
             // Writing to a string cannot fail.

@@ -57,28 +57,21 @@ pub(crate) struct Up {
 }
 
 /// How commands reach a running Lambent.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct Client {
-    /// Its address.
-    #[arg(
-        long,
-        alias = "endpoint-url",
-        value_name = "URL",
-        env = "AWS_ENDPOINT_URL",
-        default_value = "http://127.0.0.1:9100"
-    )]
-    pub(crate) endpoint: String,
-    /// Its data folder, for the root's credentials; AWS_ACCESS_KEY_ID and its like win.
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "LAMBENT_DATA_DIR",
-        default_value = "./lambent-data"
-    )]
-    pub(crate) data_dir: PathBuf,
-    /// The region to speak to.
-    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
-    pub(crate) region: String,
+    /// Its address [env: AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL; default: the profile's, http://127.0.0.1:9100].
+    #[arg(long, alias = "endpoint-url", value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// A profile of ~/.aws/credentials and ~/.aws/config, as AWS's clients have them [env: AWS_PROFILE].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Its data folder, for the root's key; AWS_ACCESS_KEY_ID and its like win
+    /// [env: LAMBENT_DATA_DIR; default: ./lambent-data].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The region to speak to [env: AWS_REGION, AWS_DEFAULT_REGION; default: the profile's, us-east-1].
+    #[arg(long)]
+    pub(crate) region: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -123,25 +116,13 @@ pub(crate) struct Events {
 
 #[derive(Args, Debug)]
 pub(crate) struct Logs {
-    /// The function's name.
+    /// The function: a name or an ARN.
     pub(crate) function: String,
     /// Go on printing what comes.
     #[arg(long, short)]
     pub(crate) follow: bool,
-    /// Its data folder: logs are read from there.
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "LAMBENT_DATA_DIR",
-        default_value = "./lambent-data"
-    )]
-    pub(crate) data_dir: PathBuf,
-    /// The account.
-    #[arg(long, default_value = "000000000000")]
-    pub(crate) account: String,
-    /// The region.
-    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
-    pub(crate) region: String,
+    #[command(flatten)]
+    pub(crate) client: Client,
 }
 
 #[derive(Args, Debug)]
@@ -152,9 +133,12 @@ pub(crate) struct Deploy {
     /// The stack's name [default: that of the template's folder].
     #[arg(long, value_name = "NAME")]
     pub(crate) stack_name: Option<String>,
-    /// Values of parameters.
+    /// Values of parameters; one that is not given keeps its last value.
     #[arg(long, value_name = "NAME=VALUE", num_args = 1..)]
     pub(crate) parameter_overrides: Vec<String>,
+    /// Leave out what is not supported, and list it.
+    #[arg(long)]
+    pub(crate) skip_unsupported: bool,
     /// Do not ask.
     #[arg(long, short)]
     pub(crate) yes: bool,

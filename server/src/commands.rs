@@ -1,6 +1,6 @@
 //! The commands for people at a terminal.
 
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,14 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Method, Response};
 use serde::Deserialize;
-use types::{AccountId, Region, Scope, Timestamp};
 
+use crate::access::{Access, Source};
 use crate::cli;
 use crate::client::Client;
 use crate::terminal::{self, complain, say};
 
-/// How often `logs --follow` looks for more.
-const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 /// Functions of one page of a list.
 const PAGE: u32 = 50;
 
@@ -47,7 +45,7 @@ pub(crate) fn invoke(options: &cli::Invoke) -> anyhow::Result<ExitCode> {
             .context("the log in the answer is no base64")?;
         complain!("{}", String::from_utf8_lossy(&tail).trim_end_matches('\n'));
     }
-    terminal::result(response.body())?;
+    terminal::result(response.body());
     let failed = response.headers().contains_key("x-amz-function-error");
     Ok(if failed {
         ExitCode::FAILURE
@@ -76,7 +74,6 @@ struct Function {
 /// `lambent functions`: one line each.
 pub(crate) fn functions(options: &cli::Client) -> anyhow::Result<ExitCode> {
     let client = Client::new(options)?;
-    let mut marker: Option<String> = None;
     say!(
         "{:<40} {:<16} {:>7} {:>7}  MODIFIED",
         "FUNCTION",
@@ -84,86 +81,53 @@ pub(crate) fn functions(options: &cli::Client) -> anyhow::Result<ExitCode> {
         "MEMORY",
         "TIMEOUT"
     );
-    loop {
-        let mut path = format!("/2015-03-31/functions?MaxItems={PAGE}");
-        if let Some(marker) = marker {
-            path = format!("{path}&Marker={}", wire::uri::encode(&marker));
-        }
-        let response = block_on(client.send((Method::GET, &path), &[], Bytes::new()))?;
-        let page: Functions = serde_json::from_slice(succeeded(response)?.body())
-            .context("the answer is no list of functions")?;
-        for function in page.functions {
-            say!(
-                "{:<40} {:<16} {:>4} MB {:>5} s  {}",
-                function.function_name,
-                function.runtime.unwrap_or_default(),
-                function.memory_size,
-                function.timeout,
-                function.last_modified
-            );
-        }
-        marker = match page.next_marker {
-            Some(next) if !next.is_empty() => Some(next),
-            _ => return Ok(ExitCode::SUCCESS),
-        };
-    }
-}
-
-/// `lambent env`: `eval "$(lambent env)"` points AWS clients here.
-pub(crate) fn env(options: &cli::Client) -> anyhow::Result<ExitCode> {
-    let file = options.data_dir.join("credentials").canonicalize();
-    let file = file
-        .with_context(|| format!("there are no credentials in {}", options.data_dir.display()))?;
-    say!(
-        "export AWS_ENDPOINT_URL='{}'",
-        options.endpoint.replace('\'', "'\\''")
-    );
-    let file = file.display().to_string().replace('\'', "'\\''");
-    say!("export AWS_SHARED_CREDENTIALS_FILE='{file}'");
-    say!(
-        "export AWS_REGION='{}'",
-        options.region.replace('\'', "'\\''")
-    );
-    Ok(ExitCode::SUCCESS)
-}
-
-/// `lambent logs`: all that is kept of a function's log, in order of time.
-pub(crate) fn logs(options: &cli::Logs) -> anyhow::Result<ExitCode> {
-    let scope = Scope {
-        account: AccountId::new(&options.account)?,
-        region: Region::new(&options.region)?,
-    };
-    let reader = control::LogReader::new(options.data_dir.join("logs"));
-    let group = format!("/aws/lambda/{}", options.function);
-    let mut follower = reader.follow(&scope, &group, Timestamp::default());
-    let mut out = std::io::stdout().lock();
-    let mut any = false;
-    loop {
-        for event in follower.poll().context("the log cannot be read")? {
-            any = true;
-            let line = entry(&event.event.time.to_iso_text(), &event.event.message);
-            writeln!(out, "{line}").context("standard output is closed")?;
-        }
-        if !options.follow {
-            if !any {
-                bail!("{group} has no log in {}", options.data_dir.display());
+    block_on(async {
+        let mut marker: Option<String> = None;
+        loop {
+            let mut path = format!("/2015-03-31/functions?MaxItems={PAGE}");
+            if let Some(marker) = marker {
+                path = format!("{path}&Marker={}", wire::uri::encode(&marker));
             }
-            return Ok(ExitCode::SUCCESS);
+            let response = client.send((Method::GET, &path), &[], Bytes::new()).await?;
+            let page: Functions = serde_json::from_slice(succeeded(response)?.body())
+                .context("the answer is no list of functions")?;
+            for function in page.functions {
+                say!(
+                    "{:<40} {:<16} {:>4} MB {:>5} s  {}",
+                    function.function_name,
+                    function.runtime.unwrap_or_default(),
+                    function.memory_size,
+                    function.timeout,
+                    function.last_modified
+                );
+            }
+            marker = match page.next_marker {
+                Some(next) if !next.is_empty() && !terminal::is_lost() => Some(next),
+                _ => return Ok(ExitCode::SUCCESS),
+            };
         }
-        out.flush().context("standard output is closed")?;
-        block_on(async {
-            tokio::time::sleep(FOLLOW_EVERY).await;
-            Ok(())
-        })?;
-    }
+    })
 }
 
-/// A log event as it is printed. What follows its first line stands beneath it, so that none looks like an
-/// event of its own.
-fn entry(time: &str, message: &str) -> String {
-    let text = terminal::visible(message.trim_end_matches('\n'));
-    let beneath = format!("\n{:width$}", "", width = time.len() + 1);
-    format!("{time} {}", text.replace('\n', &beneath))
+/// `lambent env`: `eval "$(lambent env)"` points AWS clients here. A key of the environment is there already.
+pub(crate) fn env(options: &cli::Client) -> anyhow::Result<ExitCode> {
+    let access = Access::of(options)?;
+    let export = |name: &str, value: &str| {
+        let value = value.replace('\'', "'\\''");
+        say!("export {name}='{value}'");
+    };
+    export("AWS_ENDPOINT_URL", &access.url);
+    match &access.source {
+        Source::Variables => {}
+        Source::Profile(name) => export("AWS_PROFILE", name),
+        Source::Folder(file) => {
+            let path = file.canonicalize();
+            let path = path.with_context(|| format!("{} cannot be found", file.display()))?;
+            export("AWS_SHARED_CREDENTIALS_FILE", &path.display().to_string());
+        }
+    }
+    export("AWS_REGION", access.region.as_str());
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Tells a person at a terminal, after a second, that there is something to wait for.
@@ -219,7 +183,9 @@ pub(crate) fn succeeded(response: Response<Bytes>) -> anyhow::Result<Response<By
     let message = message
         .and_then(|message| message.as_str())
         .unwrap_or_default();
-    bail!("{}: {message}", name.unwrap_or(response.status().as_str()))
+    let kind = body.get("__type").and_then(|kind| kind.as_str());
+    let name = name.or(kind).unwrap_or(response.status().as_str());
+    bail!("{name}: {message}")
 }
 
 pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
@@ -229,26 +195,4 @@ pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyh
     runtime
         .context("no runtime could be started")?
         .block_on(work)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_function_logs_is_not_obeyed_and_looks_like_no_other_event() {
-        let message = "a\u{1b}]0;b\u{7}\n2026-01-01T00:00:00.000Z forged\r\n";
-        let printed = entry("2026-11-30T07:00:00.000Z", message);
-        let mut lines = printed.lines();
-        assert_eq!(
-            lines.next(),
-            Some("2026-11-30T07:00:00.000Z a\\u{1b}]0;b\\u{7}")
-        );
-        let second = lines.next().unwrap();
-        assert!(
-            second.starts_with("      ") && second.ends_with("forged\\r"),
-            "{second}"
-        );
-        assert_eq!(lines.next(), None);
-    }
 }

@@ -87,8 +87,19 @@ impl std::fmt::Debug for AccessKey {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Admin {
-    /// Where `/metrics` is served; port 0 takes a free one, an empty text none at all.
+    /// Where `/metrics` and `/health` are served; port 0 takes a free one, an empty text none at all.
     pub(crate) listen: String,
+}
+
+impl Admin {
+    /// Where it is unless somebody says otherwise. Only this one gives way where it is taken: a second
+    /// server of a machine must not fail for want of an address that nobody asked for.
+    pub(crate) const DEFAULT: &str = "127.0.0.1:9101";
+
+    /// Whether a free port will do as well.
+    pub(crate) fn gives_way(&self) -> bool {
+        self.listen == Self::DEFAULT
+    }
 }
 
 /// What requests may take before anybody knows who sent them.
@@ -353,7 +364,7 @@ impl Default for Config {
 impl Default for Admin {
     fn default() -> Self {
         Self {
-            listen: "127.0.0.1:0".to_owned(),
+            listen: Self::DEFAULT.to_owned(),
         }
     }
 }

@@ -121,7 +121,7 @@ impl DataDir {
 }
 
 /// Reads a credentials file.
-pub(crate) fn read_root_key(path: &Path) -> anyhow::Result<RootKey> {
+fn read_root_key(path: &Path) -> anyhow::Result<RootKey> {
     let mut text = String::new();
     let read = File::open(path).and_then(|file| {
         let mut file = file.take(CREDENTIALS_BYTES_MAX);

@@ -26,7 +26,9 @@ use deploy::plan::{plan, plan_deletion};
 use deploy::record::Record;
 use deploy::resource::Type;
 use deploy::store::Store;
-use deploy::template::Template;
+use deploy::survey::{self, Survey, Unsupported};
+use deploy::template::parameters::remembered;
+use deploy::template::{self, Template};
 use http::Method;
 
 use crate::cli;
@@ -44,18 +46,21 @@ pub(crate) fn deploy(options: &cli::Deploy) -> anyhow::Result<ExitCode> {
     let path = &options.template;
     let text = std::fs::read_to_string(path);
     let text = text.with_context(|| format!("{} cannot be read", path.display()))?;
-    let template = Template::parse(&text).with_context(|| path.display().to_string())?;
+    let (template, skipped) =
+        supported(&text, options.skip_unsupported).with_context(|| path.display().to_string())?;
     let stack = match &options.stack_name {
         Some(name) => name.clone(),
         None => folder_name(path)?,
     };
     let given = overrides(&options.parameter_overrides)?;
     block_on(async {
-        let api: Arc<dyn Api> = Arc::new(Remote::new(&options.client)?);
-        let identity = identity(api.as_ref(), &stack, &options.client.region).await?;
+        let (api, region) = remote(&options.client)?;
+        let identity = identity(api.as_ref(), &stack, &region).await?;
+        let (store, record) = load(&api, &stack).await?;
+        let before = record.unwrap_or_default();
+        let given = remembered(&template.parameters, &before.parameters, &given);
         let desired = Desired::of(&template, &given, &identity);
         let desired = desired.with_context(|| path.display().to_string())?;
-        let (store, record) = load(&api, &stack).await?;
         let packages = Arc::new(Mutex::new(Packages::new(
             path.parent().unwrap_or(Path::new(".")),
         )));
@@ -63,15 +68,16 @@ pub(crate) fn deploy(options: &cli::Deploy) -> anyhow::Result<ExitCode> {
             let mut packages = packages.lock().expect("nothing panics while it has them");
             packages.settle(wanted, properties)
         };
-        let before = record.unwrap_or_default();
         let plan = plan(&desired, &before, &mut settle);
         let plan = plan.with_context(|| path.display().to_string())?;
         if plan.is_empty() {
             say!("{stack}: nothing to change");
             print_outputs(&before);
+            print_skipped(&skipped);
             return Ok(ExitCode::SUCCESS);
         }
         say!("{stack}:\n{plan}");
+        print_skipped(&skipped);
         if let Some(code) = stop(options.dry_run, options.yes)? {
             return Ok(code);
         }
@@ -80,16 +86,46 @@ pub(crate) fn deploy(options: &cli::Deploy) -> anyhow::Result<ExitCode> {
         engine.deploy(&desired, &mut settle).await?;
         say!("{stack} is deployed");
         print_outputs(engine.record());
+        print_skipped(&skipped);
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// The template as far as it is supported, and what of it is not.
+fn supported(text: &str, skip: bool) -> anyhow::Result<(Template, Vec<Unsupported>)> {
+    let Survey { found, rest } = survey::of(&template::read(text)?);
+    let is_refused = |it: &&Unsupported| !skip || !it.can_be_skipped;
+    if !found.iter().any(|it| is_refused(&it)) {
+        return Ok((Template::of(&rest)?, found));
+    }
+    let mut told = "these are not supported:".to_owned();
+    for unsupported in found.iter().filter(is_refused) {
+        told += &format!("\n  {}", unsupported.what);
+    }
+    told += match (skip, found.iter().all(|it| it.can_be_skipped)) {
+        (false, true) => "\n--skip-unsupported deploys the rest",
+        (false, false) => "\n--skip-unsupported does not help: values of others depend on some",
+        (true, _) => "\nand cannot be left out: values of others depend on them",
+    };
+    bail!(told)
+}
+
+fn print_skipped(skipped: &[Unsupported]) {
+    if skipped.is_empty() {
+        return;
+    }
+    say!("not created here:");
+    for unsupported in skipped {
+        say!("  {}", unsupported.what);
+    }
 }
 
 /// `lambent delete`.
 pub(crate) fn delete(options: &cli::Delete) -> anyhow::Result<ExitCode> {
     let stack = &options.stack;
     block_on(async {
-        let api: Arc<dyn Api> = Arc::new(Remote::new(&options.client)?);
-        let identity = identity(api.as_ref(), stack, &options.client.region).await?;
+        let (api, region) = remote(&options.client)?;
+        let identity = identity(api.as_ref(), stack, &region).await?;
         let (store, record) = load(&api, stack).await?;
         let record = record.with_context(|| format!("there is no stack {stack}"))?;
         say!("{stack}:\n{}", plan_deletion(&record));
@@ -201,12 +237,11 @@ struct Remote {
     client: Client,
 }
 
-impl Remote {
-    fn new(options: &cli::Client) -> anyhow::Result<Self> {
-        Ok(Self {
-            client: Client::new(options)?,
-        })
-    }
+/// The server that the options name, and the region.
+fn remote(options: &cli::Client) -> anyhow::Result<(Arc<dyn Api>, String)> {
+    let client = Client::new(options)?;
+    let region = client.region().to_string();
+    Ok((Arc::new(Remote { client }), region))
 }
 
 #[async_trait]

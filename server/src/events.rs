@@ -145,6 +145,6 @@ fn json(body: &[u8]) -> anyhow::Result<ExitCode> {
     if !line.ends_with(b"\n") {
         line.push(b'\n');
     }
-    terminal::result(&line)?;
+    terminal::result(&line);
     Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,13 @@
 //! Lambent: the system behind AWS Lambda, as one binary with roles.
 //!
 //! Read in this order: [`cli`] is what can be said on the command line; [`config`] what can be set;
-//! [`up`] puts the roles together; [`front_door`] takes requests to them; [`client`],
-//! [`commands`], [`events`] and [`deploy`] are for people at a terminal, to whom [`terminal`] prints.
+//! [`up`] puts the roles together; [`front_door`] takes requests to them; [`commands`], [`function_logs`],
+//! [`events`] and [`deploy`] are for people at a terminal, to whom [`terminal`] prints: clients of a server that
+//! [`access`] finds and [`client`] speaks to.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod access;
 mod admin;
 mod cli;
 mod client;
@@ -15,7 +17,9 @@ mod data_dir;
 mod deploy;
 mod events;
 mod front_door;
+mod function_logs;
 mod packages;
+mod profiles;
 mod roots;
 mod services;
 mod telemetry;
@@ -45,13 +49,13 @@ fn main() -> ExitCode {
         cli::Command::Env(options) => commands::env(&options),
         cli::Command::Queues(options) => events::queues(&options),
         cli::Command::Events(options) => events::events(&options),
-        cli::Command::Logs(options) => commands::logs(&options),
+        cli::Command::Logs(options) => function_logs::logs(&options),
         cli::Command::Deploy(options) => deploy::deploy(&options),
         cli::Command::Delete(options) => deploy::delete(&options),
         cli::Command::Stacks(options) => deploy::stacks(&options),
     };
     match outcome {
-        Ok(code) => code,
+        Ok(code) => terminal::ended(code),
         Err(error) => {
             terminal::complain!("lambent: {error:#}");
             ExitCode::FAILURE

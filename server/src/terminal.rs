@@ -3,9 +3,11 @@
 
 use std::borrow::Cow;
 use std::fmt::{Arguments, Write as _};
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::sync::OnceLock;
 
-use anyhow::Context as _;
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 /// Prints a line on standard output.
 macro_rules! say {
@@ -53,15 +55,55 @@ pub(crate) fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// See [`say`]. Whoever closed standard output does not want to hear of it.
+/// Why standard output takes nothing any more.
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
+
+/// See [`say`]. What cannot be written is not tried again; the command goes on, since it may be in the middle
+/// of work, and its end is [`ended`]'s.
 pub(crate) fn print(text: Arguments<'_>, line: bool) {
-    let text = text.to_string();
+    let mut text = visible(&text.to_string()).into_owned();
+    if line {
+        text.push('\n');
+    }
+    write(text.as_bytes());
+}
+
+fn write(bytes: &[u8]) {
+    if LOST.get().is_some() {
+        return;
+    }
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(visible(&text).as_bytes());
-    let _ = match line {
-        true => out.write_all(b"\n"),
-        false => out.flush(),
+    if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
+        let _ = LOST.set(error);
+    }
+}
+
+/// Whether nobody reads what is printed: a command that does nothing else need not go on.
+pub(crate) fn is_lost() -> bool {
+    if LOST.get().is_some() {
+        return true;
+    }
+    // The other end of a pipe can go without anything being written.
+    let stdout = std::io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
     };
+    let told = rustix::event::poll(&mut polled, Some(&at_once));
+    told.is_ok() && polled[0].revents().contains(PollFlags::ERR)
+}
+
+/// How a command ends that would end so, if it could print. Whoever has closed a pipe has seen enough and does not
+/// want to hear of it; that a disk is full is said.
+pub(crate) fn ended(code: ExitCode) -> ExitCode {
+    match LOST.get() {
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+            complain!("lambent: standard output cannot be written: {error}");
+            ExitCode::FAILURE
+        }
+        _ => code,
+    }
 }
 
 /// See [`complain`].
@@ -72,18 +114,15 @@ pub(crate) fn print_error(text: Arguments<'_>) {
 }
 
 /// Writes a result to standard output: as it is to a program, and made visible to a person.
-pub(crate) fn result(bytes: &[u8]) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    let written = match out.is_terminal() {
-        true => out.write_all(visible(&String::from_utf8_lossy(bytes)).as_bytes()),
-        false => out.write_all(bytes),
-    };
-    let ended = written.and_then(|()| match bytes {
-        [.., b'\n'] => Ok(()),
-        _ if out.is_terminal() => out.write_all(b"\n"),
-        _ => Ok(()),
-    });
-    ended.context("standard output is closed")
+pub(crate) fn result(bytes: &[u8]) {
+    if !std::io::stdout().is_terminal() {
+        return write(bytes);
+    }
+    let mut text = visible(&String::from_utf8_lossy(bytes)).into_owned();
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    write(text.as_bytes());
 }
 
 /// Shows on standard error, on the line that is there, what is going on.

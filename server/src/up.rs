@@ -9,6 +9,7 @@
 //!
 //! All-in-one and cluster differ only in what is put behind the `Arc<dyn …>`s here.
 
+mod admin_address;
 mod descriptors;
 mod drain;
 mod event_threads;
@@ -37,6 +38,7 @@ use crate::roots::{Languages, languages};
 use crate::terminal::say;
 use crate::versions;
 use crate::{cli, telemetry};
+use admin_address::AdminAddress;
 use descriptors::{Descriptors, Wanted};
 
 /// Whatever still runs when all is over is not waited for any longer.
@@ -91,7 +93,7 @@ struct Started {
     /// Of clients, at a time at each address.
     connections: usize,
     api: Bound,
-    admin: Option<Bound>,
+    admin: Option<AdminAddress>,
     events: Option<Bound>,
 }
 
@@ -168,13 +170,12 @@ async fn start(start: Start) -> anyhow::Result<Started> {
         let config = config.clone();
         roles::aside("the data folder", move || prepare(&config)).await?
     };
-    let bind = async |listen: &str| match listen {
-        "" => Ok(None),
-        listen => front_door::bind(listen).await.map(Some),
+    let api = front_door::bind(&config.listen).await.context("listen")?;
+    let admin = AdminAddress::bind(&config.admin).await?;
+    let events = match config.events.listen.as_str() {
+        "" => None,
+        listen => Some(front_door::bind(listen).await.context("events.listen")?),
     };
-    let api = front_door::bind(&config.listen).await?;
-    let admin = bind(&config.admin.listen).await?;
-    let events = bind(&config.events.listen).await?;
     let (strict, runtimes) = (config.runtimes.strict, languages.runtimes.clone());
     let looking = tokio::task::spawn_blocking(move || versions::look(&runtimes));
     let stores = stores::open(&config, data.path(), accept_older_data, &threads).await?;
@@ -243,12 +244,17 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
         events,
     } = started;
     running.background.spawn(freed::give_back());
-    if let Some(bound) = admin {
-        let (listener, address) = bound.listen()?;
+    let (stop, stopped) = watch::channel(false);
+    if let Some(admin) = admin {
+        let (listener, address) = admin.listen().await?;
         tracing::info!(%address, "metrics are served");
+        let shown = crate::admin::Shown {
+            registry: Arc::clone(&running.registry),
+            stopping: stopped.clone(),
+        };
         running
             .background
-            .spawn(crate::admin::serve(listener, Arc::clone(&running.registry)));
+            .spawn(crate::admin::serve(listener, shown));
     }
     let (control, frontend) = (running.control.clone(), running.frontend.clone());
     let of_events = front_door::Events {
@@ -264,7 +270,6 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     let door = Arc::new(FrontDoor::new(
         control, frontend, of_events, identities, bounds,
     ));
-    let (stop, stopped) = watch::channel(false);
     let mut serving = JoinSet::new();
     let (listener, address) = api.listen()?;
     serving.spawn(Arc::clone(&door).serve(listener, stopped.clone()));

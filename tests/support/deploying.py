@@ -20,9 +20,9 @@ class Commands:
         return {"PATH": os.environ["PATH"]}
 
     def line(self, command, *arguments, url=None):
-        """The command line. Logs are read from the data folder, without the server."""
+        """The command line."""
         line = [binary(), command, *map(str, arguments), "--data-dir", str(self.server.data)]
-        return line if command == "logs" else [*line, "--endpoint", url or self.server.url]
+        return [*line, "--endpoint", url or self.server.url]
 
     def __call__(self, command, *arguments, stdin="", client=True, **variables):
         """Exit status, standard output, standard error; `client=False` names no server."""

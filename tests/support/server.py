@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.request
 
 from . import leftovers
@@ -24,6 +25,12 @@ HURRIED = """
 get_function_per_second = 100000
 get_policy_per_second = 100000
 control_plane_per_second = 100000
+"""
+
+# Many servers run at a time: none takes the address that people's own has.
+ADMIN = """
+[admin]
+listen = "127.0.0.1:0"
 """
 
 # Many tests have a region to themselves.
@@ -78,7 +85,8 @@ class Server:
         self.config = self.root / "lambent.toml"
         limits = "" if "[limits]" in config else HURRIED
         regions = "" if "[account]" in config else SEVERAL
-        self.config.write_text(config + limits + regions)
+        admin = "" if "[admin]" in config else ADMIN
+        self.config.write_text(config + limits + regions + admin)
         self.process = None
         self.url = None
 
@@ -134,6 +142,14 @@ class Server:
         told = [e["address"] for e in self.entries()
                 if isinstance(e, dict) and e.get("message") == "metrics are served"]
         return f"http://{told[-1]}"
+
+    def health(self):
+        """What the admin address says of the server: status and text."""
+        try:
+            with urllib.request.urlopen(f"{self.admin_url()}/health", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read().decode()
 
     def metric(self, name):
         """The value of a metric that has no labels."""

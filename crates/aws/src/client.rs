@@ -22,7 +22,7 @@ use wire::sigv4::Signer;
 use crate::endpoint::{Endpoint, Keys};
 use crate::error::Error;
 
-/// An answer, or the next piece of one, comes within so long.
+/// An answer, or the next piece of one, comes within so long unless somebody has more time.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Connections to one host that wait for their next use.
 const IDLE_MAX: usize = 16;
@@ -30,6 +30,7 @@ const IDLE_MAX: usize = 16;
 /// Calls services. Cheap to share behind an `Arc`.
 pub struct Client {
     clock: Arc<dyn Clock>,
+    patience: Duration,
     connections: OnceLock<Connections<HttpsConnector<HttpConnector>, Full<Bytes>>>,
 }
 
@@ -59,8 +60,14 @@ pub struct Request<'r> {
 impl Client {
     /// Nothing is opened before it is needed.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::patient(clock, PATIENCE)
+    }
+
+    /// One that waits so long for an answer, or the next piece of one.
+    pub fn patient(clock: Arc<dyn Clock>, patience: Duration) -> Self {
         Self {
             clock,
+            patience,
             connections: OnceLock::new(),
         }
     }
@@ -73,11 +80,12 @@ impl Client {
         let (body, limit) = (request.body, request.answer_bytes_max);
         let sent = http::Request::from_parts(parts, Full::new(body));
         let answer = self.connections().request(sent);
-        let answer = within(host, answer)
+        let answer = self
+            .within(host, answer)
             .await?
             .map_err(|error| unreachable(host, error))?;
         let (parts, body) = answer.into_parts();
-        let body = read(host, body, limit).await?;
+        let body = self.read(host, body, limit).await?;
         Ok(Response::from_parts(parts, body))
     }
 
@@ -112,6 +120,33 @@ impl Client {
                 .build(connector())
         })
     }
+
+    async fn read(&self, host: &str, mut body: Incoming, limit: usize) -> Result<Bytes, Error> {
+        let announced = body.size_hint().lower();
+        let too_large = || Error::TooLarge { limit };
+        if announced > limit as u64 {
+            return Err(too_large());
+        }
+        let mut all = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
+        while let Some(frame) = self.within(host, body.frame()).await? {
+            let frame = frame.map_err(|error| unreachable(host, error))?;
+            if let Ok(piece) = frame.into_data() {
+                if all.len() + piece.len() > limit {
+                    return Err(too_large());
+                }
+                all.extend_from_slice(&piece);
+            }
+        }
+        Ok(all.freeze())
+    }
+
+    async fn within<T>(&self, host: &str, work: impl Future<Output = T>) -> Result<T, Error> {
+        let timely = tokio::time::timeout(self.patience, work).await;
+        timely.map_err(|_| Error::Timeout {
+            host: host.to_owned(),
+            within: self.patience,
+        })
+    }
 }
 
 /// Trusts what the machine trusts. Where it trusts nobody, only `http` endpoints can be called.
@@ -127,33 +162,6 @@ fn connector() -> HttpsConnector<HttpConnector> {
         HttpsConnectorBuilder::new().with_tls_config(config)
     });
     builder.https_or_http().enable_http1().build()
-}
-
-async fn read(host: &str, mut body: Incoming, limit: usize) -> Result<Bytes, Error> {
-    let announced = body.size_hint().lower();
-    let too_large = || Error::TooLarge { limit };
-    if announced > limit as u64 {
-        return Err(too_large());
-    }
-    let mut all = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
-    while let Some(frame) = within(host, body.frame()).await? {
-        let frame = frame.map_err(|error| unreachable(host, error))?;
-        if let Ok(piece) = frame.into_data() {
-            if all.len() + piece.len() > limit {
-                return Err(too_large());
-            }
-            all.extend_from_slice(&piece);
-        }
-    }
-    Ok(all.freeze())
-}
-
-async fn within<T>(host: &str, work: impl Future<Output = T>) -> Result<T, Error> {
-    let timely = tokio::time::timeout(PATIENCE, work).await;
-    timely.map_err(|_| Error::Timeout {
-        host: host.to_owned(),
-        within: PATIENCE,
-    })
 }
 
 fn unreachable(host: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {

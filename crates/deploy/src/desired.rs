@@ -49,6 +49,8 @@ pub struct Desired {
     pub resources: Vec<Wanted>,
     /// What is told at the end, as far as its conditions hold.
     pub outputs: Vec<Output>,
+    /// The values of its parameters, to be remembered.
+    pub parameters: BTreeMap<String, String>,
     values: BTreeMap<String, Value>,
     conditions: BTreeMap<String, bool>,
     mappings: Option<Node>,
@@ -95,6 +97,7 @@ impl Desired {
         Ok(Self {
             resources: in_order(wanted)?,
             outputs,
+            parameters: parameters::texts(&template.parameters, given),
             values,
             conditions,
             mappings: template.mappings.clone(),

@@ -142,6 +142,7 @@ impl<'e> Engine<'e> {
         }
         let wanted = desired.resources.iter().map(|wanted| wanted.name.as_str());
         let left = self.end(&wanted.collect()).await?;
+        self.record.parameters.clone_from(&desired.parameters);
         self.record.outputs.clear();
         for output in &desired.outputs {
             // Every value has been worked out for the plan, and resources are all there now.

@@ -1,6 +1,6 @@
 //! Deploying templates: what SAM and CloudFormation describe, made through Lambda's own API.
 //!
-//! Read in this order: [`template`] is what the file says; [`sam`] writes SAM's types out in
+//! Read in this order: [`template`] is what the file says; [`survey`] what of it is not made here; [`sam`] writes SAM's types out in
 //! Lambda's own; [`resource`] knows the types there are; [`desired`] is what is to be there,
 //! [`record`] what is; [`plan`] is the way from one to the other; [`engine`] goes it, by
 //! [`live`], with [`packages`] of code, and keeps the record in the [`store`].
@@ -20,4 +20,5 @@ pub mod record;
 pub mod resource;
 pub mod sam;
 pub mod store;
+pub mod survey;
 pub mod template;

@@ -65,7 +65,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What is deleted after that.
     pub deletions: Vec<Deletion>,
-    /// Whether nothing is done but what is told at the end changes.
+    /// Whether what is told at the end changes, or the values of parameters that are remembered.
     pub outputs_change: bool,
 }
 
@@ -108,7 +108,7 @@ pub fn plan(desired: &Desired, record: &Record, settle: &mut Settle<'_>) -> Resu
         begun,
         steps,
         deletions: deletions(desired, &record),
-        outputs_change: outputs != record.outputs,
+        outputs_change: outputs != record.outputs || desired.parameters != record.parameters,
     })
 }
 

@@ -28,6 +28,9 @@ pub struct Record {
     /// What was told at the end.
     #[serde(default)]
     pub outputs: BTreeMap<String, String>,
+    /// The values of its parameters: they hold until others are given.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// What is to be deleted although its name is another's now.

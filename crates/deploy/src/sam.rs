@@ -5,12 +5,12 @@
 //! `!GetAtt HelloUrl.FunctionUrl` find it. `!Ref Hello.Alias` and `!Ref Hello.Version` are found by
 //! [`Expanded::renames`].
 
-mod events;
-mod function;
+pub(crate) mod events;
+pub(crate) mod function;
 mod globals;
-mod layer;
+pub(crate) mod layer;
 mod outcomes;
-mod policies;
+pub(crate) mod policies;
 mod role;
 
 #[cfg(test)]

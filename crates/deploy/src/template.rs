@@ -99,19 +99,29 @@ pub struct Output {
 impl Template {
     /// Reads a template, YAML or JSON.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        if text.len() > BYTES_MAX {
-            return Err(Error {
-                line: 0,
-                message: format!("a template has {BYTES_MAX} bytes at most"),
-            });
-        }
-        let root = match text.trim_start().starts_with('{') {
-            // Text in braces is JSON, or YAML of the kind that has braces.
-            true => json::parse(text).or_else(|error| yaml::parse(text).map_err(|_| error))?,
-            false => yaml::parse(text)?,
-        };
-        sections(&cdk::plain(root))
+        sections(&read(text)?)
     }
+
+    /// The sections of a template that was [`read`].
+    pub fn of(root: &Node) -> Result<Self, Error> {
+        sections(root)
+    }
+}
+
+/// What a template's text says.
+pub fn read(text: &str) -> Result<Node, Error> {
+    if text.len() > BYTES_MAX {
+        return Err(Error {
+            line: 0,
+            message: format!("a template has {BYTES_MAX} bytes at most"),
+        });
+    }
+    let root = match text.trim_start().starts_with('{') {
+        // Text in braces is JSON, or YAML of the kind that has braces.
+        true => json::parse(text).or_else(|error| yaml::parse(text).map_err(|_| error))?,
+        false => yaml::parse(text)?,
+    };
+    Ok(cdk::plain(root))
 }
 
 fn sections(root: &Node) -> Result<Template, Error> {

@@ -3,7 +3,7 @@
 //! Each works on keys, partitions or names of its own, so that all may share one store. The macros
 //! make a test of each: a promise added here is tested everywhere, and cannot be forgotten.
 //!
-//! ```ignore
+//! ```text
 //! storage::table_conformance!(Box::new(MemoryTable::default()));
 //! ```
 

@@ -14,6 +14,8 @@ use wire::query::{QueryError, STS_NAMESPACE, group, member};
 use wire::rest::route;
 use wire::sigv4::Signed;
 
+use crate::protocol::is_form;
+
 /// The services that are here, by the names that signatures have for them.
 const PRESENT: [&str; 4] = ["lambda", "logs", "iam", "sts"];
 
@@ -37,7 +39,6 @@ pub(crate) fn refusal(parts: &Parts, request_id: RequestId) -> Option<Response<B
     let message = format!("Lambent is not {service}: it has the APIs of {known}");
     let status = StatusCode::NOT_IMPLEMENTED;
     let header = |name| parts.headers.get(name).and_then(|it| it.to_str().ok());
-    let is_form = |kind: &str| kind.starts_with("application/x-www-form-urlencoded");
     Some(if service == "s3" {
         object_store_error(status, &message, request_id)
     } else if header("x-amz-target").is_some() {
@@ -48,7 +49,7 @@ pub(crate) fn refusal(parts: &Parts, request_id: RequestId) -> Option<Response<B
             message,
         }
         .response(request_id)
-    } else if header("content-type").is_some_and(is_form) {
+    } else if is_form(parts) {
         let code = CODE;
         QueryError {
             status,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   DATA-DIR/logs/<account>/<region>/<group>/<stream>….jsonl     mode 0600, folders 0700
-//!   append ─▶ bounded channel ─▶ writer thread ─▶ files          LogReader reads them, from any process
+//!   append ─▶ bounded channel ─▶ writer thread ─▶ files          LogReader reads them
 //! ```
 //!
 //! Read in this order: [`segment`] says what the files are, [`writer`] and [`appending`] write
@@ -14,7 +14,6 @@
 //! Architecture invariant: whatever a group or stream is called, its file is inside the folder.
 
 mod appending;
-mod follow;
 mod index;
 mod path;
 mod reader;
@@ -38,9 +37,7 @@ use storage::Room;
 use tokio::sync::oneshot;
 use types::{Scope, Timestamp};
 
-pub use follow::{Follow, StreamEvent};
-pub use reader::LogReader;
-pub(crate) use reader::StreamFacts;
+pub(crate) use reader::{LogReader, StreamFacts};
 pub use room::Bounds;
 pub(crate) use search::{Direction, Found, Page, Place, Search};
 pub(crate) use segment::Line;
@@ -98,7 +95,7 @@ impl LogStore {
     }
 
     /// Reads what is kept here.
-    pub fn reader(&self) -> LogReader {
+    pub(crate) fn reader(&self) -> LogReader {
         self.reader.clone()
     }
 

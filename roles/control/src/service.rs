@@ -35,6 +35,7 @@ use crate::iam::{Iam, KeyUses};
 use crate::identity::{MasterSecret, Sessions, UserKeys};
 use crate::logs::LogStore;
 use crate::metrics::Metrics;
+use crate::protocol::Protocol;
 use crate::provisioning::Provisioner;
 use crate::rows::Rows;
 use crate::settle::{Job, Missed, Settler};
@@ -197,26 +198,34 @@ impl Control {
         } else if parts.uri.path().starts_with(stacks::PATH) {
             let answer = self.stacks(&parts, &body).await;
             answer.unwrap_or_else(|failure| failure.answer().response(request_id))
-        } else if is_for(&parts, "logs") {
-            let answer = self.logs(&parts, &body).await;
-            answer.unwrap_or_else(|error| error.response(request_id))
-        } else if is_for_query(&parts) {
-            let answer = self.query(&parts, &body, request_id).await;
-            let namespace = match is_for(&parts, "iam") {
-                true => IAM_NAMESPACE,
-                false => STS_NAMESPACE,
-            };
-            answer.unwrap_or_else(|error| error.response(namespace, request_id))
-        } else if let Some(refusal) = absent::refusal(&parts, request_id) {
-            refusal
         } else {
-            let answer = self.lambda(&parts, &body).await;
-            answer.unwrap_or_else(|failure| failure.answer().response(request_id))
+            self.by_protocol(&parts, &body, request_id).await
         };
         let id = HeaderValue::from_str(&request_id.to_string()).expect("a UUID is a header value");
         response.headers_mut().insert("x-amzn-requestid", id);
         self.metrics.answered(response.status());
         response
+    }
+
+    /// What comes of a request, in the protocol that it speaks.
+    async fn by_protocol(&self, parts: &Parts, body: &Bytes, id: RequestId) -> Response<Bytes> {
+        let namespace = match Protocol::of(parts) {
+            Protocol::Rest => {
+                if let Some(refusal) = absent::refusal(parts, id) {
+                    return refusal;
+                }
+                let answer = self.lambda(parts, body).await;
+                return answer.unwrap_or_else(|failure| failure.answer().response(id));
+            }
+            Protocol::Logs => {
+                let answer = self.logs(parts, body).await;
+                return answer.unwrap_or_else(|error| error.response(id));
+            }
+            Protocol::Sts => STS_NAMESPACE,
+            Protocol::Iam => IAM_NAMESPACE,
+        };
+        let answer = self.query(parts, body, id).await;
+        answer.unwrap_or_else(|error| error.response(namespace, id))
     }
 
     /// Asks the settler to look at a function. Loses nothing if it cannot take the request: it
@@ -536,19 +545,6 @@ impl Call<'_> {
         let arn = resolve(Naming::Plain, name, None, &self.scope)?;
         self.authorise_with(&arn.scope.account, &arn.to_string(), context)?;
         Ok(arn)
-    }
-}
-
-/// Whether a request was signed for that service.
-fn is_for(parts: &Parts, service: &str) -> bool {
-    Signed::parse(parts).is_ok_and(|signed| signed.service == service)
-}
-
-/// By the service that was signed for; what is not signed, by the path.
-fn is_for_query(parts: &Parts) -> bool {
-    match Signed::parse(parts) {
-        Ok(signed) => signed.service == "sts" || signed.service == "iam",
-        Err(_) => parts.uri.path() == "/",
     }
 }
 

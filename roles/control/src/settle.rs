@@ -198,7 +198,14 @@ impl Worker {
         if let Err(error) = self.settle(job).await {
             self.missed.store(true, Ordering::Relaxed);
             let function = job.name.as_str();
-            tracing::warn!(function, error = %chain(&error), "a function cannot be settled yet");
+            tracing::warn!(
+                function,
+                account = job.scope.account.as_str(),
+                region = job.scope.region.as_str(),
+                error = %chain(&error),
+                "a function cannot be settled yet: it or its update stays pending, and clients that wait for it \
+                 (aws lambda wait) go on waiting"
+            );
         }
     }
 
@@ -220,13 +227,17 @@ impl Worker {
         let outcome = match unpacked {
             Ok(()) => Ok(()),
             Err(error) if error.is_package() || self.is_last_try(job, &function.latest) => {
+                let code = code_of(&error);
                 tracing::warn!(
                     function = job.name.as_str(),
                     account = job.scope.account.as_str(),
+                    region = job.scope.region.as_str(),
+                    code,
                     error = %chain(&error),
-                    "a function's code cannot be unpacked"
+                    "a function or its update is Failed, and clients that wait for it (aws lambda wait) end with an \
+                     error: its code or a layer cannot be unpacked"
                 );
-                Err((code_of(&error).to_owned(), error.to_string()))
+                Err((code.to_owned(), error.to_string()))
             }
             Err(error) => return Err(Failure::Images(error)),
         };

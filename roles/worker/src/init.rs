@@ -188,8 +188,7 @@ impl Environment {
         let wrapper = self.variables.get("AWS_LAMBDA_EXEC_WRAPPER");
         let Some(wrapper) = wrapper.filter(|wrapper| !wrapper.is_empty()) else {
             let started = self.start(command, variables, self.log.output()).await;
-            return started
-                .map_err(|error| Failure::message(ENTRYPOINT, format!("Error: {error}")));
+            return started.map_err(|error| Failure::message(ENTRYPOINT, error.to_string()));
         };
         let mut wrapped = vec![wrapper.clone()];
         wrapped.extend(command);

@@ -17,7 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::environment::Environment;
-use crate::outcome::Failure;
+use crate::hints::hint;
+use crate::outcome::{Cause, Failure};
 use crate::platform::Outcome;
 use crate::service::Service;
 
@@ -42,6 +43,8 @@ struct Run {
     stream: Option<oneshot::Sender<StreamError>>,
     /// Where the log's end goes when the answer was streamed.
     tail_of_stream: Option<oneshot::Sender<Bytes>>,
+    /// For people, of the function's own error.
+    hint: Option<&'static str>,
 }
 
 /// How an invoke ended.
@@ -82,11 +85,19 @@ impl Service {
             produced_bytes: None,
             stream: None,
             tail_of_stream: None,
+            hint: None,
         };
         if run.request.log_tail {
             run.environment.log.begin_tail();
         }
         let end = self.phases(&mut run).await;
+        if let End::Failed(Failure {
+            cause: Cause::Body(body),
+            ..
+        }) = &end
+        {
+            run.hint = hint(body, self.config.way_out);
+        }
         run.put_down(&end);
         if let Some(sender) = run.tail_of_stream.take()
             && let Some(tail) = run.take_tail()
@@ -219,7 +230,10 @@ impl Service {
     /// Hands the runtime's answer to the caller; returns the error's type if it is one.
     async fn pass_on(&self, run: &mut Run, answer: Answer) -> Option<String> {
         let (response, error_type, whole) = match answer {
-            Answer::Error { error_type, body } => (failed(body, None), Some(error_type), true),
+            Answer::Error { error_type, body } => {
+                run.hint = hint(&body, self.config.way_out);
+                (failed(body, None), Some(error_type), true)
+            }
             Answer::Result {
                 content_type,
                 body: AnswerBody::Full(body),

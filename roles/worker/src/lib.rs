@@ -20,6 +20,7 @@ mod door;
 mod environment;
 mod file_systems;
 mod guard;
+mod hints;
 mod init;
 mod invoke;
 mod log;

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use api::logs::{LogEvent, Logs, StreamName};
@@ -44,6 +45,8 @@ pub(crate) struct EnvironmentLog {
     function: Source,
     /// Made when the first extension is started: most environments have none.
     extensions: watch::Sender<Option<Arc<Source>>>,
+    /// People have been told what may be behind failures.
+    hinted: AtomicBool,
     inner: Mutex<Inner>,
 }
 
@@ -77,6 +80,7 @@ impl EnvironmentLog {
             telemetry,
             function: Source::new()?,
             extensions: watch::Sender::new(None),
+            hinted: AtomicBool::new(false),
             inner: Mutex::new(Inner {
                 records: [Records::of_frames_and_lines(), Records::of_lines()],
                 tail: None,
@@ -126,7 +130,7 @@ impl EnvironmentLog {
             let line = match (self.format.json, &event) {
                 (false, event) => event.line(),
                 // For people, and in no format.
-                (true, Event::Fault(line)) => Some(line.clone()),
+                (true, Event::Fault(_) | Event::Hint(_)) => event.line(),
                 (true, event) if event.level() >= self.format.system => {
                     let json = event.json(Api::Telemetry, now);
                     json.map(|json| format!("{json}\n"))
@@ -137,6 +141,13 @@ impl EnvironmentLog {
             kept.extend(line.map(|line| self.event(&mut inner, line)));
         }
         self.logs.append(&self.stream, kept);
+    }
+
+    /// Puts down what may be behind a failure; once, however often it comes.
+    pub(crate) fn hint(&self, text: &'static str) {
+        if !self.hinted.swap(true, Ordering::Relaxed) {
+            self.platform([Event::Hint(text)]);
+        }
     }
 
     /// Keeps the last of the log from here on.

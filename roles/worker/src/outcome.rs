@@ -61,7 +61,10 @@ impl Failure {
 
     /// The processes could not be started or something else of that kind.
     pub(crate) fn message(error_type: &str, message: impl Into<String>) -> Self {
-        let cause = Cause::Message(message.into());
+        // What is put before it says that it is one.
+        let message: String = message.into();
+        let message = message.strip_prefix("Error: ").unwrap_or(&message);
+        let cause = Cause::Message(message.to_owned());
         Self {
             error_type: error_type.to_owned(),
             status: "error",
@@ -189,6 +192,12 @@ mod tests {
             &Failure::exit(Exit::Status(0), false),
             "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: \
              00000000-0000-0000-0000-000000000001 Error: Runtime exited without providing a reason\"}",
+        );
+        // Once, whatever the message begins with.
+        check(
+            &Failure::message("Runtime.InvalidEntrypoint", "Error: no such file"),
+            "{\"errorType\":\"Runtime.InvalidEntrypoint\",\"errorMessage\":\"RequestId: \
+             00000000-0000-0000-0000-000000000001 Error: no such file\"}",
         );
         check(
             &Failure::timeout(),

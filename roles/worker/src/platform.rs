@@ -24,6 +24,8 @@ pub(crate) enum Event {
     RuntimeDone(RuntimeDone),
     /// A sentence about what went wrong, for people.
     Fault(String),
+    /// What may be behind a failure, for people. Not AWS's, so it is in the log alone.
+    Hint(&'static str),
     /// The invoke is over: `END` in text.
     End(RequestId),
     Report(Report),
@@ -149,6 +151,7 @@ impl Event {
                 request, version, ..
             } => report::start(*request, *version),
             Self::Fault(line) => line.clone(),
+            Self::Hint(text) => format!("{text}\n"),
             Self::End(request) => report::end(*request),
             Self::Report(report) => report.line(),
             Self::Extension {
@@ -179,7 +182,7 @@ impl Event {
             | Self::Start { .. }
             | Self::Extension { .. }
             | Self::Subscription { .. } => Level::Info,
-            Self::LogsDropped { .. } | Self::Fault(_) => Level::Warn,
+            Self::LogsDropped { .. } | Self::Fault(_) | Self::Hint(_) => Level::Warn,
             Self::End(_) => Level::Debug,
         }
     }
@@ -258,6 +261,7 @@ impl Event {
             | Self::InitRuntimeDone(..)
             | Self::InitReport(..)
             | Self::Fault(_)
+            | Self::Hint(_)
             | Self::End(_)
             | Self::Subscription { .. } => return None,
         })

@@ -389,6 +389,7 @@ fn worker_config(
         file_systems: folders.collect::<anyhow::Result<_>>()?,
         api: None,
         log_bytes_per_second: log_bytes_per_second(config),
+        way_out: config.sandbox.network != "none",
         freeze_after: Duration::from_millis(config.worker.freeze_after_ms),
         // A runtime asks for its next event within some 0.1 ms of its answer; thirty times that
         // covers a busy machine, and another environment takes longer to make.

@@ -33,25 +33,43 @@ pub(super) struct Event {
     pub(super) policy: Option<&'static str>,
 }
 
-/// One of `Events`; `target` is the function or its alias.
-pub(super) fn expand(owner: &Declared, entry: &Entry, target: &Node) -> Result<Event, Error> {
-    let what = format!("{}: the event {}", owner.name, entry.key);
-    entry.value.expect_map(&what)?;
-    let kind = entry.value.get("Type").and_then(Node::as_text);
-    let kind = kind.ok_or_else(|| entry.value.error(format!("{what} has no Type")))?;
-    let (source, policy) = match kind {
+/// What an event of that type reads from: the property that names it, and the policy for it.
+fn source_of(kind: &str) -> Option<(&'static str, Option<&'static str>)> {
+    Some(match kind {
         "SQS" => ("Queue", Some("AWSLambdaSQSQueueExecutionRole")),
         "Kinesis" => ("Stream", Some("AWSLambdaKinesisExecutionRole")),
         "DynamoDB" => ("Stream", Some("AWSLambdaDynamoDBExecutionRole")),
         "MSK" => ("Stream", Some("AWSLambdaMSKExecutionRole")),
         "MQ" => ("Broker", None),
         "SelfManagedKafka" => ("", None),
-        other => {
-            return Err(entry.value.error(format!(
-                "{what}: events of type {other} are not supported; there are SQS, Kinesis, DynamoDB, MSK, MQ and SelfManagedKafka"
-            )));
-        }
-    };
+        _ => return None,
+    })
+}
+
+/// Whether events of that type are made.
+pub(crate) fn is_kind(kind: &str) -> bool {
+    source_of(kind).is_some()
+}
+
+/// Whether events of that type have that property.
+pub(crate) fn knows(kind: &str, key: &str) -> bool {
+    source_of(kind).is_some_and(|(source, _)| source == key)
+        || ["Topics", "Queues", "ConsumerGroupId"].contains(&key)
+        || key == "KafkaBootstrapServers" && kind == "SelfManagedKafka"
+        || SAME.contains(&key)
+}
+
+/// One of `Events`; `target` is the function or its alias.
+pub(super) fn expand(owner: &Declared, entry: &Entry, target: &Node) -> Result<Event, Error> {
+    let what = format!("{}: the event {}", owner.name, entry.key);
+    entry.value.expect_map(&what)?;
+    let kind = entry.value.get("Type").and_then(Node::as_text);
+    let kind = kind.ok_or_else(|| entry.value.error(format!("{what} has no Type")))?;
+    let (source, policy) = source_of(kind).ok_or_else(|| {
+        entry.value.error(format!(
+            "{what}: events of type {kind} are not supported; there are SQS, Kinesis, DynamoDB, MSK, MQ and SelfManagedKafka"
+        ))
+    })?;
     let mut properties = Node::map(entry.line, [("FunctionName", target.clone())]);
     let none = Node::map(entry.line, Vec::<(String, Node)>::new());
     let given = entry.value.get("Properties").unwrap_or(&none);

@@ -3,7 +3,7 @@
 use super::role::{self, Wanted};
 use super::{Expanded, companion, events, location, outcomes, unknown};
 use crate::resource::{CODE, EVERYTHING, PUBLISH_AGAIN};
-use crate::template::node::{Entry, Node};
+use crate::template::node::{Entry, Kind, Node};
 use crate::template::{Declared, Error};
 
 /// Properties that Lambda's own type has under the same name.
@@ -30,6 +30,31 @@ const SAME: [&str; 21] = [
     "Tags",
     "Timeout",
 ];
+
+/// Properties of `FunctionUrlConfig`.
+pub(crate) const URL: [&str; 3] = ["AuthType", "Cors", "InvokeMode"];
+/// Properties of `EventInvokeConfig`.
+pub(crate) const INVOKES: [&str; 3] = [
+    "DestinationConfig",
+    "MaximumEventAgeInSeconds",
+    "MaximumRetryAttempts",
+];
+
+/// Whether there is a property of that name.
+pub(crate) fn knows(key: &str) -> bool {
+    let nothing = Node {
+        line: 0,
+        kind: Kind::Null,
+    };
+    let entry = Entry {
+        key: key.to_owned(),
+        line: 0,
+        value: nothing.clone(),
+    };
+    // A property that has to be more than nothing is one as well.
+    let is_own = own(&entry, &mut nothing.clone()).unwrap_or(true);
+    is_own || Companions::default().take(&entry).unwrap_or(true)
+}
 
 /// What is no property of the function itself.
 #[derive(Default)]
@@ -236,7 +261,7 @@ fn url(
     let mut properties = Node::map(line, [("TargetFunctionArn", Node::reference(line, name))]);
     for Entry { key, line, value } in node.expect_map("FunctionUrlConfig")? {
         match key.as_str() {
-            "AuthType" | "Cors" | "InvokeMode" => properties.set(key, value.clone()),
+            key if URL.contains(&key) => properties.set(key, value.clone()),
             _ => {
                 return Err(unknown(
                     declared,
@@ -279,7 +304,7 @@ fn url(
                 "InvokedViaFunctionUrl",
                 Node {
                     line,
-                    kind: crate::template::node::Kind::Bool(true),
+                    kind: Kind::Bool(true),
                 },
             ),
         ),
@@ -317,10 +342,8 @@ fn invokes(declared: &Declared, node: &Node, alias: Option<&Declared>) -> Result
     );
     for Entry { key, line, value } in node.expect_map("EventInvokeConfig")? {
         match key.as_str() {
-            "MaximumEventAgeInSeconds" | "MaximumRetryAttempts" => {
-                properties.set(key, value.clone());
-            }
             "DestinationConfig" => properties.set(key, destinations(value)?),
+            key if INVOKES.contains(&key) => properties.set(key, value.clone()),
             _ => {
                 return Err(unknown(
                     declared,

@@ -4,6 +4,21 @@ use super::{location, unknown};
 use crate::template::node::{Entry, Node};
 use crate::template::{Declared, Error};
 
+/// Properties that Lambda's own type has under the same name.
+const SAME: [&str; 5] = [
+    "CompatibleArchitectures",
+    "CompatibleRuntimes",
+    "Description",
+    "LayerName",
+    "LicenseInfo",
+];
+
+/// Whether there is a property of that name.
+pub(crate) fn knows(key: &str) -> bool {
+    let other = ["ContentUri", "RetentionPolicy"];
+    SAME.contains(&key) || other.contains(&key)
+}
+
 /// The layer's version as Lambda's own type.
 pub(super) fn expand(declared: &Declared) -> Result<Declared, Error> {
     let mut properties = Node::map(declared.line, Vec::<(String, Node)>::new());
@@ -12,11 +27,7 @@ pub(super) fn expand(declared: &Declared) -> Result<Declared, Error> {
     for Entry { key, line, value } in declared.properties.expect_map("Properties")? {
         match key.as_str() {
             "ContentUri" => properties.set("Content", location(value)),
-            "CompatibleArchitectures"
-            | "CompatibleRuntimes"
-            | "Description"
-            | "LayerName"
-            | "LicenseInfo" => properties.set(key, value.clone()),
+            key if SAME.contains(&key) => properties.set(key, value.clone()),
             "RetentionPolicy" => {
                 retain = match value.expect_text(key)? {
                     "Retain" => true,

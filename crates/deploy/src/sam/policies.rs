@@ -223,6 +223,11 @@ const TEMPLATES: [PolicyTemplate; 17] = [
     },
 ];
 
+/// Whether there is a template of that name.
+pub(crate) fn is_template(name: &str) -> bool {
+    TEMPLATES.iter().any(|template| template.name == name)
+}
+
 /// The document that a template stands for.
 pub(super) fn document(name: &str, given: &Node, line: usize) -> Result<Node, Error> {
     let template = TEMPLATES.iter().find(|template| template.name == name);

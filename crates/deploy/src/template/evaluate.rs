@@ -12,6 +12,7 @@ use super::Error;
 use super::node::{Kind, Node};
 
 mod functions;
+pub use functions::FUNCTIONS;
 
 /// Values within each other, counting what functions lead to.
 const DEPTH_MAX: usize = 128;

@@ -127,6 +127,34 @@ impl Parameter {
     }
 }
 
+/// The values that the next deployment takes where none is given for a parameter, as CloudFormation does.
+pub fn remembered(
+    parameters: &[Parameter],
+    last: &BTreeMap<String, String>,
+    given: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let is_there = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
+    let last = last.iter().filter(|(name, _)| is_there(name));
+    let mut values: BTreeMap<String, String> = last
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    values.extend(given.clone());
+    values
+}
+
+/// The texts of all values, to be remembered: those of defaults, too.
+pub fn texts(
+    parameters: &[Parameter],
+    given: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let text = |parameter: &Parameter| {
+        let given = given.get(&parameter.name);
+        let text = given.or(parameter.default.as_ref())?;
+        Some((parameter.name.clone(), text.clone()))
+    };
+    parameters.iter().filter_map(text).collect()
+}
+
 /// All parameters' values. What is given for a parameter that is not there is refused.
 pub fn resolve(
     parameters: &[Parameter],
@@ -146,6 +174,25 @@ pub fn resolve(
         values.insert(parameter.name.clone(), value);
     }
     Ok(values)
+}
+
+/// What a parameter may have.
+pub const ATTRIBUTES: [&str; 10] = [
+    "AllowedValues",
+    "ConstraintDescription",
+    "Default",
+    "Description",
+    "MaxLength",
+    "MaxValue",
+    "MinLength",
+    "MinValue",
+    "NoEcho",
+    "Type",
+];
+
+/// Whether there is such a type.
+pub fn is_type(name: &str) -> bool {
+    type_of(&Node::text(0, name), "").is_ok()
 }
 
 fn type_of(value: &Node, what: &str) -> Result<Type, Error> {

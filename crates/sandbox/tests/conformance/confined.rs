@@ -9,9 +9,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use sandbox::{Confined, confine};
 
-use crate::host::{Host, TestResult, expect, until};
+use crate::host::{Host, TestResult, expect, signal, until};
 use crate::leftovers::processes_of;
 use crate::{Case, cases};
 
@@ -221,13 +222,7 @@ async fn it_ends_with_its_guard(host: &Host) -> TestResult {
     let kill = async {
         let pid = worker(host).await?;
         let guard = status(pid, "PPid:").ok_or("it has ended")?;
-        expect(
-            Command::new("kill")
-                .args(["-9", &guard])
-                .status()?
-                .success(),
-            "the guard is killed",
-        )
+        signal(guard.parse()?, Signal::KILL)
     };
     let (ended, killed) = tokio::join!(done(place.path(), (user(host), PLENTY), &["spin"]), kill);
     killed?;

@@ -5,9 +5,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use sandbox::{Engine as _, Error, Exit, Instance, Lingering};
 
-use crate::host::{Host, MB, TestResult, expect, python, shell, start, until};
+use crate::host::{Host, MB, TestResult, expect, python, shell, signal, start, until};
 use crate::leftovers::{cgroups_of, init_of};
 use crate::spawners::told;
 use crate::{Case, cases};
@@ -88,7 +89,7 @@ impl Foreigner {
         let mut line = String::new();
         std::io::BufRead::read_line(&mut std::io::BufReader::new(reader), &mut line)?;
         expect(line == "in\n", "it is inside")?;
-        foreigner.signal("STOP")?;
+        foreigner.signal(Signal::STOP)?;
         // Not before: it would still hear of its child's end.
         let status = format!("/proc/{}/status", foreigner.0.id());
         let stopped = || fs::read_to_string(&status).is_ok_and(|text| text.contains("State:\tT"));
@@ -96,15 +97,12 @@ impl Foreigner {
         Ok(foreigner)
     }
 
-    fn signal(&self, name: &str) -> TestResult {
-        let signal = format!("-{name}");
-        let number = self.0.id().to_string();
-        Command::new("kill").args([signal, number]).status()?;
-        Ok(())
+    fn signal(&self, which: Signal) -> TestResult {
+        signal(self.0.id().cast_signed(), which)
     }
 
     fn leave(mut self) -> TestResult {
-        self.signal("CONT")?;
+        self.signal(Signal::CONT)?;
         self.0.wait()?;
         Ok(())
     }
@@ -126,7 +124,7 @@ async fn what_does_not_end_is_told_to_be_dead_and_its_room_is_kept_until_it_has(
     let sandbox = host.sandbox().await?;
     let running = start(&sandbox, &["/bin/sleep", "7654"]).await?;
     let init = init_of(host.config.first_uid, "7654").ok_or("no such process")?;
-    let foreigner = Foreigner::enter(init.parse()?).await?;
+    let foreigner = Foreigner::enter(init).await?;
     let destroyed = sandbox.destroy();
     tokio::time::timeout(Duration::from_secs(20), destroyed).await?;
     // Nobody waits for it any more.

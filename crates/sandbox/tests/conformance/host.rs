@@ -113,9 +113,10 @@ impl Host {
         }
     }
 
-    /// What has a way out, where that can be tried.
-    pub(crate) fn egress(&self) -> Option<&Egress> {
-        self.egress.as_ref()
+    /// What has a way out.
+    pub(crate) fn egress(&self) -> TestResult<&Egress> {
+        let missing = "the commands ip and nft are not installed: tools/needs network";
+        Ok(self.egress.as_ref().ok_or(missing)?)
     }
 
     pub(crate) fn engine(&self) -> &Arc<ProcessEngine> {
@@ -260,6 +261,12 @@ pub(crate) async fn python(sandbox: &Arc<dyn Instance>, program: &str) -> TestRe
 }
 
 /// Fails with words.
+/// Sends a signal by a system call: the program `kill` is not on every machine.
+pub(crate) fn signal(pid: i32, signal: rustix::process::Signal) -> TestResult {
+    let pid = rustix::process::Pid::from_raw(pid).ok_or("no number of a process")?;
+    Ok(rustix::process::kill_process(pid, signal)?)
+}
+
 pub(crate) fn expect(condition: bool, what: impl std::fmt::Display) -> TestResult {
     if condition {
         Ok(())

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sandbox::{Engine as _, Error, Exit, ProcessEngine, Signal, sweep};
 
 use crate::egress;
-use crate::host::{Host, TestResult, expect, process, shell, start, until};
+use crate::host::{Host, TestResult, expect, process, shell, signal, start, until};
 use crate::spawners;
 use crate::{Case, cases};
 
@@ -46,12 +46,14 @@ pub(crate) fn processes_of(first_uid: u32) -> Vec<i32> {
 }
 
 /// The init above the process of the users from `first_uid` on whose command line has this.
-pub(crate) fn init_of(first_uid: u32, marker: &str) -> Option<String> {
+pub(crate) fn init_of(first_uid: u32, marker: &str) -> Option<i32> {
     processes_of(first_uid).into_iter().find_map(|pid| {
         let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
-        command.contains(marker).then(|| parent.trim().to_owned())
+        command
+            .contains(marker)
+            .then(|| parent.trim().parse().ok())?
     })
 }
 
@@ -140,7 +142,7 @@ async fn the_end_of_init_is_told(host: &Host) -> TestResult {
     let mut dead = sandbox.dead();
     let running = start(&sandbox, &["/bin/sleep", "4321"]).await?;
     let init = init_of(host.config.first_uid, "4321").ok_or("no such process")?;
-    Command::new("kill").args(["-9", &init]).status()?;
+    signal(init, rustix::process::Signal::KILL)?;
     tokio::time::timeout(
         std::time::Duration::from_secs(10),
         dead.wait_for(|dead| *dead),

@@ -1,4 +1,4 @@
-//! That languages run unhindered. Those that the host does not have are passed over.
+//! That languages run unhindered. `tools/needs languages` installs those that the host does not have.
 
 use std::path::Path;
 
@@ -17,9 +17,10 @@ pub(crate) const CASES: &[Case] = cases![
 
 /// Runs a program that must end well and print this, in a sandbox with room for any language.
 async fn check(host: &Host, argv: &[&str], expected: &str) -> TestResult {
-    if !Path::new(argv[0]).exists() {
-        return Ok(());
-    }
+    expect(
+        Path::new(argv[0]).exists(),
+        format!("{} is not installed: tools/needs languages", argv[0]),
+    )?;
     let mut spec = host.spec();
     (spec.memory_bytes, spec.processes_max, spec.open_files_max) = (512 * MB, 1_024, 1_024);
     let sandbox = host.engine().create(spec).await?;
@@ -91,10 +92,8 @@ public class Main {
     let compiled = std::process::Command::new("/usr/bin/javac")
         .args(["-d", ".", "Main.java"])
         .current_dir(&folder)
-        .status();
-    if !compiled.is_ok_and(|status| status.success()) {
-        return Ok(());
-    }
+        .status()?;
+    expect(compiled.success(), "javac")?;
     let mut spec = host.spec();
     (spec.task, spec.memory_bytes, spec.processes_max) = (folder.clone(), 512 * MB, 1_024);
     let sandbox = host.engine().create(spec).await?;

@@ -1,13 +1,13 @@
 //! What the death of a spawner means: its sandboxes end with it, and new ones are made.
 
 use std::fs;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use sandbox::{Engine as _, Error, Exit};
 
-use crate::host::{Host, TestResult, expect, shell, start, until};
+use crate::host::{Host, TestResult, expect, shell, signal, start, until};
 use crate::leftovers::{cgroups_of, processes_of, start_owner};
 use crate::{Case, cases};
 
@@ -36,9 +36,7 @@ pub(crate) fn spawners() -> Vec<i32> {
 pub(crate) fn kill_spawners() -> TestResult<usize> {
     let found = spawners();
     for pid in &found {
-        Command::new("kill")
-            .args(["-9", &pid.to_string()])
-            .status()?;
+        signal(*pid, Signal::KILL)?;
     }
     Ok(found.len())
 }

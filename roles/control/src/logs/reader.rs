@@ -1,11 +1,10 @@
-//! Reading logs back, from this process or another, while they are being written.
+//! Reading logs back while they are being written.
 
 use std::io;
 use std::path::PathBuf;
 
 use types::{Scope, Timestamp};
 
-use super::follow::Follow;
 use super::index::{Indexed, Indices};
 use super::search::{Page, Search};
 use super::{path, segment};
@@ -13,7 +12,7 @@ use super::{path, segment};
 /// Reads groups, streams and events. All calls wait for the disk. Copies share what they have
 /// learned of it.
 #[derive(Clone, Debug)]
-pub struct LogReader {
+pub(crate) struct LogReader {
     folder: PathBuf,
     indices: Indices,
 }
@@ -32,13 +31,13 @@ pub(crate) struct StreamFacts {
 
 impl LogReader {
     /// Reads the logs in `folder`, whoever writes them.
-    pub fn new(folder: PathBuf) -> Self {
+    pub(crate) fn new(folder: PathBuf) -> Self {
         let indices = Indices::default();
         Self { folder, indices }
     }
 
     /// The groups of a scope by name, as far as they have streams or had some.
-    pub fn groups(&self, scope: &Scope) -> io::Result<Vec<String>> {
+    pub(crate) fn groups(&self, scope: &Scope) -> io::Result<Vec<String>> {
         path::groups(&path::scope_folder(&self.folder, scope))
     }
 
@@ -53,14 +52,9 @@ impl LogReader {
     }
 
     /// The streams of a group by name; none if there is no such group.
-    pub fn streams(&self, scope: &Scope, group: &str) -> io::Result<Vec<String>> {
+    pub(crate) fn streams(&self, scope: &Scope, group: &str) -> io::Result<Vec<String>> {
         let segments = segment::of_group(&path::group_folder(&self.folder, scope, group))?;
         Ok(segments.into_keys().collect())
-    }
-
-    /// The events of a group from `since` on, and then those that come.
-    pub fn follow(&self, scope: &Scope, group: &str, since: Timestamp) -> Follow {
-        Follow::new(path::group_folder(&self.folder, scope, group), since)
     }
 
     /// When a group's folder was made, if it has one.

@@ -43,18 +43,24 @@ fn what_was_appended_is_read_back_in_order_of_time() {
         reader.streams(&one.scope, "/aws/lambda/f").unwrap(),
         ["a/[1]x", "b"]
     );
-    let mut follow = reader.follow(&one.scope, "/aws/lambda/f", Timestamp::from_millis(2));
-    let found = follow.poll().unwrap();
-    let found: Vec<_> = found
-        .iter()
-        .map(|e| (e.stream.as_str(), e.event.message.as_str()))
-        .collect();
-    assert_eq!(found, [("b", "second\n"), ("a/[1]x", "third\n\"é")]);
-    assert!(follow.poll().unwrap().is_empty());
+    let search = Search {
+        times: (2, u64::MAX),
+        ..all(9, Direction::Forward, None)
+    };
+    let find = || {
+        let page = reader.search(&one.scope, "/aws/lambda/f", |_| true, &search);
+        let events = page.unwrap().events.into_iter();
+        let pairs = events.map(|found| (found.place.stream.to_string(), found.message));
+        pairs.collect::<Vec<_>>()
+    };
+    let pair = |stream: &str, message: &str| (stream.to_owned(), message.to_owned());
+    let mut expected = vec![pair("b", "second\n"), pair("a/[1]x", "third\n\"é")];
+    assert_eq!(find(), expected);
     let again = open(folder.path().join("logs"), Bounds::default()).unwrap();
     again.append(&two, vec![event(9, "later")]);
     drop(again);
-    assert_eq!(follow.poll().unwrap().len(), 1);
+    expected.push(pair("b", "later"));
+    assert_eq!(find(), expected);
 }
 
 #[test]
@@ -90,12 +96,10 @@ fn hostile_names_stay_in_the_folder_and_private() {
     assert_eq!(groups, expected);
     for group in names {
         assert_eq!(reader.streams(&scope, group).unwrap(), expected);
-        let found = reader
-            .follow(&scope, group, Timestamp::default())
-            .poll()
-            .unwrap();
-        assert_eq!(found.len(), names.len());
-        assert!(found.iter().all(|found| found.event.message == group));
+        let search = all(999, Direction::Forward, None);
+        let page = reader.search(&scope, group, |_| true, &search).unwrap();
+        assert_eq!(page.events.len(), names.len());
+        assert!(page.events.iter().all(|found| found.message == group));
     }
     let mode = std::fs::metadata(&root).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
@@ -116,15 +120,9 @@ fn a_line_torn_by_a_crash_costs_only_itself() {
     store.append(&name, vec![event(3, "after")]);
     let reader = store.reader();
     drop(store);
-    let found = reader
-        .follow(&name.scope, "g", Timestamp::default())
-        .poll()
-        .unwrap();
-    let found: Vec<_> = found
-        .iter()
-        .map(|found| found.event.message.as_str())
-        .collect();
-    assert_eq!(found, ["whole", "after"]);
+    let search = all(9, Direction::Forward, None);
+    let page = reader.search(&name.scope, "g", |_| true, &search).unwrap();
+    assert_eq!(messages(&page), ["whole", "after"]);
 }
 
 #[test]
@@ -154,11 +152,9 @@ fn many_streams_need_few_open_files() {
     drop(store);
     let scope = stream("", "").scope;
     assert_eq!(reader.streams(&scope, "g").unwrap().len(), 300);
-    let found = reader
-        .follow(&scope, "g", Timestamp::default())
-        .poll()
-        .unwrap();
-    assert_eq!(found.len(), 600);
+    let search = all(999, Direction::Forward, None);
+    let page = reader.search(&scope, "g", |_| true, &search).unwrap();
+    assert_eq!(page.events.len(), 600);
 }
 
 /// Segments are as short as they can be.
@@ -515,8 +511,6 @@ fn fuzz_log_files() {
             prop_assert!(page.unwrap().events.len() <= 3);
         }
         reader.describe(&name.scope, "g", |_| true).unwrap();
-        let mut follow = reader.follow(&name.scope, "g", Timestamp::default());
-        follow.poll().unwrap();
         Ok(())
     });
 }

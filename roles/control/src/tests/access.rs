@@ -11,18 +11,31 @@ use wire::sigv4::Signer;
 use super::harness::{ARN, FUNCTIONS, World, create, signer};
 
 #[tokio::test]
-async fn a_request_without_a_signature_is_told_so() {
+async fn a_request_without_a_signature_is_told_so_in_lambdas_error_shape() {
     let world = World::new();
+    for (method, path) in [
+        ("GET", FUNCTIONS),
+        ("GET", "/"),
+        ("HEAD", "/"),
+        ("POST", "/"),
+        ("GET", "/favicon.ico"),
+    ] {
+        let request = Request::builder().method(method).uri(path);
+        let answer = world.answer(request.body(Bytes::new()).unwrap()).await;
+        answer.refused(
+            403,
+            "MissingAuthenticationTokenException",
+            "Missing Authentication Token",
+        );
+    }
+    // Logs' clients send an action in a header, and read errors of another shape.
     let request = Request::builder()
-        .uri(FUNCTIONS)
-        .body(Bytes::new())
-        .unwrap();
-    let answer = world.answer(request).await;
-    answer.refused(
-        403,
-        "MissingAuthenticationTokenException",
-        "Missing Authentication Token",
-    );
+        .method("POST")
+        .uri("/")
+        .header("x-amz-target", "Logs_20140328.DescribeLogGroups");
+    let answer = world.answer(request.body(Bytes::new()).unwrap()).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.body["__type"], "MissingAuthenticationTokenException");
 }
 
 #[tokio::test]
@@ -219,6 +232,7 @@ async fn sts_tells_callers_who_they_are() {
     let unsigned = Request::builder()
         .method("POST")
         .uri("/")
+        .header("content-type", "application/x-www-form-urlencoded")
         .body(Bytes::new())
         .unwrap();
     let answer = world.answer(unsigned).await;

@@ -80,6 +80,9 @@ impl Run {
                 outcome
             }
         };
+        if let Some(hint) = self.hint {
+            log.hint(hint);
+        }
         let report = Report {
             request,
             duration,

@@ -10,6 +10,24 @@ use super::super::Error;
 use super::super::node::Node;
 use super::{Evaluator, text_of};
 
+/// The functions there are.
+pub const FUNCTIONS: [&str; 14] = [
+    "Condition",
+    "Fn::And",
+    "Fn::Base64",
+    "Fn::Equals",
+    "Fn::FindInMap",
+    "Fn::GetAtt",
+    "Fn::If",
+    "Fn::Join",
+    "Fn::Not",
+    "Fn::Or",
+    "Fn::Select",
+    "Fn::Split",
+    "Fn::Sub",
+    "Ref",
+];
+
 /// Conditions that `Fn::And` and `Fn::Or` take (CloudFormation).
 const OPERANDS: std::ops::RangeInclusive<usize> = 2..=10;
 

@@ -1,0 +1,80 @@
+//! Which of AWS's protocols a request speaks, so that whatever comes of it is answered in the same.
+//!
+//! By the service that it was signed for. What nobody signed is told apart by what only clients of that
+//! protocol send; everything else is Lambda's: a browser, a probe of a load balancer.
+
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use wire::sigv4::Signed;
+use wire::uri::query_value;
+
+/// See the file's head.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Protocol {
+    /// Lambda's: paths and JSON.
+    Rest,
+    /// CloudWatch Logs': an action in a header, JSON.
+    Logs,
+    /// STS's: a form, XML.
+    Sts,
+    /// IAM's: a form, XML.
+    Iam,
+}
+
+impl Protocol {
+    /// What the sender of this request reads.
+    pub(crate) fn of(parts: &Parts) -> Self {
+        match Signed::parse(parts) {
+            Ok(signed) => match signed.service.as_str() {
+                "logs" => Self::Logs,
+                "sts" => Self::Sts,
+                "iam" => Self::Iam,
+                _ => Self::Rest,
+            },
+            Err(_) if parts.uri.path() != "/" => Self::Rest,
+            Err(_) if is_form(parts) || query_value(parts.uri.query(), "Action").is_some() => {
+                Self::Sts
+            }
+            Err(_) if parts.headers.contains_key("x-amz-target") => Self::Logs,
+            Err(_) => Self::Rest,
+        }
+    }
+}
+
+/// Whether the body is a form, as those of the query protocol are.
+pub(crate) fn is_form(parts: &Parts) -> bool {
+    let kind = parts.headers.get(CONTENT_TYPE);
+    kind.and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[test]
+    fn what_nobody_signed_is_lambdas_unless_it_speaks_another_protocol() {
+        let form = (
+            "content-type",
+            "application/x-www-form-urlencoded; charset=utf-8",
+        );
+        for (uri, header, expected) in [
+            ("/", ("accept", "*/*"), Protocol::Rest),
+            ("/", ("authorization", "Bearer x"), Protocol::Rest),
+            ("/", form, Protocol::Sts),
+            (
+                "/?Action=GetCallerIdentity",
+                ("accept", "*/*"),
+                Protocol::Sts,
+            ),
+            ("/", ("x-amz-target", "Logs_20140328.X"), Protocol::Logs),
+            ("/2015-03-31/functions", form, Protocol::Rest),
+        ] {
+            let request = Request::builder().uri(uri).header(header.0, header.1);
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(Protocol::of(&parts), expected, "{uri} {header:?}");
+        }
+    }
+}
