@@ -564,11 +564,10 @@ fn unknown_operation(parts: &Parts) -> ApiError {
 
 /// A refusal as clients of the service that was asked read it.
 fn in_its_format(parts: &Parts, error: ApiError, request_id: RequestId) -> Response<Bytes> {
-    if is_for(parts, "logs") {
-        return JsonError::from(error).response(request_id);
-    }
-    if !is_for_query(parts) {
-        return error.response(request_id);
+    match Protocol::of(parts) {
+        Protocol::Rest => return error.response(request_id),
+        Protocol::Logs => return JsonError::from(error).response(request_id),
+        Protocol::Sts | Protocol::Iam => {}
     }
     let error = QueryError {
         status: error.status,
