@@ -184,7 +184,8 @@ pub(crate) fn succeeded(response: Response<Bytes>) -> anyhow::Result<Response<By
         .and_then(|message| message.as_str())
         .unwrap_or_default();
     let kind = body.get("__type").and_then(|kind| kind.as_str());
-    let name = name.or(kind).unwrap_or(response.status().as_str());
+    let status = response.status();
+    let name = name.or(kind).unwrap_or(status.as_str());
     bail!("{name}: {message}")
 }
 
