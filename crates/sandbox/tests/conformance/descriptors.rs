@@ -244,7 +244,6 @@ async fn an_init_that_loses_its_folders_or_an_output_says_so(host: &Host) -> Tes
     let sandbox = host.sandbox().await?;
     let sleeping = start(&sandbox, &["/bin/sleep", "8765"]).await?;
     let init = init_of(host.config.first_uid, "8765").ok_or("no such process")?;
-    let init = init.parse()?;
     // Once it has heard of this it is done with what came before.
     let nobody = sandbox.signal(1, sandbox::Signal::Kill).await;
     let none = matches!(nobody, Err(Error::NoSuchProcess));
