@@ -446,7 +446,10 @@ async fn hostile_forms_are_refused() {
         let refused = become_role(&world, &ann, &parameters).await.unwrap_err();
         assert!(refused.starts_with(code), "{parameters:?}: {refused}");
     }
-    let unsigned = http::Request::builder().method("POST").uri("/");
+    let unsigned = http::Request::builder()
+        .method("POST")
+        .uri("/")
+        .header("content-type", "application/x-www-form-urlencoded");
     let body = bytes::Bytes::from_static(b"Action=AssumeRoleWithWebIdentity");
     let answer = world.answer(unsigned.body(body).unwrap()).await;
     assert_eq!(answer.status, 501);
