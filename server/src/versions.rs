@@ -173,7 +173,7 @@ fn ask(program: &str, runtime: &str) -> Option<String> {
             let _ = child.wait();
             return None;
         }
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::park_timeout(LOOK_EVERY);
     }
     let mut said = Vec::new();
     reader

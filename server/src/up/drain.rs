@@ -96,10 +96,12 @@ pub(super) async fn drain(
     let stores = running.stores.clone();
     // What roles hold may be in the middle of a write, and is waited for where it is dropped.
     let dropped = tokio::task::spawn_blocking(move || drop(running));
-    if tokio::time::timeout(DROPPED_WITHIN, dropped).await.is_err() {
-        tracing::error!("the disk does not answer: what the roles hold is left");
+    let dropped = tokio::time::timeout(DROPPED_WITHIN, dropped).await.is_ok();
+    if !stores.close().await || !dropped {
+        // All that was acknowledged is on the disk. What is dropped from here on would wait for it, too.
+        tracing::error!("the disk does not answer: this process ends as it is");
+        std::process::exit(1);
     }
-    stores.close().await;
     tracing::info!("stopped");
 }
 

@@ -115,8 +115,9 @@ fn log_bounds(config: &Config) -> control::LogBounds {
 }
 
 impl Stores {
-    /// Brings everything into the files themselves, so that they can be copied without their logs.
-    pub(super) async fn close(self) {
+    /// Brings everything into the files themselves, so that they can be copied without their logs. False if
+    /// the disk does not answer: whoever drops what is left of a store then waits for it.
+    pub(super) async fn close(self) -> bool {
         let closing = async {
             let (metadata, queues) =
                 tokio::join!(self.sqlite.checkpoint(), self.sqlite_queue.checkpoint());
@@ -133,8 +134,10 @@ impl Stores {
                 tracing::error!("closing the stores has panicked");
             }
         };
-        if tokio::time::timeout(CLOSED_WITHIN, closing).await.is_err() {
+        let closed = tokio::time::timeout(CLOSED_WITHIN, closing).await.is_ok();
+        if !closed {
             tracing::error!("the disk does not answer: the stores are left as they are");
         }
+        closed
     }
 }
