@@ -55,6 +55,8 @@ use reply::Reply;
 /// A body of so many bytes is read whoever sends it; of a larger one the head must name a known
 /// access key, and be signed by it as far as the head alone can tell.
 const STRANGERS_BYTES_MAX: u64 = 64 * 1024;
+/// Bodies that are refused and read all the same, at a time: of more the connection is closed.
+const DISCARDS_MAX: usize = 16;
 /// Bodies larger than any invoke's that are worked on at a time: packages. More wait.
 const LARGE_BODIES_MAX: usize = 8;
 
@@ -70,6 +72,8 @@ pub(crate) struct FrontDoor {
     places: Arc<Places>,
     intake: Arc<Intake>,
     large_bodies: Semaphore,
+    /// The turns of bodies that are refused and read all the same.
+    discards: Arc<Semaphore>,
 }
 
 /// How much may be taken at a time.
@@ -129,6 +133,7 @@ impl FrontDoor {
             places: Places::new(bounds.connections, bounds.connections_of_one),
             intake: Intake::new(bounds.bytes),
             large_bodies: Semaphore::new(LARGE_BODIES_MAX),
+            discards: Arc::new(Semaphore::new(DISCARDS_MAX)),
         }
     }
 
@@ -198,8 +203,11 @@ impl FrontDoor {
                 let request = Request::from_parts(parts, Bytes::new());
                 let answer = self.take(request, destination, size, peer).await;
                 // Who asked before sending has sent nothing.
-                if !waits {
-                    tokio::spawn(body::discard(body));
+                if !waits && let Ok(turn) = Arc::clone(&self.discards).try_acquire_owned() {
+                    tokio::spawn(async move {
+                        let _turn = turn;
+                        body::discard(body).await;
+                    });
                 }
                 return head::last(answer);
             };

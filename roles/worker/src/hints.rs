@@ -4,7 +4,7 @@
 //! Only the error object of an invoke or init that failed is looked at: a function that fares well pays nothing.
 
 /// Bytes of an error object that are looked at: its message comes first, and its trace has what it was caused by.
-const BYTES_MAX: usize = 16 * 1024;
+const BYTES_MAX: usize = 4 * 1024;
 
 /// What errors say where nothing can be reached, in the words of the languages' own libraries.
 const UNREACHED: [&str; 15] = [

@@ -96,7 +96,7 @@ impl Service {
             ..
         }) = &end
         {
-            run.hint = hint(body, self.config.way_out);
+            run.hint = self.look_at(&run, body);
         }
         run.put_down(&end);
         if let Some(sender) = run.tail_of_stream.take()
@@ -227,11 +227,17 @@ impl Service {
         }
     }
 
+    /// What may be behind a failure, if it is looked at.
+    fn look_at(&self, run: &Run, error: &[u8]) -> Option<&'static str> {
+        let looks = run.environment.log.looks_at_failure();
+        looks.then(|| hint(error, self.config.way_out)).flatten()
+    }
+
     /// Hands the runtime's answer to the caller; returns the error's type if it is one.
     async fn pass_on(&self, run: &mut Run, answer: Answer) -> Option<String> {
         let (response, error_type, whole) = match answer {
             Answer::Error { error_type, body } => {
-                run.hint = hint(&body, self.config.way_out);
+                run.hint = self.look_at(run, &body);
                 (failed(body, None), Some(error_type), true)
             }
             Answer::Result {

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use api::logs::{LogEvent, Logs, StreamName};
@@ -35,6 +35,9 @@ const READ_BYTES: usize = 4 * 1024;
 /// Together they take more than a pipe holds (64 KiB).
 const READS_MAX: usize = 64;
 
+/// Failures of an environment that are looked at for a hint: it costs what their first kilobytes cost.
+const LOOKS_MAX: u8 = 16;
+
 pub(crate) struct EnvironmentLog {
     logs: Arc<dyn Logs>,
     clock: Arc<dyn Clock>,
@@ -46,7 +49,8 @@ pub(crate) struct EnvironmentLog {
     /// Made when the first extension is started: most environments have none.
     extensions: watch::Sender<Option<Arc<Source>>>,
     /// People have been told what may be behind failures.
-    hinted: AtomicBool,
+    /// How many failures are still looked at for what may be behind them.
+    looks: AtomicU8,
     inner: Mutex<Inner>,
 }
 
@@ -80,7 +84,7 @@ impl EnvironmentLog {
             telemetry,
             function: Source::new()?,
             extensions: watch::Sender::new(None),
-            hinted: AtomicBool::new(false),
+            looks: AtomicU8::new(LOOKS_MAX),
             inner: Mutex::new(Inner {
                 records: [Records::of_frames_and_lines(), Records::of_lines()],
                 tail: None,
@@ -143,11 +147,19 @@ impl EnvironmentLog {
         self.logs.append(&self.stream, kept);
     }
 
-    /// Puts down what may be behind a failure; once, however often it comes.
+    /// Whether one more failure is looked at: not all of them, of a function that always fails.
+    pub(crate) fn looks_at_failure(&self) -> bool {
+        let one_less = |looks: u8| looks.checked_sub(1);
+        let looks = self
+            .looks
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        looks.is_ok()
+    }
+
+    /// Puts down what may be behind a failure; once is enough.
     pub(crate) fn hint(&self, text: &'static str) {
-        if !self.hinted.swap(true, Ordering::Relaxed) {
-            self.platform([Event::Hint(text)]);
-        }
+        self.looks.store(0, Ordering::Relaxed);
+        self.platform([Event::Hint(text)]);
     }
 
     /// Keeps the last of the log from here on.

@@ -12,14 +12,14 @@ use super::roles::Running;
 
 /// Connections that stay open without a request are closed by their keep-alive; whatever still
 /// runs after the longest function time is cut off.
-const INVOKES_WITHIN: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 + 5);
+const INVOKES_WITHIN: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 + 1);
 /// The shutdown phase of environments takes 2 s at most, and their killed processes 10 s. A journal that
 /// cannot be written is not waited for any longer: the next start knows that all of them are gone.
-const ENVIRONMENTS_WITHIN: Duration = Duration::from_secs(20);
+const ENVIRONMENTS_WITHIN: Duration = Duration::from_secs(12);
 /// What goes on in the background ends where it waits, or is left.
 const BACKGROUND_WITHIN: Duration = Duration::from_secs(2);
 /// The roles themselves: a moment's work, but for a disk that does not answer.
-const DROPPED_WITHIN: Duration = Duration::from_secs(5);
+const DROPPED_WITHIN: Duration = Duration::from_secs(3);
 /// A system that stops services gives them so long (docs/running.md), and then kills.
 const GIVEN: Duration = Duration::from_secs(930);
 
@@ -109,12 +109,20 @@ pub(super) async fn drain(
 mod tests {
     use std::process::{Command, Stdio};
 
+    use super::super::stores::CLOSED_WITHIN;
     use super::*;
 
     #[test]
     fn the_longest_invoke_comes_to_its_end_and_so_do_we_before_we_are_killed() {
         let last = last(GIVEN);
-        assert!(last > INVOKES_WITHIN + ENVIRONMENTS_WITHIN + BACKGROUND_WITHIN);
+        let parts = [
+            INVOKES_WITHIN,
+            ENVIRONMENTS_WITHIN,
+            BACKGROUND_WITHIN,
+            DROPPED_WITHIN,
+            CLOSED_WITHIN,
+        ];
+        assert!(last > parts.iter().sum());
         assert_eq!(last, Duration::from_secs(929));
     }
 

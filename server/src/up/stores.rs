@@ -19,7 +19,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// The same for a package, which is up to 250 MB on a slow disk.
 const BLOB_WITHIN: Duration = Duration::from_secs(120);
 /// Closing is not waited for any longer. All that was acknowledged is on disk before.
-const CLOSED_WITHIN: Duration = Duration::from_secs(20);
+pub(super) const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// See the module.
 #[derive(Clone)]

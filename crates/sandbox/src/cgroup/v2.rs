@@ -82,8 +82,8 @@ impl Controllers for V2 {
     }
 
     fn weigh_cpu(&self, weight: u32) -> io::Result<()> {
-        // A whole processor weighs the kernel's default, 100; the bounds are the kernel's.
-        let weight = (weight / 10).clamp(1, 10_000);
+        // Those beside it are sandboxes, too, so that only what they weigh beside each other matters.
+        let weight = weight.clamp(1, 10_000);
         write_value(&self.home.join("cpu.weight"), &weight.to_string())
     }
 

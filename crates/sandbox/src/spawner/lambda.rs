@@ -2,8 +2,8 @@
 //! AWS's images, languages in `/var/lang/bin`, and bash as the shell.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::Path;
 
 use crate::sys::mounts;
@@ -40,8 +40,17 @@ const SHELLS: (&str, &str) = ("/usr/bin/bash", "/bin/sh");
 /// Writes into a root that is being laid out. What an image brings of it stays.
 pub(super) fn write(new: &Path) -> io::Result<()> {
     let entrypoint = new.join(ENTRYPOINT);
-    fs::write(&entrypoint, ENTRYPOINT_TEXT)?;
-    fs::set_permissions(&entrypoint, fs::Permissions::from_mode(0o755))?;
+    // New or not at all: what an image has here may be a link, which would lead out of the root.
+    let made = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o755)
+        .open(&entrypoint);
+    match made {
+        Ok(mut file) => file.write_all(ENTRYPOINT_TEXT.as_bytes())?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
     let folder = new.join(LANGUAGES);
     if fs::symlink_metadata(new.join("var/lang")).is_ok() {
         return Ok(());
@@ -80,7 +89,9 @@ pub(super) fn have_bash() -> io::Result<()> {
     let (Ok(from), Ok(to)) = (bash.canonicalize(), shell.canonicalize()) else {
         return Ok(());
     };
-    if from == to {
+    // A program that is many, by the name it is called, is not to become one.
+    let is_many = to.file_name().is_some_and(|name| name == "busybox");
+    if from == to || is_many || !from.is_file() {
         return Ok(());
     }
     mounts::bind(&from, &to)

@@ -1,16 +1,17 @@
 //! Roots that come from a directory, as a container image's does.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sandbox::{Engine as _, Error, Exit};
+use sandbox::{Engine as _, Error, Exit, RootKind};
 
 use crate::host::{Host, TestResult, expect, shell};
 use crate::{Case, cases};
 
 pub(crate) const CASES: &[Case] = cases![
     a_directory_is_the_root,
+    nothing_of_the_host_is_written_through_an_images_link,
     an_unknown_root_is_refused,
     what_cannot_be_is_refused,
 ];
@@ -43,7 +44,18 @@ pub(crate) fn fill(root: &Path) -> TestResult {
     fs::write(root.join("var/lang/version"), "the image's language\n")?;
     fs::write(root.join("var/runtime/loop"), "the image's runtime\n")?;
     fs::write(root.join("root/file"), "the image's /root\n")?;
+    let (of_the_host, entry) = beside(root);
+    fs::write(&of_the_host, OF_THE_HOST)?;
+    std::os::unix::fs::symlink(of_the_host, entry)?;
     Ok(())
+}
+
+const OF_THE_HOST: &str = "the host's own\n";
+
+/// A file of the host, and a link of the image that leads to it, where AWS's images have a program.
+fn beside(root: &Path) -> (PathBuf, PathBuf) {
+    let entry = root.join("lambda-entrypoint.sh");
+    (root.with_file_name("of-the-host"), entry)
 }
 
 fn copy(file: &Path, root: &Path) -> TestResult {
@@ -73,6 +85,22 @@ async fn a_directory_is_the_root(host: &Host) -> TestResult {
     expect(ended.output == "bootstrap.txt\n", format!("{ended:?}"))?;
     sandbox.destroy().await;
     Ok(())
+}
+
+async fn nothing_of_the_host_is_written_through_an_images_link(host: &Host) -> TestResult {
+    let mut spec = host.spec();
+    (spec.root, spec.runtime) = ("image".to_owned(), None);
+    let sandbox = host.engine().create(spec).await?;
+    let ended = shell(&sandbox, "cat /lambda-entrypoint.sh").await?;
+    expect(!ended.output.contains(OF_THE_HOST), format!("{ended:?}"))?;
+    sandbox.destroy().await;
+    let root = host.config.roots.iter().find_map(|root| match &root.kind {
+        RootKind::Directory(folder) => Some(folder),
+        RootKind::Host => None,
+    });
+    let (of_the_host, _) = beside(root.ok_or("there is an image")?);
+    let content = fs::read_to_string(of_the_host)?;
+    expect(content == OF_THE_HOST, content)
 }
 
 async fn an_unknown_root_is_refused(host: &Host) -> TestResult {

@@ -12,6 +12,9 @@ use types::AccountId;
 /// So many seconds' worth may come at once: what is seldom much is never late.
 const BURST: Duration = Duration::from_secs(4);
 
+/// What is read at the end of an invoke is read at any pace: nobody waits for it longer than this.
+const DEBT_MAX: Duration = Duration::from_secs(10);
+
 /// The pace of one account.
 #[derive(Debug)]
 pub(crate) struct Pace {
@@ -35,8 +38,9 @@ impl Pace {
         }
         let nanos = bytes as u128 * 1_000_000_000 / u128::from(self.bytes_per_second.max(1));
         let worth = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let now = Instant::now();
         let mut even = self.lock();
-        *even = (*even).max(Instant::now()) + worth.min(BURST);
+        *even = ((*even).max(now) + worth.min(BURST)).min(now + BURST + DEBT_MAX);
     }
 
     /// How long nothing more is read.
@@ -103,6 +107,15 @@ mod tests {
         pace.took(4_000);
         pace.took(500);
         assert_eq!(pace.wait(), Duration::from_millis(500));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn however_much_was_read_nobody_waits_without_end() {
+        let pace = Pace::new(1_000);
+        for _ in 0..1_000 {
+            pace.took(1_000_000);
+        }
+        assert_eq!(pace.wait(), DEBT_MAX);
     }
 
     #[tokio::test]
