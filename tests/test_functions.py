@@ -91,6 +91,8 @@ def test_what_is_not_there_is_not_found(client):
         with pytest.raises(client.exceptions.ResourceNotFoundException) as missing:
             getattr(client, call)(FunctionName=name)
         arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+        if call == "invoke":
+            arn += ":$LATEST"
         assert missing.value.response["Error"]["Message"] == f"Function not found: {arn}"
         assert missing.value.response["Type"] == "User"
 
