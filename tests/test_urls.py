@@ -247,7 +247,7 @@ def test_old_and_careful_clients(server, echo_url):
     assert b'"protocol":"HTTP/1.0"' in old.replace(b" ", b"")
     head = (f"POST /careful HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\n"
             "Content-Type: text/plain\r\nExpect: 100-continue\r\n\r\n")
-    careful = talk((head.encode(), b"HTTP/1.1 100 Continue\r\n\r\n"), (b"hi", b'"body": "hi"'))
+    careful = talk((head.encode(), b"HTTP/1.1 100 Continue\r\n\r\n"), (b"hi", b'"body":"hi"'))
     assert b"HTTP/1.1 200 OK" in careful
 
 
