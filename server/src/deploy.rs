@@ -104,8 +104,12 @@ fn supported(text: &str, skip: bool) -> anyhow::Result<(Template, Vec<Unsupporte
     }
     told += match (skip, found.iter().all(|it| it.can_be_skipped)) {
         (false, true) => "\n--skip-unsupported deploys the rest",
-        (false, false) => "\n--skip-unsupported does not help: values of others depend on some",
-        (true, _) => "\nand cannot be left out: values of others depend on them",
+        (false, false) => {
+            "\n--skip-unsupported does not help: values of others, or what is not allowed, depend on some"
+        }
+        (true, _) => {
+            "\nand cannot be left out: values of others, or what is not allowed, depend on them"
+        }
     };
     bail!(told)
 }

@@ -177,17 +177,17 @@ async fn start(start: Start) -> anyhow::Result<Started> {
         listen => Some(front_door::bind(listen).await.context("events.listen")?),
     };
     let (strict, runtimes) = (config.runtimes.strict, languages.runtimes.clone());
-    let looking = tokio::task::spawn_blocking(move || versions::look(&runtimes));
+    let looking = versions::Looking::begin(runtimes)?;
     let stores = stores::open(&config, data.path(), accept_older_data, &threads).await?;
     let mut languages = languages;
     if strict {
-        let table = looking.await.context("the runtimes cannot be looked at")?;
+        let table = looking.table().await?;
         versions::tell(&table);
         languages.runtimes.refused = versions::refused(&table);
     } else {
         // Nobody waits for it: to ask a virtual machine for its version takes a tenth of a second.
         tokio::spawn(async move {
-            if let Ok(table) = looking.await {
+            if let Ok(table) = looking.table().await {
                 versions::tell(&table);
             }
         });

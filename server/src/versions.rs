@@ -4,12 +4,20 @@
 //! The machine's own interpreters are asked (`--version`), each once, all at a time. Those of a root that the
 //! operator has chosen are not: a stranger's program is not run outside of a sandbox. They count as what they
 //! are chosen for.
+//!
+//! Of what they are nothing is known but their names: they run as nobody, in a process group that is killed as
+//! soon as they have spoken, and nothing waits for them without end.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, geteuid, kill_process_group, waitid};
+use tokio::sync::oneshot;
 use worker::{Interpreter, Runtimes, language_version};
 
 /// An interpreter that says nothing for so long is not waited for.
@@ -17,7 +25,11 @@ const SAYS_WITHIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether it has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Bytes that are read of what it says.
-const SAID_BYTES_MAX: u64 = 4_096;
+const SAID_BYTES_MAX: usize = 4_096;
+/// A start that needs the versions waits for no longer, whatever the programs and their file systems do.
+const KNOWN_WITHIN: Duration = Duration::from_secs(30);
+/// The user and the group of nobody.
+const NOBODY: u32 = 65_534;
 
 /// What a runtime runs on.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,8 +50,32 @@ pub(crate) enum Runs {
     Missing(String),
 }
 
+/// What will be found.
+pub(crate) struct Looking(oneshot::Receiver<BTreeMap<String, Runs>>);
+
+impl Looking {
+    /// Begins to look, on a thread that nobody joins: a file system may never answer.
+    pub(crate) fn begin(runtimes: Runtimes) -> anyhow::Result<Self> {
+        let (tell, told) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("versions".to_owned());
+        let look = move || {
+            // Where nobody waits any more, nobody is told.
+            let _ = tell.send(look(&runtimes));
+        };
+        thread.spawn(look).context("no thread for the runtimes")?;
+        Ok(Self(told))
+    }
+
+    /// The table. Fails if it is not there within [`KNOWN_WITHIN`].
+    pub(crate) async fn table(self) -> anyhow::Result<BTreeMap<String, Runs>> {
+        let told = tokio::time::timeout(KNOWN_WITHIN, self.0).await;
+        let told = told.context("the runtimes do not tell their versions in time")?;
+        told.context("the runtimes cannot be looked at")
+    }
+}
+
 /// Looks at all runtimes that functions may name. Blocks.
-pub(crate) fn look(runtimes: &Runtimes) -> BTreeMap<String, Runs> {
+fn look(runtimes: &Runtimes) -> BTreeMap<String, Runs> {
     let names = control::RuntimesHere::default().names();
     let names = names.into_iter().chain(runtimes.exact.keys().cloned());
     let found: BTreeMap<String, Result<Option<Interpreter>, String>> = names
@@ -156,32 +192,51 @@ fn ask(program: &str, runtime: &str) -> Option<String> {
     } else {
         "--version"
     };
-    let (mut reader, writer) = std::io::pipe().ok()?;
     let mut command = Command::new(program);
-    command.arg(word).env_clear().current_dir("/");
+    command.arg(word);
+    read(&hear(command, SAYS_WITHIN)?)
+}
+
+/// What a program says, if it ends in time. Nothing of its process group is left.
+fn hear(mut command: Command, within: Duration) -> Option<String> {
+    let (mut reader, writer) = std::io::pipe().ok()?;
+    // What it has begun may hold the pipe after its end.
+    fcntl_setfl(&reader, OFlags::NONBLOCK).ok()?;
+    command.env_clear().current_dir("/").process_group(0);
+    if geteuid().is_root() {
+        // Root's other groups go with it.
+        command.uid(NOBODY).gid(NOBODY);
+    }
     command
         .stdin(Stdio::null())
         .stderr(writer.try_clone().ok()?);
     command.stdout(writer);
     let mut child = command.spawn().ok()?;
     drop(command);
-    let until = Instant::now() + SAYS_WITHIN;
-    while matches!(child.try_wait(), Ok(None)) {
-        if Instant::now() >= until {
-            // It may have ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
-            return None;
+    let group = Pid::from_child(&child);
+    let until = Instant::now() + within;
+    // Its id, which is the group's, stays its own until it is waited for.
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let ended = loop {
+        match waitid(WaitId::Pid(group), options) {
+            Ok(None) if Instant::now() < until => std::thread::park_timeout(LOOK_EVERY),
+            Ok(ended) => break ended.is_some(),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => break false,
         }
-        std::thread::park_timeout(LOOK_EVERY);
+    };
+    // All of it may have ended by itself.
+    let _ = kill_process_group(group, Signal::KILL);
+    if !ended {
+        // What hangs in the kernel cannot be waited for here.
+        let reap = move || drop(child.wait());
+        let _ = std::thread::Builder::new().spawn(reap);
+        return None;
     }
-    let mut said = Vec::new();
-    reader
-        .by_ref()
-        .take(SAID_BYTES_MAX)
-        .read_to_end(&mut said)
-        .ok()?;
-    read(&String::from_utf8_lossy(&said))
+    let _ = child.wait();
+    let mut said = [0; SAID_BYTES_MAX];
+    let length = reader.read(&mut said).ok()?;
+    Some(String::from_utf8_lossy(&said[..length]).into_owned())
 }
 
 /// The first number with a dot in it, or behind a `v`: `3.11.2` of "Python 3.11.2", `17.0.16` of
@@ -208,7 +263,74 @@ fn is(version: &str, promised: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use rustix::process::test_kill_process;
+
     use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    /// Waits until a process is dead: it is gone, or nobody has waited for it yet.
+    fn dies(pid: &str) -> bool {
+        let stat = format!("/proc/{pid}/stat");
+        let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < until {
+            let stat = std::fs::read_to_string(&stat).unwrap_or_default();
+            if test_kill_process(pid).is_err() || stat.contains(") Z ") {
+                return true;
+            }
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+        false
+    }
+
+    #[test]
+    fn what_a_program_leaves_behind_is_killed_and_not_waited_for() {
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let script = "sleep 300 & echo $!";
+            let _ = tell.send(hear(shell(script), Duration::from_secs(60)));
+        });
+        let said = told.recv_timeout(Duration::from_secs(30));
+        let pid = said.expect("it is not waited for").unwrap();
+        assert!(dies(pid.trim()));
+    }
+
+    #[test]
+    fn at_its_deadline_a_program_is_killed_with_all_that_it_began() {
+        let folder = tempfile::tempdir().unwrap();
+        let everybody = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(folder.path(), everybody).unwrap();
+        let file = folder.path().join("pid");
+        let script = format!("sleep 300 & echo $! > {}; wait", file.display());
+        assert_eq!(hear(shell(&script), Duration::from_secs(4)), None);
+        assert!(dies(std::fs::read_to_string(file).unwrap().trim()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_waits_for_versions_no_longer_than_its_bound() {
+        let (_never, told) = oneshot::channel();
+        let begun = tokio::time::Instant::now();
+        assert!(Looking(told).table().await.is_err());
+        assert!(begun.elapsed() <= KNOWN_WITHIN + Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_program_that_root_asks_runs_as_nobody() {
+        let said = hear(shell("id -u; id -g; id -G"), Duration::from_secs(60)).unwrap();
+        let ids: Vec<&str> = said.split_whitespace().collect();
+        if geteuid().is_root() {
+            assert_eq!(ids, ["65534"; 3]);
+        } else {
+            assert_eq!(ids[0], geteuid().as_raw().to_string());
+        }
+    }
 
     #[test]
     fn versions_are_read_of_what_interpreters_say() {

@@ -6,7 +6,10 @@
 //!
 //! What is left out is never made smaller so that it allows more: a policy item, a permission or any resource but
 //! a function goes as a whole when it refers to something that is not made. Of a function goes the property, and
-//! of its environment the one variable.
+//! of its environment the one variable. What gives rights goes as a whole when any part of it is not
+//! supported, and what takes rights away is never left out: [`rights`] says what that is.
+
+mod rights;
 
 use std::collections::BTreeSet;
 
@@ -57,7 +60,8 @@ const ATTRIBUTES: [&str; 7] = [
 pub struct Unsupported {
     /// What, and where.
     pub what: Error,
-    /// Whether the rest can do without it. What decides values of others cannot be left out.
+    /// Whether the rest can do without it. What decides values of others, or takes rights away, cannot be left
+    /// out.
     pub can_be_skipped: bool,
 }
 
@@ -92,6 +96,12 @@ struct Walk {
 impl Walk {
     fn skip(&mut self, line: usize, message: impl Into<String>) {
         self.tell(line, message.into(), true);
+    }
+
+    /// Leaves a property out, if the resource does not get more rights without it.
+    fn skip_property(&mut self, line: usize, key: &str, message: String) {
+        let widens = rights::are_bounded_by(key) || rights::are_of_own_role(key);
+        self.tell(line, message, !widens);
     }
 
     fn tell(&mut self, line: usize, message: String, can_be_skipped: bool) {
@@ -188,8 +198,10 @@ impl Walk {
         let kind = entry.value.get("Type").and_then(Node::as_text);
         let kind = kind.unwrap_or_default().to_owned();
         let known = [FUNCTION, LAYER].contains(&kind.as_str()) || Type::of(&kind).is_some();
+        let denies = rights::are_denied_by(&kind, &entry.value);
         if !known && !kind.is_empty() {
-            self.skip(entry.line, format!("{name}: resources of type {kind}"));
+            let what = format!("{name}: resources of type {kind}");
+            self.tell(entry.line, what, !denies);
             self.gone.insert(name);
             return false;
         }
@@ -207,6 +219,7 @@ impl Walk {
             }
             known
         });
+        let mut is_whole = true;
         for attribute in entries_mut(&mut entry.value) {
             if attribute.key == "Properties" {
                 keep(&mut attribute.value, |property| {
@@ -218,9 +231,21 @@ impl Walk {
                             Type::of(&kind).is_none_or(|kind| kind.change(&property.key).is_some())
                         }
                     };
-                    self.property(&name, known, property)
+                    let kept = match rights::are_given_by(&kind) {
+                        true => self.part(&name, known, property),
+                        false => self.property(&name, known, property),
+                    };
+                    is_whole &= kept;
+                    kept
                 });
             }
+        }
+        if !is_whole && rights::are_given_by(&kind) {
+            let what =
+                format!("{name}: a resource of type {kind} is made as a whole or not at all");
+            self.tell(entry.line, what, !denies);
+            self.gone.insert(name);
+            return false;
         }
         true
     }
@@ -228,14 +253,8 @@ impl Walk {
     /// Whether a property is there; what is within it, too.
     fn property(&mut self, owner: &str, known: bool, property: &mut Entry) -> bool {
         let what = format!("{owner}: {}", property.key);
-        if !known {
-            self.skip(
-                property.line,
-                format!("{what} (no such property, or not supported)"),
-            );
-            return false;
-        }
         match property.key.as_str() {
+            _ if !known => {}
             "Events" => keep(&mut property.value, |event| self.event(owner, event)),
             "Policies" => items(&mut property.value, |item| self.policy(owner, item)),
             "Environment" => self.variables(owner, &mut property.value),
@@ -243,11 +262,26 @@ impl Walk {
             "EventInvokeConfig" => self.inner(&what, &mut property.value, &function::INVOKES),
             _ => {}
         }
-        let unknown = unknown_functions(&property.value);
-        for (line, name) in &unknown {
-            self.skip(*line, format!("{what}: {name}"));
+        self.value(owner, known, property)
+    }
+
+    /// Whether a property is there, and all of its value can be worked out.
+    fn value(&mut self, owner: &str, known: bool, property: &Entry) -> bool {
+        let missing = missing(owner, known, property);
+        for (line, what) in &missing {
+            self.skip_property(*line, &property.key, what.clone());
         }
-        unknown.is_empty()
+        missing.is_empty()
+    }
+
+    /// The same of a resource that goes whole with it.
+    fn part(&mut self, owner: &str, known: bool, property: &Entry) -> bool {
+        let missing = missing(owner, known, property);
+        let bounds = rights::are_bounded_by(&property.key);
+        for (line, what) in &missing {
+            self.tell(*line, what.clone(), !bounds);
+        }
+        missing.is_empty()
     }
 
     /// Leaves out single variables whose values cannot be worked out.
@@ -335,6 +369,8 @@ impl Walk {
     fn resource_without(&mut self, entry: &mut Entry) -> bool {
         let name = entry.key.clone();
         let kind = entry.value.get("Type").and_then(Node::as_text);
+        let kind = kind.map(str::to_owned);
+        let kind = kind.as_deref();
         let is_function = matches!(kind, Some(FUNCTION | "AWS::Lambda::Function"));
         let gone = self.gone.clone();
         for attribute in entries_mut(&mut entry.value) {
@@ -350,7 +386,9 @@ impl Walk {
                 "Properties" => {
                     if let Some(lost) = self.lost(&attribute.value) {
                         let what = format!("{name}, which refers to {lost}, which is not");
-                        self.skip(entry.line, what);
+                        let kind = kind.unwrap_or_default();
+                        let denies = rights::are_denied_by(kind, &attribute.value);
+                        self.tell(entry.line, what, !denies);
                         self.gone.insert(name);
                         return false;
                     }
@@ -387,16 +425,19 @@ impl Walk {
             }),
             _ => {}
         }
-        self.is_whole(&what, property.line, &property.value)
+        let lost = self.lost(&property.value);
+        if let Some(lost) = &lost {
+            let what = format!("{what}, which refers to {lost}, which is not");
+            self.skip_property(property.line, &property.key, what);
+        }
+        lost.is_none()
     }
 
     fn is_whole(&mut self, what: &str, line: usize, value: &Node) -> bool {
         let lost = self.lost(value);
         if let Some(lost) = &lost {
-            self.skip(
-                line,
-                format!("{what}, which refers to {lost}, which is not"),
-            );
+            let what = format!("{what}, which refers to {lost}, which is not");
+            self.tell(line, what, !rights::may_deny(value));
         }
         lost.is_none()
     }
@@ -417,6 +458,19 @@ impl Walk {
             }
         }
     }
+}
+
+/// What is not supported of a property, and where.
+fn missing(owner: &str, known: bool, property: &Entry) -> Vec<(usize, String)> {
+    let Entry { key, line, value } = property;
+    if !known {
+        let what = format!("{owner}: {key} (no such property, or not supported)");
+        return vec![(*line, what)];
+    }
+    let unknown = unknown_functions(value).into_iter();
+    unknown
+        .map(|(line, name)| (line, format!("{owner}: {key}: {name}")))
+        .collect()
 }
 
 /// The functions of a value that are not known, and where they stand.

@@ -148,6 +148,65 @@ Resources:
 }
 
 #[test]
+fn what_gives_rights_goes_whole_when_a_property_of_it_does() {
+    let permission = "AWS::Lambda::Permission, Properties: {Action: 'lambda:InvokeFunction', FunctionName: f, Principal: '*'";
+    let layer = "AWS::Lambda::LayerVersionPermission, Properties: {Action: 'lambda:GetLayerVersion', LayerVersionArn: a, Principal: '*'";
+    for (resource, property) in [
+        (permission, "SourceArn"),
+        (permission, "SourceAccount"),
+        (permission, "PrincipalOrgID"),
+        (permission, "Colour"),
+        (layer, "OrganizationId"),
+        ("AWS::IAM::Role, Properties: {RoleName: r", "Policies"),
+        (
+            "AWS::IAM::Role, Properties: {RoleName: r",
+            "AssumeRolePolicyDocument",
+        ),
+        ("AWS::IAM::ManagedPolicy, Properties: {Path: /", "Roles"),
+        (
+            "AWS::Lambda::CodeSigningConfig, Properties: {Description: d",
+            "CodeSigningPolicies",
+        ),
+    ] {
+        let text = format!(
+            "Resources:\n  P: {{Type: {resource}, {property}: !ImportValue x}}}}\n  L: {{Type: AWS::Logs::LogGroup}}\n"
+        );
+        let survey = of(&template::read(&text).unwrap());
+        let all = survey.rest.get("Resources").unwrap();
+        assert!(all.get("P").is_none(), "{text}{:#?}", survey.found);
+        assert!(all.get("L").is_some(), "{text}");
+        assert!(survey.found.iter().all(|found| found.can_be_skipped));
+    }
+}
+
+#[test]
+fn what_takes_rights_away_is_never_left_out() {
+    for text in [
+        "Resources: {R: {Type: AWS::IAM::Role, Properties: {PermissionsBoundary: a}}}",
+        "Resources: {F: {Type: AWS::Serverless::Function, Properties: {PermissionsBoundary: a}}}",
+        "Globals: {Function: {PermissionsBoundary: a}}",
+        "Globals: {Function: {CodeSigningConfigArn: !ImportValue x}}",
+        "Resources: {F: {Type: AWS::Serverless::Function, Properties: {CodeSigningConfigArn: !ImportValue x}}}",
+        "Resources: {F: {Type: AWS::Lambda::Function, Properties: {CodeSigningConfigArn: !ImportValue x}}}",
+        // It refers to what is not made.
+        "Resources: {F: {Type: AWS::Lambda::Function, Properties: {CodeSigningConfigArn: !Ref S}}, S: {Type: AWS::Signer::Nothing}}",
+        "Resources: {F: {Type: AWS::Lambda::Function, Properties: {CodeSigningConfigArn: !Ref S}}, S: {Type: AWS::Lambda::CodeSigningConfig, Properties: {CodeSigningPolicies: !ImportValue x}}}",
+        // A function without its role gets one that its policies fill.
+        "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Role: !ImportValue x, Policies: AdministratorAccess}}}",
+        "Resources: {F: {Type: AWS::Serverless::Function, Properties: {AssumeRolePolicyDocument: !ImportValue x}}}",
+        // A statement that denies.
+        "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Policies: [a, {Statement: [{Effect: Deny, Action: '*', Resource: !Ref T}]}]}}, T: {Type: AWS::DynamoDB::Table}}",
+        "Resources: {P: {Type: AWS::IAM::RolePolicy, Properties: {PolicyDocument: {Statement: {Effect: Deny}}}}}",
+        "Resources: {P: {Type: AWS::IAM::Policy, Properties: {PolicyDocument: {Statement: {Effect: Deny}}, Roles: !ImportValue x}}}",
+        "Resources: {P: {Type: AWS::IAM::Policy, Properties: {PolicyDocument: {Statement: {Effect: Deny, Resource: !Ref T}}}}, T: {Type: AWS::DynamoDB::Table}}",
+    ] {
+        let survey = of(&template::read(text).unwrap());
+        let is_refused = survey.found.iter().any(|found| !found.can_be_skipped);
+        assert!(is_refused, "{text}: {:#?}", survey.found);
+    }
+}
+
+#[test]
 fn the_template_of_sam_init_is_left_with_its_function() {
     let text = include_str!("hello-world.yaml");
     let survey = of(&template::read(text).unwrap());

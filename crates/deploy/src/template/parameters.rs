@@ -12,7 +12,7 @@ use super::node::{Entry, Node};
 pub struct Parameter {
     /// Its name.
     pub name: String,
-    /// Whether it is a secret: its value is never shown.
+    /// Whether it is a secret: its value is never shown, nor remembered.
     pub no_echo: bool,
     line: usize,
     kind: Type,
@@ -127,14 +127,18 @@ impl Parameter {
     }
 }
 
-/// The values that the next deployment takes where none is given for a parameter, as CloudFormation does.
+/// The values that the next deployment takes where none is given for a parameter, as CloudFormation does; of
+/// secrets none.
 pub fn remembered(
     parameters: &[Parameter],
     last: &BTreeMap<String, String>,
     given: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
-    let is_there = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
-    let last = last.iter().filter(|(name, _)| is_there(name));
+    let holds = |name: &str| {
+        let mut all = parameters.iter();
+        all.any(|parameter| parameter.name == name && !parameter.no_echo)
+    };
+    let last = last.iter().filter(|(name, _)| holds(name));
     let mut values: BTreeMap<String, String> = last
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
@@ -142,7 +146,8 @@ pub fn remembered(
     values
 }
 
-/// The texts of all values, to be remembered: those of defaults, too.
+/// The texts of the values that are remembered: those of defaults, too. Secrets are not: whoever reads the
+/// stack's record would read them.
 pub fn texts(
     parameters: &[Parameter],
     given: &BTreeMap<String, String>,
@@ -152,7 +157,8 @@ pub fn texts(
         let text = given.or(parameter.default.as_ref())?;
         Some((parameter.name.clone(), text.clone()))
     };
-    parameters.iter().filter_map(text).collect()
+    let shown = parameters.iter().filter(|parameter| !parameter.no_echo);
+    shown.filter_map(text).collect()
 }
 
 /// All parameters' values. What is given for a parameter that is not there is refused.

@@ -119,6 +119,27 @@ fn a_secret_is_not_repeated_by_its_refusal() {
 }
 
 #[test]
+fn a_secret_is_not_remembered_and_must_be_given_each_time() {
+    use crate::template::parameters::{remembered, texts};
+    let text = "Parameters: {P: {Type: String, NoEcho: true}, D: {Type: String, NoEcho: true, Default: d}, Q: {Type: String}}\nResources: {L: {Type: AWS::Logs::LogGroup}}";
+    let parameters = Template::parse(text).unwrap().parameters;
+    let values = |all: &[(&str, &str)]| -> BTreeMap<String, String> {
+        let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        all.iter().map(owned).collect()
+    };
+    let given = values(&[("P", "hush"), ("D", "hush"), ("Q", "q")]);
+    assert_eq!(texts(&parameters, &given), values(&[("Q", "q")]));
+    // Nor is one taken that a record still has.
+    let next = remembered(&parameters, &given, &values(&[]));
+    assert_eq!(next, values(&[("Q", "q")]));
+    let refusal = desired(text, &[("Q", "q")]).unwrap_err();
+    assert!(
+        refusal.contains("the parameter P needs a value"),
+        "{refusal}"
+    );
+}
+
+#[test]
 fn anchors_and_levels_cannot_grow_without_bound() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
