@@ -49,7 +49,7 @@ stored_mb_max = 256
 network = "nat"
 
 [assignment]
-idle_seconds = 60
+idle_seconds = 30
 
 [logs]
 total_mb_max = 64
