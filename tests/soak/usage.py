@@ -7,13 +7,14 @@ from support import leftovers
 
 
 def of(server):
-    """`{what: number}`: of the server's process, its tree, and its data directory."""
+    """`{what: number}`: of the server's process, its tree, and its data directory. Memory without what it maps of
+    files: its program."""
     process = pathlib.Path(f"/proc/{server.process.pid}")
     status = dict(
         line.split(":", 1) for line in (process / "status").read_text().splitlines() if ":" in line
     )
     return {
-        "memory_mb": int(status["VmRSS"].split()[0]) // 1024,
+        "memory_mb": int(status["RssAnon"].split()[0]) // 1024,
         "descriptors": len(os.listdir(process / "fd")),
         "threads": int(status["Threads"]),
         "processes": len(leftovers.processes(server.data)),
