@@ -43,7 +43,11 @@ Resources:
   Queue: {Type: AWS::SQS::Queue}
   Reads:
     Type: AWS::Lambda::Permission
-    Properties: {Action: 'lambda:InvokeFunction', FunctionName: !Ref F, Principal: s3.amazonaws.com, SourceArn: !GetAtt Files.Arn}
+    Properties:
+      Action: lambda:InvokeFunction
+      FunctionName: !Ref F
+      Principal: s3.amazonaws.com
+      SourceArn: !GetAtt Files.Arn
   After:
     Type: AWS::Logs::LogGroup
     Properties: {LogGroupName: !Sub '/x/${Reads}'}
