@@ -95,6 +95,14 @@ impl Drop for Still {
 
 /// The inits that stand ready, where no sandbox has been made: as many as the pools hold.
 async fn standing_ready(host: &Host) -> TestResult<Vec<i32>> {
+    // Those of a spawner that was killed since still fill their places, until somebody asks for them.
+    for root in &host.config.roots {
+        for _ in 0..=host.config.pool {
+            let mut spec = host.spec();
+            (spec.root, spec.runtime) = (root.name.clone(), None);
+            host.engine().create(spec).await?.destroy().await;
+        }
+    }
     let many = host.config.pool * host.config.roots.len();
     until("the pools are full", || inits().len() >= many).await?;
     Ok(inits())
