@@ -121,10 +121,10 @@ pub(crate) enum Resource {
 }
 
 /// What functions have without a limit of their own, as on Lambda: what counts is the cgroup's memory, and the
-/// time of an invoke. Not signals that wait: the kernel makes room for them whatever a cgroup's limit is.
-const UNLIMITED: [libc::__rlimit_resource_t; 8] = [
+/// time of an invoke. Not signals that wait: the kernel makes room for them whatever a cgroup's limit is. Not the
+/// size of files: who limits the server in that means shared folders, to which functions write.
+const UNLIMITED: [libc::__rlimit_resource_t; 7] = [
     libc::RLIMIT_CPU,
-    libc::RLIMIT_FSIZE,
     libc::RLIMIT_DATA,
     libc::RLIMIT_RSS,
     libc::RLIMIT_AS,
