@@ -13,23 +13,63 @@ const EVERY: Duration = Duration::from_secs(20);
 const WORTH_BYTES: u64 = 16 << 20;
 const PAGE_BYTES: u64 = 4096;
 
-/// Gives back freed memory whenever the process has grown since the last time. Never ends.
+/// So many looks after the last time it is done again even without growth: what was in use then may be free.
+const AGAIN_AFTER: u32 = 3;
+
+/// Gives back freed memory whenever that is worth it. Never ends.
 pub(super) async fn give_back() {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut least = resident_bytes();
+    let mut growth = Growth::from(resident_bytes());
     loop {
         ticks.tick().await;
-        let resident = resident_bytes();
-        if resident > least.saturating_add(WORTH_BYTES) {
-            let done = tokio::task::spawn_blocking(sandbox::return_freed_memory).await;
-            if done.is_err() {
-                return;
-            }
-            // What is in use by now is not looked through again.
-            least = resident_bytes();
+        if !growth.is_worth_it(resident_bytes()) {
+            continue;
         }
-        least = least.min(resident);
+        let done = tokio::task::spawn_blocking(sandbox::return_freed_memory).await;
+        if done.is_err() {
+            return;
+        }
+        growth.given_back(resident_bytes());
+    }
+}
+
+/// How much the process has grown.
+struct Growth {
+    /// The least that it ever had, bytes.
+    lowest: u64,
+    /// What it had when memory was last given back, bytes.
+    last: u64,
+    looks: u32,
+}
+
+impl Growth {
+    fn from(resident: u64) -> Self {
+        let (lowest, last) = (resident, resident);
+        Self {
+            lowest,
+            last,
+            looks: 0,
+        }
+    }
+
+    /// To be asked at each look.
+    fn is_worth_it(&mut self, resident: u64) -> bool {
+        self.looks = self.looks.saturating_add(1);
+        self.lowest = self.lowest.min(resident);
+        self.last = self.last.min(resident);
+        let than = if self.looks < AGAIN_AFTER {
+            self.last
+        } else {
+            self.lowest
+        };
+        resident > than.saturating_add(WORTH_BYTES)
+    }
+
+    fn given_back(&mut self, resident: u64) {
+        self.last = resident;
+        self.lowest = self.lowest.min(resident);
+        self.looks = 0;
     }
 }
 
@@ -39,4 +79,23 @@ fn resident_bytes() -> u64 {
     let pages = text.split_whitespace().nth(1);
     let pages = pages.and_then(|pages| pages.parse::<u64>().ok());
     pages.unwrap_or(0).saturating_mul(PAGE_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_in_use_when_memory_was_given_back_is_looked_at_again() {
+        const MB: u64 = 1 << 20;
+        let mut growth = Growth::from(10 * MB);
+        assert!(!growth.is_worth_it(20 * MB));
+        assert!(growth.is_worth_it(100 * MB));
+        // All of it was in use.
+        growth.given_back(100 * MB);
+        assert!(!growth.is_worth_it(100 * MB) && !growth.is_worth_it(100 * MB));
+        assert!(growth.is_worth_it(100 * MB));
+        growth.given_back(12 * MB);
+        assert!((0..10).all(|_| !growth.is_worth_it(12 * MB)));
+    }
 }
