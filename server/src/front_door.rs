@@ -150,9 +150,9 @@ impl FrontDoor {
         let destination = self.destination(&parts);
         let is_api = !matches!(destination, Destination::Url(_) | Destination::Events);
         let shared = is_api && cors::has_origin(&parts.headers);
-        let mut answer = match cors::preflight(&parts).filter(|_| shared) {
-            Some(answer) => answer.map(Reply::from),
-            None => {
+        let mut answer = match cors::preflight(&parts) {
+            Some(answer) if shared => answer.map(Reply::from),
+            _ => {
                 self.answer_at(destination, (parts, body), peer, conversation)
                     .await
             }

@@ -174,9 +174,9 @@ fn event(payload: Bytes) -> Result<Bytes, ApiError> {
     if payload.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
-    // What JSON is ignored is not looked at for its encoding.
-    let read = serde_json::from_slice::<serde::de::IgnoredAny>(&payload);
-    if read.is_ok() && std::str::from_utf8(&payload).is_ok() {
+    // First the encoding: in JSON that is ignored, the parser does not look at it.
+    let text = std::str::from_utf8(&payload);
+    if text.is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()) {
         return Ok(payload);
     }
     Err(ApiError::invalid_content(unreadable::message(&payload)))

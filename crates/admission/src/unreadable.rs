@@ -11,6 +11,7 @@
 use std::fmt::Write as _;
 
 use serde::de::IgnoredAny;
+use types::json::Texts;
 
 const VALUE: &str = "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
 
@@ -86,16 +87,9 @@ fn encoding(payload: &[u8], at: usize) -> (String, usize) {
 }
 
 fn is_in_text(json: &[u8]) -> bool {
-    let (mut in_text, mut escaped) = (false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            _ => {}
-        }
-    }
-    in_text
+    let mut texts = Texts::default();
+    let within = json.iter().map(|byte| texts.step(char::from(*byte)));
+    within.last().unwrap_or(false)
 }
 
 /// Line and column of an offset, both from 1.

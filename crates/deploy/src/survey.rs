@@ -9,6 +9,8 @@
 //! of its environment the one variable. What gives rights goes as a whole when any part of it is not
 //! supported, and what takes rights away is never left out: [`rights`] says what that is.
 
+mod edit;
+mod lost;
 mod rights;
 
 use std::collections::BTreeSet;
@@ -19,7 +21,8 @@ use crate::template::Error;
 use crate::template::evaluate::FUNCTIONS;
 use crate::template::node::{Entry, Kind, Node};
 use crate::template::parameters;
-use crate::template::references::references;
+
+use edit::{entries_mut, items, keep};
 
 const SERVERLESS: &str = "AWS::Serverless-2016-10-31";
 const FUNCTION: &str = "AWS::Serverless::Function";
@@ -346,118 +349,6 @@ impl Walk {
         }
         known
     }
-
-    /// Leaves out what refers to something that is not made; whether that took more resources away.
-    fn references(&mut self, root: &mut Node) -> bool {
-        let before = self.gone.len();
-        for section in entries_mut(root) {
-            if section.key == "Resources" {
-                keep(&mut section.value, |entry| self.resource_without(entry));
-            }
-        }
-        self.gone.len() > before
-    }
-
-    /// A name that a value refers to and that is not made.
-    fn lost(&self, node: &Node) -> Option<String> {
-        let found = references(node).into_iter();
-        found
-            .filter_map(|name| name.split('.').next().map(str::to_owned))
-            .find(|name| self.gone.contains(name))
-    }
-
-    fn resource_without(&mut self, entry: &mut Entry) -> bool {
-        let name = entry.key.clone();
-        let kind = entry.value.get("Type").and_then(Node::as_text);
-        let kind = kind.map(str::to_owned);
-        let kind = kind.as_deref();
-        let is_function = matches!(kind, Some(FUNCTION | "AWS::Lambda::Function"));
-        let gone = self.gone.clone();
-        for attribute in entries_mut(&mut entry.value) {
-            match attribute.key.as_str() {
-                "DependsOn" => items(&mut attribute.value, |item| {
-                    !item.as_text().is_some_and(|name| gone.contains(name))
-                }),
-                "Properties" if is_function => {
-                    keep(&mut attribute.value, |entry| {
-                        self.function_without(&name, entry)
-                    });
-                }
-                "Properties" => {
-                    if let Some(lost) = self.lost(&attribute.value) {
-                        let what = format!("{name}, which refers to {lost}, which is not");
-                        let kind = kind.unwrap_or_default();
-                        let denies = rights::are_denied_by(kind, &attribute.value);
-                        self.tell(entry.line, what, !denies);
-                        self.gone.insert(name);
-                        return false;
-                    }
-                }
-                _ => {}
-            }
-        }
-        true
-    }
-
-    fn function_without(&mut self, owner: &str, property: &mut Entry) -> bool {
-        let what = format!("{owner}: {}", property.key);
-        match property.key.as_str() {
-            "Environment" => {
-                for variables in entries_mut(&mut property.value) {
-                    keep(&mut variables.value, |entry| {
-                        self.is_whole(
-                            &format!("{owner}: the variable {}", entry.key),
-                            entry.line,
-                            &entry.value,
-                        )
-                    });
-                }
-            }
-            "Events" => keep(&mut property.value, |entry| {
-                self.is_whole(
-                    &format!("{owner}: the event {}", entry.key),
-                    entry.line,
-                    &entry.value,
-                )
-            }),
-            "Policies" => items(&mut property.value, |item| {
-                self.is_whole(&format!("{owner}: a policy"), item.line, item)
-            }),
-            _ => {}
-        }
-        let lost = self.lost(&property.value);
-        if let Some(lost) = &lost {
-            let what = format!("{what}, which refers to {lost}, which is not");
-            self.skip_property(property.line, &property.key, what);
-        }
-        lost.is_none()
-    }
-
-    fn is_whole(&mut self, what: &str, line: usize, value: &Node) -> bool {
-        let lost = self.lost(value);
-        if let Some(lost) = &lost {
-            let what = format!("{what}, which refers to {lost}, which is not");
-            self.tell(line, what, !rights::may_deny(value));
-        }
-        lost.is_none()
-    }
-
-    fn outputs(&mut self, root: &mut Node) {
-        for section in entries_mut(root) {
-            if section.key == "Outputs" {
-                keep(&mut section.value, |entry| {
-                    let what = format!("the output {}", entry.key);
-                    let value = entry.value.get("Value").cloned();
-                    let value = value.unwrap_or_else(|| Node::list(entry.line, Vec::new()));
-                    let unknown = unknown_functions(&value);
-                    for (line, name) in &unknown {
-                        self.skip(*line, format!("{what}: {name}"));
-                    }
-                    unknown.is_empty() && self.is_whole(&what, entry.line, &value)
-                });
-            }
-        }
-    }
 }
 
 /// What is not supported of a property, and where.
@@ -489,31 +380,6 @@ fn unknown_functions(node: &Node) -> Vec<(usize, String)> {
         found.extend(unknown_functions(&entry.value));
     }
     found
-}
-
-fn entries_mut(node: &mut Node) -> &mut [Entry] {
-    match &mut node.kind {
-        Kind::Map(entries) => entries,
-        _ => &mut [],
-    }
-}
-
-fn keep(node: &mut Node, mut wanted: impl FnMut(&mut Entry) -> bool) {
-    if let Kind::Map(entries) = &mut node.kind {
-        entries.retain_mut(|entry| wanted(entry));
-    }
-}
-
-/// Of a list the items, of a single one that stands for such a list the whole.
-fn items(node: &mut Node, mut wanted: impl FnMut(&Node) -> bool) {
-    match &mut node.kind {
-        Kind::List(items) => items.retain(|item| wanted(item)),
-        _ => {
-            if !wanted(node) {
-                node.kind = Kind::List(Vec::new());
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,26 @@ pub fn check(text: &[u8]) -> Result<(), serde_json::Error> {
     serde_json::from_slice::<Checked>(text).map(|Checked| ())
 }
 
+/// Tells, letter by letter, what of a JSON text stands within one of its texts.
+#[derive(Debug, Default)]
+pub struct Texts {
+    within: bool,
+    escaped: bool,
+}
+
+impl Texts {
+    /// Takes the next letter, or byte as one; whether what follows it is within a text.
+    pub fn step(&mut self, letter: char) -> bool {
+        match letter {
+            _ if self.escaped => self.escaped = false,
+            '\\' if self.within => self.escaped = true,
+            '"' => self.within = !self.within,
+            _ => {}
+        }
+        self.within
+    }
+}
+
 /// A value that has been looked at.
 struct Checked;
 
@@ -114,6 +134,19 @@ impl<'de> Visitor<'de> for Name {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_within_a_text_is_told_letter_by_letter() {
+        let told = |json: &str| {
+            let mut texts = Texts::default();
+            let told = json.chars().map(|letter| texts.step(letter));
+            told.map(|within| if within { '1' } else { '0' })
+                .collect::<String>()
+        };
+        assert_eq!(told(r#"{"a":1}"#), "0110000");
+        assert_eq!(told(r#""\"x""#), "11110");
+        assert_eq!(told(r#""\\"x"#), "11100");
+    }
 
     #[test]
     fn a_name_that_is_there_twice_is_refused_at_any_depth() {

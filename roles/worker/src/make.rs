@@ -8,7 +8,6 @@ use api::functions::{Configuration, FunctionVersion};
 use api::logs::StreamName;
 use api::worker::{Create, Error};
 use environment::{Identity, Session};
-use sandbox::Spec;
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 use types::AccountId;
@@ -53,17 +52,15 @@ impl Service {
         let paths = (task, opt.clone());
         let shares = file_systems::shares(&configuration.file_systems, &self.config.file_systems)
             .map_err(Error::FileSystem)?;
-        let weight = self.first_weight(account, configuration.memory_mb);
-        let spec = Spec {
-            cpu_weight: weight,
-            ..plan::sandbox_spec(
-                request.environment,
-                &request.function,
-                &launch,
-                paths,
-                shares,
-            )
-        };
+        let mut spec = plan::sandbox_spec(
+            request.environment,
+            &request.function,
+            &launch,
+            paths,
+            shares,
+        );
+        let weight = self.first_weight(account, spec.cpu_weight);
+        spec.cpu_weight = weight;
         let failed = |error: &dyn std::fmt::Display| Error::Sandbox {
             reason: error.to_string(),
         };

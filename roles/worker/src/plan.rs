@@ -196,7 +196,8 @@ pub(crate) fn sandbox_spec(
         memory_bytes: u64::from(configuration.memory_mb) * MIB,
         // As Lambda does, init gets more of the processors, whatever the function's share.
         cpu_millis: cpu_millis(configuration.memory_mb).max(INIT_CPU_MILLIS),
-        // Init has more where there is enough, and no more than the function where there is not.
+        // Init has more where there is enough, and no more than the function where there is not. Of an
+        // account that has many, less: see `weights`.
         cpu_weight: cpu_millis(configuration.memory_mb),
         processes_max: PROCESSES_MAX,
         open_files_max: OPEN_FILES_MAX,

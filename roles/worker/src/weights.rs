@@ -6,7 +6,10 @@
 //! once is slow by itself, and does not make a neighbour slow who runs one.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use types::AccountId;
 
 use crate::environment::Environment;
 use crate::plan;
@@ -26,12 +29,10 @@ fn differs(set: u32, wanted: u32) -> bool {
 }
 
 impl Service {
-    /// What a new environment of this memory weighs: its account's others are weighed anew later.
-    pub(crate) fn first_weight(&self, account: &types::AccountId, memory_mb: u32) -> u32 {
-        let share = plan::cpu_millis(memory_mb);
-        let others = self.made().into_iter();
-        let others =
-            others.filter(|one| one.function.scope.account == *account && !one.is_frozen());
+    /// What a new environment with this share weighs: its account's others are weighed anew later.
+    pub(crate) fn first_weight(&self, account: &AccountId, share: u32) -> u32 {
+        let others = self.awake().into_iter();
+        let others = others.filter(|one| one.function.scope.account == *account);
         let together = others.map(|one| u64::from(one.share())).sum::<u64>();
         weight(share, together + u64::from(share), self.machine_millis)
     }
@@ -39,18 +40,24 @@ impl Service {
     /// Weighs all that are not frozen. A frozen one takes nothing, and its weight is right within a second
     /// of its next invoke.
     pub(crate) fn weigh_all(&self) {
-        let made = self.made();
-        let mut together = HashMap::<_, u64>::new();
-        for one in made.iter().filter(|one| !one.is_frozen()) {
+        let awake = self.awake();
+        let mut together = HashMap::<&AccountId, u64>::new();
+        for one in &awake {
             *together.entry(&one.function.scope.account).or_default() += u64::from(one.share());
         }
-        for one in made.iter().filter(|one| !one.is_frozen()) {
-            let together = together.get(&one.function.scope.account).copied();
-            let wanted = weight(one.share(), together.unwrap_or(0), self.machine_millis);
+        for one in &awake {
+            let together = together[&one.function.scope.account];
+            let wanted = weight(one.share(), together, self.machine_millis);
             if differs(one.weight.load(Ordering::Relaxed), wanted) {
                 one.weigh(wanted);
             }
         }
+    }
+
+    fn awake(&self) -> Vec<Arc<Environment>> {
+        let mut awake = self.made();
+        awake.retain(|one| !one.is_frozen());
+        awake
     }
 }
 

@@ -111,16 +111,8 @@ pub(super) fn plain(content_type: Option<&str>) -> Response<()> {
 
 /// JSON without the spaces between its parts, as AWS sends it on.
 fn compact(json: &str) -> String {
-    let (mut in_text, mut escaped) = (false, false);
-    let keep = |letter: &char| {
-        match letter {
-            _ if escaped => escaped = false,
-            '\\' if in_text => escaped = true,
-            '"' => in_text = !in_text,
-            _ => {}
-        }
-        in_text || !matches!(letter, ' ' | '\n' | '\r' | '\t')
-    };
+    let mut texts = types::json::Texts::default();
+    let keep = |letter: &char| texts.step(*letter) || !matches!(letter, ' ' | '\n' | '\r' | '\t');
     json.chars().filter(keep).collect()
 }
 
