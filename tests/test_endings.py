@@ -70,7 +70,7 @@ def test_an_environment_whose_processor_share_cannot_be_set_is_ended(on_disk):
     number, process = wait_for(lambda: in_init(server))
     (share,) = [
         path for folder in leftovers.cgroups(server.data) for path in shares(folder)
-        if pathlib.Path(folder).name == number
+        if pathlib.Path(folder).name.rpartition(".")[2] == number
     ]  # fmt: skip
     server.inside("mount", "--bind", "/proc/version", share)
     pathlib.Path(f"/proc/{process}/root/tmp/go").touch()

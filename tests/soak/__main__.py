@@ -7,7 +7,8 @@
 
 It happens in a network namespace of its own, whose way out leads nowhere. Prints one line of JSON.
 All clients stand for other machines: hostile ones have the lowest priority and take nothing of this one's
-processors, the ordinary one has the highest, so that it measures the server and not itself.
+processors, the ordinary one has the highest, so that it measures the server and not itself. What looks at the
+server meanwhile has the lowest as well.
 """
 
 import json
@@ -94,6 +95,34 @@ def hostile(server, pipe):
     pipe.send(done)
 
 
+def watch(server, pipe):
+    """The process that looks at what the server has of the machine, until told to stop: the most of each."""
+    priority.own(19)
+    worst = {}
+    while not pipe.poll(2):
+        for what, number in usage.of(server).items():
+            worst[what] = max(worst.get(what, 0), number)
+    pipe.send(worst)
+
+
+def beside(target, server):
+    """Starts a process that runs `target(server, pipe)`: the process and our end of the pipe."""
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(target=target, args=(server, there))
+    process.start()
+    # Should it fail, its end of the pipe is the last one.
+    there.close()
+    return process, here
+
+
+def told(process, pipe):
+    """Tells such a process to stop: its last word."""
+    pipe.send("stop")
+    word = pipe.recv()
+    process.join()
+    return word
+
+
 def percentiles(latencies):
     """p50, p99, p99.9 and the longest, in milliseconds."""
     ordered = sorted(latencies)
@@ -125,31 +154,20 @@ def soak(server, seconds):
     before = usage.of(server)
     alone = ordinary.finish(ordinary.start(server, keys, "echo", max(5, min(120, seconds / 5))))
 
-    here, there = multiprocessing.Pipe()
-    enemy = multiprocessing.get_context("fork").Process(target=hostile, args=(server, there))
-    enemy.start()
-    # Should it fail, its end of the pipe is the last one.
-    there.close()
-    assert here.recv() == "begun"
-    worst = {}
-    running = ordinary.start(server, keys, "echo", seconds)
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        for what, number in usage.of(server).items():
-            worst[what] = max(worst.get(what, 0), number)
-        time.sleep(2)
+    enemy = beside(hostile, server)
+    assert enemy[1].recv() == "begun"
+    watcher = beside(watch, server)
     # Its answer is larger than a pipe: it ends only once somebody reads.
-    beside = ordinary.finish(running)
-    here.send("stop")
-    done = here.recv()
-    enemy.join()
+    neighbour = ordinary.finish(ordinary.start(server, keys, "echo", seconds))
+    worst = told(*watcher)
+    done = told(*enemy)
     after, more = quiet(server, before)
     return {
         "seconds": seconds,
         "alone": percentiles(alone["latencies"]),
-        "beside": percentiles(beside["latencies"]),
-        "invokes": len(beside["latencies"]),
-        "errors": (alone["errors"] + beside["errors"])[:20],
+        "beside": percentiles(neighbour["latencies"]),
+        "invokes": len(neighbour["latencies"]),
+        "errors": (alone["errors"] + neighbour["errors"])[:20],
         "attacks": done,
         "before": before,
         "worst": worst,

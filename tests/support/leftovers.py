@@ -25,11 +25,12 @@ def cgroups(data):
     name = f"lambent-{tag(data)}"
     found = []
     for folder, children, _ in os.walk("/sys/fs/cgroup"):
-        if name in children:
-            path = pathlib.Path(folder, name)
-            found.append(str(path))
-            found += [str(child) for child in path.iterdir() if child.is_dir()]
-            children.remove(name)
+        for child in list(children):
+            if child == name or child.startswith(f"{name}."):
+                path = pathlib.Path(folder, child)
+                found.append(str(path))
+                found += [str(below) for below in path.iterdir() if below.is_dir()]
+                children.remove(child)
     return found
 
 

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sandbox::{Config, Engine, Network, Process, ProcessEngine, Root, RootKind, Spec};
+use sandbox::{Config, CpuWeight, Engine, Network, Process, ProcessEngine, Root, RootKind, Spec};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -136,7 +136,7 @@ fn spec(task: &Path) -> Spec {
         shares: Vec::new(),
         memory_bytes: 128 << 20,
         cpu_millis: 1_000,
-        cpu_weight: 1_000,
+        cpu_weight: CpuWeight::Share(1_000),
         processes_max: 1_024,
         open_files_max: 1_024,
         tmp_bytes: 512 << 20,

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Where the host has the controllers in the v2 tree, `<n>` carries the limits. Where they are in v1
-//! hierarchies, each has a `lambent-<tag>/<n>` that function processes enter as they start. Either
-//! way init is not frozen, not killed and not throttled along with the function.
+//! hierarchies, each has a `lambent-<tag>/<n>` that function processes enter as they start; that of
+//! processors, a `lambent-<tag>.<n>`. Either way init is not frozen, not killed and not throttled along with the function.
 //!
 //! A process enters the v2 group as it is forked, and a v1 group by writing "0" to its `tasks`: both
 //! spare the lock that moving another process takes, which can cost milliseconds. Init may put
@@ -26,6 +26,9 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::spec::CpuWeight;
 
 pub(crate) use hierarchies::{Hierarchies, candidates, parent_name};
 
@@ -45,8 +48,8 @@ pub(crate) struct Limits {
     pub(crate) socket_bytes: u64,
     /// Thousandths of a CPU; `None` where more than the host has was asked for.
     pub(crate) cpu_millis: Option<u32>,
-    /// What it gets beside others when there are not processors enough, in the same unit.
-    pub(crate) cpu_weight: u32,
+    /// What it gets beside others when there are not processors enough.
+    pub(crate) cpu_weight: CpuWeight,
     /// Processes and threads.
     pub(crate) processes: u32,
 }
@@ -72,7 +75,7 @@ pub(crate) trait Controllers: Send + Sync {
     /// Changes the processor's share alone, thousandths of a CPU.
     fn limit_cpu(&self, cpu_millis: u32) -> io::Result<()>;
     /// Changes what it gets beside others, see [`Limits::cpu_weight`].
-    fn weigh_cpu(&self, weight: u32) -> io::Result<()>;
+    fn weigh_cpu(&self, weight: CpuWeight) -> io::Result<()>;
     /// Files to which a process writes "0" to come under the limits.
     fn entrances(&self) -> Vec<BorrowedFd<'_>>;
     /// Reads how much is in use, which is cheaper than [`Controllers::memory`].
@@ -139,6 +142,12 @@ impl Group {
         self.function_folder.as_fd()
     }
 
+    /// The processor time it has used, which the kernel counts in the v2 tree wherever the controllers are.
+    pub(crate) fn cpu_used(&self) -> io::Result<Duration> {
+        let stat = fs::read_to_string(self.home.join("cpu.stat"))?;
+        Ok(Duration::from_micros(value_of(&stat, "usage_usec")))
+    }
+
     /// Stops the function's processes, or lets them go on. The kernel does it as each next enters
     /// or leaves it, which takes microseconds; asking whether it has costs far more than that.
     pub(crate) fn set_frozen(&self, frozen: bool) -> io::Result<()> {
@@ -179,6 +188,33 @@ fn open_write(path: &Path) -> io::Result<File> {
 /// Writes one of the kernel's files, which must exist.
 pub(crate) fn write_value(path: &Path, value: &str) -> io::Result<()> {
     open_write(path)?.write_all_at(value.as_bytes(), 0)
+}
+
+/// Weighs a group by the kernel's file of weights, in which a share is the number that `kernels` gives.
+fn weigh(
+    group: &Path,
+    file: &str,
+    weight: CpuWeight,
+    kernels: impl Fn(u32) -> u64,
+) -> io::Result<()> {
+    let idle = group.join("cpu.idle");
+    let share = match weight {
+        CpuWeight::Share(share) => share,
+        CpuWeight::Rest => match write_value(&idle, "1") {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            done => return done,
+        },
+    };
+    let file = group.join(file);
+    let number = kernels(share).to_string();
+    match write_value(&file, &number) {
+        // As long as it is idle.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            write_value(&idle, "0")?;
+            write_value(&file, &number)
+        }
+        done => done,
+    }
 }
 
 /// Reads a small file from its start, as the kernel writes it anew.

@@ -2,12 +2,13 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::error::Error;
-use crate::spec::{Process, Signal, Spec, Started};
+use crate::spec::{CpuWeight, Process, Signal, Spec, Started};
 
 /// What all sandboxes use together, and what this machine has left. In bytes, and in processes and
 /// threads.
@@ -98,7 +99,10 @@ pub trait Instance: Send + Sync {
     fn limit_cpu(&self, cpu_millis: u32) -> Result<(), Error>;
 
     /// Changes what it gets beside others, see [`crate::Spec::cpu_weight`].
-    fn weigh_cpu(&self, weight: u32) -> Result<(), Error>;
+    fn weigh_cpu(&self, weight: CpuWeight) -> Result<(), Error>;
+
+    /// The processor time it has used. Zero if not known.
+    fn cpu_used(&self) -> Duration;
 
     /// The most memory that was in use at once, less what `/tmp` now holds. Zero if not known.
     fn memory_peak_bytes(&self) -> u64;

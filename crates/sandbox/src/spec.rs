@@ -37,9 +37,8 @@ pub struct Spec {
     pub memory_bytes: u64,
     /// Processor time, in thousandths of one CPU.
     pub cpu_millis: u32,
-    /// What it gets beside other sandboxes when there are not processors enough for all, in the same unit:
-    /// one of 2000 gets twice what one of 1000 does.
-    pub cpu_weight: u32,
+    /// What it gets beside other sandboxes when there are not processors enough for all.
+    pub cpu_weight: CpuWeight,
     /// Processes and threads at once.
     pub processes_max: u32,
     /// Open descriptors of each process.
@@ -48,6 +47,16 @@ pub struct Spec {
     pub tmp_bytes: u64,
     /// What the sandbox calls itself.
     pub hostname: String,
+}
+
+/// What a sandbox gets of the processors beside others when there are not enough for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CpuWeight {
+    /// In proportion to this, in thousandths of a processor: one of 2000 gets twice what one of 1000 does.
+    Share(u32),
+    /// What the others leave. Whenever one of them has something to do, it goes first, at once: a share
+    /// alone has it wait for the kernel's next tick. Before Linux 5.15 it is the least share.
+    Rest,
 }
 
 impl Spec {

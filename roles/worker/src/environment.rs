@@ -6,13 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use api::functions::FunctionVersion;
 use environment::Session;
-use sandbox::{Exit, Instance};
+use sandbox::{CpuWeight, Exit, Instance};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::task::TaskTracker;
 use types::{Clock, EnvironmentId, Timestamp};
@@ -33,7 +32,7 @@ pub(crate) struct Environment {
     pub(crate) opt: Option<PathBuf>,
     pub(crate) sandbox: Arc<dyn Instance>,
     /// What it was last weighed at, see [`crate::weights`].
-    pub(crate) weight: AtomicU32,
+    pub(crate) weight: Mutex<CpuWeight>,
     pub(crate) session: Arc<Session>,
     pub(crate) log: EnvironmentLog,
     pub(crate) clock: Arc<dyn Clock>,

@@ -29,6 +29,7 @@ mod metrics;
 mod outcome;
 mod plan;
 mod platform;
+mod processors;
 mod report;
 mod runtimes;
 mod service;

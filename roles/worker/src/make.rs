@@ -1,7 +1,6 @@
 //! Making an environment: code, sandbox, log, conversation; then its init phase.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 
 use api::functions::{Configuration, FunctionVersion};
@@ -59,7 +58,7 @@ impl Service {
             paths,
             shares,
         );
-        let weight = self.first_weight(account, spec.cpu_weight);
+        let weight = self.first_weight(account, plan::cpu_millis(configuration.memory_mb));
         spec.cpu_weight = weight;
         let failed = |error: &dyn std::fmt::Display| Error::Sandbox {
             reason: error.to_string(),
@@ -105,7 +104,7 @@ impl Service {
             variables,
             opt,
             sandbox,
-            weight: AtomicU32::new(weight),
+            weight: Mutex::new(weight),
             log,
             clock: Arc::clone(&self.with.clock),
             lines: Arc::clone(&self.lines),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use api::credentials::Credentials;
 use api::functions::{FunctionVersion, LogFormat};
-use sandbox::{Share, Spec};
+use sandbox::{CpuWeight, Share, Spec};
 use types::EnvironmentId;
 use types::limits::{
     INIT_TIMEOUT, INIT_TIMEOUT_AHEAD, MEMORY_MB_PER_CPU, OPEN_FILES_MAX, PROCESSES_MAX,
@@ -198,7 +198,7 @@ pub(crate) fn sandbox_spec(
         cpu_millis: cpu_millis(configuration.memory_mb).max(INIT_CPU_MILLIS),
         // Init has more where there is enough, and no more than the function where there is not. Of an
         // account that has many, less: see `weights`.
-        cpu_weight: cpu_millis(configuration.memory_mb),
+        cpu_weight: CpuWeight::Share(cpu_millis(configuration.memory_mb)),
         processes_max: PROCESSES_MAX,
         open_files_max: OPEN_FILES_MAX,
         tmp_bytes: u64::from(configuration.ephemeral_mb) * MIB,

@@ -25,6 +25,7 @@ use crate::environment::Environment;
 use crate::guard::{Candidate, LOOK_EVERY};
 use crate::log::Paces;
 use crate::metrics::Metrics;
+use crate::processors::Processors;
 use crate::runtimes::Runtimes;
 
 /// How often a worker tells that it lives.
@@ -73,6 +74,8 @@ pub(crate) struct Service {
     placement: OnceLock<Arc<dyn Placement>>,
     /// The machine's processors, thousandths of one.
     pub(crate) machine_millis: u32,
+    /// Which accounts use much of them.
+    pub(crate) processors: Mutex<Processors>,
     /// As it was when it was last looked at.
     pub(crate) load: Mutex<Option<Load>>,
 }
@@ -103,6 +106,7 @@ impl Handle {
             assignment: OnceLock::new(),
             placement: OnceLock::new(),
             machine_millis: u32::try_from(processors).unwrap_or(1).saturating_mul(1_000),
+            processors: Mutex::default(),
             load: Mutex::new(None),
         }))
     }
@@ -142,12 +146,14 @@ impl Service {
         let mut draining = self.draining.subscribe();
         self.tasks.spawn(async move {
             let mut beats = tokio::time::interval(HEARTBEAT);
+            let mut before = Instant::now();
             loop {
                 tokio::select! {
                     biased;
                     () = told(&mut draining) => return worker.beat().await,
                     _ = beats.tick() => {
-                        worker.weigh_all();
+                        let now = Instant::now();
+                        worker.weigh_all(now - std::mem::replace(&mut before, now));
                         worker.beat().await;
                     }
                 }

@@ -3,16 +3,19 @@
 //! An environment may use the share that its memory buys; that is a limit, and all limits together are many
 //! times what a machine has. When all run at once, each gets of the machine in proportion to its share. The
 //! environments of one account together never weigh more than the machine has: whoever runs hundreds at
-//! once is slow by itself, and does not make a neighbour slow who runs one.
+//! once is slow by itself, and does not make a neighbour slow who runs one. Who has used more than an
+//! equal part gets what the others leave, see [`crate::processors`].
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
+use sandbox::CpuWeight;
 use types::AccountId;
 
 use crate::environment::Environment;
 use crate::plan;
+use crate::processors::{Look, Processors};
 use crate::service::Service;
 
 /// What an environment with a share weighs in an account whose environments have `together`, on a machine
@@ -24,40 +27,60 @@ pub(crate) fn weight(share: u32, together: u64, machine: u32) -> u32 {
 }
 
 /// Whether a weight is so far from what it should be, by more than a quarter, that it is set anew.
-fn differs(set: u32, wanted: u32) -> bool {
-    set.abs_diff(wanted) > wanted / 4
+fn differs(set: CpuWeight, wanted: CpuWeight) -> bool {
+    match (set, wanted) {
+        (CpuWeight::Share(set), CpuWeight::Share(wanted)) => set.abs_diff(wanted) > wanted / 4,
+        _ => set != wanted,
+    }
 }
 
 impl Service {
     /// What a new environment with this share weighs: its account's others are weighed anew later.
-    pub(crate) fn first_weight(&self, account: &AccountId, share: u32) -> u32 {
-        let others = self.awake().into_iter();
+    pub(crate) fn first_weight(&self, account: &AccountId, share: u32) -> CpuWeight {
+        if self.processors().is_busy(account) {
+            return CpuWeight::Rest;
+        }
+        let others = self.made().into_iter().filter(|one| !one.is_frozen());
         let others = others.filter(|one| one.function.scope.account == *account);
         let together = others.map(|one| u64::from(one.share())).sum::<u64>();
-        weight(share, together + u64::from(share), self.machine_millis)
+        let together = together + u64::from(share);
+        CpuWeight::Share(weight(share, together, self.machine_millis))
     }
 
-    /// Weighs all that are not frozen. A frozen one takes nothing, and its weight is right within a second
-    /// of its next invoke.
-    pub(crate) fn weigh_all(&self) {
-        let awake = self.awake();
+    /// Weighs all by what they used `since` the last time. What a frozen one would get is right within a
+    /// second of its next invoke.
+    pub(crate) fn weigh_all(&self, since: Duration) {
+        let made = self.made();
+        let awake = |one: &Arc<Environment>| !one.is_frozen();
         let mut together = HashMap::<&AccountId, u64>::new();
-        for one in &awake {
+        for one in made.iter().filter(|one| awake(one)) {
             *together.entry(&one.function.scope.account).or_default() += u64::from(one.share());
         }
-        for one in &awake {
-            let together = together[&one.function.scope.account];
-            let wanted = weight(one.share(), together, self.machine_millis);
-            if differs(one.weight.load(Ordering::Relaxed), wanted) {
-                one.weigh(wanted);
-            }
+        let looks = made.iter().map(|one| Look {
+            id: one.id,
+            account: &one.function.scope.account,
+            used: awake(one).then(|| one.sandbox.cpu_used()),
+        });
+        let looks: Vec<_> = looks.collect();
+        let mut processors = self.processors();
+        processors.look(&looks, since, self.machine_millis);
+        for one in &made {
+            let account = &one.function.scope.account;
+            let wanted = match together.get(account) {
+                _ if processors.is_busy(account) => CpuWeight::Rest,
+                Some(together) => {
+                    CpuWeight::Share(weight(one.share(), *together, self.machine_millis))
+                }
+                None => CpuWeight::Share(one.share()),
+            };
+            one.weigh(wanted);
         }
     }
 
-    fn awake(&self) -> Vec<Arc<Environment>> {
-        let mut awake = self.made();
-        awake.retain(|one| !one.is_frozen());
-        awake
+    fn processors(&self) -> MutexGuard<'_, Processors> {
+        self.processors
+            .lock()
+            .expect("no code panics while it holds the processors")
     }
 }
 
@@ -67,9 +90,16 @@ impl Environment {
         plan::cpu_millis(self.function.configuration.memory_mb)
     }
 
-    fn weigh(&self, weight: u32) {
-        match self.sandbox.weigh_cpu(weight) {
-            Ok(()) => self.weight.store(weight, Ordering::Relaxed),
+    fn weigh(&self, wanted: CpuWeight) {
+        let mut weight = self
+            .weight
+            .lock()
+            .expect("no code panics while it holds a weight");
+        if !differs(*weight, wanted) {
+            return;
+        }
+        match self.sandbox.weigh_cpu(wanted) {
+            Ok(()) => *weight = wanted,
             // It may have ended. If not, it goes on with the weight it has, and is tried again.
             Err(error) if !self.is_dead() => {
                 tracing::warn!(environment = %self.id, %error, "an environment is not weighed anew");
@@ -104,7 +134,11 @@ mod tests {
 
     #[test]
     fn a_weight_is_set_anew_if_it_is_off_by_a_quarter() {
-        assert!(!differs(100, 100) && !differs(100, 110) && !differs(1, 1));
-        assert!(differs(100, 70) && differs(100, 200) && differs(2, 1));
+        let shares = |set, wanted| differs(CpuWeight::Share(set), CpuWeight::Share(wanted));
+        assert!(!shares(100, 100) && !shares(100, 110) && !shares(1, 1));
+        assert!(shares(100, 70) && shares(100, 200) && shares(2, 1));
+        assert!(differs(CpuWeight::Rest, CpuWeight::Share(1)));
+        assert!(differs(CpuWeight::Share(1), CpuWeight::Rest));
+        assert!(!differs(CpuWeight::Rest, CpuWeight::Rest));
     }
 }

@@ -20,9 +20,14 @@ const SOCKET_BYTES_UNBOUND: u64 = 1 << 60;
 /// Where the processes go that were in our parent's parent, if they are in the way. It stays.
 const OWNERS: &str = "lambent-owners";
 
-/// The folder of all sandboxes with one tag, in each hierarchy.
+/// The folder of all sandboxes with one tag, in each hierarchy but v1's of processors.
 pub(crate) fn parent_name(tag: &str) -> String {
     format!("lambent-{tag}")
+}
+
+/// How the folders of sandboxes are named where they have no common parent. No tag has a dot.
+fn names_begin(tag: &str) -> String {
+    format!("lambent-{tag}.")
 }
 
 /// What all sandboxes use together.
@@ -101,18 +106,57 @@ pub(crate) fn candidates(tag: &str) -> io::Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
     for (mount, own) in [mounts.v2].into_iter().chain(mounts.v1).zip(own) {
         let Some(mount) = mount else { continue };
-        folders.push(mount.join(parent_name(tag)));
-        folders.push(mount.join(own).join(parent_name(tag)));
+        for top in [mount.clone(), mount.join(own)] {
+            folders.push(top.join(parent_name(tag)));
+            folders.extend(without_parent(&top, tag)?);
+        }
     }
     Ok(folders)
+}
+
+/// The folders of sandboxes that have no common parent, in a folder that may not be there.
+fn without_parent(top: &Path, tag: &str) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(top) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let begin = names_begin(tag);
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(begin.as_bytes()) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
 }
 
 /// Our parent folders, ready for sandboxes.
 pub(crate) struct Hierarchies {
     v2: PathBuf,
-    /// In the order of [`CONTROLLERS`]; `None` where the v2 tree has them.
-    v1: Option<[PathBuf; 3]>,
+    /// `None` where the v2 tree has the controllers.
+    v1: Option<Parents>,
     next: AtomicU64,
+}
+
+/// Where the groups of sandboxes are in v1 hierarchies.
+struct Parents {
+    memory: PathBuf,
+    pids: PathBuf,
+    /// Those of processors have no parent of ours. The kernel would first decide between it and this server,
+    /// and one hostile sandbox would use up all others' turn: milliseconds, again and again.
+    processors: PathBuf,
+    /// How their names begin.
+    begin: String,
+}
+
+impl Parents {
+    /// The groups of one sandbox: memory, processors, pids.
+    fn of(&self, name: &str) -> [PathBuf; 3] {
+        let processors = self.processors.join(format!("{}{name}", self.begin));
+        [self.memory.join(name), processors, self.pids.join(name)]
+    }
 }
 
 impl Hierarchies {
@@ -144,7 +188,13 @@ impl Hierarchies {
                 let sockets = machine::socket_bytes().unwrap_or(SOCKET_BYTES_UNBOUND);
                 limit_sockets(&memory, sockets)
                     .map_err(Error::step("count the memory of sockets"))?;
-                Some([memory, parent(&cpu, &own_cpu)?, parent(&pids, &own_pids)?])
+                Some(Parents {
+                    memory,
+                    pids: parent(&pids, &own_pids)?,
+                    processors: writable(&cpu, &own_cpu, tag)
+                        .map_err(Error::step("find where cgroups of processors can be"))?,
+                    begin: names_begin(tag),
+                })
             }
             [None, None, None] => {
                 let mut passed = pass_controllers_down(&top);
@@ -180,14 +230,14 @@ impl Hierarchies {
         let processes = machine::processes()? / 2;
         write_value(&self.pids().join("pids.max"), &processes.to_string())?;
         match &self.v1 {
-            Some([memory, ..]) => v1::limit_all(memory, memory_bytes),
+            Some(parents) => v1::limit_all(&parents.memory, memory_bytes),
             None => v2::limit_all(&self.v2, memory_bytes),
         }
     }
 
     /// Our parent folder where processes are counted.
     fn pids(&self) -> &Path {
-        self.v1.as_ref().map_or(&self.v2, |parents| &parents[2])
+        self.v1.as_ref().map_or(&self.v2, |parents| &parents.pids)
     }
 
     /// What all sandboxes use.
@@ -198,7 +248,7 @@ impl Hierarchies {
             Ok::<_, io::Error>(text.trim().parse().unwrap_or(u64::MAX))
         };
         let memory = match &self.v1 {
-            Some([memory, ..]) => v1::memory_of_all(memory),
+            Some(parents) => v1::memory_of_all(&parents.memory),
             None => v2::memory_of_all(&self.v2),
         };
         Ok(Together {
@@ -213,7 +263,7 @@ impl Hierarchies {
         let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
         let made = Group::create(self.v2.join(&name), init_uid, |home| {
             let controllers: Box<dyn Controllers> = match &self.v1 {
-                Some(parents) => Box::new(V1::create(parents, &name)?),
+                Some(parents) => Box::new(V1::create(parents.of(&name))?),
                 None => Box::new(V2::open(home)?),
             };
             Ok(controllers)
@@ -224,7 +274,7 @@ impl Hierarchies {
     /// Removes what there is of groups that were half made.
     fn discard(&self, name: &str) {
         let home = self.v2.join(name);
-        let v1 = self.v1.iter().flatten().map(|parent| parent.join(name));
+        let v1 = self.v1.iter().flat_map(|parents| parents.of(name));
         for folder in [home.join("function"), home].into_iter().chain(v1) {
             // What cannot be removed now is found by the next sweep.
             let _ = remove_folder(&folder);
@@ -233,9 +283,13 @@ impl Hierarchies {
 
     /// Removes our parents. Groups that are still below one keep it.
     pub(crate) fn remove(&self) -> io::Result<()> {
+        let v1 = self
+            .v1
+            .iter()
+            .flat_map(|parents| [&parents.memory, &parents.pids]);
         [&self.v2]
             .into_iter()
-            .chain(self.v1.iter().flatten())
+            .chain(v1)
             .try_for_each(|path| remove_folder(path))
     }
 }
@@ -250,6 +304,13 @@ fn make_parent(mount: &Path, own: &Path, tag: &str) -> io::Result<(PathBuf, Path
         }
     };
     make(mount.to_owned()).or_else(|_| make(mount.join(own)))
+}
+
+/// The top of a hierarchy, or if it is not ours to write, our own group in it.
+fn writable(mount: &Path, own: &Path, tag: &str) -> io::Result<PathBuf> {
+    let (top, parent) = make_parent(mount, own, tag)?;
+    remove_folder(&parent)?;
+    Ok(top)
 }
 
 /// Lets the groups below `folder` have limits.
@@ -307,6 +368,20 @@ mod tests {
                 v1: [None, None, None]
             }
         );
+    }
+
+    #[test]
+    fn groups_without_a_parent_are_found_by_their_tag() {
+        let top = tempfile::tempdir().unwrap();
+        for name in ["lambent-a.1", "lambent-a.22", "lambent-ab.1", "lambent-a"] {
+            fs::create_dir(top.path().join(name)).unwrap();
+        }
+        let mut found = without_parent(top.path(), "a").unwrap();
+        found.sort();
+        let wanted = ["lambent-a.1", "lambent-a.22"].map(|name| top.path().join(name));
+        assert_eq!(found, wanted);
+        let none = without_parent(&top.path().join("none"), "a").unwrap();
+        assert!(none.is_empty());
     }
 
     #[test]

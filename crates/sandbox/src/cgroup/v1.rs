@@ -6,12 +6,13 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use super::{
-    CPU_PERIOD_US, Controllers, Limits, Memory, cpu_quota_us, open_write, read_from_start,
-    read_number, value_of, write_value,
+    CPU_PERIOD_US, Controllers, CpuWeight, Limits, Memory, cpu_quota_us, open_write,
+    read_from_start, read_number, value_of, weigh, write_value,
 };
 
-/// The kernel's shares of what weighs one whole processor, and their bounds.
-const SHARES: u64 = 1_024;
+/// The kernel's shares of what weighs one whole processor, and their bounds. The server, and whatever else
+/// runs on the machine, has 1024: it is not to wait for functions.
+const SHARES: u64 = 256;
 const SHARES_MIN: u64 = 2;
 const SHARES_MAX: u64 = 262_144;
 
@@ -56,9 +57,8 @@ pub(super) struct V1 {
 }
 
 impl V1 {
-    /// Makes the group `name` below each of the parents: memory, cpu, pids.
-    pub(super) fn create(parents: &[PathBuf; 3], name: &str) -> io::Result<Self> {
-        let folders = parents.clone().map(|parent| parent.join(name));
+    /// Makes the groups: memory, cpu, pids.
+    pub(super) fn create(folders: [PathBuf; 3]) -> io::Result<Self> {
         for folder in &folders {
             fs::create_dir(folder)?;
         }
@@ -109,9 +109,10 @@ impl Controllers for V1 {
         write_value(&self.folders[1].join("cpu.cfs_quota_us"), &quota)
     }
 
-    fn weigh_cpu(&self, weight: u32) -> io::Result<()> {
-        let shares = (u64::from(weight) * SHARES / 1_000).clamp(SHARES_MIN, SHARES_MAX);
-        write_value(&self.folders[1].join("cpu.shares"), &shares.to_string())
+    fn weigh_cpu(&self, weight: CpuWeight) -> io::Result<()> {
+        weigh(&self.folders[1], "cpu.shares", weight, |share| {
+            (u64::from(share) * SHARES / 1_000).clamp(SHARES_MIN, SHARES_MAX)
+        })
     }
 
     fn entrances(&self) -> Vec<BorrowedFd<'_>> {

@@ -9,8 +9,8 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use super::{
-    CPU_PERIOD_US, Controllers, Limits, Memory, cpu_quota_us, read_from_start, read_number,
-    value_of, write_value,
+    CPU_PERIOD_US, Controllers, CpuWeight, Limits, Memory, cpu_quota_us, read_from_start,
+    read_number, value_of, weigh, write_value,
 };
 
 /// What init itself may come to use: its copied pages and page tables, some hundred KiB.
@@ -81,10 +81,11 @@ impl Controllers for V2 {
         )
     }
 
-    fn weigh_cpu(&self, weight: u32) -> io::Result<()> {
+    fn weigh_cpu(&self, weight: CpuWeight) -> io::Result<()> {
         // Those beside it are sandboxes, too, so that only what they weigh beside each other matters.
-        let weight = weight.clamp(1, 10_000);
-        write_value(&self.home.join("cpu.weight"), &weight.to_string())
+        weigh(&self.home, "cpu.weight", weight, |share| {
+            u64::from(share).clamp(1, 10_000)
+        })
     }
 
     fn entrances(&self) -> Vec<BorrowedFd<'_>> {

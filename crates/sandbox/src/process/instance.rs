@@ -25,7 +25,7 @@ use crate::engine::{Instance, Usage};
 use crate::error::Error;
 use crate::init::SHARE_STEP;
 use crate::message::{Furnish, MESSAGE_BYTES_MAX, Message as _, Request};
-use crate::spec::{Process, Signal, Spec, Started};
+use crate::spec::{CpuWeight, Process, Signal, Spec, Started};
 use crate::sys::{namespaces, reactor};
 
 /// How long init may take to furnish a sandbox, which is a millisecond's work: a shared folder's file
@@ -344,10 +344,14 @@ impl Instance for Handle {
         limited.map_err(Error::step("limit a sandbox's processor"))
     }
 
-    fn weigh_cpu(&self, weight: u32) -> Result<(), Error> {
+    fn weigh_cpu(&self, weight: CpuWeight) -> Result<(), Error> {
         let controllers = self.sandbox.inside.group.controllers();
         let weighed = controllers.weigh_cpu(weight);
         weighed.map_err(Error::step("weigh a sandbox's processor time"))
+    }
+
+    fn cpu_used(&self) -> Duration {
+        self.sandbox.inside.group.cpu_used().unwrap_or_default()
     }
 
     fn thaw(&self) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use super::{ProcessEngine, Shared};
 use crate::config::Config;
 use crate::engine::Instance as _;
 use crate::error::Error;
-use crate::spec::{Process, Spec};
+use crate::spec::{CpuWeight, Process, Spec};
 
 /// No root has it.
 const ABSENT: &str = "/lambent-probe";
@@ -26,7 +26,7 @@ impl ProcessEngine {
                 shares: Vec::new(),
                 memory_bytes: 64 << 20,
                 cpu_millis: 500,
-                cpu_weight: 500,
+                cpu_weight: CpuWeight::Share(500),
                 processes_max: 16,
                 open_files_max: 64,
                 tmp_bytes: 1 << 20,
@@ -35,7 +35,7 @@ impl ProcessEngine {
             let sandbox = Shared::create(&self.shared, spec).await?;
             run_nothing(&sandbox).await?;
             sandbox.limit_cpu(250)?;
-            sandbox.weigh_cpu(250)?;
+            sandbox.weigh_cpu(CpuWeight::Share(250))?;
             sandbox.freeze()?;
             sandbox.kill_all().await?;
             sandbox.destroy().await;

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sandbox::{
-    Config, Engine as _, Exit, Instance, Network, Process, ProcessEngine, Root, RootKind, Spec,
-    Started,
+    Config, CpuWeight, Engine as _, Exit, Instance, Network, Process, ProcessEngine, Root,
+    RootKind, Spec, Started,
 };
 use tempfile::TempDir;
 
@@ -151,7 +151,7 @@ impl Host {
             shares: Vec::new(),
             memory_bytes: 128 * MB,
             cpu_millis: 2_000,
-            cpu_weight: 1_000,
+            cpu_weight: CpuWeight::Share(1_000),
             processes_max: 64,
             open_files_max: 128,
             tmp_bytes: 64 * MB,

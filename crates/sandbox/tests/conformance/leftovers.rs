@@ -67,20 +67,26 @@ pub(crate) fn cgroups_of(tag: &str) -> Vec<PathBuf> {
         }
         found.push(folder);
     }
-    let mut found = Vec::new();
+    let (mut found, mut tops) = (Vec::new(), Vec::new());
     for hierarchy in fs::read_dir("/sys/fs/cgroup")
         .into_iter()
         .flatten()
         .flatten()
     {
-        let parent = hierarchy.path().join(format!("lambent-{tag}"));
-        if parent.is_dir() {
-            below(parent, &mut found);
-        }
+        tops.extend(
+            fs::read_dir(hierarchy.path())
+                .into_iter()
+                .flatten()
+                .flatten(),
+        );
+        tops.push(hierarchy);
     }
-    let parent = PathBuf::from(format!("/sys/fs/cgroup/lambent-{tag}"));
-    if parent.is_dir() {
-        below(parent, &mut found);
+    let (parent, begin) = (format!("lambent-{tag}"), format!("lambent-{tag}."));
+    for top in tops {
+        let name = top.file_name().into_string().unwrap_or_default();
+        if top.path().is_dir() && (name == parent || name.starts_with(&begin)) {
+            below(top.path(), &mut found);
+        }
     }
     found
 }

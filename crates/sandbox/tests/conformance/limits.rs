@@ -3,9 +3,9 @@
 use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use sandbox::{Engine as _, Exit, Instance};
+use sandbox::{CpuWeight, Engine as _, Exit, Instance};
 
 use crate::host::{Host, MB, TestResult, expect, process, python, shell, start, until};
 use crate::{Case, cases};
@@ -398,32 +398,44 @@ async fn who_weighs_more_gets_more_of_the_processors(host: &Host) -> TestResult 
         spec.cpu_weight = weight;
         spec
     };
-    let (light, heavy) = (spec(100), spec(2_000));
-    let light = host.engine().create(light).await?;
-    let heavy = host.engine().create(heavy).await?;
-    // On one processor, so that nothing but the weights decides.
-    let program = "
-import os, time
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-end = time.monotonic() + 3
-while time.monotonic() < end: pass
-print(sum(os.times()[:2]))
-";
-    let (few, many) = tokio::join!(python(&light, program), python(&heavy, program));
-    let (few, many): (f64, f64) = (few?.output.trim().parse()?, many?.output.trim().parse()?);
-    expect(many > 2.0 * few, format!("{many} s beside {few} s"))?;
-    // It can be changed later.
-    light.weigh_cpu(2_000)?;
-    heavy.weigh_cpu(100)?;
-    let (many, few) = tokio::join!(python(&light, program), python(&heavy, program));
-    let (few, many): (f64, f64) = (few?.output.trim().parse()?, many?.output.trim().parse()?);
-    expect(
-        many > 2.0 * few,
-        format!("{many} s beside {few} s afterwards"),
-    )?;
-    light.destroy().await;
-    heavy.destroy().await;
+    let (least, most) = (CpuWeight::Share(100), CpuWeight::Share(2_000));
+    let one = host.engine().create(spec(least)).await?;
+    let other = host.engine().create(spec(most)).await?;
+    compare(&one, &other, 2.0).await?;
+    // It can be changed later, and what one takes that others leave is far less.
+    one.weigh_cpu(most)?;
+    other.weigh_cpu(least)?;
+    compare(&other, &one, 2.0).await?;
+    other.weigh_cpu(CpuWeight::Rest)?;
+    compare(&other, &one, 8.0).await?;
+    // One that had the rest can have a share again.
+    other.weigh_cpu(most)?;
+    one.weigh_cpu(least)?;
+    compare(&one, &other, 2.0).await?;
+    one.destroy().await;
+    other.destroy().await;
     Ok(())
+}
+
+/// Has both compute until the same moment, on one processor, so that nothing but the weights decides.
+async fn compare(less: &Arc<dyn Instance>, more: &Arc<dyn Instance>, ratio: f64) -> TestResult {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let program = format!(
+        "
+import os, time
+os.sched_setaffinity(0, {{min(os.sched_getaffinity(0))}})
+while time.time() < {}: pass
+print(sum(os.times()[:2]))
+",
+        (now + Duration::from_secs(4)).as_secs_f64()
+    );
+    let counted = less.cpu_used();
+    let (few, many) = tokio::join!(python(less, &program), python(more, &program));
+    let (few, many): (f64, f64) = (few?.output.trim().parse()?, many?.output.trim().parse()?);
+    expect(many > ratio * few, format!("{many} s beside {few} s"))?;
+    let counted = (less.cpu_used() - counted).as_secs_f64();
+    let good = counted + 0.02 >= few;
+    expect(good, format!("{few} s were used, {counted} s counted"))
 }
 
 async fn open_files_are_limited(host: &Host) -> TestResult {

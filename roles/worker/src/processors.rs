@@ -1,0 +1,165 @@
+//! Which accounts use more of the processors than would be theirs if all were given the same.
+//!
+//! Such an account is *busy*: its environments get what the others leave. It loses nothing by that as
+//! long as the others want no more than they get, and theirs need not wait for it.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use types::{AccountId, EnvironmentId};
+
+/// An account becomes busy with this many fourths of its equal part, and is so until it uses less than
+/// four: two that use the same do not take turns.
+const BUSY_FROM_FOURTHS: u64 = 5;
+
+/// What the accounts of a machine used of its processors, from look to look.
+#[derive(Default)]
+pub(crate) struct Processors {
+    /// The processor time of each environment when it was last looked at.
+    seen: HashMap<EnvironmentId, Duration>,
+    /// What each account uses, thousandths of a processor: at each look the mean of before and now.
+    uses: HashMap<AccountId, u64>,
+    busy: HashSet<AccountId>,
+}
+
+/// An environment at a look.
+pub(crate) struct Look<'a> {
+    pub(crate) id: EnvironmentId,
+    pub(crate) account: &'a AccountId,
+    /// Its processor time since it was made. `None` if it is frozen: as it was before.
+    pub(crate) used: Option<Duration>,
+}
+
+impl Processors {
+    /// Looks at all environments of a machine that has `machine` thousandths of a processor, `since` the last
+    /// look.
+    pub(crate) fn look(&mut self, all: &[Look<'_>], since: Duration, machine: u32) {
+        let mut now = HashMap::<&AccountId, Duration>::new();
+        let mut seen = HashMap::with_capacity(all.len());
+        for one in all {
+            let before = self.seen.get(&one.id).copied().unwrap_or_default();
+            let used = one.used.unwrap_or(before);
+            *now.entry(one.account).or_default() += used.saturating_sub(before);
+            seen.insert(one.id, used);
+        }
+        self.seen = seen;
+        let since = since.as_micros().max(1);
+        let uses = now.into_iter().map(|(account, used)| {
+            let millis = used.as_micros().saturating_mul(1_000) / since;
+            let millis = u64::try_from(millis).unwrap_or(u64::MAX / 2);
+            let before = self.uses.get(account).copied().unwrap_or(0);
+            (account.clone(), before.midpoint(millis))
+        });
+        self.uses = uses.collect();
+        let equal = u64::from(machine) / self.uses.len().max(1) as u64;
+        let busy = self.uses.iter().filter(|(account, millis)| {
+            let least = match self.busy.contains(account) {
+                true => equal,
+                false => equal * BUSY_FROM_FOURTHS / 4,
+            };
+            **millis > least
+        });
+        self.busy = busy.map(|(account, _)| account.clone()).collect();
+    }
+
+    /// Whether an account uses more than its equal part. One that is alone on a machine never does.
+    pub(crate) fn is_busy(&self, account: &AccountId) -> bool {
+        self.uses.len() > 1 && self.busy.contains(account)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use types::SystemRandom;
+
+    use super::*;
+
+    const MACHINE: u32 = 2_000;
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// One environment for each account, whose use of each second is given in thousandths.
+    struct Machine {
+        accounts: Vec<(EnvironmentId, AccountId, Duration)>,
+        processors: Processors,
+    }
+
+    impl Machine {
+        fn new(accounts: usize) -> Self {
+            let one = |number: usize| {
+                let account = AccountId::new(&format!("{number:012}")).unwrap();
+                (
+                    EnvironmentId::random(&SystemRandom),
+                    account,
+                    Duration::ZERO,
+                )
+            };
+            Self {
+                accounts: (1..=accounts).map(one).collect(),
+                processors: Processors::default(),
+            }
+        }
+
+        /// Which are busy after so many seconds.
+        fn after(&mut self, seconds: u32, millis: &[u64]) -> Vec<bool> {
+            for _ in 0..seconds {
+                for (one, millis) in self.accounts.iter_mut().zip(millis) {
+                    one.2 += Duration::from_millis(*millis);
+                }
+                let looks = self.accounts.iter().map(|(id, account, used)| Look {
+                    id: *id,
+                    account,
+                    used: Some(*used),
+                });
+                let looks: Vec<_> = looks.collect();
+                self.processors.look(&looks, SECOND, MACHINE);
+            }
+            let accounts = self.accounts.iter();
+            accounts
+                .map(|(_, account, _)| self.processors.is_busy(account))
+                .collect()
+        }
+    }
+
+    #[test]
+    fn who_uses_most_of_a_machine_is_busy_and_the_neighbour_is_not() {
+        let mut machine = Machine::new(2);
+        assert_eq!(machine.after(3, &[1_900, 100]), [true, false]);
+        // Some seconds after it has stopped, it is as all others are.
+        assert_eq!(machine.after(3, &[0, 100]), [false, false]);
+    }
+
+    #[test]
+    fn one_that_is_alone_is_never_busy() {
+        assert_eq!(Machine::new(1).after(10, &[2_000]), [false]);
+    }
+
+    #[test]
+    fn two_that_use_the_same_are_equals() {
+        let mut machine = Machine::new(2);
+        assert_eq!(machine.after(10, &[1_000, 1_000]), [false, false]);
+        assert_eq!(machine.after(1, &[1_100, 900]), [false, false]);
+        // Once busy, one is so until it uses less than its equal part.
+        assert_eq!(machine.after(5, &[1_900, 100]), [true, false]);
+        assert_eq!(machine.after(5, &[1_010, 990]), [true, false]);
+        assert_eq!(machine.after(5, &[990, 1_010]), [false, false]);
+    }
+
+    #[test]
+    fn a_frozen_environment_uses_nothing_and_is_not_counted_twice_when_it_wakes() {
+        let mut machine = Machine::new(2);
+        machine.after(3, &[1_900, 0]);
+        let looks = |frozen: bool| {
+            let looks = machine.accounts.iter().map(move |(id, account, all)| Look {
+                id: *id,
+                account,
+                used: (!frozen).then_some(*all),
+            });
+            looks.collect::<Vec<_>>()
+        };
+        for frozen in [true, true, true, true, false] {
+            let all = looks(frozen);
+            machine.processors.look(&all, SECOND, MACHINE);
+        }
+        assert!(machine.processors.busy.is_empty());
+    }
+}
