@@ -39,7 +39,7 @@ def test_a_package_that_fills_the_disk_is_tried_three_times_and_others_go_on(on_
     # Tried at once, and twice more with a quarter of a minute in between.
     large, grows = wait_for(failed, within=120, every=0.05)
     assert answers == {200, 202}
-    reason = "there is no room to unpack the package"
+    reason = "An internal error occurred. Please try again later."
     assert (large["StateReasonCode"], large["StateReason"]) == ("InternalError", reason)
     assert grows["LastUpdateStatusReason"] == reason
     told = [entry["message"] for entry in server.entries() if entry.get("function") == "large"]

@@ -1,5 +1,6 @@
 //! Everything `tidy` looks at, in one list of findings.
 
+mod answers;
 mod layers;
 mod pages;
 mod paths;
@@ -59,6 +60,7 @@ pub fn run(root: &Path, lints: Lints) -> Result<usize> {
         if file.path.ends_with(".rs") {
             findings.extend(source::check(&file.path, &file.text));
             findings.extend(paths::check(&file.path, &file.text));
+            findings.extend(answers::check(&file.path, &file.text));
         }
         findings.extend(words::check(&file.path, &file.text));
     }

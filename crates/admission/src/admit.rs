@@ -8,7 +8,7 @@ use api::identity::Identities;
 use bytes::Bytes;
 use http::request::Parts;
 use policy::Context;
-use types::{Clock, FunctionArn, Random};
+use types::{Clock, ForCallers as _, FunctionArn, Random};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};
 use wire::rest::{Match, Operation, check_query};
@@ -115,7 +115,7 @@ impl Admission {
         context: Context,
     ) -> Result<(), ApiError> {
         let decided = self.metadata.authorise(requester, action, arn, context);
-        decided.map_err(|denied| ApiError::access_denied(denied.to_string()))
+        decided.map_err(|denied| ApiError::access_denied(denied.told()))
     }
 
     /// Refuses what whoever has `keys` may not do to a function: for what the system does in their

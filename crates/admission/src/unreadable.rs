@@ -8,9 +8,10 @@
 //!
 //! Only what is not UTF-8 has exactly those words; other mistakes are told by our own parser.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use serde::de::IgnoredAny;
+use types::ForCallers;
 use types::json::Texts;
 
 const VALUE: &str = "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
@@ -35,21 +36,30 @@ pub(crate) fn message(payload: &[u8]) -> String {
     )
 }
 
+/// What a parser says that looks for no type: it speaks of the text alone.
+struct Syntax(serde_json::Error);
+
+impl fmt::Display for Syntax {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ForCallers for Syntax {}
+
 /// What is wrong with a text, and the offset of the byte at which it is noticed.
 fn syntax(text: &[u8]) -> (String, usize) {
     let Err(error) = serde_json::from_slice::<IgnoredAny>(text) else {
         return ("Unexpected character".to_owned(), text.len());
     };
-    let mut what = error.to_string();
+    let (line, column) = (error.line(), error.column());
+    let mut what = Syntax(error).told();
     if let Some(at) = what.rfind(" at line ") {
         what.truncate(at);
     }
     let lines = text.split_inclusive(|byte| *byte == b'\n');
-    let before: usize = lines
-        .take(error.line().saturating_sub(1))
-        .map(<[u8]>::len)
-        .sum();
-    (what, before + error.column().saturating_sub(1))
+    let before: usize = lines.take(line.saturating_sub(1)).map(<[u8]>::len).sum();
+    (what, before + column.saturating_sub(1))
 }
 
 /// What is wrong with the byte at `at`, which is none of UTF-8, and where it is noticed.

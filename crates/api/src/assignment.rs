@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use types::{EnvironmentId, Timestamp, WorkerId};
+use types::{EnvironmentId, Inner, Timestamp, WorkerId};
 
 use crate::Kind;
 use crate::functions::{FunctionKey, FunctionVersion};
-use crate::worker::FileSystemError;
+use crate::worker::{FileSystemError, Unsupported};
 
 /// Asks for an environment of a function version.
 #[derive(Clone, Debug)]
@@ -82,16 +82,18 @@ pub enum Error {
         function: String,
     },
     /// The new environment could not be made.
-    #[error("the environment could not be made: {reason}")]
+    #[error("the environment could not be made")]
     Create {
-        /// What the worker said.
-        reason: String,
+        /// Why.
+        reason: Inner,
     },
     /// No worker has what the function asks for.
-    #[error("the function cannot be run: {reason}")]
+    #[error("{what}")]
     Unsupported {
-        /// What the worker said.
-        reason: String,
+        /// For what.
+        what: Unsupported,
+        /// What is missing.
+        reason: Inner,
     },
     /// Lambda may not become the function's role, or there is no such role.
     #[error("the role {role} cannot be assumed")]
@@ -115,6 +117,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// What lies beneath, for the server's own log.
+    pub fn reason_for_log(&self) -> Option<&str> {
+        match self {
+            Self::Create { reason } | Self::Unsupported { reason, .. } => Some(reason.for_log()),
+            _ => None,
+        }
+    }
+
     /// What the caller should do.
     pub fn kind(&self) -> Kind {
         match self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
-use types::{EnvironmentId, FunctionArn, RequestId, Timestamp, WorkerId};
+use types::{EnvironmentId, ForCallers, FunctionArn, Inner, RequestId, Timestamp, WorkerId};
 
 use crate::Kind;
 use crate::credentials::Credentials;
@@ -114,28 +114,24 @@ pub enum Error {
     #[error("the worker is full or draining")]
     Full,
     /// The sandbox could not be made.
-    #[error("the sandbox could not be made: {reason}")]
+    #[error("the sandbox could not be made")]
     Sandbox {
         /// Why.
-        reason: String,
+        reason: Inner,
     },
     /// The version's code could not be had.
-    #[error("the code could not be had: {reason}")]
+    #[error("the code could not be had")]
     Code {
         /// Why.
-        reason: String,
+        reason: Inner,
     },
-    /// The runtime is not one this worker has.
-    #[error("runtime {runtime} is not available on this worker")]
-    Runtime {
-        /// Its name.
-        runtime: String,
-    },
-    /// The code is made for processors this worker does not have.
-    #[error("architecture {architecture} is not available on this worker")]
-    Architecture {
-        /// As the function says.
-        architecture: String,
+    /// The function asks for what this worker does not have.
+    #[error("{what}")]
+    Unsupported {
+        /// For what.
+        what: Unsupported,
+        /// What is missing.
+        reason: Inner,
     },
     /// A file system that the function is to have could not be shown to it.
     #[error("{0}")]
@@ -158,7 +154,7 @@ impl Error {
             Self::NotFound { .. } => Kind::NotFound,
             Self::Busy { .. } => Kind::Conflict,
             Self::Full => Kind::Unavailable,
-            Self::Runtime { .. } | Self::Architecture { .. } => Kind::Invalid,
+            Self::Unsupported { .. } => Kind::Invalid,
             Self::FileSystem(error) => error.kind(),
             Self::Sandbox { .. } | Self::Code { .. } | Self::Init { .. } | Self::Internal => {
                 Kind::Internal
@@ -167,7 +163,26 @@ impl Error {
     }
 }
 
-/// Why a function does not get one of its file systems. The words are the caller's to see.
+/// What a function asks for and no worker has.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unsupported {
+    /// Its runtime.
+    #[error("The runtime {runtime} is not supported here.")]
+    Runtime {
+        /// Its name.
+        runtime: String,
+    },
+    /// The processors that its code is made for.
+    #[error("The architecture {architecture} is not supported here.")]
+    Architecture {
+        /// As the function says.
+        architecture: String,
+    },
+}
+
+impl ForCallers for Unsupported {}
+
+/// Why a function does not get one of its file systems.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum FileSystemError {
     /// The worker has none of that name, or it is not as it must be.
@@ -189,6 +204,8 @@ pub enum FileSystemError {
         arn: String,
     },
 }
+
+impl ForCallers for FileSystemError {}
 
 impl FileSystemError {
     /// What the caller should do.

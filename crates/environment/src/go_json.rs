@@ -9,43 +9,61 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use types::ForCallers;
 
 /// The members of an object that are not `null`, by name in lower case.
 #[derive(Default, Debug)]
 pub(crate) struct Members(BTreeMap<String, Value>);
 
+/// What is wrong with a body. Not in the parser's words: they speak of types that its sender does not know.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Wrong {
+    /// It is none.
+    #[error("the body is no JSON object")]
+    Body,
+    /// A member is of another kind.
+    #[error("{member}: the value is of another type")]
+    Member {
+        /// Its name.
+        member: &'static str,
+    },
+}
+
+impl ForCallers for Wrong {}
+
 impl Members {
     /// Reads a body. An empty one is none.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(&String::from_utf8_lossy(body))
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Wrong> {
+        let body = String::from_utf8_lossy(body);
+        serde_json::from_str(&body).map_err(|_| Wrong::Body)
     }
 
     /// A member, which is taken out; `None` where Go finds nothing to set. The error names it.
     pub(crate) fn take<T: DeserializeOwned>(
         &mut self,
-        name: &str,
-    ) -> Result<Option<T>, serde_json::Error> {
-        let value = self.0.remove(&name.to_ascii_lowercase());
+        member: &'static str,
+    ) -> Result<Option<T>, Wrong> {
+        let value = self.0.remove(&member.to_ascii_lowercase());
         let read = value.map(serde_json::from_value).transpose();
-        read.map_err(|error| serde_json::Error::custom(format!("{name}: {error}")))
+        read.map_err(|_| Wrong::Member { member })
     }
 
     /// A string, empty where there is none.
-    pub(crate) fn text(&mut self, name: &str) -> Result<String, serde_json::Error> {
+    pub(crate) fn text(&mut self, name: &'static str) -> Result<String, Wrong> {
         Ok(self.take(name)?.unwrap_or_default())
     }
 
     /// A list of strings, empty where there is none. A `null` in it is an empty string.
-    pub(crate) fn texts(&mut self, name: &str) -> Result<Vec<String>, serde_json::Error> {
+    pub(crate) fn texts(&mut self, name: &'static str) -> Result<Vec<String>, Wrong> {
         let all: Vec<Option<String>> = self.take(name)?.unwrap_or_default();
         Ok(all.into_iter().map(Option::unwrap_or_default).collect())
     }
 
     /// An object within, without members where there is none.
-    pub(crate) fn members(&mut self, name: &str) -> Result<Self, serde_json::Error> {
+    pub(crate) fn members(&mut self, name: &'static str) -> Result<Self, Wrong> {
         Ok(self.take(name)?.unwrap_or_default())
     }
 }

@@ -11,8 +11,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use hyper::Uri;
+use types::ForCallers;
 
-use crate::go_json::Members;
+use crate::go_json::{Members, Wrong};
 
 /// Where the Runtime API is: nobody else listens there.
 const RESERVED_PORT: u16 = 9001;
@@ -96,7 +97,7 @@ pub trait Telemetry: Send + Sync {
 pub(crate) enum Error {
     /// Not of the form above.
     #[error("the body is not a subscription: {0}")]
-    Form(#[from] serde_json::Error),
+    Form(#[from] Wrong),
     /// A member breaks a rule.
     #[error("{member}: {rule}")]
     Member {
@@ -104,6 +105,8 @@ pub(crate) enum Error {
         rule: &'static str,
     },
 }
+
+impl ForCallers for Error {}
 
 impl TelemetryApi {
     fn versions(self) -> &'static [&'static str] {

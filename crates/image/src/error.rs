@@ -111,7 +111,7 @@ impl Problem {
     ];
 
     /// After "entry so-and-so of the package".
-    pub(crate) fn words(self) -> &'static str {
+    pub fn words(self) -> &'static str {
         match self {
             Self::LeadsOut => "leads out of the package",
             Self::ThroughLink => "leads through a link of the package",

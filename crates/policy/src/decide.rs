@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use types::ForCallers;
+
 use crate::context::Context;
 use crate::document::{Policy, Request, STEPS_MAX, Verdict};
 use crate::glob::Steps;
@@ -105,6 +107,8 @@ pub struct Denied {
     /// Why not.
     pub why: Why,
 }
+
+impl ForCallers for Denied {}
 
 struct Reason<'a>(Why, &'a str);
 

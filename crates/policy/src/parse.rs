@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
+use types::ForCallers;
 
 use crate::document::{List, Policy, Statement};
 
@@ -27,6 +28,8 @@ pub enum Form {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Malformed(String);
+
+impl ForCallers for Malformed {}
 
 /// Members of documents, and of statements.
 const MEMBERS: [&str; 3] = ["Version", "Id", "Statement"];

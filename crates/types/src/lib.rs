@@ -14,6 +14,7 @@ pub mod limits;
 pub mod names;
 pub mod random;
 pub mod seldom;
+pub mod words;
 
 pub use arn::{FunctionArn, FunctionRef, Qualifier, runtime_version_arn};
 pub use bucket::Bucket;
@@ -23,3 +24,4 @@ pub use layer_arn::{LayerArn, LayerVersionArn};
 pub use names::{AccountId, AliasName, FunctionName, LayerName, NameError, Region, Scope, Version};
 pub use random::{Random, SystemRandom};
 pub use seldom::Seldom;
+pub use words::{ForCallers, Inner};

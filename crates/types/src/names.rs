@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::ForCallers;
+
 /// A name that breaks its rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{value:?} is not a valid {kind}: {rule}")]
@@ -18,6 +20,8 @@ pub struct NameError {
     /// The rule it breaks, for people.
     pub rule: &'static str,
 }
+
+impl ForCallers for NameError {}
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $valid:expr) => {

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
-use types::RequestId;
+use types::{ForCallers as _, RequestId};
 
 use crate::sigv4;
 
@@ -318,12 +318,7 @@ impl From<sigv4::Error> for ApiError {
             | sigv4::Error::Scope { .. }
             | sigv4::Error::Mismatch { .. } => "InvalidSignatureException",
         };
-        Self::new(
-            StatusCode::FORBIDDEN,
-            code,
-            Fault::Unsaid,
-            error.to_string(),
-        )
+        Self::new(StatusCode::FORBIDDEN, code, Fault::Unsaid, error.told())
     }
 }
 

@@ -1,7 +1,9 @@
 //! Which function does a request speak of? Path, `Qualifier`, and the caller's own account and
 //! region taken together.
 
-use types::{AccountId, FunctionArn, FunctionName, FunctionRef, Qualifier, Region, Scope};
+use types::{
+    AccountId, ForCallers as _, FunctionArn, FunctionName, FunctionRef, Qualifier, Region, Scope,
+};
 
 use crate::error::ApiError;
 use crate::validation::{Pattern, Violations};
@@ -75,9 +77,7 @@ pub fn resolve(
         ));
     }
     let account = match parts.account {
-        Some(text) => {
-            AccountId::new(text).map_err(|error| ApiError::validation(error.to_string()))?
-        }
+        Some(text) => AccountId::new(text).map_err(|error| ApiError::validation(error.told()))?,
         None => scope.account.clone(),
     };
     let qualifier = qualifier.or(parts.qualifier);

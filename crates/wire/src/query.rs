@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, request::Parts};
-use types::RequestId;
+use types::{ForCallers as _, RequestId};
 
 use crate::sigv4;
 use crate::uri::{form_pairs, repeated_name};
@@ -222,10 +222,10 @@ impl From<sigv4::Error> for QueryError {
                 "MissingAuthenticationToken",
                 "Request is missing Authentication Token".to_owned(),
             ),
-            sigv4::Error::Incomplete { .. } => ("IncompleteSignature", error.to_string()),
+            sigv4::Error::Incomplete { .. } => ("IncompleteSignature", error.told()),
             sigv4::Error::Time { .. }
             | sigv4::Error::Scope { .. }
-            | sigv4::Error::Mismatch { .. } => ("SignatureDoesNotMatch", error.to_string()),
+            | sigv4::Error::Mismatch { .. } => ("SignatureDoesNotMatch", error.told()),
         };
         Self {
             status: StatusCode::FORBIDDEN,

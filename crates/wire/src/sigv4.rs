@@ -77,3 +77,5 @@ pub enum Error {
         string_to_sign: String,
     },
 }
+
+impl types::ForCallers for Error {}

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use storage::{Expect, Revision};
-use types::{AliasName, FunctionArn, Qualifier, Version};
+use types::{AliasName, ForCallers as _, FunctionArn, Qualifier, Version};
 use wire::ApiError;
 use wire::uri::query_value;
 
@@ -329,5 +329,5 @@ fn no_version(arn: &FunctionArn, version: &str) -> ApiError {
 }
 
 fn alias_name(text: &str) -> Result<AliasName, ApiError> {
-    AliasName::new(text).map_err(|error| ApiError::validation(error.to_string()))
+    AliasName::new(text).map_err(|error| ApiError::validation(error.told()))
 }

@@ -16,7 +16,7 @@ use api::functions::{Alias, Function, POLICIES, attached_key};
 use api::iam::{Entity, EntityKind, entity_key};
 use api::policies::{ResourcePolicy, binding};
 use policy::{Context, Policy};
-use types::{AccountId, FunctionArn, Qualifier, Scope};
+use types::{AccountId, ForCallers as _, FunctionArn, Qualifier, Scope};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};
 use wire::rest::Match;
@@ -225,6 +225,6 @@ impl Call<'_> {
             policy,
             context,
         });
-        decided.map_err(|denied| ApiError::access_denied(denied.to_string()))
+        decided.map_err(|denied| ApiError::access_denied(denied.told()))
     }
 }

@@ -31,11 +31,11 @@ use http::request::Parts;
 use policy::{Context, Denied};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, Semaphore};
-use types::{Clock, Region, Scope};
+use types::{Clock, ForCallers as _, Region, Scope};
 use wire::json_rpc::{self, JsonError};
 
 use crate::authorise::resource_tags;
-use crate::failure::Failure;
+use crate::failure::{Failure, log};
 use crate::logs::{LogReader, LogStore};
 use crate::rows::Rows;
 
@@ -244,7 +244,7 @@ impl Ask<'_> {
             policy: None,
             context,
         });
-        let denied = |denied: Denied| wire::ApiError::access_denied(denied.to_string());
+        let denied = |denied: Denied| wire::ApiError::access_denied(denied.told());
         Ok(checked.map_err(denied)?)
     }
 }
@@ -262,7 +262,7 @@ fn told(error: Error) -> JsonError {
         Error::Table(failure) => failure.answer().into(),
         Error::Files(error) if error.kind() == io::ErrorKind::QuotaExceeded => too_many(),
         Error::Files(error) => {
-            tracing::error!(error = %error, "a request failed for want of log files");
+            log(&error, "a request failed for want of log files");
             wire::ApiError::unavailable().into()
         }
     }

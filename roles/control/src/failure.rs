@@ -1,5 +1,6 @@
 //! What can go wrong while a request is served: a refusal to tell the caller, or a fault to log.
 
+use types::RequestId;
 use wire::ApiError;
 
 use crate::rows::Quota;
@@ -50,25 +51,29 @@ impl Failure {
                  other requests. Try again.",
             ),
             Self::Table(_) | Self::Images(_) | Self::Packages(_) => {
-                tracing::error!(error = %chain(&self), "a request failed for want of a store");
+                log(&self, "a request failed for want of a store");
                 ApiError::unavailable()
             }
             Self::Row { .. } => {
-                tracing::error!(error = %chain(&self), "a row of the metadata table is damaged");
+                log(&self, "a row of the metadata table is damaged");
                 ApiError::service("An internal error occurred.")
             }
         }
     }
 }
 
-/// An error with its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += ": ";
-        text += &cause.to_string();
-        source = cause.source();
-    }
-    text
+tokio::task_local! {
+    /// The request that this task answers.
+    static REQUEST: RequestId;
+}
+
+/// Answers a request: what is logged of its failures has its id, which its caller has been told.
+pub(crate) async fn answering<T>(request: RequestId, answer: impl Future<Output = T>) -> T {
+    REQUEST.scope(request, answer).await
+}
+
+/// Tells the operator what a caller is not told.
+pub(crate) fn log(error: &(dyn std::error::Error + 'static), what: &'static str) {
+    let request_id = REQUEST.try_with(RequestId::to_string).ok();
+    tracing::error!(request_id, error, "{what}");
 }

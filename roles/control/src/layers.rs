@@ -17,7 +17,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use storage::Expect;
-use types::{LayerArn, LayerVersionArn};
+use types::{ForCallers as _, LayerArn, LayerVersionArn};
 use wire::ApiError;
 use wire::rest::Operation;
 use wire::uri::query_value;
@@ -91,7 +91,7 @@ impl Control {
     ) -> Result<Response<Bytes>, Failure> {
         let text = query_value(call.query, "Arn").unwrap_or_default();
         let arn = LayerVersionArn::parse(&text)
-            .map_err(|error| ApiError::invalid_parameter(error.to_string()))?;
+            .map_err(|error| ApiError::invalid_parameter(error.told()))?;
         self.answer_layer_version(call, &arn).await
     }
 

@@ -34,6 +34,7 @@ mod identity;
 mod layers;
 mod logs;
 mod metrics;
+mod package_words;
 mod page;
 mod permissions;
 mod protocol;

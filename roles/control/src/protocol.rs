@@ -3,8 +3,14 @@
 //! By the service that it was signed for. What nobody signed is told apart by what only clients of that
 //! protocol send; everything else is Lambda's: a browser, a probe of a load balancer.
 
+use bytes::Bytes;
+use http::Response;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
+use types::RequestId;
+use wire::ApiError;
+use wire::json_rpc::JsonError;
+use wire::query::{QueryError, STS_NAMESPACE};
 use wire::sigv4::Signed;
 use wire::uri::query_value;
 
@@ -39,6 +45,21 @@ impl Protocol {
             Err(_) => Self::Rest,
         }
     }
+}
+
+/// A refusal as clients of the service that was asked read it.
+pub(crate) fn refused(parts: &Parts, error: ApiError, request_id: RequestId) -> Response<Bytes> {
+    match Protocol::of(parts) {
+        Protocol::Rest => return error.response(request_id),
+        Protocol::Logs => return JsonError::from(error).response(request_id),
+        Protocol::Sts | Protocol::Iam => {}
+    }
+    let error = QueryError {
+        status: error.status,
+        code: "RequestEntityTooLarge",
+        message: error.message,
+    };
+    error.response(STS_NAMESPACE, request_id)
 }
 
 /// Whether the body is a form, as those of the query protocol are.

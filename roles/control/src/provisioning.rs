@@ -24,7 +24,7 @@ use storage::{Expect, Revision, Row};
 use tokio::sync::Notify;
 use types::{AccountId, FunctionArn, FunctionName, Qualifier, Region, Scope, Version};
 
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::rows::{Rows, decode};
 use plan::Target;
 
@@ -73,7 +73,10 @@ impl Provisioner {
             }
             if let Err(error) = self.turn().await {
                 // What is ready stays so; the next turn tries again.
-                tracing::warn!(error = %chain(&error), "provisioned concurrency cannot be looked at");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "provisioned concurrency cannot be looked at"
+                );
             }
         }
     }

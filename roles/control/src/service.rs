@@ -30,12 +30,12 @@ use crate::cloudwatch::{CloudWatch, Keeper as LogKeeper};
 use crate::code_location::{self, CodeLinks};
 use crate::code_storage::CodeStorage;
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{Failure, answering};
 use crate::iam::{Iam, KeyUses};
 use crate::identity::{MasterSecret, Sessions, UserKeys};
 use crate::logs::LogStore;
 use crate::metrics::Metrics;
-use crate::protocol::Protocol;
+use crate::protocol::{self, Protocol};
 use crate::provisioning::Provisioner;
 use crate::rows::Rows;
 use crate::settle::{Job, Missed, Settler};
@@ -190,21 +190,31 @@ impl Control {
     pub async fn handle(&self, request: Request<Bytes>, size: usize) -> Response<Bytes> {
         let request_id = RequestId::random(self.random.as_ref());
         let (parts, body) = request.into_parts();
-        let mut response = if let Some(refusal) = oversized(&parts, size) {
-            in_its_format(&parts, refusal, request_id)
-        } else if parts.uri.path().starts_with(code_location::PATH) {
-            let answer = self.code(&parts).await;
-            answer.unwrap_or_else(|failure| failure.answer().response(request_id))
-        } else if parts.uri.path().starts_with(stacks::PATH) {
-            let answer = self.stacks(&parts, &body).await;
-            answer.unwrap_or_else(|failure| failure.answer().response(request_id))
-        } else {
-            self.by_protocol(&parts, &body, request_id).await
-        };
+        let answer = self.answer(&parts, &body, (size, request_id));
+        let mut response = answering(request_id, answer).await;
         let id = HeaderValue::from_str(&request_id.to_string()).expect("a UUID is a header value");
         response.headers_mut().insert("x-amzn-requestid", id);
         self.metrics.answered(response.status());
         response
+    }
+
+    async fn answer(
+        &self,
+        parts: &Parts,
+        body: &Bytes,
+        (size, request_id): (usize, RequestId),
+    ) -> Response<Bytes> {
+        if let Some(refusal) = oversized(parts, size) {
+            protocol::refused(parts, refusal, request_id)
+        } else if parts.uri.path().starts_with(code_location::PATH) {
+            let answer = self.code(parts).await;
+            answer.unwrap_or_else(|failure| failure.answer().response(request_id))
+        } else if parts.uri.path().starts_with(stacks::PATH) {
+            let answer = self.stacks(parts, body).await;
+            answer.unwrap_or_else(|failure| failure.answer().response(request_id))
+        } else {
+            self.by_protocol(parts, body, request_id).await
+        }
     }
 
     /// What comes of a request, in the protocol that it speaks.
@@ -560,21 +570,6 @@ fn unknown_operation(parts: &Parts) -> ApiError {
         wire::error::Fault::Unsaid,
         message,
     )
-}
-
-/// A refusal as clients of the service that was asked read it.
-fn in_its_format(parts: &Parts, error: ApiError, request_id: RequestId) -> Response<Bytes> {
-    match Protocol::of(parts) {
-        Protocol::Rest => return error.response(request_id),
-        Protocol::Logs => return JsonError::from(error).response(request_id),
-        Protocol::Sts | Protocol::Iam => {}
-    }
-    let error = QueryError {
-        status: error.status,
-        code: "RequestEntityTooLarge",
-        message: error.message,
-    };
-    error.response(STS_NAMESPACE, request_id)
 }
 
 /// The refusal of a body that is larger than any request, whatever it is for and whoever signed it.

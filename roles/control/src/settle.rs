@@ -18,8 +18,9 @@ use tokio::sync::mpsc;
 use tokio::task::{self, JoinSet};
 use types::{AccountId, FunctionArn, FunctionName, Random, Scope, Version};
 
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::functions::arn_of;
+use crate::package_words;
 use crate::rows::Rows;
 
 /// What was missed for want of room among the jobs, or failed because a store did not answer,
@@ -182,7 +183,10 @@ impl Worker {
             Ok(functions) => functions,
             Err(error) => {
                 self.missed.store(true, Ordering::Relaxed);
-                tracing::warn!(error = %chain(&error), "functions cannot be listed to settle them");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "functions cannot be listed to settle them"
+                );
                 return Vec::new();
             }
         };
@@ -202,7 +206,7 @@ impl Worker {
                 function,
                 account = job.scope.account.as_str(),
                 region = job.scope.region.as_str(),
-                error = %chain(&error),
+                error = &error as &dyn std::error::Error,
                 "a function cannot be settled yet: it or its update stays pending, and clients that wait for it \
                  (aws lambda wait) go on waiting"
             );
@@ -227,17 +231,17 @@ impl Worker {
         let outcome = match unpacked {
             Ok(()) => Ok(()),
             Err(error) if error.is_package() || self.is_last_try(job, &function.latest) => {
-                let code = code_of(&error);
+                let (code, reason) = package_words::state_reason(&error);
                 tracing::warn!(
                     function = job.name.as_str(),
                     account = job.scope.account.as_str(),
                     region = job.scope.region.as_str(),
                     code,
-                    error = %chain(&error),
+                    error = &error as &dyn std::error::Error,
                     "a function or its update is Failed, and clients that wait for it (aws lambda wait) end with an \
                      error: its code or a layer cannot be unpacked"
                 );
-                Err((code.to_owned(), error.to_string()))
+                Err((code, reason))
             }
             Err(error) => return Err(Failure::Images(error)),
         };
@@ -333,15 +337,6 @@ impl Worker {
             Err(Failure::Refused(error)) if error.status == http::StatusCode::NOT_FOUND => Ok(()),
             changed => changed.map(|_| ()),
         }
-    }
-}
-
-/// AWS's reason code. Only what is wrong with the package itself is the caller's to mend.
-fn code_of(error: &image::Error) -> &'static str {
-    match error {
-        image::Error::Damaged => "InternalError",
-        error if error.is_package() => "InvalidZipFileException",
-        _ => "InternalError",
     }
 }
 

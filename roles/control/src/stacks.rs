@@ -19,7 +19,7 @@ use http::{Method, Response, StatusCode};
 use policy::Context;
 use serde_json::value::RawValue;
 use storage::{Expect, Revision};
-use types::Scope;
+use types::{ForCallers as _, Scope};
 use wire::ApiError;
 use wire::sigv4::Signed;
 use wire::uri::{decode, query_value};
@@ -154,7 +154,7 @@ fn authorise(
         policy: None,
         context: Context::new(),
     });
-    decided.map_err(|denied| ApiError::access_denied(denied.to_string()))
+    decided.map_err(|denied| ApiError::access_denied(denied.told()))
 }
 
 /// The write that the client has seen last.

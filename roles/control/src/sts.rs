@@ -19,7 +19,7 @@ use api::identity::{Identities, PrincipalKind};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
-use types::{Clock, Random, RequestId};
+use types::{Clock, ForCallers as _, Random, RequestId};
 use wire::model::check_form;
 use wire::query::{Query, QueryError, STS_NAMESPACE, answer_xml, group, member};
 
@@ -98,7 +98,7 @@ impl Call<'_> {
             policy: None,
             context: Context::new(),
         });
-        decided.map_err(|denied| QueryError::access_denied(denied.to_string()))
+        decided.map_err(|denied| QueryError::access_denied(denied.told()))
     }
 }
 

@@ -24,7 +24,7 @@ use storage::{Expect, Revision};
 use tokio::time::MissedTickBehavior;
 use types::{Clock, Timestamp};
 
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::rows::{Rows, TRIES_MAX, decode};
 
 /// A look for every quarter of the time that packages are kept, within these bounds: a look reads all
@@ -76,7 +76,10 @@ impl UnusedPackages {
         loop {
             again.tick().await;
             if let Err(error) = self.sweep().await {
-                tracing::warn!(error = %chain(&error), "unused packages cannot be looked for");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "unused packages cannot be looked for"
+                );
             }
         }
     }
@@ -126,8 +129,8 @@ impl UnusedPackages {
         for image in going {
             if !used.contains(image) {
                 if let Err(error) = self.images.remove(image).await {
-                    let error = chain(&error);
-                    tracing::warn!(%error, "a package cannot be removed; it is tried again");
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "a package cannot be removed; it is tried again");
                     continue;
                 }
                 removed += 1;

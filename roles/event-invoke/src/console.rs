@@ -19,7 +19,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
 use policy::Context;
 use serde::Serialize;
-use types::{FunctionArn, RequestId, Scope};
+use types::{ForCallers as _, FunctionArn, RequestId, Scope};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};
 use wire::uri::decode;
@@ -99,7 +99,7 @@ impl EventFrontend {
                 policy: None,
                 context: Context::new(),
             });
-            decided.map_err(|denied| ApiError::access_denied(denied.to_string()))
+            decided.map_err(|denied| ApiError::access_denied(denied.told()))
         };
         match wish {
             Wish::Queues => {

@@ -20,7 +20,7 @@ use aws::Keys as Key;
 use bytes::Bytes;
 use http::{Method, Response};
 use types::limits::ASYNC_REQUEST_BYTES_MAX;
-use types::{FunctionArn, Random, RequestId, Scope};
+use types::{FunctionArn, Inner, Random, RequestId, Scope};
 
 use crate::accept::Intake;
 use crate::destination::{Destination, Place};
@@ -34,7 +34,10 @@ use peers::{Call, Peers};
 pub(crate) struct Error {
     /// Whether it will hardly be taken later.
     pub(crate) lasting: bool,
+    /// For the function's owner, who is shown it with the event.
     pub(crate) message: String,
+    /// For the operator: what lies beneath.
+    pub(crate) reason: Option<Inner>,
 }
 
 impl Error {
@@ -42,6 +45,7 @@ impl Error {
         Self {
             lasting: true,
             message: message.into(),
+            reason: None,
         }
     }
 
@@ -54,7 +58,19 @@ impl Error {
         Self {
             lasting: false,
             message: message.into(),
+            reason: None,
         }
+    }
+
+    /// With what lies beneath.
+    fn because(self, reason: &(dyn std::error::Error + 'static)) -> Self {
+        let reason = Some(Inner::of(reason));
+        Self { reason, ..self }
+    }
+
+    /// What lies beneath, for the server's own log.
+    pub(crate) fn reason_for_log(&self) -> Option<&str> {
+        self.reason.as_ref().map(Inner::for_log)
     }
 }
 
@@ -210,6 +226,7 @@ impl Destinations {
             return Err(Error {
                 lasting: matches!(error.why, Why::NotFound | Why::Denied),
                 message: error.message,
+                reason: None,
             });
         }
         let meant = self.invoker.target(target).await;
@@ -222,7 +239,7 @@ impl Destinations {
             function: meant.ok().map(|target| target.function),
         };
         let accepted = self.intake.accept(accept).await;
-        accepted.map_err(|error| Error::passing(error.to_string()))
+        accepted.map_err(|error| Error::passing("events are not taken at present").because(&error))
     }
 
     async fn send(&self, call: Call, key: &Key) -> Result<Response<Bytes>, Error> {
@@ -248,9 +265,14 @@ impl Destinations {
 }
 
 fn no_role(error: CredentialsError) -> Error {
-    Error {
-        lasting: matches!(error, CredentialsError::Role { .. }),
-        message: error.to_string(),
+    match error {
+        CredentialsError::Role { .. } => {
+            Error::lasting("the function's execution role cannot be assumed")
+        }
+        CredentialsError::Unavailable => {
+            Error::passing("the function's execution role cannot be assumed at present")
+                .because(&error)
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, StatusCode};
-use types::{RequestId, Version};
+use types::{ForCallers as _, RequestId, Version};
 use wire::ApiError;
 use wire::error::Fault;
 
@@ -38,11 +38,11 @@ pub(crate) fn assignment(error: &assignment::Error) -> ApiError {
         assignment::Error::NoCapacity { .. } | assignment::Error::Unavailable => {
             ApiError::unavailable()
         }
-        assignment::Error::Unsupported { reason } => ApiError::new(
+        assignment::Error::Unsupported { what, .. } => ApiError::new(
             StatusCode::BAD_GATEWAY,
             "InvalidRuntimeException",
             Fault::Service,
-            reason.clone(),
+            what.told(),
         ),
         assignment::Error::Role { .. } => ApiError::access_denied(
             "The role defined for the function cannot be assumed by Lambda.",
@@ -75,7 +75,7 @@ fn file_system(error: &FileSystemError) -> ApiError {
             (StatusCode::REQUEST_TIMEOUT, "EFSMountTimeoutException")
         }
     };
-    ApiError::new(status, code, Fault::User, error.to_string())
+    ApiError::new(status, code, Fault::User, error.told())
 }
 
 /// The answer to a synchronous invoke, whose body is whole.

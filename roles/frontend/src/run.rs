@@ -187,14 +187,14 @@ impl Frontend {
             };
             let lease = self.with.assignment.assign(assign).await;
             let lease = lease.map_err(|error| {
-                let told = &error as &dyn std::error::Error;
+                let (told, reason) = (&error as &dyn std::error::Error, error.reason_for_log());
                 // What the function asks for is its owner's affair, the rest the operator's.
                 match error.kind() {
                     Kind::Invalid => {
-                        tracing::info!(request_id = %id, error = told, "a function cannot be run here");
+                        tracing::info!(request_id = %id, error = told, reason, "a function cannot be run here");
                     }
                     _ => {
-                        tracing::warn!(request_id = %id, error = told, "no environment for an invoke");
+                        tracing::warn!(request_id = %id, error = told, reason, "no environment for an invoke");
                     }
                 }
                 answer::assignment(&error)

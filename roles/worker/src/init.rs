@@ -26,6 +26,8 @@ const ENTRIES_MAX: usize = 1_024;
 
 /// What a runtime is called that cannot be started.
 const ENTRYPOINT: &str = "Runtime.InvalidEntrypoint";
+/// What it is called when the folder cannot be entered where it should run.
+const DIRECTORY: &str = "Runtime.InvalidWorkingDir";
 
 impl Environment {
     /// Starts the processes and waits for them, and tells of it. When it fails nothing runs any
@@ -151,7 +153,7 @@ impl Environment {
             events: Vec::new(),
             error_type: Some(error_type),
         }]);
-        Failure::message("Extension.LaunchError", not_started(error))
+        not_started("Extension.LaunchError", error)
     }
 
     fn ended(&self, end: Result<InitEnd, oneshot::error::RecvError>) -> Result<(), Failure> {
@@ -172,7 +174,7 @@ impl Environment {
             match self.start(argv, variables.clone(), output).await {
                 Ok(started) => return Ok(started),
                 Err(sandbox::Error::Exec { errno, .. }) if errno == NOT_FOUND => {}
-                Err(error) => return Err(Failure::message(ENTRYPOINT, not_started(&error))),
+                Err(error) => return Err(not_started(ENTRYPOINT, &error)),
             }
         }
         let message = format!(
@@ -188,7 +190,8 @@ impl Environment {
         let wrapper = self.variables.get("AWS_LAMBDA_EXEC_WRAPPER");
         let Some(wrapper) = wrapper.filter(|wrapper| !wrapper.is_empty()) else {
             let started = self.start(command, variables, self.log.output()).await;
-            return started.map_err(|error| Failure::message(ENTRYPOINT, error.to_string()));
+            // What runs it is ours, wherever that is.
+            return started.map_err(|error| Failure::ours(&error));
         };
         let mut wrapped = vec![wrapper.clone()];
         wrapped.extend(command);
@@ -199,10 +202,10 @@ impl Environment {
             Err(sandbox::Error::Exec { errno, .. }) if errno == NO_PROGRAM => {
                 wrapped.insert(0, "/bin/sh".to_owned());
                 let started = self.start(wrapped, variables, self.log.output()).await;
-                return started.map_err(|error| Failure::message(ENTRYPOINT, error.to_string()));
+                return started.map_err(|error| Failure::ours(&error));
             }
             Err(sandbox::Error::Exec { errno, .. }) => errno,
-            Err(error) => return Err(Failure::message(ENTRYPOINT, error.to_string())),
+            Err(error) => return Err(not_started(ENTRYPOINT, &error)),
         };
         // As the shell tells it that starts AWS's runtimes.
         let (why, status) = match errno {
@@ -274,20 +277,36 @@ impl Environment {
     }
 }
 
-/// A program that could not be started, in the words of AWS's supervisor, which is written in Go.
-fn not_started(error: &sandbox::Error) -> String {
-    let sandbox::Error::Exec { path, errno } = error else {
-        return error.to_string();
+/// A program of the function's that could not be started, in the words of AWS's supervisor, which is written
+/// in Go.
+fn not_started(error_type: &str, error: &sandbox::Error) -> Failure {
+    let (error_type, call, path, errno) = match error {
+        sandbox::Error::Exec { path, errno } => (error_type, "fork/exec", path, *errno),
+        sandbox::Error::Directory { path, errno } => (DIRECTORY, "chdir", path, *errno),
+        error => return Failure::ours(error),
     };
-    let why = match *errno {
-        NOT_FOUND => "no such file or directory".to_owned(),
-        NO_PROGRAM => "exec format error".to_owned(),
-        NOT_PERMITTED => "permission denied".to_owned(),
-        errno => io::Error::from_raw_os_error(errno)
-            .to_string()
-            .to_lowercase(),
-    };
-    format!("fork/exec {path}: {why}")
+    Failure::message(error_type, format!("{call} {path}: {}", why(errno)))
+}
+
+/// As Go says it.
+fn why(errno: i32) -> &'static str {
+    match errno {
+        NOT_FOUND => "no such file or directory",
+        NO_PROGRAM => "exec format error",
+        NOT_PERMITTED => "permission denied",
+        1 => "operation not permitted",
+        5 => "input/output error",
+        7 => "argument list too long",
+        11 => "resource temporarily unavailable",
+        12 => "cannot allocate memory",
+        20 => "not a directory",
+        21 => "is a directory",
+        22 => "invalid argument",
+        26 => "text file busy",
+        36 => "file name too long",
+        40 => "too many levels of symbolic links",
+        _ => "cannot be executed",
+    }
 }
 
 /// The first files of a folder that a layer may have filled, by name: whether they can be executed turns out when

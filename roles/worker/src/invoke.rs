@@ -118,6 +118,10 @@ impl Service {
                 }
             }
             End::Failed(failure) => {
+                if let Some(reason) = failure.reason_for_log() {
+                    let (request_id, environment) = (run.request.request, run.environment.id);
+                    tracing::error!(%request_id, %environment, reason, "an environment failed an invoke");
+                }
                 self.metrics.invokes.inc();
                 self.metrics.function_errors.inc();
                 let body = failure.body(run.request.request, run.limit);

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use api::functions::{Configuration, FunctionVersion};
 use api::logs::StreamName;
-use api::worker::{Create, Error};
+use api::worker::{Create, Error, Unsupported};
 use environment::{Identity, Session};
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
-use types::AccountId;
+use types::{AccountId, Inner};
 
 use crate::door::Door;
 use crate::environment::{Alive, Environment, State};
@@ -25,8 +25,11 @@ impl Service {
     pub(crate) async fn make(self: &Arc<Self>, request: Create) -> Result<Arc<Environment>, Error> {
         let configuration = &request.function.configuration;
         if configuration.architecture != runtimes::host_architecture() {
-            return Err(Error::Architecture {
-                architecture: configuration.architecture.clone(),
+            return Err(Error::Unsupported {
+                what: Unsupported::Architecture {
+                    architecture: configuration.architecture.clone(),
+                },
+                reason: Inner::new("this machine has other processors"),
             });
         }
         let runtime = configuration.runtime.clone().unwrap_or_default();
@@ -35,18 +38,16 @@ impl Service {
             .with
             .runtimes
             .launch(&runtime, configuration.memory_mb, handler);
-        let launch = launch.map_err(|why| {
-            tracing::warn!(runtime, why, "a runtime is not available");
-            Error::Runtime {
+        let launch = launch.map_err(|reason| Error::Unsupported {
+            what: Unsupported::Runtime {
                 runtime: runtime.clone(),
-            }
+            },
+            reason,
         })?;
         let account = &request.function.scope.account;
         let image = &configuration.code.image;
         let task = self.with.images.folder(account, image).await;
-        let task = task.map_err(|error| Error::Code {
-            reason: error.to_string(),
-        })?;
+        let task = task.map_err(no_code)?;
         let opt = self.opt(account, configuration).await?;
         let paths = (task, opt.clone());
         let shares = file_systems::shares(&configuration.file_systems, &self.config.file_systems)
@@ -60,8 +61,8 @@ impl Service {
         );
         let weight = self.first_weight(account, plan::cpu_millis(configuration.memory_mb));
         spec.cpu_weight = weight;
-        let failed = |error: &dyn std::fmt::Display| Error::Sandbox {
-            reason: error.to_string(),
+        let failed = |error: std::io::Error| Error::Sandbox {
+            reason: Inner::of(&error),
         };
         let sandbox = self
             .with
@@ -69,13 +70,13 @@ impl Service {
             .create(spec)
             .await
             .map_err(|error| not_made(error, configuration))?;
-        let listener = sandbox
-            .take_listener()
-            .ok_or_else(|| failed(&"it has no listener"))?;
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(|e| failed(&e))?;
+        let listener = sandbox.take_listener().ok_or_else(|| Error::Sandbox {
+            reason: Inner::new("it has no listener"),
+        })?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
         let door = sandbox.take_door();
         let door = door.map(tokio::net::TcpListener::from_std).transpose();
-        let door = door.map_err(|e| failed(&e))?.zip(self.door.clone());
+        let door = door.map_err(failed)?.zip(self.door.clone());
         let log = EnvironmentLog::new(
             Arc::clone(&self.with.logs),
             Arc::clone(&self.with.clock),
@@ -86,7 +87,7 @@ impl Service {
             ),
             Hub::new(),
         );
-        let log = log.map_err(|e| failed(&e))?;
+        let log = log.map_err(failed)?;
         let variables = plan::variables(&Given {
             function: &request.function,
             launch: &launch,
@@ -137,9 +138,7 @@ impl Service {
             .map(String::as_str)
             .collect();
         let folder = self.with.images.layers(account, &images).await;
-        folder.map_err(|error| Error::Code {
-            reason: error.to_string(),
-        })
+        folder.map_err(no_code)
     }
 
     /// The init phase of a new environment. Failure is for its first invoke to meet again, unless
@@ -154,9 +153,14 @@ impl Service {
                 environment.lock().init = Some(took);
                 Ok(())
             }
-            Err(failure) => Err(Error::Init {
-                error_type: failure.error_type,
-            }),
+            Err(failure) => {
+                if let Some(reason) = failure.reason_for_log() {
+                    tracing::error!(environment = %environment.id, reason, "an environment failed in its init");
+                }
+                Err(Error::Init {
+                    error_type: failure.error_type,
+                })
+            }
         };
         let share = plan::cpu_millis(configuration.memory_mb);
         if let Err(error) = environment.sandbox.limit_cpu(share)
@@ -165,7 +169,7 @@ impl Service {
             // It would run with the share of its init.
             tracing::error!(environment = %environment.id, %error, "a processor share is not set");
             return Err(Error::Sandbox {
-                reason: error.to_string(),
+                reason: Inner::of(&error),
             });
         }
         initialised.or_else(|failed| {
@@ -230,8 +234,14 @@ fn not_made(error: sandbox::Error, configuration: &Configuration) -> Error {
             ))
         }
         _ => Error::Sandbox {
-            reason: error.to_string(),
+            reason: Inner::of(&error),
         },
+    }
+}
+
+fn no_code(error: image::Error) -> Error {
+    Error::Code {
+        reason: Inner::of(&error),
     }
 }
 

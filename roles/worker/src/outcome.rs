@@ -5,9 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use environment::error_body;
 use sandbox::Exit;
-use types::{RequestId, Timestamp};
+use types::{Inner, RequestId, Timestamp};
 
 use crate::platform::Outcome;
+
+/// What is said of what is no fault of the function's.
+const OURS: &str = "The execution environment failed";
 
 /// An environment's failure, before it is known which request hears of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,8 +26,10 @@ pub(crate) struct Failure {
 /// See [`Failure`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Cause {
-    /// A sentence of ours.
+    /// A sentence for whoever wrote the function.
     Message(String),
+    /// Something of ours did not work, which is not the function's affair.
+    Ours(Inner),
     /// The runtime's own error object.
     Body(Bytes),
     /// The function's time was over.
@@ -72,6 +77,23 @@ impl Failure {
         }
     }
 
+    /// No fault of the function's.
+    pub(crate) fn ours(error: &sandbox::Error) -> Self {
+        Self {
+            error_type: "Sandbox.Failure".to_owned(),
+            status: "error",
+            cause: Cause::Ours(Inner::of(error)),
+        }
+    }
+
+    /// What lies beneath, for the server's own log.
+    pub(crate) fn reason_for_log(&self) -> Option<&str> {
+        match &self.cause {
+            Cause::Ours(inner) => Some(inner.for_log()),
+            Cause::Message(_) | Cause::Body(_) | Cause::Timeout => None,
+        }
+    }
+
     /// The runtime's own word.
     pub(crate) fn reported(error_type: String, body: Bytes) -> Self {
         Self {
@@ -94,7 +116,7 @@ impl Failure {
     /// As the platform's events tell it.
     pub(crate) fn outcome(&self) -> Outcome {
         let status = match &self.cause {
-            Cause::Message(_) => "failure",
+            Cause::Message(_) | Cause::Ours(_) => "failure",
             Cause::Body(_) | Cause::Timeout => self.status,
         };
         Outcome {
@@ -105,17 +127,14 @@ impl Failure {
 
     /// The error object the caller of `request` gets.
     pub(crate) fn body(&self, request: RequestId, limit: Duration) -> Bytes {
-        match &self.cause {
-            Cause::Body(body) => body.clone(),
-            Cause::Message(message) => error_body(
-                &self.error_type,
-                &format!("RequestId: {request} Error: {message}"),
-            ),
-            Cause::Timeout => error_body(
-                &self.error_type,
-                &format!("RequestId: {request} Error: {}", timed_out(limit)),
-            ),
-        }
+        let message = match &self.cause {
+            Cause::Body(body) => return body.clone(),
+            Cause::Message(message) => message.clone(),
+            Cause::Ours(_) => OURS.to_owned(),
+            Cause::Timeout => timed_out(limit),
+        };
+        let message = format!("RequestId: {request} Error: {message}");
+        error_body(&self.error_type, &message)
     }
 
     /// The line the function's log gets, if the runtime has not written one itself.
@@ -125,12 +144,16 @@ impl Failure {
         limit: Duration,
         now: Timestamp,
     ) -> Option<String> {
-        match &self.cause {
-            Cause::Body(_) => None,
-            Cause::Message(message) => Some(format!(
+        let told = |message: &str| {
+            format!(
                 "RequestId: {request} Error: {message}\n{}\n",
                 self.error_type
-            )),
+            )
+        };
+        match &self.cause {
+            Cause::Body(_) => None,
+            Cause::Message(message) => Some(told(message)),
+            Cause::Ours(_) => Some(told(OURS)),
             Cause::Timeout => Some(format!("{}\n\n", timeout_text(request, limit, now))),
         }
     }
@@ -203,6 +226,14 @@ mod tests {
             &Failure::timeout(),
             "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"RequestId: \
              00000000-0000-0000-0000-000000000001 Error: Task timed out after 3.00 seconds\"}",
+        );
+        check(
+            &Failure::ours(&sandbox::Error::Step {
+                step: "mount /var/lib/lambent".to_owned(),
+                source: std::io::Error::from_raw_os_error(28),
+            }),
+            "{\"errorType\":\"Sandbox.Failure\",\"errorMessage\":\"RequestId: \
+             00000000-0000-0000-0000-000000000001 Error: The execution environment failed\"}",
         );
         check(
             &Failure::reported("Runtime.X".into(), Bytes::from_static(b"{}")),

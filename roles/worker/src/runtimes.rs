@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use beneath::Folder;
 use serde::Deserialize;
+use types::Inner;
 
 /// How one runtime is to be had on this worker.
 #[derive(Clone, Debug)]
@@ -132,12 +133,12 @@ impl Runtimes {
         runtime: &str,
         memory_mb: u32,
         handler: &str,
-    ) -> Result<Launch, String> {
+    ) -> Result<Launch, Inner> {
         let version = language_version(runtime);
         if let Some(why) = self.refused.get(runtime) {
-            return Err(why.clone());
+            return Err(Inner::new(why.as_str()));
         }
-        let known = self.known(runtime)?;
+        let known = self.known(runtime).map_err(Inner::new)?;
         let Some(folder) = &known.folder else {
             let root = known.root.clone();
             return Ok(Launch {
@@ -148,9 +149,10 @@ impl Runtimes {
                 environment: BTreeMap::new(),
             });
         };
-        let description = describe(folder)?;
+        let description = describe(folder).map_err(Inner::new)?;
         let (interpreter, _) = description
-            .interpreter(&known.root_path, version)?
+            .interpreter(&known.root_path, version)
+            .map_err(Inner::new)?
             .unwrap_or_default();
         let percent = |of: u32| {
             (u64::from(memory_mb) * u64::from(of) / 100)
@@ -300,10 +302,12 @@ mod tests {
             runtimes
                 .launch("ruby3.3", 128, "a.b")
                 .unwrap_err()
+                .for_log()
                 .contains("not configured")
         );
         let why = "it is another".to_owned();
         runtimes.refused.insert("python3.12".into(), why.clone());
-        assert_eq!(runtimes.launch("python3.12", 128, "a.b"), Err(why));
+        let refused = runtimes.launch("python3.12", 128, "a.b").unwrap_err();
+        assert_eq!(refused.for_log(), why);
     }
 }

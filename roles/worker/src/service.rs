@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::TaskTracker;
-use types::{Clock, EnvironmentId, Random};
+use types::{Clock, EnvironmentId, Inner, Random};
 
 use crate::config::Config;
 use crate::door::Door;
@@ -290,7 +290,7 @@ impl Service {
                 making = worker.bring_up(&request).await;
             }
             let made = making.and_then(|made| {
-                let reason = "it ended again and again".to_owned();
+                let reason = Inner::new("it ended again and again");
                 made.ok_or(Error::Sandbox { reason })
             });
             match made {
@@ -336,7 +336,7 @@ impl Service {
             self.lock().insert(id, Slot::Making { memory_mb });
             self.metrics.environments.dec();
             if lingers {
-                let reason = "its processes do not end".to_owned();
+                let reason = Inner::new("its processes do not end");
                 return Err(Error::Sandbox { reason });
             }
             return Ok(None);

@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use serde::Serialize;
-use types::{Random as _, SystemRandom};
+use types::{ForCallers as _, Random as _, SystemRandom};
 use uuid::Uuid;
 
 use super::reply::{Reply, accepted, collect, error, json, not_found, refused};
@@ -96,10 +96,10 @@ async fn register(session: &Session, request: Request<Incoming>) -> Reply {
 /// What an extension subscribes to: AWS's own service reads the body with Go, and its clients in Go send
 /// `"events": null` for none.
 fn events(body: &[u8]) -> Result<Vec<String>, String> {
-    let mut body = Members::parse(body).map_err(|error| error.to_string())?;
-    let events = body.texts("events").map_err(|error| error.to_string())?;
+    let mut body = Members::parse(body).map_err(|error| error.told())?;
+    let events = body.texts("events").map_err(|error| error.told())?;
     let keys = body.texts("configurationKeys");
-    if !keys.map_err(|error| error.to_string())?.is_empty() {
+    if !keys.map_err(|error| error.told())?.is_empty() {
         return Err("configurationKeys are deprecated; use environment variables instead".into());
     }
     Ok(events)

@@ -2,6 +2,7 @@
 
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
+use types::ForCallers as _;
 
 use super::extensions::identifier;
 use super::reply::{Reply, collect, error, refused};
@@ -22,7 +23,7 @@ pub(super) async fn put(session: &Session, request: Request<Incoming>, api: Tele
     };
     let subscription = match Subscription::parse(api, &body) {
         Ok(subscription) => subscription,
-        Err(error) => return invalid(&error.to_string()),
+        Err(error) => return invalid(&error.told()),
     };
     match session.subscribe(id, subscription) {
         Ok(()) => Response::new("OK".into()),

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::Kind;
 use api::assignment::{Assign, Error};
 use api::credentials::{self, Credentials};
 use api::functions::FunctionKey;
 use api::placement::{Error as PlacementError, Place, Placed};
 use api::worker::{Create, Error as WorkerError};
-use types::{EnvironmentId, Timestamp, WorkerId};
+use types::{EnvironmentId, Inner, Timestamp, WorkerId};
 
 use super::Shared;
 use crate::command::Created;
@@ -208,10 +207,16 @@ impl Attempt {
             }
             (Err(error), _) => {
                 self.give_up(environment, placed.worker);
-                let reason = error.to_string();
-                Err(match error.kind() {
-                    Kind::Invalid => Error::Unsupported { reason },
-                    _ => Error::Create { reason },
+                Err(match error {
+                    WorkerError::Unsupported { what, reason } => {
+                        Error::Unsupported { what, reason }
+                    }
+                    WorkerError::Sandbox { reason } | WorkerError::Code { reason } => {
+                        Error::Create { reason }
+                    }
+                    error => Error::Create {
+                        reason: Inner::of(&error),
+                    },
                 })
             }
         }
@@ -244,6 +249,16 @@ impl Attempt {
             }
             Err(error) => {
                 shared.metrics.not_created();
+                // What is made for an invoke is told with the id of the request that waits for it.
+                if let (Purpose::Ahead, Some(reason)) = (self.purpose, error.reason_for_log()) {
+                    tracing::warn!(
+                        function = self.function.name.as_str(),
+                        account = self.function.scope.account.as_str(),
+                        error = &error as &dyn std::error::Error,
+                        reason,
+                        "an environment ahead of invokes could not be made"
+                    );
+                }
                 shared.act(self.partition, |state, now| {
                     let mut effects = self
                         .recorded
@@ -264,7 +279,7 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         if !self.done {
             self.end(Err(Error::Create {
-                reason: "its making was interrupted".to_owned(),
+                reason: Inner::new("its making was interrupted"),
             }));
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::assignment::{Error, Lease};
 use api::functions::FunctionKey;
 use types::limits::TIMEOUT_SECONDS_MAX;
-use types::{EnvironmentId, Timestamp, WorkerId};
+use types::{EnvironmentId, Inner, Timestamp, WorkerId};
 
 use super::{Assigned, Effect, Phase, State, WaiterId, pool, split};
 use crate::Config;
@@ -86,7 +86,7 @@ impl State {
             .get(&id)
             .map(|environment| environment.phase);
         if phase != Some(Phase::Creating) {
-            let reason = "the environment ended before its first invoke".to_owned();
+            let reason = Inner::new("the environment ended before its first invoke");
             return self.not_made(function, Error::Create { reason });
         }
         let ready = Command::Ready { environment: id };

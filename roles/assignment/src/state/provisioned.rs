@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use api::assignment::{Error, Standing};
 use api::functions::{FunctionKey, FunctionVersion};
-use types::{Bucket, EnvironmentId, Timestamp};
+use types::{Bucket, EnvironmentId, Inner, Timestamp};
 
 use super::{Effect, Phase, State, pool, split};
 use crate::command::{Command, Reason};
@@ -131,7 +131,7 @@ impl State {
     ) -> Vec<Effect> {
         let found = self.environments.get(&id);
         let Some(made) = found.filter(|made| made.phase == Phase::Creating) else {
-            let reason = "the environment ended before it was ready".to_owned();
+            let reason = Inner::new("the environment ended before it was ready");
             return self.not_made_ahead(now, function, Error::Create { reason });
         };
         let lends_until = made.lends_until;
@@ -140,7 +140,7 @@ impl State {
         let mut effects = vec![Effect::Append(ready)];
         if lends_until <= now {
             let reason = "environments live too short for a function with such a timeout";
-            let reason = reason.to_owned();
+            let reason = Inner::new(reason);
             self.drain_one(id, Reason::Lease, &mut effects);
             effects.extend(self.not_made_ahead(now, function, Error::Create { reason }));
             return effects;

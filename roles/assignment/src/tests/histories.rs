@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::assignment::Error;
 use api::functions::FunctionKey;
 use proptest::prelude::*;
-use types::{EnvironmentId, Timestamp};
+use types::{EnvironmentId, Inner, Timestamp};
 
 use super::parts::{created, environment, function, version, worker};
 use crate::Config;
@@ -283,7 +283,7 @@ impl Model {
                     .map(|id| self.state.give_up(id))
                     .unwrap_or_default();
                 let error = Error::Create {
-                    reason: "as the history wants it".to_owned(),
+                    reason: Inner::new("as the history wants it"),
                 };
                 effects.extend(match ahead {
                     true => self.state.not_made_ahead(self.now, &function, error),

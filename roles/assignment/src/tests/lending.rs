@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::assignment::{Error, Lease};
-use types::{EnvironmentId, Timestamp};
+use types::{EnvironmentId, Inner, Timestamp};
 
 use super::parts::{created, environment, function, worker};
 use crate::command::{Command, Created, Reason};
@@ -216,7 +216,7 @@ fn who_comes_first_is_served_first() {
 fn a_failed_creation_is_told_only_to_one_who_has_no_other_to_hope_for() {
     let mut state = with_idle(&[created(1)]);
     let error = Error::Create {
-        reason: "no".to_owned(),
+        reason: Inner::new("no"),
     };
     lent(&mut state).unwrap();
     let (first, _) = wait(&mut state);

@@ -9,7 +9,7 @@ use api::worker::Error as WorkerError;
 use async_trait::async_trait;
 use bytes::Bytes;
 use storage::{Appended, Journal, Position, Record};
-use types::EnvironmentId;
+use types::{EnvironmentId, Inner};
 
 use super::parts::{Room, World, function, version, worker};
 use crate::{Counts, Dependencies, Service};
@@ -119,10 +119,10 @@ async fn a_failed_creation_is_told_to_the_first_in_line() {
     let world = World::new();
     let service = world.start().await.unwrap();
     world.worker(1).fail_next(WorkerError::Sandbox {
-        reason: "no pids".to_owned(),
+        reason: Inner::new("no pids"),
     });
     let refusal = assign(&service).await.unwrap_err();
-    assert!(matches!(&refusal, Error::Create { reason } if reason.contains("no pids")));
+    assert!(matches!(&refusal, Error::Create { reason } if reason.for_log() == "no pids"));
     assert!(assign(&service).await.unwrap().cold);
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::Response;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
+use types::ForCallers as _;
 use wire::json_rpc::{JsonError, answer};
 
 use super::constraints::Check;
@@ -60,7 +61,7 @@ impl CloudWatch {
         let wanted: Filter = ask.members()?;
         wanted.check()?;
         let pattern = wanted.filter_pattern.as_deref().unwrap_or_default();
-        let pattern = Pattern::parse(pattern).map_err(|error| invalid(error.to_string()))?;
+        let pattern = Pattern::parse(pattern).map_err(|error| invalid(error.told()))?;
         let from = wanted
             .next_token
             .as_deref()

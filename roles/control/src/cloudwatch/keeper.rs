@@ -9,7 +9,6 @@ use tokio::sync::Notify;
 use types::{Clock, Scope, Timestamp};
 
 use super::groups::kept_since;
-use crate::failure::chain;
 use crate::logs::LogStore;
 use crate::rows::{Rows, decode};
 
@@ -62,7 +61,10 @@ impl Keeper {
         let rows = match self.rows.all(LOG_GROUPS).await {
             Ok(rows) => rows,
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "log groups cannot be listed");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "log groups cannot be listed"
+                );
                 return;
             }
         };

@@ -16,6 +16,7 @@ mod lexer;
 mod value;
 
 use regex::{Regex, RegexBuilder};
+use types::ForCallers;
 
 use lexer::{Lexer, Token};
 
@@ -35,6 +36,8 @@ pub(super) enum Error {
     #[error("Invalid filter pattern: {why}")]
     Syntax { why: &'static str },
 }
+
+impl ForCallers for Error {}
 
 /// A filter pattern.
 #[derive(Debug)]

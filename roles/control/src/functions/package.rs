@@ -14,6 +14,7 @@ use wire::rest::Operation;
 use crate::body::aside;
 use crate::code_storage::counted;
 use crate::failure::Failure;
+use crate::package_words;
 use crate::service::{Call, Control};
 use crate::source::{Object, SourceError};
 
@@ -165,22 +166,10 @@ fn nothing_in_it() -> ApiError {
     ApiError::invalid_parameter("Uploaded file must be a non-empty zip")
 }
 
-/// AWS's words for a package that is none.
-const NO_ZIP: &str =
-    "Could not unzip uploaded file. Please check your file, then try to upload again.";
-
 /// What a caller is told of a package that cannot be taken.
 fn refused(error: image::Error) -> Failure {
-    match error {
-        image::Error::TooLarge { limit } => {
-            ApiError::invalid_parameter(format!("Unzipped size must be smaller than {limit} bytes"))
-                .into()
-        }
-        error @ image::Error::BadEntry { .. } => {
-            // AWS's words, and what to look for.
-            ApiError::invalid_parameter(format!("{NO_ZIP} ({error})")).into()
-        }
-        image::Error::NotAZip => ApiError::invalid_parameter(NO_ZIP).into(),
-        error => Failure::Images(error),
+    match package_words::of_package(&error) {
+        Some(reason) => ApiError::invalid_parameter(reason).into(),
+        None => Failure::Images(error),
     }
 }

@@ -8,6 +8,8 @@ use api::functions::{
 use serde::Serialize;
 use types::{FunctionArn, Version, runtime_version_arn};
 
+use crate::package_words;
+
 const CREATING: &str = "Creating";
 const BEING_CREATED: &str = "The function is being created.";
 
@@ -280,7 +282,7 @@ impl<'c> Status<'c> {
             },
             State::Failed { code, reason } => Self {
                 state: "Failed",
-                state_reason: Some(reason),
+                state_reason: Some(package_words::shown(code, reason)),
                 state_reason_code: Some(code),
                 ..Self::default()
             },
@@ -290,7 +292,8 @@ impl<'c> Status<'c> {
             // Lambda words an update like a creation, though its own model has no such code for updates.
             LastUpdate::InProgress => ("InProgress", Some(BEING_CREATED), Some(CREATING)),
             LastUpdate::Failed { code, reason } => {
-                ("Failed", Some(reason.as_str()), Some(code.as_str()))
+                let reason = package_words::shown(code, reason);
+                ("Failed", Some(reason), Some(code.as_str()))
             }
         };
         status.last_update_status = Some(name);

@@ -6,7 +6,7 @@ use api::authorisation::{Ask, Requester};
 use api::iam::{Entity, EntityKind, ManagedPolicy};
 use api::identity::PrincipalKind;
 use policy::Context;
-use types::AccountId;
+use types::{AccountId, ForCallers as _};
 use wire::query::{Query, QueryError};
 
 /// See the module.
@@ -128,7 +128,7 @@ impl Call<'_> {
             policy: None,
             context,
         });
-        decided.map_err(|denied| QueryError::access_denied(denied.to_string()))
+        decided.map_err(|denied| QueryError::access_denied(denied.told()))
     }
 
     /// The refusal of what nobody may do, in the words in which AWS has it.

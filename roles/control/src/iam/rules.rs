@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::iam::{Entity, EntityKind};
 use http::StatusCode;
 use policy::{Form, Policy};
+use types::ForCallers as _;
 use wire::query::{Query, QueryError};
 
 use super::call::Call;
@@ -55,7 +56,7 @@ pub(super) fn size(document: &str) -> usize {
 pub(super) fn document(call: &Call<'_>, name: &str, form: Form) -> Result<String, QueryError> {
     let text = call.required(name)?;
     Policy::parse(text, form).map_err(|malformed| {
-        let message = malformed.to_string();
+        let message = malformed.told();
         error(StatusCode::BAD_REQUEST, "MalformedPolicyDocument", message)
     })?;
     Ok(text.to_owned())

@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 use super::call::Call;
 use super::xml::{group, member};
 use super::{Answer, Iam, fault};
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::rows::TRIES_MAX;
 
 /// Between two writings.
@@ -35,7 +35,10 @@ impl KeyUses {
         loop {
             again.tick().await;
             if let Err(error) = self.0.write_uses().await {
-                tracing::warn!(error = %chain(&error), "uses of access keys cannot be written down");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "uses of access keys cannot be written down"
+                );
             }
         }
     }
@@ -95,11 +98,17 @@ impl Iam {
     pub(super) async fn forget_use(&self, id: &str) {
         // What was noted of it and is not written yet would come after.
         if let Err(error) = self.write_uses().await {
-            tracing::warn!(error = %chain(&error), "uses of access keys are not written down");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "uses of access keys are not written down"
+            );
         }
         let deleted = self.rows.delete(&key_use_row(id), Expect::Any).await;
         if let Err(error) = deleted {
-            tracing::warn!(error = %chain(&error), "the use of a deleted access key stays written down");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the use of a deleted access key stays written down"
+            );
         }
     }
 }

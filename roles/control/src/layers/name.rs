@@ -1,6 +1,6 @@
 //! How callers name a layer, its versions, and what it is meant for.
 
-use types::{LayerArn, LayerName, LayerVersionArn};
+use types::{ForCallers as _, LayerArn, LayerName, LayerVersionArn};
 use wire::ApiError;
 use wire::validation::Violations;
 
@@ -70,9 +70,9 @@ const LISTED: [&str; 56] = [
 pub(super) fn named(call: &Call<'_>) -> Result<LayerArn, ApiError> {
     let text = call.matched.parameter("LayerName");
     if text.contains(':') {
-        return LayerArn::parse(text).map_err(|e| ApiError::invalid_parameter(e.to_string()));
+        return LayerArn::parse(text).map_err(|e| ApiError::invalid_parameter(e.told()));
     }
-    let name = LayerName::new(text).map_err(|e| ApiError::invalid_parameter(e.to_string()))?;
+    let name = LayerName::new(text).map_err(|e| ApiError::invalid_parameter(e.told()))?;
     Ok(LayerArn {
         scope: call.scope.clone(),
         name,

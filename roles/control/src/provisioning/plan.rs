@@ -4,7 +4,7 @@
 use api::assignment::{Error, Standing};
 use api::functions::Alias;
 use api::provisioned::{Allocation, Provisioned, Status};
-use types::Version;
+use types::{ForCallers as _, Version};
 
 /// So many environments of a version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -104,10 +104,10 @@ fn reason(error: &Error) -> Option<String> {
     let reason = match error {
         Error::Init { .. } => "FUNCTION_ERROR_INIT_FAILURE",
         Error::NoCapacity { .. } => "There is no room for all of the requested environments.",
-        Error::Unsupported { reason } => reason,
+        Error::Unsupported { what, .. } => return Some(what.told()),
         Error::Create { .. } => "The environments could not be made.",
         Error::Role { .. } => "The role defined for the function cannot be assumed by Lambda.",
-        Error::FileSystem(error) => return Some(error.to_string()),
+        Error::FileSystem(error) => return Some(error.told()),
         Error::Unavailable => return None,
     };
     Some(reason.to_owned())

@@ -3,7 +3,7 @@
 use api::iam::{ManagedPolicy, policy_row};
 use http::StatusCode;
 use policy::{Form, Policy};
-use types::AccountId;
+use types::{AccountId, ForCallers as _};
 use wire::query::{Query, QueryError};
 
 use super::{Sts, error};
@@ -33,7 +33,7 @@ impl Sts {
         let mut plain = 0;
         if let Some(text) = query.parameter("Policy") {
             plain += text.chars().count();
-            Policy::parse(text, Form::Identity).map_err(|error| malformed(error.to_string()))?;
+            Policy::parse(text, Form::Identity).map_err(|error| malformed(error.told()))?;
             let value = serde_json::from_str::<serde_json::Value>(text);
             // Kept without its white space.
             given.policy = value.ok().map(|value| value.to_string());

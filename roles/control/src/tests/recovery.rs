@@ -179,7 +179,7 @@ async fn a_package_that_there_is_no_room_for_is_tried_some_times_and_then_failed
     let states: Vec<_> = found.iter().map(|body| body["State"].as_str()).collect();
     assert_eq!(states, [Some("Pending"), Some("Failed")]);
     assert_eq!(found[1]["StateReasonCode"], "InternalError");
-    let reason = "there is no room to unpack the package";
+    let reason = "An internal error occurred. Please try again later.";
     assert_eq!(found[1]["StateReason"], reason);
     running.abort();
 }

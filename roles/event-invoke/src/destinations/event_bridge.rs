@@ -82,6 +82,7 @@ pub(super) fn accepted(answer: &[u8]) -> Result<(), Error> {
     Err(Error {
         lasting: !passing,
         message: format!("{code}: {}", message.unwrap_or_default()),
+        reason: None,
     })
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws::{Client, Endpoint, Keys as Key};
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
-use types::Region;
+use types::{ForCallers as _, Region};
 
 use super::Error;
 
@@ -56,7 +56,7 @@ impl Peers for Services {
         let endpoint = endpoint
             .ok_or_else(|| Error::lasting(format!("no endpoint of {service} is configured")))?;
         let region = Region::new(&call.region);
-        let region = region.map_err(|error| Error::lasting(error.to_string()))?;
+        let region = region.map_err(|error| Error::lasting(error.told()))?;
         taken(
             self.client
                 .send(aws::Request {
@@ -80,9 +80,15 @@ pub(crate) fn taken(answer: Result<Response<Bytes>, aws::Error>) -> Result<Respo
     let answer = match answer {
         Ok(answer) => answer,
         Err(error @ (aws::Error::Endpoint { .. } | aws::Error::Header { .. })) => {
-            return Err(Error::lasting(error.to_string()));
+            return Err(Error::lasting("the destination cannot be called").because(&error));
         }
-        Err(error) => return Err(Error::passing(error.to_string())),
+        Err(error @ aws::Error::TooLarge { .. }) => {
+            return Err(Error::passing("the destination's answer cannot be read").because(&error));
+        }
+        // Where the operator has it is not the owner's to know.
+        Err(error @ (aws::Error::Unreachable { .. } | aws::Error::Timeout { .. })) => {
+            return Err(Error::passing("the destination cannot be reached").because(&error));
+        }
     };
     let status = answer.status();
     if status.is_success() {
@@ -99,6 +105,7 @@ pub(crate) fn taken(answer: Result<Response<Bytes>, aws::Error>) -> Result<Respo
     Err(Error {
         lasting: !passing,
         message,
+        reason: None,
     })
 }
 

@@ -7,7 +7,7 @@ use storage::Error;
 
 use super::{At, Turn, Work};
 use crate::destinations;
-use crate::event::{Delivery, Item, Receiver, Stage, cut};
+use crate::event::{Delivery, Item, Receiver, Stage, State, cut};
 use crate::retry::refusal_wait;
 use crate::shards::FunctionId;
 
@@ -60,6 +60,11 @@ impl Work {
         }
         let wait = match refusal {
             Some(error) => {
+                if let Some(reason) = error.reason_for_log() {
+                    let State { arn, request, .. } = &item.event.state;
+                    tracing::warn!(function = %arn, request_id = %request, reason,
+                        "the outcome of an event cannot be delivered yet");
+                }
                 delivery.tries = tries;
                 delivery.refusal = Some(cut(&error.message));
                 refusal_wait(tries, self.random.next_fraction())
@@ -116,7 +121,7 @@ impl Work {
         };
         // The function's owner has to look, not the operator.
         tracing::info!(function = %item.event.state.arn, request_id = %item.event.state.request,
-            destination, reason = error.message, "the outcome of an event is not taken where it should go");
+            destination, error = error.message, reason = error.reason_for_log(), "the outcome of an event is not taken where it should go");
         let kept = Item {
             event: item.event.clone(),
             stage: Stage::Deliver(Delivery {
