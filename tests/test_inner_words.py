@@ -168,7 +168,7 @@ def test_what_fails_inside_is_told_to_the_operator_alone(broken):
     functions.create(client, "unmade", f"{ECHO}# unmade\n", wait=False)
     status, code, request = refused(client.invoke, FunctionName="later")
     assert (status, code) == (500, "ServiceException")
-    assert any(str(server.data) in line for line in told(server, request)), told(server, request)
+    assert any("Not a directory" in line for line in told(server, request)), told(server, request)
 
     # What functions' logs hold is theirs to read.
     logs = ear.client(server, "logs")
@@ -223,7 +223,6 @@ def test_a_store_that_fails_is_not_described_to_callers(on_disk):
         (iam.create_user, {"UserName": "user"}),
         (iam.create_role, {"RoleName": "role", "AssumeRolePolicyDocument": TRUST}),
         (logs.create_log_group, {"logGroupName": "/group"}),
-        (logs.put_retention_policy, {"logGroupName": "/aws/lambda/echo", "retentionInDays": 1}),
     ]  # fmt: skip
     for call, arguments in calls:
         status, _, request = refused(call, **arguments)
