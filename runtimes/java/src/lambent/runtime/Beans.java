@@ -36,9 +36,11 @@ final class Beans {
         private Field field;
         private Method getter;
         private Method setter;
+        private boolean isField; // The field itself may be written.
 
+        /** Null if it can't be written. */
         Type type() {
-            return setter != null ? setter.getGenericParameterTypes()[0] : field == null ? null : field.getGenericType();
+            return setter != null ? setter.getGenericParameterTypes()[0] : isField ? field.getGenericType() : null;
         }
 
         Object get(Object bean) throws ReflectiveOperationException {
@@ -192,7 +194,9 @@ final class Beans {
         }
         for (Field field : type.getDeclaredFields()) {
             if (!Modifier.isStatic(field.getModifiers()) && !Modifier.isTransient(field.getModifiers()) && !field.isSynthetic()) {
-                properties.computeIfAbsent(field.getName(), name -> new Property()).field = accessible(field);
+                Property property = properties.computeIfAbsent(field.getName(), name -> new Property());
+                property.field = accessible(field);
+                property.isField = isEvent || Modifier.isPublic(field.getModifiers());
             }
         }
     }

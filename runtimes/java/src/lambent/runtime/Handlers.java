@@ -10,12 +10,8 @@ import java.io.OutputStream;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
-import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
-import java.lang.reflect.TypeVariable;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
 
 /**
  * Finds the function's handler, {@code package.Class} or {@code package.Class::method}, and makes one kind of thing of
@@ -72,10 +68,10 @@ final class Handlers {
             };
         }
         if (RequestHandler.class.isAssignableFrom(type)) {
-            Type input = inputOf(type);
+            Type[] types = HandlerTypes.of(type);
             @SuppressWarnings("unchecked")
             RequestHandler<Object, Object> handler = (RequestHandler<Object, Object>) create(type);
-            return ofValues(input, handler::handleRequest);
+            return ofValues(types[0], types[1], handler::handleRequest);
         }
         throw Fault.badCode("Class does not implement an appropriate handler interface: " + type.getName(), null);
     }
@@ -108,8 +104,8 @@ final class Handlers {
             };
         }
         boolean hasInput = parameters.length > 0 && parameters[0] != Context.class;
-        Type input = hasInput ? method.getGenericParameterTypes()[0] : Void.class;
-        return ofValues(input, (value, context) -> invoke(method, instance, arguments(parameters, value, null, context)));
+        Type input = hasInput ? method.getGenericParameterTypes()[0] : null;
+        return ofValues(input, method.getGenericReturnType(), (value, context) -> invoke(method, instance, arguments(parameters, value, null, context)));
     }
 
     /** Whether a handler may look like this: at most input, output stream and context, in this order. */
@@ -151,18 +147,26 @@ final class Handlers {
         }
     }
 
-    private static Handler ofValues(Type input, Call call) {
+    private static Handler ofValues(Type input, Type output, Call call) {
+        Values values;
+        try {
+            values = new Values(input, output);
+        } catch (Throwable impossible) {
+            Fault.trim(impossible, new java.util.HashSet<>());
+            String message = impossible.getLocalizedMessage();
+            throw Fault.badCode(message == null ? impossible.getClass().getName() : message, impossible);
+        }
         return (event, context) -> {
             Object value;
             try {
-                value = input == Void.class ? null : Binder.bind(Json.parse(event), input);
-            } catch (RuntimeException wrong) {
+                value = values.read(event, context.getClientContext());
+            } catch (Throwable wrong) {
                 throw new RuntimeException("An error occurred during JSON parsing", wrong);
             }
             Object result = call.with(value, context);
             try {
-                return JsonText.bytes(result);
-            } catch (RuntimeException wrong) {
+                return values.write(result, context.getClientContext());
+            } catch (Throwable wrong) {
                 throw new RuntimeException("An error occurred during JSON serialization of response", wrong);
             }
         };
@@ -184,38 +188,5 @@ final class Handlers {
             Fault.trim(cause, new java.util.HashSet<>());
             throw Fault.badCode(message, cause);
         }
-    }
-
-    /** The first type argument that the class gives to RequestHandler, through whatever lies between. */
-    private static Type inputOf(Class<?> type) {
-        Type found = inputOf(type, new HashMap<>());
-        if (found instanceof TypeVariable) {
-            return ((TypeVariable<?>) found).getBounds()[0];
-        }
-        return found == null ? Object.class : found;
-    }
-
-    private static Type inputOf(Type type, Map<TypeVariable<?>, Type> variables) {
-        Class<?> raw;
-        Map<TypeVariable<?>, Type> inside = new HashMap<>();
-        if (type instanceof ParameterizedType) {
-            raw = (Class<?>) ((ParameterizedType) type).getRawType();
-            Type[] arguments = ((ParameterizedType) type).getActualTypeArguments();
-            for (int i = 0; i < arguments.length; i++) {
-                inside.put(raw.getTypeParameters()[i], variables.getOrDefault(arguments[i], arguments[i]));
-            }
-        } else {
-            raw = (Class<?>) type;
-        }
-        if (raw == RequestHandler.class) {
-            return inside.get(raw.getTypeParameters()[0]);
-        }
-        for (Type above : raw.getGenericInterfaces()) {
-            Type found = inputOf(above, inside);
-            if (found != null) {
-                return found;
-            }
-        }
-        return raw.getGenericSuperclass() == null ? null : inputOf(raw.getGenericSuperclass(), inside);
     }
 }

@@ -15,7 +15,12 @@ final class Json {
     /** Deeper input would exhaust the stack. */
     private static final int DEPTH_MAX = 1000;
 
+    /** Of {@link #exactly}: far from the limits of AWS's library for nesting (1000) and numbers (1000 characters). */
+    private static final int EXACT_DEPTH_MAX = 500;
+    private static final int EXACT_DIGITS_MAX = 500;
+
     private final String text;
+    private final boolean exact;
     private int at;
     private int depth;
 
@@ -64,14 +69,38 @@ final class Json {
         return value;
     }
 
-    private Json(String text) {
+    private Json(String text, boolean exact) {
         this.text = text;
+        this.exact = exact;
     }
 
     /** What stands behind the value is not looked at, as AWS's client does it; the platform lets no such event through. */
     static Object parse(byte[] data) {
-        Json json = new Json(new String(data, StandardCharsets.UTF_8));
+        Json json = new Json(new String(data, StandardCharsets.UTF_8), false);
         return json.value();
+    }
+
+    /**
+     * Plain values, numbers that are not whole as Double. Throws {@link Unsure} where a JSON text may mean something else to
+     * another reader: it breaks the standard, a name is there twice, a number leaves the range of Double, or it is extreme.
+     */
+    static Object exactly(byte[] data) {
+        Json json = new Json(new String(data, StandardCharsets.UTF_8), true);
+        // What is not UTF-8 has become this character.
+        if (json.text.indexOf('\uFFFD') >= 0) {
+            throw Unsure.INSTANCE;
+        }
+        Object value;
+        try {
+            value = json.value();
+        } catch (Invalid invalid) {
+            throw Unsure.INSTANCE;
+        }
+        json.blank();
+        if (json.at < json.text.length()) {
+            throw Unsure.INSTANCE;
+        }
+        return value;
     }
 
     private Object value() {
@@ -109,6 +138,9 @@ final class Json {
                 String name = string();
                 blank();
                 expect(':');
+                if (exact && map.containsKey(name)) {
+                    throw Unsure.INSTANCE;
+                }
                 map.put(name, value());
             } while (continues('}'));
         }
@@ -130,7 +162,7 @@ final class Json {
 
     private void enter() {
         at++;
-        if (++depth > DEPTH_MAX) {
+        if (++depth > (exact ? EXACT_DEPTH_MAX : DEPTH_MAX)) {
             throw new Invalid("nested too deeply", at);
         }
     }
@@ -179,7 +211,13 @@ final class Json {
             }
         }
         String digits = text.substring(start, at);
+        if (exact) {
+            sureOf(digits);
+        }
         try {
+            if (!whole && exact) {
+                return finite(Double.valueOf(digits));
+            }
             if (!whole) {
                 Double.parseDouble(digits); // Is it one?
                 return new Real(digits);
@@ -195,9 +233,52 @@ final class Json {
         }
     }
 
+    /** By JSON's grammar: no plus, no zeros in front, digits on both sides of the point. */
+    private static void sureOf(String digits) {
+        int i = digits.startsWith("-") ? 1 : 0;
+        int whole = skipDigits(digits, i);
+        boolean sound = whole > i && (digits.charAt(i) != '0' || whole == i + 1);
+        i = whole;
+        if (sound && i < digits.length() && digits.charAt(i) == '.') {
+            int end = skipDigits(digits, i + 1);
+            sound = end > i + 1;
+            i = end;
+        }
+        if (sound && i < digits.length() && (digits.charAt(i) | 0x20) == 'e') {
+            i++;
+            if (i < digits.length() && (digits.charAt(i) == '-' || digits.charAt(i) == '+')) {
+                i++;
+            }
+            int end = skipDigits(digits, i);
+            sound = end > i;
+            i = end;
+        }
+        if (!sound || i < digits.length() || i > EXACT_DIGITS_MAX) {
+            throw Unsure.INSTANCE;
+        }
+    }
+
+    private static int skipDigits(String digits, int from) {
+        int i = from;
+        while (i < digits.length() && digits.charAt(i) >= '0' && digits.charAt(i) <= '9') {
+            i++;
+        }
+        return i;
+    }
+
+    private static Double finite(Double value) {
+        if (value.isInfinite()) {
+            throw Unsure.INSTANCE;
+        }
+        return value;
+    }
+
     private String string() {
         int start = ++at;
         while (at < text.length() && text.charAt(at) != '"' && text.charAt(at) != '\\') {
+            if (exact && text.charAt(at) < ' ') {
+                throw Unsure.INSTANCE;
+            }
             at++;
         }
         if (at < text.length() && text.charAt(at) == '"') {
@@ -208,6 +289,9 @@ final class Json {
             char c = text.charAt(at++);
             if (c == '"') {
                 return built.toString();
+            }
+            if (exact && c < ' ') {
+                throw Unsure.INSTANCE;
             }
             built.append(c == '\\' ? escaped() : c);
         }
@@ -235,16 +319,22 @@ final class Json {
             case '/':
                 return c;
             case 'u':
-                try {
-                    char unit = (char) Integer.parseInt(text.substring(at, at + 4), 16);
-                    at += 4;
-                    return unit;
-                } catch (NumberFormatException | StringIndexOutOfBoundsException wrong) {
-                    throw new Invalid("four hexadecimal digits are missing", at);
-                }
+                return unit();
             default:
                 throw new Invalid("unknown escape", at);
         }
+    }
+
+    private char unit() {
+        int unit = 0;
+        for (int end = at + 4; at < end; at++) {
+            int digit = at < text.length() && text.charAt(at) < 128 ? Character.digit(text.charAt(at), 16) : -1;
+            if (digit < 0) {
+                throw new Invalid("four hexadecimal digits are missing", at);
+            }
+            unit = unit << 4 | digit;
+        }
+        return (char) unit;
     }
 
     private void blank() {

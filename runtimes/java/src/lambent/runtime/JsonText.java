@@ -1,7 +1,6 @@
 package lambent.runtime;
 
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.Map;
 import java.util.Optional;
@@ -14,18 +13,17 @@ final class JsonText {
     /** Deeper than any sound result: a value that contains itself. */
     private static final int DEPTH_MAX = 1000;
 
-    private final StringBuilder text = new StringBuilder(256);
-    private final boolean ascii;
+    private final JsonSink text;
     private int depth;
 
     private JsonText(boolean ascii) {
-        this.ascii = ascii;
+        text = new JsonSink(ascii);
     }
 
     static byte[] bytes(Object value) {
         JsonText json = new JsonText(false);
         json.value(value);
-        return json.text.toString().getBytes(StandardCharsets.UTF_8);
+        return json.text.bytes();
     }
 
     /** With every character beyond ASCII escaped, fit for a header. */
@@ -37,15 +35,15 @@ final class JsonText {
 
     private void value(Object value) {
         if (value == null || value instanceof Boolean || isPlain(value)) {
-            text.append(value);
+            text.append(String.valueOf(value));
         } else if (value instanceof CharSequence || value instanceof Character || value instanceof Enum) {
-            string(value instanceof Enum ? ((Enum<?>) value).name() : value.toString());
+            text.string(value instanceof Enum ? ((Enum<?>) value).name() : value.toString());
         } else if (value instanceof Map) {
             object((Map<?, ?>) value);
         } else if (value instanceof Iterable) {
             array((Iterable<?>) value);
         } else if (value instanceof byte[]) {
-            string(Base64.getEncoder().encodeToString((byte[]) value));
+            text.string(Base64.getEncoder().encodeToString((byte[]) value));
         } else if (value.getClass().isArray()) {
             array(Beans.listOf(value));
         } else if (value instanceof Optional) {
@@ -57,16 +55,16 @@ final class JsonText {
 
     private void other(Object value) {
         if (value instanceof Number) {
-            string(value.toString()); // NaN and the infinities, which JSON has no numbers for.
+            text.string(value.toString()); // NaN and the infinities, which JSON has no numbers for.
         } else if (value instanceof java.util.Date) {
-            text.append(((java.util.Date) value).getTime());
+            text.append(Long.toString(((java.util.Date) value).getTime()));
         } else if (value instanceof ByteBuffer) {
             ByteBuffer data = ((ByteBuffer) value).duplicate();
             byte[] bytes = new byte[data.remaining()];
             data.get(bytes);
             value(bytes);
         } else if (value.getClass().getName().startsWith("java.")) {
-            string(value instanceof Class ? ((Class<?>) value).getName() : value.toString());
+            text.string(value instanceof Class ? ((Class<?>) value).getName() : value.toString());
         } else {
             object(Beans.toMap(value));
         }
@@ -81,36 +79,36 @@ final class JsonText {
 
     private void object(Map<?, ?> map) {
         enter();
-        text.append('{');
+        text.append("{");
         boolean first = true;
         for (Map.Entry<?, ?> entry : map.entrySet()) {
             if (entry.getValue() == null) {
                 continue;
             }
             if (!first) {
-                text.append(',');
+                text.append(",");
             }
             first = false;
-            string(String.valueOf(entry.getKey()));
-            text.append(':');
+            text.string(String.valueOf(entry.getKey()));
+            text.append(":");
             value(entry.getValue());
         }
-        text.append('}');
+        text.append("}");
         depth--;
     }
 
     private void array(Iterable<?> items) {
         enter();
-        text.append('[');
+        text.append("[");
         boolean first = true;
         for (Object item : items) {
             if (!first) {
-                text.append(',');
+                text.append(",");
             }
             first = false;
             value(item);
         }
-        text.append(']');
+        text.append("]");
         depth--;
     }
 
@@ -118,33 +116,5 @@ final class JsonText {
         if (++depth > DEPTH_MAX) {
             throw new IllegalArgumentException("the result is nested too deeply, or contains itself");
         }
-    }
-
-    private void string(String value) {
-        text.append('"');
-        for (int i = 0; i < value.length(); i++) {
-            char c = value.charAt(i);
-            if (c == '"' || c == '\\') {
-                text.append('\\').append(c);
-            } else if (c == '\n') {
-                text.append("\\n");
-            } else if (c == '\r') {
-                text.append("\\r");
-            } else if (c == '\t') {
-                text.append("\\t");
-            } else if (c == '\b') {
-                text.append("\\b");
-            } else if (c == '\f') {
-                text.append("\\f");
-            } else if (c < ' ' || Character.isSurrogate(c) || (ascii && c > '~')) {
-                text.append("\\u");
-                for (int shift = 12; shift >= 0; shift -= 4) {
-                    text.append("0123456789ABCDEF".charAt(c >> shift & 15));
-                }
-            } else {
-                text.append(c);
-            }
-        }
-        text.append('"');
     }
 }

@@ -16,6 +16,7 @@ import java.util.Map;
  */
 public final class Training {
     private static final String[] EVENTS = {
+        // The first is one that AWS's library is trained with, too.
         "{\"text\":\"\\u00e9\",\"numbers\":[1,2.5,12345678901],\"none\":null,\"yes\":true,\"inner\":{\"list\":[\"a\"]}}",
         "{\"fail\":true}",
         "{}",
@@ -23,6 +24,7 @@ public final class Training {
 
     /** An event as a bean. */
     public static final class Input {
+        public Map<String, String> texts = Map.of();
         private String text;
         private List<Double> numbers;
         private Map<String, Object> inner;
@@ -86,7 +88,26 @@ public final class Training {
         };
         platform.setDaemon(true);
         platform.start();
+        library();
         Main.run("127.0.0.1:" + server.getLocalPort(), "lambent.runtime.Training::handle");
+    }
+
+    /** What functions need that the quick way does not serve, if AWS's library is there. */
+    private static void library() throws IOException {
+        AwsLibrary library = AwsLibrary.open();
+        if (library == null) {
+            return;
+        }
+        try {
+            library.prepareEvents();
+            for (Class<?> type : new Class<?>[] {Input.class, Object.class}) {
+                AwsLibrary.Serializer serializer = library.serializer(type, false);
+                serializer.write(serializer.read(EVENTS[0].getBytes(StandardCharsets.UTF_8)));
+            }
+        } catch (Throwable failed) {
+            throw new IOException("AWS's library fails", failed);
+        }
+        library.link();
     }
 
     private static void serve(Socket socket) throws IOException {
