@@ -148,9 +148,47 @@ fn version_value(version: Version) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
-    use types::FunctionName;
+    use api::worker::Unsupported;
+    use types::{FunctionName, Inner};
 
     use super::*;
+
+    #[test]
+    fn why_there_is_no_environment_is_not_told_but_what_the_function_asks_for_is() {
+        let reason = || Inner::new("/var/lib/lambent/images: Read-only file system (os error 30)");
+        let runtime = "python3.12".to_owned();
+        let architecture = "arm64".to_owned();
+        let all = [
+            assignment::Error::Create { reason: reason() },
+            assignment::Error::Unsupported {
+                what: Unsupported::Runtime { runtime },
+                reason: reason(),
+            },
+            assignment::Error::Unsupported {
+                what: Unsupported::Architecture { architecture },
+                reason: reason(),
+            },
+            assignment::Error::NoCapacity {
+                function: "f".to_owned(),
+            },
+            assignment::Error::Unavailable,
+        ];
+        let told = all.each_ref().map(|error| assignment(error).message);
+        let unavailable = "The service is not available at the moment. Try again.";
+        let expected = [
+            "The execution environment could not be created.",
+            "The runtime python3.12 is not supported here.",
+            "The architecture arm64 is not supported here.",
+            unavailable,
+            unavailable,
+        ];
+        assert_eq!(told, expected);
+        // The operator reads it beside the request's id.
+        let logged = all.each_ref().map(|error| error.reason_for_log());
+        let inner = reason();
+        let some = Some(inner.for_log());
+        assert_eq!(logged, [some, some, some, None, None]);
+    }
 
     fn check(error: &counting::Error, reason: &str) {
         let told = counting(error);

@@ -348,6 +348,73 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_names_what_the_function_brings_and_nothing_of_the_machine() {
+        let request = "00000000-0000-0000-0000-000000000001".parse().unwrap();
+        let told = |error: &sandbox::Error| {
+            let failure = not_started(ENTRYPOINT, error);
+            let body = failure.body(request, Duration::from_secs(3));
+            let line = failure.log_line(request, Duration::from_secs(3), Default::default());
+            (
+                String::from_utf8(body.to_vec()).unwrap() + &line.unwrap(),
+                failure,
+            )
+        };
+        let path = || "/var/task/bootstrap".to_owned();
+        for errno in 0..=140 {
+            for error in [
+                sandbox::Error::Exec {
+                    path: path(),
+                    errno,
+                },
+                sandbox::Error::Directory {
+                    path: path(),
+                    errno,
+                },
+            ] {
+                let (text, failure) = told(&error);
+                assert!(text.contains(&format!(" {}: ", path())), "{text}");
+                assert!(
+                    !text.contains("os error") && !text.contains(&format!("({errno})")),
+                    "{text}"
+                );
+                assert_eq!(failure.reason_for_log(), None);
+            }
+        }
+        let secret = "/var/lib/lambent/images";
+        let source = || io::Error::other(secret);
+        let ours = [
+            sandbox::Error::Step {
+                step: format!("mount {secret}"),
+                source: source(),
+            },
+            sandbox::Error::Share {
+                name: secret.to_owned(),
+                source: source(),
+            },
+            sandbox::Error::NoSuchRoot {
+                name: secret.to_owned(),
+            },
+            sandbox::Error::Gone,
+            sandbox::Error::Protocol,
+        ];
+        for error in &ours {
+            let (text, failure) = told(error);
+            assert_eq!(
+                text.matches("Error: The execution environment failed")
+                    .count(),
+                2,
+                "{text}"
+            );
+            assert!(
+                !text.contains(secret) && !text.to_lowercase().contains("sandbox:"),
+                "{text}"
+            );
+            let logged = failure.reason_for_log().unwrap();
+            assert!(logged.starts_with(&error.to_string()), "{logged}");
+        }
+    }
+
+    #[test]
     fn extensions_are_looked_for_within_the_layers_alone() {
         let root = tempfile::tempdir().unwrap();
         let (opt, host) = (root.path().join("opt"), root.path().join("host"));
