@@ -154,7 +154,10 @@ impl Service {
                 Ok(())
             }
             Err(failure) => {
-                if let Some(reason) = failure.reason_for_log() {
+                // What has ended cannot but fail, and is told of where it ends.
+                if let Some(reason) = failure.reason_for_log()
+                    && !environment.is_dead()
+                {
                     tracing::error!(environment = %environment.id, reason, "an environment failed in its init");
                 }
                 Err(Error::Init {

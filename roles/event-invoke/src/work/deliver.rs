@@ -62,7 +62,7 @@ impl Work {
             Some(error) => {
                 if let Some(reason) = error.reason_for_log() {
                     let State { arn, request, .. } = &item.event.state;
-                    tracing::warn!(function = %arn, request_id = %request, reason,
+                    tracing::info!(function = %arn, request_id = %request, reason,
                         "the outcome of an event cannot be delivered yet");
                 }
                 delivery.tries = tries;
