@@ -24,6 +24,11 @@ def echo(event, context):
 def sleep(event, context):
     time.sleep(1)
     return event
+def compute(event, context):
+    until = time.process_time() + 0.1
+    while time.process_time() < until:
+        pass
+    return event
 ";
 const NODE: &str = "exports.echo = async (event) => event;\n";
 

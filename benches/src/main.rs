@@ -1,7 +1,7 @@
 //! Measures a whole server, isolation on, beside the floor of each figure in the same run.
 //!
 //! ```text
-//!   lambent-bench SERVER RUNTIMES [warm] [cold] [burst] [memory] [accept] [flood] [backlog]
+//!   lambent-bench SERVER RUNTIMES [warm] [wrk] [cold] [burst] [memory] [accept] [flood] [backlog]
 //! ```
 //!
 //! `SERVER` is the binary to measure, `RUNTIMES` the folder that `runtimes/build` made. Without a
@@ -17,6 +17,7 @@ mod load;
 mod memory;
 mod server;
 mod warm;
+mod wrk;
 
 use std::path::PathBuf;
 
@@ -30,8 +31,8 @@ pub(crate) struct Setup {
     pub(crate) echo: PathBuf,
 }
 
-const SECTIONS: [&str; 7] = [
-    "warm", "cold", "burst", "memory", "accept", "flood", "backlog",
+const SECTIONS: [&str; 8] = [
+    "warm", "wrk", "cold", "burst", "memory", "accept", "flood", "backlog",
 ];
 
 fn main() -> anyhow::Result<()> {
@@ -70,6 +71,7 @@ fn main() -> anyhow::Result<()> {
         for section in sections {
             match section.as_str() {
                 "warm" => warm::measure(&setup).await?,
+                "wrk" => wrk::measure(&setup).await?,
                 "cold" => cold::measure(&setup).await?,
                 "burst" => burst::measure(&setup).await?,
                 "accept" => events::acceptance(&setup).await?,

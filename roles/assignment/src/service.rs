@@ -23,7 +23,7 @@ use storage::Journal;
 use tokio::sync::Semaphore;
 use types::{Clock, Random, Timestamp};
 
-use crate::state::{Assigned, Counts, Effect, State, Wish};
+use crate::state::{Assigned, Counts, Effect, State, Then, Wish};
 use crate::{Config, Metrics, hash};
 use creation::Purpose;
 use partition::Partition;
@@ -192,14 +192,14 @@ impl Assignment for Service {
                 self.shared.metrics.leases_warm.inc();
                 Ok(lease)
             }
-            Begun::Waits { waiting, create } => {
-                if create {
-                    creation::start(
-                        self.shared.clone(),
-                        waiting.partition,
-                        request,
-                        Purpose::Wanted,
-                    );
+            Begun::Waits { mut waiting, then } => {
+                let then = match then {
+                    Then::WaitFirst => waiting.first().await,
+                    other => other,
+                };
+                if then == Then::Create {
+                    let partition = waiting.partition;
+                    creation::start(self.shared.clone(), partition, request, Purpose::Wanted);
                 }
                 waiting.answer().await
             }
@@ -228,7 +228,7 @@ impl Assignment for Service {
 /// How an assign began.
 enum Begun {
     Lent(Lease),
-    Waits { waiting: Waiting, create: bool },
+    Waits { waiting: Waiting, then: Then },
 }
 
 impl Shared {
@@ -243,11 +243,11 @@ impl Shared {
         let (assigned, effects) = inner.state.assign(now, function, request.zone.as_deref());
         let begun = match assigned {
             Assigned::Lent(lease) => Ok(Begun::Lent(lease)),
-            Assigned::Waits { waiter, create } => {
+            Assigned::Waits { waiter, then } => {
                 let function = request.function.key();
                 let answer = inner.wait(waiter);
                 let waiting = Waiting::new(self.clone(), index, function, waiter, answer);
-                Ok(Begun::Waits { waiting, create })
+                Ok(Begun::Waits { waiting, then })
             }
             Assigned::Draining => Err(Refusal::Unavailable),
         };

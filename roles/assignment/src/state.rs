@@ -13,7 +13,8 @@
 //! - an environment is on one of its pool's idle stacks exactly when its phase is `Idle`: on that of
 //!   its kind, made on demand or ahead ([`provisioned`]);
 //! - nobody waits while an idle environment of that very function key may be lent;
-//! - creations under way are at least as many as waiters, so that everybody is served or refused;
+//! - creations under way are at least as many as waiters that are not patient, so that everybody is served or
+//!   refused; who is patient is so for [`PATIENCE`] at most;
 //! - replaying the journal gives the same set of environments.
 //!
 //! Deliberately absent: IO, clocks, randomness, tokio. [`crate::service`] has them.
@@ -26,6 +27,7 @@ mod provisioned;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::assignment::{Error, Lease};
 use api::functions::{FunctionKey, FunctionVersion};
@@ -100,15 +102,24 @@ pub(crate) enum Assigned {
     /// Lent at once.
     Lent(Lease),
     /// In line; an effect will tell.
-    Waits {
-        waiter: WaiterId,
-        /// Whether the caller must have an environment made. Every creation begun ends in
-        /// [`State::made`] or [`State::not_made`], once.
-        create: bool,
-    },
+    Waits { waiter: WaiterId, then: Then },
     /// Nothing is lent any more.
     Draining,
 }
+
+/// What the caller must do for one that is in line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Then {
+    /// Have an environment made. Every creation begun ends in [`State::made`] or [`State::not_made`], once.
+    Create,
+    /// Ask [`State::lose_patience`] after [`PATIENCE`]: an environment is likely free before.
+    WaitFirst,
+    /// Nothing.
+    Wait,
+}
+
+/// How long somebody in line waits for an environment that is likely free sooner, before one is made.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(10);
 
 /// What is to be done after a decision, in this order.
 #[derive(Clone, PartialEq, Debug)]

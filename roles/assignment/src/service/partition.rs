@@ -118,6 +118,11 @@ impl Inner {
         receiver
     }
 
+    /// Whether the waiter is still in line.
+    pub(super) fn waits(&self, waiter: WaiterId) -> bool {
+        self.waiting.contains_key(&waiter)
+    }
+
     /// Whether the waiter was still in line; it is not any more.
     pub(super) fn stop_waiting(&mut self, waiter: WaiterId) -> bool {
         self.waiting.remove(&waiter).is_some()

@@ -7,7 +7,7 @@ use api::functions::FunctionKey;
 use tokio::sync::oneshot;
 
 use super::Shared;
-use crate::state::WaiterId;
+use crate::state::{PATIENCE, Then, WaiterId};
 
 /// Held by a call of `assign` while it waits. Callers do go away: a client that hangs up takes
 /// the frontend's task with it.
@@ -17,6 +17,8 @@ pub(super) struct Waiting {
     function: FunctionKey,
     waiter: WaiterId,
     answer: oneshot::Receiver<Result<Lease, Error>>,
+    /// What came before it was asked for.
+    early: Option<Result<Lease, Error>>,
     answered: bool,
 }
 
@@ -34,15 +36,32 @@ impl Waiting {
             function,
             waiter,
             answer,
+            early: None,
             answered: false,
+        }
+    }
+
+    /// Waits for an environment that is likely free soon: what to do then.
+    pub(super) async fn first(&mut self) -> Then {
+        if let Ok(early) = tokio::time::timeout(PATIENCE, &mut self.answer).await {
+            self.answered = true;
+            self.early = Some(early.unwrap_or(Err(Error::Unavailable)));
+            return Then::Wait;
+        }
+        let mut inner = self.shared.partitions[self.partition].lock();
+        match inner.waits(self.waiter) {
+            true => inner.state.lose_patience(&self.function, self.waiter),
+            false => Then::Wait,
         }
     }
 
     /// Waits for whatever comes first.
     pub(super) async fn answer(mut self) -> Result<Lease, Error> {
-        let answer = (&mut self.answer).await;
+        let answer = match self.early.take() {
+            Some(early) => early,
+            None => (&mut self.answer).await.unwrap_or(Err(Error::Unavailable)),
+        };
         self.answered = true;
-        let answer = answer.unwrap_or(Err(Error::Unavailable));
         let metrics = &self.shared.metrics;
         match &answer {
             Ok(Lease { cold: true, .. }) => metrics.leases_cold.inc(),

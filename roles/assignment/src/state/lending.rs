@@ -8,7 +8,8 @@ use api::functions::FunctionKey;
 use types::limits::TIMEOUT_SECONDS_MAX;
 use types::{EnvironmentId, Inner, Timestamp, WorkerId};
 
-use super::{Assigned, Effect, Phase, State, WaiterId, pool, split};
+use super::pool::Waiter;
+use super::{Assigned, Effect, Phase, State, Then, WaiterId, pool, split};
 use crate::Config;
 use crate::command::{Command, Reason};
 
@@ -56,10 +57,8 @@ impl State {
         } else {
             let waiter = WaiterId(self.next_waiter);
             self.next_waiter += 1;
-            pool.waiters.push_back(waiter);
-            let create = pool.waiters.len() > pool.creating;
-            pool.creating += usize::from(create);
-            Assigned::Waits { waiter, create }
+            let then = pool.wait(waiter);
+            Assigned::Waits { waiter, then }
         };
         for id in superseded {
             self.drain_one(id, Reason::Superseded, &mut effects);
@@ -71,7 +70,12 @@ impl State {
     pub(crate) fn abandon(&mut self, function: &FunctionKey, waiter: WaiterId) {
         pool::of(&mut self.families, function)
             .waiters
-            .retain(|other| *other != waiter);
+            .retain(|other| other.id != waiter);
+    }
+
+    /// A waiter that was to wait first is still in line after [`super::PATIENCE`].
+    pub(crate) fn lose_patience(&mut self, function: &FunctionKey, waiter: WaiterId) -> Then {
+        pool::of(&mut self.families, function).lose_patience(waiter)
     }
 
     /// A creation has ended well and the journal has the environment.
@@ -96,25 +100,27 @@ impl State {
         pool.creating -= 1;
         // Even one whose lease is too short for a second invoke serves the first.
         match pool.waiters.pop_front() {
-            Some(waiter) => self.lend(now, id, (waiter, true), &mut effects),
+            Some(waiter) => self.lend(now, id, (waiter.id, true), &mut effects),
             None => self.settle(now, id, &mut effects),
         }
         effects
     }
 
-    /// A creation has failed for good. The first in line is told, unless everybody in line still
-    /// has a creation to hope for.
+    /// A creation has failed for good. The first in line who is not patient is told, unless all those
+    /// still have a creation to hope for.
     pub(crate) fn not_made(&mut self, function: &FunctionKey, error: Error) -> Vec<Effect> {
         let pool = pool::of(&mut self.families, function);
         pool.creating -= 1;
-        if pool.waiters.len() <= pool.creating {
+        if pool.impatient() <= pool.creating {
             return Vec::new();
         }
-        let refused = pool.waiters.pop_front();
-        refused
-            .map(|waiter| Effect::Refuse { waiter, error })
-            .into_iter()
-            .collect()
+        let first = pool.waiters.iter().position(|waiter| !waiter.patient);
+        let refused = first.and_then(|first| pool.waiters.remove(first));
+        let refuse = |waiter: Waiter| Effect::Refuse {
+            waiter: waiter.id,
+            error,
+        };
+        refused.map(refuse).into_iter().collect()
     }
 
     /// An environment was recorded but did not come to life, or not in time.
@@ -138,8 +144,11 @@ impl State {
             .environments
             .get(&id)
             .map(|environment| environment.phase);
-        if matches!(phase, Some(Phase::Busy { .. })) {
-            self.environment(id).phase = Phase::Ready;
+        if let Some(Phase::Busy { since }) = phase {
+            let environment = self.environment(id);
+            environment.phase = Phase::Ready;
+            let function = environment.function.clone();
+            pool::of(&mut self.families, &function).given_back(now.since(since));
             self.settle(now, id, &mut effects);
         }
         effects
@@ -241,6 +250,7 @@ impl State {
             .flat_map(|family| family.pools.values_mut());
         let mut waiters: Vec<WaiterId> = pools
             .flat_map(|pool| mem::take(&mut pool.waiters))
+            .map(|waiter| waiter.id)
             .collect();
         waiters.sort_unstable();
         let refuse = |waiter| Effect::Refuse {
@@ -269,7 +279,7 @@ impl State {
         if ends {
             self.drain_one(id, Reason::Lease, effects);
         } else if let Some(waiter) = (!held).then(|| pool.waiters.pop_front()).flatten() {
-            self.lend(now, id, (waiter, false), effects);
+            self.lend(now, id, (waiter.id, false), effects);
         } else if self.draining {
             self.drain_one(id, Reason::Drained, effects);
         } else if superseded {

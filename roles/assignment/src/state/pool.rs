@@ -7,7 +7,7 @@ use api::functions::FunctionKey;
 use types::{EnvironmentId, Timestamp};
 
 use super::provisioned::Ahead;
-use super::{Environment, Family, WaiterId, split};
+use super::{Environment, Family, Then, WaiterId, split};
 
 /// How many idle environments that would do are looked at in search of one in the caller's zone.
 /// The search is on every invoke's path; beyond so many, another zone's is as good.
@@ -44,22 +44,89 @@ impl Generations {
     }
 }
 
+/// Who is likely served within so long waits for an environment to be given back. A cold start takes twenty
+/// times as long, and what takes longer than this without the processor is to have environments of its own.
+const PROMPT: Duration = Duration::from_millis(1);
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     /// Most recently used last, so that those at the bottom can age out.
     pub(super) idle: Vec<EnvironmentId>,
     /// First come, first served.
-    pub(super) waiters: VecDeque<WaiterId>,
+    pub(super) waiters: VecDeque<Waiter>,
     /// Creations under way.
     pub(super) creating: usize,
+    /// How long an environment is lent, of late. `None` before the first was given back.
+    pub(super) lent_for: Option<Duration>,
     /// Environments of whatever phase.
     pub(super) living: usize,
     /// Those made ahead of invokes; most functions have none.
     pub(super) ahead: Option<Box<Ahead>>,
 }
 
+/// Somebody in line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiter {
+    pub(super) id: WaiterId,
+    /// Whether an environment that is lent will do. For all others there are creations.
+    pub(super) patient: bool,
+}
+
 impl Pool {
+    /// Whether whoever comes now is likely served by an environment that is given back, and sooner than
+    /// it would notice: a new one would only compete with those that are there.
+    fn is_prompt(&self) -> bool {
+        let Some(lent_for) = self.lent_for else {
+            return false;
+        };
+        // Nobody waits beside an idle one, and few of the others are on their way out.
+        let in_line = u32::try_from(self.waiters.len() + 1).unwrap_or(u32::MAX);
+        let lent = u32::try_from(self.living).unwrap_or(u32::MAX);
+        lent > 0 && lent_for.saturating_mul(in_line) / lent <= PROMPT
+    }
+
+    /// Puts somebody in line, and says what else is to be done.
+    pub(super) fn wait(&mut self, id: WaiterId) -> Then {
+        let spare = self.creating > self.impatient();
+        let patient = !spare && self.is_prompt();
+        self.waiters.push_back(Waiter { id, patient });
+        match patient {
+            true => Then::WaitFirst,
+            false => self.create_if_needed(),
+        }
+    }
+
+    /// Somebody in line has waited for [`super::PATIENCE`]: whether there must be a creation now.
+    pub(super) fn lose_patience(&mut self, id: WaiterId) -> Then {
+        match self.waiters.iter_mut().find(|waiter| waiter.id == id) {
+            Some(waiter) => {
+                waiter.patient = false;
+                self.create_if_needed()
+            }
+            None => Then::Wait,
+        }
+    }
+
+    /// How many in line have nothing but creations to hope for.
+    pub(super) fn impatient(&self) -> usize {
+        self.waiters.iter().filter(|waiter| !waiter.patient).count()
+    }
+
+    fn create_if_needed(&mut self) -> Then {
+        if self.impatient() <= self.creating {
+            return Then::Wait;
+        }
+        self.creating += 1;
+        Then::Create
+    }
+
+    /// Notes for how long an environment was lent.
+    pub(super) fn given_back(&mut self, lent_for: Duration) {
+        let before = self.lent_for.unwrap_or(lent_for);
+        self.lent_for = Some((before * 7 + lent_for) / 8);
+    }
+
     /// Takes the most recently used environment that may still be lent: one made ahead before
     /// others, then one in `zone`.
     pub(super) fn take_idle(

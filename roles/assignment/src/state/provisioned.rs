@@ -234,7 +234,7 @@ impl State {
                 return;
             };
             let waiter = pool.waiters.pop_front().expect("it was not empty above");
-            self.lend(now, id, (waiter, false), effects);
+            self.lend(now, id, (waiter.id, false), effects);
         }
     }
 

@@ -8,7 +8,7 @@ use types::Timestamp;
 
 use super::parts::{World, created, environment, function, version};
 use crate::command::{Command, Created};
-use crate::state::{Assigned, Effect, State, Wish};
+use crate::state::{Assigned, Effect, State, Then, Wish};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -61,7 +61,13 @@ fn what_is_held_is_lent_when_it_is_let_loose() {
     state.provision(NOW, wish(1, true), 10);
     make(&mut state, 1, later(7_000));
     let (assigned, _) = state.assign(NOW, function("f", 1), None);
-    assert!(matches!(assigned, Assigned::Waits { create: true, .. }));
+    assert!(matches!(
+        assigned,
+        Assigned::Waits {
+            then: Then::Create,
+            ..
+        }
+    ));
     let effects = state.provision(NOW, wish(1, false), 10);
     let [Effect::Serve { lease, .. }] = effects.as_slice() else {
         panic!("{effects:?}")

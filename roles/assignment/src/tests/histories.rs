@@ -11,7 +11,7 @@ use types::{EnvironmentId, Inner, Timestamp};
 use super::parts::{created, environment, function, version, worker};
 use crate::Config;
 use crate::command::{Command, Created};
-use crate::state::{Assigned, Effect, State, WaiterId, Wish};
+use crate::state::{Assigned, Effect, State, Then, WaiterId, Wish};
 
 /// Something that happens; numbers choose among what there is to choose from.
 #[derive(Clone, Debug)]
@@ -19,6 +19,7 @@ enum Step {
     Assign { function: usize, zone: usize },
     Deploy { function: usize, generation: u64 },
     GoAway(usize),
+    LosePatience(usize),
     Record { which: usize, lasts_seconds: u64 },
     EndCreation { which: usize, well: bool },
     Return(usize),
@@ -37,6 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..2usize, 1..5u64)
             .prop_map(|(function, generation)| Step::Deploy { function, generation }),
         2 => any.prop_map(Step::GoAway),
+        4 => any.prop_map(Step::LosePatience),
         8 => (any, 0..2_000u64)
             .prop_map(|(which, lasts_seconds)| Step::Record { which, lasts_seconds }),
         8 => (any, prop::bool::weighted(0.8))
@@ -68,6 +70,8 @@ struct Model {
     generations: [u64; 2],
     creations: Vec<Creation>,
     waiting: BTreeMap<WaiterId, FunctionKey>,
+    /// Those that wait for one to be given back.
+    patient: Vec<(WaiterId, FunctionKey)>,
     /// Environments that run an invoke, and since when.
     running: BTreeMap<EnvironmentId, Timestamp>,
     /// Environments that do not, and have not ended.
@@ -93,6 +97,7 @@ impl Model {
             generations: [1, 1],
             creations: Vec::new(),
             waiting: BTreeMap::new(),
+            patient: Vec::new(),
             running: BTreeMap::new(),
             free: BTreeMap::new(),
             destroying: Vec::new(),
@@ -168,6 +173,7 @@ impl Model {
                     self.state.abandon(&function, waiters[place]);
                 }
             }
+            Step::LosePatience(which) => self.lose_patience(which),
             Step::Record {
                 which,
                 lasts_seconds,
@@ -224,19 +230,40 @@ impl Model {
         let (assigned, effects) = self.state.assign(self.now, function.clone(), zone);
         match assigned {
             Assigned::Lent(lease) => self.lend(lease.environment, &function),
-            Assigned::Waits { waiter, create } => {
+            Assigned::Waits { waiter, then } => {
                 assert!(self.waiting.insert(waiter, function.clone()).is_none());
-                if create {
-                    self.creations.push(Creation {
-                        function,
-                        ahead: false,
-                        recorded: None,
-                    });
+                match then {
+                    Then::Create => self.create(function),
+                    Then::WaitFirst => self.patient.push((waiter, function)),
+                    Then::Wait => {}
                 }
             }
             Assigned::Draining => {}
         }
         self.carry_out(effects);
+    }
+
+    fn create(&mut self, function: FunctionKey) {
+        self.creations.push(Creation {
+            function,
+            ahead: false,
+            recorded: None,
+        });
+    }
+
+    fn lose_patience(&mut self, which: usize) {
+        let Some(place) = pick(which, &self.patient) else {
+            return;
+        };
+        let (waiter, function) = self.patient.swap_remove(place);
+        if !self.waiting.contains_key(&waiter) {
+            return;
+        }
+        match self.state.lose_patience(&function, waiter) {
+            Then::Create => self.create(function),
+            Then::Wait => {}
+            Then::WaitFirst => panic!("patience is lost once"),
+        }
     }
 
     fn record(&mut self, which: usize, lasts_seconds: u64) {
@@ -315,6 +342,9 @@ impl Model {
         self.take(Step::Pass { seconds: 2_000 });
         for _ in 0..8 {
             self.wish();
+            while !self.patient.is_empty() {
+                self.lose_patience(0);
+            }
             while let Some(creation) = self.creations.pop() {
                 let recorded = creation.recorded.is_some();
                 self.creations.insert(0, creation);
@@ -353,6 +383,9 @@ impl Model {
 
     /// Everything comes to its end: then nothing is left.
     fn settle(mut self) {
+        while !self.patient.is_empty() {
+            self.lose_patience(0);
+        }
         while !self.creations.is_empty() {
             self.end_creation(0, true);
         }

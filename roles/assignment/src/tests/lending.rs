@@ -8,7 +8,7 @@ use types::{EnvironmentId, Inner, Timestamp};
 
 use super::parts::{created, environment, function, worker};
 use crate::command::{Command, Created, Reason};
-use crate::state::{Assigned, Effect, State, WaiterId};
+use crate::state::{Assigned, Effect, State, Then, WaiterId};
 use crate::{Config, Counts};
 
 const START: Timestamp = Timestamp::from_millis(1_000_000);
@@ -46,10 +46,10 @@ fn retired(number: u64, reason: Reason) -> Effect {
     })
 }
 
-/// An assign of `f` at generation 1 that must wait; whether it has an environment made.
-fn wait(state: &mut State) -> (WaiterId, bool) {
+/// An assign of `f` at generation 1 that must wait, and what its caller does.
+fn wait(state: &mut State) -> (WaiterId, Then) {
     match state.assign(START, function("f", 1), None) {
-        (Assigned::Waits { waiter, create }, effects) if effects.is_empty() => (waiter, create),
+        (Assigned::Waits { waiter, then }, effects) if effects.is_empty() => (waiter, then),
         other => panic!("{other:?}"),
     }
 }
@@ -92,6 +92,68 @@ fn the_most_recently_used_is_lent_first() {
     assert_eq!(lent(&mut state), Some(environment(2)));
     state.returned(START, environment(3));
     assert_eq!(lent(&mut state), Some(environment(3)));
+}
+
+/// One environment, lent, of a function whose environments are lent for so long.
+fn with_one_lent(lent_for: Duration) -> State {
+    let mut state = with_idle(&[created(1)]);
+    let mut now = START;
+    for _ in 0..20 {
+        assert!(matches!(
+            state.assign(now, function("f", 1), None).0,
+            Assigned::Lent(_)
+        ));
+        now = now.after(lent_for);
+        state.returned(now, environment(1));
+    }
+    assert_eq!(lent(&mut state), Some(environment(1)));
+    state
+}
+
+#[test]
+fn who_is_likely_served_at_once_waits_first_and_is_served_by_what_is_given_back() {
+    let mut state = with_one_lent(Duration::from_millis(1));
+    let (first, then) = wait(&mut state);
+    assert_eq!(then, Then::WaitFirst);
+    // The second in line would wait for two invokes.
+    let (second, then) = wait(&mut state);
+    assert_eq!(then, Then::Create);
+    let served = state.returned(START, environment(1));
+    assert_eq!(served, [serve(first, 1, false)]);
+    assert_eq!(state.lose_patience(&function("f", 1), first), Then::Wait);
+    let served = make(&mut state, created(2));
+    assert!(served.contains(&serve(second, 2, true)));
+}
+
+#[test]
+fn what_takes_longer_has_environments_of_its_own() {
+    let mut state = with_one_lent(Duration::from_millis(5));
+    assert_eq!(wait(&mut state).1, Then::Create);
+}
+
+#[test]
+fn patience_ends_in_a_creation() {
+    let mut state = with_one_lent(Duration::ZERO);
+    let (waiter, _) = wait(&mut state);
+    let key = function("f", 1);
+    assert_eq!(state.lose_patience(&key, waiter), Then::Create);
+    // A second word changes nothing.
+    assert_eq!(state.lose_patience(&key, waiter), Then::Wait);
+    assert!(make(&mut state, created(2)).contains(&serve(waiter, 2, true)));
+}
+
+#[test]
+fn a_failed_creation_refuses_none_who_is_patient() {
+    let mut state = with_one_lent(Duration::ZERO);
+    let ((patient, _), (other, _)) = (wait(&mut state), wait(&mut state));
+    let key = function("f", 1);
+    assert_eq!(state.lose_patience(&key, other), Then::Create);
+    let error = Error::Unavailable;
+    let refused = state.not_made(&key, error.clone());
+    let waiter = other;
+    assert_eq!(refused, [Effect::Refuse { waiter, error }]);
+    let served = state.returned(START, environment(1));
+    assert_eq!(served, [serve(patient, 1, false)]);
 }
 
 #[test]
@@ -142,7 +204,10 @@ fn an_environment_near_its_leases_end_is_not_lent_and_soon_retired() {
     }]);
     assert!(matches!(
         state.assign(later(5), function("f", 1), None).0,
-        Assigned::Waits { create: true, .. }
+        Assigned::Waits {
+            then: Then::Create,
+            ..
+        }
     ));
     assert_eq!(state.tick(later(5), &Config::default()), [destroy(1)]);
     assert_eq!(state.gone(environment(1)), [retired(1, Reason::Lease)]);
@@ -162,8 +227,8 @@ fn one_that_comes_back_near_its_leases_end_is_retired_even_if_somebody_waits() {
 #[test]
 fn a_new_one_serves_at_least_one_invoke_however_short_its_lease() {
     let mut state = State::default();
-    let (waiter, create) = wait(&mut state);
-    assert!(create);
+    let (waiter, then) = wait(&mut state);
+    assert_eq!(then, Then::Create);
     let effects = make(
         &mut state,
         Created {
@@ -181,17 +246,17 @@ fn a_new_one_serves_at_least_one_invoke_however_short_its_lease() {
 fn every_waiter_has_a_creation_and_none_has_two() {
     let mut state = with_idle(&[created(1)]);
     lent(&mut state).unwrap();
-    let (first, create) = wait(&mut state);
-    assert!(create);
+    let (first, then) = wait(&mut state);
+    assert_eq!(then, Then::Create);
     assert_eq!(
-        state.returned(START, environment(1)),
+        state.returned(later(1), environment(1)),
         [serve(first, 1, false)]
     );
     // The creation begun for the first is there for the second.
-    let (second, create) = wait(&mut state);
-    assert!(!create);
-    let (third, create) = wait(&mut state);
-    assert!(create);
+    let (second, then) = wait(&mut state);
+    assert_eq!(then, Then::Wait);
+    let (third, then) = wait(&mut state);
+    assert_eq!(then, Then::Create);
     assert!(make(&mut state, created(2)).contains(&serve(second, 2, true)));
     assert!(make(&mut state, created(3)).contains(&serve(third, 3, true)));
 }
@@ -283,7 +348,13 @@ fn a_newer_generation_retires_what_is_idle_and_then_what_becomes_idle() {
     let mut state = with_idle(&[created(1), created(2)]);
     lent(&mut state).unwrap();
     let (assigned, effects) = state.assign(START, function("f", 2), None);
-    assert!(matches!(assigned, Assigned::Waits { create: true, .. }));
+    assert!(matches!(
+        assigned,
+        Assigned::Waits {
+            then: Then::Create,
+            ..
+        }
+    ));
     assert_eq!(effects, [destroy(1)]);
     assert_eq!(state.returned(START, environment(2)), [destroy(2)]);
     assert_eq!(state.gone(environment(2)), [retired(2, Reason::Superseded)]);
@@ -394,12 +465,10 @@ fn one_that_was_not_reached_is_lent_again() {
 fn draining_refuses_all_and_retires_what_is_or_becomes_idle() {
     let mut state = with_idle(&[created(1), created(2)]);
     lent(&mut state).unwrap();
-    let (waiter, _) = {
-        // Somebody waits for another function meanwhile.
-        match state.assign(START, function("g", 1), None).0 {
-            Assigned::Waits { waiter, create } => (waiter, create),
-            other => panic!("{other:?}"),
-        }
+    // Somebody waits for another function meanwhile.
+    let waiter = match state.assign(START, function("g", 1), None).0 {
+        Assigned::Waits { waiter, .. } => waiter,
+        other => panic!("{other:?}"),
     };
     let refused = Effect::Refuse {
         waiter,
