@@ -54,6 +54,10 @@ public class Handlers implements RequestHandler<Map<String, Object>, Map<String,
         out.write(']');
     }
 
+    public Map<String, Object> dates(Map<String, Object> event) {
+        return Map.of("day", java.time.LocalDate.of(2020, 1, 2), "some", java.util.Optional.of(event));
+    }
+
     public String fails(Object event) { throw new IllegalStateException("not so"); }
 
     public String logs(Object event, Context context) {
@@ -122,6 +126,11 @@ def test_beans_texts_and_streams(java):
     assert answer.json == {"id": "x", "count": 2, "tags": ["a", "b"]}
     assert java("text", "hello").json == "hello!"
     assert java("stream", {"a": 1}).json == [{"a": 1}]
+
+
+def test_results_are_written_by_the_rules_of_awss_library(java):
+    answer = java("dates", {"a": 1})
+    assert answer.json == {"day": [2020, 1, 2], "some": {"a": 1}}
 
 
 def test_exceptions_are_told(java):

@@ -8,7 +8,7 @@ import os
 import random
 import re
 import subprocess
-from pathlib import Path
+import zipfile
 
 import pytest
 
@@ -137,6 +137,14 @@ def test_generated_classes_are_read_and_written_as_by_the_library(classes):
     assert counts["read"] >= VALUES and counts["written"] >= VALUES
     # The quick way serves what people write; else it would be none.
     assert counts["quick"] * 2 > counts["read"] + counts["written"], counts
+
+
+def test_aws_events_are_read_and_written_as_by_the_library(classes):
+    jar = next((BUILT / "java-events").glob("aws-lambda-java-events-*.jar"))
+    folder = "com/amazonaws/services/lambda/runtime/events/"
+    names = [name for name in zipfile.ZipFile(jar).namelist() if re.fullmatch(folder + r"\w+\.class", name)]
+    assert len(names) > 50
+    compared(classes, *(name.removesuffix(".class").replace("/", ".") for name in names))
 
 
 def test_odd_classes_are_read_and_written_as_by_the_library(classes):

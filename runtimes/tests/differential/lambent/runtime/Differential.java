@@ -9,8 +9,8 @@ import java.util.Random;
 
 /**
  * Reads and writes generated values as the runtime does, and by AWS's library alone, and tells every difference: of what
- * the handler gets, of what the caller gets, of errors. Arguments: a seed, the least number of values, and classes whose
- * methods have the types: a parameter is an input, a result an output.
+ * the handler gets, of what the caller gets, of errors. Arguments: a seed, the least number of values, and classes: AWS's
+ * events, and others whose methods have the types: a parameter is an input, a result an output.
  */
 public final class Differential {
     private final AwsLibrary library = AwsLibrary.open();
@@ -102,6 +102,10 @@ public final class Differential {
         List<Type> inputs = new ArrayList<>();
         List<Method> outputs = new ArrayList<>();
         for (int i = 2; i < arguments.length; i++) {
+            if (arguments[i].startsWith("com.amazonaws.")) {
+                inputs.add(Class.forName(arguments[i]));
+                continue;
+            }
             for (Method method : Class.forName(arguments[i]).getDeclaredMethods()) {
                 if (method.isSynthetic()) {
                     continue;

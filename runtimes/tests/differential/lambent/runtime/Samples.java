@@ -122,7 +122,7 @@ final class Samples {
             Object instance = instance(type, depth);
             return instance == null ? one(ODD) : quoted(instance.toString());
         }
-        return bean(type, depth);
+        return type.getName().startsWith("org.joda.") ? "\"2019-01-02T12:45:07.000Z\"" : bean(type, depth);
     }
 
     private String bean(Class<?> type, int depth) {

@@ -13,7 +13,9 @@ import com.amazonaws.services.lambda.runtime.events.SQSBatchResponse;
 import com.amazonaws.services.lambda.runtime.events.SQSEvent;
 import com.amazonaws.services.lambda.runtime.events.ScheduledEvent;
 import java.nio.charset.StandardCharsets;
+import java.util.Date;
 import java.util.List;
+import java.util.Map;
 
 /** Methods that take AWS's events by their own classes. */
 public class Events {
@@ -75,6 +77,23 @@ public class Events {
 
     public Object scheduled(ScheduledEvent event) {
         return List.of(event.getTime().toString(), event.getDetailType(), event.getDetail(), event.getResources());
+    }
+
+    /** The class of the event decides how dates are written elsewhere. */
+    public Object proxyDate(APIGatewayProxyRequestEvent event) {
+        return Map.of("when", new Date(1500), "path", event.getPath());
+    }
+
+    public SQSEvent sqsItself(SQSEvent event) {
+        return event;
+    }
+
+    public S3Event s3Itself(S3Event event) {
+        return event;
+    }
+
+    public Object scheduledInside(ScheduledEvent event) {
+        return Map.of("event", event);
     }
 
     public Object kafka(KafkaEvent event) {

@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.math.BigDecimal;
+import java.time.Instant;
+import java.time.LocalDate;
 import java.util.Date;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -284,6 +286,41 @@ public class Functions {
         System.out.print("leaving");
         System.exit(3);
         return null;
+    }
+
+    /** What only AWS's library has rules for. */
+    public Map<String, Object> odd(Map<String, Object> event) {
+        Map<String, Object> odd = new LinkedHashMap<>();
+        odd.put("date", new Date(1500));
+        odd.put("instant", Instant.ofEpochSecond(5, 6));
+        odd.put("day", LocalDate.of(2020, 1, 2));
+        odd.put("some", Optional.of("x"));
+        odd.put("none", Optional.empty());
+        odd.put("map", new TreeMap<>(Map.of(Colour.RED, 1)));
+        odd.put("event", event);
+        return odd;
+    }
+
+    public static class Fragile {
+        private int count;
+
+        public int getCount() {
+            if (count == 0) {
+                throw new IllegalStateException("nothing to count");
+            }
+            return count;
+        }
+
+        public void setCount(int count) {
+            if (count < 0) {
+                throw new IllegalArgumentException("less than nothing");
+            }
+            this.count = count;
+        }
+    }
+
+    public Fragile fragile(Fragile fragile) {
+        return fragile;
     }
 
     public String size(int size) {

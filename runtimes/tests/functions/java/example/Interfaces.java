@@ -34,6 +34,47 @@ public class Interfaces {
         }
     }
 
+    @SuppressWarnings("rawtypes")
+    public static class Raw implements RequestHandler {
+        @Override
+        public Object handleRequest(Object event, Context context) {
+            return event;
+        }
+    }
+
+    public static class Unbounded<T> implements RequestHandler<T, String> {
+        @Override
+        public String handleRequest(T event, Context context) {
+            return event.getClass().getName();
+        }
+    }
+
+    public static class Bounded<T extends Functions.Person> implements RequestHandler<T, String> {
+        @Override
+        public String handleRequest(T event, Context context) {
+            return event.getName();
+        }
+    }
+
+    public interface Swap<O, I> extends RequestHandler<I, O> {}
+
+    /** Its input is Person, but its interface names String first. */
+    public static class Swapped implements Swap<String, Functions.Person> {
+        @Override
+        public String handleRequest(Functions.Person event, Context context) {
+            return event.getName();
+        }
+    }
+
+    public interface Three<A, I, O> extends RequestHandler<I, O> {}
+
+    public static class OfThree implements Three<Integer, String, String> {
+        @Override
+        public String handleRequest(String event, Context context) {
+            return event;
+        }
+    }
+
     public static class Failing implements RequestHandler<Object, Object> {
         @Override
         public Object handleRequest(Object event, Context context) {
