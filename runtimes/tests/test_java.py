@@ -55,7 +55,7 @@ CASES = [
     ("Interfaces$Sum", [b'{"a":1,"b":2}', b'{"a":"x"}'], {}), ("Interfaces$Sum::handleRequest", [b'{"a":1}'], {}),
     ("Interfaces$Derived", [b'{"name":"n"}'], {}), ("Interfaces$Failing", [b"1"], {}), ("Interfaces$Copy", [b'{"a":1}'], {}),
     ("Interfaces$Raw", [b'"x"'], {}), ("Interfaces$Unbounded", [b'"x"'], {}), ("Interfaces$Bounded", [b'{"name":"n"}'], {}),
-    ("Interfaces$Swapped", [b'"x"'], {}), ("Interfaces$OfThree", [b'"x"'], {}),
+    ("Interfaces$Swapped", [b"5"], {}), ("Interfaces$OfThree", [b'"x"'], {}),
     ("Interfaces$BadStatic::handle", [b'"x"'], {}), ("Interfaces$BadConstructor::handle", [b'"x"'], {}),
     ("Interfaces$NoConstructor::handle", [b'"x"'], {}), ("Interfaces$NotStatic::handle", [b'"x"'], {}),
 ]

@@ -10,6 +10,8 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Type;
 import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Set;
 
 /**
  * {@code aws-lambda-java-serialization}, AWS's own rules of what an event is to a parameter and a result to the caller. It
@@ -108,16 +110,24 @@ final class AwsLibrary {
 
     /** AWS's client calls the library without reflection, and ends the traces where it did. */
     private static void withoutReflection(Throwable error) {
-        for (Throwable one = error; one != null; one = one.getCause()) {
+        Set<Throwable> seen = new HashSet<>();
+        for (Throwable one = error; one != null && seen.add(one); one = one.getCause()) {
             StackTraceElement[] trace = one.getStackTrace();
             int end = 0;
             while (end < trace.length && !trace[end].getClassName().startsWith("lambent.runtime.")) {
                 end++;
             }
-            while (end > 0 && (trace[end - 1].getClassName().startsWith("jdk.internal.reflect.") || trace[end - 1].getClassName().equals("java.lang.reflect.Method"))) {
+            while (end > 0 && isReflection(trace[end - 1].getClassName())) {
                 end--;
             }
             one.setStackTrace(Arrays.copyOf(trace, end));
+            for (Throwable suppressed : one.getSuppressed()) {
+                withoutReflection(suppressed);
+            }
         }
+    }
+
+    private static boolean isReflection(String name) {
+        return name.startsWith("jdk.internal.reflect.") || name.equals("java.lang.reflect.Method");
     }
 }

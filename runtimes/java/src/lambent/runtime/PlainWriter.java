@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Results to JSON, where it is certain what AWS's library would write; {@link Unsure} elsewhere: where a value is not of the
@@ -48,6 +49,9 @@ final class PlainWriter {
             Character.class, BigInteger.class, BigDecimal.class, byte[].class);
     private static final Set<Class<?>> ARRAYS = classes(
             Object[].class, String[].class, int[].class, long[].class, double[].class, boolean[].class);
+
+    /** Of the beans that were met. */
+    private static final Map<Class<?>, Boolean> WRITABLE = new ConcurrentHashMap<>();
 
     private final JsonSink text;
     private int depth;
@@ -179,10 +183,11 @@ final class PlainWriter {
     }
 
     private void bean(Object value) {
-        PlainBean bean = PlainBean.of(value.getClass());
-        if (bean == null) {
+        // Before any getter is called, for the library will call them all again.
+        if (!WRITABLE.computeIfAbsent(value.getClass(), PlainWriter::mayWrite)) {
             throw Unsure.INSTANCE;
         }
+        PlainBean bean = PlainBean.of(value.getClass());
         enter();
         text.append("{");
         boolean first = true;

@@ -58,11 +58,11 @@ public class Interfaces {
 
     public interface Swap<O, I> extends RequestHandler<I, O> {}
 
-    /** Its input is Person, but its interface names String first. */
-    public static class Swapped implements Swap<String, Functions.Person> {
+    /** Its input is any object, but its interface names String first. */
+    public static class Swapped implements Swap<String, Object> {
         @Override
-        public String handleRequest(Functions.Person event, Context context) {
-            return event.getName();
+        public String handleRequest(Object event, Context context) {
+            return event.getClass().getName();
         }
     }
 
