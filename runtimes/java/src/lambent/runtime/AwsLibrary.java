@@ -103,14 +103,13 @@ final class AwsLibrary {
         try {
             return method.invoke(instance, arguments);
         } catch (InvocationTargetException raised) {
-            withoutReflection(raised.getCause());
+            withoutReflection(raised.getCause(), new HashSet<>());
             throw raised.getCause();
         }
     }
 
     /** AWS's client calls the library without reflection, and ends the traces where it did. */
-    private static void withoutReflection(Throwable error) {
-        Set<Throwable> seen = new HashSet<>();
+    private static void withoutReflection(Throwable error, Set<Throwable> seen) {
         for (Throwable one = error; one != null && seen.add(one); one = one.getCause()) {
             StackTraceElement[] trace = one.getStackTrace();
             int end = 0;
@@ -122,7 +121,7 @@ final class AwsLibrary {
             }
             one.setStackTrace(Arrays.copyOf(trace, end));
             for (Throwable suppressed : one.getSuppressed()) {
-                withoutReflection(suppressed);
+                withoutReflection(suppressed, seen);
             }
         }
     }
