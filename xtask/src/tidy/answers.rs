@@ -53,7 +53,7 @@ pub fn check(path: &str, text: &str) -> Vec<Finding> {
 }
 
 fn is_text_of_an_error(line: &str) -> bool {
-    let named = |name: &&str| {
+    let named = |name: &str| {
         let before = line
             .match_indices(&format!("{name}.to_string()"))
             .any(|(at, _)| {
@@ -65,7 +65,7 @@ fn is_text_of_an_error(line: &str) -> bool {
             .any(|end| line.contains(&format!("{{{name}{end}")));
         before || within
     };
-    line.contains("ToString::to_string") || ERRORS.iter().any(|name| named(&name))
+    line.contains("ToString::to_string") || ERRORS.iter().any(|name| named(name))
 }
 
 #[cfg(test)]
