@@ -120,7 +120,8 @@ fn lua(request: &[u8]) -> anyhow::Result<String> {
     let mut script = format!("wrk.method={method:?}\nwrk.path={path:?}\nwrk.body={body:?}\n");
     for line in lines {
         let (name, value) = line.split_once(": ").context("a header")?;
-        if name != "content-length" {
+        // These it writes itself.
+        if !["content-length", "host"].contains(&name) {
             script += &format!("wrk.headers[{name:?}]={value:?}\n");
         }
     }

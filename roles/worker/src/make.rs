@@ -59,7 +59,7 @@ impl Service {
             paths,
             shares,
         );
-        let weight = self.first_weight(account, plan::cpu_millis(configuration.memory_mb));
+        let weight = self.first_weight(account, configuration.memory_mb);
         spec.cpu_weight = weight;
         let failed = |error: std::io::Error| Error::Sandbox {
             reason: Inner::of(&error),

@@ -1,10 +1,10 @@
 //! Who gets the processors when there are not enough of them for all.
 //!
 //! An environment may use the share that its memory buys; that is a limit, and all limits together are many
-//! times what a machine has. When all run at once, each gets of the machine in proportion to its share. The
-//! environments of one account together never weigh more than the machine has: whoever runs hundreds at
-//! once is slow by itself, and does not make a neighbour slow who runs one. Who has used more than an
-//! equal part gets what the others leave, see [`crate::processors`].
+//! times what a machine has. When all run at once, each gets of the machine in proportion to its weight: its
+//! share, and not too little. The environments of one account together have a greatest weight: whoever runs
+//! hundreds at once is slow by itself, and does not make a neighbour slow who runs one. Who has used more
+//! than an equal part gets what the others leave, see [`crate::processors`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard};
@@ -18,11 +18,24 @@ use crate::plan;
 use crate::processors::{Look, Processors};
 use crate::service::Service;
 
+/// The least share that is weighed, thousandths of a processor. The kernel lets who weighs little wait long
+/// for its turn, however little it wants of it; what it takes is bounded by its limit anyway.
+const SHARE_MIN: u32 = 250;
+
+/// All environments of an account weigh at most so many times what the machine has. With a few for each
+/// processor, as a busy function has them, each weighs its share.
+const ACCOUNT_MAX: u64 = 8;
+
+/// The share of processors that memory buys, as it is weighed; thousandths of one.
+fn share(memory_mb: u32) -> u32 {
+    plan::cpu_millis(memory_mb).max(SHARE_MIN)
+}
+
 /// What an environment with a share weighs in an account whose environments have `together`, on a machine
 /// of `machine`; all in thousandths of a processor. Never 0.
 pub(crate) fn weight(share: u32, together: u64, machine: u32) -> u32 {
-    let machine = u64::from(machine);
-    let weight = u64::from(share) * machine / together.max(machine).max(1);
+    let most = u64::from(machine) * ACCOUNT_MAX;
+    let weight = u64::from(share) * most / together.max(most).max(1);
     u32::try_from(weight).unwrap_or(share).max(1)
 }
 
@@ -35,8 +48,9 @@ fn differs(set: CpuWeight, wanted: CpuWeight) -> bool {
 }
 
 impl Service {
-    /// What a new environment with this share weighs: its account's others are weighed anew later.
-    pub(crate) fn first_weight(&self, account: &AccountId, share: u32) -> CpuWeight {
+    /// What a new environment with this memory weighs: its account's others are weighed anew later.
+    pub(crate) fn first_weight(&self, account: &AccountId, memory_mb: u32) -> CpuWeight {
+        let share = share(memory_mb);
         if self.processors().is_busy(account) {
             return CpuWeight::Rest;
         }
@@ -85,9 +99,9 @@ impl Service {
 }
 
 impl Environment {
-    /// The share of processors that its memory buys, thousandths of one.
+    /// The share of processors that its memory buys, as it is weighed; thousandths of one.
     fn share(&self) -> u32 {
-        plan::cpu_millis(self.function.configuration.memory_mb)
+        share(self.function.configuration.memory_mb)
     }
 
     fn weigh(&self, wanted: CpuWeight) {
@@ -115,21 +129,23 @@ mod tests {
 
     #[test]
     fn few_environments_weigh_what_their_memory_buys() {
-        assert_eq!(weight(72, 72, 2_000), 72);
-        assert_eq!(weight(1_000, 2_000, 2_000), 1_000);
+        assert_eq!(weight(250, 250, 2_000), 250);
+        assert_eq!(weight(1_000, 16_000, 2_000), 1_000);
+        // The smallest do not wait for their turn for ever.
+        assert_eq!((share(128), share(1_769)), (250, 1_000));
     }
 
     #[test]
-    fn those_of_one_account_together_weigh_no_more_than_the_machine() {
-        for (share, count) in [(72, 200), (1_000, 50), (5_788, 3), (1, 1_000_000)] {
+    fn those_of_one_account_together_have_a_greatest_weight() {
+        for (share, count) in [(250, 200), (1_000, 50), (5_788, 3), (1, 1_000_000)] {
             let together = u64::from(share) * count;
             let all = u64::from(weight(share, together, 2_000)) * count;
             // A weight of 1 is the least there is.
-            assert!(all <= 2_000.max(count), "{count} of {share} weigh {all}");
+            assert!(all <= 16_000.max(count), "{count} of {share} weigh {all}");
         }
         // Among themselves they differ as their memory does.
-        assert_eq!(weight(1_000, 20_000, 2_000), 100);
-        assert_eq!(weight(100, 20_000, 2_000), 10);
+        assert_eq!(weight(1_000, 160_000, 2_000), 100);
+        assert_eq!(weight(100, 160_000, 2_000), 10);
     }
 
     #[test]

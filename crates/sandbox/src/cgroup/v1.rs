@@ -11,7 +11,7 @@ use super::{
 };
 
 /// The kernel's shares of what weighs one whole processor, and their bounds. The server, and whatever else
-/// runs on the machine, has 1024: it is not to wait for functions.
+/// runs on the machine, has 1024 and so its turn four times as soon.
 const SHARES: u64 = 256;
 const SHARES_MIN: u64 = 2;
 const SHARES_MAX: u64 = 262_144;
