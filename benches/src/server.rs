@@ -40,6 +40,8 @@ impl Server {
             .env("LAMBENT_RUNTIMES_DIRECTORY", &setup.runtimes)
             // Lambda's rate limit of ten invokes a second for each concurrency is not measured here.
             .env("LAMBENT_ACCOUNT_CONCURRENCY", "100000")
+            // Nor is how many environments this machine has memory for, if each used all it may.
+            .env("LAMBENT_WORKER_MEMORY_MB", "262144")
             // Nor is that of the control plane: functions are made as fast as they can be.
             .env("LAMBENT_LIMITS_CONTROL_PLANE_PER_SECOND", "100000")
             .env("LAMBENT_EVENTS_LISTEN", &events)
