@@ -12,6 +12,10 @@ use types::{AccountId, EnvironmentId};
 /// four: two that use the same do not take turns.
 const BUSY_FROM_FOURTHS: u64 = 5;
 
+/// No equal part is less than this part of a machine: beside many accounts, who uses little more than most
+/// is not put behind with whoever uses all there is.
+const PARTS_MAX: u64 = 4;
+
 /// What the accounts of a machine used of its processors, from look to look.
 #[derive(Default)]
 pub(crate) struct Processors {
@@ -51,7 +55,7 @@ impl Processors {
             (account.clone(), before.midpoint(millis))
         });
         self.uses = uses.collect();
-        let equal = u64::from(machine) / self.uses.len().max(1) as u64;
+        let equal = u64::from(machine) / (self.uses.len() as u64).clamp(1, PARTS_MAX);
         let busy = self.uses.iter().filter(|(account, millis)| {
             let least = match self.busy.contains(account) {
                 true => equal,
@@ -131,6 +135,13 @@ mod tests {
     #[test]
     fn one_that_is_alone_is_never_busy() {
         assert_eq!(Machine::new(1).after(10, &[2_000]), [false]);
+    }
+
+    #[test]
+    fn beside_many_that_use_nothing_only_who_uses_much_is_busy() {
+        let mut machine = Machine::new(20);
+        let busy = machine.after(5, &[1_500, 130]);
+        assert!(busy[0] && !busy[1..].contains(&true), "{busy:?}");
     }
 
     #[test]
