@@ -99,7 +99,7 @@ impl State {
         let pool = pool::of(&mut self.families, function);
         pool.creating -= 1;
         // Even one whose lease is too short for a second invoke serves the first.
-        match pool.waiters.pop_front() {
+        match pool.take_for_made() {
             Some(waiter) => self.lend(now, id, (waiter.id, true), &mut effects),
             None => self.settle(now, id, &mut effects),
         }
@@ -114,8 +114,7 @@ impl State {
         if pool.impatient() <= pool.creating {
             return Vec::new();
         }
-        let first = pool.waiters.iter().position(|waiter| !waiter.patient);
-        let refused = first.and_then(|first| pool.waiters.remove(first));
+        let refused = pool.take_impatient();
         let refuse = |waiter: Waiter| Effect::Refuse {
             waiter: waiter.id,
             error,

@@ -113,6 +113,18 @@ impl Pool {
         self.waiters.iter().filter(|waiter| !waiter.patient).count()
     }
 
+    /// Takes the first in line who is not patient.
+    pub(super) fn take_impatient(&mut self) -> Option<Waiter> {
+        let first = self.waiters.iter().position(|waiter| !waiter.patient)?;
+        self.waiters.remove(first)
+    }
+
+    /// Takes whom a new environment serves. It was made for those that are not patient: the others are
+    /// likely served before, and nothing else is sure to come for these.
+    pub(super) fn take_for_made(&mut self) -> Option<Waiter> {
+        self.take_impatient().or_else(|| self.waiters.pop_front())
+    }
+
     fn create_if_needed(&mut self) -> Then {
         if self.impatient() <= self.creating {
             return Then::Wait;

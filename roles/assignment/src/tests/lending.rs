@@ -143,6 +143,16 @@ fn patience_ends_in_a_creation() {
 }
 
 #[test]
+fn a_new_environment_serves_who_has_nothing_else_to_hope_for() {
+    let mut state = with_one_lent(Duration::ZERO);
+    let ((patient, _), (other, _)) = (wait(&mut state), wait(&mut state));
+    state.lose_patience(&function("f", 1), other);
+    assert!(make(&mut state, created(2)).contains(&serve(other, 2, true)));
+    let served = state.returned(START, environment(1));
+    assert_eq!(served, [serve(patient, 1, false)]);
+}
+
+#[test]
 fn a_failed_creation_refuses_none_who_is_patient() {
     let mut state = with_one_lent(Duration::ZERO);
     let ((patient, _), (other, _)) = (wait(&mut state), wait(&mut state));
