@@ -418,6 +418,10 @@ async fn who_weighs_more_gets_more_of_the_processors(host: &Host) -> TestResult 
 }
 
 /// Has both compute until the same moment, on one processor, so that nothing but the weights decides.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the sandboxes' clock is the machine's"
+)]
 async fn compare(less: &Arc<dyn Instance>, more: &Arc<dyn Instance>, ratio: f64) -> TestResult {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let program = format!(
