@@ -66,6 +66,11 @@ impl Processors {
         self.busy = busy.map(|(account, _)| account.clone()).collect();
     }
 
+    /// Whether no other account has environments here.
+    pub(crate) fn is_alone(&self, account: &AccountId) -> bool {
+        self.uses.keys().all(|one| one == account)
+    }
+
     /// Whether an account uses more than its equal part. One that is alone on a machine never does.
     pub(crate) fn is_busy(&self, account: &AccountId) -> bool {
         self.uses.len() > 1 && self.busy.contains(account)

@@ -22,9 +22,9 @@ use crate::service::Service;
 /// for its turn, however little it wants of it; what it takes is bounded by its limit anyway.
 const SHARE_MIN: u32 = 250;
 
-/// All environments of an account weigh at most so many times what the machine has. With a few for each
-/// processor, as a busy function has them, each weighs its share.
-const ACCOUNT_MAX: u64 = 8;
+/// All environments of an account that is alone weigh at most so many times what the machine has: with a few
+/// for each processor, as a busy function has them, each weighs its share. Beside others, once.
+const ALONE_MAX: u64 = 8;
 
 /// The share of processors that memory buys, as it is weighed; thousandths of one.
 fn share(memory_mb: u32) -> u32 {
@@ -33,8 +33,8 @@ fn share(memory_mb: u32) -> u32 {
 
 /// What an environment with a share weighs in an account whose environments have `together`, on a machine
 /// of `machine`; all in thousandths of a processor. Never 0.
-pub(crate) fn weight(share: u32, together: u64, machine: u32) -> u32 {
-    let most = u64::from(machine) * ACCOUNT_MAX;
+pub(crate) fn weight(share: u32, together: u64, machine: u32, alone: bool) -> u32 {
+    let most = u64::from(machine) * if alone { ALONE_MAX } else { 1 };
     let weight = u64::from(share) * most / together.max(most).max(1);
     u32::try_from(weight).unwrap_or(share).max(1)
 }
@@ -51,14 +51,18 @@ impl Service {
     /// What a new environment with this memory weighs: its account's others are weighed anew later.
     pub(crate) fn first_weight(&self, account: &AccountId, memory_mb: u32) -> CpuWeight {
         let share = share(memory_mb);
-        if self.processors().is_busy(account) {
+        let (busy, alone) = {
+            let processors = self.processors();
+            (processors.is_busy(account), processors.is_alone(account))
+        };
+        if busy {
             return CpuWeight::Rest;
         }
         let others = self.made().into_iter().filter(|one| !one.is_frozen());
         let others = others.filter(|one| one.function.scope.account == *account);
         let together = others.map(|one| u64::from(one.share())).sum::<u64>();
         let together = together + u64::from(share);
-        CpuWeight::Share(weight(share, together, self.machine_millis))
+        CpuWeight::Share(weight(share, together, self.machine_millis, alone))
     }
 
     /// Weighs all by what they used `since` the last time. What a frozen one would get is right within a
@@ -83,7 +87,9 @@ impl Service {
             let wanted = match together.get(account) {
                 _ if processors.is_busy(account) => CpuWeight::Rest,
                 Some(together) => {
-                    CpuWeight::Share(weight(one.share(), *together, self.machine_millis))
+                    let alone = processors.is_alone(account);
+                    let weight = weight(one.share(), *together, self.machine_millis, alone);
+                    CpuWeight::Share(weight)
                 }
                 None => CpuWeight::Share(one.share()),
             };
@@ -129,8 +135,8 @@ mod tests {
 
     #[test]
     fn few_environments_weigh_what_their_memory_buys() {
-        assert_eq!(weight(250, 250, 2_000), 250);
-        assert_eq!(weight(1_000, 16_000, 2_000), 1_000);
+        assert_eq!(weight(250, 250, 2_000, false), 250);
+        assert_eq!(weight(1_000, 16_000, 2_000, true), 1_000);
         // The smallest do not wait for their turn for ever.
         assert_eq!((share(128), share(1_769)), (250, 1_000));
     }
@@ -139,13 +145,13 @@ mod tests {
     fn those_of_one_account_together_have_a_greatest_weight() {
         for (share, count) in [(250, 200), (1_000, 50), (5_788, 3), (1, 1_000_000)] {
             let together = u64::from(share) * count;
-            let all = u64::from(weight(share, together, 2_000)) * count;
+            let all = u64::from(weight(share, together, 2_000, false)) * count;
             // A weight of 1 is the least there is.
-            assert!(all <= 16_000.max(count), "{count} of {share} weigh {all}");
+            assert!(all <= 2_000.max(count), "{count} of {share} weigh {all}");
         }
         // Among themselves they differ as their memory does.
-        assert_eq!(weight(1_000, 160_000, 2_000), 100);
-        assert_eq!(weight(100, 160_000, 2_000), 10);
+        assert_eq!(weight(1_000, 20_000, 2_000, false), 100);
+        assert_eq!(weight(100, 20_000, 2_000, false), 10);
     }
 
     #[test]
