@@ -19,11 +19,7 @@ pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<()> {
     println!("\n## Cold starts ({COUNT} functions each)\n");
     println!("| echo | p50 ms | p90 ms | bare start p50 ms | cold / bare | cold - bare ms |");
     println!("|---|---|---|---|---|---|");
-    let mut functions = vec![
-        Function::python("app.echo"),
-        Function::node(),
-        Function::rust(setup)?,
-    ];
+    let mut functions = Function::echoes(setup)?;
     functions.extend(Function::java(setup));
     let server = Server::start(setup)?;
     for function in functions {

@@ -33,6 +33,15 @@ def compute(event, context):
 const NODE: &str = "exports.echo = async (event) => event;\n";
 
 impl Function {
+    /// The echo of each language.
+    pub(crate) fn echoes(setup: &Setup) -> anyhow::Result<Vec<Self>> {
+        Ok(vec![
+            Self::python("app.echo"),
+            Self::node(),
+            Self::rust(setup)?,
+        ])
+    }
+
     pub(crate) fn python(handler: &'static str) -> Self {
         let files = vec![("app.py", 0o644, PYTHON.into())];
         Self {

@@ -18,12 +18,7 @@ pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<()> {
         "| echo | connections | p50 ms | p99 ms | invokes/s | server CPU ms/invoke | floor p50 ms | p50 / floor | p50 - floor ms |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
-    let functions = [
-        Function::python("app.echo"),
-        Function::node(),
-        Function::rust(setup)?,
-    ];
-    for function in functions {
+    for function in Function::echoes(setup)? {
         let mut bare = Bare::start(setup, &function).await?;
         bare.measure(EVENT, WARM_UP).await?;
         let floor = bare.measure(EVENT, Duration::from_secs(2)).await?.ms(0.5);

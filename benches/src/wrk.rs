@@ -34,12 +34,7 @@ pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<()> {
         "| echo | connections | beside | invokes/s | p50 ms | p99 ms | p99.9 ms | p99 / p50 | p99 / alone |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
-    let functions = [
-        Function::python("app.echo"),
-        Function::node(),
-        Function::rust(setup)?,
-    ];
-    for function in functions {
+    for function in Function::echoes(setup)? {
         let server = Server::start(setup)?;
         server.create("echo", &function).await?;
         server

@@ -7,7 +7,8 @@
 //!
 //! Where the host has the controllers in the v2 tree, `<n>` carries the limits. Where they are in v1
 //! hierarchies, each has a `lambent-<tag>/<n>` that function processes enter as they start; that of
-//! processors, a `lambent-<tag>.<n>`. Either way init is not frozen, not killed and not throttled along with the function.
+//! processors, a `lambent-<tag>.<n>`. Either way init is not frozen, not killed and not throttled
+//! along with the function.
 //!
 //! A process enters the v2 group as it is forked, and a v1 group by writing "0" to its `tasks`: both
 //! spare the lock that moving another process takes, which can cost milliseconds. Init may put

@@ -101,8 +101,8 @@ pub trait Instance: Send + Sync {
     /// Changes what it gets beside others, see [`crate::Spec::cpu_weight`].
     fn weigh_cpu(&self, weight: CpuWeight) -> Result<(), Error>;
 
-    /// The processor time it has used. Zero if not known.
-    fn cpu_used(&self) -> Duration;
+    /// The processor time it has used. `None` if it is not known.
+    fn cpu_used(&self) -> Option<Duration>;
 
     /// The most memory that was in use at once, less what `/tmp` now holds. Zero if not known.
     fn memory_peak_bytes(&self) -> u64;

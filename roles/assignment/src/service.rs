@@ -194,7 +194,10 @@ impl Assignment for Service {
             }
             Begun::Waits { mut waiting, then } => {
                 let then = match then {
-                    Then::WaitFirst => waiting.first().await,
+                    Then::WaitFirst => match waiting.early_answer().await {
+                        Some(answer) => return answer,
+                        None => waiting.lose_patience(),
+                    },
                     other => other,
                 };
                 if then == Then::Create {

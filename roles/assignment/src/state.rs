@@ -241,7 +241,7 @@ impl State {
             .families
             .values()
             .flat_map(|family| family.pools.values());
-        counts.waiting = pools.map(|pool| pool.waiters.len()).sum();
+        counts.waiting = pools.map(|pool| pool.in_line()).sum();
         counts
     }
 

@@ -52,15 +52,15 @@ impl Service {
         let paths = (task, opt.clone());
         let shares = file_systems::shares(&configuration.file_systems, &self.config.file_systems)
             .map_err(Error::FileSystem)?;
-        let mut spec = plan::sandbox_spec(
+        let weight = self.first_weight(account, configuration.memory_mb);
+        let spec = plan::sandbox_spec(
             request.environment,
             &request.function,
             &launch,
             paths,
             shares,
+            weight,
         );
-        let weight = self.first_weight(account, configuration.memory_mb);
-        spec.cpu_weight = weight;
         let failed = |error: std::io::Error| Error::Sandbox {
             reason: Inner::of(&error),
         };

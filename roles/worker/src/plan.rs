@@ -177,13 +177,15 @@ pub(crate) fn cpu_millis(memory_mb: u32) -> u32 {
     memory_mb * 1000 / MEMORY_MB_PER_CPU
 }
 
-/// The sandbox of an environment, as its init phase finds it.
+/// The sandbox of an environment, as its init phase finds it. Init has more of the processors where there is
+/// enough, and weighs no more than the function where there is not.
 pub(crate) fn sandbox_spec(
     environment: EnvironmentId,
     function: &FunctionVersion,
     launch: &Launch,
     (task, opt): (PathBuf, Option<PathBuf>),
     shares: Vec<Share>,
+    cpu_weight: CpuWeight,
 ) -> Spec {
     let configuration = &function.configuration;
     Spec {
@@ -196,9 +198,7 @@ pub(crate) fn sandbox_spec(
         memory_bytes: u64::from(configuration.memory_mb) * MIB,
         // As Lambda does, init gets more of the processors, whatever the function's share.
         cpu_millis: cpu_millis(configuration.memory_mb).max(INIT_CPU_MILLIS),
-        // Init has more where there is enough, and no more than the function where there is not. Of an
-        // account that has many, less: see `weights`.
-        cpu_weight: CpuWeight::Share(cpu_millis(configuration.memory_mb)),
+        cpu_weight,
         processes_max: PROCESSES_MAX,
         open_files_max: OPEN_FILES_MAX,
         tmp_bytes: u64::from(configuration.ephemeral_mb) * MIB,

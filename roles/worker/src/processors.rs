@@ -30,7 +30,7 @@ pub(crate) struct Processors {
 pub(crate) struct Look<'a> {
     pub(crate) id: EnvironmentId,
     pub(crate) account: &'a AccountId,
-    /// Its processor time since it was made. `None` if it is frozen: as it was before.
+    /// Its processor time since it was made. `None` if it is frozen, or if it is not known: as it was before.
     pub(crate) used: Option<Duration>,
 }
 
@@ -64,6 +64,11 @@ impl Processors {
             **millis > least
         });
         self.busy = busy.map(|(account, _)| account.clone()).collect();
+    }
+
+    /// Whether an environment was there at the last look.
+    pub(crate) fn has_seen(&self, id: EnvironmentId) -> bool {
+        self.seen.contains_key(&id)
     }
 
     /// Whether no other account has environments here.

@@ -7,7 +7,7 @@
 //! than an equal part gets what the others leave, see [`crate::processors`].
 
 use std::collections::HashMap;
-use std::sync::{Arc, MutexGuard};
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 use sandbox::CpuWeight;
@@ -43,8 +43,12 @@ pub(crate) fn weight(share: u32, together: u64, machine: u32, alone: bool) -> u3
 fn differs(set: CpuWeight, wanted: CpuWeight) -> bool {
     match (set, wanted) {
         (CpuWeight::Share(set), CpuWeight::Share(wanted)) => set.abs_diff(wanted) > wanted / 4,
-        _ => set != wanted,
+        _ => is_another_kind(set, wanted),
     }
+}
+
+fn is_another_kind(set: CpuWeight, wanted: CpuWeight) -> bool {
+    (set == CpuWeight::Rest) != (wanted == CpuWeight::Rest)
 }
 
 impl Service {
@@ -59,40 +63,44 @@ impl Service {
             return CpuWeight::Rest;
         }
         let others = self.made().into_iter().filter(|one| !one.is_frozen());
-        let others = others.filter(|one| one.function.scope.account == *account);
+        let others = others.filter(|one| one.account() == account);
         let together = others.map(|one| u64::from(one.share())).sum::<u64>();
         let together = together + u64::from(share);
         CpuWeight::Share(weight(share, together, self.machine_millis, alone))
     }
 
-    /// Weighs all by what they used `since` the last time. What a frozen one would get is right within a
-    /// second of its next invoke.
+    /// Weighs all by what they used `since` the last time. The share of a frozen one is right within a second
+    /// of its next invoke.
     pub(crate) fn weigh_all(&self, since: Duration) {
         let made = self.made();
-        let awake = |one: &Arc<Environment>| !one.is_frozen();
         let mut together = HashMap::<&AccountId, u64>::new();
-        for one in made.iter().filter(|one| awake(one)) {
-            *together.entry(&one.function.scope.account).or_default() += u64::from(one.share());
+        for one in made.iter().filter(|one| !one.is_frozen()) {
+            *together.entry(one.account()).or_default() += u64::from(one.share());
         }
-        let looks = made.iter().map(|one| Look {
-            id: one.id,
-            account: &one.function.scope.account,
-            used: awake(one).then(|| one.sandbox.cpu_used()),
-        });
-        let looks: Vec<_> = looks.collect();
-        let mut processors = self.processors();
-        processors.look(&looks, since, self.machine_millis);
-        for one in &made {
-            let account = &one.function.scope.account;
-            let wanted = match together.get(account) {
-                _ if processors.is_busy(account) => CpuWeight::Rest,
-                Some(together) => {
-                    let alone = processors.is_alone(account);
-                    let weight = weight(one.share(), *together, self.machine_millis, alone);
-                    CpuWeight::Share(weight)
+        let mut wanted = Vec::with_capacity(made.len());
+        {
+            let mut processors = self.processors();
+            let looks = made.iter().map(|one| Look {
+                id: one.id,
+                account: one.account(),
+                used: (!one.is_frozen() || !processors.has_seen(one.id))
+                    .then(|| one.sandbox.cpu_used())
+                    .flatten(),
+            });
+            let looks: Vec<_> = looks.collect();
+            processors.look(&looks, since, self.machine_millis);
+            wanted.extend(made.iter().map(|one| {
+                let account = one.account();
+                if processors.is_busy(account) {
+                    return CpuWeight::Rest;
                 }
-                None => CpuWeight::Share(one.share()),
-            };
+                let alone = processors.is_alone(account);
+                let together = together.get(account).copied().unwrap_or(0);
+                let weight = weight(one.share(), together, self.machine_millis, alone);
+                CpuWeight::Share(weight)
+            }));
+        }
+        for (one, wanted) in made.iter().zip(wanted) {
             one.weigh(wanted);
         }
     }
@@ -105,6 +113,10 @@ impl Service {
 }
 
 impl Environment {
+    fn account(&self) -> &AccountId {
+        &self.function.scope.account
+    }
+
     /// The share of processors that its memory buys, as it is weighed; thousandths of one.
     fn share(&self) -> u32 {
         share(self.function.configuration.memory_mb)
@@ -115,7 +127,11 @@ impl Environment {
             .weight
             .lock()
             .expect("no code panics while it holds a weight");
-        if !differs(*weight, wanted) {
+        let differs = match self.is_frozen() {
+            true => is_another_kind(*weight, wanted),
+            false => differs(*weight, wanted),
+        };
+        if !differs {
             return;
         }
         match self.sandbox.weigh_cpu(wanted) {

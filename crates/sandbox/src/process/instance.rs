@@ -350,8 +350,8 @@ impl Instance for Handle {
         weighed.map_err(Error::step("weigh a sandbox's processor time"))
     }
 
-    fn cpu_used(&self) -> Duration {
-        self.sandbox.inside.group.cpu_used().unwrap_or_default()
+    fn cpu_used(&self) -> Option<Duration> {
+        self.sandbox.inside.group.cpu_used().ok()
     }
 
     fn thaw(&self) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::assignment::{Error, Lease};
 use api::functions::FunctionKey;
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::RecvError};
 
 use super::Shared;
 use crate::state::{PATIENCE, Then, WaiterId};
@@ -17,8 +17,6 @@ pub(super) struct Waiting {
     function: FunctionKey,
     waiter: WaiterId,
     answer: oneshot::Receiver<Result<Lease, Error>>,
-    /// What came before it was asked for.
-    early: Option<Result<Lease, Error>>,
     answered: bool,
 }
 
@@ -36,18 +34,24 @@ impl Waiting {
             function,
             waiter,
             answer,
-            early: None,
             answered: false,
         }
     }
 
-    /// Waits for an environment that is likely free soon: what to do then.
-    pub(super) async fn first(&mut self) -> Then {
-        if let Ok(early) = tokio::time::timeout(PATIENCE, &mut self.answer).await {
-            self.answered = true;
-            self.early = Some(early.unwrap_or(Err(Error::Unavailable)));
-            return Then::Wait;
-        }
+    /// Waits as long as somebody patient does.
+    pub(super) async fn early_answer(&mut self) -> Option<Result<Lease, Error>> {
+        let answer = tokio::time::timeout(PATIENCE, &mut self.answer).await;
+        answer.ok().map(|answer| self.answered(answer))
+    }
+
+    /// Waits for whatever comes first.
+    pub(super) async fn answer(mut self) -> Result<Lease, Error> {
+        let answer = (&mut self.answer).await;
+        self.answered(answer)
+    }
+
+    /// What to do after [`Waiting::early_answer`] gave none.
+    pub(super) fn lose_patience(&mut self) -> Then {
         let mut inner = self.shared.partitions[self.partition].lock();
         match inner.waits(self.waiter) {
             true => inner.state.lose_patience(&self.function, self.waiter),
@@ -55,13 +59,13 @@ impl Waiting {
         }
     }
 
-    /// Waits for whatever comes first.
-    pub(super) async fn answer(mut self) -> Result<Lease, Error> {
-        let answer = match self.early.take() {
-            Some(early) => early,
-            None => (&mut self.answer).await.unwrap_or(Err(Error::Unavailable)),
-        };
+    /// Takes note of what came.
+    fn answered(
+        &mut self,
+        answer: Result<Result<Lease, Error>, RecvError>,
+    ) -> Result<Lease, Error> {
         self.answered = true;
+        let answer = answer.unwrap_or(Err(Error::Unavailable));
         let metrics = &self.shared.metrics;
         match &answer {
             Ok(Lease { cold: true, .. }) => metrics.leases_cold.inc(),

@@ -71,7 +71,7 @@ impl State {
                 .chain(&pool.idle)
                 .filter(|id| self.environments[*id].lends_until > now)
                 .count();
-            assert!(pool.waiters.is_empty() || lendable == 0, "{pool:?}");
+            assert!(pool.in_line() == 0 || lendable == 0, "{pool:?}");
         }
     }
 
@@ -81,7 +81,7 @@ impl State {
             .values()
             .flat_map(|family| family.pools.values())
         {
-            assert!(pool.creating >= pool.impatient(), "{pool:?}");
+            assert!(pool.has_creations_enough(), "{pool:?}");
         }
     }
 

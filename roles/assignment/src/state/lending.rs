@@ -1,6 +1,5 @@
 //! What only the leader does, in memory: lend, take back, let wait, retire.
 
-use std::mem;
 use std::time::Duration;
 
 use api::assignment::{Error, Lease};
@@ -8,7 +7,7 @@ use api::functions::FunctionKey;
 use types::limits::TIMEOUT_SECONDS_MAX;
 use types::{EnvironmentId, Inner, Timestamp, WorkerId};
 
-use super::pool::Waiter;
+use super::pool::Pool;
 use super::{Assigned, Effect, Phase, State, Then, WaiterId, pool, split};
 use crate::Config;
 use crate::command::{Command, Reason};
@@ -68,9 +67,7 @@ impl State {
 
     /// A waiter goes away before it was served. What is being made for it will be idle.
     pub(crate) fn abandon(&mut self, function: &FunctionKey, waiter: WaiterId) {
-        pool::of(&mut self.families, function)
-            .waiters
-            .retain(|other| other.id != waiter);
+        pool::of(&mut self.families, function).abandon(waiter);
     }
 
     /// A waiter that was to wait first is still in line after [`super::PATIENCE`].
@@ -100,8 +97,8 @@ impl State {
         pool.creating -= 1;
         // Even one whose lease is too short for a second invoke serves the first.
         match pool.take_for_made() {
-            Some(waiter) => self.lend(now, id, (waiter.id, true), &mut effects),
-            None => self.settle(now, id, &mut effects),
+            Some(waiter) => self.lend(now, id, (waiter, true), &mut effects),
+            None => self.settle(now, id, None, &mut effects),
         }
         effects
     }
@@ -111,15 +108,14 @@ impl State {
     pub(crate) fn not_made(&mut self, function: &FunctionKey, error: Error) -> Vec<Effect> {
         let pool = pool::of(&mut self.families, function);
         pool.creating -= 1;
-        if pool.impatient() <= pool.creating {
+        if pool.has_creations_enough() {
             return Vec::new();
         }
         let refused = pool.take_impatient();
-        let refuse = |waiter: Waiter| Effect::Refuse {
-            waiter: waiter.id,
-            error,
-        };
-        refused.map(refuse).into_iter().collect()
+        refused
+            .map(|waiter| Effect::Refuse { waiter, error })
+            .into_iter()
+            .collect()
     }
 
     /// An environment was recorded but did not come to life, or not in time.
@@ -144,11 +140,8 @@ impl State {
             .get(&id)
             .map(|environment| environment.phase);
         if let Some(Phase::Busy { since }) = phase {
-            let environment = self.environment(id);
-            environment.phase = Phase::Ready;
-            let function = environment.function.clone();
-            pool::of(&mut self.families, &function).given_back(now.since(since));
-            self.settle(now, id, &mut effects);
+            self.environment(id).phase = Phase::Ready;
+            self.settle(now, id, Some(now.since(since)), &mut effects);
         }
         effects
     }
@@ -247,10 +240,7 @@ impl State {
             .families
             .values_mut()
             .flat_map(|family| family.pools.values_mut());
-        let mut waiters: Vec<WaiterId> = pools
-            .flat_map(|pool| mem::take(&mut pool.waiters))
-            .map(|waiter| waiter.id)
-            .collect();
+        let mut waiters: Vec<WaiterId> = pools.flat_map(Pool::take_all).collect();
         waiters.sort_unstable();
         let refuse = |waiter| Effect::Refuse {
             waiter,
@@ -259,8 +249,14 @@ impl State {
         waiters.into_iter().map(refuse).collect()
     }
 
-    /// Finds the next use of an environment that is ready and free.
-    pub(super) fn settle(&mut self, now: Timestamp, id: EnvironmentId, effects: &mut Vec<Effect>) {
+    /// Finds the next use of an environment that is ready and free, after it was lent for so long.
+    pub(super) fn settle(
+        &mut self,
+        now: Timestamp,
+        id: EnvironmentId,
+        lent_for: Option<Duration>,
+        effects: &mut Vec<Effect>,
+    ) {
         let environment = &self.environments[&id];
         let ends = environment.lends_until <= now;
         let (family, generation) = split(environment.function.clone());
@@ -274,11 +270,14 @@ impl State {
             .pools
             .get_mut(&generation)
             .expect("and so is its pool");
+        if let Some(lent_for) = lent_for {
+            pool.given_back(lent_for);
+        }
         let held = ahead && pool.is_held();
         if ends {
             self.drain_one(id, Reason::Lease, effects);
-        } else if let Some(waiter) = (!held).then(|| pool.waiters.pop_front()).flatten() {
-            self.lend(now, id, (waiter.id, false), effects);
+        } else if let Some(waiter) = (!held).then(|| pool.take_first()).flatten() {
+            self.lend(now, id, (waiter, false), effects);
         } else if self.draining {
             self.drain_one(id, Reason::Drained, effects);
         } else if superseded {

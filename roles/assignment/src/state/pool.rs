@@ -1,6 +1,7 @@
 //! The environments and waiters of one function key, and which idle environment is lent.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::mem;
 use std::time::Duration;
 
 use api::functions::FunctionKey;
@@ -53,8 +54,10 @@ const PROMPT: Duration = Duration::from_millis(1);
 pub(super) struct Pool {
     /// Most recently used last, so that those at the bottom can age out.
     pub(super) idle: Vec<EnvironmentId>,
-    /// First come, first served.
-    pub(super) waiters: VecDeque<Waiter>,
+    /// Those in line for whom there are creations. First come, first served, here and in `patient`.
+    waiters: VecDeque<WaiterId>,
+    /// Those in line for whom an environment will do that is lent.
+    patient: VecDeque<WaiterId>,
     /// Creations under way.
     pub(super) creating: usize,
     /// How long an environment is lent, of late. `None` before the first was given back.
@@ -65,14 +68,6 @@ pub(super) struct Pool {
     pub(super) ahead: Option<Box<Ahead>>,
 }
 
-/// Somebody in line.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Waiter {
-    pub(super) id: WaiterId,
-    /// Whether an environment that is lent will do. For all others there are creations.
-    pub(super) patient: bool,
-}
-
 impl Pool {
     /// Whether whoever comes now is likely served by an environment that is given back, and sooner than
     /// it would notice: a new one would only compete with those that are there.
@@ -81,52 +76,79 @@ impl Pool {
             return false;
         };
         // Nobody waits beside an idle one, and few of the others are on their way out.
-        let in_line = u32::try_from(self.waiters.len() + 1).unwrap_or(u32::MAX);
+        let in_line = u32::try_from(self.in_line() + 1).unwrap_or(u32::MAX);
         let lent = u32::try_from(self.living).unwrap_or(u32::MAX);
         lent > 0 && lent_for.saturating_mul(in_line) / lent <= PROMPT
     }
 
     /// Puts somebody in line, and says what else is to be done.
-    pub(super) fn wait(&mut self, id: WaiterId) -> Then {
-        let spare = self.creating > self.impatient();
-        let patient = !spare && self.is_prompt();
-        self.waiters.push_back(Waiter { id, patient });
-        match patient {
-            true => Then::WaitFirst,
-            false => self.create_if_needed(),
+    pub(super) fn wait(&mut self, waiter: WaiterId) -> Then {
+        if self.creating <= self.waiters.len() && self.is_prompt() {
+            self.patient.push_back(waiter);
+            return Then::WaitFirst;
         }
+        self.waiters.push_back(waiter);
+        self.create_if_needed()
     }
 
     /// Somebody in line has waited for [`super::PATIENCE`]: whether there must be a creation now.
-    pub(super) fn lose_patience(&mut self, id: WaiterId) -> Then {
-        match self.waiters.iter_mut().find(|waiter| waiter.id == id) {
-            Some(waiter) => {
-                waiter.patient = false;
-                self.create_if_needed()
-            }
-            None => Then::Wait,
+    pub(super) fn lose_patience(&mut self, waiter: WaiterId) -> Then {
+        let Ok(place) = self.patient.binary_search(&waiter) else {
+            return Then::Wait;
+        };
+        self.patient.remove(place);
+        let place = self.waiters.partition_point(|other| *other < waiter);
+        self.waiters.insert(place, waiter);
+        self.create_if_needed()
+    }
+
+    /// Somebody goes away.
+    pub(super) fn abandon(&mut self, waiter: WaiterId) {
+        self.waiters.retain(|other| *other != waiter);
+        self.patient.retain(|other| *other != waiter);
+    }
+
+    /// How many wait.
+    pub(super) fn in_line(&self) -> usize {
+        self.waiters.len() + self.patient.len()
+    }
+
+    /// Whether each in line who is not patient has a creation to hope for.
+    pub(super) fn has_creations_enough(&self) -> bool {
+        self.waiters.len() <= self.creating
+    }
+
+    /// Takes who came first.
+    pub(super) fn take_first(&mut self) -> Option<WaiterId> {
+        let patient_first = match (self.patient.front(), self.waiters.front()) {
+            (Some(patient), Some(other)) => patient < other,
+            (patient, _) => patient.is_some(),
+        };
+        match patient_first {
+            true => self.patient.pop_front(),
+            false => self.waiters.pop_front(),
         }
     }
 
-    /// How many in line have nothing but creations to hope for.
-    pub(super) fn impatient(&self) -> usize {
-        self.waiters.iter().filter(|waiter| !waiter.patient).count()
-    }
-
-    /// Takes the first in line who is not patient.
-    pub(super) fn take_impatient(&mut self) -> Option<Waiter> {
-        let first = self.waiters.iter().position(|waiter| !waiter.patient)?;
-        self.waiters.remove(first)
+    /// Takes who came first of those that are not patient.
+    pub(super) fn take_impatient(&mut self) -> Option<WaiterId> {
+        self.waiters.pop_front()
     }
 
     /// Takes whom a new environment serves. It was made for those that are not patient: the others are
     /// likely served before, and nothing else is sure to come for these.
-    pub(super) fn take_for_made(&mut self) -> Option<Waiter> {
-        self.take_impatient().or_else(|| self.waiters.pop_front())
+    pub(super) fn take_for_made(&mut self) -> Option<WaiterId> {
+        self.take_impatient().or_else(|| self.patient.pop_front())
+    }
+
+    /// Takes all, in no order.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = WaiterId> + use<> {
+        let (waiters, patient) = (mem::take(&mut self.waiters), mem::take(&mut self.patient));
+        waiters.into_iter().chain(patient)
     }
 
     fn create_if_needed(&mut self) -> Then {
-        if self.impatient() <= self.creating {
+        if self.has_creations_enough() {
             return Then::Wait;
         }
         self.creating += 1;
@@ -181,7 +203,7 @@ impl Pool {
 
     pub(super) fn is_forgotten(&self) -> bool {
         let nothing_ahead = self.ahead.as_ref().is_none_or(|ahead| ahead.is_forgotten());
-        self.living == 0 && self.creating == 0 && self.waiters.is_empty() && nothing_ahead
+        self.living == 0 && self.creating == 0 && self.in_line() == 0 && nothing_ahead
     }
 }
 

@@ -151,7 +151,7 @@ impl State {
         let ahead = self.ahead_mut(function);
         ahead.creating -= 1;
         ahead.failed = None;
-        self.settle(now, id, &mut effects);
+        self.settle(now, id, None, &mut effects);
         effects
     }
 
@@ -227,14 +227,14 @@ impl State {
     fn serve_ahead(&mut self, now: Timestamp, key: &FunctionKey, effects: &mut Vec<Effect>) {
         loop {
             let pool = pool::of(&mut self.families, key);
-            if pool.waiters.is_empty() {
+            if pool.in_line() == 0 {
                 return;
             }
             let Some(id) = pool.take_ahead(&self.environments, now) else {
                 return;
             };
-            let waiter = pool.waiters.pop_front().expect("it was not empty above");
-            self.lend(now, id, (waiter.id, false), effects);
+            let waiter = pool.take_first().expect("somebody waits, as seen above");
+            self.lend(now, id, (waiter, false), effects);
         }
     }
 

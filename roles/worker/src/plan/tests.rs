@@ -87,7 +87,8 @@ fn a_processor_is_had_in_proportion_to_memory() {
         environment: BTreeMap::new(),
     };
     let id = EnvironmentId::from_uuid(uuid::Uuid::nil());
-    let spec = sandbox_spec(id, &function(&[]), &launch, ("/x".into(), None), vec![]);
+    let (function, paths) = (function(&[]), ("/x".into(), None));
+    let spec = sandbox_spec(id, &function, &launch, paths, vec![], CpuWeight::Rest);
     assert_eq!(spec.cpu_millis, 2_000);
     assert_eq!(cpu_millis(128), 72);
     assert_eq!(cpu_millis(10_240), 5_788);

@@ -32,27 +32,12 @@ final class Beans {
     private final String[] components; // Of a record, in the order of its constructor; null: not a record.
 
     /** One property: how to read and how to write it. What can't be done is null. */
-    static final class Property {
-        private Field field;
-        private Method getter;
-        private Method setter;
+    static final class Property extends Member {
         private boolean isField; // The field itself may be written.
 
         /** Null if it can't be written. */
         Type type() {
             return setter != null ? setter.getGenericParameterTypes()[0] : isField ? field.getGenericType() : null;
-        }
-
-        Object get(Object bean) throws ReflectiveOperationException {
-            return getter != null ? getter.invoke(bean) : field.get(bean);
-        }
-
-        void set(Object bean, Object value) throws ReflectiveOperationException {
-            if (setter != null) {
-                setter.invoke(bean, value);
-            } else {
-                field.set(bean, value);
-            }
         }
 
         private boolean isVisible() {

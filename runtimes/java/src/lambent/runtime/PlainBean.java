@@ -32,13 +32,10 @@ final class PlainBean {
     private final List<Property> readable = new ArrayList<>();
     private Constructor<?> constructor; // Null: no instance can be made for certain.
 
-    /** One property. What can't be done is null. */
-    static final class Property {
+    /** One property, whose field is known if it is public. What can't be done is null. */
+    static final class Property extends Member {
         final String name;
-        private Field field; // Public ones only.
         private boolean fixed; // The field is final.
-        private Method getter;
-        private Method setter;
 
         Property(String name) {
             this.name = name;
@@ -52,18 +49,6 @@ final class PlainBean {
         /** What the setter or the field takes; null if there is neither: such a member of an object is left alone. */
         Type writtenAs() {
             return setter != null ? setter.getGenericParameterTypes()[0] : field == null ? null : field.getGenericType();
-        }
-
-        Object get(Object bean) throws ReflectiveOperationException {
-            return getter != null ? getter.invoke(bean) : field.get(bean);
-        }
-
-        void set(Object bean, Object value) throws ReflectiveOperationException {
-            if (setter != null) {
-                setter.invoke(bean, value);
-            } else {
-                field.set(bean, value);
-            }
         }
     }
 
