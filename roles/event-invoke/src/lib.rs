@@ -52,5 +52,4 @@ pub use config::Config;
 pub use console::is_console;
 pub use destinations::peers::Endpoints;
 pub use frontend::EventFrontend;
-pub use pressure::Pressure;
 pub use service::{Dependencies, EventInvoke};

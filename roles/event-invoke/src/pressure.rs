@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
+use types::Pressure;
 
 use crate::windows::Windows;
 
@@ -17,18 +18,8 @@ const FREE: f64 = 0.3;
 /// It returns in so many steps to all there may be.
 const STEPS: u32 = 8;
 
-/// Tells how short processors are.
-pub trait Pressure: Send + Sync {
-    /// For how long anything that could run had to wait for a processor, in all; `None` if that is not
-    /// known here.
-    fn stalled(&self) -> Option<Duration>;
-
-    /// How many processors there are: so much is done at a time however busy they are. Events are
-    /// late then, and not stopped.
-    fn processors(&self) -> u32;
-}
-
-/// Adapts `windows`, of which there are `most` turns, until it is dropped.
+/// Adapts `windows`, of which there are `most` turns, until it is dropped. So much is done at a time as there
+/// are processors, however busy they are: events are late then, and not stopped.
 pub(crate) async fn follow(pressure: Arc<dyn Pressure>, windows: Arc<Windows>, most: u32) {
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 use storage::{Queue, Table, Timely};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
-use types::{Clock, Random};
+use types::{Clock, Pressure, Random};
 
 use crate::accept::Intake;
 use crate::budget::Budget;
@@ -23,7 +23,7 @@ use crate::manager::{Manager, Memory};
 use crate::metrics::Metrics;
 use crate::parts;
 use crate::poller::{Beat, poll, told};
-use crate::pressure::{self, Pressure};
+use crate::pressure;
 use crate::router::Router;
 use crate::settings::Settings;
 use crate::windows::Windows;

@@ -24,7 +24,7 @@ use api::invoke::{Error, Invoke, Invoker, Outcome, Target, Why};
 use async_trait::async_trait;
 use backends::SqliteQueue;
 use bytes::Bytes;
-use event_invoke::{Config, Dependencies, EventInvoke, Pressure};
+use event_invoke::{Config, Dependencies, EventInvoke};
 use futures_util::StreamExt as _;
 use prometheus_client::registry::Registry;
 use storage::Queue;
@@ -32,7 +32,7 @@ use storage::memory::MemoryTable;
 use storage::queue::{Charge, Depth, Message, Receipt, Usage};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
-use types::{FunctionArn, FunctionName, Random, RequestId, SystemClock, SystemRandom};
+use types::{FunctionArn, FunctionName, Pressure, Random, RequestId, SystemClock, SystemRandom};
 
 /// Without a wish: enough that every disruption hits queues that are full.
 const EVENTS: usize = 3_000;

@@ -11,12 +11,14 @@
 //! run is tried again. Events of the asynchronous plane come in by [`Frontend::invoker`].
 
 mod answer;
+mod attempts;
 mod body;
 mod invoker;
 mod metrics;
 mod pace;
 mod run;
 mod service;
+mod starts;
 mod urls;
 
 pub use body::{Body, Broken, Stream};

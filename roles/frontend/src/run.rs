@@ -26,12 +26,11 @@ use wire::ApiError;
 use wire::lineage::{self, PASSES_MAX};
 
 use crate::answer;
+use crate::attempts::Attempts;
 use crate::body::Event;
 use crate::pace::Pace;
 use crate::service::Frontend;
 
-/// How often an invoke that certainly did not run is given another environment.
-const ATTEMPTS_MAX: u32 = 8;
 /// Pieces of a streamed result between invoke and body. The socket's buffer is behind it, and the
 /// worker's before it.
 const PIECES_MAX: usize = 2;
@@ -171,22 +170,42 @@ impl Frontend {
         (listener, Event::End { error, log_tail })
     }
 
-    /// Finds an environment and runs the invoke there; another one if the first did not run it.
+    /// Runs the invoke in an environment; in another one if the first did not run it.
     async fn attempts(&self, id: RequestId, admitted: Admitted) -> Result<Answer, ApiError> {
+        let mut attempts = Attempts::new(Instant::now());
+        while let Some(pause) = attempts.next(Instant::now()) {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            let place = self.starts.place().await;
+            if let Some(ran) = place.during(self.attempt(id, &admitted)).await {
+                return ran;
+            }
+            self.metrics.reassigned.inc();
+        }
+        tracing::warn!(request_id = %id, "every environment lent for an invoke was busy or gone");
+        Err(ApiError::unavailable())
+    }
+
+    /// Finds an environment and runs the invoke there. `None` if that certainly did not run it.
+    async fn attempt(
+        &self,
+        id: RequestId,
+        admitted: &Admitted,
+    ) -> Option<Result<Answer, ApiError>> {
         let Admitted {
             arn,
             found,
             request,
             trace,
         } = admitted;
-        for _ in 0..ATTEMPTS_MAX {
-            let function = Arc::clone(&found.function);
-            let assign = Assign {
-                function,
-                zone: self.config.zone.clone(),
-            };
-            let lease = self.with.assignment.assign(assign).await;
-            let lease = lease.map_err(|error| {
+        let assign = Assign {
+            function: Arc::clone(&found.function),
+            zone: self.config.zone.clone(),
+        };
+        let lease = match self.with.assignment.assign(assign).await {
+            Ok(lease) => lease,
+            Err(error) => {
                 let (told, reason) = (&error as &dyn std::error::Error, error.reason_for_log());
                 // What the function asks for is its owner's affair, the rest the operator's.
                 match error.kind() {
@@ -197,41 +216,40 @@ impl Frontend {
                         tracing::warn!(request_id = %id, error = told, reason, "no environment for an invoke");
                     }
                 }
-                answer::assignment(&error)
-            })?;
-            if lease.cold {
-                self.metrics.cold_starts.inc();
+                return Some(Err(answer::assignment(&error)));
             }
-            let Some(worker) = self.with.workers.worker(lease.worker) else {
-                self.lost(&found, lease.environment).await;
-                continue;
-            };
-            let invoke = Invoke {
-                environment: lease.environment,
-                request: id,
-                invoked_arn: arn.clone(),
-                payload: request.payload.clone(),
-                client_context: request.client_context.clone(),
-                trace_id: trace.clone(),
-                log_tail: request.log_tail,
-            };
-            match worker.invoke(invoke).await {
-                Ok(answer) => return Ok(answer),
-                // It did not run. If it is busy, it will say itself when it is idle.
-                Err(api::worker::Error::Busy { .. }) => {}
-                Err(api::worker::Error::NotFound { .. }) => {
-                    self.lost(&found, lease.environment).await;
-                }
-                Err(error) => {
-                    tracing::error!(request_id = %id, error = &error as &dyn std::error::Error,
-                        "an invoke was lost");
-                    return Err(ApiError::service("The function's environment was lost."));
-                }
-            }
-            self.metrics.reassigned.inc();
+        };
+        if lease.cold {
+            self.metrics.cold_starts.inc();
         }
-        tracing::warn!(request_id = %id, "every environment lent for an invoke was busy or gone");
-        Err(ApiError::unavailable())
+        let Some(worker) = self.with.workers.worker(lease.worker) else {
+            self.lost(found, lease.environment).await;
+            return None;
+        };
+        let invoke = Invoke {
+            environment: lease.environment,
+            request: id,
+            invoked_arn: arn.clone(),
+            payload: request.payload.clone(),
+            client_context: request.client_context.clone(),
+            trace_id: trace.clone(),
+            log_tail: request.log_tail,
+        };
+        match worker.invoke(invoke).await {
+            Ok(answer) => Some(Ok(answer)),
+            // If it is busy, it will say itself when it is idle.
+            Err(api::worker::Error::Busy { .. }) => None,
+            Err(api::worker::Error::NotFound { .. }) => {
+                self.lost(found, lease.environment).await;
+                None
+            }
+            Err(error) => {
+                tracing::error!(request_id = %id, error = &error as &dyn std::error::Error,
+                    "an invoke was lost");
+                let lost = ApiError::service("The function's environment was lost.");
+                Some(Err(lost))
+            }
+        }
     }
 
     async fn lost(&self, found: &Found, environment: types::EnvironmentId) {

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use types::{Clock, Random, RequestId, Version};
+use types::{Clock, Pressure, Random, RequestId, Version};
 use wire::ApiError;
 use wire::rest::{Match, Operation};
 
@@ -19,6 +19,7 @@ use crate::answer;
 use crate::body::{Body, Framing, Stream};
 use crate::metrics::Metrics;
 use crate::run::{Delivery, Ran};
+use crate::starts::Starts;
 
 /// What can be set about a frontend.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub struct Dependencies {
     pub assignment: Arc<dyn Assignment>,
     /// Finds workers.
     pub workers: Arc<dyn Workers>,
+    /// Tells how short the processors are that functions run on.
+    pub pressure: Arc<dyn Pressure>,
 }
 
 /// The frontend.
@@ -56,6 +59,8 @@ pub struct Frontend {
     pub(crate) config: Config,
     pub(crate) with: Dependencies,
     pub(crate) metrics: Metrics,
+    /// Who begins when.
+    pub(crate) starts: Starts,
     /// Invokes under way: they go on when their callers hang up.
     pub(crate) tasks: TaskTracker,
 }
@@ -64,6 +69,7 @@ impl Frontend {
     /// A frontend.
     pub fn new(config: Config, with: Dependencies, registry: &mut Registry) -> Arc<Self> {
         Arc::new(Self {
+            starts: Starts::new(Arc::clone(&with.pressure)),
             config,
             with,
             metrics: Metrics::new(registry),

@@ -200,6 +200,11 @@ impl Environment {
         self.lock().frozen
     }
 
+    /// How many invokes have begun in it.
+    pub(crate) fn begun(&self) -> u64 {
+        self.lock().turns.begun()
+    }
+
     /// Whether an invoke is under way.
     pub(crate) fn is_busy(&self) -> bool {
         self.lock().turns.is_busy()

@@ -1,6 +1,7 @@
-//! Which accounts use more of the processors than would be theirs if all were given the same.
+//! What the processors are used for: which accounts use more of them than would be theirs if all were given
+//! the same, and which environments want one only for a moment at a time.
 //!
-//! Such an account is *busy*: its environments get what the others leave. It loses nothing by that as
+//! An account that uses more is *busy*: its environments get what the others leave. It loses nothing by that as
 //! long as the others want no more than they get, and theirs need not wait for it.
 
 use std::collections::{HashMap, HashSet};
@@ -16,14 +17,26 @@ const BUSY_FROM_FOURTHS: u64 = 5;
 /// is not put behind with whoever uses all there is.
 const PARTS_MAX: u64 = 4;
 
+/// An environment is *quick* whose invokes take less of a processor than this, each: the kernel looks only
+/// every four milliseconds, or more seldom, whether somebody else should have the processor.
+const QUICK: Duration = Duration::from_millis(4);
+
 /// What the accounts of a machine used of its processors, from look to look.
 #[derive(Default)]
 pub(crate) struct Processors {
-    /// The processor time of each environment when it was last looked at.
-    seen: HashMap<EnvironmentId, Duration>,
+    /// Each environment when it was last looked at.
+    seen: HashMap<EnvironmentId, Seen>,
     /// What each account uses, thousandths of a processor: at each look the mean of before and now.
     uses: HashMap<AccountId, u64>,
     busy: HashSet<AccountId>,
+}
+
+/// An environment as it was.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    used: Duration,
+    begun: u64,
+    quick: bool,
 }
 
 /// An environment at a look.
@@ -32,6 +45,30 @@ pub(crate) struct Look<'a> {
     pub(crate) account: &'a AccountId,
     /// Its processor time since it was made. `None` if it is frozen, or if it is not known: as it was before.
     pub(crate) used: Option<Duration>,
+    /// How many invokes have begun in it.
+    pub(crate) begun: u64,
+}
+
+impl Seen {
+    /// How it is now, and how much processor time it has used since.
+    fn now(self, one: &Look<'_>) -> (Self, Duration) {
+        let Some(used) = one.used else {
+            return (self, Duration::ZERO);
+        };
+        let since = used.saturating_sub(self.used);
+        let invokes = u32::try_from(one.begun - self.begun).unwrap_or(u32::MAX);
+        let quick = match invokes {
+            // Of one that has worked all the time at an earlier invoke, that is known now.
+            0 => self.quick && since < QUICK,
+            _ => since / invokes < QUICK,
+        };
+        let now = Self {
+            used,
+            begun: one.begun,
+            quick,
+        };
+        (now, since)
+    }
 }
 
 impl Processors {
@@ -42,9 +79,9 @@ impl Processors {
         let mut seen = HashMap::with_capacity(all.len());
         for one in all {
             let before = self.seen.get(&one.id).copied().unwrap_or_default();
-            let used = one.used.unwrap_or(before);
-            *now.entry(one.account).or_default() += used.saturating_sub(before);
-            seen.insert(one.id, used);
+            let (after, used) = before.now(one);
+            *now.entry(one.account).or_default() += used;
+            seen.insert(one.id, after);
         }
         self.seen = seen;
         let since = since.as_micros().max(1);
@@ -69,6 +106,11 @@ impl Processors {
     /// Whether an environment was there at the last look.
     pub(crate) fn has_seen(&self, id: EnvironmentId) -> bool {
         self.seen.contains_key(&id)
+    }
+
+    /// Whether an environment's invokes want a processor only for a moment each.
+    pub(crate) fn is_quick(&self, id: EnvironmentId) -> bool {
+        self.seen.get(&id).is_some_and(|seen| seen.quick)
     }
 
     /// Whether no other account has environments here.
@@ -123,6 +165,7 @@ mod tests {
                     id: *id,
                     account,
                     used: Some(*used),
+                    begun: 0,
                 });
                 let looks: Vec<_> = looks.collect();
                 self.processors.look(&looks, SECOND, MACHINE);
@@ -174,6 +217,7 @@ mod tests {
                 id: *id,
                 account,
                 used: (!frozen).then_some(*all),
+                begun: 0,
             });
             looks.collect::<Vec<_>>()
         };
@@ -182,5 +226,58 @@ mod tests {
             machine.processors.look(&all, SECOND, MACHINE);
         }
         assert!(machine.processors.busy.is_empty());
+    }
+
+    /// Whether one environment is quick after each of some seconds, of which each has so many milliseconds
+    /// and so many invokes.
+    fn quick(seconds: &[(u64, u64)]) -> Vec<bool> {
+        let id = EnvironmentId::random(&SystemRandom);
+        let account = AccountId::new("000000000001").unwrap();
+        let mut processors = Processors::default();
+        let (mut all, mut begun) = (Duration::ZERO, 0);
+        let mut second = |(millis, invokes): &(u64, u64)| {
+            all += Duration::from_millis(*millis);
+            begun += invokes;
+            let look = Look {
+                id,
+                account: &account,
+                used: Some(all),
+                begun,
+            };
+            processors.look(&[look], SECOND, MACHINE);
+            processors.is_quick(id)
+        };
+        seconds.iter().map(&mut second).collect()
+    }
+
+    #[test]
+    fn who_wants_a_processor_for_a_moment_at_a_time_is_quick() {
+        // Its init is not one.
+        let seconds = [(30, 1), (300, 3_000), (0, 0), (900, 300)];
+        assert_eq!(quick(&seconds), [false, true, true, true]);
+    }
+
+    #[test]
+    fn invokes_are_counted_with_what_they_used() {
+        let id = EnvironmentId::random(&SystemRandom);
+        let account = AccountId::new("000000000001").unwrap();
+        let mut processors = Processors::default();
+        // It is frozen at the second look, after an invoke that computed.
+        for (used, begun) in [(Some(1), 1), (None, 2), (Some(900), 2)] {
+            let look = Look {
+                id,
+                account: &account,
+                used: used.map(Duration::from_millis),
+                begun,
+            };
+            processors.look(&[look], SECOND, MACHINE);
+        }
+        assert!(!processors.is_quick(id));
+    }
+
+    #[test]
+    fn who_computes_is_not_quick_whether_its_invokes_end_or_not() {
+        let seconds = [(10, 100), (260, 3), (10, 100), (900, 0), (900, 0)];
+        assert_eq!(quick(&seconds), [true, false, true, false, false]);
     }
 }

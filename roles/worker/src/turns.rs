@@ -67,6 +67,11 @@ impl Turns {
         end
     }
 
+    /// How many invokes have begun.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun
+    }
+
     /// Whether an invoke is under way.
     pub(crate) fn is_busy(&self) -> bool {
         self.under_way > 0

@@ -2,7 +2,8 @@
 //!
 //! An environment may use the share that its memory buys; that is a limit, and all limits together are many
 //! times what a machine has. When all run at once, each gets of the machine in proportion to its weight: its
-//! share, and not too little. The environments of one account together have a greatest weight: whoever runs
+//! share, and not too little; and several times that if its invokes want a processor only for a moment each,
+//! so that these do not wait for those who compute. The environments of one account together have a greatest weight: whoever runs
 //! hundreds at once is slow by itself, and does not make a neighbour slow who runs one. Who has used more
 //! than an equal part gets what the others leave, see [`crate::processors`].
 
@@ -25,6 +26,10 @@ const SHARE_MIN: u32 = 250;
 /// All environments of an account that is alone weigh at most so many times what the machine has: with a few
 /// for each processor, as a busy function has them, each weighs its share. Beside others, once.
 const ALONE_MAX: u64 = 8;
+
+/// How many times its share a quick environment weighs. When the kernel lets it run depends on that: it is due
+/// after the kernel's slice, divided by its weight. What it uses of the processors hardly does.
+const QUICK_TIMES: u32 = 8;
 
 /// The share of processors that memory buys, as it is weighed; thousandths of one.
 fn share(memory_mb: u32) -> u32 {
@@ -86,6 +91,7 @@ impl Service {
                 used: (!one.is_frozen() || !processors.has_seen(one.id))
                     .then(|| one.sandbox.cpu_used())
                     .flatten(),
+                begun: one.begun(),
             });
             let looks: Vec<_> = looks.collect();
             processors.look(&looks, since, self.machine_millis);
@@ -97,7 +103,10 @@ impl Service {
                 let alone = processors.is_alone(account);
                 let together = together.get(account).copied().unwrap_or(0);
                 let weight = weight(one.share(), together, self.machine_millis, alone);
-                CpuWeight::Share(weight)
+                CpuWeight::Share(match processors.is_quick(one.id) {
+                    true => weight.saturating_mul(QUICK_TIMES),
+                    false => weight,
+                })
             }));
         }
         for (one, wanted) in made.iter().zip(wanted) {

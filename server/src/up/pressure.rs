@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_invoke::Pressure;
+use types::Pressure;
 
 /// `/proc/pressure/cpu`: where the kernel counts it, since Linux 4.20.
 pub(super) struct Processors;

@@ -27,6 +27,7 @@ use types::{Clock, Random, SystemClock, SystemRandom, WorkerId};
 use super::descriptors::Descriptors;
 use super::events::{self, Plane};
 use super::inside;
+use super::pressure::Processors;
 use super::stores::Stores;
 use crate::config::{Config, UnknownRoles, Urls};
 use crate::data_dir::DataDir;
@@ -263,6 +264,7 @@ pub(super) async fn start(
             counting: counting as Arc<dyn Counting>,
             assignment: assigning,
             workers,
+            pressure: Arc::new(Processors),
         },
         &mut registry,
     );

@@ -13,13 +13,12 @@ use storage::memory::{MemoryQueue, MemoryTable};
 use storage::{Expect, Queue, Table};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use types::{Clock, Random, RequestId, Timestamp};
+use types::{Clock, Pressure, Random, RequestId, Timestamp};
 
 use super::functions::{Function, Functions, arn};
 use super::process::{Gate, Outside, Process};
 use super::services::{AnyRole, Services};
 use crate::config::Config;
-use crate::pressure::Pressure;
 use crate::service::{Dependencies, EventInvoke};
 use crate::shards::ALL;
 
