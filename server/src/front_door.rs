@@ -29,7 +29,6 @@ use std::sync::Arc;
 
 use admission::InvocationType;
 use api::identity::{Error, Identities};
-use api::urls::Auth;
 use bytes::Bytes;
 use control::Control;
 use event_invoke::EventFrontend;
@@ -37,6 +36,7 @@ use frontend::Frontend;
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use records::urls::Auth;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use types::limits::{ASYNC_REQUEST_BYTES_MAX, SYNC_REQUEST_BYTES_MAX};

@@ -13,12 +13,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use api::authorisation::{Ask, Requester};
-use api::functions::{
+use policy::{Context as Keys, Denied};
+use records::functions::{
     ALIASES, FUNCTIONS, FunctionVersion, POLICIES, PROVISIONED, RECURSIONS, URLS, VERSIONS,
 };
-use api::recursion::RecursiveLoop;
-use api::urls::Url;
-use policy::{Context as Keys, Denied};
+use records::recursion::RecursiveLoop;
+use records::urls::Url;
 use storage::{Change, Consistency, Error, Table, Watch};
 use tokio::sync::mpsc;
 use types::{FunctionArn, Random};

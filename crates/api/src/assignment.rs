@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use types::{EnvironmentId, Inner, Timestamp, WorkerId};
 
 use crate::Kind;
-use crate::functions::{FunctionKey, FunctionVersion};
 use crate::worker::{FileSystemError, Unsupported};
+use records::functions::{FunctionKey, FunctionVersion};
 
 /// Asks for an environment of a function version.
 #[derive(Clone, Debug)]

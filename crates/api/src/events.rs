@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use types::{FunctionArn, FunctionName, RequestId, Scope, Timestamp};
 
 use crate::Kind;
-use crate::functions::FunctionVersion;
+use records::functions::FunctionVersion;
 
 /// An event whose caller was authenticated and authorised, for a function that is there.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use types::{AccountId, Timestamp};
 
 use crate::{Kind, Secret};
+use records::iam::KeyUse;
 
 /// Who a request's caller is, once the signature is verified.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -101,17 +102,6 @@ impl Error {
             Self::Unavailable => Kind::Unavailable,
         }
     }
-}
-
-/// The last use of an access key.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct KeyUse {
-    /// When a request that it signed was let in.
-    pub at: Timestamp,
-    /// For which service: `lambda`.
-    pub service: String,
-    /// For which region.
-    pub region: String,
 }
 
 /// Knows access keys.

@@ -9,8 +9,8 @@ use types::{FunctionArn, RequestId};
 
 use crate::Kind;
 use crate::credentials::Credentials;
-use crate::functions::FunctionVersion;
 use crate::worker::FunctionError;
+use records::functions::FunctionVersion;
 
 /// Asks for one invoke.
 #[derive(Clone, Debug)]

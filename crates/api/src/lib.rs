@@ -10,29 +10,15 @@
 
 pub mod assignment;
 pub mod authorisation;
-pub mod code_signing;
 pub mod counting;
 pub mod credentials;
-pub mod event_invoke;
-pub mod event_sources;
 pub mod events;
-pub mod examples;
-pub mod functions;
-pub mod iam;
 pub mod identity;
 pub mod invoke;
-pub mod layers;
-pub mod log_groups;
 pub mod logs;
 pub mod operator_key;
-pub mod packages;
 pub mod placement;
-pub mod policies;
-pub mod provisioned;
-pub mod recursion;
 pub mod secret;
-pub mod stacks;
-pub mod urls;
 pub mod worker;
 
 mod kind;

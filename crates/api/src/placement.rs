@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use types::{Timestamp, WorkerId};
 
 use crate::Kind;
-use crate::functions::FunctionKey;
+use records::functions::FunctionKey;
 
 /// Asks for room.
 #[derive(Clone, Debug)]

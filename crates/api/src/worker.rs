@@ -9,7 +9,7 @@ use types::{EnvironmentId, ForCallers, FunctionArn, Inner, RequestId, Timestamp,
 
 use crate::Kind;
 use crate::credentials::Credentials;
-use crate::functions::FunctionVersion;
+use records::functions::FunctionVersion;
 
 /// Asks for a new environment.
 #[derive(Clone, Debug)]

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use api::Secret;
 use api::assignment::{Assign, Assignment, Event, Lease, Report};
 use api::credentials::{self, Credentials, RoleCredentials};
-use api::examples;
-use api::functions::FunctionVersion;
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
 use api::worker::{Create, Error, Invoke, Response, Worker, Workers};
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
+use records::examples;
+use records::functions::FunctionVersion;
 use storage::memory::MemoryJournal;
 use types::{Clock, EnvironmentId, FunctionArn, SystemClock, SystemRandom, Timestamp, WorkerId};
 

@@ -12,8 +12,8 @@
 //! Records are kept compatible: a field once written is read for ever, a new field has a default,
 //! and a version nobody knows stops the bootstrap instead of being guessed at.
 
-use api::functions::FunctionKey;
 use bytes::Bytes;
+use records::functions::FunctionKey;
 use serde::{Deserialize, Serialize};
 use types::{EnvironmentId, Timestamp, WorkerId};
 

@@ -4,7 +4,7 @@
 //! parts of the version's ARN. The generation is not among them: a partition sees all generations of
 //! a version and retires the older ones.
 
-use api::functions::FunctionKey;
+use records::functions::FunctionKey;
 use types::{Version, fnv};
 
 /// The partition, of `partitions` ones.

@@ -15,10 +15,10 @@ use api::assignment::{
     Assign, Assignment, Error as Refusal, Event, Lease, Provision, Report, Standing,
 };
 use api::credentials::RoleCredentials;
-use api::functions::FunctionKey;
 use api::placement::Placement;
 use api::worker::Workers;
 use async_trait::async_trait;
+use records::functions::FunctionKey;
 use storage::Journal;
 use tokio::sync::Semaphore;
 use types::{Clock, Random, Timestamp};

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::assignment::{Error, Lease};
-use api::functions::{FunctionKey, FunctionVersion};
+use records::functions::{FunctionKey, FunctionVersion};
 use storage::Position;
 use types::{EnvironmentId, FunctionName, Scope, Timestamp, Version, WorkerId};
 

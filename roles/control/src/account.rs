@@ -1,8 +1,8 @@
 //! GetAccountSettings.
 
-use api::functions::functions_prefix;
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::functions::functions_prefix;
 use serde::Serialize;
 use types::limits::{UNZIPPED_BYTES_MAX, ZIP_UPLOAD_BYTES_MAX};
 

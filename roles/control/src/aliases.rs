@@ -4,9 +4,9 @@ mod weights;
 
 use std::collections::BTreeMap;
 
-use api::functions::{Alias, Function};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::functions::{Alias, Function};
 use serde::{Deserialize, Serialize};
 use storage::{Expect, Revision};
 use types::{AliasName, ForCallers as _, FunctionArn, Qualifier, Version};

@@ -5,7 +5,7 @@ use storage::Expect;
 use types::{FunctionArn, Qualifier};
 use wire::ApiError;
 
-use api::functions::{Function, attached_key};
+use records::functions::{Function, attached_key};
 
 use crate::failure::Failure;
 use crate::service::Control;

@@ -12,10 +12,10 @@
 use std::collections::BTreeMap;
 
 use api::authorisation::{Ask, Requester};
-use api::functions::{Alias, Function, POLICIES, attached_key};
-use api::iam::{Entity, EntityKind, entity_key};
-use api::policies::{ResourcePolicy, binding};
 use policy::{Context, Policy};
+use records::functions::{Alias, Function, POLICIES, attached_key};
+use records::iam::{Entity, EntityKind, entity_key};
+use records::policies::{ResourcePolicy, binding};
 use types::{AccountId, ForCallers as _, FunctionArn, Qualifier, Scope};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};

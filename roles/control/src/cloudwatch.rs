@@ -24,11 +24,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::authorisation::{self, Requester};
-use api::log_groups::{LogGroup, log_group_key};
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
 use policy::{Context, Denied};
+use records::log_groups::{LogGroup, log_group_key};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, Semaphore};
 use types::{Clock, ForCallers as _, Region, Scope};

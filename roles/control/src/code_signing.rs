@@ -7,9 +7,9 @@ mod functions;
 
 use std::collections::BTreeMap;
 
-use api::code_signing::{CodeSigningConfig, Untrusted, config_arn, config_key, configs_prefix};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::code_signing::{CodeSigningConfig, Untrusted, config_arn, config_key, configs_prefix};
 use serde::{Deserialize, Serialize};
 use storage::{Expect, Revision};
 use types::{AccountId, Random, Region, Scope};

@@ -11,9 +11,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use api::functions::{Code, functions_prefix};
-use api::layers::{LayerVersion, all_layer_versions_prefix};
 use http::StatusCode;
+use records::functions::{Code, functions_prefix};
+use records::layers::{LayerVersion, all_layer_versions_prefix};
 use types::{Scope, Version};
 use wire::ApiError;
 use wire::error::Fault;

@@ -2,9 +2,9 @@
 
 mod claims;
 
-use api::functions::Function;
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::functions::Function;
 use serde::{Deserialize, Serialize};
 use types::FunctionArn;
 use types::limits::UNRESERVED_CONCURRENCY_MIN;

@@ -1,9 +1,9 @@
 //! How events of a function, version or alias are invoked: retries, age, destinations.
 
-use api::event_invoke::EventInvokeConfig;
-use api::functions::{EVENT_INVOKES, attached_key, attached_prefix};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::event_invoke::EventInvokeConfig;
+use records::functions::{EVENT_INVOKES, attached_key, attached_prefix};
 use serde::{Deserialize, Serialize};
 use storage::{Expect, Revision};
 use types::{FunctionArn, Qualifier, Timestamp, Version};

@@ -8,10 +8,10 @@ mod members;
 mod rules;
 mod source;
 
-use api::event_sources::{Mapping, mapping_arn, mapping_key, mappings_prefix};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
+use records::event_sources::{Mapping, mapping_arn, mapping_key, mappings_prefix};
 use serde::Serialize;
 use storage::Expect;
 use types::{FunctionArn, Qualifier, Version};
@@ -212,7 +212,7 @@ impl Control {
         &self,
         call: &Call<'_>,
         members: &Members,
-        source: &api::event_sources::Source,
+        source: &records::event_sources::Source,
     ) -> Result<Option<FunctionArn>, Failure> {
         let Some(name) = &members.function_name else {
             return Ok(None);

@@ -38,10 +38,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::authorisation::Requester;
-use api::iam::{Entity, EntityKind, entities_prefix, entity_key};
 use api::identity::Identities;
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::iam::{Entity, EntityKind, entities_prefix, entity_key};
 use serde::de::DeserializeOwned;
 use storage::Expect;
 use types::{AccountId, Clock, Random, RequestId};

@@ -21,11 +21,12 @@ use std::time::Duration;
 
 use api::Secret;
 use api::credentials::{self, Credentials, RoleCredentials};
-use api::iam::Entity;
-use api::identity::{self, AccessKey, Error, Identities, KeyUse, Principal, PrincipalKind};
+use api::identity::{self, AccessKey, Error, Identities, Principal, PrincipalKind};
 use api::operator_key::OperatorKey;
 use async_trait::async_trait;
 use policy::{Form, Permissions, Policy};
+use records::iam::Entity;
+use records::iam::KeyUse;
 use ring::digest::{SHA256, digest};
 use serde_json::json;
 use storage::Table;

@@ -4,7 +4,7 @@
 //!   publish: package ─▶ a number, by compare-and-set ─▶ the version's row ─▶ answered
 //! ```
 //!
-//! A version never changes. A function that uses one keeps what it needs of it (`api::functions::Layer`),
+//! A version never changes. A function that uses one keeps what it needs of it (`records::functions::Layer`),
 //! so that deleting the version takes nothing from the function.
 
 mod list;
@@ -12,9 +12,9 @@ mod name;
 mod permissions;
 mod shape;
 
-use api::layers::{Layer, LayerVersion, layer_key, layer_version_key};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::layers::{Layer, LayerVersion, layer_key, layer_version_key};
 use serde::Deserialize;
 use storage::Expect;
 use types::{ForCallers as _, LayerArn, LayerVersionArn};

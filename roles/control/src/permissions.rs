@@ -1,16 +1,16 @@
 //! AddPermission, RemovePermission, GetPolicy: who else may use a function, a version or an alias.
 //!
 //! A policy belongs to exactly the name it was made under: that of the function says nothing about
-//! its aliases. It is bound to the function of its day (`api::policies::binding`), so that what a
+//! its aliases. It is bound to the function of its day (`records::policies::binding`), so that what a
 //! crash leaves of it lets nobody into a new function of that name.
 
 mod statement;
 
-use api::functions::{Function, POLICIES, attached_key};
-use api::policies::{ResourcePolicy, binding};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
+use records::functions::{Function, POLICIES, attached_key};
+use records::policies::{ResourcePolicy, binding};
 use serde::{Deserialize, Serialize};
 use storage::{Expect, Revision};
 use types::{FunctionArn, Qualifier, Version};
@@ -188,7 +188,7 @@ impl Control {
 /// Adds a statement, if decisions can be made by it, its name is free and there is room.
 pub(crate) fn add(
     policy: &mut ResourcePolicy,
-    statement: api::policies::Statement,
+    statement: records::policies::Statement,
 ) -> Result<(), ApiError> {
     if policy
         .statements

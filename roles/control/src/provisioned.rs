@@ -1,10 +1,10 @@
 //! Provisioned concurrency of aliases and versions: what is asked for. What comes of it is
 //! [`crate::provisioning`]'s.
 
-use api::functions::{Configuration, Function, PROVISIONED, SnapStart, State, attached_key};
-use api::provisioned::{Provisioned, Status};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::functions::{Configuration, Function, PROVISIONED, SnapStart, State, attached_key};
+use records::provisioned::{Provisioned, Status};
 use serde::{Deserialize, Serialize};
 use storage::Expect;
 use types::limits::UNRESERVED_CONCURRENCY_MIN;
@@ -106,7 +106,7 @@ impl Control {
         let arn = call.function(Naming::Plain)?;
         let page = Page::parse(call.query)?;
         self.rows.existing(&arn).await?;
-        let prefix = api::functions::attached_prefix(PROVISIONED, &arn.scope, &arn.name);
+        let prefix = records::functions::attached_prefix(PROVISIONED, &arn.scope, &arn.name);
         let (rows, next_marker) = page.of_rows(self.rows.all(&prefix).await?, &prefix);
         let mut provisioned_concurrency_configs = Vec::new();
         for row in &rows {
@@ -129,7 +129,7 @@ impl Control {
     pub(crate) async fn check_provisioned_alias(
         &self,
         arn: &FunctionArn,
-        alias: &api::functions::Alias,
+        alias: &records::functions::Alias,
     ) -> Result<(), Failure> {
         let arn = arn.qualified(Qualifier::Alias(alias.name.clone()));
         let key = attached_key(PROVISIONED, &arn);
@@ -243,7 +243,7 @@ impl Control {
             .into());
         }
         let aliases = self.rows.aliases(&arn.scope, &arn.name).await?;
-        let points_there = |alias: &api::functions::Alias| {
+        let points_there = |alias: &records::functions::Alias| {
             alias.version == version || alias.additional.is_some_and(|(other, _)| other == version)
         };
         if aliases

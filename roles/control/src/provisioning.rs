@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::assignment::{Assignment, Provision, Standing};
-use api::functions::{FunctionVersion, PROVISIONED, State};
-use api::provisioned::{Allocation, Provisioned};
+use records::functions::{FunctionVersion, PROVISIONED, State};
+use records::provisioned::{Allocation, Provisioned};
 use storage::{Expect, Revision, Row};
 use tokio::sync::Notify;
 use types::{AccountId, FunctionArn, FunctionName, Qualifier, Region, Scope, Version};

@@ -1,9 +1,9 @@
 //! What happens to a function that calls itself in circles: `RecursiveLoop`.
 
-use api::functions::{RECURSIONS, attached_key};
-use api::recursion::Recursion;
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::functions::{RECURSIONS, attached_key};
+use records::recursion::Recursion;
 use storage::Expect;
 
 use crate::answer::json;

@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use api::authorisation::{Ask, Circumstances, Requester};
-use api::functions::Configuration;
-use api::iam::{Entity, EntityKind, entity_key};
 use api::identity;
 use policy::{Context, Policy};
+use records::functions::Configuration;
+use records::iam::{Entity, EntityKind, entity_key};
 use types::FunctionArn;
 use wire::ApiError;
 

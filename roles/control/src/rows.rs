@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use api::functions::{
+use bytes::Bytes;
+use records::functions::{
     ATTACHED, Alias, Configuration, Function, alias_key, aliases_prefix, attached_key,
     attached_prefix, function_key, functions_prefix, version_key, versions_prefix,
 };
-use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use storage::{Consistency, Error, Expect, Revision, Row, Table};

@@ -3,9 +3,9 @@
 //! An installation has one build of each runtime, and its operator replaces that. So the setting is
 //! kept and answered, and changes nothing about what runs.
 
-use api::functions::{RUNTIME_MANAGEMENT, attached_key};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::functions::{RUNTIME_MANAGEMENT, attached_key};
 use serde::{Deserialize, Serialize};
 use storage::Expect;
 use types::{FunctionArn, Qualifier};

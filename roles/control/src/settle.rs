@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::functions::{Configuration, FUNCTIONS, Function, LastUpdate, State};
 use image::Images;
+use records::functions::{Configuration, FUNCTIONS, Function, LastUpdate, State};
 use storage::Expect;
 use tokio::sync::mpsc;
 use tokio::task::{self, JoinSet};

@@ -12,11 +12,11 @@
 //! once one notices.
 
 use api::authorisation::{Ask, Requester};
-use api::stacks::{is_name, stack_key, stacks_prefix};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use policy::Context;
+use records::stacks::{is_name, stack_key, stacks_prefix};
 use serde_json::value::RawValue;
 use storage::{Expect, Revision};
 use types::{ForCallers as _, Scope};

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use api::code_signing::{CodeSigningConfig, config_key};
-use api::event_sources::{Mapping, mapping_key};
-use api::functions::{Function, function_key};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
+use records::code_signing::{CodeSigningConfig, config_key};
+use records::event_sources::{Mapping, mapping_key};
+use records::functions::{Function, function_key};
 use serde::{Deserialize, Serialize};
 use types::{AccountId, FunctionArn, Region, Scope};
 use wire::ApiError;

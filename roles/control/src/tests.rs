@@ -21,4 +21,4 @@ mod urls;
 mod versions;
 
 /// A function as it is once it has been settled.
-pub(crate) use api::examples::function;
+pub(crate) use records::examples::function;

@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::functions::{Configuration, FUNCTIONS, Function, VERSIONS};
-use api::layers::{LAYER_VERSIONS, LayerVersion};
-use api::packages::{UNUSED_PACKAGES, UnusedPackage, unused_package_key};
 use image::Images;
+use records::functions::{Configuration, FUNCTIONS, Function, VERSIONS};
+use records::layers::{LAYER_VERSIONS, LayerVersion};
+use records::packages::{UNUSED_PACKAGES, UnusedPackage, unused_package_key};
 use storage::{Expect, Revision};
 use tokio::time::MissedTickBehavior;
 use types::{Clock, Timestamp};

@@ -1,11 +1,11 @@
 //! Function URLs: addresses at which a function, or an alias of it, is reached by plain HTTP.
 
-use api::functions::{Alias, Function, URLS, attached_key, attached_prefix};
-use api::policies::binding;
-use api::urls::{Auth, Cors, ID_CHARACTERS, InvokeMode, Url};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
+use records::functions::{Alias, Function, URLS, attached_key, attached_prefix};
+use records::policies::binding;
+use records::urls::{Auth, Cors, ID_CHARACTERS, InvokeMode, Url};
 use serde::{Deserialize, Serialize};
 use storage::{Expect, Revision};
 use types::{FunctionArn, Qualifier, Random, Version};

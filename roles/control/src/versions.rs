@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use api::functions::{Configuration, Function, LastUpdate, State};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::functions::{Configuration, Function, LastUpdate, State};
 use serde::{Deserialize, Serialize};
 use types::{FunctionArn, Version};
 use wire::ApiError;

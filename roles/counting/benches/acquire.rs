@@ -55,7 +55,7 @@ async fn pair(counting: &dyn Counting, request: &Acquire) {
 
 fn request(number: usize) -> Acquire {
     Acquire {
-        scope: api::examples::scope(),
+        scope: records::examples::scope(),
         function: FunctionName::new(&format!("function-number-{number}")).expect("a name"),
         version: Version::Latest,
         provisioned: 0,

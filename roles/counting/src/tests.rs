@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::counting::{Acquire, Counting, Error, Permit};
-use api::examples::scope;
 use prometheus_client::registry::Registry;
+use records::examples::scope;
 use types::{FunctionName, ManualClock, PermitId, Region, SystemRandom, Timestamp, Version};
 
 use crate::state::State;

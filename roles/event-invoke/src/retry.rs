@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use api::event_invoke::{EVENT_AGE_SECONDS_DEFAULT, RETRY_ATTEMPTS_DEFAULT};
+use records::event_invoke::{EVENT_AGE_SECONDS_DEFAULT, RETRY_ATTEMPTS_DEFAULT};
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use api::event_invoke::EventInvokeConfig;
-use api::functions::{EVENT_INVOKES, FunctionVersion, attached_key};
+use records::event_invoke::EventInvokeConfig;
+use records::functions::{EVENT_INVOKES, FunctionVersion, attached_key};
 use storage::{Change, Error, Table};
 use tokio::sync::watch;
 use types::FunctionArn;

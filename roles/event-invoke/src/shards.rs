@@ -131,7 +131,7 @@ pub(crate) mod tests {
     /// A function of one account.
     pub(crate) fn id(name: &str) -> FunctionId {
         FunctionId {
-            scope: api::examples::scope(),
+            scope: records::examples::scope(),
             name: FunctionName::new(name).unwrap(),
         }
     }

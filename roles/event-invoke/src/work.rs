@@ -286,7 +286,7 @@ impl Work {
         at: At<'_>,
         mut item: Item,
         error: &InvokeError,
-        function: Option<&Arc<api::functions::FunctionVersion>>,
+        function: Option<&Arc<records::functions::FunctionVersion>>,
     ) -> Result<(), Error> {
         let attempt = match error.why {
             Why::NotFound => {

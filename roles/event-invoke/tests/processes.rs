@@ -18,8 +18,6 @@ use std::time::{Duration, Instant};
 
 use api::credentials::{Credentials, Error as CredentialsError, RoleCredentials};
 use api::events::{Accept, Events as _};
-use api::examples::{self, scope};
-use api::functions::{Configuration, FunctionVersion};
 use api::invoke::{Error, Invoke, Invoker, Outcome, Target, Why};
 use async_trait::async_trait;
 use backends::SqliteQueue;
@@ -27,6 +25,8 @@ use bytes::Bytes;
 use event_invoke::{Config, Dependencies, EventInvoke};
 use futures_util::StreamExt as _;
 use prometheus_client::registry::Registry;
+use records::examples::{self, scope};
+use records::functions::{Configuration, FunctionVersion};
 use storage::Queue;
 use storage::memory::MemoryTable;
 use storage::queue::{Charge, Depth, Message, Receipt, Usage};

@@ -15,12 +15,12 @@ use std::sync::Arc;
 
 use admission::{Admitted, Caller, Checked, InvocationType, Trace, circumstances, too_large};
 use api::authorisation::Requester;
-use api::urls::{Auth, InvokeMode, Url};
 use api::worker::Response as Answer;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use policy::Context;
+use records::urls::{Auth, InvokeMode, Url};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use types::limits::SYNC_REQUEST_BYTES_MAX;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::functions::FunctionKey;
 use api::placement::{Error, Heartbeat, Place, Placement};
 use prometheus_client::registry::Registry;
 use proptest::prelude::*;
+use records::functions::FunctionKey;
 use types::{FunctionName, ManualClock, SystemRandom, Timestamp, Version, WorkerId};
 
 use crate::state::State;
@@ -33,7 +33,7 @@ fn heartbeat(number: u64, zone: &str, memory_mb: u64) -> Heartbeat {
 }
 
 fn ask(memory_mb: u32) -> Place {
-    let scope = api::examples::scope();
+    let scope = records::examples::scope();
     Place {
         function: FunctionKey {
             scope,

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use api::functions::FunctionVersion;
 use environment::Session;
+use records::functions::FunctionVersion;
 use sandbox::{CpuWeight, Exit, Instance};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::task::TaskTracker;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use api::functions::FileSystem;
 use api::worker::FileSystemError;
+use records::functions::FileSystem;
 use sandbox::Share;
 
 use crate::config::Folder;

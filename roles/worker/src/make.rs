@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use api::functions::{Configuration, FunctionVersion};
 use api::logs::StreamName;
 use api::worker::{Create, Error, Unsupported};
 use environment::{Identity, Session};
+use records::functions::{Configuration, FunctionVersion};
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 use types::{AccountId, Inner};

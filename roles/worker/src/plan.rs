@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use api::credentials::Credentials;
-use api::functions::{FunctionVersion, LogFormat};
+use records::functions::{FunctionVersion, LogFormat};
 use sandbox::{CpuWeight, Share, Spec};
 use types::EnvironmentId;
 use types::limits::{

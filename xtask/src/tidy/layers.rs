@@ -11,8 +11,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fuzzing", &[]),
     ("wire", &[]),
     ("policy", &[]),
+    // Rows hold policies.
+    ("records", &["policy"]),
     // A caller is handed from role to role together with what they may do.
-    ("api", &["policy"]),
+    ("api", &["policy", "records"]),
     ("storage", &[]),
     ("filters", &[]),
     // Look-ups below folders that others filled.

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use api::functions::{
+use policy::Policy;
+use records::functions::{
     ALIASES, Alias, Configuration, FUNCTIONS, Function, FunctionVersion, POLICIES, PROVISIONED,
     RECURSIONS, State, URLS, VERSIONS, alias_key, attached_key, function_key, version_key,
 };
-use api::policies::{ResourcePolicy, binding};
-use api::recursion::{Recursion, RecursiveLoop};
-use api::urls::Url;
-use policy::Policy;
+use records::policies::{ResourcePolicy, binding};
+use records::recursion::{Recursion, RecursiveLoop};
+use records::urls::Url;
 use storage::{Change, Revision, Row};
 use types::{AccountId, AliasName, FunctionArn, FunctionName, Qualifier, Region, Scope, Version};
 use wire::ApiError;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::provisioned::Provisioned;
+use records::provisioned::Provisioned;
 use storage::{Revision, Row};
 use types::Version;
 

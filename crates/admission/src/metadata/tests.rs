@@ -1,7 +1,7 @@
 //! The cache over a real table.
 
-use api::functions::{Function, function_key};
 use bytes::Bytes;
+use records::functions::{Function, function_key};
 use storage::Expect;
 use storage::memory::MemoryTable;
 use tokio::task::JoinSet;
@@ -31,7 +31,7 @@ async fn an_acknowledged_write_is_seen_by_the_next_invoke() {
     };
     // The watching task does not get to run in between: nothing here waits.
     for reserved in 1..100 {
-        let active = api::functions::State::Active;
+        let active = records::functions::State::Active;
         put(&table, &function(active, 0, Some(reserved))).await;
         let found = metadata.resolve(&arn, &SystemRandom).await.unwrap();
         assert_eq!(found.reserved, Some(reserved));
@@ -45,7 +45,11 @@ async fn an_acknowledged_write_is_seen_by_the_next_invoke() {
 async fn a_function_that_the_watch_has_not_told_of_is_looked_for() {
     let table = Arc::new(MemoryTable::default());
     let metadata = Metadata::new(table.clone());
-    put(&table, &function(api::functions::State::Active, 0, None)).await;
+    put(
+        &table,
+        &function(records::functions::State::Active, 0, None),
+    )
+    .await;
     let arn = FunctionArn {
         scope: scope(),
         name: name(),
@@ -63,10 +67,18 @@ async fn a_function_that_has_just_become_active_is_not_refused_as_pending() {
         name: name(),
         qualifier: None,
     };
-    put(&table, &function(api::functions::State::Pending, 0, None)).await;
+    put(
+        &table,
+        &function(records::functions::State::Pending, 0, None),
+    )
+    .await;
     let refused = metadata.resolve(&arn, &SystemRandom).await.unwrap_err();
     assert_eq!(refused.code, "ResourceConflictException");
     // Nobody watches: the cache still says that it is pending.
-    put(&table, &function(api::functions::State::Active, 0, None)).await;
+    put(
+        &table,
+        &function(records::functions::State::Active, 0, None),
+    )
+    .await;
     assert!(metadata.resolve(&arn, &SystemRandom).await.is_ok());
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use api::urls::Url;
+use records::urls::Url;
 use storage::Row;
 
 /// The order of the maps never matters.

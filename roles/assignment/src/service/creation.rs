@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use api::assignment::{Assign, Error};
 use api::credentials::{self, Credentials};
-use api::functions::FunctionKey;
 use api::placement::{Error as PlacementError, Place, Placed};
 use api::worker::{Create, Error as WorkerError};
+use records::functions::FunctionKey;
 use types::{EnvironmentId, Inner, Timestamp, WorkerId};
 
 use super::Shared;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use api::assignment::{Error, Lease};
-use api::functions::FunctionVersion;
 use bytes::Bytes;
+use records::functions::FunctionVersion;
 use storage::Position;
 use tokio::sync::{Notify, oneshot};
 use types::{EnvironmentId, WorkerId};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::assignment::{Error, Lease};
-use api::functions::FunctionKey;
+use records::functions::FunctionKey;
 use tokio::sync::oneshot::{self, error::RecvError};
 
 use super::Shared;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api::assignment::{Error, Lease};
-use api::functions::FunctionKey;
+use records::functions::FunctionKey;
 use types::limits::TIMEOUT_SECONDS_MAX;
 use types::{EnvironmentId, Inner, Timestamp, WorkerId};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem;
 use std::time::Duration;
 
-use api::functions::FunctionKey;
+use records::functions::FunctionKey;
 use types::{EnvironmentId, Timestamp};
 
 use super::provisioned::Ahead;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::assignment::{Error, Standing};
-use api::functions::{FunctionKey, FunctionVersion};
+use records::functions::{FunctionKey, FunctionVersion};
 use types::{Bucket, EnvironmentId, Inner, Timestamp};
 
 use super::{Effect, Phase, State, pool, split};

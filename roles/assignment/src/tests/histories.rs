@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::assignment::Error;
-use api::functions::FunctionKey;
 use proptest::prelude::*;
+use records::functions::FunctionKey;
 use types::{EnvironmentId, Inner, Timestamp};
 
 use super::parts::{created, environment, function, version, worker};

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use api::Secret;
 use api::credentials::{self, Credentials, RoleCredentials};
-use api::examples;
-use api::functions::{Configuration, FunctionKey, FunctionVersion};
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
 use api::worker::{Create, Error, Invoke, Response, Worker, Workers};
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
+use records::examples;
+use records::functions::{Configuration, FunctionKey, FunctionVersion};
 use storage::memory::MemoryJournal;
 use tokio::sync::Notify;
 use types::{

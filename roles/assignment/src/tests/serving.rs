@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::assignment::{Assign, Assignment, Error, Event, Lease, Report};
-use api::functions::FunctionVersion;
 use api::worker::Error as WorkerError;
 use async_trait::async_trait;
 use bytes::Bytes;
+use records::functions::FunctionVersion;
 use storage::{Appended, Journal, Position, Record};
 use types::{EnvironmentId, Inner};
 

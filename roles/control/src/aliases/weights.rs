@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::functions::Configuration;
+use records::functions::Configuration;
 use types::Version;
 use wire::ApiError;
 

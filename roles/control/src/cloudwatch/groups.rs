@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::log_groups::{LogGroup, log_group_key, log_groups_prefix};
 use bytes::Bytes;
 use http::Response;
 use policy::Context;
+use records::log_groups::{LogGroup, log_group_key, log_groups_prefix};
 use serde::{Deserialize, Serialize};
 use storage::{Expect, Revision};
 use types::{Scope, Timestamp};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::log_groups::{LOG_GROUPS, LogGroup};
+use records::log_groups::{LOG_GROUPS, LogGroup};
 use tokio::sync::Notify;
 use types::{Clock, Scope, Timestamp};
 

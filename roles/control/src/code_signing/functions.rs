@@ -1,10 +1,10 @@
 //! Which function has which code signing config, and what that means for its code.
 
-use api::code_signing::{CodeSigningConfig, Signed, Untrusted, config_arn, config_key};
-use api::functions::{CODE_SIGNINGS, attached_key, function_key};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
+use records::code_signing::{CodeSigningConfig, Signed, Untrusted, config_arn, config_key};
+use records::functions::{CODE_SIGNINGS, attached_key, function_key};
 use serde::{Deserialize, Serialize};
 use storage::Expect;
 use types::{FunctionArn, Scope};

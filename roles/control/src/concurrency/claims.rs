@@ -16,8 +16,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::functions::{Function, PROVISIONED, attached_prefix, functions_prefix};
-use api::provisioned::Provisioned;
+use records::functions::{Function, PROVISIONED, attached_prefix, functions_prefix};
+use records::provisioned::Provisioned;
 use serde::{Deserialize, Serialize};
 use storage::Expect;
 use types::limits::UNRESERVED_CONCURRENCY_MIN;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::event_sources::{Mapping, Source, StartingPosition};
+use records::event_sources::{Mapping, Source, StartingPosition};
 use serde::Serialize;
 
 use super::members::{

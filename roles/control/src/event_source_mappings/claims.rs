@@ -9,7 +9,7 @@
 //! A claim whose mapping is not there, or is another by now, was left by a crash or belongs to
 //! somebody between the first two steps; whoever takes it over makes that one's confirmation fail.
 
-use api::event_sources::{Claim, Mapping, Source, claim_key, mapping_key};
+use records::event_sources::{Claim, Mapping, Source, claim_key, mapping_key};
 use ring::digest::{SHA256, digest};
 use storage::{Expect, Revision};
 use types::Scope;

@@ -1,7 +1,7 @@
 //! What a mapping becomes by a request, and what it may be. Pure.
 
-use api::event_sources::{Access, Failures, Mapping, Pollers, Source, StartingPosition};
 use filters::Pattern;
+use records::event_sources::{Access, Failures, Mapping, Pollers, Source, StartingPosition};
 use types::Timestamp;
 use wire::ApiError;
 
@@ -338,7 +338,7 @@ mod tests {
     use super::*;
 
     fn mapping(arn: &str) -> Mapping {
-        let scope = api::examples::scope();
+        let scope = records::examples::scope();
         let mut mapping = Mapping {
             id: "id".to_owned(),
             scope: scope.clone(),

@@ -1,6 +1,6 @@
 //! Which source a request speaks of, and which parameters go with it.
 
-use api::event_sources::Source;
+use records::event_sources::Source;
 use types::Region;
 use wire::ApiError;
 

@@ -1,7 +1,7 @@
 //! Rules over several members of a configuration, looked at when all of a request has been put in:
 //! what a request leaves out counts as it was before.
 
-use api::functions::{Configuration, SnapStart};
+use records::functions::{Configuration, SnapStart};
 use types::limits::{EPHEMERAL_MB_MIN, LAYERS_MAX, UNZIPPED_BYTES_MAX};
 use wire::ApiError;
 
@@ -153,7 +153,7 @@ fn check_size(configuration: &Configuration) -> Result<(), ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use api::functions::{FileSystem, Layer, Vpc};
+    use records::functions::{FileSystem, Layer, Vpc};
 
     use super::*;
 

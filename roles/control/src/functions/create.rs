@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::functions::{Code, Configuration, Function, LastUpdate, Logging, SnapStart, State};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use image::Published;
 use policy::Context;
+use records::functions::{Code, Configuration, Function, LastUpdate, Logging, SnapStart, State};
 use serde::Deserialize;
 use types::limits::{EPHEMERAL_MB_MIN, MEMORY_MB_DEFAULT, TIMEOUT_SECONDS_DEFAULT};
 use types::{FunctionArn, Random, Version};

@@ -3,9 +3,9 @@
 //! Packages stay in the image store: equal ones are kept once and may be another version's;
 //! [`crate::unused_packages`] will tell.
 
-use api::functions::{Alias, Function};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::functions::{Alias, Function};
 use storage::Expect;
 use types::{FunctionArn, Qualifier, Version};
 use wire::ApiError;

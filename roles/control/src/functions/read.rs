@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use api::functions::{Configuration, Function};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::functions::{Configuration, Function};
 use serde::Serialize;
 use types::{FunctionArn, Qualifier, Version};
 use wire::function_name::Naming;

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use api::functions::Layer;
+use records::functions::Layer;
 use types::LayerVersionArn;
 use wire::ApiError;
 

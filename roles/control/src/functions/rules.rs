@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::functions::{Configuration, Function, LastUpdate, State};
+use records::functions::{Configuration, Function, LastUpdate, State};
 use types::AccountId;
 use types::limits::{ENVIRONMENT_BYTES_MAX, TAGS_MAX};
 use wire::ApiError;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::functions::{
+use records::functions::{
     Configuration, FileSystem, LastUpdate, Layer, LogFormat, SnapStart, State, Vpc,
 };
 use serde::Serialize;
@@ -310,7 +310,7 @@ pub(crate) fn version_arn(arn: &FunctionArn, configuration: &Configuration) -> F
 
 #[cfg(test)]
 mod tests {
-    use api::functions::FunctionVersion;
+    use records::functions::FunctionVersion;
 
     use super::*;
 

@@ -1,10 +1,10 @@
 //! UpdateFunctionCode and UpdateFunctionConfiguration: both change `$LATEST`, and the version
 //! before goes on serving until the change is settled.
 
-use api::functions::{Configuration, Function};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
+use records::functions::{Configuration, Function};
 use serde::Deserialize;
 use types::{FunctionArn, Version};
 use wire::ApiError;

@@ -1,6 +1,6 @@
 //! Managed policies of users, groups and roles: as what they may, and as what limits them.
 
-use api::iam::{Boundary, Entity, EntityKind, entity_key};
+use records::iam::{Boundary, Entity, EntityKind, entity_key};
 use wire::query::QueryError;
 
 use super::call::Call;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use api::authorisation::{Ask, Requester};
-use api::iam::{Entity, EntityKind, ManagedPolicy};
 use api::identity::PrincipalKind;
 use policy::Context;
+use records::iam::{Entity, EntityKind, ManagedPolicy};
 use types::{AccountId, ForCallers as _};
 use wire::query::{Query, QueryError};
 

@@ -1,6 +1,6 @@
 //! Everything of an account at once: GetAccountAuthorizationDetails.
 
-use api::iam::{Entity, EntityKind, ManagedPolicy, policies_prefix};
+use records::iam::{Entity, EntityKind, ManagedPolicy, policies_prefix};
 
 use super::attached::attached;
 use super::call::Call;

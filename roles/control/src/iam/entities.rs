@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::iam::{Entity, EntityKind, entity_key};
 use api::identity::PrincipalKind;
+use records::iam::{Entity, EntityKind, entity_key};
 use storage::{Expect, Revision};
 use wire::query::QueryError;
 
@@ -74,7 +74,7 @@ impl Iam {
         };
         // Whether there is such a policy is looked at by who may do this.
         let boundary = call.given("PermissionsBoundary");
-        let boundary = boundary.map(|arn| api::iam::Boundary {
+        let boundary = boundary.map(|arn| records::iam::Boundary {
             arn: arn.to_owned(),
             id: String::new(),
         });

@@ -1,6 +1,6 @@
 //! Who is in which group.
 
-use api::iam::{Entity, EntityKind, entity_key};
+use records::iam::{Entity, EntityKind, entity_key};
 
 use super::call::Call;
 use super::entities::by_name;

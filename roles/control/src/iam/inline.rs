@@ -1,7 +1,7 @@
 //! Policies that belong to one user, group or role alone.
 
-use api::iam::{Entity, EntityKind};
 use policy::Form;
+use records::iam::{Entity, EntityKind};
 use wire::query::QueryError;
 
 use super::call::Call;

@@ -1,6 +1,6 @@
 //! Access keys of users.
 
-use api::iam::{Entity, EntityKind, UserKey};
+use records::iam::{Entity, EntityKind, UserKey};
 use wire::query::QueryError;
 
 use super::call::Call;

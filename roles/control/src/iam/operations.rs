@@ -1,6 +1,6 @@
 //! Every operation, by its name.
 
-use api::iam::EntityKind::{self, Group, Role, User};
+use records::iam::EntityKind::{self, Group, Role, User};
 use wire::query::QueryError;
 
 use super::call::Call;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::iam::{Entity, EntityKind, ManagedPolicy, PolicyVersion, policies_prefix, policy_key};
+use records::iam::{Entity, EntityKind, ManagedPolicy, PolicyVersion, policies_prefix, policy_key};
 use storage::Expect;
 use wire::query::QueryError;
 

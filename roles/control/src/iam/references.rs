@@ -10,11 +10,11 @@
 //! Either the deletion looks after the reference was written, and finds it. Or it looked before:
 //! then it had read before, too, and of the two writes of the one row, attach's second and the
 //! deletion's third, the later fails. A crash between 1 and 2 of attach leaves a reference that
-//! nobody was told of; if what it means is deleted, it means nothing ([`api::iam`]).
+//! nobody was told of; if what it means is deleted, it means nothing ([`records::iam`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::iam::{Entity, EntityKind, ManagedPolicy, entity_key, policy_key, policy_row};
+use records::iam::{Entity, EntityKind, ManagedPolicy, entity_key, policy_key, policy_row};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use storage::{Expect, Revision};

@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use api::iam::{Entity, EntityKind, entity_key};
+use records::iam::{Entity, EntityKind, entity_key};
 use storage::{Expect, Revision};
 use wire::query::QueryError;
 

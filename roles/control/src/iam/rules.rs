@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::iam::{Entity, EntityKind};
 use http::StatusCode;
 use policy::{Form, Policy};
+use records::iam::{Entity, EntityKind};
 use types::ForCallers as _;
 use wire::query::{Query, QueryError};
 

@@ -1,6 +1,6 @@
 //! Tags of users, roles and managed policies.
 
-use api::iam::{Entity, EntityKind, ManagedPolicy};
+use records::iam::{Entity, EntityKind, ManagedPolicy};
 
 use super::call::Call;
 use super::paging::Page;

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::iam::{EntityKind, key_use_row};
-use api::identity::KeyUse;
+use records::iam::KeyUse;
+use records::iam::{EntityKind, key_use_row};
 use storage::Expect;
 use tokio::time::MissedTickBehavior;
 

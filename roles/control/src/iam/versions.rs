@@ -1,6 +1,6 @@
 //! What a managed policy has said: at most five versions, one of which counts.
 
-use api::iam::{ManagedPolicy, PolicyVersion};
+use records::iam::{ManagedPolicy, PolicyVersion};
 use wire::query::QueryError;
 
 use super::call::Call;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use api::iam::{Entity, EntityKind, ManagedPolicy, PolicyVersion, UserKey};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use records::iam::{Entity, EntityKind, ManagedPolicy, PolicyVersion, UserKey};
 pub(super) use wire::query::{group, member};
 
 use super::managed::AwsPolicy;

@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use api::iam::{Entity, EntityKind, IAM, ManagedPolicy, POLICIES, entity_key, policy_row};
 use policy::{Caller, Context, Form, Permissions, Policy, Verdict};
+use records::iam::{Entity, EntityKind, IAM, ManagedPolicy, POLICIES, entity_key, policy_row};
 use storage::{Change, Error, Row, Table, Watch};
 use tokio::sync::mpsc::error::TryRecvError;
 use types::{AccountId, FunctionArn};

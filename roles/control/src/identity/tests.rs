@@ -23,7 +23,7 @@ fn keys(clock: Arc<ManualClock>) -> Keys {
 
 fn function() -> FunctionArn {
     FunctionArn {
-        scope: api::examples::scope(),
+        scope: records::examples::scope(),
         name: types::FunctionName::new("f").unwrap(),
         qualifier: None,
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use api::identity::KeyUse;
+use records::iam::KeyUse;
 use types::Timestamp;
 
 /// Keys that are remembered. Of more the use is not noted until they have been taken: that is

@@ -1,8 +1,8 @@
 //! ListLayers and ListLayerVersions.
 
-use api::layers::{Layer, LayerVersion, layer_versions_prefix, layers_prefix};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::layers::{Layer, LayerVersion, layer_versions_prefix, layers_prefix};
 use serde::Serialize;
 use types::LayerArn;
 use wire::ApiError;

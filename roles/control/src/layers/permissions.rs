@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use api::layers::LayerVersion;
-use api::policies::{Condition, Principal, ResourcePolicy, Statement};
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use records::layers::LayerVersion;
+use records::policies::{Condition, Principal, ResourcePolicy, Statement};
 use serde::{Deserialize, Serialize};
 use storage::Expect;
 use types::LayerVersionArn;

@@ -1,6 +1,6 @@
 //! Layers and their versions as they are answered.
 
-use api::layers::LayerVersion;
+use records::layers::LayerVersion;
 use serde::Serialize;
 use types::LayerArn;
 

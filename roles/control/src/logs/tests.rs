@@ -8,7 +8,7 @@ use super::*;
 
 fn stream(group: &str, stream: &str) -> StreamName {
     StreamName {
-        scope: api::examples::scope(),
+        scope: records::examples::scope(),
         group: group.to_owned(),
         stream: stream.to_owned(),
     }

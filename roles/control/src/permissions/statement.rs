@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use api::policies::{Condition, Principal, Statement};
 use policy::Context;
+use records::policies::{Condition, Principal, Statement};
 use serde::Deserialize;
 use types::AccountId;
 use wire::ApiError;
@@ -152,7 +152,7 @@ fn nobody() -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    use api::policies::ResourcePolicy;
+    use records::policies::ResourcePolicy;
 
     use super::*;
 

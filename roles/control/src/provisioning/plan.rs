@@ -2,8 +2,8 @@
 //! there. Pure.
 
 use api::assignment::{Error, Standing};
-use api::functions::Alias;
-use api::provisioned::{Allocation, Provisioned, Status};
+use records::functions::Alias;
+use records::provisioned::{Allocation, Provisioned, Status};
 use types::{ForCallers as _, Version};
 
 /// So many environments of a version.

@@ -9,7 +9,7 @@
 //! Steps 2 and 3 may be done by anybody and more than once: by the request that decided, by the
 //! next request that finds them undone, or by the settler after a crash.
 
-use api::functions::{Configuration, Function};
+use records::functions::{Configuration, Function};
 use storage::Expect;
 use types::{FunctionArn, Version};
 

@@ -11,10 +11,10 @@
 use std::time::Duration;
 
 use api::authorisation::Ask;
-use api::iam::{Entity, EntityKind, entity_key};
 use api::identity::PrincipalKind;
 use http::StatusCode;
 use policy::{Context, Form, Policy};
+use records::iam::{Entity, EntityKind, entity_key};
 use wire::query::{QueryError, group, member};
 
 use super::given::packed_size;

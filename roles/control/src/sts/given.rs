@@ -1,8 +1,8 @@
 //! What limits a session: policies that come with it, and how much of them there may be.
 
-use api::iam::{ManagedPolicy, policy_row};
 use http::StatusCode;
 use policy::{Form, Policy};
+use records::iam::{ManagedPolicy, policy_row};
 use types::{AccountId, ForCallers as _};
 use wire::query::{Query, QueryError};
 

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use api::assignment::{Assign, Assignment, Error, Lease, Provision, Report, Standing};
-use api::functions::FunctionKey;
 use async_trait::async_trait;
+use records::functions::FunctionKey;
 use serde_json::{Value, json};
 use storage::{Expect, Table as _};
 

@@ -95,7 +95,7 @@ async fn a_publish_that_a_crash_interrupted_is_finished_with_what_was_decided() 
 async fn rows_left_by_a_function_of_the_same_name_are_swept() {
     let world = World::new();
     let left = super::function("f");
-    let key = api::functions::alias_key(
+    let key = records::functions::alias_key(
         &left.scope,
         &left.name,
         &types::AliasName::new("old").unwrap(),

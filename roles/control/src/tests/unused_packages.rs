@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::packages::{UnusedPackage, unused_package_key};
+use records::packages::{UnusedPackage, unused_package_key};
 use serde_json::{Value, json};
 use storage::{Consistency, Expect, Table as _};
 use tokio::sync::RwLock;

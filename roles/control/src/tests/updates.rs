@@ -8,7 +8,7 @@ use super::harness::{ARN, World, create_with, zip};
 const CODE: &str = "/2015-03-31/functions/f/code";
 const CONFIGURATION: &str = "/2015-03-31/functions/f/configuration";
 
-async fn row(world: &World) -> api::functions::Function {
+async fn row(world: &World) -> records::functions::Function {
     let Scope { account, region } = super::function("f").scope;
     let scope = Scope { account, region };
     let name = FunctionName::new("f").unwrap();

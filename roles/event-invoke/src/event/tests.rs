@@ -8,7 +8,7 @@ use super::*;
 
 /// An event for the function `f`, accepted at `accepted` seconds.
 pub(crate) fn event(payload: &str, accepted: u64) -> Item {
-    let scope = api::examples::scope();
+    let scope = records::examples::scope();
     let accept = Accept {
         request: RequestId::from_uuid(Default::default()),
         arn: FunctionArn {

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::credentials::Credentials;
-use api::examples;
-pub(super) use api::examples::scope;
-use api::functions::{Configuration, FunctionVersion};
 use api::invoke::{Error, Invoke, Invoker, Outcome, Target, Why};
 use api::worker::FunctionError;
 use async_trait::async_trait;
 use bytes::Bytes;
+use records::examples;
+pub(super) use records::examples::scope;
+use records::functions::{Configuration, FunctionVersion};
 use tokio::time::Instant;
 use types::{FunctionArn, FunctionName, RequestId, Version};
 

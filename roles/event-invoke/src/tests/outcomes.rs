@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use api::event_invoke::EventInvokeConfig;
 use api::events::Events as _;
+use records::event_invoke::EventInvokeConfig;
 use serde_json::json;
 use storage::Queue as _;
 

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use api::event_invoke::EventInvokeConfig;
 use api::events::Events as _;
+use records::event_invoke::EventInvokeConfig;
 use storage::Queue as _;
 use types::{Random as _, RequestId};
 

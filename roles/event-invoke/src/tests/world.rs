@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::event_invoke::EventInvokeConfig;
 use api::events::Accept;
-use api::functions::{EVENT_INVOKES, attached_key};
 use api::invoke::Invoker;
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
+use records::event_invoke::EventInvokeConfig;
+use records::functions::{EVENT_INVOKES, attached_key};
 use storage::memory::{MemoryQueue, MemoryTable};
 use storage::{Expect, Queue, Table};
 use tokio::sync::watch;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::functions::FunctionVersion;
 use bytes::Bytes;
+use records::functions::FunctionVersion;
 use storage::Error;
 use storage::queue::Charge;
 use tokio::time::Instant;

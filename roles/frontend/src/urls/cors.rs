@@ -3,10 +3,10 @@
 //! Where it is configured the service answers preflights itself and its headers take the place of
 //! the function's; where it is not, all of it is the function's affair.
 
-use api::urls::Cors;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
+use records::urls::Cors;
 
 /// What a function's own answer may not say where it is configured.
 const OWN: [HeaderName; 6] = [

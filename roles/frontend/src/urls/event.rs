@@ -6,11 +6,11 @@ use std::io;
 use std::net::IpAddr;
 
 use api::identity::Principal;
-use api::urls::Url;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{self, HeaderMap, HeaderName};
 use http::request::Parts;
+use records::urls::Url;
 use serde::Serialize;
 use types::limits::SYNC_REQUEST_BYTES_MAX;
 use types::{RequestId, Timestamp};

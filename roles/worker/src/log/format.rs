@@ -1,6 +1,6 @@
 //! How a function wants its log: in text, or in JSON and from which level on. Pure.
 
-use api::functions::{LogFormat, Logging};
+use records::functions::{LogFormat, Logging};
 use serde::Deserialize;
 
 use crate::platform::Level;

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use api::functions::{LogFormat, Logging};
+use ::records::functions::{LogFormat, Logging};
 use types::{ManualClock, RequestId, Timestamp};
 
 use super::*;
@@ -21,7 +21,7 @@ impl Logs for Kept {
 
 fn log(logging: &Logging) -> (Arc<Kept>, EnvironmentLog) {
     let kept = Arc::new(Kept::default());
-    let scope = api::examples::scope();
+    let scope = ::records::examples::scope();
     let stream = StreamName {
         scope,
         group: "g".into(),

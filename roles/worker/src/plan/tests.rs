@@ -1,8 +1,8 @@
 //! The variables a function sees.
 
 use api::Secret;
-use api::examples;
-use api::functions::Configuration;
+use records::examples;
+use records::functions::Configuration;
 use types::{Region, Scope, Timestamp};
 
 use super::*;

@@ -1,8 +1,8 @@
 //! Names become versions.
 
-use api::examples;
-pub(crate) use api::examples::scope;
 use bytes::Bytes;
+use records::examples;
+pub(crate) use records::examples::scope;
 use types::{FunctionRef, Timestamp};
 
 use super::*;
@@ -160,7 +160,7 @@ fn rows_that_cannot_be_read_are_left_out() {
 
 #[test]
 fn a_policy_holds_for_its_own_name_and_its_own_function() {
-    use api::policies::{Principal, Statement};
+    use records::policies::{Principal, Statement};
     let mut functions = known();
     let arn = |qualifier: Option<&str>| FunctionArn {
         scope: scope(),
@@ -208,7 +208,7 @@ fn a_policy_holds_for_its_own_name_and_its_own_function() {
 
 #[test]
 fn a_url_leads_to_the_function_or_alias_it_was_made_for() {
-    use api::urls::{Auth, InvokeMode};
+    use records::urls::{Auth, InvokeMode};
     let mut functions = known();
     let made = |bound_to: &str, qualifier: Option<&str>, revision| {
         let function = FunctionArn {

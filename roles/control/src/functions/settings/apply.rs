@@ -1,7 +1,7 @@
 //! What a request's settings make of a configuration: everything it names takes the place of what
 //! was there, and an empty value takes it away, as Lambda has it.
 
-use api::functions::{Configuration, FileSystem, Layer, LogFormat, Logging, SnapStart, Vpc};
+use records::functions::{Configuration, FileSystem, Layer, LogFormat, Logging, SnapStart, Vpc};
 use wire::ApiError;
 
 use super::Settings;

@@ -1,6 +1,6 @@
 //! Constraints in the service's words, and what settings make of a configuration.
 
-use api::functions::{Configuration, LogFormat};
+use records::functions::{Configuration, LogFormat};
 
 use super::*;
 
@@ -82,13 +82,13 @@ fn what_is_given_is_put_in_and_what_is_empty_taken_away() {
         r#"{"KMSKeyArn":"","DeadLetterConfig":{"TargetArn":""},"Environment":{},
             "VpcConfig":{"SubnetIds":[],"SecurityGroupIds":[]},"SnapStart":{"ApplyOn":"None"}}"#,
     );
-    assert_eq!(without.vpc, Some(api::functions::Vpc::default()));
+    assert_eq!(without.vpc, Some(records::functions::Vpc::default()));
     assert_eq!(
         (&without.kms_key, &without.dead_letter_target),
         (&None, &None)
     );
     assert_eq!(without.environment, Some(Default::default()));
-    assert_eq!(without.snap_start, api::functions::SnapStart::None);
+    assert_eq!(without.snap_start, records::functions::SnapStart::None);
 }
 
 #[test]

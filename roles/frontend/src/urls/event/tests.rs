@@ -1,9 +1,9 @@
 //! Requests and the events they become.
 
 use api::identity::PrincipalKind;
-use api::urls::{Auth, InvokeMode};
 use http::Request;
 use proptest::prelude::*;
+use records::urls::{Auth, InvokeMode};
 use serde_json::{Value, json};
 use types::{AccountId, FunctionArn, FunctionName, Region, Scope};
 

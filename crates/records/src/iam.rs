@@ -217,7 +217,18 @@ pub fn policy_row(arn: &str) -> Option<String> {
     Some(policy_key(&AccountId::new(account).ok()?, name))
 }
 
-/// Key of the [`KeyUse`](crate::identity::KeyUse) row of an access key.
+/// The last use of an access key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeyUse {
+    /// When a request that it signed was let in.
+    pub at: Timestamp,
+    /// For which service: `lambda`.
+    pub service: String,
+    /// For which region.
+    pub region: String,
+}
+
+/// Key of the [`KeyUse`] row of an access key.
 pub fn key_use_row(access_key: &str) -> String {
     format!("iam-use/{access_key}")
 }
