@@ -28,7 +28,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use admission::InvocationType;
-use api::identity::{Error, Identities};
+use authn::Authenticator;
+use authn::identity::Identities;
 use bytes::Bytes;
 use control::Control;
 use event_invoke::EventFrontend;
@@ -40,11 +41,10 @@ use records::urls::Auth;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use types::limits::{ASYNC_REQUEST_BYTES_MAX, SYNC_REQUEST_BYTES_MAX};
-use types::{AccountId, Clock, Random, RequestId, SystemClock, SystemRandom};
+use types::{AccountId, Random, RequestId, SystemClock, SystemRandom};
 use wire::ApiError;
 use wire::function_url::Target;
 use wire::rest::{Match, Operation};
-use wire::sigv4::{Declared, Signed, Verifier};
 
 pub(crate) use bound::{Bound, bind};
 use conversation::Conversation;
@@ -65,10 +65,8 @@ pub(crate) struct FrontDoor {
     control: Arc<Control>,
     frontend: Arc<Frontend>,
     events: Events,
-    identities: Arc<dyn Identities>,
+    authenticator: Authenticator,
     random: Arc<dyn Random>,
-    clock: Arc<dyn Clock>,
-    verifier: Verifier,
     places: Arc<Places>,
     intake: Arc<Intake>,
     large_bodies: Semaphore,
@@ -126,10 +124,8 @@ impl FrontDoor {
             control,
             frontend,
             events,
-            identities,
+            authenticator: Authenticator::new(identities, Arc::new(SystemClock)),
             random: Arc::new(SystemRandom),
-            clock: Arc::new(SystemClock),
-            verifier: Verifier::new(),
             places: Places::new(bounds.connections, bounds.connections_of_one),
             intake: Intake::new(bounds.bytes),
             large_bodies: Semaphore::new(LARGE_BODIES_MAX),
@@ -277,24 +273,10 @@ impl FrontDoor {
     /// The account of the access key that the head names, unless the head alone tells that the
     /// signature is not good. That it is good is verified when the body is here.
     async fn signer(&self, parts: &Parts) -> Option<(Arc<str>, bool)> {
-        let signed = Signed::parse(parts).ok()?;
-        let token = signed.session_token.as_deref();
-        let key = match self
-            .identities
-            .access_key(&signed.access_key_id, token)
-            .await
-        {
-            Ok(key) => key,
-            Err(Error::Unknown | Error::Expired) => return None,
-            // If it can't be told now, it will be told when the signature is verified.
-            Err(Error::Unavailable) => return Some((Arc::from(""), false)),
-        };
-        let now = self.clock.now();
-        let verified = self
-            .verifier
-            .verify_head(&signed, key.secret.expose(), parts, now);
-        let account = Arc::from(key.principal.account.as_str());
-        Some((account, verified.ok()? == Declared::Signer))
+        let head = self.authenticator.head(parts).await?;
+        // If it can't be told now whose key it is, it will be told when the signature is verified.
+        let account = head.account.as_ref().map_or("", |account| account.as_str());
+        Some((Arc::from(account), head.is_signed))
     }
 
     async fn take(

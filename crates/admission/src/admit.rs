@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use api::authorisation::{Circumstances, Requester};
 use api::credentials::Credentials;
-use api::identity::Identities;
+use authn::Authenticator;
+use authn::authorisation::Requester;
+use authn::identity::Identities;
 use bytes::Bytes;
 use http::request::Parts;
 use policy::Context;
-use types::{Clock, ForCallers as _, FunctionArn, Random};
+use types::{Clock, ForCallers as _, FunctionArn, Random, Region, Scope};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};
 use wire::rest::{Match, Operation, check_query};
-use wire::sigv4::Verifier;
+use wire::sigv4::Signed;
 
-use crate::authenticate::{Caller, authenticate, unknown};
+use crate::caller::Caller;
 use crate::metadata::{Found, Metadata};
 use crate::request::{self, Checked, InvocationType};
 use crate::trace::Trace;
@@ -23,9 +24,8 @@ use crate::trace::Trace;
 pub struct Admission {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    identities: Arc<dyn Identities>,
+    authenticator: Authenticator,
     metadata: Arc<Metadata>,
-    verifier: Verifier,
 }
 
 /// An invoke that passed all checks.
@@ -50,11 +50,10 @@ impl Admission {
         metadata: Arc<Metadata>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            authenticator: Authenticator::new(identities, Arc::clone(&clock)),
             clock,
             random,
-            identities,
             metadata,
-            verifier: Verifier::new(),
         })
     }
 
@@ -100,10 +99,19 @@ impl Admission {
     }
 
     /// Who signed a request.
-    pub async fn caller(&self, parts: &Parts, body: &[u8]) -> Result<Caller, ApiError> {
-        let now = self.clock.now();
-        let identities = self.identities.as_ref();
-        authenticate(identities, &self.verifier, (parts, body), now).await
+    pub async fn caller(&self, parts: &Parts, body: &Bytes) -> Result<Caller, ApiError> {
+        let signed = Signed::parse(parts)?;
+        signed.require_service("lambda")?;
+        let requester = self
+            .authenticator
+            .authenticate(&signed, parts, body)
+            .await?;
+        let region = Region::new(&signed.region).map_err(|_| ApiError::unrecognized_client())?;
+        let scope = Scope {
+            account: requester.account().clone(),
+            region,
+        };
+        Ok(Caller { requester, scope })
     }
 
     /// Refuses what [`Metadata::authorise`] does not allow.
@@ -127,14 +135,11 @@ impl Admission {
         arn: &FunctionArn,
     ) -> Result<(), ApiError> {
         let token = Some(keys.session_token.expose());
-        let key = self.identities.access_key(&keys.access_key_id, token).await;
-        let circumstances = Circumstances {
-            now: self.clock.now(),
-            source: None,
-            user_agent: None,
-            region: Some(arn.scope.region.clone()),
-        };
-        let requester = Requester::signed(key.map_err(unknown)?, circumstances);
+        let region = arn.scope.region.clone();
+        let holder = self
+            .authenticator
+            .holder(&keys.access_key_id, token, region);
+        let requester = holder.await?;
         self.authorise(&requester, action, arn, Context::new())
     }
 

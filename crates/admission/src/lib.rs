@@ -10,14 +10,14 @@
 //! in full and fresh by watching the table: nothing here waits for the store in the usual case.
 
 mod admit;
-mod authenticate;
+mod caller;
 mod metadata;
 mod request;
 mod trace;
 mod unreadable;
 
 pub use admit::{Admission, Admitted};
-pub use authenticate::{Caller, circumstances};
+pub use caller::Caller;
 pub use metadata::{Found, Metadata};
 pub use request::{Checked, InvocationType, too_large};
 pub use trace::Trace;

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use api::authorisation::{Ask, Requester};
+use authn::authorisation::{Ask, Requester};
 use policy::{Context as Keys, Denied};
 use records::functions::{
     ALIASES, FUNCTIONS, FunctionVersion, POLICIES, PROVISIONED, RECURSIONS, URLS, VERSIONS,

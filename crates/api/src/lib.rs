@@ -9,11 +9,9 @@
 //! Architecture invariant: no IO and no state here, and nothing of AWS's wire format.
 
 pub mod assignment;
-pub mod authorisation;
 pub mod counting;
 pub mod credentials;
 pub mod events;
-pub mod identity;
 pub mod invoke;
 pub mod logs;
 pub mod operator_key;

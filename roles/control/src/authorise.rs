@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   request ─▶ Standing: the resource policy and tags of the function that the path names
-//!          ─▶ Call::authorise(owner, resource) and its sisters ─▶ api::authorisation
+//!          ─▶ Call::authorise(owner, resource) and its sisters ─▶ authn::authorisation
 //! ```
 //!
 //! Each operation names its resource as AWS's service authorisation reference has it: most the
@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use api::authorisation::{Ask, Requester};
+use authn::authorisation::{Ask, Requester};
 use policy::{Context, Policy};
 use records::functions::{Alias, Function, POLICIES, attached_key};
 use records::iam::{Entity, EntityKind, entity_key};

@@ -1,25 +1,9 @@
 //! Reading request bodies: JSON, of a size that may take a while.
 
+use authn::run_blocking;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use wire::ApiError;
-
-/// Work on more bytes than this leaves the task that serves requests: hashing or parsing 1 MiB
-/// takes about a millisecond.
-const INLINE_BYTES_MAX: usize = 1024 * 1024;
-
-/// Does work that takes time in proportion to `bytes`, aside if it would hold up others.
-pub(crate) async fn aside<T: Send + 'static>(
-    bytes: usize,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> T {
-    if bytes <= INLINE_BYTES_MAX {
-        return work();
-    }
-    let work = tokio::task::spawn_blocking(work);
-    work.await
-        .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
-}
 
 /// Reads a JSON body. An empty one is an empty object, as for operations whose members are all
 /// optional.
@@ -27,7 +11,7 @@ pub(crate) async fn parse<T: DeserializeOwned + Send + 'static>(
     body: &Bytes,
 ) -> Result<T, ApiError> {
     let body = body.clone();
-    aside(body.len(), move || parse_now(&body)).await
+    run_blocking(body.len(), move || parse_now(&body)).await
 }
 
 /// Reads a small JSON body.

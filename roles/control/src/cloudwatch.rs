@@ -23,7 +23,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::authorisation::{self, Requester};
+use authn::authorisation::{self, Requester};
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use wire::ApiError;
-use wire::sigv4::{Form, Signed, Signer};
+use wire::sigv4::{Form, Signed, Signer, Verifier};
 
 use crate::failure::Failure;
 use crate::identity::MasterSecret;
@@ -29,6 +29,7 @@ const SERVICE: &str = "lambent-code";
 /// Signs links.
 pub(crate) struct CodeLinks {
     secret: api::Secret,
+    verifier: Verifier,
 }
 
 impl CodeLinks {
@@ -37,6 +38,7 @@ impl CodeLinks {
         let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             secret: api::Secret::new(hex),
+            verifier: Verifier::new(),
         }
     }
 
@@ -88,7 +90,8 @@ impl Control {
 
     fn verify_link(&self, signed: &Signed, parts: &Parts) -> Result<(), ApiError> {
         let (secret, now) = (self.links.secret.expose(), self.clock.now());
-        self.verifier()
+        self.links
+            .verifier
             .verify(signed, secret, parts, b"", now)
             .map_err(ApiError::from)
     }

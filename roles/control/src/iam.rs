@@ -37,8 +37,8 @@ mod xml;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::authorisation::Requester;
-use api::identity::Identities;
+use authn::authorisation::Requester;
+use authn::identity::Identities;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use records::iam::{Entity, EntityKind, entities_prefix, entity_key};

@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use api::authorisation::{Ask, Circumstances, Requester};
-use api::identity;
+use authn::authorisation::{Ask, Circumstances, Requester};
+use authn::identity;
 use policy::{Context, Policy};
 use records::functions::Configuration;
 use records::iam::{Entity, EntityKind, entity_key};

@@ -1,12 +1,12 @@
 //! From a request to an answer: who asks, what for, may they.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use api::assignment::Assignment;
-use api::authorisation::{Circumstances, Requester};
-use api::identity::{self, Identities, PrincipalKind};
+use authn::authorisation::Requester;
+use authn::identity::{Identities, PrincipalKind};
+use authn::{Authenticator, run_blocking};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
@@ -14,18 +14,17 @@ use image::Images;
 use policy::Context;
 use storage::Table;
 use tokio::sync::{Notify, mpsc};
-use types::{Clock, FunctionArn, Random, Region, RequestId, Scope};
+use types::{Clock, FunctionArn, Random, RequestId, Scope};
 use wire::authority::authority;
 use wire::function_name::{Naming, resolve};
 use wire::json_rpc::JsonError;
 use wire::query::{IAM_NAMESPACE, Query, QueryError, STS_NAMESPACE};
 use wire::rest::{Match, Operation, check_query, route};
-use wire::sigv4::{Signed, Verifier};
+use wire::sigv4::Signed;
 use wire::uri::query_value;
 use wire::{ApiError, model, shortened, sigv4};
 
 use crate::authorise::Standing;
-use crate::body::aside;
 use crate::cloudwatch::{CloudWatch, Keeper as LogKeeper};
 use crate::code_location::{self, CodeLinks};
 use crate::code_storage::CodeStorage;
@@ -86,8 +85,7 @@ pub struct Control {
     pub(crate) links: CodeLinks,
     iam: Arc<Iam>,
     pub(crate) sts: Sts,
-    identities: Arc<dyn Identities>,
-    verifier: Arc<Verifier>,
+    pub(crate) authenticator: Authenticator,
     cloudwatch: CloudWatch,
     jobs: mpsc::Sender<Job>,
     missed: Missed,
@@ -164,6 +162,7 @@ impl Control {
             rows,
             images,
             packages,
+            authenticator: Authenticator::new(identities, Arc::clone(&clock)),
             clock,
             random,
             code_storage: CodeStorage::default(),
@@ -175,8 +174,6 @@ impl Control {
             links: CodeLinks::new(&master),
             iam,
             sts,
-            identities,
-            verifier: Arc::new(Verifier::new()),
             cloudwatch,
             jobs,
             missed,
@@ -280,10 +277,6 @@ impl Control {
         self.provision.notify_one();
     }
 
-    pub(crate) fn verifier(&self) -> &Verifier {
-        &self.verifier
-    }
-
     pub(crate) fn new_revision_id(&self) -> String {
         self.random.uuid().to_string()
     }
@@ -293,7 +286,11 @@ impl Control {
         let matched = route(&parts.method, path, query);
         let signed = Signed::parse(parts).map_err(ApiError::from)?;
         signed.require_service("lambda").map_err(ApiError::from)?;
-        let requester = self.authenticate(&signed, parts, body).await?;
+        let requester = self
+            .authenticator
+            .authenticate(&signed, parts, body)
+            .await
+            .map_err(ApiError::from)?;
         let matched = matched.ok_or_else(|| unknown_operation(parts))?;
         check_query(query)?;
         let region = self.config.region(&signed)?;
@@ -404,65 +401,13 @@ impl Control {
         }
     }
 
-    /// Who signed a request. Whatever service it is for: that is for the caller to look at.
-    pub(crate) async fn authenticate(
-        &self,
-        signed: &Signed,
-        parts: &Parts,
-        body: &Bytes,
-    ) -> Result<Requester, ApiError> {
-        let token = signed.session_token.as_deref();
-        let key = self
-            .identities
-            .access_key(&signed.access_key_id, token)
-            .await;
-        let key = key.map_err(|error| match error {
-            identity::Error::Unknown => ApiError::unrecognized_client(),
-            identity::Error::Expired => ApiError::expired_token(),
-            identity::Error::Unavailable => ApiError::unavailable(),
-        })?;
-        let verified = self.verify(signed, &key.secret, parts, body).await;
-        verified.map_err(ApiError::from)?;
-        self.note_use(signed);
-        Ok(Requester::signed(key, self.circumstances(signed, parts)))
-    }
-
-    /// What is known of a request whoever sent it. The front door leaves the sender's address
-    /// with it.
-    fn circumstances(&self, signed: &Signed, parts: &Parts) -> Circumstances {
-        let agent = parts.headers.get(http::header::USER_AGENT);
-        Circumstances {
-            now: self.clock.now(),
-            source: parts.extensions.get::<IpAddr>().copied(),
-            user_agent: agent.and_then(|text| text.to_str().ok()).map(str::to_owned),
-            region: Region::new(&signed.region).ok(),
-        }
-    }
-
-    async fn verify(
-        &self,
-        signed: &Signed,
-        secret: &api::Secret,
-        parts: &Parts,
-        body: &Bytes,
-    ) -> Result<(), sigv4::Error> {
-        let verifier = Arc::clone(&self.verifier);
-        let (signed, secret, now) = (signed.clone(), secret.clone(), self.clock.now());
-        let (parts, body) = (parts.clone(), body.clone());
-        aside(body.len(), move || {
-            verifier.verify(&signed, secret.expose(), &parts, &body, now)
-        })
-        .await
-    }
-
-    fn note_use(&self, signed: &Signed) {
-        let identities = &self.identities;
-        identities.note_use(&signed.access_key_id, &signed.service, &signed.region);
-    }
-
     async fn logs(&self, parts: &Parts, body: &Bytes) -> Result<Response<Bytes>, JsonError> {
         let signed = Signed::parse(parts).map_err(ApiError::from)?;
-        let requester = self.authenticate(&signed, parts, body).await?;
+        let requester = self
+            .authenticator
+            .authenticate(&signed, parts, body)
+            .await
+            .map_err(ApiError::from)?;
         let region = self.config.region(&signed)?;
         self.cloudwatch
             .answer(parts, body, &requester, region)
@@ -486,19 +431,10 @@ impl Control {
         if signed.service != "iam" {
             signed.require_service("sts")?;
         }
-        let token = signed.session_token.as_deref();
-        let key = self
-            .identities
-            .access_key(&signed.access_key_id, token)
-            .await;
-        let key = key.map_err(|error| match error {
-            identity::Error::Unknown => QueryError::invalid_client_token(),
-            identity::Error::Expired => QueryError::expired_token(),
-            identity::Error::Unavailable => QueryError::unavailable(),
-        })?;
-        self.verify(&signed, &key.secret, parts, body).await?;
-        self.note_use(&signed);
-        let requester = Requester::signed(key, self.circumstances(&signed, parts));
+        let requester = self
+            .authenticator
+            .authenticate(&signed, parts, body)
+            .await?;
         if signed.service != "iam" {
             let call = sts::Call {
                 requester: &requester,
@@ -521,7 +457,7 @@ impl Call<'_> {
     async fn check_model(&self) -> Result<(), ApiError> {
         let (matched, body) = (self.matched.clone(), self.body.clone());
         let query = self.query.map(str::to_owned);
-        aside(body.len(), move || {
+        run_blocking(body.len(), move || {
             model::check(&matched, query.as_deref(), &body)
         })
         .await

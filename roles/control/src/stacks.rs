@@ -11,7 +11,7 @@
 //! that are JSON. A client that has not seen the last write is refused with status 409, so that of two deploys at
 //! once one notices.
 
-use api::authorisation::{Ask, Requester};
+use authn::authorisation::{Ask, Requester};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -43,7 +43,11 @@ impl Control {
     ) -> Result<Response<Bytes>, Failure> {
         let signed = Signed::parse(parts).map_err(ApiError::from)?;
         signed.require_service("lambda").map_err(ApiError::from)?;
-        let requester = self.authenticate(&signed, parts, body).await?;
+        let requester = self
+            .authenticator
+            .authenticate(&signed, parts, body)
+            .await
+            .map_err(ApiError::from)?;
         let region = self.config.region(&signed)?;
         let scope = Scope {
             account: requester.account().clone(),

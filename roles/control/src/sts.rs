@@ -13,9 +13,9 @@ mod tags;
 
 use std::sync::Arc;
 
-use api::authorisation::{Ask, Requester};
 use api::credentials::Credentials;
-use api::identity::{Identities, PrincipalKind};
+use authn::authorisation::{Ask, Requester};
+use authn::identity::{Identities, PrincipalKind};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
@@ -138,7 +138,7 @@ impl Sts {
         let known = self.identities.access_key(id, None).await;
         let account = match known {
             Ok(key) => Some(key.principal.account),
-            Err(api::identity::Error::Unavailable) => return Err(QueryError::unavailable()),
+            Err(authn::identity::Error::Unavailable) => return Err(QueryError::unavailable()),
             Err(_) => account_of(id),
         };
         let account = account.ok_or_else(|| {

@@ -12,8 +12,8 @@
 //! much everybody has to do, and other queues name other people's functions: so the operator's account sees
 //! all queues, and every other one those of its own functions, in the region that was asked.
 
-use api::authorisation::Ask;
 use api::events::{EventView, FunctionView, QueueView};
+use authn::authorisation::Ask;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
@@ -86,7 +86,7 @@ impl EventFrontend {
     }
 
     async fn show(&self, parts: &Parts) -> Result<Bytes, ApiError> {
-        let caller = self.admission.caller(parts, b"").await?;
+        let caller = self.admission.caller(parts, &Bytes::new()).await?;
         let wish = Wish::of(&parts.method, parts.uri.path());
         let wish = wish.ok_or_else(|| {
             ApiError::not_found("events and their queues are read, and failed events sent again")

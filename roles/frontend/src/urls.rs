@@ -13,9 +13,10 @@ mod result;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use admission::{Admitted, Caller, Checked, InvocationType, Trace, circumstances, too_large};
-use api::authorisation::Requester;
+use admission::{Admitted, Caller, Checked, InvocationType, Trace, too_large};
 use api::worker::Response as Answer;
+use authn::authorisation::Requester;
+use authn::circumstances;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};

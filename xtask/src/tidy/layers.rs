@@ -13,8 +13,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("policy", &[]),
     // Rows hold policies.
     ("records", &["policy"]),
-    // A caller is handed from role to role together with what they may do.
-    ("api", &["policy", "records"]),
+    ("api", &["records"]),
+    // Knows the signatures of every protocol, and says in its words why one is refused.
+    ("authn", &["api", "policy", "records", "wire"]),
     ("storage", &[]),
     ("filters", &[]),
     // Look-ups below folders that others filled.
@@ -31,13 +32,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("backends", &["storage"]),
     (
         "control",
-        &["filters", "wire", "api", "storage", "image", "policy"],
+        &[
+            "authn", "records", "filters", "wire", "api", "storage", "image", "policy",
+        ],
     ),
-    ("admission", &["wire", "api", "storage", "policy"]),
-    ("frontend", &["admission", "wire", "api", "policy"]),
+    (
+        "admission",
+        &["authn", "records", "wire", "api", "storage", "policy"],
+    ),
+    (
+        "frontend",
+        &["authn", "records", "admission", "wire", "api", "policy"],
+    ),
     (
         "event-invoke",
         &[
+            "authn",
+            "records",
             "admission",
             "wire",
             "api",
@@ -47,14 +58,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "aws",
         ],
     ),
-    ("event-sources", &["api", "filters", "storage"]),
-    ("counting", &["api", "storage"]),
-    ("assignment", &["api", "storage"]),
-    ("placement", &["api"]),
+    ("event-sources", &["api", "records", "filters", "storage"]),
+    ("counting", &["api", "records", "storage"]),
+    ("assignment", &["api", "records", "storage"]),
+    ("placement", &["api", "records"]),
     ("az-cache", &["api", "image"]),
     (
         "worker",
-        &["api", "beneath", "image", "sandbox", "environment"],
+        &[
+            "api",
+            "records",
+            "beneath",
+            "image",
+            "sandbox",
+            "environment",
+        ],
     ),
     ("xtask", &[]),
 ];

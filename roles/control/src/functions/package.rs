@@ -1,5 +1,6 @@
 //! The code of a request: where it comes from, and what it must be.
 
+use authn::run_blocking;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
@@ -11,7 +12,6 @@ use types::{Region, Scope};
 use wire::ApiError;
 use wire::rest::Operation;
 
-use crate::body::aside;
 use crate::code_storage::counted;
 use crate::failure::Failure;
 use crate::package_words;
@@ -149,7 +149,7 @@ impl Control {
 }
 
 async fn decoded(text: String) -> Result<Bytes, ApiError> {
-    let decoded = aside(text.len(), move || BASE64.decode(text)).await;
+    let decoded = run_blocking(text.len(), move || BASE64.decode(text)).await;
     let zip = decoded.map_err(|_| {
         // The base64 itself is the SDK's part; what is wrong here never was a package.
         ApiError::serialization("Could not parse request body into json: ZipFile is not base64")

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use api::authorisation::{Ask, Requester};
-use api::identity::PrincipalKind;
+use authn::authorisation::{Ask, Requester};
+use authn::identity::PrincipalKind;
 use policy::Context;
 use records::iam::{Entity, EntityKind, ManagedPolicy};
 use types::{AccountId, ForCallers as _};

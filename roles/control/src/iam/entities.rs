@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::identity::PrincipalKind;
+use authn::identity::PrincipalKind;
 use records::iam::{Entity, EntityKind, entity_key};
 use storage::{Expect, Revision};
 use wire::query::QueryError;

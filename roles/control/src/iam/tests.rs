@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::Secret;
-use api::authorisation::{Circumstances, Requester};
-use api::identity::{AccessKey, Principal, PrincipalKind};
+use authn::authorisation::{Circumstances, Requester};
+use authn::identity::{AccessKey, Principal, PrincipalKind};
 use http::Response;
 use policy::{Form, Permissions, Policy};
 use storage::Table;

@@ -7,9 +7,9 @@
 //!
 //! [`OperatorKey`]: api::operator_key::OperatorKey
 
-use api::authorisation::{Ask, Circumstances, Requester};
 use api::credentials::{self, RoleCredentials as _};
-use api::identity::{Error, Identities as _};
+use authn::authorisation::{Ask, Circumstances, Requester};
+use authn::identity::{Error, Identities as _};
 use policy::Context;
 use types::FunctionArn;
 

@@ -10,8 +10,8 @@
 
 use std::time::Duration;
 
-use api::authorisation::Ask;
-use api::identity::PrincipalKind;
+use authn::authorisation::Ask;
+use authn::identity::PrincipalKind;
 use http::StatusCode;
 use policy::{Context, Form, Policy};
 use records::iam::{Entity, EntityKind, entity_key};

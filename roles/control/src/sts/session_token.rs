@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::identity::PrincipalKind;
+use authn::identity::PrincipalKind;
 use wire::query::QueryError;
 
 use super::{Call, Sts, credentials};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use api::identity::Identities;
+use authn::identity::Identities;
 use bytes::Bytes;
 use policy::{Question, decide};
 use storage::memory::MemoryTable;

@@ -1,6 +1,6 @@
 //! Requests and the events they become.
 
-use api::identity::PrincipalKind;
+use authn::identity::PrincipalKind;
 use http::Request;
 use proptest::prelude::*;
 use records::urls::{Auth, InvokeMode};

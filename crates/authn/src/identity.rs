@@ -8,7 +8,7 @@ use policy::{Caller, Permissions};
 use serde::{Deserialize, Serialize};
 use types::{AccountId, Timestamp};
 
-use crate::{Kind, Secret};
+use api::{Kind, Secret};
 use records::iam::KeyUse;
 
 /// Who a request's caller is, once the signature is verified.

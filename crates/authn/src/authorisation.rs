@@ -233,7 +233,7 @@ mod tests {
     use policy::Form;
 
     use super::*;
-    use crate::Secret;
+    use api::Secret;
 
     fn requester(policy: &str) -> Requester {
         let policy = Policy::parse(policy, Form::Identity).unwrap();

@@ -1,0 +1,16 @@
+//! Who sent a request, and may they do this? One way to ask for every role that lets anybody in.
+//!
+//! ```text
+//!   request ─▶ authenticate ─▶ Requester (who, what they may, when, from where)
+//!              signature, key      └─▶ authorise(Ask: action, resource, its owner and policy) ─▶ Ok, or Denied
+//! ```
+//!
+//! [`identity`] says what an access key proves; who keeps the keys implements it.
+
+mod authenticate;
+pub mod authorisation;
+mod blocking;
+pub mod identity;
+
+pub use authenticate::{Authenticator, Head, Refused, circumstances};
+pub use blocking::run_blocking;
