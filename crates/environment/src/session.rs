@@ -153,7 +153,6 @@ struct Inner {
     current: Option<Ends>,
     queued: Option<Ends>,
     shutdown: Option<(ShutdownReason, u64)>,
-    extension_failed: Option<oneshot::Sender<InitEnd>>,
 }
 
 /// One environment's conversation with its runtime and extensions.
@@ -174,7 +173,6 @@ impl Session {
             current: None,
             queued: None,
             shutdown: None,
-            extension_failed: None,
         };
         Arc::new(Self {
             identity,
@@ -278,13 +276,6 @@ impl Session {
         extensions
     }
 
-    /// Resolves when an extension reports an error after init.
-    pub fn extension_failure(&self) -> oneshot::Receiver<InitEnd> {
-        let (sender, receiver) = oneshot::channel();
-        self.lock().extension_failed = Some(sender);
-        receiver
-    }
-
     pub(crate) fn identity(&self) -> &Identity {
         &self.identity
     }
@@ -384,12 +375,9 @@ impl Session {
         let name = inner.machine.extension_error(id)?.to_owned();
         let message = format!("Error: extension {name} reported {error_type}");
         let body = crate::error_body(&error_type, &message);
-        let end = InitEnd::Error { error_type, body };
+        // One that fails later ends, and its end is what fails the invoke.
         if inner.init.is_some() {
-            inner.end_init(end);
-        } else if let Some(failed) = inner.extension_failed.take() {
-            // Nobody listens when the environment is going down anyway.
-            let _ = failed.send(end);
+            inner.end_init(InitEnd::Error { error_type, body });
         }
         Ok(())
     }
@@ -469,7 +457,6 @@ impl Inner {
         self.current = None;
         self.queued = None;
         self.shutdown = None;
-        self.extension_failed = None;
     }
 }
 

@@ -285,6 +285,7 @@ pub fn escaped(text: &str) -> String {
             '>' => out += "&gt;",
             '"' => out += "&quot;",
             '\t' | '\n' | '\r' => out.push(character),
+            '\u{fffe}' | '\u{ffff}' => {}
             character if character.is_control() => {}
             character => out.push(character),
         }
@@ -406,5 +407,11 @@ mod tests {
         assert_eq!(error.status(), 403);
         let text = String::from_utf8(error.body().to_vec()).unwrap();
         assert!(text.contains("<Code>MissingAuthenticationToken</Code>"));
+    }
+
+    #[test]
+    fn what_xml_cannot_hold_is_left_out() {
+        let text = "a\0b\u{1b}c\u{fffe}d\u{ffff}e\tf&\u{fffd}";
+        assert_eq!(escaped(text), "abcde\tf&amp;\u{fffd}");
     }
 }

@@ -59,7 +59,7 @@ impl Control {
     /// A link to a package for a caller that reached us at `host`.
     pub(crate) fn code_link(&self, host: &str, image: &str) -> String {
         let target = self.links.sign(host, image, self.clock.now());
-        format!("{}://{host}{target}", self.config.public_scheme)
+        format!("{}://{host}{target}", self.config.urls.scheme)
     }
 
     /// Serves a link.

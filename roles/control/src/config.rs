@@ -24,8 +24,6 @@ pub struct Config {
     pub account_concurrency: u32,
     /// Calls a second of each account and region.
     pub rates: Rates,
-    /// The scheme under which clients reach us, for the links we give out: `http` or `https`.
-    pub public_scheme: String,
     /// How function URLs are written.
     pub urls: Urls,
     /// The runtimes that are here.
@@ -136,7 +134,6 @@ impl Default for Config {
             regions: BTreeSet::from([Region::new("us-east-1").expect("a region's letters")]),
             account_concurrency: ACCOUNT_CONCURRENCY,
             rates: Rates::default(),
-            public_scheme: "http".to_owned(),
             urls: Urls::default(),
             runtimes: RuntimesHere::default(),
             runtimes_refused: BTreeMap::new(),

@@ -14,6 +14,7 @@ use image::Images;
 use policy::Context;
 use storage::Table;
 use tokio::sync::{Notify, mpsc};
+use tokio_util::task::TaskTracker;
 use types::{Clock, FunctionArn, Random, RequestId, Scope};
 use wire::authority::authority;
 use wire::function_name::{Naming, resolve};
@@ -86,6 +87,8 @@ pub struct Control {
     iam: Arc<Iam>,
     pub(crate) sts: Sts,
     pub(crate) authenticator: Authenticator,
+    /// Requests under way.
+    tasks: TaskTracker,
     cloudwatch: CloudWatch,
     jobs: mpsc::Sender<Job>,
     missed: Missed,
@@ -174,6 +177,7 @@ impl Control {
             links: CodeLinks::new(&master),
             iam,
             sts,
+            tasks: TaskTracker::new(),
             cloudwatch,
             jobs,
             missed,
@@ -184,7 +188,26 @@ impl Control {
     /// Serves a request to Lambda (all operations but the invokes) or STS, or for a package by a
     /// link we gave out. `size` is how many bytes the body had; of one larger than
     /// [`REQUEST_BYTES_MAX`] nothing needs to be here: it is refused as too large.
-    pub async fn handle(&self, request: Request<Bytes>, size: usize) -> Response<Bytes> {
+    ///
+    /// What has begun is carried out to its end, whether its caller still listens or not: a change of several
+    /// rows does not stop half way because a client has hung up.
+    pub async fn handle(self: &Arc<Self>, request: Request<Bytes>, size: usize) -> Response<Bytes> {
+        let control = Arc::clone(self);
+        let handling = self
+            .tasks
+            .spawn(async move { control.carry_out(request, size).await });
+        handling
+            .await
+            .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+    }
+
+    /// Waits for the requests under way. None must begin any more.
+    pub async fn drain(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn carry_out(&self, request: Request<Bytes>, size: usize) -> Response<Bytes> {
         let request_id = RequestId::random(self.random.as_ref());
         let (parts, body) = request.into_parts();
         let answer = self.answer(&parts, &body, (size, request_id));

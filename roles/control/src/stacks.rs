@@ -18,6 +18,7 @@ use http::{Method, Response, StatusCode};
 use policy::Context;
 use records::stacks::{is_name, stack_key, stacks_prefix};
 use serde_json::value::RawValue;
+use storage::table::VALUE_BYTES_MAX;
 use storage::{Expect, Revision};
 use types::{ForCallers as _, Scope};
 use wire::ApiError;
@@ -31,8 +32,9 @@ use crate::service::Control;
 
 /// Where these paths begin.
 pub(crate) const PATH: &str = "/lambent/stacks";
-/// Bytes of a record: twice one with the most resources that a template may have.
-const RECORD_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of a record: as many as a row has. One with the most resources that a template may have is about as
+/// long.
+const RECORD_BYTES_MAX: usize = VALUE_BYTES_MAX;
 
 impl Control {
     /// One request to this API.

@@ -66,6 +66,7 @@ pub(super) async fn drain(
         while serving.join_next().await.is_some() {}
         running.events.shutdown().await;
         running.frontend.drain().await;
+        running.control.drain().await;
     };
     tokio::select! {
         biased;

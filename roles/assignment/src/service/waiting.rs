@@ -9,8 +9,7 @@ use tokio::sync::oneshot::{self, error::RecvError};
 use super::Shared;
 use crate::state::{PATIENCE, Then, WaiterId};
 
-/// Held by a call of `assign` while it waits. Callers do go away: a client that hangs up takes
-/// the frontend's task with it.
+/// Held by a call of `assign` while it waits. Its caller may go away: a frontend that stops.
 pub(super) struct Waiting {
     shared: Arc<Shared>,
     pub(super) partition: usize,

@@ -317,3 +317,17 @@ async fn services_that_are_not_here_are_told_so_in_their_own_format() {
         "Credential should be scoped to correct service: 'lambda'. ",
     );
 }
+
+#[tokio::test]
+async fn a_stacks_record_is_as_long_as_a_row_at_most() {
+    let world = World::new();
+    let signer = signer("AKIATEST", "secret");
+    let record = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
+    let most = storage::table::VALUE_BYTES_MAX;
+    for (name, bytes, status) in [("a", most, 200), ("b", most + 1, 413)] {
+        let path = format!("/lambent/stacks/{name}");
+        let body = record(bytes);
+        let answer = world.send(&signer, "PUT", &path, body.as_bytes()).await;
+        assert_eq!(answer.status, status, "{bytes}: {}", answer.error);
+    }
+}

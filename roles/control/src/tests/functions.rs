@@ -6,10 +6,11 @@ use http::Request;
 use serde_json::{Value, json};
 
 use super::harness::{ARN, FUNCTIONS, ROLE, World, create, create_with, signer, zip};
+use crate::{Config, Urls};
 
 #[tokio::test]
 async fn a_new_function_is_pending_and_becomes_active() {
-    let (world, settler) = World::unsettled(crate::Config::default());
+    let (world, settler) = World::unsettled(Config::default());
     let body =
         create_with(json!({"Environment": {"Variables": {"KEY": "value"}}, "Tags": {"t": "1"}}));
     let created = world.call("POST", FUNCTIONS, body).await;
@@ -458,4 +459,47 @@ async fn every_operation_has_an_answer() {
         .get("/2015-03-31/nothing")
         .await
         .refused(404, "UnknownOperationException", "/nothing");
+}
+
+#[tokio::test]
+async fn links_to_code_have_the_scheme_that_clients_use() {
+    let config = Config {
+        urls: Urls {
+            scheme: "https".to_owned(),
+            ..Urls::default()
+        },
+        ..Config::default()
+    };
+    let (world, _settler) = World::unsettled(config);
+    world.call("POST", FUNCTIONS, create("f")).await;
+    let found = world.get("/2015-03-31/functions/f").await;
+    let link = found.body["Code"]["Location"].as_str().unwrap();
+    assert!(link.starts_with("https://localhost:9100/"), "{link}");
+}
+
+#[tokio::test]
+async fn what_has_begun_is_carried_out_when_its_caller_goes_away() {
+    let world = World::new();
+    let signing = world
+        .call(
+            "POST",
+            "/2020-04-22/code-signing-configs/",
+            json!({"AllowedPublishers": {"SigningProfileVersionArns":
+                ["arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/v1234567890"]}}),
+        )
+        .await;
+    let arn = &signing.body["CodeSigningConfig"]["CodeSigningConfigArn"];
+    let mut body = create("f");
+    body["CodeSigningConfigArn"] = arn.clone();
+    let body = body.to_string();
+    let signer = signer("AKIATEST", "secret");
+    let mut asked = Box::pin(world.send(&signer, "POST", FUNCTIONS, body.as_bytes()));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(asked.as_mut().poll(&mut context).is_pending());
+    drop(asked);
+    world.control.drain().await;
+    let config = "/2020-06-30/functions/f/code-signing-config";
+    let found = world.get(config).await;
+    assert_eq!(&found.body["CodeSigningConfigArn"], arn, "{}", found.body);
+    world.wait("f", "State", "Active").await;
 }
