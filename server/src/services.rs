@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use api::Secret;
-use api::operator_key::OperatorKey;
+use authn::operator_key::OperatorKey;
 use aws::{Endpoint, Keys};
 use types::AccountId;
 

@@ -1,6 +1,7 @@
 //! Everything `tidy` looks at, in one list of findings.
 
 mod answers;
+mod contracts;
 mod layers;
 mod pages;
 mod paths;
@@ -56,6 +57,7 @@ pub enum Lints {
 pub fn run(root: &Path, lints: Lints) -> Result<usize> {
     let files = tree::files(root)?;
     let mut findings = layers::check(&files);
+    findings.extend(contracts::check(&files));
     for file in &files {
         if file.path.ends_with(".rs") {
             findings.extend(source::check(&file.path, &file.text));

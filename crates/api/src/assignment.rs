@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use types::{EnvironmentId, Inner, Timestamp, WorkerId};
 
 use crate::Kind;
@@ -10,7 +11,7 @@ use crate::worker::{FileSystemError, Unsupported};
 use records::functions::{FunctionKey, FunctionVersion};
 
 /// Asks for an environment of a function version.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Assign {
     /// The version to run, with all that is needed to make a new environment for it.
     pub function: Arc<FunctionVersion>,
@@ -19,7 +20,7 @@ pub struct Assign {
 }
 
 /// An environment lent to one invoke. It comes back by [`Report`]s of its worker, not by the borrower.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Lease {
     /// The environment.
     pub environment: EnvironmentId,
@@ -30,7 +31,7 @@ pub struct Lease {
 }
 
 /// What a worker says about an environment of its own.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// The environment.
     pub environment: EnvironmentId,
@@ -41,7 +42,7 @@ pub struct Report {
 }
 
 /// See [`Report`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Event {
     /// Its invoke is over, it takes the next one.
     Idle,
@@ -51,7 +52,7 @@ pub enum Event {
 
 /// Environments of a function version that are to be kept ready ahead of invokes: provisioned
 /// concurrency.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Provision {
     /// The version to run, with all that is needed to make environments for it.
     pub function: Arc<FunctionVersion>,
@@ -64,7 +65,7 @@ pub struct Provision {
 }
 
 /// How a [`Provision`] stands.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Standing {
     /// Environments that are there, lent or not.
     pub ready: u32,
@@ -73,7 +74,7 @@ pub struct Standing {
 }
 
 /// Why not.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
     /// No worker has room.
     #[error("no worker has room for function {function}")]

@@ -10,7 +10,7 @@ use types::{FunctionName, PermitId, Scope, Version};
 use crate::Kind;
 
 /// Asks for one concurrent execution.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Acquire {
     /// The account and region whose limit it counts against.
     pub scope: Scope,
@@ -48,7 +48,7 @@ pub struct Permit {
 }
 
 /// Why not.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
     /// The function's reservation is in full use.
     #[error("function {function} is at its reserved concurrency of {limit}")]

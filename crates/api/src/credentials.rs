@@ -20,7 +20,7 @@ pub struct Credentials {
 }
 
 /// Why not.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
     /// The text is no role's ARN.
     #[error("{role} is not the ARN of a role")]

@@ -11,7 +11,7 @@ use crate::Kind;
 use records::functions::FunctionVersion;
 
 /// An event whose caller was authenticated and authorised, for a function that is there.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Accept {
     /// The request, as its caller is told.
     pub request: RequestId,
@@ -68,7 +68,7 @@ pub struct EventView {
 }
 
 /// Why not.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
     /// More events are being taken than there is room for.
     #[error("too many events at a time")]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use types::{FunctionArn, RequestId};
 
 use crate::Kind;
@@ -13,7 +14,7 @@ use crate::worker::FunctionError;
 use records::functions::FunctionVersion;
 
 /// Asks for one invoke.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Invoke {
     /// The request, the same in every try.
     pub request: RequestId,
@@ -26,7 +27,7 @@ pub struct Invoke {
 }
 
 /// What a name means at this moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Target {
     /// The version it resolves to.
     pub function: Arc<FunctionVersion>,
@@ -35,7 +36,7 @@ pub struct Target {
 }
 
 /// What a function answered.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Outcome {
     /// The version that ran.
     pub function: Arc<FunctionVersion>,
@@ -46,7 +47,7 @@ pub struct Outcome {
 }
 
 /// Why the function did not run, or its outcome is not known.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Error {
     /// What is to be done about it.
@@ -60,7 +61,7 @@ pub struct Error {
 }
 
 /// See [`Error`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Why {
     /// There is no such function, version or alias.
     NotFound,

@@ -14,7 +14,6 @@ pub mod credentials;
 pub mod events;
 pub mod invoke;
 pub mod logs;
-pub mod operator_key;
 pub mod placement;
 pub mod secret;
 pub mod worker;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use types::{Scope, Timestamp};
 
 /// One stream of one group.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct StreamName {
     /// Whose, and where.
     pub scope: Scope,

@@ -1,13 +1,14 @@
 //! The placement service: which worker gets a new environment, and for how long?
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use types::{Timestamp, WorkerId};
 
 use crate::Kind;
 use records::functions::FunctionKey;
 
 /// Asks for room.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Place {
     /// For whom.
     pub function: FunctionKey,
@@ -20,7 +21,7 @@ pub struct Place {
 }
 
 /// Room on a worker.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Placed {
     /// The worker.
     pub worker: WorkerId,
@@ -31,7 +32,7 @@ pub struct Placed {
 }
 
 /// What a worker says about itself, every second.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Which worker.
     pub worker: WorkerId,
@@ -50,7 +51,7 @@ pub struct Heartbeat {
 }
 
 /// Why not.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
     /// No healthy worker has so much memory left.
     #[error("no worker has {memory_mb} MB left")]

@@ -1,10 +1,13 @@
 //! The worker: makes environments and runs invokes in them.
 
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use serde::{Deserialize, Serialize};
 use types::{EnvironmentId, ForCallers, FunctionArn, Inner, RequestId, Timestamp, WorkerId};
 
 use crate::Kind;
@@ -12,7 +15,7 @@ use crate::credentials::Credentials;
 use records::functions::FunctionVersion;
 
 /// Asks for a new environment.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Create {
     /// The id it gets, made by assignment.
     pub environment: EnvironmentId,
@@ -27,7 +30,7 @@ pub struct Create {
 }
 
 /// Asks for one invoke in an environment lent for it.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Invoke {
     /// The environment.
     pub environment: EnvironmentId,
@@ -55,12 +58,12 @@ pub struct Response {
     pub content_type: Option<String>,
     /// The result.
     pub body: Body,
-    /// The last 4 KB of the invoke's log, if asked for. That of a streamed result is told by [`Stream`].
+    /// The last 4 KB of the invoke's log, if asked for. That of a streamed result comes with its end.
     pub log_tail: Option<Bytes>,
 }
 
 /// `X-Amz-Function-Error`. Today's Lambda reports every failure so.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum FunctionError {
     /// Raised, crashed or timed out.
     Unhandled,
@@ -75,19 +78,45 @@ pub enum Body {
     Stream(Stream),
 }
 
-/// A result on its way. Dropping it lets the invoke go on with nobody listening.
-#[derive(Debug)]
-pub struct Stream {
-    /// Ends with the sender's end, after at most one [`StreamError`]. Bounded: who does not read
-    /// makes the function wait.
-    pub pieces: mpsc::Receiver<Result<Bytes, StreamError>>,
-    /// The last 4 KB of the invoke's log once the invoke is over, if asked for; else its sender is
-    /// dropped.
-    pub log_tail: oneshot::Receiver<Bytes>,
+/// A result on its way: pieces, then one [`StreamEvent::End`]; without that it was broken off. Its pace is its
+/// reader's: one that does not read makes the function wait. Dropping it lets the invoke go on with nobody
+/// listening.
+pub struct Stream(Pin<Box<dyn futures_core::Stream<Item = StreamEvent> + Send>>);
+
+/// What a streamed result is made of.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum StreamEvent {
+    /// The next bytes.
+    Piece(Bytes),
+    /// The last event, when the invoke is over if its log was asked for.
+    End {
+        /// The function failed after it had begun to answer.
+        error: Option<StreamError>,
+        /// The last 4 KB of the invoke's log, if asked for.
+        log_tail: Option<Bytes>,
+    },
+}
+
+impl Stream {
+    /// A result of these events.
+    pub fn new(events: impl futures_core::Stream<Item = StreamEvent> + Send + 'static) -> Self {
+        Self(Box::pin(events))
+    }
+
+    /// The next event; `None` after the last one.
+    pub async fn next(&mut self) -> Option<StreamEvent> {
+        poll_fn(|context| self.0.as_mut().poll_next(context)).await
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream(…)")
+    }
 }
 
 /// A function's failure in the middle of a streamed result.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StreamError {
     /// `Runtime.…`, `Function.…`.
     pub error_type: String,
@@ -96,7 +125,7 @@ pub struct StreamError {
 }
 
 /// Why not. All but [`Error::Internal`] mean that the function did not run.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
     /// No such environment, or not any more.
     #[error("{environment} is not here")]
@@ -164,7 +193,7 @@ impl Error {
 }
 
 /// What a function asks for and no worker has.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Unsupported {
     /// Its runtime.
     #[error("The runtime {runtime} is not supported here.")]
@@ -183,7 +212,7 @@ pub enum Unsupported {
 impl ForCallers for Unsupported {}
 
 /// Why a function does not get one of its file systems.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum FileSystemError {
     /// The worker has none of that name, or it is not as it must be.
     #[error("The function could not mount the file system of access point {arn}.")]

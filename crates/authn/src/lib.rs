@@ -11,6 +11,7 @@ mod authenticate;
 pub mod authorisation;
 mod blocking;
 pub mod identity;
+pub mod operator_key;
 
 pub use authenticate::{Authenticator, Head, Refused, circumstances};
 pub use blocking::run_blocking;

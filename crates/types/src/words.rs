@@ -10,6 +10,8 @@
 use std::error::Error;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// An error whose words are for whoever made the request: they speak of what was asked, and name nothing
 /// of the host, its folders or this program's parts.
 pub trait ForCallers: fmt::Display {
@@ -20,8 +22,10 @@ pub trait ForCallers: fmt::Display {
 }
 
 /// Why something of this system did not work: paths, the kernel's answers, a store's complaints. It has no
-/// text form but [`Inner::for_log`], so that it cannot become a part of an answer by accident.
-#[derive(Clone, PartialEq, Eq)]
+/// text form but [`Inner::for_log`], so that it cannot become a part of an answer by accident. From role to role it travels, to be logged where the request is
+/// known.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Inner(Box<str>);
 
 impl Inner {

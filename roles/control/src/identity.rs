@@ -21,9 +21,9 @@ use std::time::Duration;
 
 use api::Secret;
 use api::credentials::{self, Credentials, RoleCredentials};
-use api::operator_key::OperatorKey;
 use async_trait::async_trait;
 use authn::identity::{self, AccessKey, Error, Identities, Principal, PrincipalKind};
+use authn::operator_key::OperatorKey;
 use policy::{Form, Permissions, Policy};
 use records::iam::Entity;
 use records::iam::KeyUse;

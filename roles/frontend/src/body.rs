@@ -1,7 +1,7 @@
 //! The bodies of answers: whole, or as the function writes them.
 //!
 //! ```text
-//!   run ─▶ Event ─▶ Event ─▶ … ─▶ Event::End          by a channel of a few places
+//!   run ─▶ Piece ─▶ Piece ─▶ … ─▶ End          events of the worker's stream, by a channel of a few places
 //!                  framed as it is read:  bytes as they are │ messages of an event stream
 //! ```
 //!
@@ -9,7 +9,7 @@
 
 use std::task::{Context, Poll};
 
-use api::worker::StreamError;
+use api::worker::StreamEvent;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -38,20 +38,6 @@ impl From<Bytes> for Body {
 #[error("the function's stream ended before it was complete")]
 pub struct Broken;
 
-/// What a streamed result is made of, on its way from the invoke to the answer's body.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// The next bytes.
-    Piece(Bytes),
-    /// The last event. Without one the stream was broken off.
-    End {
-        /// The function failed after it had begun to answer.
-        error: Option<StreamError>,
-        /// The last of the log, if asked for.
-        log_tail: Option<Bytes>,
-    },
-}
-
 /// What becomes of events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Framing {
@@ -66,13 +52,13 @@ pub(crate) enum Framing {
 pub struct Stream {
     /// What was read of the first piece and not used.
     first: Bytes,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<StreamEvent>,
     framing: Framing,
     ended: bool,
 }
 
 impl Stream {
-    pub(crate) fn new(first: Bytes, events: mpsc::Receiver<Event>, framing: Framing) -> Self {
+    pub(crate) fn new(first: Bytes, events: mpsc::Receiver<StreamEvent>, framing: Framing) -> Self {
         Self {
             first,
             events,
@@ -86,21 +72,23 @@ impl Stream {
         while !self.ended {
             let event = match std::mem::take(&mut self.first) {
                 first if first.is_empty() => std::task::ready!(self.events.poll_recv(context)),
-                first => Some(Event::Piece(first)),
+                first => Some(StreamEvent::Piece(first)),
             };
             match (self.framing, event) {
-                (_, Some(Event::Piece(piece))) if piece.is_empty() => continue,
-                (Framing::Plain, Some(Event::Piece(piece))) => return Poll::Ready(Some(Ok(piece))),
-                (Framing::EventStream, Some(Event::Piece(piece))) => {
+                (_, Some(StreamEvent::Piece(piece))) if piece.is_empty() => continue,
+                (Framing::Plain, Some(StreamEvent::Piece(piece))) => {
+                    return Poll::Ready(Some(Ok(piece)));
+                }
+                (Framing::EventStream, Some(StreamEvent::Piece(piece))) => {
                     return Poll::Ready(Some(Ok(payload_chunk(piece))));
                 }
-                (Framing::EventStream, Some(Event::End { error, log_tail })) => {
+                (Framing::EventStream, Some(StreamEvent::End { error, log_tail })) => {
                     self.ended = true;
                     let error = error.map(|error| error.body);
                     return Poll::Ready(Some(Ok(invoke_complete(error.as_ref(), log_tail))));
                 }
-                (Framing::Plain, Some(Event::End { error: None, .. })) => self.ended = true,
-                (Framing::Plain, Some(Event::End { .. })) | (_, None) => {
+                (Framing::Plain, Some(StreamEvent::End { error: None, .. })) => self.ended = true,
+                (Framing::Plain, Some(StreamEvent::End { .. })) | (_, None) => {
                     self.ended = true;
                     return Poll::Ready(Some(Err(Broken)));
                 }
@@ -143,11 +131,12 @@ pub(crate) fn invoke_complete(error: Option<&Bytes>, log_tail: Option<Bytes>) ->
 mod tests {
     use std::future::poll_fn;
 
+    use api::worker::StreamError;
     use wire::event_stream::Decoder;
 
     use super::*;
 
-    async fn read(framing: Framing, events: Vec<Event>) -> Vec<Result<Bytes, Broken>> {
+    async fn read(framing: Framing, events: Vec<StreamEvent>) -> Vec<Result<Bytes, Broken>> {
         let (sender, receiver) = mpsc::channel(8);
         for event in events {
             sender.send(event).await.unwrap();
@@ -161,22 +150,22 @@ mod tests {
         read
     }
 
-    fn piece(text: &'static str) -> Event {
-        Event::Piece(Bytes::from_static(text.as_bytes()))
+    fn piece(text: &'static str) -> StreamEvent {
+        StreamEvent::Piece(Bytes::from_static(text.as_bytes()))
     }
 
-    fn failed() -> Event {
+    fn failed() -> StreamEvent {
         let error = Some(StreamError {
             error_type: "T".to_owned(),
             body: Bytes::from_static(b"{\"errorType\":\"T\"}"),
         });
         let log_tail = Some(Bytes::from_static(b"log"));
-        Event::End { error, log_tail }
+        StreamEvent::End { error, log_tail }
     }
 
     #[tokio::test]
     async fn a_plain_body_is_the_pieces_and_breaks_off_with_a_failure() {
-        let end = Event::End {
+        let end = StreamEvent::End {
             error: None,
             log_tail: None,
         };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   acquire ─▶ assign ─▶ worker ─▶ whole result ─▶ release ─▶ Ran::Whole
-//!                           └────▶ stream ─▶ Ran::Stream, pumped ─▶ release ─▶ Event::End
+//!                           └────▶ stream ─▶ Ran::Stream, pumped ─▶ release ─▶ StreamEvent::End
 //! ```
 //!
 //! Each runs in a task of its own: a function that has begun runs to its end, and counts until
@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use admission::{Admitted, Found};
 use api::Kind;
-use api::assignment::{Assign, Event as AssignmentEvent, Report};
+use api::assignment::{Assign, Event, Report};
 use api::counting::Acquire;
-use api::worker::{Body, FunctionError, Invoke, Response as Answer, Stream, StreamError};
+use api::worker::{Body, FunctionError, Invoke, Response as Answer, Stream, StreamEvent};
 use bytes::{Bytes, BytesMut};
 use records::recursion::RecursiveLoop;
 use tokio::sync::{mpsc, oneshot};
@@ -27,7 +27,6 @@ use wire::lineage::{self, PASSES_MAX};
 
 use crate::answer;
 use crate::attempts::Attempts;
-use crate::body::Event;
 use crate::pace::Pace;
 use crate::service::Frontend;
 
@@ -55,7 +54,7 @@ pub(crate) enum Ran {
         /// As the runtime declared it.
         content_type: Option<String>,
         /// The rest of it.
-        events: mpsc::Receiver<Event>,
+        events: mpsc::Receiver<StreamEvent>,
     },
 }
 
@@ -103,6 +102,7 @@ impl Frontend {
             Ok(permit) => permit,
             Err(error) => return drop(told.send(Err(answer::counting(&error)))),
         };
+        let log_tail = admitted.request.log_tail;
         let mut ran = self.attempts(id, admitted).await;
         let body = match &mut ran {
             Ok(answer) => std::mem::replace(&mut answer.body, Body::Full(Bytes::new())),
@@ -112,7 +112,7 @@ impl Frontend {
             Body::Stream(stream) if delivery == Delivery::Streamed => stream,
             body => {
                 let ran = match ran {
-                    Ok(answer) => Ok(whole(answer, body).await),
+                    Ok(answer) => Ok(whole(answer, body, log_tail).await),
                     Err(error) => Err(error),
                 };
                 // If it is not taken back it lapses.
@@ -126,31 +126,31 @@ impl Frontend {
             content_type,
             events: receiver,
         }));
-        let (listener, end) = self.pump(stream, events).await;
+        let end = self.pump(stream, events).await;
         let _ = self.with.counting.release(permit).await;
-        if let Some(events) = listener {
-            let _ = events.send(end).await;
+        if let Some((listener, end)) = end {
+            let _ = listener.send(end).await;
         }
     }
 
-    /// Passes a stream on, no faster than it may go and than it is read; returns its end, and where
-    /// to tell it if anybody still listens.
+    /// Passes a stream on, no faster than it may go and than it is read; returns its end and where to send it, if
+    /// it was not broken off and anybody still listens.
     async fn pump(
         &self,
         mut stream: Stream,
-        events: mpsc::Sender<Event>,
-    ) -> (Option<mpsc::Sender<Event>>, Event) {
+        events: mpsc::Sender<StreamEvent>,
+    ) -> Option<(mpsc::Sender<StreamEvent>, StreamEvent)> {
         let mut pace = Pace::new(
             self.config.stream_burst_bytes,
             self.config.stream_bytes_per_second,
         );
         let mut listener = Some(events);
-        let mut error: Option<StreamError> = None;
-        while let Some(piece) = stream.pieces.recv().await {
-            let piece = match piece {
-                Ok(piece) => piece,
-                Err(failed) => {
-                    error = Some(failed);
+        let mut end = None;
+        while let Some(event) = stream.next().await {
+            let piece = match event {
+                StreamEvent::Piece(piece) => piece,
+                StreamEvent::End { .. } => {
+                    end = Some(event);
                     break;
                 }
             };
@@ -160,14 +160,13 @@ impl Frontend {
             if let Some(until) = pace.next(piece.len(), Instant::now()) {
                 tokio::time::sleep_until(until).await;
             }
-            let sent = tokio::time::timeout(STALL_MAX, events.send(Event::Piece(piece))).await;
+            let piece = StreamEvent::Piece(piece);
+            let sent = tokio::time::timeout(STALL_MAX, events.send(piece)).await;
             if !matches!(sent, Ok(Ok(()))) {
                 listener = None;
             }
         }
-        // There is no tail if none was asked for, or the environment was lost.
-        let log_tail = stream.log_tail.await.ok();
-        (listener, Event::End { error, log_tail })
+        listener.zip(end)
     }
 
     /// Runs the invoke in an environment; in another one if the first did not run it.
@@ -257,38 +256,37 @@ impl Frontend {
         let report = Report {
             environment,
             function,
-            event: AssignmentEvent::Gone,
+            event: Event::Gone,
         };
         self.with.assignment.report(report).await;
     }
 }
 
-/// Collects a streamed result for a caller who wants it in one piece.
-async fn whole(mut answer: Answer, body: Body) -> Ran {
-    let Stream {
-        mut pieces,
-        log_tail,
-    } = match body {
+/// Collects a streamed result for a caller who wants it in one piece, and perhaps the log's end with it.
+async fn whole(mut answer: Answer, body: Body, log_tail: bool) -> Ran {
+    let mut stream = match body {
         Body::Full(body) => return Ran::Whole(answer, body),
         Body::Stream(stream) => stream,
     };
     let mut all = BytesMut::new();
     let mut failure = None;
-    while let Some(piece) = pieces.recv().await {
-        match piece {
-            Ok(piece) if all.len() + piece.len() <= SYNC_RESPONSE_BYTES_MAX => {
+    while let Some(event) = stream.next().await {
+        match event {
+            StreamEvent::Piece(_) if failure.is_some() => {}
+            StreamEvent::Piece(piece) if all.len() + piece.len() <= SYNC_RESPONSE_BYTES_MAX => {
                 all.extend_from_slice(&piece);
             }
-            Ok(_) => failure = Some(response_too_large()),
-            Err(error) => failure = Some(error.body),
+            StreamEvent::Piece(_) => failure = Some(response_too_large()),
+            StreamEvent::End { error, log_tail } => {
+                failure = failure.or(error.map(|error| error.body));
+                answer.log_tail = log_tail;
+            }
         }
-        if failure.is_some() {
+        if failure.is_some() && !log_tail {
+            // Nobody reads the rest; the function goes on.
             break;
         }
     }
-    // Nobody reads the rest; the function goes on, and its log ends with it.
-    drop(pieces);
-    answer.log_tail = log_tail.await.ok();
     if failure.is_some() {
         answer.function_error = Some(FunctionError::Unhandled);
     }

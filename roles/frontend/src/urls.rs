@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use admission::{Admitted, Caller, Checked, InvocationType, Trace, too_large};
 use api::worker::Response as Answer;
+use api::worker::StreamEvent;
 use authn::authorisation::Requester;
 use authn::circumstances;
 use bytes::Bytes;
@@ -31,7 +32,7 @@ use wire::function_url::Target;
 use wire::sigv4::{self, Signed};
 
 use crate::answer;
-use crate::body::{Body, Event, Framing, Stream};
+use crate::body::{Body, Framing, Stream};
 use crate::run::{Delivery, Ran};
 use crate::service::Frontend;
 use event::Facts;
@@ -266,19 +267,19 @@ fn whole(mode: InvokeMode, answer: &Answer, result: Bytes) -> Result<Response<Bo
 /// The response to a result that has begun: its head as soon as that is known.
 async fn streamed(
     content_type: Option<&str>,
-    mut events: mpsc::Receiver<Event>,
+    mut events: mpsc::Receiver<StreamEvent>,
 ) -> Result<Response<Body>, Refusal> {
     let has_prelude = content_type == Some(prelude::CONTENT_TYPE);
     let mut beginning = Beginning::default();
     loop {
         let piece = match events.recv().await {
-            Some(Event::Piece(piece)) => piece,
+            Some(StreamEvent::Piece(piece)) => piece,
             // All there was, and it is nothing.
-            Some(Event::End { error: None, .. }) if !has_prelude => {
+            Some(StreamEvent::End { error: None, .. }) if !has_prelude => {
                 return Ok(result::plain(content_type).map(|()| Body::Whole(Bytes::new())));
             }
             // Without a head there is no response, however the stream ended.
-            Some(Event::End { .. }) | None => return Err(Refusal::BadGateway),
+            Some(StreamEvent::End { .. }) | None => return Err(Refusal::BadGateway),
         };
         let (head, first) = match has_prelude {
             false => (result::plain(content_type), piece),

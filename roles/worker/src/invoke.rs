@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::assignment::{Event, Report as Word};
-use api::worker::{Body, Error, FunctionError, Invoke, Response, Stream, StreamError};
+use api::worker::{Body, Error, FunctionError, Invoke, Response, StreamError};
 use bytes::Bytes;
 use environment::{Answer, AnswerBody, InvokeEvent, ShutdownReason};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use types::RequestId;
 
 use crate::environment::Environment;
 use crate::hints::hint;
@@ -194,7 +195,11 @@ impl Service {
         let Ok(invoked) = invoked else {
             return End::Refused;
         };
-        if !self.has_started(run, invoked.started).await {
+        let request = run.request.request;
+        if !self
+            .has_started(&environment, request, invoked.started)
+            .await
+        {
             return End::Refused;
         }
         if initialised {
@@ -220,14 +225,19 @@ impl Service {
     }
 
     /// Waits a little for the runtime to ask, if the invoke before this one is just ending.
-    async fn has_started(&self, run: &Run, mut started: oneshot::Receiver<()>) -> bool {
+    async fn has_started(
+        &self,
+        environment: &Environment,
+        request: RequestId,
+        mut started: oneshot::Receiver<()>,
+    ) -> bool {
         if started.try_recv().is_ok() {
             return true;
         }
         match tokio::time::timeout(self.config.turn_patience, &mut started).await {
             Ok(started) => started.is_ok(),
             // If it can't be taken back it has started this very moment.
-            Err(_) => !run.environment.session.cancel(run.request.request),
+            Err(_) => !environment.session.cancel(request),
         }
     }
 
@@ -271,7 +281,7 @@ impl Service {
                 // Not asked for, its end is told at once.
                 run.tail_of_stream = run.request.log_tail.then_some(sender);
                 let pieces = self.adapt(pieces, failed);
-                let body = Body::Stream(Stream { pieces, log_tail });
+                let body = Body::Stream(streaming::with_end(pieces, log_tail));
                 (
                     Response {
                         function_error: None,

@@ -225,7 +225,6 @@ pub(super) async fn start(
             operator_key,
             access_points: config.file_systems.keys().cloned().collect(),
             log_retention_days: Some(config.logs.retention_days).filter(|days| *days > 0),
-            ..control::Config::default()
         },
         logs: Arc::clone(&logs),
         metrics,

@@ -4,9 +4,11 @@
 use crate::tidy::Finding;
 
 /// What answers people, or is asked by what does.
-const ANSWERS: [&str; 10] = [
+const ANSWERS: [&str; 12] = [
     "crates/admission/src/",
     "crates/api/src/",
+    "crates/authn/src/",
+    "crates/records/src/",
     "crates/environment/src/",
     "crates/wire/src/",
     "roles/assignment/src/",

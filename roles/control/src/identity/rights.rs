@@ -5,7 +5,7 @@
 //! operator's, rely on this. Under the operator's key a function reaches what [`OperatorKey`] says and no
 //! more, and a role that IAM does not know may do what unknown roles may.
 //!
-//! [`OperatorKey`]: api::operator_key::OperatorKey
+//! [`OperatorKey`]: authn::operator_key::OperatorKey
 
 use api::credentials::{self, RoleCredentials as _};
 use authn::authorisation::{Ask, Circumstances, Requester};

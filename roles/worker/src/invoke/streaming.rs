@@ -3,14 +3,33 @@
 //! What the runtime has sent is passed on, whatever becomes of it afterwards: a stream that is whole stays
 //! whole. One that is cut off ends with the failure that cut it off, which is known a moment later.
 
-use api::worker::StreamError;
+use api::worker::{Stream, StreamError, StreamEvent};
 use bytes::Bytes;
 use environment::TRUNCATED;
+use futures_util::stream::unfold;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 /// What comes from the runtime: pieces, and at most one error `(type, error object)`.
 type Pieces = mpsc::Receiver<Result<Bytes, (String, Bytes)>>;
+
+/// The stream as its reader gets it: `log_tail` is waited for when the pieces are over, and comes with the end.
+pub(super) fn with_end(
+    pieces: mpsc::Receiver<Result<Bytes, StreamError>>,
+    log_tail: oneshot::Receiver<Bytes>,
+) -> Stream {
+    Stream::new(unfold(Some((pieces, log_tail)), async |going_on| {
+        let (mut pieces, log_tail) = going_on?;
+        let error = match pieces.recv().await {
+            Some(Ok(piece)) => return Some((StreamEvent::Piece(piece), Some((pieces, log_tail)))),
+            Some(Err(error)) => Some(error),
+            None => None,
+        };
+        // There is none if none was asked for, or the environment was lost.
+        let log_tail = log_tail.await.ok();
+        Some((StreamEvent::End { error, log_tail }, None))
+    }))
+}
 
 /// Passes a stream on until it ends or its reader has gone. `failed` has the invoke's failure, if there is
 /// one, and closes when the invoke is over.

@@ -1,0 +1,340 @@
+//! Everything that goes by an arrow comes back equal from its serialised form.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use api::{Secret, assignment, counting, credentials, events, invoke, logs, placement, worker};
+use bytes::Bytes;
+use records::examples;
+use records::functions::FunctionVersion;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use types::{
+    EnvironmentId, FunctionArn, FunctionName, Inner, PermitId, RequestId, SystemRandom, Timestamp,
+    Version, WorkerId,
+};
+
+fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(
+    values: impl IntoIterator<Item = T>,
+) {
+    for value in values {
+        let sent = serde_json::to_vec(&value).unwrap();
+        let back: T = serde_json::from_slice(&sent).unwrap();
+        assert_eq!(back, value);
+    }
+}
+
+fn text() -> String {
+    "ä \"x\"\n\u{0}".to_owned()
+}
+
+fn bytes() -> Bytes {
+    Bytes::from_static(b"\x00\xff{\"a\": 1}")
+}
+
+fn name() -> FunctionName {
+    FunctionName::new("f").unwrap()
+}
+
+fn function() -> Arc<FunctionVersion> {
+    Arc::new(examples::function_version("f", examples::configuration()))
+}
+
+fn arn() -> FunctionArn {
+    FunctionArn {
+        scope: examples::scope(),
+        name: name(),
+        qualifier: None,
+    }
+}
+
+fn request() -> RequestId {
+    RequestId::random(&SystemRandom)
+}
+
+fn environment() -> EnvironmentId {
+    EnvironmentId::random(&SystemRandom)
+}
+
+fn worker_id() -> WorkerId {
+    WorkerId::random(&SystemRandom)
+}
+
+fn at() -> Timestamp {
+    Timestamp::from_millis(1_769_854_830_123)
+}
+
+fn inner() -> Inner {
+    Inner::new("/var/lib/x: no space")
+}
+
+fn keys() -> credentials::Credentials {
+    credentials::Credentials {
+        access_key_id: "ASIA".to_owned(),
+        secret_access_key: Secret::new("s"),
+        session_token: Secret::new(text()),
+        expires: at(),
+    }
+}
+
+fn file_systems() -> [worker::FileSystemError; 3] {
+    let arn = text();
+    [
+        worker::FileSystemError::Failure { arn: arn.clone() },
+        worker::FileSystemError::Connectivity { arn: arn.clone() },
+        worker::FileSystemError::Timeout { arn },
+    ]
+}
+
+fn unsupported() -> [worker::Unsupported; 2] {
+    let architecture = text();
+    [
+        worker::Unsupported::Runtime { runtime: text() },
+        worker::Unsupported::Architecture { architecture },
+    ]
+}
+
+#[test]
+fn what_assignment_hears_and_says() {
+    comes_back([None, Some(text())].map(|zone| assignment::Assign {
+        function: function(),
+        zone,
+    }));
+    comes_back([assignment::Lease {
+        environment: environment(),
+        worker: worker_id(),
+        cold: true,
+    }]);
+    let events = [assignment::Event::Idle, assignment::Event::Gone];
+    comes_back(events.map(|event| assignment::Report {
+        environment: environment(),
+        function: function().key(),
+        event,
+    }));
+    comes_back([assignment::Provision {
+        function: function(),
+        count: u32::MAX,
+        held: true,
+        asked: at(),
+    }]);
+    let mut errors = vec![
+        assignment::Error::NoCapacity { function: text() },
+        assignment::Error::Create { reason: inner() },
+        assignment::Error::Role { role: text() },
+        assignment::Error::Init { error_type: text() },
+        assignment::Error::Unavailable,
+    ];
+    errors.extend(file_systems().map(assignment::Error::FileSystem));
+    errors.extend(unsupported().map(|what| assignment::Error::Unsupported {
+        what,
+        reason: inner(),
+    }));
+    comes_back(errors.iter().cloned().map(|error| assignment::Standing {
+        ready: 3,
+        failure: Some(error),
+    }));
+    comes_back(errors);
+}
+
+#[test]
+fn what_counting_hears_and_says() {
+    comes_back([None, Some(0)].map(|reserved| counting::Acquire {
+        scope: examples::scope(),
+        function: name(),
+        version: Version::Latest,
+        provisioned: 1,
+        provisioned_total: 2,
+        reserved,
+        account_limit: 1_000,
+        reserved_total: u32::MAX,
+        lasts_ms: u64::MAX,
+    }));
+    comes_back([counting::Permit {
+        id: PermitId::random(&SystemRandom),
+        scope: examples::scope(),
+        function: name(),
+        provisioned: true,
+    }]);
+    let (function, per_second) = (name(), 10);
+    comes_back([
+        counting::Error::FunctionConcurrency {
+            function: name(),
+            limit: 0,
+        },
+        counting::Error::AccountConcurrency { limit: 9 },
+        counting::Error::FunctionRate {
+            function,
+            per_second,
+        },
+        counting::Error::AccountRate { per_second },
+        counting::Error::ScalingRate { function: name() },
+        counting::Error::Unavailable,
+    ]);
+}
+
+#[test]
+fn what_placement_hears_and_says() {
+    comes_back([placement::Place {
+        function: function().key(),
+        memory_mb: 128,
+        zone: None,
+        avoid: vec![worker_id(), worker_id()],
+    }]);
+    comes_back([placement::Placed {
+        worker: worker_id(),
+        zone: text(),
+        lease_end: at(),
+    }]);
+    comes_back([placement::Heartbeat {
+        worker: worker_id(),
+        zone: text(),
+        memory_mb: u64::MAX,
+        committed_mb: 1,
+        used_mb: 2,
+        environments: 3,
+        draining: true,
+    }]);
+    comes_back([
+        placement::Error::NoCapacity { memory_mb: 10_240 },
+        placement::Error::Unavailable,
+    ]);
+}
+
+#[test]
+fn what_a_worker_hears_and_says() {
+    comes_back([worker::Create {
+        environment: environment(),
+        function: function(),
+        credentials: keys(),
+        lease_end: at(),
+        ahead: true,
+    }]);
+    comes_back([None, Some(text())].map(|client_context| worker::Invoke {
+        environment: environment(),
+        request: request(),
+        invoked_arn: arn(),
+        payload: bytes(),
+        client_context,
+        trace_id: text(),
+        log_tail: true,
+    }));
+    comes_back([worker::FunctionError::Unhandled]);
+    let failed = worker::StreamError {
+        error_type: text(),
+        body: bytes(),
+    };
+    comes_back([
+        worker::StreamEvent::Piece(bytes()),
+        worker::StreamEvent::Piece(Bytes::new()),
+        worker::StreamEvent::End {
+            error: None,
+            log_tail: None,
+        },
+        worker::StreamEvent::End {
+            error: Some(failed),
+            log_tail: Some(bytes()),
+        },
+    ]);
+    let environment = environment();
+    let mut errors = vec![
+        worker::Error::NotFound { environment },
+        worker::Error::Busy { environment },
+        worker::Error::Full,
+        worker::Error::Sandbox { reason: inner() },
+        worker::Error::Code { reason: inner() },
+        worker::Error::Init { error_type: text() },
+        worker::Error::Internal,
+    ];
+    errors.extend(file_systems().map(worker::Error::FileSystem));
+    errors.extend(unsupported().map(|what| worker::Error::Unsupported {
+        what,
+        reason: inner(),
+    }));
+    comes_back(errors);
+}
+
+#[test]
+fn what_is_invoked_on_behalf_of_events() {
+    comes_back([invoke::Invoke {
+        request: request(),
+        arn: arn(),
+        payload: bytes(),
+        trace: text(),
+    }]);
+    comes_back([None, Some(5)].map(|reserved| invoke::Target {
+        function: function(),
+        reserved,
+    }));
+    comes_back(
+        [None, Some(worker::FunctionError::Unhandled)].map(|function_error| invoke::Outcome {
+            function: function(),
+            function_error,
+            payload: bytes(),
+        }),
+    );
+    let all = [
+        invoke::Why::NotFound,
+        invoke::Why::Denied,
+        invoke::Why::Throttled,
+        invoke::Why::Recursive,
+        invoke::Why::Unavailable,
+    ];
+    comes_back(all.map(|why| invoke::Error {
+        why,
+        status: 429,
+        code: text(),
+        message: text(),
+    }));
+}
+
+#[test]
+fn what_is_said_of_events() {
+    comes_back([None, Some(function())].map(|function| events::Accept {
+        request: request(),
+        arn: arn(),
+        payload: bytes(),
+        trace: text(),
+        function,
+    }));
+    comes_back([events::QueueView {
+        queue: text(),
+        waiting: 1,
+        hidden: 2,
+        oldest_ms: 3,
+    }]);
+    let event = events::EventView {
+        request: request(),
+        arn: text(),
+        accepted: at(),
+        invokes: 2,
+        last: Some(text()),
+        delivering: true,
+    };
+    comes_back([events::FunctionView {
+        pending: vec![event.clone()],
+        failed: vec![event],
+        incomplete: true,
+    }]);
+    comes_back([events::Error::Full, events::Error::Unavailable]);
+}
+
+#[test]
+fn credentials_and_logs() {
+    comes_back([keys()]);
+    comes_back([
+        credentials::Error::Role { role: text() },
+        credentials::Error::Unavailable,
+    ]);
+    comes_back([logs::StreamName {
+        scope: examples::scope(),
+        group: text(),
+        stream: text(),
+    }]);
+    comes_back([logs::LogEvent {
+        time: at(),
+        message: text(),
+    }]);
+    comes_back([Secret::new(text())]);
+}
