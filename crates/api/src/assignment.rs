@@ -146,14 +146,15 @@ pub trait Assignment: Send + Sync {
     async fn assign(&self, request: Assign) -> Result<Lease, Error>;
 
     /// Takes back an environment that its borrower never reached: nothing was run in it.
-    async fn give_back(&self, lease: Lease, function: FunctionKey);
+    async fn give_back(&self, lease: Lease, function: FunctionKey) -> Result<(), Error>;
 
     /// Tells all that is to be kept ready, and asks how it stands, in the same order. What is not
     /// among it any more is let go. To be said again and again: what is known of it does not
     /// survive a restart, environments do.
-    async fn provision(&self, wanted: Vec<Provision>) -> Vec<Standing>;
+    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Standing>, Error>;
 
-    /// A worker's word. Late or repeated reports are harmless: what is gone stays gone, what is
-    /// idle is idle.
-    async fn report(&self, report: Report);
+    /// A worker's word, to be said again until it is heard: an environment whose report is lost is lent to
+    /// nobody. Late or repeated reports are harmless: what is gone stays gone, and what is lent although it is
+    /// busy refuses.
+    async fn report(&self, report: Report) -> Result<(), Error>;
 }

@@ -77,6 +77,7 @@ pub trait Placement: Send + Sync {
     /// Picks a worker. The room is promised for a short while only; a worker may still refuse.
     async fn place(&self, request: Place) -> Result<Placed, Error>;
 
-    /// A worker lives. The last word counts; a worker that is silent too long is unhealthy.
-    async fn heartbeat(&self, heartbeat: Heartbeat);
+    /// A worker lives. The last word counts; a worker that is silent too long is unhealthy. One that is not heard is
+    /// followed by the next, so it is not repeated.
+    async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), Error>;
 }

@@ -171,6 +171,9 @@ pub enum Error {
         /// `Runtime.ExitError`, `Sandbox.Timedout` …
         error_type: String,
     },
+    /// The worker cannot be reached: what was asked has certainly not begun.
+    #[error("the worker cannot be reached")]
+    Unavailable,
     /// The invoke began and its outcome is not known.
     #[error("the environment was lost while it ran")]
     Internal,
@@ -182,7 +185,7 @@ impl Error {
         match self {
             Self::NotFound { .. } => Kind::NotFound,
             Self::Busy { .. } => Kind::Conflict,
-            Self::Full => Kind::Unavailable,
+            Self::Full | Self::Unavailable => Kind::Unavailable,
             Self::Unsupported { .. } => Kind::Invalid,
             Self::FileSystem(error) => error.kind(),
             Self::Sandbox { .. } | Self::Code { .. } | Self::Init { .. } | Self::Internal => {
@@ -257,11 +260,13 @@ pub trait Worker: Send + Sync {
     /// Runs one invoke. Never runs the function twice: a call that arrives twice finds it busy.
     async fn invoke(&self, request: Invoke) -> Result<Response, Error>;
 
-    /// Shuts an environment down, with its shutdown phase. Harmless if it is gone.
-    async fn destroy(&self, environment: EnvironmentId);
+    /// Shuts an environment down, with its shutdown phase. Harmless if it is gone. To be asked again until it is
+    /// heard: nobody else ends it.
+    async fn destroy(&self, environment: EnvironmentId) -> Result<(), Error>;
 
-    /// The environments that live here, and whether each runs an invoke. For a new leader.
-    async fn environments(&self) -> Vec<(EnvironmentId, bool)>;
+    /// The environments that live here, and whether each runs an invoke. For a new leader. A worker that does not
+    /// answer tells nothing: its environments may live.
+    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error>;
 }
 
 /// Finds workers by id.

@@ -245,6 +245,7 @@ fn what_a_worker_hears_and_says() {
         worker::Error::Sandbox { reason: inner() },
         worker::Error::Code { reason: inner() },
         worker::Error::Init { error_type: text() },
+        worker::Error::Unavailable,
         worker::Error::Internal,
     ];
     errors.extend(file_systems().map(worker::Error::FileSystem));

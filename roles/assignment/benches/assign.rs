@@ -57,7 +57,10 @@ async fn pair(assignment: &dyn Assignment, function: &Arc<FunctionVersion>) {
         function: function.key(),
         event: Event::Idle,
     };
-    assignment.report(report).await;
+    assignment
+        .report(report)
+        .await
+        .expect("it is in this process");
 }
 
 async fn start() -> assignment::Service {
@@ -97,7 +100,9 @@ impl Placement for OneWorker {
         })
     }
 
-    async fn heartbeat(&self, _heartbeat: Heartbeat) {}
+    async fn heartbeat(&self, _heartbeat: Heartbeat) -> Result<(), placement::Error> {
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -132,9 +137,11 @@ impl Worker for OneWorker {
         Err(Error::Internal)
     }
 
-    async fn destroy(&self, _environment: EnvironmentId) {}
+    async fn destroy(&self, _environment: EnvironmentId) -> Result<(), Error> {
+        Ok(())
+    }
 
-    async fn environments(&self) -> Vec<(EnvironmentId, bool)> {
-        Vec::new()
+    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error> {
+        Ok(Vec::new())
     }
 }

@@ -209,22 +209,24 @@ impl Assignment for Service {
         }
     }
 
-    async fn give_back(&self, lease: Lease, function: FunctionKey) {
+    async fn give_back(&self, lease: Lease, function: FunctionKey) -> Result<(), Refusal> {
         let index = self.shared.index(&function);
         self.shared
             .act(index, |state, now| state.returned(now, lease.environment));
+        Ok(())
     }
 
-    async fn provision(&self, wanted: Vec<Provision>) -> Vec<Standing> {
-        self.shared.provision(&wanted)
+    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Standing>, Refusal> {
+        Ok(self.shared.provision(&wanted))
     }
 
-    async fn report(&self, report: Report) {
+    async fn report(&self, report: Report) -> Result<(), Refusal> {
         let index = self.shared.index(&report.function);
         self.shared.act(index, |state, now| match report.event {
             Event::Idle => state.returned(now, report.environment),
             Event::Gone => state.gone(report.environment),
         });
+        Ok(())
     }
 }
 

@@ -202,6 +202,12 @@ impl State {
         workers
     }
 
+    /// The environments that a worker has.
+    pub(crate) fn environments_on(&self, worker: WorkerId) -> impl Iterator<Item = EnvironmentId> {
+        let there = self.environments.iter();
+        there.filter_map(move |(id, found)| (found.worker == worker).then_some(*id))
+    }
+
     /// After a replay: `living` is what the workers have, and whether it runs an invoke. What they
     /// do not have is gone; what was being made has lost its maker.
     pub(crate) fn recover(

@@ -87,7 +87,10 @@ impl Provisioner {
         for row in self.rows.all(PROVISIONED).await? {
             settings.extend(self.setting(&row).await?);
         }
-        let standings = self.tell(&settings).await;
+        // Of what is not heard nothing is known, and nothing changes; it is said again within a second.
+        let Some(standings) = self.tell(&settings).await else {
+            return Ok(());
+        };
         let mut released = false;
         let mut changed = Vec::new();
         for setting in &mut settings {
@@ -102,7 +105,9 @@ impl Provisioner {
         }
         if released {
             // Before the frontends hear that they may be used, and count on it.
-            self.tell(&settings).await;
+            if self.tell(&settings).await.is_none() {
+                return Ok(());
+            }
         }
         for (key, revision, row) in changed {
             // If somebody was faster, the next turn looks at what they wrote.
@@ -112,8 +117,8 @@ impl Provisioner {
         Ok(())
     }
 
-    /// Tells all that is wanted, and says how it stands, by setting and version.
-    async fn tell(&self, settings: &[Setting]) -> BTreeMap<(String, Version), Standing> {
+    /// Tells all that is wanted, and says how it stands, by setting and version. `None` if nobody heard it.
+    async fn tell(&self, settings: &[Setting]) -> Option<BTreeMap<(String, Version), Standing>> {
         let mut keys = Vec::new();
         let mut wanted = Vec::new();
         for setting in settings {
@@ -130,8 +135,8 @@ impl Provisioner {
                 });
             }
         }
-        let standings = self.assignment.provision(wanted).await;
-        keys.into_iter().zip(standings).collect()
+        let standings = self.assignment.provision(wanted).await.ok()?;
+        Some(keys.into_iter().zip(standings).collect())
     }
 
     /// Reads what belongs to a setting. `None` if its function or alias is no more: the row is swept

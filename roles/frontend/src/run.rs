@@ -237,7 +237,7 @@ impl Frontend {
         match worker.invoke(invoke).await {
             Ok(answer) => Some(Ok(answer)),
             // If it is busy, it will say itself when it is idle.
-            Err(api::worker::Error::Busy { .. }) => None,
+            Err(api::worker::Error::Busy { .. } | api::worker::Error::Unavailable) => None,
             Err(api::worker::Error::NotFound { .. }) => {
                 self.lost(found, lease.environment).await;
                 None
@@ -258,7 +258,8 @@ impl Frontend {
             function,
             event: Event::Gone,
         };
-        self.with.assignment.report(report).await;
+        // Its worker says so, too, if it lives; and if not, assignment asks for it no more.
+        let _ = self.with.assignment.report(report).await;
     }
 }
 

@@ -96,8 +96,9 @@ impl Placement for Service {
         }
     }
 
-    async fn heartbeat(&self, heartbeat: Heartbeat) {
+    async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), Error> {
         let now = self.clock.now();
         self.state().heartbeat(now, heartbeat);
+        Ok(())
     }
 }

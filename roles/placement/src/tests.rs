@@ -212,7 +212,10 @@ async fn leases_end_between_two_and_four_hours_from_now_and_not_together() {
         Arc::new(SystemRandom),
         metrics,
     );
-    service.heartbeat(heartbeat(1, "a", 1_000_000)).await;
+    service
+        .heartbeat(heartbeat(1, "a", 1_000_000))
+        .await
+        .unwrap();
     let mut ends = std::collections::BTreeSet::new();
     for _ in 0..50 {
         let placed = service.place(ask(128)).await.unwrap();

@@ -26,6 +26,7 @@ mod invoke;
 mod log;
 mod make;
 mod metrics;
+mod outbox;
 mod outcome;
 mod plan;
 mod platform;

@@ -25,6 +25,7 @@ use crate::environment::Environment;
 use crate::guard::{Candidate, LOOK_EVERY};
 use crate::log::Paces;
 use crate::metrics::Metrics;
+use crate::outbox;
 use crate::processors::Processors;
 use crate::runtimes::Runtimes;
 
@@ -175,18 +176,32 @@ impl Service {
         self.with.engine.shutdown().await;
     }
 
-    /// Passes a word on to assignment.
+    /// Passes a word on to assignment, again and again if it must be.
     pub(crate) async fn report(&self, word: Report) {
-        if let Some(assignment) = self.assignment.get() {
-            assignment.report(word).await;
+        let Some(assignment) = self.assignment.get() else {
+            return;
+        };
+        if assignment.report(word.clone()).await.is_ok() {
+            return;
         }
+        let assignment = Arc::clone(assignment);
+        let mut draining = self.draining.subscribe();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                // Whoever asks for an environment of this worker then finds none.
+                () = told(&mut draining) => {}
+                () = outbox::repeat(assignment, word) => {}
+            }
+        });
     }
 
     /// Tells placement how it stands.
     async fn beat(&self) {
         self.metrics.tell_lingering(self.with.engine.lingering());
         if let Some(placement) = self.placement.get() {
-            placement.heartbeat(self.heartbeat()).await;
+            // The next one follows in a second.
+            let _ = placement.heartbeat(self.heartbeat()).await;
         }
     }
 
@@ -250,12 +265,13 @@ impl Worker for Handle {
         self.0.invoke(request).await
     }
 
-    async fn destroy(&self, id: EnvironmentId) {
+    async fn destroy(&self, id: EnvironmentId) -> Result<(), Error> {
         self.0.remove(id).await;
+        Ok(())
     }
 
-    async fn environments(&self) -> Vec<(EnvironmentId, bool)> {
-        self.0.list()
+    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error> {
+        Ok(self.0.list())
     }
 }
 

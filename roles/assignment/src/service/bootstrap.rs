@@ -57,13 +57,21 @@ pub(super) async fn lead(name: String, dependencies: &Dependencies) -> Result<Pa
 }
 
 /// Asks the workers which of the replayed environments live. A worker nobody knows is gone, and
-/// its environments with it: a worker's id is that of one run of its process.
+/// its environments with it: a worker's id is that of one run of its process. Those of one that does not answer
+/// may be at work: they are lent again when it says that they are idle.
 pub(super) async fn recover(shared: &Arc<Shared>, index: usize) {
     let workers = shared.partitions[index].lock().state.workers();
     let mut living: BTreeMap<EnvironmentId, bool> = BTreeMap::new();
     for id in workers {
         if let Some(worker) = shared.dependencies.workers.worker(id) {
-            living.extend(worker.environments().await);
+            match worker.environments().await {
+                Ok(environments) => living.extend(environments),
+                Err(_) => {
+                    let partition = shared.partitions[index].lock();
+                    let there = partition.state.environments_on(id);
+                    living.extend(there.map(|environment| (environment, true)));
+                }
+            }
         }
     }
     shared.act(index, |state, now| state.recover(now, &living));

@@ -21,6 +21,10 @@ const WORKERS_TRIED_MAX: usize = 3;
 /// room of eighty of the smallest.
 const EVICTIONS_MAX: usize = 100;
 
+/// The first pause before a worker that has not heard is told again, and the longest.
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
 /// What an environment is made for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
@@ -55,8 +59,18 @@ pub(super) fn destroy(
 ) {
     let task = shared.clone();
     shared.tasks.start_work(async move {
-        if let Some(worker) = task.dependencies.workers.worker(worker) {
-            worker.destroy(environment).await;
+        let mut pause = PAUSE_MIN;
+        // One that is known no longer has taken its environments with it.
+        while let Some(worker) = task.dependencies.workers.worker(worker) {
+            match worker.destroy(environment).await {
+                Ok(()) | Err(WorkerError::NotFound { .. }) => break,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::debug!(%environment, error, "a worker has not heard that an environment is to end");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
         }
         task.act(partition, |state, _| state.gone(environment));
     });
@@ -76,10 +90,15 @@ async fn evict_oldest(shared: &Arc<Shared>) -> bool {
     let evicted = shared.partitions[index].lock().state.evict(id);
     // If it was lent this very moment, there may still be others.
     if let Some(worker) = evicted {
-        if let Some(worker) = shared.dependencies.workers.worker(worker) {
-            worker.destroy(id).await;
+        let asked = match shared.dependencies.workers.worker(worker) {
+            Some(worker) => worker.destroy(id).await,
+            None => Ok(()),
+        };
+        match asked {
+            Ok(()) => shared.act(index, |state, _| state.gone(id)),
+            // Its room is not free before it has heard of it.
+            Err(_) => destroy(shared.clone(), index, id, worker),
         }
-        shared.act(index, |state, _| state.gone(id));
     }
     true
 }
@@ -193,7 +212,7 @@ impl Attempt {
                 self.give_up(environment, placed.worker);
                 Err(Error::Unavailable)
             }
-            (Err(WorkerError::Full), _) => {
+            (Err(WorkerError::Full | WorkerError::Unavailable), _) => {
                 self.give_up(environment, placed.worker);
                 Ok(None)
             }

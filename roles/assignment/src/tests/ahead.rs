@@ -177,8 +177,11 @@ fn provision(count: u32) -> Vec<Provision> {
 async fn the_service_makes_lends_and_lets_go() {
     let world = World::new();
     let service = world.start().await.unwrap();
-    assert_eq!(service.provision(provision(2)).await, [Standing::default()]);
-    while service.provision(provision(2)).await[0].ready < 2 {
+    assert_eq!(
+        service.provision(provision(2)).await.unwrap(),
+        [Standing::default()]
+    );
+    while service.provision(provision(2)).await.unwrap()[0].ready < 2 {
         tokio::task::yield_now().await;
     }
     let assign = Assign {
@@ -186,7 +189,7 @@ async fn the_service_makes_lends_and_lets_go() {
         zone: None,
     };
     assert!(!service.assign(assign).await.unwrap().cold);
-    assert_eq!(service.provision(Vec::new()).await, []);
+    assert_eq!(service.provision(Vec::new()).await.unwrap(), []);
     while world.worker(1).living().len() > 1 {
         tokio::task::yield_now().await;
     }
@@ -202,7 +205,7 @@ async fn the_service_says_that_an_init_fails() {
     });
     let service = world.start().await.unwrap();
     loop {
-        let standing = service.provision(provision(1)).await.remove(0);
+        let standing = service.provision(provision(1)).await.unwrap().remove(0);
         if let Some(failure) = standing.failure {
             assert_eq!(failure, Error::Init { error_type });
             break;

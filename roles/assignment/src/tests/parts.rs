@@ -75,6 +75,7 @@ struct Inner {
     destroyed: Vec<EnvironmentId>,
     answers: VecDeque<Error>,
     held: bool,
+    deaf: bool,
 }
 
 impl FakeWorker {
@@ -97,6 +98,11 @@ impl FakeWorker {
         self.inner.lock().unwrap().destroyed.clone()
     }
 
+    /// From now on it cannot be reached, or can again.
+    pub(crate) fn set_deaf(&self, deaf: bool) {
+        self.inner.lock().unwrap().deaf = deaf;
+    }
+
     pub(crate) fn set_busy(&self, environment: EnvironmentId, busy: bool) {
         self.inner.lock().unwrap().living.insert(environment, busy);
     }
@@ -109,6 +115,9 @@ impl Worker for FakeWorker {
             let changed = self.changed.notified();
             {
                 let mut inner = self.inner.lock().unwrap();
+                if inner.deaf {
+                    return Err(Error::Unavailable);
+                }
                 if !inner.held {
                     if let Some(error) = inner.answers.pop_front() {
                         return Err(error);
@@ -125,20 +134,23 @@ impl Worker for FakeWorker {
         Err(Error::Internal)
     }
 
-    async fn destroy(&self, environment: EnvironmentId) {
+    async fn destroy(&self, environment: EnvironmentId) -> Result<(), Error> {
         let mut inner = self.inner.lock().unwrap();
+        if inner.deaf {
+            return Err(Error::Unavailable);
+        }
         inner.living.remove(&environment);
         inner.destroyed.push(environment);
+        Ok(())
     }
 
-    async fn environments(&self) -> Vec<(EnvironmentId, bool)> {
-        self.inner
-            .lock()
-            .unwrap()
-            .living
-            .iter()
-            .map(|(id, busy)| (*id, *busy))
-            .collect()
+    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error> {
+        let inner = self.inner.lock().unwrap();
+        if inner.deaf {
+            return Err(Error::Unavailable);
+        }
+        let living = inner.living.iter();
+        Ok(living.map(|(id, busy)| (*id, *busy)).collect())
     }
 }
 
@@ -216,7 +228,9 @@ impl Placement for FirstWorker {
         })
     }
 
-    async fn heartbeat(&self, _heartbeat: Heartbeat) {}
+    async fn heartbeat(&self, _heartbeat: Heartbeat) -> Result<(), placement::Error> {
+        Ok(())
+    }
 }
 
 /// Has room on the first worker for so many environments in all.
@@ -236,7 +250,9 @@ impl Placement for Room {
         FirstWorker(self.0.clone()).place(request).await
     }
 
-    async fn heartbeat(&self, _heartbeat: Heartbeat) {}
+    async fn heartbeat(&self, _heartbeat: Heartbeat) -> Result<(), placement::Error> {
+        Ok(())
+    }
 }
 
 struct AnyRole;

@@ -64,7 +64,10 @@ async fn the_first_is_cold_and_the_next_is_warm() {
     let first = assign(&service).await.unwrap();
     assert!(first.cold);
     assert_eq!(first.worker, worker(1));
-    service.report(report(first.environment, Event::Idle)).await;
+    service
+        .report(report(first.environment, Event::Idle))
+        .await
+        .unwrap();
     let second = assign(&service).await.unwrap();
     assert_eq!(
         second,
@@ -85,7 +88,10 @@ async fn whoever_waits_gets_what_comes_free_first() {
     let first = assign(&service).await.unwrap();
     world.worker(1).hold(true);
     let waiter = assign_later(&service, 1).await;
-    service.report(report(first.environment, Event::Idle)).await;
+    service
+        .report(report(first.environment, Event::Idle))
+        .await
+        .unwrap();
     let served = waiter.await.unwrap().unwrap();
     assert_eq!(
         served,
@@ -141,11 +147,15 @@ async fn what_has_been_idle_longest_makes_room_for_what_has_work() {
     // Nobody idles: there is no room.
     let refused = service.assign(other.clone()).await;
     assert!(matches!(refused, Err(Error::NoCapacity { .. })));
-    service.report(report(first.environment, Event::Idle)).await;
+    service
+        .report(report(first.environment, Event::Idle))
+        .await
+        .unwrap();
     world.clock.advance(Duration::from_secs(1));
     service
         .report(report(second.environment, Event::Idle))
-        .await;
+        .await
+        .unwrap();
     service.assign(other).await.unwrap();
     assert_eq!(world.worker(1).destroyed(), [first.environment]);
     assert_eq!(service.counts().idle, 1);
@@ -194,7 +204,9 @@ async fn a_restart_knows_what_lives_and_what_is_busy() {
     // The last one's `Created` is written, and with it all that came before.
     drop(service);
     world.worker(1).set_busy(leases[1], true);
-    api::worker::Worker::destroy(world.worker(1), leases[2]).await;
+    api::worker::Worker::destroy(world.worker(1), leases[2])
+        .await
+        .unwrap();
     let service = world.start().await.unwrap();
     assert_eq!(
         service.counts(),
@@ -226,7 +238,10 @@ async fn idle_environments_are_reaped_and_the_journal_is_trimmed() {
     let world = World::new();
     let service = world.start().await.unwrap();
     let lease = assign(&service).await.unwrap();
-    service.report(report(lease.environment, Event::Idle)).await;
+    service
+        .report(report(lease.environment, Event::Idle))
+        .await
+        .unwrap();
     world.clock.advance(Duration::from_secs(600));
     service.tick();
     until("it is destroyed", || {
@@ -257,14 +272,20 @@ async fn a_newer_generation_retires_the_older_ones_environments() {
     let service = world.start().await.unwrap();
     let idle = assign(&service).await.unwrap();
     let busy = assign(&service).await.unwrap();
-    service.report(report(idle.environment, Event::Idle)).await;
+    service
+        .report(report(idle.environment, Event::Idle))
+        .await
+        .unwrap();
     let newer = service.assign(ask(&version("f", 2))).await.unwrap();
     assert!(newer.cold);
     until("the idle one is destroyed", || {
         world.worker(1).destroyed() == [idle.environment]
     })
     .await;
-    service.report(report(busy.environment, Event::Idle)).await;
+    service
+        .report(report(busy.environment, Event::Idle))
+        .await
+        .unwrap();
     until("the busy one as well", || {
         world.worker(1).destroyed().len() == 2
     })
@@ -278,10 +299,16 @@ async fn who_drains_lends_nothing_and_leaves_nothing() {
     let service = Arc::new(world.start().await.unwrap());
     let idle = assign(&service).await.unwrap();
     let busy = assign(&service).await.unwrap();
-    service.report(report(idle.environment, Event::Idle)).await;
+    service
+        .report(report(idle.environment, Event::Idle))
+        .await
+        .unwrap();
     service.drain();
     assert_eq!(assign(&service).await, Err(Error::Unavailable));
-    service.report(report(busy.environment, Event::Idle)).await;
+    service
+        .report(report(busy.environment, Event::Idle))
+        .await
+        .unwrap();
     service.shutdown().await;
     assert_eq!(world.worker(1).living(), []);
 }
@@ -378,4 +405,35 @@ async fn a_foreign_record_stops_the_start() {
         matches!(refused, crate::Error::Record { position: 0, .. }),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn what_a_worker_has_that_cannot_be_reached_is_not_taken_for_gone() {
+    let world = World::new();
+    let service = world.start().await.unwrap();
+    let lease = assign(&service).await.unwrap();
+    let id = lease.environment;
+    service.report(report(id, Event::Idle)).await.unwrap();
+    world.worker(1).set_deaf(true);
+    let next = world.start().await.unwrap();
+    until("the next leader holds it", || next.counts().busy == 1).await;
+    world.worker(1).set_deaf(false);
+    next.report(report(id, Event::Idle)).await.unwrap();
+    let again = assign(&next).await.unwrap();
+    assert_eq!((again.environment, again.cold), (id, false));
+}
+
+#[tokio::test]
+async fn a_worker_is_told_to_end_an_environment_until_it_hears() {
+    let world = World::new();
+    let service = world.start().await.unwrap();
+    let old = assign(&service).await.unwrap().environment;
+    service.report(report(old, Event::Idle)).await.unwrap();
+    world.worker(1).set_deaf(true);
+    // A newer generation ends it; the new environment cannot be made there either.
+    let newer = service.assign(ask(&version("f", 2))).await.unwrap();
+    assert_ne!(newer.worker, worker(1));
+    assert_eq!(world.worker(1).destroyed(), []);
+    world.worker(1).set_deaf(false);
+    until("it is heard", || world.worker(1).destroyed().contains(&old)).await;
 }

@@ -19,6 +19,7 @@ struct Told {
     ready: Mutex<u32>,
     /// Of every telling: version, count, held.
     wishes: Mutex<Vec<Vec<(String, u32, bool)>>>,
+    deaf: Mutex<bool>,
 }
 
 impl Told {
@@ -37,9 +38,14 @@ impl Assignment for Told {
         Err(Error::Unavailable)
     }
 
-    async fn give_back(&self, _: Lease, _: FunctionKey) {}
+    async fn give_back(&self, _: Lease, _: FunctionKey) -> Result<(), Error> {
+        Ok(())
+    }
 
-    async fn provision(&self, wanted: Vec<Provision>) -> Vec<Standing> {
+    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Standing>, Error> {
+        if *self.deaf.lock().unwrap() {
+            return Err(Error::Unavailable);
+        }
         let wish = |wish: &Provision| {
             let version = wish.function.configuration.version.to_string();
             (version, wish.count, wish.held)
@@ -53,10 +59,12 @@ impl Assignment for Told {
             ready: ready.min(wish.count),
             failure: None,
         };
-        wanted.iter().map(standing).collect()
+        Ok(wanted.iter().map(standing).collect())
     }
 
-    async fn report(&self, _: Report) {}
+    async fn report(&self, _: Report) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// `f` with versions 1 and 2, and the alias `live` on 1 with two provisioned.
@@ -100,6 +108,19 @@ async fn it_is_held_until_all_is_there_and_let_loose_before_anybody_counts_on_it
     let body = world.get(&format!("{PC}live")).await.body;
     assert_eq!(body["Status"], "READY");
     assert_eq!(body["AvailableProvisionedConcurrentExecutions"], 2);
+}
+
+#[tokio::test]
+async fn while_assignment_is_not_reached_nothing_changes() {
+    let (world, told) = provisioned().await;
+    let provisioner = world.control.provisioner(told.clone());
+    told.have_ready(2);
+    provisioner.turn().await.unwrap();
+    let ready = world.get(&format!("{PC}live")).await.body;
+    assert_eq!(ready["Status"], "READY");
+    *told.deaf.lock().unwrap() = true;
+    provisioner.turn().await.unwrap();
+    assert_eq!(world.get(&format!("{PC}live")).await.body, ready);
 }
 
 #[tokio::test]
