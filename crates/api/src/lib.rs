@@ -4,7 +4,8 @@
 //! crate and never each other; `server` decides whether a trait is answered by the role itself in
 //! this process or by a client that reaches it over the network.
 //!
-//! Every call may arrive twice or late; each method says what happens then.
+//! What goes by an arrow is data, every call may fail, and every call may arrive twice or late; each method
+//! says what happens then.
 //!
 //! Architecture invariant: no IO and no state here, and nothing of AWS's wire format.
 
