@@ -10,8 +10,8 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use types::Seldom;
 
 /// Prometheus asks with one connection; so many are plenty.
@@ -29,7 +29,7 @@ const CONNECTION_MAX: Duration = Duration::from_secs(120);
 pub(crate) struct Shown {
     pub(crate) registry: Arc<Mutex<Registry>>,
     /// Set once it was told to stop: from then on nobody new is let in.
-    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) stopping: CancellationToken,
 }
 
 /// Serves until the future is dropped.
@@ -70,7 +70,7 @@ pub(crate) async fn serve(listener: TcpListener, shown: Shown) {
 
 fn answer(request: &Request<Incoming>, shown: &Shown) -> Response<Full<Bytes>> {
     match request.uri().path() {
-        "/health" if *shown.stopping.borrow() => {
+        "/health" if shown.stopping.is_cancelled() => {
             let mut response = text("text/plain", "stopping\n".to_owned());
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
             response

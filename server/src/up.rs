@@ -28,8 +28,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -244,13 +244,13 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
         events,
     } = started;
     running.background.spawn(freed::give_back());
-    let (stop, stopped) = watch::channel(false);
+    let stop = CancellationToken::new();
     if let Some(admin) = admin {
         let (listener, address) = admin.listen().await?;
         tracing::info!(%address, "metrics are served");
         let shown = crate::admin::Shown {
             registry: Arc::clone(&running.registry),
-            stopping: stopped.clone(),
+            stopping: stop.clone(),
         };
         running
             .background
@@ -272,11 +272,11 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     ));
     let mut serving = JoinSet::new();
     let (listener, address) = api.listen()?;
-    serving.spawn(Arc::clone(&door).serve(listener, stopped.clone()));
+    serving.spawn(Arc::clone(&door).serve(listener, stop.clone()));
     if let Some(bound) = events {
         let (listener, address) = bound.listen()?;
         tracing::info!(%address, "events are taken here too");
-        serving.spawn_on(door.serve(listener, stopped), &running.events.threads);
+        serving.spawn_on(door.serve(listener, stop.clone()), &running.events.threads);
     }
     say!("lambent ready at http://{address}");
     tracing::info!(
@@ -288,7 +288,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     signals.told_to_stop().await;
     drain::end_in_time();
     tracing::info!("stopping: invokes under way are finished first; told again, they are cut off");
-    stop.send_replace(true);
+    stop.cancel();
     drain::drain(running, serving, signals.told_to_stop()).await;
     Ok(Ended::AfterServing)
 }

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use storage::{Change, Error, Expect, Revision, Row, Table, Timely, Watch};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use crate::decide::{Step, decide};
 use crate::view::{Claim, Kind, Seen, View};
@@ -63,14 +64,14 @@ impl Member {
     }
 
     /// Works until `stop`; then gives everything back, so that others need not wait for a term.
-    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(mut self, stop: CancellationToken) {
         let mut beat = tokio::time::interval(self.config.term / 3);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut changes: Option<Watch> = None;
         loop {
             tokio::select! {
                 biased;
-                () = told(&mut stop) => break,
+                () = stop.cancelled() => break,
                 _ = beat.tick() => {
                     if changes.is_none() {
                         changes = self.watch().await;
@@ -328,11 +329,6 @@ impl Member {
         let error = error as &dyn std::error::Error;
         tracing::warn!(group = self.config.group, error, "{what}");
     }
-}
-
-/// Returns when it is time to stop, or nobody is left to say so.
-async fn told(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn next(changes: &mut Option<Watch>) -> Option<Change> {

@@ -12,12 +12,13 @@ use storage::memory::MemoryTable;
 use storage::{Consistency, Error, Expect, Revision, Row, Table, Watch};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 const TERM: Duration = Duration::from_secs(6);
 
 struct Running {
     held: Held,
-    stop: watch::Sender<bool>,
+    stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
@@ -89,8 +90,8 @@ fn start<T: Table + 'static>(
     };
     let table: Arc<dyn Table> = table.clone();
     let (member, held) = Member::new(config, table, wanted.subscribe());
-    let (stop, stopped) = watch::channel(false);
-    let task = tokio::spawn(member.run(stopped));
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(member.run(stop.clone()));
     Running { held, stop, task }
 }
 
@@ -123,7 +124,7 @@ async fn work_is_shared_and_moves_when_members_come_and_leave() {
     tokio::time::sleep(TERM * 2).await;
     assert_eq!((count(&one), count(&two)), (5, 5));
     assert_shared(&[&one, &two], 10);
-    two.stop.send(true).unwrap();
+    two.stop.cancel();
     two.task.await.unwrap();
     tokio::time::sleep(TERM).await;
     assert_eq!(count(&one), 10);

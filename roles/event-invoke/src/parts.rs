@@ -9,6 +9,7 @@ use leasing::{Config, Member};
 use storage::Table;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 /// A part that panicked begins anew so much later.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -30,7 +31,7 @@ pub(crate) async fn lease(
     config: Config,
     table: Arc<dyn Table>,
     wanted: watch::Receiver<BTreeSet<String>>,
-    leave: watch::Receiver<bool>,
+    leave: CancellationToken,
     tell: watch::Sender<BTreeSet<String>>,
 ) {
     loop {

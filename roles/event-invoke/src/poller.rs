@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use storage::Error;
 use storage::queue::Message;
-use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::shards;
 use crate::work::Work;
@@ -54,7 +54,7 @@ pub(crate) async fn poll(
     work: Arc<Work>,
     queue: Arc<str>,
     beat: Arc<Beat>,
-    mut stop: watch::Receiver<bool>,
+    stop: CancellationToken,
 ) {
     let mut working = JoinSet::new();
     let mut receiving: Option<Receiving<'_>> = None;
@@ -67,7 +67,7 @@ pub(crate) async fn poll(
         tokio::select! {
             biased;
             // What a receive may just have got comes back when its time runs out.
-            () = told(&mut stop) => break,
+            () = stop.cancelled() => break,
             Some(done) = working.join_next() => joined(done),
             received = wait_for(&mut receiving) => {
                 receiving = None;
@@ -143,9 +143,4 @@ fn joined(done: Result<(), JoinError>) {
     {
         tracing::error!(%error, "working on an event has panicked; it will be tried again");
     }
-}
-
-/// Returns when it is time to stop, or nobody is left to say so.
-pub(crate) async fn told(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
 }

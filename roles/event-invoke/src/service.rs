@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use storage::{Queue, Table, Timely};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 use types::{Clock, Pressure, Random};
 
 use crate::accept::Intake;
@@ -22,7 +23,7 @@ use crate::gone::Gone;
 use crate::manager::{Manager, Memory};
 use crate::metrics::Metrics;
 use crate::parts;
-use crate::poller::{Beat, poll, told};
+use crate::poller::{Beat, poll};
 use crate::pressure;
 use crate::router::Router;
 use crate::settings::Settings;
@@ -113,13 +114,13 @@ impl EventInvoke {
     }
 
     /// Works on events until `stop`; then finishes those that are being invoked.
-    pub async fn run(self: Arc<Self>, invoker: Arc<dyn Invoker>, mut stop: watch::Receiver<bool>) {
+    pub async fn run(self: Arc<Self>, invoker: Arc<dyn Invoker>, stop: CancellationToken) {
         let windows = |turns| Arc::new(Windows::new(Arc::clone(&self.with.clock), turns));
         let (windows, deliveries) = (windows(self.config.concurrency), windows(DELIVERIES_MAX));
         let settings = Arc::clone(&self.settings);
         let (wanted, wants) = watch::channel(BTreeSet::new());
         let (hold, held) = watch::channel(BTreeSet::new());
-        let (leave, left) = watch::channel(false);
+        let leave = CancellationToken::new();
         let mut background = JoinSet::new();
         let (this, both) = (Arc::clone(&self), [windows.clone(), deliveries.clone()]);
         let asked = Arc::clone(&invoker);
@@ -139,14 +140,20 @@ impl EventInvoke {
         }));
         let mut leases = JoinSet::new();
         let table = Arc::clone(&self.with.table);
-        leases.spawn(parts::lease(self.leases(), table, wants, left, hold));
+        leases.spawn(parts::lease(
+            self.leases(),
+            table,
+            wants,
+            leave.clone(),
+            hold,
+        ));
         let work = Arc::new(self.work([windows, deliveries], Arc::clone(&settings), invoker));
         tokio::select! {
             biased;
-            () = told(&mut stop) => {}
-            () = settings.current() => supervise(work, held, stop).await,
+            () = stop.cancelled() => {}
+            () = settings.current() => supervise(work, held, stop.clone()).await,
         }
-        leave.send_replace(true);
+        leave.cancel();
         // It ends when the leases are given back, or cannot be and lapse.
         let _ = leases.join_next().await;
         background.shutdown().await;
@@ -216,14 +223,14 @@ impl EventInvoke {
 
 /// A poller at work.
 struct Running {
-    stop: watch::Sender<bool>,
+    stop: CancellationToken,
     beat: Arc<Beat>,
     task: AbortHandle,
 }
 
 /// Has a poller for each queue that is held: begins them, tells them to stop when the queue is not
 /// held any more, and replaces those that have died or show no life.
-async fn supervise(work: Arc<Work>, mut held: Held, mut stop: watch::Receiver<bool>) {
+async fn supervise(work: Arc<Work>, mut held: Held, stop: CancellationToken) {
     let mut running: BTreeMap<String, Running> = BTreeMap::new();
     let mut tasks = JoinSet::new();
     loop {
@@ -237,22 +244,27 @@ async fn supervise(work: Arc<Work>, mut held: Held, mut stop: watch::Receiver<bo
             // need not wait.
             let kept = now.contains(queue) && !dead && !poller.task.is_finished();
             kept || {
-                poller.stop.send_replace(true);
+                poller.stop.cancel();
                 false
             }
         });
         for queue in now {
             running.entry(queue).or_insert_with_key(|queue| {
-                let (stop, stopped) = watch::channel(false);
+                let stop = CancellationToken::new();
                 let beat = Arc::new(Beat::new());
                 let queue = Arc::from(queue.as_str());
-                let task = tasks.spawn(poll(Arc::clone(&work), queue, Arc::clone(&beat), stopped));
+                let task = tasks.spawn(poll(
+                    Arc::clone(&work),
+                    queue,
+                    Arc::clone(&beat),
+                    stop.clone(),
+                ));
                 Running { stop, beat, task }
             });
         }
         tokio::select! {
             biased;
-            () = told(&mut stop) => break,
+            () = stop.cancelled() => break,
             Some(ended) = tasks.join_next() => if let Err(error) = ended && error.is_panic() {
                 tracing::error!(%error, "a poller of events has panicked and is replaced");
             },
@@ -264,7 +276,7 @@ async fn supervise(work: Arc<Work>, mut held: Held, mut stop: watch::Receiver<bo
         }
     }
     for poller in running.values() {
-        poller.stop.send_replace(true);
+        poller.stop.cancel();
     }
     while tasks.join_next().await.is_some() {}
 }

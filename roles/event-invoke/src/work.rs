@@ -21,8 +21,8 @@ use std::time::Duration;
 use api::invoke::{Error as InvokeError, Invoke, Invoker, Why};
 use storage::queue::{Charge, Message, Receipt};
 use storage::{Error, Queue};
-use tokio::sync::watch;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use types::{Clock, Random};
 
 use crate::budget::Budget;
@@ -32,7 +32,6 @@ use crate::destinations::Destinations;
 use crate::event::{Condition, Item, Stage};
 use crate::gone::Gone;
 use crate::metrics::Metrics;
-use crate::poller::told;
 use crate::retry::{self, Attempt};
 use crate::router::Router;
 use crate::settings::Settings;
@@ -82,7 +81,7 @@ struct At<'q> {
     queue: &'q str,
     receipt: Receipt,
     /// Whether its poller is to stop.
-    stop: &'q watch::Receiver<bool>,
+    stop: &'q CancellationToken,
 }
 
 /// Whether it is an event's turn.
@@ -96,7 +95,7 @@ enum Turn<'w> {
 impl Work {
     /// Works on a message until it is out of its queue, or back in it. Once its poller is to `stop`,
     /// nothing is begun any more.
-    pub(crate) async fn on(&self, queue: &str, message: Message, stop: &watch::Receiver<bool>) {
+    pub(crate) async fn on(&self, queue: &str, message: Message, stop: &CancellationToken) {
         let at = At {
             queue,
             receipt: message.receipt,
@@ -246,11 +245,10 @@ impl Work {
         if !own && pause > PATIENCE {
             return Turn::Later(pause);
         }
-        let mut stop = at.stop.clone();
         tokio::select! {
             biased;
             slot = windows.begin(function) => Turn::Now(slot),
-            () = told(&mut stop) => Turn::Later(Duration::ZERO),
+            () = at.stop.cancelled() => Turn::Later(Duration::ZERO),
             () = sleep(PATIENCE), if !own => Turn::Crowded,
             () = sleep(LOOK_ANEW) => Turn::Later(Duration::ZERO),
         }

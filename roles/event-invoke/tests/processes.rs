@@ -31,7 +31,7 @@ use storage::Queue;
 use storage::memory::MemoryTable;
 use storage::queue::{Charge, Depth, Message, Receipt, Usage};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use types::{FunctionArn, FunctionName, Pressure, Random, RequestId, SystemClock, SystemRandom};
 
 /// Without a wish: enough that every disruption hits queues that are full.
@@ -230,12 +230,12 @@ impl World {
             .enable_all()
             .build()
             .unwrap();
-        let (stop, stopped) = watch::channel(false);
+        let stop = CancellationToken::new();
         let functions = Functions {
             counts: Arc::clone(&self.counts),
             configuration: Arc::new(examples::configuration()),
         };
-        let running = runtime.spawn(role.run(Arc::new(functions), stopped));
+        let running = runtime.spawn(role.run(Arc::new(functions), stop.clone()));
         Process {
             runtime,
             running,
@@ -290,7 +290,7 @@ impl World {
 struct Process {
     runtime: Runtime,
     running: tokio::task::JoinHandle<()>,
-    stop: watch::Sender<bool>,
+    stop: CancellationToken,
     /// Dropped, it melts.
     ice: Option<mpsc::Sender<()>>,
 }
@@ -321,7 +321,7 @@ impl Process {
 
     /// Ends it well.
     fn stop(self) {
-        self.stop.send_replace(true);
+        self.stop.cancel();
         self.runtime.block_on(self.running).unwrap();
     }
 }

@@ -16,6 +16,7 @@ use sandbox::{Engine, Load};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use types::{Clock, EnvironmentId, Inner, Random};
 
@@ -70,7 +71,7 @@ pub(crate) struct Service {
     environments: Mutex<HashMap<EnvironmentId, Slot>>,
     /// Memory of environments that are gone while killed processes of theirs are not, MB.
     lingering_mb: AtomicU64,
-    pub(crate) draining: watch::Sender<bool>,
+    pub(crate) draining: CancellationToken,
     assignment: OnceLock<Arc<dyn Assignment>>,
     placement: OnceLock<Arc<dyn Placement>>,
     /// The machine's processors, thousandths of one.
@@ -103,7 +104,7 @@ impl Handle {
             with,
             environments: Mutex::new(HashMap::new()),
             lingering_mb: AtomicU64::new(0),
-            draining: watch::Sender::new(false),
+            draining: CancellationToken::new(),
             assignment: OnceLock::new(),
             placement: OnceLock::new(),
             machine_millis: u32::try_from(processors).unwrap_or(1).saturating_mul(1_000),
@@ -131,27 +132,27 @@ impl Service {
             return;
         }
         let worker = Arc::clone(self);
-        let mut draining = self.draining.subscribe();
+        let draining = self.draining.clone();
         self.tasks.spawn(async move {
             let mut looks = tokio::time::interval(LOOK_EVERY);
             looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 tokio::select! {
                     biased;
-                    () = told(&mut draining) => return,
+                    () = draining.cancelled() => return,
                     _ = looks.tick() => worker.guard().await,
                 }
             }
         });
         let worker = Arc::clone(self);
-        let mut draining = self.draining.subscribe();
+        let draining = self.draining.clone();
         self.tasks.spawn(async move {
             let mut beats = tokio::time::interval(HEARTBEAT);
             let mut before = Instant::now();
             loop {
                 tokio::select! {
                     biased;
-                    () = told(&mut draining) => return worker.beat().await,
+                    () = draining.cancelled() => return worker.beat().await,
                     _ = beats.tick() => {
                         let now = Instant::now();
                         worker.weigh_all(now - std::mem::replace(&mut before, now));
@@ -163,7 +164,7 @@ impl Service {
     }
 
     async fn shutdown(self: &Arc<Self>) {
-        self.draining.send_replace(true);
+        self.draining.cancel();
         let all: Vec<EnvironmentId> = self.lock().keys().copied().collect();
         let mut ends = JoinSet::new();
         for id in all {
@@ -185,12 +186,12 @@ impl Service {
             return;
         }
         let assignment = Arc::clone(assignment);
-        let mut draining = self.draining.subscribe();
+        let draining = self.draining.clone();
         self.tasks.spawn(async move {
             tokio::select! {
                 biased;
                 // Whoever asks for an environment of this worker then finds none.
-                () = told(&mut draining) => {}
+                () = draining.cancelled() => {}
                 () = outbox::repeat(assignment, word) => {}
             }
         });
@@ -216,7 +217,7 @@ impl Service {
             committed_mb,
             used_mb: self.used_mb(),
             environments: u32::try_from(environments.len()).unwrap_or(u32::MAX),
-            draining: *self.draining.borrow(),
+            draining: self.draining.is_cancelled(),
         }
     }
 
@@ -277,7 +278,7 @@ impl Worker for Handle {
 
 impl Service {
     async fn create(self: &Arc<Self>, request: Create) -> Result<(), Error> {
-        if self.has_little() || *self.draining.borrow() {
+        if self.has_little() || self.draining.is_cancelled() {
             return Err(Error::Full);
         }
         let id = request.environment;
@@ -339,7 +340,7 @@ impl Service {
         self.lock().insert(id, Slot::Made(Arc::clone(&environment)));
         self.metrics.environments.inc();
         self.metrics.created.inc();
-        if *self.draining.borrow() {
+        if self.draining.is_cancelled() {
             // The shutdown has not found it, and waits for this.
             self.remove(id).await;
             return Err(Error::Full);
@@ -425,12 +426,12 @@ impl Service {
         let memory_mb = u64::from(environment.function.configuration.memory_mb);
         self.lingering_mb.fetch_add(memory_mb, Ordering::Relaxed);
         let worker = Arc::clone(self);
-        let mut draining = self.draining.subscribe();
+        let draining = self.draining.clone();
         self.tasks.spawn(async move {
             tokio::select! {
                 biased;
                 // The engine sees to what is left in the end.
-                () = told(&mut draining) => return,
+                () = draining.cancelled() => return,
                 () = told(&mut removed) => {}
             }
             worker.lingering_mb.fetch_sub(memory_mb, Ordering::Relaxed);

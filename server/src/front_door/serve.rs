@@ -10,7 +10,7 @@ use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use types::Seldom;
 
@@ -32,15 +32,14 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 
 impl FrontDoor {
     /// Accepts until `stop`; then finishes the requests under way and returns.
-    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, stop: watch::Receiver<bool>) {
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
         let connections = TaskTracker::new();
         let mut failures = Seldom::every(TELL_EVERY);
-        let mut stopped = stop.clone();
         loop {
             let room = self.places.have_room();
             tokio::select! {
                 biased;
-                () = told(&mut stopped) => break,
+                () = stop.cancelled() => break,
                 accepted = listener.accept(), if room => match accepted {
                     Ok((stream, peer)) => {
                         let door = Arc::clone(&self);
@@ -61,12 +60,7 @@ impl FrontDoor {
         connections.wait().await;
     }
 
-    async fn converse(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: IpAddr,
-        stop: watch::Receiver<bool>,
-    ) {
+    async fn converse(self: Arc<Self>, stream: TcpStream, peer: IpAddr, stop: CancellationToken) {
         let conversation = Conversation::new(peer);
         let Ok(_place) = self.places.take(&conversation) else {
             return;
@@ -81,7 +75,7 @@ impl FrontDoor {
         stream: S,
         peer: IpAddr,
         conversation: Arc<Conversation>,
-        mut stop: watch::Receiver<bool>,
+        stop: CancellationToken,
     ) {
         let intake = Arc::clone(&self.intake);
         let line = Line::new(stream, Arc::clone(&conversation), intake);
@@ -105,7 +99,7 @@ impl FrontDoor {
             // A client that goes away or speaks no HTTP is its own affair.
             _ = connection.as_mut() => return,
             () = conversation.is_cut() => return,
-            () = told(&mut stop) => connection.as_mut().graceful_shutdown(),
+            () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
         }
         tokio::select! {
             biased;
@@ -124,9 +118,4 @@ pub(super) fn http() -> Builder {
         .max_header_size(HEAD_BYTES_MAX)
         .max_buf_size(BUFFER_BYTES);
     http
-}
-
-/// Returns when it is time to stop, or nobody is left to say so.
-async fn told(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -12,8 +12,8 @@ use event_invoke::{Dependencies, EventFrontend, EventInvoke};
 use prometheus_client::registry::Registry;
 use storage::{Expect, Table};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use types::{Clock, Random, RequestId};
 
 use super::pressure::Processors;
@@ -37,7 +37,7 @@ pub(super) struct With {
 pub(crate) struct Plane {
     pub(crate) frontend: Arc<EventFrontend>,
     pub(crate) threads: Handle,
-    stop: watch::Sender<bool>,
+    stop: CancellationToken,
     pollers: JoinHandle<()>,
 }
 
@@ -85,8 +85,8 @@ pub(super) async fn start(
         events,
         config.account.id.clone(),
     );
-    let (stop, stopped) = watch::channel(false);
-    let pollers = threads.spawn(role.run(with.invoker, stopped));
+    let stop = CancellationToken::new();
+    let pollers = threads.spawn(role.run(with.invoker, stop.clone()));
     Ok(Plane {
         frontend: Arc::new(frontend),
         threads,
@@ -98,7 +98,7 @@ pub(super) async fn start(
 impl Plane {
     /// No more events are begun; those that are being invoked end first.
     pub(super) async fn shutdown(&mut self) {
-        self.stop.send_replace(true);
+        self.stop.cancel();
         // It has ended, or has panicked and was told of; the events are in the store either way.
         let _ = (&mut self.pollers).await;
     }

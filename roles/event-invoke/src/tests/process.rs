@@ -14,6 +14,7 @@ use storage::queue::{Charge, Depth, Message, Receipt, Usage};
 use storage::{Consistency, Error, Expect, Queue, Revision, Row, Table, Watch};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use types::FunctionArn;
 
 use crate::service::EventInvoke;
@@ -23,7 +24,7 @@ pub(super) struct Process {
     pub(super) service: Arc<EventInvoke>,
     pub(super) registry: Registry,
     pub(super) gate: Gate,
-    pub(super) stop: watch::Sender<bool>,
+    pub(super) stop: CancellationToken,
     pub(super) task: JoinHandle<()>,
 }
 
@@ -35,7 +36,7 @@ impl Process {
 
     /// Ends as a process does that was asked to.
     pub(super) async fn stop(self) {
-        self.stop.send_replace(true);
+        self.stop.cancel();
         self.task.await.unwrap();
     }
 

@@ -11,8 +11,8 @@ use records::event_invoke::EventInvokeConfig;
 use records::functions::{EVENT_INVOKES, attached_key};
 use storage::memory::{MemoryQueue, MemoryTable};
 use storage::{Expect, Queue, Table};
-use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use types::{Clock, Pressure, Random, RequestId, Timestamp};
 
 use super::functions::{Function, Functions, arn};
@@ -123,10 +123,10 @@ impl World {
         let mut registry = Registry::default();
         let peers = self.services.clone();
         let service = EventInvoke::with_peers(config, with, peers, &mut registry);
-        let (stop, stopped) = watch::channel(false);
+        let stop = CancellationToken::new();
         let functions = self.functions.clone() as Arc<dyn Invoker>;
         let functions = Arc::new(Outside(gate.clone(), functions));
-        let task = tokio::spawn(Arc::clone(&service).run(functions, stopped));
+        let task = tokio::spawn(Arc::clone(&service).run(functions, stop.clone()));
         Process {
             service,
             registry,
