@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
-use sandbox::{Engine as _, Error, Instance};
+use sandbox::{Engine as _, Error, Instance, Spec};
 use tokio::task::JoinHandle;
 
 use crate::host::{Host, TestResult, expect, shell, start, until};
@@ -93,14 +93,28 @@ impl Drop for Still {
     }
 }
 
+/// Makes a sandbox. What a pool lost in a test before this one may be told only now.
+async fn one(host: &Host, spec: impl Fn() -> Spec) -> TestResult<Arc<dyn Instance>> {
+    for _ in 0..MANY {
+        match host.engine().create(spec()).await {
+            Err(Error::Step { source, .. }) if source.raw_os_error() == Some(libc::EMFILE) => {}
+            made => return Ok(made?),
+        }
+    }
+    Err("descriptors are still lost".into())
+}
+
 /// The inits that stand ready, where no sandbox has been made: as many as the pools hold.
 async fn standing_ready(host: &Host) -> TestResult<Vec<i32>> {
     // Those of a spawner that was killed since still fill their places, until somebody asks for them.
     for root in &host.config.roots {
         for _ in 0..=host.config.pool {
-            let mut spec = host.spec();
-            (spec.root, spec.runtime) = (root.name.clone(), None);
-            host.engine().create(spec).await?.destroy().await;
+            let spec = || Spec {
+                root: root.name.clone(),
+                runtime: None,
+                ..host.spec()
+            };
+            one(host, spec).await?.destroy().await;
         }
     }
     let many = host.config.pool * host.config.roots.len();
@@ -249,7 +263,7 @@ async fn a_spawner_that_loses_descriptors_says_so_and_goes_on(host: &Host) -> Te
 }
 
 async fn an_init_that_loses_its_folders_or_an_output_says_so(host: &Host) -> TestResult {
-    let sandbox = host.sandbox().await?;
+    let sandbox = one(host, || host.spec()).await?;
     let sleeping = start(&sandbox, &["/bin/sleep", "8765"]).await?;
     let init = init_of(host.config.first_uid, "8765").ok_or("no such process")?;
     // Once it has heard of this it is done with what came before.
