@@ -176,7 +176,8 @@ impl Frontend {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
-            let place = self.starts.place().await;
+            let account = &admitted.found.function.scope.account;
+            let place = self.starts.place(account).await;
             if let Some(ran) = place.during(self.attempt(id, &admitted)).await {
                 return ran;
             }

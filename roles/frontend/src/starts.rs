@@ -10,16 +10,19 @@
 //! late, and each has an environment of its own. One after another, they are answered as fast, the last
 //! one no later, and few environments serve all. This holds for the first moments of an invoke: one that
 //! takes longer, because it computes or because it waits for something else, has no place any more.
+//!
+//! Each account has places and a line of its own: whoever invokes much waits for themselves.
 
+use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
-use types::Pressure;
+use types::{AccountId, Pressure};
 
-/// Places for each processor. One invoke runs, the request or the answer of another is read or written, and
+/// Places of an account for each processor. One invoke runs, the request or the answer of another is read or written, and
 /// one more waits for the processor that is free first: with two, processors have nothing to do at times.
 const PLACES: u32 = 3;
 /// For how long an invoke has a place at most.
@@ -37,8 +40,15 @@ const FREE: f64 = 0.3;
 /// The places, and whether they are needed.
 pub(crate) struct Starts {
     pressure: Arc<dyn Pressure>,
-    places: Semaphore,
-    look: Mutex<Look>,
+    /// How many places an account has.
+    most: usize,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    look: Look,
+    /// Of the accounts that have invoked since processors became short.
+    places: HashMap<AccountId, Arc<Semaphore>>,
 }
 
 /// What was seen when it was last looked.
@@ -49,31 +59,34 @@ struct Look {
 }
 
 /// The right to begin, and the place that is kept with it, if one is needed.
-pub(crate) struct Place<'a> {
-    place: Option<SemaphorePermit<'a>>,
+pub(crate) struct Place {
+    place: Option<OwnedSemaphorePermit>,
     until: Instant,
 }
 
 impl Starts {
     pub(crate) fn new(pressure: Arc<dyn Pressure>) -> Self {
         let places = pressure.processors().saturating_mul(PLACES);
-        let look = Mutex::new(Look {
+        let look = Look {
             at: Instant::now(),
             stalled: pressure.stalled(),
             short: false,
-        });
+        };
         Self {
             pressure,
-            places: Semaphore::new(usize::try_from(places).unwrap_or(usize::MAX >> 3)),
-            look,
+            most: usize::try_from(places).unwrap_or(Semaphore::MAX_PERMITS),
+            inner: Mutex::new(Inner {
+                look,
+                places: HashMap::new(),
+            }),
         }
     }
 
-    /// Waits until an invoke may begin.
-    pub(crate) async fn place(&self) -> Place<'_> {
-        let place = match self.are_short() {
-            true => timeout(WAIT_MAX, self.places.acquire()).await.ok(),
-            false => None,
+    /// Waits until an invoke of an account may begin.
+    pub(crate) async fn place(&self, account: &AccountId) -> Place {
+        let place = match self.places(account) {
+            Some(places) => timeout(WAIT_MAX, places.acquire_owned()).await.ok(),
+            None => None,
         };
         Place {
             // They are never closed.
@@ -82,12 +95,10 @@ impl Starts {
         }
     }
 
-    /// Whether processors are short. Whoever asks first after a while looks.
-    fn are_short(&self) -> bool {
-        let mut look = self
-            .look
-            .lock()
-            .expect("no code panics while it holds the last look");
+    /// The places of an account if processors are short. Whoever asks first after a while looks.
+    fn places(&self, account: &AccountId) -> Option<Arc<Semaphore>> {
+        let mut inner = self.lock();
+        let Inner { look, places } = &mut *inner;
         let now = Instant::now();
         let passed = now.saturating_duration_since(look.at);
         if passed >= LOOK_EVERY {
@@ -100,11 +111,27 @@ impl Starts {
                 short: waited.is_some_and(|waited| is_short(look.short, waited, passed)),
             };
         }
-        look.short
+        if !look.short {
+            // Those in line still have theirs.
+            places.clear();
+            return None;
+        }
+        let new = || Arc::new(Semaphore::new(self.most));
+        let places = match places.get(account) {
+            Some(places) => places,
+            None => places.entry(account.clone()).or_insert_with(new),
+        };
+        Some(Arc::clone(places))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner
+            .lock()
+            .expect("no code panics while it holds the places")
     }
 }
 
-impl Place<'_> {
+impl Place {
     /// Does what an invoke begins with; the place is free afterwards, or before if that takes long.
     pub(crate) async fn during<T>(self, work: impl Future<Output = T>) -> T {
         let Some(place) = self.place else {
@@ -153,6 +180,10 @@ mod tests {
         }
     }
 
+    fn account(number: u32) -> AccountId {
+        AccountId::new(&format!("{number:012}")).unwrap()
+    }
+
     async fn starts(short: bool) -> Arc<Starts> {
         let machine = Machine {
             began: Instant::now(),
@@ -172,7 +203,7 @@ mod tests {
             let (starts, running, most) =
                 (Arc::clone(starts), Arc::clone(&running), Arc::clone(&most));
             all.spawn(async move {
-                let place = starts.place().await;
+                let place = starts.place(&account(1)).await;
                 let work = async {
                     let now = running.fetch_add(1, Ordering::Relaxed) + 1;
                     most.fetch_max(now, Ordering::Relaxed);
@@ -212,6 +243,21 @@ mod tests {
         let (most, took) = at_once(&starts, 10_000, Duration::from_secs(1)).await;
         assert_eq!(most, 10_000);
         assert!(took <= Duration::from_secs(1) + WAIT_MAX + HELD, "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_account_does_not_wait_for_another() {
+        let starts = starts(true).await;
+        let busy = Arc::clone(&starts);
+        let flood = tokio::spawn(async move {
+            at_once(&busy, 10_000, Duration::from_millis(1)).await;
+        });
+        sleep(Duration::from_millis(1)).await;
+        let began = Instant::now();
+        let place = starts.place(&account(2)).await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        place.during(async {}).await;
+        flood.await.unwrap();
     }
 
     #[test]
