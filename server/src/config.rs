@@ -152,11 +152,11 @@ pub(crate) struct Limits {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Aws {
-    /// Of all services; what has neither this nor one of its own is not called.
+    /// Default endpoint for every service; a service with neither this nor its own is not called.
     pub(crate) endpoint_url: String,
     /// Accounts whose queues, topics and buses functions of every account may use by `keys`.
     pub(crate) shared_accounts: BTreeSet<AccountId>,
-    /// Of single ones: `sqs = "http://…"`.
+    /// Endpoints of single services: `sqs = "http://…"`.
     pub(crate) services: BTreeMap<String, String>,
     /// Accounts whose functions may use which bucket by `keys`.
     pub(crate) buckets: BTreeMap<String, BTreeSet<AccountId>>,

@@ -168,7 +168,7 @@ fn stop(dry_run: bool, yes: bool) -> anyhow::Result<Option<ExitCode>> {
         return Ok(None);
     }
     if !std::io::stdin().is_terminal() {
-        bail!("nobody is there to be asked: say --yes to go ahead");
+        bail!("not a terminal: pass --yes to proceed");
     }
     say_on!("Go ahead? [y/N] ");
     let mut line = String::new();

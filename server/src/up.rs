@@ -231,7 +231,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     let started = tokio::select! {
         biased;
         () = signals.told_to_stop() => {
-            tracing::info!("told to stop before it was ready");
+            tracing::info!("stopped before it was ready");
             return Ok(Ended::BeforeReady);
         }
         started = starting => started.context("the start has panicked")??,
@@ -287,7 +287,9 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     );
     signals.told_to_stop().await;
     drain::end_in_time();
-    tracing::info!("stopping: invokes under way are finished first; told again, they are cut off");
+    tracing::info!(
+        "stopping when the invokes under way have finished; a second signal cuts them off"
+    );
     stop.cancel();
     drain::drain(running, serving, signals.told_to_stop()).await;
     Ok(Ended::AfterServing)

@@ -101,7 +101,7 @@ impl Metadata {
         let mut told = false;
         loop {
             match self.follow(&ready, &mut told).await {
-                Ok(()) => tracing::debug!("the metadata watch fell behind and begins anew"),
+                Ok(()) => tracing::debug!("the metadata watch fell behind and restarts"),
                 Err(error) if !told => {
                     // Who started this may have gone already.
                     let _ = ready.send(Err(error)).await;

@@ -60,7 +60,7 @@ pub struct Provision {
     pub count: u32,
     /// Whether they are kept from invokes for now.
     pub held: bool,
-    /// When they were asked for. A later time makes forget that they could not be made.
+    /// When they were asked for. A later time clears a recorded failure.
     pub asked: Timestamp,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A text that should be where a service is.
-    #[error("{text:?} is no endpoint: http://host:port or https://host is")]
+    #[error("invalid endpoint {text:?}: expected http://host:port or https://host")]
     Endpoint {
         /// The text.
         text: String,

@@ -286,15 +286,15 @@ pub const URLS: &str = "url/";
 pub const PROVISIONED: &str = "provisioned/";
 /// Where all settings of asynchronous invokes begin.
 pub const EVENT_INVOKES: &str = "event-invoke/";
-/// Where all settings of recursive loops begin. Of the function: below `$LATEST`.
+/// Prefix of the recursion settings; keyed by `$LATEST`.
 pub const RECURSIONS: &str = "recursion/";
-/// Where all settings of runtime updates begin.
+/// Prefix of the runtime update settings.
 pub const RUNTIME_MANAGEMENT: &str = "runtime-management/";
-/// Where begins which function has which code signing config. Of the function: below `$LATEST`.
+/// Prefix of the rows that bind a function to its code signing config; keyed by `$LATEST`.
 pub const CODE_SIGNINGS: &str = "code-signing-of/";
-/// Where all [`Function`] rows begin.
+/// Prefix of all [`Function`] rows.
 pub const FUNCTIONS: &str = "function/";
-/// Where all version rows begin.
+/// Prefix of all version rows.
 pub const VERSIONS: &str = "version/";
 /// Where all [`Alias`] rows begin.
 pub const ALIASES: &str = "alias/";

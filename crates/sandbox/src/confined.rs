@@ -92,7 +92,7 @@ fn end(guard: &mut Child, reader: &mut PipeReader) {
     let _ = guard.kill();
     let gone = read_until(reader, Instant::now() + GONE_WITHIN, 0, &mut Vec::new());
     if let Err(error) = gone {
-        tracing::error!(%error, "a confined process that was killed is not gone");
+        tracing::error!(%error, "a killed confined process has not exited");
     }
 }
 

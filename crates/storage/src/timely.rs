@@ -1,8 +1,7 @@
-//! Stores that are not waited for without end: a question that is not answered within its time counts as
-//! one to a store that does not answer.
+//! A deadline for every call to a store: one that is not answered in time fails as unavailable.
 //!
-//! It may have been carried out, as after every [`Error::Unavailable`]. What a receive got whose answer
-//! was not waited for is seen again when its visibility runs out.
+//! It may still have been carried out, as after every [`Error::Unavailable`]. Messages taken by a receive that
+//! timed out reappear when their visibility expires.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -262,7 +262,7 @@ impl Shared {
         begun
     }
 
-    /// Tells every partition what is wished for of its functions, be it nothing.
+    /// Sends each partition its desired counts, including empty ones.
     fn provision(self: &Arc<Self>, wanted: &[Provision]) -> Vec<Standing> {
         let mut wishes: Vec<Vec<Wish>> = self.partitions.iter().map(|_| Vec::new()).collect();
         for provision in wanted {

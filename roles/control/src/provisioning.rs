@@ -146,7 +146,7 @@ impl Provisioner {
         let (Ok(provisioned), Some(arn)) = (decoded, arn_of_key(&row.key)) else {
             tracing::error!(
                 key = row.key,
-                "a provisioned row cannot be read and is left out"
+                "skipping a provisioned row that cannot be read"
             );
             return Ok(None);
         };

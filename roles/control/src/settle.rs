@@ -100,7 +100,7 @@ impl Settler {
                         begin.extend(found);
                     }
                     Err(error) => {
-                        tracing::error!(error = %error, "settling a function panicked");
+                        tracing::error!(error = %error, "reconciling a function panicked");
                         begin.extend(under_way.end(error.id()));
                     }
                 },

@@ -85,7 +85,10 @@ impl Control {
                     false => Err(changed(&name).into()),
                 }
             }
-            _ => Err(ApiError::validation("stacks are read, written and deleted").into()),
+            _ => {
+                let message = "No such method. A stack takes GET, PUT and DELETE.";
+                Err(ApiError::validation(message).into())
+            }
         }
     }
 

@@ -89,7 +89,7 @@ impl EventFrontend {
         let caller = self.admission.caller(parts, &Bytes::new()).await?;
         let wish = Wish::of(&parts.method, parts.uri.path());
         let wish = wish.ok_or_else(|| {
-            ApiError::not_found("events and their queues are read, and failed events sent again")
+            ApiError::not_found("No such path or method. Supported are reading queues and events, and sending failed events again.")
         })?;
         let authorise = |action: &str, resource: &str, owner: &Scope| {
             let decided = caller.requester.authorise(Ask {

@@ -219,7 +219,7 @@ impl Destinations {
         }
         if record.len() > ASYNC_REQUEST_BYTES_MAX {
             let (size, limit) = (record.len(), ASYNC_REQUEST_BYTES_MAX);
-            let message = format!("a record of {size} bytes is no event, {limit} at most are");
+            let message = format!("record of {size} bytes exceeds the event limit of {limit}");
             return Err(Error::lasting(message));
         }
         if let Err(error) = self.invoker.may_invoke(keys, target).await {

@@ -81,7 +81,7 @@ impl EventFrontend {
     }
 }
 
-/// 202: the event is kept. Of nothing there is no type (AWS).
+/// 202: the event is kept. No body, so no Content-Type, as AWS does.
 fn acknowledged() -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::ACCEPTED;

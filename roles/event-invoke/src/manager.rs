@@ -81,7 +81,7 @@ impl Manager {
         loop {
             if let Err(error) = self.look().await {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "the queues of events cannot be looked after");
+                tracing::warn!(error, "could not manage the event queues");
             }
             tokio::time::sleep(LOOK_AGAIN).await;
             // Whether a queue has begun or the time is over: either way it looks again.

@@ -60,7 +60,7 @@ async fn run(part: &'static str, work: impl Future<Output = ()> + Send + 'static
     task.spawn(work);
     match task.join_next().await {
         Some(Err(error)) if error.is_panic() => {
-            tracing::error!(part, %error, "a part of the asynchronous plane has panicked and begins anew");
+            tracing::error!(part, %error, "a part of the asynchronous plane panicked and restarts");
             false
         }
         _ => true,

@@ -141,6 +141,6 @@ fn joined(done: Result<(), JoinError>) {
     if let Err(error) = done
         && error.is_panic()
     {
-        tracing::error!(%error, "working on an event has panicked; it will be tried again");
+        tracing::error!(%error, "processing an event panicked; it will be retried");
     }
 }

@@ -17,8 +17,8 @@ const CROWD: u64 = 500;
 /// Functions that have one, at most: each costs a poller and a lease. The others stay in the shared
 /// queues, whose events wait in turns.
 const DEDICATED_MAX: usize = 256;
-/// A queue of its own that so many looks of the manager in a row have not found is none: nothing could be
-/// sent to it, or another process has removed it.
+/// A dedicated queue missing from this many consecutive scans is forgotten: nothing could be sent to it, or
+/// another process has removed it.
 const MISSED_MAX: u32 = 20;
 
 /// See the module.

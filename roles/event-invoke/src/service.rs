@@ -238,7 +238,7 @@ async fn supervise(work: Arc<Work>, mut held: Held, stop: CancellationToken) {
         running.retain(|queue, poller| {
             let dead = poller.beat.silence() >= work.config.silence_max;
             if dead {
-                tracing::error!(queue, "a poller of events shows no life and is replaced");
+                tracing::error!(queue, "an event poller is unresponsive and is replaced");
             }
             // Told to stop, it finishes what it has begun, as soon as it can; whoever holds the queue next
             // need not wait.
@@ -266,7 +266,7 @@ async fn supervise(work: Arc<Work>, mut held: Held, stop: CancellationToken) {
             biased;
             () = stop.cancelled() => break,
             Some(ended) = tasks.join_next() => if let Err(error) = ended && error.is_panic() {
-                tracing::error!(%error, "a poller of events has panicked and is replaced");
+                tracing::error!(%error, "an event poller panicked and is replaced");
             },
             changed = held.changed() => if changed.is_err() {
                 // Nobody is left to hold anything.

@@ -82,7 +82,7 @@ impl Settings {
         loop {
             match self.follow().await {
                 Ok(()) => {
-                    tracing::debug!("the watch of event settings fell behind and begins anew")
+                    tracing::debug!("the watch of event settings fell behind and restarts")
                 }
                 Err(error) => tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -140,7 +140,7 @@ fn read(key: &str, value: &[u8]) -> Option<Wishes> {
     let config: EventInvokeConfig = match serde_json::from_slice(value) {
         Ok(config) => config,
         Err(error) => {
-            tracing::error!(key, %error, "a row of event settings cannot be read and is left out");
+            tracing::error!(key, %error, "skipping a row of event settings that cannot be read");
             return None;
         }
     };

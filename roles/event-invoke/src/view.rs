@@ -155,6 +155,6 @@ fn unavailable(error: storage::Error) -> Error {
         return Error::Full;
     }
     let error = &error as &dyn std::error::Error;
-    tracing::warn!(error, "the queues of events cannot be looked at");
+    tracing::warn!(error, "could not scan the event queues");
     Error::Unavailable
 }

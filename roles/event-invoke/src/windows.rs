@@ -73,8 +73,7 @@ impl Windows {
         window.room(self.share(&known), self.clock.now())
     }
 
-    /// Begins, or tells how long nothing of the function may begin: for nothing at all if it only
-    /// has no room.
+    /// Begins, or returns the back-off that is left; zero when only capacity is missing.
     pub(crate) fn try_begin<'w>(&'w self, function: &'w FunctionId) -> Result<Slot<'w>, Duration> {
         let mut known = self.known();
         let (share, now) = (self.share(&known), self.clock.now());

@@ -104,7 +104,7 @@ impl Service {
         let Ok(environment) = self.find(id) else {
             return;
         };
-        tracing::info!(environment = %id, ?short, ?load, "an environment ends so that others can go on");
+        tracing::info!(environment = %id, ?short, ?load, "evicting an environment: the machine runs short");
         self.metrics.exhausted.inc();
         // Its invoke, if there is one, ends as one that is out of memory; the watch over its death
         // does the rest. One that takes longer goes on ending.

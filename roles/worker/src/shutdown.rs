@@ -32,7 +32,7 @@ impl Environment {
             .await
             .is_err()
         {
-            tracing::error!(environment = %self.id, "tasks of an environment do not end");
+            tracing::error!(environment = %self.id, "an environment's tasks do not end");
         }
     }
 

@@ -147,7 +147,7 @@ impl Environment {
             Ok(()) => *weight = wanted,
             // It may have ended. If not, it goes on with the weight it has, and is tried again.
             Err(error) if !self.is_dead() => {
-                tracing::warn!(environment = %self.id, %error, "an environment is not weighed anew");
+                tracing::warn!(environment = %self.id, %error, "could not change an environment's CPU weight");
             }
             Err(_) => {}
         }

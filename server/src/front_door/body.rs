@@ -19,12 +19,12 @@ const STEP_BYTES: usize = 64 * 1024;
 /// Of a body that is too large so much is read and thrown away, so that the client gets to read
 /// the refusal instead of a broken connection.
 const DISCARD_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Of a body that is refused by its head so much is thrown away, in so long.
+/// How much of a body that its head has refused is read and dropped, and for how long.
 const REFUSED_BYTES_MAX: usize = 256 * 1024 * 1024;
 const REFUSED_TIME_MAX: Duration = Duration::from_secs(20);
-/// So long nothing of a body may come. Who is slower takes a place from others.
+/// Longest gap between two reads of a body: a slower client keeps a place from others.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// So long a body may be waited for in all.
+/// Longest wait for a whole body.
 const GRACE: Duration = Duration::from_secs(30);
 /// What must come of it, on average, after that.
 const LEAST_BYTES_PER_SECOND: u64 = 1024;

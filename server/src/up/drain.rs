@@ -50,7 +50,7 @@ fn end_after(time: Duration) {
     };
     let thread = std::thread::Builder::new().name("last-deadline".to_owned());
     if let Err(error) = thread.spawn(wait) {
-        tracing::warn!(%error, "nothing but its own deadlines ends this process");
+        tracing::warn!(%error, "could not start the watchdog of the shutdown");
     }
 }
 
@@ -71,7 +71,7 @@ pub(super) async fn drain(
     tokio::select! {
         biased;
         () = invokes => {}
-        () = again => tracing::warn!("told again to stop: what still runs is cut off"),
+        () = again => tracing::warn!("second stop signal: what still runs is cut off"),
         () = tokio::time::sleep(INVOKES_WITHIN) => {
             tracing::error!("some invokes did not end in time and are cut off");
         }
@@ -92,7 +92,7 @@ pub(super) async fn drain(
         .await
         .is_err()
     {
-        tracing::error!("something in the background does not end and is left");
+        tracing::error!("a background task does not end and is abandoned");
     }
     let stores = running.stores.clone();
     // What roles hold may be in the middle of a write, and is waited for where it is dropped.

@@ -33,12 +33,12 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Runtime> {
 /// For the calling thread, and those it begins: to Linux, threads are processes in this.
 fn stand_behind(processors: usize) {
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::warn!(%error, "threads for events are as urgent as the others");
+        tracing::warn!(%error, "could not lower the priority of event threads");
     }
     let kept = sched_getaffinity(None)
         .and_then(|allowed| sched_setaffinity(None, &last(&allowed, processors)));
     if let Err(error) = kept {
-        tracing::warn!(%error, "threads for events may use every processor");
+        tracing::warn!(%error, "could not restrict event threads to some processors");
     }
 }
 

@@ -96,7 +96,7 @@ impl Functions {
             None
         };
         if applied.is_none() {
-            tracing::error!(key, "a metadata row cannot be read and is left out");
+            tracing::error!(key, "skipping a metadata row that cannot be read");
         }
     }
 

@@ -139,14 +139,14 @@ pub(super) fn run<W: Writes>(
                 Ok(true) => {}
                 Ok(false) => tidied = Instant::now(),
                 Err(error) => {
-                    tracing::warn!(%error, "room in a file cannot be given back to the disk");
+                    tracing::warn!(%error, "could not return a file's free space to the disk");
                     tidied = Instant::now();
                 }
             }
         }
     }
     if let Err(error) = checkpointed(writes.connection()) {
-        tracing::warn!(%error, "a file's log is not brought into it; the next start reads both");
+        tracing::warn!(%error, "could not checkpoint the write-ahead log; the next start replays it");
     }
     file.noted.note(writes.writes());
 }

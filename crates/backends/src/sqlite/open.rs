@@ -158,7 +158,7 @@ impl Noted {
         }
         match remembered.note(&self.path, mark) {
             Ok(()) => self.mark = mark,
-            Err(error) => tracing::warn!(%error, "it cannot be noted how far a store is written"),
+            Err(error) => tracing::warn!(%error, "could not record how far a store is written"),
         }
     }
 }

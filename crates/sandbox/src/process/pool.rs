@@ -216,7 +216,7 @@ impl Making {
                 && !failing
             {
                 let error = error as &dyn std::error::Error;
-                tracing::warn!(error, "no sandbox can be made to stand ready");
+                tracing::warn!(error, "could not prepare a standby sandbox");
             }
             failing = failed;
             if let Err(mpsc::error::SendError(unused)) = sender.blocking_send(made) {

@@ -66,7 +66,7 @@ pub(super) fn destroy(
                 Ok(()) | Err(WorkerError::NotFound { .. }) => break,
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
-                    tracing::debug!(%environment, error, "a worker has not heard that an environment is to end");
+                    tracing::debug!(%environment, error, "a worker did not receive the order to end an environment");
                 }
             }
             tokio::time::sleep(pause).await;

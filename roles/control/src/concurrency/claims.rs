@@ -144,8 +144,8 @@ impl Control {
         Ok(others + u64::from(requested))
     }
 
-    /// Whether the account has room for what is claimed. What is not more than the function has
-    /// already needs none.
+    /// Whether the account has room for what is claimed. Lowering a
+    /// share always fits.
     pub(crate) async fn has_room(&self, claimed: &Claimed) -> Result<bool, Failure> {
         let mut shares = self.shares(&claimed.scope).await?;
         let present = shares.remove(&claimed.function).unwrap_or_default();

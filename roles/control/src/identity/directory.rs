@@ -96,8 +96,8 @@ impl Directory {
         Ok(state.known(&key))
     }
 
-    /// Managed policies, by ARN and id, that limit a session. Of what is there no more everything
-    /// is denied: the session had no more than it said. As of the last look at anybody.
+    /// Managed policies, by ARN and id, that limit a session. A deleted policy denies
+    /// everything. Reads the cache without refreshing it.
     pub(super) fn limits(&self, named: &BTreeMap<String, String>) -> Vec<Arc<Policy>> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let found = named.iter().map(|(arn, id)| state.managed(arn, id));

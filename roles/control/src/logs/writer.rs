@@ -241,7 +241,7 @@ impl Writer {
         }
         for group in groups {
             if let Err(error) = path::forget_streams(&group) {
-                tracing::warn!(error = %error, "names of removed log streams are left over");
+                tracing::warn!(error = %error, "could not remove the names of deleted log streams");
             }
         }
     }

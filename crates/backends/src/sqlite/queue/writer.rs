@@ -373,7 +373,7 @@ impl Writer {
         let now = self.clock.now();
         for message in messages {
             if let Err(error) = self.extend(queue, message.receipt, (now, now)) {
-                tracing::warn!(%error, "a message that nobody took is seen again only when its time runs out");
+                tracing::warn!(%error, "an undelivered message reappears only when its visibility expires");
             }
         }
     }
