@@ -29,7 +29,6 @@ use std::sync::Arc;
 
 use admission::InvocationType;
 use authn::Authenticator;
-use authn::identity::Identities;
 use bytes::Bytes;
 use control::Control;
 use event_invoke::EventFrontend;
@@ -41,7 +40,7 @@ use records::urls::Auth;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use types::limits::{ASYNC_REQUEST_BYTES_MAX, SYNC_REQUEST_BYTES_MAX};
-use types::{AccountId, Random, RequestId, SystemClock, SystemRandom};
+use types::{AccountId, Random, RequestId, SystemRandom};
 use wire::ApiError;
 use wire::function_url::Target;
 use wire::rest::{Match, Operation};
@@ -65,7 +64,7 @@ pub(crate) struct FrontDoor {
     control: Arc<Control>,
     frontend: Arc<Frontend>,
     events: Events,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
     random: Arc<dyn Random>,
     places: Arc<Places>,
     intake: Arc<Intake>,
@@ -117,14 +116,14 @@ impl FrontDoor {
         control: Arc<Control>,
         frontend: Arc<Frontend>,
         events: Events,
-        identities: Arc<dyn Identities>,
+        authenticator: Arc<Authenticator>,
         bounds: Bounds,
     ) -> Self {
         Self {
             control,
             frontend,
             events,
-            authenticator: Authenticator::new(identities, Arc::new(SystemClock)),
+            authenticator,
             random: Arc::new(SystemRandom),
             places: Places::new(bounds.connections, bounds.connections_of_one),
             intake: Intake::new(bounds.bytes),

@@ -261,14 +261,18 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
         frontend: running.events.frontend.clone(),
         threads: running.events.threads.clone(),
     };
-    let identities = running.identities.clone();
+    let authenticator = running.authenticator.clone();
     let bounds = front_door::Bounds {
         connections: bounds.connections.min(connections),
         connections_of_one: bounds.connections_of_one.min(connections),
         ..bounds
     };
     let door = Arc::new(FrontDoor::new(
-        control, frontend, of_events, identities, bounds,
+        control,
+        frontend,
+        of_events,
+        authenticator,
+        bounds,
     ));
     let mut serving = JoinSet::new();
     let (listener, address) = api.listen()?;

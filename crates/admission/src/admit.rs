@@ -5,7 +5,6 @@ use std::sync::Arc;
 use api::credentials::Credentials;
 use authn::Authenticator;
 use authn::authorisation::Requester;
-use authn::identity::Identities;
 use bytes::Bytes;
 use http::request::Parts;
 use policy::Context;
@@ -24,7 +23,7 @@ use crate::trace::Trace;
 pub struct Admission {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
     metadata: Arc<Metadata>,
 }
 
@@ -42,17 +41,17 @@ pub struct Admitted {
 }
 
 impl Admission {
-    /// Asks `identities` who, and `metadata` what.
+    /// Asks `authenticator` who, and `metadata` what.
     pub fn new(
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
-        identities: Arc<dyn Identities>,
+        authenticator: Arc<Authenticator>,
         metadata: Arc<Metadata>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            authenticator: Authenticator::new(identities, Arc::clone(&clock)),
             clock,
             random,
+            authenticator,
             metadata,
         })
     }

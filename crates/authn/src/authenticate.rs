@@ -11,10 +11,11 @@ use wire::query::QueryError;
 use wire::sigv4::{self, Declared, Signed, Verifier};
 
 use crate::authorisation::{Circumstances, Requester};
-use crate::blocking::run_blocking;
+use crate::blocking::{INLINE_BYTES_MAX, run_blocking};
 use crate::identity::{self, Identities};
 
-/// Verifies signatures by the keys that [`Identities`] knows.
+/// Verifies signatures by the keys that [`Identities`] knows. One for a server: the keys derived from those of all
+/// callers are remembered, and bounded, together.
 pub struct Authenticator {
     identities: Arc<dyn Identities>,
     verifier: Arc<Verifier>,
@@ -64,15 +65,17 @@ impl Authenticator {
         let key = self.identities.access_key(&signed.access_key_id, token);
         let key = key.await.map_err(Refused::Key)?;
         let now = self.clock.now();
-        let verified = {
+        let verified = if body.len() <= INLINE_BYTES_MAX {
+            let secret = key.secret.expose();
+            self.verifier.verify(signed, secret, parts, body, now)
+        } else {
             let verifier = Arc::clone(&self.verifier);
             let (signed, secret) = (signed.clone(), key.secret.clone());
-            let (parts, body) = (parts.clone(), body.clone());
-            run_blocking(body.len(), move || {
-                verifier.verify(&signed, secret.expose(), &parts, &body, now)
-            })
+            let (parts, body, bytes) = (parts.clone(), body.clone(), body.len());
+            let verify = move || verifier.verify(&signed, secret.expose(), &parts, &body, now);
+            run_blocking(bytes, verify).await
         };
-        verified.await.map_err(Refused::Signature)?;
+        verified.map_err(Refused::Signature)?;
         let identities = &self.identities;
         identities.note_use(&signed.access_key_id, &signed.service, &signed.region);
         let region = Region::new(&signed.region).ok();

@@ -2,7 +2,7 @@
 
 /// Work on more bytes than this leaves the task that serves requests: hashing or parsing 1 MiB takes about a
 /// millisecond.
-const INLINE_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const INLINE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Does work that takes time in proportion to `bytes`, on a thread for blocking work if it would take long.
 pub async fn run_blocking<T: Send + 'static>(

@@ -4,6 +4,7 @@
 //! here only when two roles that may not import each other need the same one.
 
 pub mod arn;
+pub mod backoff;
 pub mod bucket;
 pub mod clock;
 pub mod fnv;
@@ -18,6 +19,7 @@ pub mod seldom;
 pub mod words;
 
 pub use arn::{FunctionArn, FunctionRef, Qualifier, runtime_version_arn};
+pub use backoff::Backoff;
 pub use bucket::Bucket;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use ids::{EnvironmentId, PermitId, RequestId, WorkerId};

@@ -61,6 +61,8 @@ pub struct Dependencies {
     pub packages: Arc<dyn PackageSource>,
     /// Who has which access key.
     pub identities: Arc<dyn Identities>,
+    /// Verifies their signatures.
+    pub authenticator: Arc<Authenticator>,
     /// Keys of our own are derived from it.
     pub master: Arc<MasterSecret>,
     /// Tells the time.
@@ -86,7 +88,7 @@ pub struct Control {
     pub(crate) links: CodeLinks,
     iam: Arc<Iam>,
     pub(crate) sts: Sts,
-    pub(crate) authenticator: Authenticator,
+    pub(crate) authenticator: Arc<Authenticator>,
     /// Requests under way.
     tasks: TaskTracker,
     cloudwatch: CloudWatch,
@@ -123,6 +125,7 @@ impl Control {
             images,
             packages,
             identities,
+            authenticator,
             master,
             clock,
             random,
@@ -165,7 +168,7 @@ impl Control {
             rows,
             images,
             packages,
-            authenticator: Authenticator::new(identities, Arc::clone(&clock)),
+            authenticator,
             clock,
             random,
             code_storage: CodeStorage::default(),

@@ -6,15 +6,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
 use types::Pressure;
+use types::pressure::{FREE, SHORT};
 
 use crate::windows::Windows;
 
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Part of the time in which something waited for a processor, beyond which less is done.
-const BUSY: f64 = 0.5;
-/// And below which more is done.
-const FREE: f64 = 0.3;
 /// It returns in so many steps to all there may be.
 const STEPS: u32 = 8;
 
@@ -42,7 +39,7 @@ pub(crate) async fn follow(pressure: Arc<dyn Pressure>, windows: Arc<Windows>, m
 
 /// How many turns there are next. Pure.
 fn next(now: u32, (least, most): (u32, u32), stalled: f64) -> u32 {
-    if stalled > BUSY {
+    if stalled > SHORT {
         (now / 2).max(least)
     } else if stalled < FREE {
         now.saturating_add((most / STEPS).max(1)).min(most)

@@ -3,19 +3,22 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use types::Backoff;
 
 /// For how long in all. Where processors are short, an environment can be lent long before its runtime gets
 /// to ask for another event; its invoke goes to the next one then, however often that happens.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// So many are tried one straight after the other.
 const STRAIGHT: u32 = 8;
-/// Then there is a pause before each, twice as long each time, up to this one.
+/// Then there is a pause before each.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 
 /// The attempts of one invoke.
 pub(crate) struct Attempts {
     over: Instant,
     made: u32,
+    pauses: Backoff,
 }
 
 impl Attempts {
@@ -24,6 +27,7 @@ impl Attempts {
         Self {
             over: now + PATIENCE,
             made: 0,
+            pauses: Backoff::new(PAUSE_MIN, PAUSE_MAX),
         }
     }
 
@@ -32,12 +36,11 @@ impl Attempts {
         if now >= self.over {
             return None;
         }
-        let beyond = self.made.checked_sub(STRAIGHT);
-        self.made = self.made.saturating_add(1);
-        let pause = beyond.map_or(Duration::ZERO, |beyond| {
-            Duration::from_millis(1 << beyond.min(10)).min(PAUSE_MAX)
-        });
-        Some(pause)
+        if self.made < STRAIGHT {
+            self.made += 1;
+            return Some(Duration::ZERO);
+        }
+        Some(self.pauses.pause())
     }
 }
 

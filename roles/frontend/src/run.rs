@@ -259,7 +259,7 @@ impl Frontend {
             function,
             event: Event::Gone,
         };
-        // Its worker says so, too, if it lives; and if not, assignment asks for it no more.
+        // Not heard, it is taken for lost when it has been lent for longer than any invoke lasts.
         let _ = self.with.assignment.report(report).await;
     }
 }

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
+use types::pressure::{FREE, SHORT};
 use types::{AccountId, Pressure};
 
 /// Places of an account for each processor. One invoke runs, the request or the answer of another is read or written, and
@@ -32,10 +33,6 @@ const WAIT_MAX: Duration = Duration::from_millis(50);
 
 /// How often it is looked whether processors are short.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The part of the time in which something waited for a processor, beyond which they are short.
-const SHORT: f64 = 0.5;
-/// And below which they are short no longer.
-const FREE: f64 = 0.3;
 
 /// The places, and whether they are needed.
 pub(crate) struct Starts {
@@ -116,12 +113,10 @@ impl Starts {
             places.clear();
             return None;
         }
-        let new = || Arc::new(Semaphore::new(self.most));
-        let places = match places.get(account) {
-            Some(places) => places,
-            None => places.entry(account.clone()).or_insert_with(new),
-        };
-        Some(Arc::clone(places))
+        let places = places.entry(account.clone());
+        Some(Arc::clone(
+            places.or_insert_with(|| Arc::new(Semaphore::new(self.most))),
+        ))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -7,20 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::assignment::{Assignment, Report};
+use types::Backoff;
 
-/// The first pause before a word is said again, and the longest: each is twice as long as the one before.
+/// The first pause before a word is said again, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Says a word again that was not heard.
 pub(crate) async fn repeat(assignment: Arc<dyn Assignment>, word: Report) {
-    let mut pause = PAUSE_MIN;
+    let mut pauses = Backoff::new(PAUSE_MIN, PAUSE_MAX);
     loop {
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(pauses.pause()).await;
         if assignment.report(word.clone()).await.is_ok() {
             return;
         }
-        pause = (pause * 2).min(PAUSE_MAX);
     }
 }
 

@@ -14,6 +14,7 @@ use api::credentials::RoleCredentials;
 use api::logs::Logs;
 use api::placement::Placement;
 use api::worker::{Worker, Workers};
+use authn::Authenticator;
 use authn::identity::Identities;
 use control::{Control, Keys, MasterSecret, RootKey};
 use frontend::Frontend;
@@ -41,7 +42,7 @@ pub(crate) struct Running {
     pub(crate) control: Arc<Control>,
     pub(crate) frontend: Arc<Frontend>,
     pub(crate) events: Plane,
-    pub(crate) identities: Arc<dyn Identities>,
+    pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) assignment: Arc<assignment::Service>,
     pub(crate) worker: worker::Handle,
     /// What the other roles' weak references lead to.
@@ -192,12 +193,15 @@ pub(super) async fn start(
     worker.connect(Arc::clone(&assigning), placing);
 
     let identities = Arc::clone(&keys) as Arc<dyn Identities>;
+    let authenticator = Authenticator::new(Arc::clone(&identities), Arc::clone(&clock));
+    let authenticator = Arc::new(authenticator);
     let metrics = control::Metrics::new(&mut registry, &logs, &images);
     let (control, settler, keeper) = Control::new(control::Dependencies {
         table: Arc::clone(&stores.callers_table),
         images,
         packages: packages::source(&config.aws, &clock)?,
-        identities: Arc::clone(&identities),
+        identities,
+        authenticator: Arc::clone(&authenticator),
         master,
         clock: Arc::clone(&clock),
         random: Arc::clone(&random),
@@ -245,7 +249,7 @@ pub(super) async fn start(
     let admission = Admission::new(
         Arc::clone(&clock),
         Arc::clone(&random),
-        Arc::clone(&identities),
+        Arc::clone(&authenticator),
         metadata,
     );
     let frontend = Frontend::new(
@@ -282,7 +286,7 @@ pub(super) async fn start(
         control: Arc::new(control),
         frontend,
         events,
-        identities,
+        authenticator,
         assignment,
         worker,
         _near: near,

@@ -8,7 +8,7 @@ use api::credentials::{self, Credentials};
 use api::placement::{Error as PlacementError, Place, Placed};
 use api::worker::{Create, Error as WorkerError};
 use records::functions::FunctionKey;
-use types::{EnvironmentId, Inner, Timestamp, WorkerId};
+use types::{Backoff, EnvironmentId, Inner, Timestamp, WorkerId};
 
 use super::Shared;
 use crate::command::Created;
@@ -59,7 +59,7 @@ pub(super) fn destroy(
 ) {
     let task = shared.clone();
     shared.tasks.start_work(async move {
-        let mut pause = PAUSE_MIN;
+        let mut pauses = Backoff::new(PAUSE_MIN, PAUSE_MAX);
         // One that is known no longer has taken its environments with it.
         while let Some(worker) = task.dependencies.workers.worker(worker) {
             match worker.destroy(environment).await {
@@ -69,8 +69,7 @@ pub(super) fn destroy(
                     tracing::debug!(%environment, error, "a worker did not receive the order to end an environment");
                 }
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
+            tokio::time::sleep(pauses.pause()).await;
         }
         task.act(partition, |state, _| state.gone(environment));
     });

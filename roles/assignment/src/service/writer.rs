@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use storage::{Appended, Journal, Position, Record};
+use types::Backoff;
 
 use super::Shared;
 use super::partition::Entry;
@@ -77,7 +78,7 @@ pub(super) async fn append(
     expected: Position,
     records: Vec<Bytes>,
 ) -> Result<Position, Fenced> {
-    let mut pause = RETRY_FIRST;
+    let mut pauses = Backoff::new(RETRY_FIRST, RETRY_MAX);
     let mut tried = false;
     loop {
         match journal.append(partition, expected, records.clone()).await {
@@ -99,8 +100,7 @@ pub(super) async fn append(
                 "a journal does not answer; it is tried again"
             ),
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(RETRY_MAX);
+        tokio::time::sleep(pauses.pause()).await;
     }
 }
 

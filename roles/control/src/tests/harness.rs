@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use api::Secret;
 use api::credentials::{Credentials, RoleCredentials as _};
+use authn::Authenticator;
 use base64::Engine as _;
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -146,6 +147,7 @@ impl World {
             images: Arc::clone(&images),
             packages: Arc::new(crate::NoPackages),
             identities: keys.clone(),
+            authenticator: Arc::new(Authenticator::new(keys.clone(), clock.clone())),
             master,
             clock: clock.clone(),
             random,
