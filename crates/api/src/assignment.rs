@@ -19,6 +19,15 @@ pub struct Assign {
     pub zone: Option<String>,
 }
 
+/// Asks for an environment that is idle now.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Lend {
+    /// The version to run.
+    pub function: FunctionKey,
+    /// The caller's availability zone; environments there are preferred.
+    pub zone: Option<String>,
+}
+
 /// An environment lent to one invoke. It comes back by [`Report`]s of its worker, not by the borrower.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Lease {
@@ -26,8 +35,21 @@ pub struct Lease {
     pub environment: EnvironmentId,
     /// Where it is.
     pub worker: WorkerId,
+    /// Which lease of it this is.
+    pub number: LeaseNumber,
     /// Whether it was made for this request.
     pub cold: bool,
+}
+
+/// Tells an environment's leases apart: each has a higher number than all before it, whoever gave them out.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+pub struct LeaseNumber {
+    /// Which leader of the partition gave it out: where its claim stands in the journal.
+    pub term: u64,
+    /// How many leases it had given out, this one included.
+    pub count: u64,
 }
 
 /// What a worker says about an environment of its own.
@@ -44,8 +66,11 @@ pub struct Report {
 /// See [`Report`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Event {
-    /// Its invoke is over, it takes the next one.
-    Idle,
+    /// No invoke is under way, it takes the next one.
+    Idle {
+        /// The highest lease that the worker has seen of it. A newer one is still to be used.
+        seen: LeaseNumber,
+    },
     /// It is no more, or will take no further invoke.
     Gone,
 }
@@ -140,12 +165,16 @@ impl Error {
 /// Lends environments.
 #[async_trait]
 pub trait Assignment: Send + Sync {
+    /// Lends an idle environment if there is one, and has none made. Asked twice, it lends two; see [`Assignment::assign`].
+    async fn lend(&self, request: Lend) -> Result<Option<Lease>, Error>;
+
     /// Lends an idle environment, or has one made and lends that; whichever is first. Dropping the
-    /// call gives up the place in line. Asked twice, it lends two; the worker takes back the one
-    /// that is not used when its borrower never comes.
+    /// call gives up the place in line. Asked twice, it lends two; one whose borrower never comes is
+    /// taken for lost when it has been lent for longer than any invoke lasts.
     async fn assign(&self, request: Assign) -> Result<Lease, Error>;
 
-    /// Takes back an environment that its borrower never reached: nothing was run in it.
+    /// Takes back an environment that its borrower does not use: nothing was run in it. Said late or twice, when it may
+    /// have been lent again, this changes nothing.
     async fn give_back(&self, lease: Lease, function: FunctionKey) -> Result<(), Error>;
 
     /// Tells all that is to be kept ready, and asks how it stands, in the same order. What is not
@@ -153,8 +182,8 @@ pub trait Assignment: Send + Sync {
     /// survive a restart, environments do.
     async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Standing>, Error>;
 
-    /// A worker's word, to be said again until it is heard: an environment whose report is lost is lent to
-    /// nobody. Late or repeated reports are harmless: what is gone stays gone, and what is lent although it is
-    /// busy refuses.
-    async fn report(&self, report: Report) -> Result<(), Error>;
+    /// A worker's words, in the order in which they were said, to be said again until they are heard: an environment
+    /// whose report is lost is lent to nobody. Late or repeated reports are harmless: what is gone stays gone, and an
+    /// environment that has been lent again since stays lent.
+    async fn report(&self, reports: Vec<Report>) -> Result<(), Error>;
 }

@@ -12,6 +12,8 @@ use crate::Kind;
 /// Asks for one concurrent execution.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Acquire {
+    /// The id that the permit gets, made by the asker: whoever does not hear the answer can still give it back.
+    pub permit: PermitId,
     /// The account and region whose limit it counts against.
     pub scope: Scope,
     /// The function, all versions together.
@@ -32,6 +34,9 @@ pub struct Acquire {
     /// How long the execution may last, milliseconds. The permit lapses some time after it, so that
     /// a frontend that dies takes nothing with it for good.
     pub lasts_ms: u64,
+    /// Permits of the same scope that their holders need no longer: they are taken back first, so that whoever invokes one
+    /// after the other within its limit is never refused. Each may be given back again by [`Counting::release`].
+    pub returned: Vec<PermitId>,
 }
 
 /// One concurrent execution, granted.
@@ -39,10 +44,6 @@ pub struct Acquire {
 pub struct Permit {
     /// Which one.
     pub id: PermitId,
-    /// Where it counts.
-    pub scope: Scope,
-    /// Where it counts.
-    pub function: FunctionName,
     /// Whether it counts as provisioned concurrency.
     pub provisioned: bool,
 }
@@ -102,9 +103,10 @@ impl Error {
 /// Grants and takes back concurrent executions.
 #[async_trait]
 pub trait Counting: Send + Sync {
-    /// Reserves one concurrent execution. Asked twice, it grants twice; the one nobody uses lapses.
+    /// Reserves one concurrent execution. Asked twice for one id, it grants once. What is asked for so late that the
+    /// permit has been given back is granted anew, used by nobody, and lapses.
     async fn acquire(&self, request: Acquire) -> Result<Permit, Error>;
 
-    /// Gives it back. Releasing twice, or after it lapsed, is harmless.
-    async fn release(&self, permit: Permit) -> Result<(), Error>;
+    /// Gives permits of one scope back. Releasing twice, or after they lapsed, is harmless.
+    async fn release(&self, scope: Scope, permits: Vec<PermitId>) -> Result<(), Error>;
 }

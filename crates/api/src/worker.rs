@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use types::{EnvironmentId, ForCallers, FunctionArn, Inner, RequestId, Timestamp, WorkerId};
 
 use crate::Kind;
+use crate::assignment::LeaseNumber;
 use crate::credentials::Credentials;
 use records::functions::FunctionVersion;
 
@@ -23,7 +24,7 @@ pub struct Create {
     pub function: Arc<FunctionVersion>,
     /// The role's keys.
     pub credentials: Credentials,
-    /// When it must be gone.
+    /// When it must be gone, whether anybody has asked for that or not.
     pub lease_end: Timestamp,
     /// Whether it is made ahead of invokes: provisioned concurrency.
     pub ahead: bool,
@@ -34,6 +35,8 @@ pub struct Create {
 pub struct Invoke {
     /// The environment.
     pub environment: EnvironmentId,
+    /// The lease by which it is used. One lease is good for one invoke.
+    pub lease: LeaseNumber,
     /// The request, as its caller and the function see it.
     pub request: RequestId,
     /// As the caller named the function.
@@ -174,7 +177,7 @@ pub enum Error {
     /// The worker cannot be reached: what was asked has certainly not begun.
     #[error("the worker cannot be reached")]
     Unavailable,
-    /// The invoke began and its outcome is not known.
+    /// The invoke may have begun, and its outcome is not known.
     #[error("the environment was lost while it ran")]
     Internal,
 }
@@ -257,7 +260,9 @@ pub trait Worker: Send + Sync {
     /// invoke with its outcome. Unless it is made ahead: then nobody waits for it. Asked twice for one id, the second call is refused as busy.
     async fn create(&self, request: Create) -> Result<(), Error>;
 
-    /// Runs one invoke. Never runs the function twice: a call that arrives twice finds it busy.
+    /// Runs one invoke. Never runs the function twice by one lease: to a call that arrives again, or after one of a newer
+    /// lease, the answer is that the outcome is not known ([`Error::Internal`]). No transport may put that answer, or
+    /// any other of a repeated call, in the place of the first one's.
     async fn invoke(&self, request: Invoke) -> Result<Response, Error>;
 
     /// Shuts an environment down, with its shutdown phase. Harmless if it is gone. To be asked again until it is

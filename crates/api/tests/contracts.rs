@@ -58,6 +58,11 @@ fn environment() -> EnvironmentId {
     EnvironmentId::random(&SystemRandom)
 }
 
+fn number() -> assignment::LeaseNumber {
+    let (term, count) = (u64::MAX, 1);
+    assignment::LeaseNumber { term, count }
+}
+
 fn worker_id() -> WorkerId {
     WorkerId::random(&SystemRandom)
 }
@@ -102,12 +107,18 @@ fn what_assignment_hears_and_says() {
         function: function(),
         zone,
     }));
+    comes_back([None, Some(text())].map(|zone| assignment::Lend {
+        function: function().key(),
+        zone,
+    }));
     comes_back([assignment::Lease {
         environment: environment(),
         worker: worker_id(),
+        number: number(),
         cold: true,
     }]);
-    let events = [assignment::Event::Idle, assignment::Event::Gone];
+    let idle = assignment::Event::Idle { seen: number() };
+    let events = [idle, assignment::Event::Gone];
     comes_back(events.map(|event| assignment::Report {
         environment: environment(),
         function: function().key(),
@@ -141,6 +152,7 @@ fn what_assignment_hears_and_says() {
 #[test]
 fn what_counting_hears_and_says() {
     comes_back([None, Some(0)].map(|reserved| counting::Acquire {
+        permit: PermitId::random(&SystemRandom),
         scope: examples::scope(),
         function: name(),
         version: Version::Latest,
@@ -150,11 +162,10 @@ fn what_counting_hears_and_says() {
         account_limit: 1_000,
         reserved_total: u32::MAX,
         lasts_ms: u64::MAX,
+        returned: vec![PermitId::random(&SystemRandom)],
     }));
     comes_back([counting::Permit {
         id: PermitId::random(&SystemRandom),
-        scope: examples::scope(),
-        function: name(),
         provisioned: true,
     }]);
     let (function, per_second) = (name(), 10);
@@ -213,6 +224,7 @@ fn what_a_worker_hears_and_says() {
     }]);
     comes_back([None, Some(text())].map(|client_context| worker::Invoke {
         environment: environment(),
+        lease: number(),
         request: request(),
         invoked_arn: arn(),
         payload: bytes(),

@@ -51,14 +51,18 @@ async fn pair(assignment: &dyn Assignment, function: &Arc<FunctionVersion>) {
         function: function.clone(),
         zone: Some("a".to_owned()),
     };
-    let Lease { environment, .. } = assignment.assign(request).await.expect("there is room");
+    let Lease {
+        environment,
+        number,
+        ..
+    } = assignment.assign(request).await.expect("there is room");
     let report = Report {
         environment,
         function: function.key(),
-        event: Event::Idle,
+        event: Event::Idle { seen: number },
     };
     assignment
-        .report(report)
+        .report(vec![report])
         .await
         .expect("it is in this process");
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::assignment::{
-    Assign, Assignment, Error as Refusal, Event, Lease, Provision, Report, Standing,
+    Assign, Assignment, Error as Refusal, Event, Lease, Lend, Provision, Report, Standing,
 };
 use api::credentials::RoleCredentials;
 use api::placement::Placement;
@@ -182,8 +182,19 @@ impl Drop for Service {
 
 #[async_trait]
 impl Assignment for Service {
+    async fn lend(&self, request: Lend) -> Result<Option<Lease>, Refusal> {
+        let key = || request.function.clone();
+        let begun = self.shared.begin(key, request.zone.as_deref(), false);
+        let Begun::Lent(lease) = begun? else {
+            return Ok(None);
+        };
+        self.shared.metrics.leases_warm.inc();
+        Ok(Some(lease))
+    }
+
     async fn assign(&self, request: Assign) -> Result<Lease, Refusal> {
-        let begun = self.shared.begin(&request);
+        let key = || request.function.key();
+        let begun = self.shared.begin(key, request.zone.as_deref(), true);
         if begun.is_err() {
             self.shared.metrics.leases_refused.inc();
         }
@@ -206,52 +217,69 @@ impl Assignment for Service {
                 }
                 waiting.answer().await
             }
+            Begun::None => Err(Refusal::Unavailable),
         }
     }
 
     async fn give_back(&self, lease: Lease, function: FunctionKey) -> Result<(), Refusal> {
         let index = self.shared.index(&function);
-        self.shared
-            .act(index, |state, now| state.returned(now, lease.environment));
-        Ok(())
+        let heard = self.shared.act(index, |state, now| {
+            state.returned(now, lease.environment, lease.number)
+        });
+        match heard {
+            true => Ok(()),
+            false => Err(Refusal::Unavailable),
+        }
     }
 
     async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Standing>, Refusal> {
         Ok(self.shared.provision(&wanted))
     }
 
-    async fn report(&self, report: Report) -> Result<(), Refusal> {
-        let index = self.shared.index(&report.function);
-        self.shared.act(index, |state, now| match report.event {
-            Event::Idle => state.returned(now, report.environment),
-            Event::Gone => state.gone(report.environment),
-        });
-        Ok(())
+    async fn report(&self, reports: Vec<Report>) -> Result<(), Refusal> {
+        let mut heard = true;
+        for report in reports {
+            let index = self.shared.index(&report.function);
+            heard &= self.shared.act(index, |state, now| match report.event {
+                Event::Idle { seen } => state.returned(now, report.environment, seen),
+                Event::Gone => state.gone(report.environment),
+            });
+        }
+        match heard {
+            true => Ok(()),
+            false => Err(Refusal::Unavailable),
+        }
     }
 }
 
 /// How an assign began.
 enum Begun {
     Lent(Lease),
+    None,
     Waits { waiting: Waiting, then: Then },
 }
 
 impl Shared {
-    fn begin(self: &Arc<Self>, request: &Assign) -> Result<Begun, Refusal> {
+    fn begin(
+        self: &Arc<Self>,
+        key: impl Fn() -> FunctionKey,
+        zone: Option<&str>,
+        waits: bool,
+    ) -> Result<Begun, Refusal> {
         let now = self.dependencies.clock.now();
-        let function = request.function.key();
+        let function = key();
         let index = self.index(&function);
         let mut inner = self.partitions[index].lock();
         if !inner.leading {
             return Err(Refusal::Unavailable);
         }
-        let (assigned, effects) = inner.state.assign(now, function, request.zone.as_deref());
+        let (assigned, effects) = inner.state.assign(now, function, zone, waits);
         let begun = match assigned {
             Assigned::Lent(lease) => Ok(Begun::Lent(lease)),
+            Assigned::None => Ok(Begun::None),
             Assigned::Waits { waiter, then } => {
-                let function = request.function.key();
                 let answer = inner.wait(waiter);
-                let waiting = Waiting::new(self.clone(), index, function, waiter, answer);
+                let waiting = Waiting::new(self.clone(), index, key(), waiter, answer);
                 Ok(Begun::Waits { waiting, then })
             }
             Assigned::Draining => Err(Refusal::Unavailable),
@@ -293,21 +321,22 @@ impl Shared {
     }
 
     /// Lets a partition's state decide, and does what it says. One that does not lead decides
-    /// nothing: what it knows is old.
+    /// nothing, and says so by `false`: what it knows is old.
     fn act(
         self: &Arc<Self>,
         index: usize,
         decide: impl FnOnce(&mut State, Timestamp) -> Vec<Effect>,
-    ) {
+    ) -> bool {
         let now = self.dependencies.clock.now();
         let mut inner = self.partitions[index].lock();
         if !inner.leading {
-            return;
+            return false;
         }
         let effects = decide(&mut inner.state, now);
         let work = inner.absorb(effects);
         drop(inner);
         self.carry_out(index, work);
+        true
     }
 
     /// What a decision asks of others, outside the lock.

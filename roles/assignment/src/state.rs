@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::assignment::{Error, Lease};
+use api::assignment::{Error, Lease, LeaseNumber};
 use records::functions::{FunctionKey, FunctionVersion};
 use storage::Position;
 use types::{EnvironmentId, FunctionName, Scope, Timestamp, Version, WorkerId};
@@ -49,6 +49,8 @@ pub(crate) struct State {
     /// The function keys with environments made ahead, or wished for.
     ahead: BTreeSet<FunctionKey>,
     next_waiter: u64,
+    /// Of the last lease given out.
+    leases: LeaseNumber,
     draining: bool,
 }
 
@@ -78,6 +80,8 @@ enum Phase {
     },
     Busy {
         since: Timestamp,
+        /// By this lease. The lowest number if it is not known: what a former leader lent.
+        lease: LeaseNumber,
     },
     /// The worker is shutting it down. It is journalled as retired when that is done: a leader
     /// that dies in between leaves it to the next one.
@@ -101,6 +105,8 @@ pub(crate) struct WaiterId(u64);
 pub(crate) enum Assigned {
     /// Lent at once.
     Lent(Lease),
+    /// None is idle, and the caller does not wait for one.
+    None,
     /// In line; an effect will tell.
     Waits { waiter: WaiterId, then: Then },
     /// Nothing is lent any more.
@@ -175,6 +181,11 @@ impl State {
         }
     }
 
+    /// This replica leads from here on, by the claim of this term.
+    pub(crate) fn lead(&mut self, term: u64) {
+        self.leases = LeaseNumber { term, count: 0 };
+    }
+
     /// The journal has an environment's `Created`, there.
     pub(crate) fn recorded(&mut self, environment: EnvironmentId, position: Position) {
         if let Some(environment) = self.environments.get_mut(&environment) {
@@ -222,7 +233,10 @@ impl State {
             match (living.get(&id), phase) {
                 (None, _) => self.retire(id, Reason::Lost, &mut effects),
                 // Even if its `Ready` was lost: what runs an invoke has been lent.
-                (Some(true), _) => self.environment(id).phase = Phase::Busy { since: now },
+                (Some(true), _) => {
+                    let lease = LeaseNumber::default();
+                    self.environment(id).phase = Phase::Busy { since: now, lease };
+                }
                 (Some(false), Phase::Creating) => {
                     self.drain_one(id, Reason::Lost, &mut effects);
                 }

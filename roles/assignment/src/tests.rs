@@ -2,6 +2,7 @@
 
 mod ahead;
 mod histories;
+mod leases;
 mod lending;
 mod parts;
 mod serving;

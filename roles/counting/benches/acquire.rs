@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use api::counting::{Acquire, Counting};
 use counting::{Config, Metrics, Service};
 use prometheus_client::registry::Registry;
-use types::{FunctionName, SystemClock, SystemRandom, Version};
+use types::{FunctionName, PermitId, SystemClock, SystemRandom, Version};
 
 const LASTS: Duration = Duration::from_secs(2);
 const FUNCTIONS: usize = 1_000;
@@ -18,12 +18,7 @@ const FUNCTIONS: usize = 1_000;
 async fn main() {
     let metrics = Metrics::new(&mut Registry::default());
     let clock = Arc::new(SystemClock);
-    let counting: Arc<dyn Counting> = Arc::new(Service::new(
-        Config::default(),
-        clock,
-        &SystemRandom,
-        metrics,
-    ));
+    let counting: Arc<dyn Counting> = Arc::new(Service::new(Config::default(), clock, metrics));
     let requests: Vec<Acquire> = (0..FUNCTIONS).map(request).collect();
     for count in [1, FUNCTIONS] {
         let rate = measure(|turn| pair(&*counting, &requests[turn % count])).await;
@@ -43,18 +38,20 @@ async fn measure<F: Future<Output = ()>>(mut pair: impl FnMut(usize) -> F) -> f6
 }
 
 async fn pair(counting: &dyn Counting, request: &Acquire) {
+    // Taken back before, so that the same id is good for all.
     let permit = counting
         .acquire(request.clone())
         .await
         .expect("the limit is high");
     counting
-        .release(permit)
+        .release(request.scope.clone(), vec![permit.id])
         .await
         .expect("releasing does not fail");
 }
 
 fn request(number: usize) -> Acquire {
     Acquire {
+        permit: PermitId::random(&SystemRandom),
         scope: records::examples::scope(),
         function: FunctionName::new(&format!("function-number-{number}")).expect("a name"),
         version: Version::Latest,
@@ -65,5 +62,6 @@ fn request(number: usize) -> Acquire {
         account_limit: 100_000_000,
         reserved_total: 0,
         lasts_ms: 3_000,
+        returned: Vec::new(),
     }
 }

@@ -1,12 +1,11 @@
 //! Counting as a service: the state behind a lock, with a clock and a timer.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use api::counting::{Acquire, Counting, Error, Permit};
 use async_trait::async_trait;
-use types::{Clock, PermitId, Random};
+use types::{Clock, PermitId, Scope};
 
 use crate::Config;
 use crate::metrics::{Account, Metrics};
@@ -24,27 +23,16 @@ pub struct Service {
     config: Config,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// The upper half of every permit's id, random; the lower half is counted. Unique without
-    /// asking the kernel for randomness on every invoke.
-    permit_epoch: u64,
-    permit_next: AtomicU64,
     metrics: Metrics,
 }
 
 impl Service {
     /// A service that has granted nothing yet.
-    pub fn new(
-        config: Config,
-        clock: Arc<dyn Clock>,
-        random: &dyn Random,
-        metrics: Metrics,
-    ) -> Self {
+    pub fn new(config: Config, clock: Arc<dyn Clock>, metrics: Metrics) -> Self {
         Self {
             config,
             clock,
             state: Mutex::default(),
-            permit_epoch: random.next_u64(),
-            permit_next: AtomicU64::new(0),
             metrics,
         }
     }
@@ -93,12 +81,6 @@ impl Service {
             .lock()
             .expect("a panic under this lock is a broken invariant")
     }
-
-    fn permit_id(&self) -> PermitId {
-        let number = self.permit_next.fetch_add(1, Ordering::Relaxed);
-        let id = (u128::from(self.permit_epoch) << 64) | u128::from(number);
-        PermitId::from_uuid(uuid::Uuid::from_u128(id))
-    }
 }
 
 #[async_trait]
@@ -107,9 +89,7 @@ impl Counting for Service {
         let now = self.clock.now();
         // Few invokes are of a version that has some.
         let provisioned = (request.provisioned > 0).then(|| request.clone());
-        let answer = self
-            .state()
-            .acquire(now, self.permit_id(), request, &self.config);
+        let answer = self.state().acquire(now, request, &self.config);
         match &answer {
             Ok(permit) => {
                 if let Some(request) = &provisioned {
@@ -122,8 +102,11 @@ impl Counting for Service {
         answer
     }
 
-    async fn release(&self, permit: Permit) -> Result<(), Error> {
-        self.state().release(permit.id);
+    async fn release(&self, _: Scope, permits: Vec<PermitId>) -> Result<(), Error> {
+        let mut state = self.state();
+        for permit in permits {
+            state.release(permit);
+        }
         Ok(())
     }
 }

@@ -103,15 +103,22 @@ pub struct ProvisionedCount {
 }
 
 impl State {
-    /// Grants a permit with the id `id`, which must be new, or says which limit is in the way:
-    /// concurrency first, then requests a second, then the scaling rate.
+    /// Takes back what is returned, then grants a permit or says which limit is in the way: concurrency
+    /// first, then requests a second, then the scaling rate. Asked again, it says what it said.
     pub(crate) fn acquire(
         &mut self,
         now: Timestamp,
-        id: PermitId,
         request: Acquire,
         config: &Config,
     ) -> Result<Permit, Error> {
+        for id in &request.returned {
+            self.release(*id);
+        }
+        let id = request.permit;
+        if let Some(grant) = self.permits.get(&id) {
+            let provisioned = grant.provisioned.is_some();
+            return Ok(Permit { id, provisioned });
+        }
         if self.next_lapse.is_some_and(|lapse| lapse <= now) {
             self.lapse(now);
         }
@@ -135,19 +142,13 @@ impl State {
             ..
         } = request;
         let grant = Grant {
-            scope: scope.clone(),
-            function: function.clone(),
+            scope,
+            function,
             provisioned: provisioned.then_some(version),
             lapses,
         };
-        let before = self.permits.insert(id, grant);
-        assert!(before.is_none(), "permit ids are unique");
-        Ok(Permit {
-            id,
-            scope,
-            function,
-            provisioned,
-        })
+        self.permits.insert(id, grant);
+        Ok(Permit { id, provisioned })
     }
 
     /// Takes a permit back; nothing happens if it is not out any more.

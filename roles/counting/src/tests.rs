@@ -20,6 +20,7 @@ fn name(name: &str) -> FunctionName {
 
 fn ask(function: &str, reserved: Option<u32>) -> Acquire {
     Acquire {
+        permit: PermitId::random(&SystemRandom),
         scope: scope(),
         function: name(function),
         version: Version::Latest,
@@ -29,6 +30,7 @@ fn ask(function: &str, reserved: Option<u32>) -> Acquire {
         account_limit: 1_000,
         reserved_total: reserved.unwrap_or(0),
         lasts_ms: 3_000,
+        returned: Vec::new(),
     }
 }
 
@@ -51,8 +53,13 @@ impl Counter {
 
     fn acquire(&mut self, request: Acquire) -> Result<Permit, Error> {
         self.next += 1;
-        let id = PermitId::from_uuid(uuid::Uuid::from_u128(self.next));
-        self.state.acquire(self.now, id, request, &self.config)
+        let permit = PermitId::from_uuid(uuid::Uuid::from_u128(self.next));
+        self.ask(Acquire { permit, ..request })
+    }
+
+    /// Asks with the id that the request has.
+    fn ask(&mut self, request: Acquire) -> Result<Permit, Error> {
+        self.state.acquire(self.now, request, &self.config)
     }
 
     fn acquire_many(&mut self, times: u32, request: &Acquire) -> Vec<Permit> {
@@ -86,6 +93,34 @@ fn reserved_concurrency_is_a_cap() {
             limit: 10
         }
     );
+}
+
+#[test]
+fn what_is_returned_with_a_request_counts_no_more_when_it_is_decided() {
+    let mut counter = Counter::new();
+    let mut before = counter.acquire(ask("f", Some(1))).unwrap().id;
+    for _ in 0..5 {
+        assert!(counter.acquire(ask("f", Some(1))).is_err());
+        let returned = vec![before];
+        let permit = counter.acquire(Acquire {
+            returned,
+            ..ask("f", Some(1))
+        });
+        before = permit.unwrap().id;
+    }
+    assert_eq!(counter.concurrent(), 1);
+}
+
+#[test]
+fn who_asks_again_is_granted_once() {
+    let mut counter = Counter::new();
+    let permit = counter.acquire(ask("f", Some(2))).unwrap();
+    let again = Acquire {
+        permit: permit.id,
+        ..ask("f", Some(2))
+    };
+    assert_eq!(counter.ask(again), Ok(permit));
+    assert_eq!(counter.concurrent(), 1);
 }
 
 #[test]
@@ -308,12 +343,12 @@ async fn the_service_grants_counts_sweeps_and_tells() {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(5)));
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
-    let service = Service::new(Config::default(), clock.clone(), &SystemRandom, metrics);
+    let service = Service::new(Config::default(), clock.clone(), metrics);
     let first = service.acquire(ask("f", Some(2))).await.unwrap();
     let second = service.acquire(ask("f", Some(2))).await.unwrap();
     assert_ne!(first.id, second.id);
     assert!(service.acquire(ask("f", Some(2))).await.is_err());
-    service.release(first).await.unwrap();
+    service.release(scope(), vec![first.id]).await.unwrap();
     service.sweep();
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();

@@ -1,9 +1,9 @@
 //! The frontend: the one way in which every invoke runs.
 //!
 //! ```text
-//!   HTTP request ─▶ admission ─▶ run: counting ─▶ assignment ─▶ worker
-//!                   who, what,        may it      which         runs it
-//!                   may they?         run now?    environment?     │
+//!   HTTP request ─▶ admission ─▶ run: counting + assignment ─▶ worker
+//!                   who, what,        may it     which         runs it
+//!                   may they?         run now?   environment?     │
 //!   HTTP answer  ◀─ answer ◀───────────────────────────────────────┘
 //! ```
 //!
@@ -14,8 +14,10 @@ mod answer;
 mod attempts;
 mod body;
 mod invoker;
+mod lending;
 mod metrics;
 mod pace;
+mod permits;
 mod run;
 mod service;
 mod starts;

@@ -1,9 +1,12 @@
 //! The one way in which every invoke runs: counted, given an environment, counted back.
 //!
 //! ```text
-//!   acquire ─▶ assign ─▶ worker ─▶ whole result ─▶ release ─▶ Ran::Whole
-//!                           └────▶ stream ─▶ Ran::Stream, pumped ─▶ release ─▶ StreamEvent::End
+//!   acquire ─┬─▶ worker ─▶ whole result ─▶ Ran::Whole ─▶ release
+//!   lend ────┘        └──▶ stream ─▶ Ran::Stream, pumped ─▶ StreamEvent::End ─▶ release
 //! ```
+//!
+//! Counting and assignment are asked at once, and nobody waits for a permit's return: a warm invoke costs two
+//! ways there and back, one to those two and one to the worker.
 //!
 //! Each runs in a task of its own: a function that has begun runs to its end, and counts until
 //! then, whether its caller still listens or not.
@@ -11,11 +14,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use admission::{Admitted, Found};
-use api::Kind;
-use api::assignment::{Assign, Event, Report};
+use admission::Admitted;
 use api::counting::Acquire;
-use api::worker::{Body, FunctionError, Invoke, Response as Answer, Stream, StreamEvent};
+use api::worker::{Body, FunctionError, Response as Answer, Stream, StreamEvent};
 use bytes::{Bytes, BytesMut};
 use records::recursion::RecursiveLoop;
 use tokio::sync::{mpsc, oneshot};
@@ -26,7 +27,7 @@ use wire::ApiError;
 use wire::lineage::{self, PASSES_MAX};
 
 use crate::answer;
-use crate::attempts::Attempts;
+use crate::lending::Warm;
 use crate::pace::Pace;
 use crate::service::Frontend;
 
@@ -87,8 +88,10 @@ impl Frontend {
         let function = &admitted.found.function;
         let timeout = u64::from(function.configuration.timeout_seconds);
         let lasts = Duration::from_secs(timeout) + INIT_TIMEOUT;
-        let permit = self.with.counting.acquire(Acquire {
-            scope: function.scope.clone(),
+        let scope = function.scope.clone();
+        let acquire = Acquire {
+            permit: self.permits.id(),
+            scope: scope.clone(),
             function: function.name.clone(),
             version: function.configuration.version,
             provisioned: admitted.found.provisioned,
@@ -97,13 +100,22 @@ impl Frontend {
             account_limit: self.config.account_concurrency,
             reserved_total: admitted.found.reserved_total,
             lasts_ms: u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX),
-        });
-        let permit = match permit.await {
-            Ok(permit) => permit,
-            Err(error) => return drop(told.send(Err(answer::counting(&error)))),
+            returned: Vec::new(),
+        };
+        let (permit, warm) = self.count_and_lend(acquire, &admitted.found).await;
+        let permit = match permit {
+            Ok(permit) => permit.id,
+            Err(error) => {
+                drop(told.send(Err(answer::counting(&error))));
+                if let Warm::Lent(lease) = warm {
+                    self.give_back(&admitted.found, lease).await;
+                }
+                // There may be one that was granted though its answer was lost.
+                return self.permits.tell(&scope).await;
+            }
         };
         let log_tail = admitted.request.log_tail;
-        let mut ran = self.attempts(id, admitted).await;
+        let mut ran = self.attempts(id, admitted, warm).await;
         let body = match &mut ran {
             Ok(answer) => std::mem::replace(&mut answer.body, Body::Full(Bytes::new())),
             Err(_) => Body::Full(Bytes::new()),
@@ -115,9 +127,9 @@ impl Frontend {
                     Ok(answer) => Ok(whole(answer, body, log_tail).await),
                     Err(error) => Err(error),
                 };
-                // If it is not taken back it lapses.
-                let _ = self.with.counting.release(permit).await;
-                return drop(told.send(ran));
+                self.permits.put_back(&scope, permit);
+                drop(told.send(ran));
+                return self.permits.tell(&scope).await;
             }
         };
         let (events, receiver) = mpsc::channel(PIECES_MAX);
@@ -127,10 +139,14 @@ impl Frontend {
             events: receiver,
         }));
         let end = self.pump(stream, events).await;
-        let _ = self.with.counting.release(permit).await;
-        if let Some((listener, end)) = end {
-            let _ = listener.send(end).await;
-        }
+        self.permits.put_back(&scope, permit);
+        let tell_listener = async {
+            if let Some((listener, end)) = end {
+                // It may have gone.
+                let _ = listener.send(end).await;
+            }
+        };
+        tokio::join!(tell_listener, self.permits.tell(&scope));
     }
 
     /// Passes a stream on, no faster than it may go and than it is read; returns its end and where to send it, if
@@ -167,100 +183,6 @@ impl Frontend {
             }
         }
         listener.zip(end)
-    }
-
-    /// Runs the invoke in an environment; in another one if the first did not run it.
-    async fn attempts(&self, id: RequestId, admitted: Admitted) -> Result<Answer, ApiError> {
-        let mut attempts = Attempts::new(Instant::now());
-        while let Some(pause) = attempts.next(Instant::now()) {
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
-            }
-            let account = &admitted.found.function.scope.account;
-            let place = self.starts.place(account).await;
-            if let Some(ran) = place.during(self.attempt(id, &admitted)).await {
-                return ran;
-            }
-            self.metrics.reassigned.inc();
-        }
-        tracing::warn!(request_id = %id, "every environment lent for an invoke was busy or gone");
-        Err(ApiError::unavailable())
-    }
-
-    /// Finds an environment and runs the invoke there. `None` if that certainly did not run it.
-    async fn attempt(
-        &self,
-        id: RequestId,
-        admitted: &Admitted,
-    ) -> Option<Result<Answer, ApiError>> {
-        let Admitted {
-            arn,
-            found,
-            request,
-            trace,
-        } = admitted;
-        let assign = Assign {
-            function: Arc::clone(&found.function),
-            zone: self.config.zone.clone(),
-        };
-        let lease = match self.with.assignment.assign(assign).await {
-            Ok(lease) => lease,
-            Err(error) => {
-                let (told, reason) = (&error as &dyn std::error::Error, error.reason_for_log());
-                // What the function asks for is its owner's affair, the rest the operator's.
-                match error.kind() {
-                    Kind::Invalid => {
-                        tracing::info!(request_id = %id, error = told, reason, "a function cannot be run here");
-                    }
-                    _ => {
-                        tracing::warn!(request_id = %id, error = told, reason, "no environment for an invoke");
-                    }
-                }
-                return Some(Err(answer::assignment(&error)));
-            }
-        };
-        if lease.cold {
-            self.metrics.cold_starts.inc();
-        }
-        let Some(worker) = self.with.workers.worker(lease.worker) else {
-            self.lost(found, lease.environment).await;
-            return None;
-        };
-        let invoke = Invoke {
-            environment: lease.environment,
-            request: id,
-            invoked_arn: arn.clone(),
-            payload: request.payload.clone(),
-            client_context: request.client_context.clone(),
-            trace_id: trace.clone(),
-            log_tail: request.log_tail,
-        };
-        match worker.invoke(invoke).await {
-            Ok(answer) => Some(Ok(answer)),
-            // If it is busy, it will say itself when it is idle.
-            Err(api::worker::Error::Busy { .. } | api::worker::Error::Unavailable) => None,
-            Err(api::worker::Error::NotFound { .. }) => {
-                self.lost(found, lease.environment).await;
-                None
-            }
-            Err(error) => {
-                tracing::error!(request_id = %id, error = &error as &dyn std::error::Error,
-                    "an invoke was lost");
-                let lost = ApiError::service("The function's environment was lost.");
-                Some(Err(lost))
-            }
-        }
-    }
-
-    async fn lost(&self, found: &Found, environment: types::EnvironmentId) {
-        let function = found.function.key();
-        let report = Report {
-            environment,
-            function,
-            event: Event::Gone,
-        };
-        // Not heard, it is taken for lost when it has been lent for longer than any invoke lasts.
-        let _ = self.with.assignment.report(report).await;
     }
 }
 

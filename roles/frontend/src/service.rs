@@ -18,6 +18,7 @@ use wire::rest::{Match, Operation};
 use crate::answer;
 use crate::body::{Body, Framing, Stream};
 use crate::metrics::Metrics;
+use crate::permits::Permits;
 use crate::run::{Delivery, Ran};
 use crate::starts::Starts;
 
@@ -61,6 +62,7 @@ pub struct Frontend {
     pub(crate) metrics: Metrics,
     /// Who begins when.
     pub(crate) starts: Starts,
+    pub(crate) permits: Permits,
     /// Invokes under way: they go on when their callers hang up.
     pub(crate) tasks: TaskTracker,
 }
@@ -70,6 +72,7 @@ impl Frontend {
     pub fn new(config: Config, with: Dependencies, registry: &mut Registry) -> Arc<Self> {
         Arc::new(Self {
             starts: Starts::new(Arc::clone(&with.pressure)),
+            permits: Permits::new(Arc::clone(&with.counting), with.random.as_ref()),
             config,
             with,
             metrics: Metrics::new(registry),

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use api::assignment::LeaseNumber;
 use environment::Session;
 use records::functions::FunctionVersion;
 use sandbox::{CpuWeight, Exit, Instance};
@@ -19,7 +20,7 @@ use types::{Clock, EnvironmentId, Timestamp};
 use crate::log::EnvironmentLog;
 use crate::outcome::Failure;
 use crate::runtimes::Launch;
-use crate::turns::{TurnEnd, Turns};
+use crate::turns::{NoTurn, TurnEnd, Turns};
 
 /// One execution environment.
 pub(crate) struct Environment {
@@ -27,6 +28,8 @@ pub(crate) struct Environment {
     pub(crate) function: Arc<FunctionVersion>,
     /// Whether it is made ahead of invokes: provisioned concurrency.
     pub(crate) ahead: bool,
+    /// When it must be gone.
+    pub(crate) lease_end: Timestamp,
     pub(crate) launch: Launch,
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) opt: Option<PathBuf>,
@@ -101,13 +104,13 @@ impl State {
 }
 
 impl Environment {
-    /// Takes the turn for one invoke; `None` if another has it. Thaws.
-    pub(crate) fn begin_turn(&self) -> Option<u64> {
+    /// Takes the turn for the invoke of a lease. Thaws.
+    pub(crate) fn begin_turn(&self, lease: LeaseNumber) -> Result<u64, NoTurn> {
         let mut state = self.lock();
         if state.life != Life::Ready {
-            return None;
+            return Err(NoTurn::Busy);
         }
-        let turn = state.turns.begin()?;
+        let turn = state.turns.begin(lease)?;
         if state.frozen {
             if let Err(error) = self.sandbox.thaw() {
                 // The invoke then ends by its timeout, and the environment is reset.
@@ -116,7 +119,7 @@ impl Environment {
             state.frozen = false;
             self.log.telemetry().set_frozen(false);
         }
-        Some(turn)
+        Ok(turn)
     }
 
     /// The turn's invoke has its answer; another may wait behind it now. Only the last turn to
@@ -176,6 +179,11 @@ impl Environment {
         }
     }
 
+    /// Whether it takes no more invokes.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.lock().life == Life::Ending
+    }
+
     /// Takes no more invokes. False if it was ending already. Thaws, so that processes can hear of it.
     pub(crate) fn begin_ending(&self) -> bool {
         let mut state = self.lock();
@@ -198,6 +206,11 @@ impl Environment {
     /// Whether its processes stand still.
     pub(crate) fn is_frozen(&self) -> bool {
         self.lock().frozen
+    }
+
+    /// The highest lease by which it was to be used.
+    pub(crate) fn seen(&self) -> LeaseNumber {
+        self.lock().turns.seen()
     }
 
     /// How many invokes have begun in it.

@@ -163,7 +163,7 @@ impl Service {
     }
 
     /// Init if need be, then the invoke itself.
-    async fn phases(&self, run: &mut Run) -> End {
+    async fn phases(self: &Arc<Self>, run: &mut Run) -> End {
         let environment = Arc::clone(&run.environment);
         let (initialised, init) = {
             let mut state = environment.lock();
@@ -248,7 +248,7 @@ impl Service {
     }
 
     /// Hands the runtime's answer to the caller; returns the error's type if it is one.
-    async fn pass_on(&self, run: &mut Run, answer: Answer) -> Option<String> {
+    async fn pass_on(self: &Arc<Self>, run: &mut Run, answer: Answer) -> Option<String> {
         let (response, error_type, whole) = match answer {
             Answer::Error { error_type, body } => {
                 run.hint = self.look_at(run, &body);
@@ -299,12 +299,14 @@ impl Service {
         if whole && run.environment.session.extensions().all.is_empty() {
             run.environment.answer_turn(run.turn);
             run.said_idle = true;
-            self.say(&run.environment, Event::Idle).await;
         }
         if run.request.log_tail && whole {
             run.kept_back = Some(response);
         } else {
             run.answer(Ok(response));
+        }
+        if run.said_idle {
+            self.say_idle(&run.environment);
         }
         error_type
     }
@@ -326,27 +328,31 @@ impl Service {
         let end = run.environment.end_turn(refused);
         if run.environment.is_dead() {
             // A sandbox whose init has died cannot be used again.
-            self.say(&run.environment, Event::Gone).await;
+            self.say(&run.environment, Event::Gone);
             self.remove(run.environment.id).await;
             return;
         }
         // What was said early must not be said again: it may be lent anew by now. Unless its
         // borrower was refused, and nobody else will say it.
         if end.idle && (end.refused || !run.said_idle) {
-            self.say(&run.environment, Event::Idle).await;
+            self.say_idle(&run.environment);
         }
         if end.idle {
             self.freeze_soon(run.environment, run.turn);
         }
     }
 
-    pub(crate) async fn say(&self, environment: &Environment, event: Event) {
-        let word = Word {
+    fn say_idle(self: &Arc<Self>, environment: &Environment) {
+        let seen = environment.seen();
+        self.say(environment, Event::Idle { seen });
+    }
+
+    pub(crate) fn say(self: &Arc<Self>, environment: &Environment, event: Event) {
+        self.report(Word {
             environment: environment.id,
             function: environment.function.key(),
             event,
-        };
-        self.report(word).await;
+        });
     }
 }
 

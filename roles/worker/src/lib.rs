@@ -6,8 +6,8 @@
 //!                                            └───────┴── reset ◀┘  (next invoke runs init again)
 //! ```
 //!
-//! Read in this order: [`service`] holds the environments; `environment` is one of them;
-//! `make`, `init`, `invoke` and `shutdown` are its phases; `guard` ends some when the machine is short; `door` is its way to the API; `turns`, `plan`, `runtimes`, `file_systems`,
+//! Read in this order: [`service`] holds the environments; `environment` is one of them; `create` and `remove` are its
+//! beginning and end; `make`, `init`, `invoke` and `shutdown` are its phases; `guard` ends some when the machine is short; `door` is its way to the API; `turns`, `plan`, `runtimes`, `file_systems`,
 //! `outcome` and `report` are the pure parts: whose turn it is, what to start, in which language, with
 //! which folders, what a failure is called, what the log says.
 //!
@@ -16,6 +16,7 @@
 //! nothing an environment says is trusted.
 
 mod config;
+mod create;
 mod door;
 mod environment;
 mod file_systems;
@@ -31,6 +32,7 @@ mod outcome;
 mod plan;
 mod platform;
 mod processors;
+mod remove;
 mod report;
 mod runtimes;
 mod service;

@@ -101,6 +101,7 @@ impl Service {
             session: Session::new(identity(&request.function)),
             function: request.function,
             ahead: request.ahead,
+            lease_end: request.lease_end,
             launch,
             variables,
             opt,

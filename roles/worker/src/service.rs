@@ -5,20 +5,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use api::assignment::{Assignment, Event, Report};
+use api::assignment::{Assignment, Report};
 use api::logs::Logs;
 use api::placement::{Heartbeat, Placement};
 use api::worker::{Create, Error, Invoke, Response, Worker};
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use image::Images;
 use prometheus_client::registry::Registry;
 use sandbox::{Engine, Load};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use types::{Clock, EnvironmentId, Inner, Random};
+use types::{Clock, EnvironmentId, Random};
 
 use crate::config::Config;
 use crate::door::Door;
@@ -26,15 +27,13 @@ use crate::environment::Environment;
 use crate::guard::{Candidate, LOOK_EVERY};
 use crate::log::Paces;
 use crate::metrics::Metrics;
-use crate::outbox;
+use crate::outbox::Outbox;
 use crate::processors::Processors;
 use crate::runtimes::Runtimes;
+use crate::turns::NoTurn;
 
 /// How often a worker tells that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// How often an environment is made when its sandbox ends under its init: with a spawner's end all
-/// end at once, so that more than one in a row is another accident.
-const MAKINGS_MAX: u32 = 3;
 /// What a worker works with.
 pub struct Dependencies {
     /// Tells the time.
@@ -70,9 +69,10 @@ pub(crate) struct Service {
     pub(crate) lines: Arc<Semaphore>,
     environments: Mutex<HashMap<EnvironmentId, Slot>>,
     /// Memory of environments that are gone while killed processes of theirs are not, MB.
-    lingering_mb: AtomicU64,
+    pub(crate) lingering_mb: AtomicU64,
     pub(crate) draining: CancellationToken,
     assignment: OnceLock<Arc<dyn Assignment>>,
+    outbox: Outbox,
     placement: OnceLock<Arc<dyn Placement>>,
     /// The machine's processors, thousandths of one.
     pub(crate) machine_millis: u32,
@@ -83,7 +83,7 @@ pub(crate) struct Service {
 }
 
 /// An environment, or the place for one that is being made.
-enum Slot {
+pub(crate) enum Slot {
     Making { memory_mb: u32 },
     Made(Arc<Environment>),
 }
@@ -106,6 +106,7 @@ impl Handle {
             lingering_mb: AtomicU64::new(0),
             draining: CancellationToken::new(),
             assignment: OnceLock::new(),
+            outbox: Outbox::default(),
             placement: OnceLock::new(),
             machine_millis: u32::try_from(processors).unwrap_or(1).saturating_mul(1_000),
             processors: Mutex::default(),
@@ -156,6 +157,7 @@ impl Service {
                     _ = beats.tick() => {
                         let now = Instant::now();
                         worker.weigh_all(now - std::mem::replace(&mut before, now));
+                        worker.end_overdue();
                         worker.beat().await;
                     }
                 }
@@ -177,28 +179,31 @@ impl Service {
         self.with.engine.shutdown().await;
     }
 
-    /// Passes a word on to assignment, again and again if it must be.
-    pub(crate) async fn report(&self, word: Report) {
-        let Some(assignment) = self.assignment.get() else {
+    /// Passes a word on to assignment, again and again if it must be. What assignment does not hear at once is
+    /// said by a task of its own.
+    pub(crate) fn report(self: &Arc<Self>, word: Report) {
+        let Some(assignment) = self.assignment.get().cloned() else {
             return;
         };
-        if assignment.report(word.clone()).await.is_ok() {
+        if !self.outbox.put(word) {
             return;
         }
-        let assignment = Arc::clone(assignment);
-        let draining = self.draining.clone();
-        self.tasks.spawn(async move {
+        let worker = Arc::clone(self);
+        let mut speaking = Box::pin(async move {
             tokio::select! {
                 biased;
+                () = worker.outbox.speak(&*assignment) => {}
                 // Whoever asks for an environment of this worker then finds none.
-                () = draining.cancelled() => {}
-                () = outbox::repeat(assignment, word) => {}
+                () = worker.draining.cancelled() => {}
             }
         });
+        if speaking.as_mut().now_or_never().is_none() {
+            self.tasks.spawn(speaking);
+        }
     }
 
     /// Tells placement how it stands.
-    async fn beat(&self) {
+    pub(crate) async fn beat(&self) {
         self.metrics.tell_lingering(self.with.engine.lingering());
         if let Some(placement) = self.placement.get() {
             // The next one follows in a second.
@@ -249,7 +254,7 @@ impl Service {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<EnvironmentId, Slot>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<EnvironmentId, Slot>> {
         self.environments
             .lock()
             .expect("no code panics while it holds the environments")
@@ -277,167 +282,22 @@ impl Worker for Handle {
 }
 
 impl Service {
-    async fn create(self: &Arc<Self>, request: Create) -> Result<(), Error> {
-        if self.has_little() || self.draining.is_cancelled() {
-            return Err(Error::Full);
-        }
-        let id = request.environment;
-        let memory_mb = request.function.configuration.memory_mb;
-        {
-            let mut environments = self.lock();
-            if environments.contains_key(&id) {
-                return Err(Error::Busy { environment: id });
-            }
-            if environments.len() as u64 + self.with.engine.lingering().now
-                >= self.config.environments_max as u64
-            {
-                return Err(Error::Full);
-            }
-            environments.insert(id, Slot::Making { memory_mb });
-        }
-        // In a task of its own, so that a caller who goes away leaves nothing half made.
-        let worker = Arc::clone(self);
-        let made = self.tasks.spawn(async move {
-            let began = Instant::now();
-            let mut making = worker.bring_up(&request).await;
-            for _ in 1..MAKINGS_MAX {
-                if !matches!(making, Ok(None)) {
-                    break;
-                }
-                making = worker.bring_up(&request).await;
-            }
-            let made = making.and_then(|made| {
-                let reason = Inner::new("it ended again and again");
-                made.ok_or(Error::Sandbox { reason })
-            });
-            match made {
-                Ok(environment) => {
-                    environment.ready();
-                    worker.watch_death(Arc::clone(&environment));
-                    worker.freeze_soon(environment, 0);
-                    let took = began.elapsed().as_secs_f64();
-                    worker.metrics.create_seconds.observe(took);
-                    Ok(())
-                }
-                Err(error) => {
-                    worker.lock().remove(&id);
-                    worker.metrics.create_failures.inc();
-                    Err(error)
-                }
-            }
-        });
-        made.await.unwrap_or(Err(Error::Internal))
-    }
-
-    /// Makes an environment and has it initialised, in the place that is kept for it. `None` if its
-    /// sandbox ended meanwhile: no invoke has been near it, so another may be made in its stead.
-    async fn bring_up(
-        self: &Arc<Self>,
-        request: &Create,
-    ) -> Result<Option<Arc<Environment>>, Error> {
-        let id = request.environment;
-        let environment = self.make(request.clone()).await?;
-        self.lock().insert(id, Slot::Made(Arc::clone(&environment)));
-        self.metrics.environments.inc();
-        self.metrics.created.inc();
-        if self.draining.is_cancelled() {
-            // The shutdown has not found it, and waits for this.
-            self.remove(id).await;
-            return Err(Error::Full);
-        }
-        let initialised = self.initialise(&environment).await;
-        if environment.is_dead() && environment.begin_ending() {
-            environment.end().await;
-            let memory_mb = environment.function.configuration.memory_mb;
-            let lingers = self.await_removal(&environment);
-            self.lock().insert(id, Slot::Making { memory_mb });
-            self.metrics.environments.dec();
-            if lingers {
-                let reason = Inner::new("its processes do not end");
-                return Err(Error::Sandbox { reason });
-            }
-            return Ok(None);
-        }
-        if let Err(error) = initialised {
-            self.remove(id).await;
-            return Err(error);
-        }
-        Ok(Some(environment))
-    }
-
-    /// Forgets an environment as soon as its sandbox ends, whatever ended that: nothing can run there.
-    fn watch_death(self: &Arc<Self>, environment: Arc<Environment>) {
-        let worker = Arc::clone(self);
-        let mut ended = environment.ended.subscribe();
-        let mut dead = environment.sandbox.dead();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                biased;
-                () = told(&mut ended) => return,
-                () = told(&mut dead) => {}
-            }
-            tracing::info!(environment = %environment.id, "an environment's sandbox has ended");
-            environment.lose();
-            worker.say(&environment, Event::Gone).await;
-            worker.remove(environment.id).await;
-        });
-    }
-
     async fn invoke(self: &Arc<Self>, request: Invoke) -> Result<Response, Error> {
         let environment = self.find(request.environment)?;
-        let Some(turn) = environment.begin_turn() else {
-            self.metrics.refused.inc();
-            return Err(Error::Busy {
-                environment: request.environment,
-            });
+        let turn = match environment.begin_turn(request.lease) {
+            Ok(turn) => turn,
+            Err(NoTurn::Busy) => {
+                self.metrics.refused.inc();
+                return Err(Error::Busy {
+                    environment: request.environment,
+                });
+            }
+            Err(NoTurn::Late) => return Err(Error::Internal),
         };
         let (caller, answer) = oneshot::channel();
         self.tasks
             .spawn(Arc::clone(self).run(environment, turn, request, caller));
         answer.await.unwrap_or(Err(Error::Internal))
-    }
-
-    pub(crate) async fn remove(self: &Arc<Self>, id: EnvironmentId) {
-        let Ok(environment) = self.find(id) else {
-            return;
-        };
-        if !environment.begin_ending() {
-            return;
-        }
-        let limit = environment.timeout();
-        // What is over its time ends by itself; this only keeps a fault of ours from lasting.
-        let _ = tokio::time::timeout(limit, environment.turns_over()).await;
-        environment.end().await;
-        self.await_removal(&environment);
-        if self.lock().remove(&id).is_some() {
-            self.metrics.environments.dec();
-        }
-        // Somebody may be waiting for the room.
-        self.beat().await;
-    }
-
-    /// Keeps the room of an environment that has ended until nothing is left of its sandbox: killed
-    /// processes may take long to give back what they have. False if that is so already.
-    fn await_removal(self: &Arc<Self>, environment: &Environment) -> bool {
-        let mut removed = environment.sandbox.removed();
-        if *removed.borrow() {
-            return false;
-        }
-        let memory_mb = u64::from(environment.function.configuration.memory_mb);
-        self.lingering_mb.fetch_add(memory_mb, Ordering::Relaxed);
-        let worker = Arc::clone(self);
-        let draining = self.draining.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                biased;
-                // The engine sees to what is left in the end.
-                () = draining.cancelled() => return,
-                () = told(&mut removed) => {}
-            }
-            worker.lingering_mb.fetch_sub(memory_mb, Ordering::Relaxed);
-            worker.beat().await;
-        });
-        true
     }
 
     /// Freezes an environment a little later, unless a turn after `turn` has begun by then.
@@ -457,11 +317,6 @@ impl Service {
         });
         all.collect()
     }
-}
-
-/// Returns when the flag is up, or nobody is left who could raise it.
-async fn told(flag: &mut watch::Receiver<bool>) {
-    let _ = flag.wait_for(|up| *up).await;
 }
 
 impl Slot {

@@ -9,6 +9,8 @@
 //! Invariant: at most two turns are under way, and the second begins only when the first has its
 //! answer: its runtime is about to ask for the next event.
 
+use api::assignment::LeaseNumber;
+
 /// Invokes that have begun and not ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Turns {
@@ -16,6 +18,17 @@ pub(crate) struct Turns {
     under_way: u8,
     answered: bool,
     refused: bool,
+    /// The highest lease by which it was to be used.
+    seen: LeaseNumber,
+}
+
+/// Why an invoke does not get a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NoTurn {
+    /// Another has it.
+    Busy,
+    /// The lease was seen before, or a newer one: its invoke may have run.
+    Late,
 }
 
 /// What the end of a turn leaves behind.
@@ -28,8 +41,12 @@ pub(crate) struct TurnEnd {
 }
 
 impl Turns {
-    /// Takes the next turn; `None` if it is another's.
-    pub(crate) fn begin(&mut self) -> Option<u64> {
+    /// Takes the next turn for the invoke of a lease. A lease that is refused is never good again.
+    pub(crate) fn begin(&mut self, lease: LeaseNumber) -> Result<u64, NoTurn> {
+        if lease <= self.seen {
+            return Err(NoTurn::Late);
+        }
+        self.seen = lease;
         let free = match self.under_way {
             0 => true,
             1 => self.answered,
@@ -37,12 +54,17 @@ impl Turns {
         };
         if !free {
             self.refused = true;
-            return None;
+            return Err(NoTurn::Busy);
         }
         self.begun += 1;
         self.under_way += 1;
         self.answered = false;
-        Some(self.begun)
+        Ok(self.begun)
+    }
+
+    /// The highest lease there has been.
+    pub(crate) fn seen(&self) -> LeaseNumber {
+        self.seen
     }
 
     /// This turn's invoke has its answer. Only the last to have begun can say so.
@@ -90,24 +112,44 @@ mod tests {
     const WENT_WELL: bool = false;
     const REFUSED: bool = true;
 
+    fn lease(count: u64) -> LeaseNumber {
+        LeaseNumber { term: 1, count }
+    }
+
+    #[test]
+    fn one_lease_is_good_for_one_invoke() {
+        let mut turns = Turns::default();
+        turns.begin(lease(2)).unwrap();
+        assert_eq!(turns.begin(lease(2)), Err(NoTurn::Late));
+        assert_eq!(turns.begin(lease(3)), Err(NoTurn::Busy));
+        turns.end(WENT_WELL);
+        // What was refused runs elsewhere by now.
+        for late in [1, 2, 3] {
+            assert_eq!(turns.begin(lease(late)), Err(NoTurn::Late));
+        }
+        assert_eq!(turns.seen(), lease(3));
+        let by_another_leader = LeaseNumber { term: 2, count: 1 };
+        turns.begin(by_another_leader).unwrap();
+    }
+
     #[test]
     fn one_invoke_runs_at_a_time() {
         let mut turns = Turns::default();
-        assert_eq!(turns.begin(), Some(1));
-        assert_eq!(turns.begin(), None);
+        assert_eq!(turns.begin(lease(1)), Ok(1));
+        assert_eq!(turns.begin(lease(2)), Err(NoTurn::Busy));
         assert!(turns.is_busy());
     }
 
     #[test]
     fn one_more_may_wait_behind_an_answered_one() {
         let mut turns = Turns::default();
-        turns.begin();
+        turns.begin(lease(3)).unwrap();
         turns.answer(1);
-        assert_eq!(turns.begin(), Some(2));
-        assert_eq!(turns.begin(), None);
+        assert_eq!(turns.begin(lease(4)), Ok(2));
+        assert_eq!(turns.begin(lease(5)), Err(NoTurn::Busy));
         // The first can't answer for the second.
         turns.answer(1);
-        assert_eq!(turns.begin(), None);
+        assert_eq!(turns.begin(lease(6)), Err(NoTurn::Busy));
         assert!(!turns.end(WENT_WELL).idle);
         assert!(turns.end(WENT_WELL).idle);
     }
@@ -115,15 +157,15 @@ mod tests {
     #[test]
     fn who_was_refused_is_remembered_until_it_is_idle() {
         let mut turns = Turns::default();
-        turns.begin();
-        turns.begin();
+        turns.begin(lease(7)).unwrap();
+        assert_eq!(turns.begin(lease(8)), Err(NoTurn::Busy));
         let end = turns.end(WENT_WELL);
         assert!(end.idle && end.refused);
-        turns.begin();
+        turns.begin(lease(9)).unwrap();
         assert!(!turns.end(WENT_WELL).refused);
-        turns.begin();
+        turns.begin(lease(10)).unwrap();
         turns.answer(3);
-        turns.begin();
+        turns.begin(lease(11)).unwrap();
         assert!(!turns.end(WENT_WELL).idle);
         let end = turns.end(REFUSED);
         assert!(end.idle && end.refused);
@@ -133,7 +175,7 @@ mod tests {
     fn it_is_idle_only_since_its_last_turn() {
         let mut turns = Turns::default();
         assert!(turns.is_idle_since(0));
-        turns.begin();
+        turns.begin(lease(12)).unwrap();
         assert!(!turns.is_idle_since(1));
         turns.end(WENT_WELL);
         assert!(turns.is_idle_since(1) && !turns.is_idle_since(0));

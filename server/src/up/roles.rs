@@ -144,7 +144,6 @@ pub(super) async fn start(
     let counting = Arc::new(counting::Service::new(
         counting::Config::default(),
         Arc::clone(&clock),
-        random.as_ref(),
         counting::Metrics::new(&mut registry),
     ));
     background.spawn(forever(

@@ -51,7 +51,10 @@ pub(super) async fn lead(name: String, dependencies: &Dependencies) -> Result<Pa
         term: next.0,
     };
     match writer::append(&**journal, &name, next, vec![claim.encode()]).await {
-        Ok(next) => Ok(Partition::new(name, state, next)),
+        Ok(after) => {
+            state.lead(next.0);
+            Ok(Partition::new(name, state, after))
+        }
         Err(writer::Fenced) => Err(Error::Fenced { partition: name }),
     }
 }

@@ -94,7 +94,9 @@ async fn evict_oldest(shared: &Arc<Shared>) -> bool {
             None => Ok(()),
         };
         match asked {
-            Ok(()) => shared.act(index, |state, _| state.gone(id)),
+            Ok(()) => {
+                shared.act(index, |state, _| state.gone(id));
+            }
             // Its room is not free before it has heard of it.
             Err(_) => destroy(shared.clone(), index, id, worker),
         }

@@ -89,7 +89,7 @@ impl Drop for Waiting {
         // Served in the very moment: nobody will use it.
         if let Ok(Ok(lease)) = self.answer.try_recv() {
             self.shared.act(self.partition, |state, now| {
-                state.returned(now, lease.environment)
+                state.returned(now, lease.environment, lease.number)
             });
         }
     }

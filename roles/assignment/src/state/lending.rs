@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::assignment::{Error, Lease};
+use api::assignment::{Error, Lease, LeaseNumber};
 use records::functions::FunctionKey;
 use types::limits::TIMEOUT_SECONDS_MAX;
 use types::{EnvironmentId, Inner, Timestamp, WorkerId};
@@ -17,13 +17,14 @@ use crate::command::{Command, Reason};
 const BUSY_MAX: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 + 100);
 
 impl State {
-    /// Lends the most recently used idle environment of exactly this function, or puts the caller
-    /// in line. A newer generation retires the idle environments of older ones.
+    /// Lends the most recently used idle environment of exactly this function; if there is none, puts the caller
+    /// in line if it `waits`. A newer generation retires the idle environments of older ones.
     pub(crate) fn assign(
         &mut self,
         now: Timestamp,
         function: FunctionKey,
         zone: Option<&str>,
+        waits: bool,
     ) -> (Assigned, Vec<Effect>) {
         let mut effects = Vec::new();
         if self.draining {
@@ -43,16 +44,9 @@ impl State {
         }
         let pool = generations.pools.entry(generation).or_default();
         let assigned = if let Some(id) = pool.take_idle(&self.environments, now, zone) {
-            let environment = self
-                .environments
-                .get_mut(&id)
-                .expect("what is idle has not been forgotten");
-            environment.phase = Phase::Busy { since: now };
-            Assigned::Lent(Lease {
-                environment: id,
-                worker: environment.worker,
-                cold: false,
-            })
+            Assigned::Lent(self.lease(now, id, false))
+        } else if !waits {
+            Assigned::None
         } else {
             let waiter = WaiterId(self.next_waiter);
             self.next_waiter += 1;
@@ -131,15 +125,22 @@ impl State {
         effects
     }
 
-    /// An environment's invoke is over, or never reached it. Said of one that is not lent, this
-    /// changes nothing.
-    pub(crate) fn returned(&mut self, now: Timestamp, id: EnvironmentId) -> Vec<Effect> {
+    /// The invoke of an environment's lease `seen`, or of one before it, is over, or never reached it. Said of one that is not
+    /// lent, or by a newer lease, this changes nothing.
+    pub(crate) fn returned(
+        &mut self,
+        now: Timestamp,
+        id: EnvironmentId,
+        seen: LeaseNumber,
+    ) -> Vec<Effect> {
         let mut effects = Vec::new();
         let phase = self
             .environments
             .get(&id)
             .map(|environment| environment.phase);
-        if let Some(Phase::Busy { since }) = phase {
+        if let Some(Phase::Busy { since, lease }) = phase
+            && lease <= seen
+        {
             self.environment(id).phase = Phase::Ready;
             self.settle(now, id, Some(now.since(since)), &mut effects);
         }
@@ -174,7 +175,7 @@ impl State {
                 {
                     Reason::Idle
                 }
-                Phase::Busy { since } if now.since(since) >= BUSY_MAX => Reason::Lost,
+                Phase::Busy { since, .. } if now.since(since) >= BUSY_MAX => Reason::Lost,
                 _ => continue,
             };
             ending.push((*id, ended));
@@ -294,13 +295,23 @@ impl State {
         (waiter, cold): (WaiterId, bool),
         effects: &mut Vec<Effect>,
     ) {
+        let lease = self.lease(now, id, cold);
+        effects.push(Effect::Serve { waiter, lease });
+    }
+
+    fn lease(&mut self, now: Timestamp, id: EnvironmentId, cold: bool) -> Lease {
+        self.leases.count += 1;
+        let number = self.leases;
         let environment = self.environment(id);
-        environment.phase = Phase::Busy { since: now };
-        let lease = Lease {
+        environment.phase = Phase::Busy {
+            since: now,
+            lease: number,
+        };
+        Lease {
             environment: id,
             worker: environment.worker,
+            number,
             cold,
-        };
-        effects.push(Effect::Serve { waiter, lease });
+        }
     }
 }

@@ -60,7 +60,7 @@ fn what_is_held_is_lent_when_it_is_let_loose() {
     let mut state = State::default();
     state.provision(NOW, wish(1, true), 10);
     make(&mut state, 1, later(7_000));
-    let (assigned, _) = state.assign(NOW, function("f", 1), None);
+    let (assigned, _) = state.assign(NOW, function("f", 1), None, true);
     assert!(matches!(
         assigned,
         Assigned::Waits {

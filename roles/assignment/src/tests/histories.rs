@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::assignment::Error;
+use api::assignment::{Error, Lease, LeaseNumber};
 use proptest::prelude::*;
 use records::functions::FunctionKey;
 use types::{EnvironmentId, Inner, Timestamp};
@@ -72,8 +72,10 @@ struct Model {
     waiting: BTreeMap<WaiterId, FunctionKey>,
     /// Those that wait for one to be given back.
     patient: Vec<(WaiterId, FunctionKey)>,
-    /// Environments that run an invoke, and since when.
-    running: BTreeMap<EnvironmentId, Timestamp>,
+    /// Environments that run an invoke, since when, and by which lease.
+    running: BTreeMap<EnvironmentId, (Timestamp, LeaseNumber)>,
+    /// The leases that are over.
+    over: Vec<(EnvironmentId, LeaseNumber)>,
     /// Environments that do not, and have not ended.
     free: BTreeMap<EnvironmentId, FunctionKey>,
     destroying: Vec<EnvironmentId>,
@@ -99,6 +101,7 @@ impl Model {
             waiting: BTreeMap::new(),
             patient: Vec::new(),
             running: BTreeMap::new(),
+            over: Vec::new(),
             free: BTreeMap::new(),
             destroying: Vec::new(),
             environments: 0,
@@ -112,14 +115,18 @@ impl Model {
         function(["f", "g"][which], self.generations[which])
     }
 
-    fn lend(&mut self, id: EnvironmentId, to: &FunctionKey) {
+    fn lend(&mut self, lease: &Lease, to: &FunctionKey) {
+        let id = lease.environment;
         let of = self.free.remove(&id);
         assert_eq!(
             of.as_ref(),
             Some(to),
             "{id} is alive, free and of that very function"
         );
-        assert_eq!(self.running.insert(id, self.now), None);
+        let newest = self.over.iter().map(|(_, number)| *number).max();
+        assert!(newest.is_none_or(|newest| newest < lease.number));
+        let before = self.running.insert(id, (self.now, lease.number));
+        assert_eq!(before, None);
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -131,7 +138,7 @@ impl Model {
                         .waiting
                         .remove(&waiter)
                         .expect("served once, if waiting");
-                    self.lend(lease.environment, &function);
+                    self.lend(&lease, &function);
                 }
                 Effect::Refuse { waiter, .. } => {
                     self.waiting
@@ -148,7 +155,7 @@ impl Model {
                     worker: of,
                 } => {
                     // Only what is idle is destroyed, or what can run no more.
-                    if let Some(since) = self.running.remove(&environment) {
+                    if let Some((since, _)) = self.running.remove(&environment) {
                         assert!(self.now.since(since) >= Duration::from_secs(900));
                     }
                     assert_eq!(of, worker(1));
@@ -186,11 +193,10 @@ impl Model {
                 }
             }
             Step::ReturnAgain(which) => {
-                let id = environment(which as u64 % (self.environments + 1));
-                // Of one that runs, no state can tell a late report from a true one: the worker
-                // refuses the second invoke.
-                if !self.running.contains_key(&id) {
-                    let effects = self.state.returned(self.now, id);
+                // Whether it is idle, gone, or lent again.
+                if let Some(place) = pick(which, &self.over) {
+                    let (id, number) = self.over[place];
+                    let effects = self.state.returned(self.now, id, number);
                     assert_eq!(effects, []);
                 }
             }
@@ -227,9 +233,9 @@ impl Model {
     fn assign(&mut self, which: usize, zone: usize) {
         let function = self.key(which);
         let zone = [None, Some("a"), Some("b")][zone];
-        let (assigned, effects) = self.state.assign(self.now, function.clone(), zone);
+        let (assigned, effects) = self.state.assign(self.now, function.clone(), zone, true);
         match assigned {
-            Assigned::Lent(lease) => self.lend(lease.environment, &function),
+            Assigned::Lent(lease) => self.lend(&lease, &function),
             Assigned::Waits { waiter, then } => {
                 assert!(self.waiting.insert(waiter, function.clone()).is_none());
                 match then {
@@ -239,6 +245,7 @@ impl Model {
                 }
             }
             Assigned::Draining => {}
+            Assigned::None => panic!("it was to be in line"),
         }
         self.carry_out(effects);
     }
@@ -371,13 +378,14 @@ impl Model {
     }
 
     fn give_back(&mut self, id: EnvironmentId) {
-        self.running.remove(&id);
+        let (_, number) = self.running.remove(&id).expect("it runs");
+        self.over.push((id, number));
         let function = self.journal.iter().find_map(|command| match command {
             Command::Created(created) if created.environment == id => Some(&created.function),
             _ => None,
         });
         self.free.insert(id, function.unwrap().clone());
-        let effects = self.state.returned(self.now, id);
+        let effects = self.state.returned(self.now, id, number);
         self.carry_out(effects);
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::assignment::{Error, Lease};
+use api::assignment::{Error, Lease, LeaseNumber};
 use types::{EnvironmentId, Inner, Timestamp};
 
 use super::parts::{created, environment, function, worker};
@@ -21,6 +21,7 @@ fn lease(number: u64, cold: bool) -> Lease {
     Lease {
         environment: environment(number),
         worker: worker(1),
+        number: LeaseNumber::default(),
         cold,
     }
 }
@@ -48,14 +49,43 @@ fn retired(number: u64, reason: Reason) -> Effect {
 
 /// An assign of `f` at generation 1 that must wait, and what its caller does.
 fn wait(state: &mut State) -> (WaiterId, Then) {
-    match state.assign(START, function("f", 1), None) {
+    match state.assign(START, function("f", 1), None, true) {
         (Assigned::Waits { waiter, then }, effects) if effects.is_empty() => (waiter, then),
         other => panic!("{other:?}"),
     }
 }
 
 fn assign(state: &mut State, zone: Option<&str>) -> Assigned {
-    state.assign(START, function("f", 1), zone).0
+    match state.assign(START, function("f", 1), zone, true).0 {
+        Assigned::Lent(lease) => Assigned::Lent(unnumbered(lease)),
+        other => other,
+    }
+}
+
+fn unnumbered(lease: Lease) -> Lease {
+    let number = LeaseNumber::default();
+    Lease { number, ..lease }
+}
+
+/// Effects without the numbers of leases.
+fn plain(effects: Vec<Effect>) -> Vec<Effect> {
+    let plain = |effect| match effect {
+        Effect::Serve { waiter, lease } => Effect::Serve {
+            waiter,
+            lease: unnumbered(lease),
+        },
+        other => other,
+    };
+    effects.into_iter().map(plain).collect()
+}
+
+/// The worker has seen whatever lease there is, and the environment is idle.
+fn returned(state: &mut State, now: Timestamp, number: u64) -> Vec<Effect> {
+    let latest = LeaseNumber {
+        term: u64::MAX,
+        count: u64::MAX,
+    };
+    plain(state.returned(now, environment(number), latest))
 }
 
 fn lent(state: &mut State) -> Option<EnvironmentId> {
@@ -68,7 +98,7 @@ fn lent(state: &mut State) -> Option<EnvironmentId> {
 fn make(state: &mut State, created: Created) -> Vec<Effect> {
     let (id, function) = (created.environment, created.function.clone());
     state.apply(&Command::Created(created));
-    state.made(START, &function, id)
+    plain(state.made(START, &function, id))
 }
 
 /// These environments, idle, the last one most recently used.
@@ -90,7 +120,7 @@ fn the_most_recently_used_is_lent_first() {
     let mut state = with_idle(&[created(1), created(2), created(3)]);
     assert_eq!(lent(&mut state), Some(environment(3)));
     assert_eq!(lent(&mut state), Some(environment(2)));
-    state.returned(START, environment(3));
+    returned(&mut state, START, 3);
     assert_eq!(lent(&mut state), Some(environment(3)));
 }
 
@@ -100,11 +130,11 @@ fn with_one_lent(lent_for: Duration) -> State {
     let mut now = START;
     for _ in 0..20 {
         assert!(matches!(
-            state.assign(now, function("f", 1), None).0,
+            state.assign(now, function("f", 1), None, true).0,
             Assigned::Lent(_)
         ));
         now = now.after(lent_for);
-        state.returned(now, environment(1));
+        returned(&mut state, now, 1);
     }
     assert_eq!(lent(&mut state), Some(environment(1)));
     state
@@ -118,7 +148,7 @@ fn who_is_likely_served_at_once_waits_first_and_is_served_by_what_is_given_back(
     // The second in line would wait for two invokes.
     let (second, then) = wait(&mut state);
     assert_eq!(then, Then::Create);
-    let served = state.returned(START, environment(1));
+    let served = returned(&mut state, START, 1);
     assert_eq!(served, [serve(first, 1, false)]);
     assert_eq!(state.lose_patience(&function("f", 1), first), Then::Wait);
     let served = make(&mut state, created(2));
@@ -148,7 +178,7 @@ fn a_new_environment_serves_who_has_nothing_else_to_hope_for() {
     let ((patient, _), (other, _)) = (wait(&mut state), wait(&mut state));
     state.lose_patience(&function("f", 1), other);
     assert!(make(&mut state, created(2)).contains(&serve(other, 2, true)));
-    let served = state.returned(START, environment(1));
+    let served = returned(&mut state, START, 1);
     assert_eq!(served, [serve(patient, 1, false)]);
 }
 
@@ -162,7 +192,7 @@ fn a_failed_creation_refuses_none_who_is_patient() {
     let refused = state.not_made(&key, error.clone());
     let waiter = other;
     assert_eq!(refused, [Effect::Refuse { waiter, error }]);
-    let served = state.returned(START, environment(1));
+    let served = returned(&mut state, START, 1);
     assert_eq!(served, [serve(patient, 1, false)]);
 }
 
@@ -192,7 +222,7 @@ fn an_environment_is_lent_to_exactly_its_version_and_generation() {
     other.version = types::Version::Published(1);
     for other in [other, function("g", 1), function("f", 0)] {
         assert!(matches!(
-            state.assign(START, other, None).0,
+            state.assign(START, other, None, true).0,
             Assigned::Waits { .. }
         ));
     }
@@ -213,7 +243,7 @@ fn an_environment_near_its_leases_end_is_not_lent_and_soon_retired() {
         ..created(1)
     }]);
     assert!(matches!(
-        state.assign(later(5), function("f", 1), None).0,
+        state.assign(later(5), function("f", 1), None, true).0,
         Assigned::Waits {
             then: Then::Create,
             ..
@@ -231,7 +261,7 @@ fn one_that_comes_back_near_its_leases_end_is_retired_even_if_somebody_waits() {
     }]);
     lent(&mut state).unwrap();
     wait(&mut state);
-    assert_eq!(state.returned(later(5), environment(1)), [destroy(1)]);
+    assert_eq!(returned(&mut state, later(5), 1), [destroy(1)]);
 }
 
 #[test]
@@ -258,10 +288,7 @@ fn every_waiter_has_a_creation_and_none_has_two() {
     lent(&mut state).unwrap();
     let (first, then) = wait(&mut state);
     assert_eq!(then, Then::Create);
-    assert_eq!(
-        state.returned(later(1), environment(1)),
-        [serve(first, 1, false)]
-    );
+    assert_eq!(returned(&mut state, later(1), 1), [serve(first, 1, false)]);
     // The creation begun for the first is there for the second.
     let (second, then) = wait(&mut state);
     assert_eq!(then, Then::Wait);
@@ -277,14 +304,8 @@ fn who_comes_first_is_served_first() {
     lent(&mut state).unwrap();
     let (first, _) = wait(&mut state);
     let (second, _) = wait(&mut state);
-    assert_eq!(
-        state.returned(START, environment(1)),
-        [serve(first, 1, false)]
-    );
-    assert_eq!(
-        state.returned(START, environment(1)),
-        [serve(second, 1, false)]
-    );
+    assert_eq!(returned(&mut state, START, 1), [serve(first, 1, false)]);
+    assert_eq!(returned(&mut state, START, 1), [serve(second, 1, false)]);
 }
 
 #[test]
@@ -296,7 +317,7 @@ fn a_failed_creation_is_told_only_to_one_who_has_no_other_to_hope_for() {
     lent(&mut state).unwrap();
     let (first, _) = wait(&mut state);
     let (second, _) = wait(&mut state);
-    state.returned(START, environment(1));
+    returned(&mut state, START, 1);
     assert_eq!(
         state.not_made(&function("f", 1), error.clone()),
         [],
@@ -329,15 +350,11 @@ fn an_environment_that_ends_during_its_creation_is_a_failed_creation() {
 #[test]
 fn reports_that_come_late_or_twice_change_nothing() {
     let mut state = with_idle(&[created(1), created(2)]);
-    assert_eq!(
-        state.returned(START, environment(1)),
-        [],
-        "what is idle is idle"
-    );
+    assert_eq!(returned(&mut state, START, 1), [], "what is idle is idle");
     assert_eq!(state.gone(environment(1)), [retired(1, Reason::Gone)]);
     assert_eq!(state.gone(environment(1)), []);
     assert_eq!(
-        state.returned(START, environment(1)),
+        returned(&mut state, START, 1),
         [],
         "what is gone stays gone"
     );
@@ -357,7 +374,7 @@ fn a_busy_environment_may_end() {
 fn a_newer_generation_retires_what_is_idle_and_then_what_becomes_idle() {
     let mut state = with_idle(&[created(1), created(2)]);
     lent(&mut state).unwrap();
-    let (assigned, effects) = state.assign(START, function("f", 2), None);
+    let (assigned, effects) = state.assign(START, function("f", 2), None, true);
     assert!(matches!(
         assigned,
         Assigned::Waits {
@@ -366,7 +383,7 @@ fn a_newer_generation_retires_what_is_idle_and_then_what_becomes_idle() {
         }
     ));
     assert_eq!(effects, [destroy(1)]);
-    assert_eq!(state.returned(START, environment(2)), [destroy(2)]);
+    assert_eq!(returned(&mut state, START, 2), [destroy(2)]);
     assert_eq!(state.gone(environment(2)), [retired(2, Reason::Superseded)]);
 }
 
@@ -374,7 +391,7 @@ fn a_newer_generation_retires_what_is_idle_and_then_what_becomes_idle() {
 fn a_late_request_for_an_older_generation_does_not_retire_the_newer() {
     let mut state = with_idle(&[created(1)]);
     lent(&mut state).unwrap();
-    state.assign(START, function("f", 2), None);
+    state.assign(START, function("f", 2), None, true);
     make(
         &mut state,
         Created {
@@ -382,18 +399,18 @@ fn a_late_request_for_an_older_generation_does_not_retire_the_newer() {
             ..created(2)
         },
     );
-    assert_eq!(state.returned(START, environment(2)), []);
+    assert_eq!(returned(&mut state, START, 2), []);
     assert!(matches!(assign(&mut state, None), Assigned::Waits { .. }));
     assert_eq!(state.counts().idle, 1);
     make(&mut state, created(3));
-    assert_eq!(state.returned(START, environment(3)), [destroy(3)]);
+    assert_eq!(returned(&mut state, START, 3), [destroy(3)]);
 }
 
 #[test]
 fn a_function_made_anew_may_count_from_lower() {
     let mut state = with_idle(&[created(1), created(2)]);
     lent(&mut state).unwrap();
-    let (_, effects) = state.assign(later(1), function("f", 0), None);
+    let (_, effects) = state.assign(later(1), function("f", 0), None, true);
     assert_eq!(effects, [destroy(1)]);
     make(
         &mut state,
@@ -402,8 +419,8 @@ fn a_function_made_anew_may_count_from_lower() {
             ..created(3)
         },
     );
-    assert_eq!(state.returned(later(1), environment(3)), [], "it is kept");
-    assert_eq!(state.returned(later(1), environment(2)), [destroy(2)]);
+    assert_eq!(returned(&mut state, later(1), 3), [], "it is kept");
+    assert_eq!(returned(&mut state, later(1), 2), [destroy(2)]);
 }
 
 #[test]
@@ -421,8 +438,8 @@ fn after_a_replay_the_generation_made_last_counts() {
     }
     let living = [1, 2].map(|number| (environment(number), true)).into();
     state.recover(START, &living);
-    assert_eq!(state.returned(START, environment(1)), [destroy(1)]);
-    assert_eq!(state.returned(START, environment(2)), []);
+    assert_eq!(returned(&mut state, START, 1), [destroy(1)]);
+    assert_eq!(returned(&mut state, START, 2), []);
 }
 
 #[test]
@@ -430,19 +447,16 @@ fn who_waits_for_an_older_generation_is_still_served_by_it() {
     let mut state = with_idle(&[created(1)]);
     lent(&mut state).unwrap();
     let (waiter, _) = wait(&mut state);
-    state.assign(START, function("f", 2), None);
-    assert_eq!(
-        state.returned(START, environment(1)),
-        [serve(waiter, 1, false)]
-    );
-    assert_eq!(state.returned(START, environment(1)), [destroy(1)]);
+    state.assign(START, function("f", 2), None, true);
+    assert_eq!(returned(&mut state, START, 1), [serve(waiter, 1, false)]);
+    assert_eq!(returned(&mut state, START, 1), [destroy(1)]);
 }
 
 #[test]
 fn what_is_idle_for_ten_minutes_is_retired_and_what_is_used_is_not() {
     let mut state = with_idle(&[created(1), created(2)]);
     lent(&mut state).unwrap();
-    state.returned(later(599), environment(2));
+    returned(&mut state, later(599), 2);
     assert_eq!(state.tick(later(599), &Config::default()), []);
     assert_eq!(state.tick(later(600), &Config::default()), [destroy(1)]);
     assert_eq!(state.tick(later(600), &Config::default()), [], "once");
@@ -467,7 +481,7 @@ fn what_is_busy_for_longer_than_any_invoke_was_lost() {
 fn one_that_was_not_reached_is_lent_again() {
     let mut state = with_idle(&[created(1)]);
     lent(&mut state).unwrap();
-    assert_eq!(state.returned(START, environment(1)), []);
+    assert_eq!(returned(&mut state, START, 1), []);
     assert_eq!(lent(&mut state), Some(environment(1)));
 }
 
@@ -476,7 +490,7 @@ fn draining_refuses_all_and_retires_what_is_or_becomes_idle() {
     let mut state = with_idle(&[created(1), created(2)]);
     lent(&mut state).unwrap();
     // Somebody waits for another function meanwhile.
-    let waiter = match state.assign(START, function("g", 1), None).0 {
+    let waiter = match state.assign(START, function("g", 1), None, true).0 {
         Assigned::Waits { waiter, .. } => waiter,
         other => panic!("{other:?}"),
     };
@@ -486,7 +500,7 @@ fn draining_refuses_all_and_retires_what_is_or_becomes_idle() {
     };
     assert_eq!(state.drain(), [refused, destroy(1)]);
     assert_eq!(assign(&mut state, None), Assigned::Draining);
-    assert_eq!(state.returned(START, environment(2)), [destroy(2)]);
+    assert_eq!(returned(&mut state, START, 2), [destroy(2)]);
     let made = Created {
         function: function("g", 1),
         ..created(3)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::assignment::{Assign, Assignment, Error, Event, Lease, Report};
+use api::assignment::{Assign, Assignment, Error, Event, Lease, LeaseNumber, Report};
 use api::worker::Error as WorkerError;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,12 +21,17 @@ fn ask(function: &Arc<FunctionVersion>) -> Assign {
     }
 }
 
-fn report(environment: EnvironmentId, event: Event) -> Report {
-    Report {
+/// Its worker has seen whatever lease there is, and it is idle.
+pub(super) fn is_idle(environment: EnvironmentId) -> Vec<Report> {
+    let seen = LeaseNumber {
+        term: u64::MAX,
+        count: u64::MAX,
+    };
+    vec![Report {
         environment,
         function: function("f", 1),
-        event,
-    }
+        event: Event::Idle { seen },
+    }]
 }
 
 /// Waits for a condition, with a deadline far beyond what it takes.
@@ -40,7 +45,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
     panic!("it never came true that {what}");
 }
 
-async fn assign(service: &Service) -> Result<Lease, Error> {
+pub(super) async fn assign(service: &Service) -> Result<Lease, Error> {
     service.assign(ask(&version("f", 1))).await
 }
 
@@ -64,15 +69,13 @@ async fn the_first_is_cold_and_the_next_is_warm() {
     let first = assign(&service).await.unwrap();
     assert!(first.cold);
     assert_eq!(first.worker, worker(1));
-    service
-        .report(report(first.environment, Event::Idle))
-        .await
-        .unwrap();
+    service.report(is_idle(first.environment)).await.unwrap();
     let second = assign(&service).await.unwrap();
     assert_eq!(
         second,
         Lease {
             cold: false,
+            number: second.number,
             ..first.clone()
         }
     );
@@ -88,15 +91,13 @@ async fn whoever_waits_gets_what_comes_free_first() {
     let first = assign(&service).await.unwrap();
     world.worker(1).hold(true);
     let waiter = assign_later(&service, 1).await;
-    service
-        .report(report(first.environment, Event::Idle))
-        .await
-        .unwrap();
+    service.report(is_idle(first.environment)).await.unwrap();
     let served = waiter.await.unwrap().unwrap();
     assert_eq!(
         served,
         Lease {
             cold: false,
+            number: served.number,
             ..first
         }
     );
@@ -147,15 +148,9 @@ async fn what_has_been_idle_longest_makes_room_for_what_has_work() {
     // Nobody idles: there is no room.
     let refused = service.assign(other.clone()).await;
     assert!(matches!(refused, Err(Error::NoCapacity { .. })));
-    service
-        .report(report(first.environment, Event::Idle))
-        .await
-        .unwrap();
+    service.report(is_idle(first.environment)).await.unwrap();
     world.clock.advance(Duration::from_secs(1));
-    service
-        .report(report(second.environment, Event::Idle))
-        .await
-        .unwrap();
+    service.report(is_idle(second.environment)).await.unwrap();
     service.assign(other).await.unwrap();
     assert_eq!(world.worker(1).destroyed(), [first.environment]);
     assert_eq!(service.counts().idle, 1);
@@ -238,10 +233,7 @@ async fn idle_environments_are_reaped_and_the_journal_is_trimmed() {
     let world = World::new();
     let service = world.start().await.unwrap();
     let lease = assign(&service).await.unwrap();
-    service
-        .report(report(lease.environment, Event::Idle))
-        .await
-        .unwrap();
+    service.report(is_idle(lease.environment)).await.unwrap();
     world.clock.advance(Duration::from_secs(600));
     service.tick();
     until("it is destroyed", || {
@@ -272,20 +264,14 @@ async fn a_newer_generation_retires_the_older_ones_environments() {
     let service = world.start().await.unwrap();
     let idle = assign(&service).await.unwrap();
     let busy = assign(&service).await.unwrap();
-    service
-        .report(report(idle.environment, Event::Idle))
-        .await
-        .unwrap();
+    service.report(is_idle(idle.environment)).await.unwrap();
     let newer = service.assign(ask(&version("f", 2))).await.unwrap();
     assert!(newer.cold);
     until("the idle one is destroyed", || {
         world.worker(1).destroyed() == [idle.environment]
     })
     .await;
-    service
-        .report(report(busy.environment, Event::Idle))
-        .await
-        .unwrap();
+    service.report(is_idle(busy.environment)).await.unwrap();
     until("the busy one as well", || {
         world.worker(1).destroyed().len() == 2
     })
@@ -299,16 +285,10 @@ async fn who_drains_lends_nothing_and_leaves_nothing() {
     let service = Arc::new(world.start().await.unwrap());
     let idle = assign(&service).await.unwrap();
     let busy = assign(&service).await.unwrap();
-    service
-        .report(report(idle.environment, Event::Idle))
-        .await
-        .unwrap();
+    service.report(is_idle(idle.environment)).await.unwrap();
     service.drain();
     assert_eq!(assign(&service).await, Err(Error::Unavailable));
-    service
-        .report(report(busy.environment, Event::Idle))
-        .await
-        .unwrap();
+    service.report(is_idle(busy.environment)).await.unwrap();
     service.shutdown().await;
     assert_eq!(world.worker(1).living(), []);
 }
@@ -413,12 +393,12 @@ async fn what_a_worker_has_that_cannot_be_reached_is_not_taken_for_gone() {
     let service = world.start().await.unwrap();
     let lease = assign(&service).await.unwrap();
     let id = lease.environment;
-    service.report(report(id, Event::Idle)).await.unwrap();
+    service.report(is_idle(id)).await.unwrap();
     world.worker(1).set_deaf(true);
     let next = world.start().await.unwrap();
     until("the next leader holds it", || next.counts().busy == 1).await;
     world.worker(1).set_deaf(false);
-    next.report(report(id, Event::Idle)).await.unwrap();
+    next.report(is_idle(id)).await.unwrap();
     let again = assign(&next).await.unwrap();
     assert_eq!((again.environment, again.cold), (id, false));
 }
@@ -428,7 +408,7 @@ async fn a_worker_is_told_to_end_an_environment_until_it_hears() {
     let world = World::new();
     let service = world.start().await.unwrap();
     let old = assign(&service).await.unwrap().environment;
-    service.report(report(old, Event::Idle)).await.unwrap();
+    service.report(is_idle(old)).await.unwrap();
     world.worker(1).set_deaf(true);
     // A newer generation ends it; the new environment cannot be made there either.
     let newer = service.assign(ask(&version("f", 2))).await.unwrap();

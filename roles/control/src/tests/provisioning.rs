@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use api::assignment::{Assign, Assignment, Error, Lease, Provision, Report, Standing};
+use api::assignment::{Assign, Assignment, Error, Lease, Lend, Provision, Report, Standing};
 use async_trait::async_trait;
 use records::functions::FunctionKey;
 use serde_json::{Value, json};
@@ -34,6 +34,10 @@ impl Told {
 
 #[async_trait]
 impl Assignment for Told {
+    async fn lend(&self, _: Lend) -> Result<Option<Lease>, Error> {
+        Ok(None)
+    }
+
     async fn assign(&self, _: Assign) -> Result<Lease, Error> {
         Err(Error::Unavailable)
     }
@@ -62,7 +66,7 @@ impl Assignment for Told {
         Ok(wanted.iter().map(standing).collect())
     }
 
-    async fn report(&self, _: Report) -> Result<(), Error> {
+    async fn report(&self, _: Vec<Report>) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -1,0 +1,179 @@
+//! An environment for an invoke, and the invoke in it.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use admission::{Admitted, Found};
+use api::Kind;
+use api::assignment::{Assign, Event, Lease, Lend, Report};
+use api::counting::{Acquire, Error as Throttle, Permit};
+use api::worker::{Invoke, Response as Answer};
+use tokio::time::Instant;
+use types::RequestId;
+use wire::ApiError;
+
+use crate::answer;
+use crate::attempts::Attempts;
+use crate::service::Frontend;
+
+/// What is known of idle environments before an invoke is counted.
+pub(crate) enum Warm {
+    /// There was one, which is lent to it.
+    Lent(Lease),
+    /// Nothing: it was not asked for, or there was none.
+    NotKnown,
+}
+
+impl Frontend {
+    /// Asks counting and, if that does not answer at once, assignment beside it: for an idle environment only, since
+    /// nothing may be made for an invoke that is then refused.
+    pub(crate) async fn count_and_lend(
+        &self,
+        acquire: Acquire,
+        found: &Found,
+    ) -> (Result<Permit, Throttle>, Warm) {
+        let mut permit = pin!(self.permits.acquire(acquire));
+        let at_once = poll_fn(|context| match permit.as_mut().poll(context) {
+            Poll::Ready(permit) => Poll::Ready(Some(permit)),
+            Poll::Pending => Poll::Ready(None),
+        });
+        if let Some(permit) = at_once.await {
+            return (permit, Warm::NotKnown);
+        }
+        let lend = Lend {
+            function: found.function.key(),
+            zone: self.config.zone.clone(),
+        };
+        let (permit, lent) = tokio::join!(permit, self.with.assignment.lend(lend));
+        // Whether assignment cannot be reached is seen when it is asked again.
+        let warm = lent.ok().flatten().map_or(Warm::NotKnown, Warm::Lent);
+        (permit, warm)
+    }
+
+    /// Nothing is run in it after all.
+    pub(crate) async fn give_back(&self, found: &Found, lease: Lease) {
+        // Not heard, it is taken for lost when it has been lent for longer than any invoke lasts.
+        let _ = self
+            .with
+            .assignment
+            .give_back(lease, found.function.key())
+            .await;
+    }
+
+    /// Runs the invoke in an environment; in another one if the first did not run it.
+    pub(crate) async fn attempts(
+        &self,
+        id: RequestId,
+        admitted: Admitted,
+        mut warm: Warm,
+    ) -> Result<Answer, ApiError> {
+        let mut attempts = Attempts::new(Instant::now());
+        while let Some(pause) = attempts.next(Instant::now()) {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            let account = &admitted.found.function.scope.account;
+            let place = self.starts.place(account).await;
+            if let Some(ran) = place.during(self.attempt(id, &admitted, warm)).await {
+                return ran;
+            }
+            warm = Warm::NotKnown;
+            self.metrics.reassigned.inc();
+        }
+        tracing::warn!(request_id = %id, "every environment lent for an invoke was busy or gone");
+        Err(ApiError::unavailable())
+    }
+
+    /// Finds an environment and runs the invoke there. `None` if that certainly did not run it.
+    async fn attempt(
+        &self,
+        id: RequestId,
+        admitted: &Admitted,
+        warm: Warm,
+    ) -> Option<Result<Answer, ApiError>> {
+        let Admitted {
+            arn,
+            found,
+            request,
+            trace,
+        } = admitted;
+        let lease = match warm {
+            Warm::Lent(lease) => lease,
+            Warm::NotKnown => match self.assign(id, found).await {
+                Ok(lease) => lease,
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        let Some(worker) = self.with.workers.worker(lease.worker) else {
+            self.lost(found, lease.environment).await;
+            return None;
+        };
+        let invoke = Invoke {
+            environment: lease.environment,
+            lease: lease.number,
+            request: id,
+            invoked_arn: arn.clone(),
+            payload: request.payload.clone(),
+            client_context: request.client_context.clone(),
+            trace_id: trace.clone(),
+            log_tail: request.log_tail,
+        };
+        match worker.invoke(invoke).await {
+            Ok(answer) => Some(Ok(answer)),
+            // If it is busy, it will say itself when it is idle.
+            Err(api::worker::Error::Busy { .. } | api::worker::Error::Unavailable) => None,
+            Err(api::worker::Error::NotFound { .. }) => {
+                self.lost(found, lease.environment).await;
+                None
+            }
+            Err(error) => {
+                tracing::error!(request_id = %id, error = &error as &dyn std::error::Error,
+                    "an invoke was lost");
+                let lost = ApiError::service("The function's environment was lost.");
+                Some(Err(lost))
+            }
+        }
+    }
+
+    /// An environment, idle or made for it.
+    async fn assign(&self, id: RequestId, found: &Found) -> Result<Lease, ApiError> {
+        let assign = Assign {
+            function: Arc::clone(&found.function),
+            zone: self.config.zone.clone(),
+        };
+        match self.with.assignment.assign(assign).await {
+            Ok(lease) => {
+                if lease.cold {
+                    self.metrics.cold_starts.inc();
+                }
+                Ok(lease)
+            }
+            Err(error) => {
+                let (told, reason) = (&error as &dyn std::error::Error, error.reason_for_log());
+                // What the function asks for is its owner's affair, the rest the operator's.
+                match error.kind() {
+                    Kind::Invalid => {
+                        tracing::info!(request_id = %id, error = told, reason, "a function cannot be run here");
+                    }
+                    _ => {
+                        tracing::warn!(request_id = %id, error = told, reason, "no environment for an invoke");
+                    }
+                }
+                Err(answer::assignment(&error))
+            }
+        }
+    }
+
+    async fn lost(&self, found: &Found, environment: types::EnvironmentId) {
+        let function = found.function.key();
+        let report = Report {
+            environment,
+            function,
+            event: Event::Gone,
+        };
+        // Not heard, it is taken for lost when it has been lent for longer than any invoke lasts.
+        let _ = self.with.assignment.report(vec![report]).await;
+    }
+}
