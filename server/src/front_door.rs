@@ -3,7 +3,7 @@
 //! ```text
 //!   Invoke, InvokeWithResponseStream, function URLs ─▶ frontend
 //!   Invoke of an event, InvokeAsync, what people ask of events ─▶ event frontend, on its own threads
-//!   everything else ─▶ control
+//!   everything else ─▶ dispatch, which knows control, identity and logs
 //! ```
 //!
 //! The front door reads bodies and counts connections and bytes; it decides nothing about a request
@@ -30,7 +30,6 @@ use std::sync::Arc;
 use admission::InvocationType;
 use authn::Authenticator;
 use bytes::Bytes;
-use control::Control;
 use event_invoke::EventFrontend;
 use frontend::Frontend;
 use http::request::Parts;
@@ -45,6 +44,7 @@ use wire::ApiError;
 use wire::function_url::Target;
 use wire::rest::{Match, Operation};
 
+use crate::dispatch::Dispatch;
 pub(crate) use bound::{Bound, bind};
 use conversation::Conversation;
 use intake::{Intake, Part, Whose};
@@ -61,7 +61,7 @@ const LARGE_BODIES_MAX: usize = 8;
 
 /// Where requests are taken.
 pub(crate) struct FrontDoor {
-    control: Arc<Control>,
+    dispatch: Arc<Dispatch>,
     frontend: Arc<Frontend>,
     events: Events,
     authenticator: Arc<Authenticator>,
@@ -101,7 +101,7 @@ enum Destination {
     /// A function URL; whose it is and who may call it, if there is one of that id.
     Url(Option<(AccountId, Auth)>),
     /// Every other operation.
-    Control,
+    Operation,
 }
 
 impl Destination {
@@ -113,14 +113,14 @@ impl Destination {
 
 impl FrontDoor {
     pub(crate) fn new(
-        control: Arc<Control>,
+        dispatch: Arc<Dispatch>,
         frontend: Arc<Frontend>,
         events: Events,
         authenticator: Arc<Authenticator>,
         bounds: Bounds,
     ) -> Self {
         Self {
-            control,
+            dispatch,
             frontend,
             events,
             authenticator,
@@ -171,7 +171,7 @@ impl FrontDoor {
             Destination::Event(_) => ASYNC_REQUEST_BYTES_MAX + 1,
             // It has none.
             Destination::Events => 0,
-            Destination::Control => control::REQUEST_BYTES_MAX + 1,
+            Destination::Operation => control::REQUEST_BYTES_MAX + 1,
         };
         let length = body::length(&body);
         let mut whose = Whose {
@@ -249,7 +249,7 @@ impl FrontDoor {
                     _ => Destination::Invoke(matched),
                 }
             }
-            _ => Destination::Control,
+            _ => Destination::Operation,
         }
     }
 
@@ -265,7 +265,7 @@ impl FrontDoor {
             | Destination::Invoke(_)
             | Destination::Event(_)
             | Destination::Events
-            | Destination::Control => self.signer(parts).await,
+            | Destination::Operation => self.signer(parts).await,
         }
     }
 
@@ -304,8 +304,8 @@ impl FrontDoor {
                 let response = self.frontend.url(request, size, peer).await;
                 response.map(Reply::from)
             }
-            Destination::Control => {
-                let response = self.control.handle(request, size).await;
+            Destination::Operation => {
+                let response = self.dispatch.handle(request, size).await;
                 response.map(Reply::from)
             }
         }

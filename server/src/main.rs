@@ -1,8 +1,8 @@
 //! Lambent: the system behind AWS Lambda, as one binary with roles.
 //!
 //! Read in this order: [`cli`] is what can be said on the command line; [`config`] what can be set;
-//! [`up`] puts the roles together; [`front_door`] takes requests to them; [`commands`], [`function_logs`],
-//! [`events`] and [`deploy`] are for people at a terminal, to whom [`terminal`] prints: clients of a server that
+//! [`up`] puts the roles together; [`front_door`] takes requests to them, all but invokes by way of
+//! [`dispatch`]; [`commands`], [`function_logs`], [`events`] and [`deploy`] are for people at a terminal, to whom [`terminal`] prints: clients of a server that
 //! [`access`] finds and [`client`] speaks to.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -15,6 +15,7 @@ mod commands;
 mod config;
 mod data_dir;
 mod deploy;
+mod dispatch;
 mod events;
 mod front_door;
 mod function_logs;

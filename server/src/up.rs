@@ -13,9 +13,9 @@ mod admin_address;
 mod descriptors;
 mod drain;
 mod event_threads;
-mod events;
 mod freed;
 mod inside;
+mod patience;
 mod pressure;
 mod roles;
 mod stores;
@@ -168,7 +168,7 @@ async fn start(start: Start) -> anyhow::Result<Started> {
     } = start;
     let (data, languages, sandboxes, descriptors) = {
         let config = config.clone();
-        roles::aside("the data folder", move || prepare(&config)).await?
+        patience::aside("the data folder", move || prepare(&config)).await?
     };
     let api = front_door::bind(&config.listen).await.context("listen")?;
     let admin = AdminAddress::bind(&config.admin).await?;
@@ -256,7 +256,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
             .background
             .spawn(crate::admin::serve(listener, shown));
     }
-    let (control, frontend) = (running.control.clone(), running.frontend.clone());
+    let (dispatch, frontend) = (running.dispatch.clone(), running.frontend.clone());
     let of_events = front_door::Events {
         frontend: running.events.frontend.clone(),
         threads: running.events.threads.clone(),
@@ -268,7 +268,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
         ..bounds
     };
     let door = Arc::new(FrontDoor::new(
-        control,
+        dispatch,
         frontend,
         of_events,
         authenticator,

@@ -5,6 +5,7 @@
 //!                  └─▶ authorise(Ask: action, resource, its owner and policy) ─▶ Ok, or Denied
 //! ```
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -226,6 +227,21 @@ impl Session {
         }
         context
     }
+}
+
+/// What a request says about tags that are to be given to something.
+pub fn request_tags(tags: &BTreeMap<String, String>) -> Context {
+    let mut context = Context::new();
+    context.set_tags("aws:RequestTag/", tags);
+    context.set_all("aws:TagKeys", tags.keys().cloned());
+    context
+}
+
+/// The tags that something has.
+pub fn resource_tags(tags: &BTreeMap<String, String>) -> Context {
+    let mut context = Context::new();
+    context.set_tags("aws:ResourceTag/", tags);
+    context
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod names;
 pub mod pressure;
 pub mod random;
+pub mod role_arn;
 pub mod seldom;
 pub mod words;
 
@@ -27,5 +28,6 @@ pub use layer_arn::{LayerArn, LayerVersionArn};
 pub use names::{AccountId, AliasName, FunctionName, LayerName, NameError, Region, Scope, Version};
 pub use pressure::Pressure;
 pub use random::{Random, SystemRandom};
+pub use role_arn::RoleArn;
 pub use seldom::Seldom;
 pub use words::{ForCallers, Inner};

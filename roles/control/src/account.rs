@@ -7,8 +7,9 @@ use serde::Serialize;
 use types::limits::{UNZIPPED_BYTES_MAX, ZIP_UPLOAD_BYTES_MAX};
 
 use crate::answer::json;
+use crate::call::Call;
 use crate::failure::Failure;
-use crate::service::{Call, Control};
+use crate::service::Control;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -41,7 +42,7 @@ impl Control {
     ) -> Result<Response<Bytes>, Failure> {
         call.authorise(&call.scope.account, "*")?;
         let functions = self
-            .rows
+            .functions
             .all_functions(&functions_prefix(&call.scope))
             .await?;
         let reserved = self.shares(&call.scope).await?.values().sum();

@@ -17,11 +17,12 @@ use weights::{check_pair, check_weights};
 
 use crate::answer::{empty, json};
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::failure::Failure;
 use crate::functions::check_revision;
 use crate::page::Page;
-use crate::rows::TRIES_MAX;
-use crate::service::{Call, Control};
+use crate::service::Control;
+use tables::TRIES_MAX;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -71,7 +72,7 @@ impl Control {
         let body: Body = parse_now(call.body)?;
         let name = alias_name(body.name.as_deref().unwrap_or_default())?;
         let version = body.function_version.as_deref().unwrap_or_default();
-        let found = self.rows.function(&arn.scope, &arn.name).await?;
+        let found = self.functions.function(&arn.scope, &arn.name).await?;
         let (function, _) = found.ok_or_else(|| no_version(&arn, version))?;
         let version = self.target(&function, &arn, version).await?;
         let additional = match body.weights() {
@@ -102,9 +103,9 @@ impl Control {
             let arn = arn.qualified(Qualifier::Alias(name.clone()));
             ApiError::not_found(format!("Cannot find alias arn: {arn}"))
         };
-        let function = self.rows.function(&arn.scope, &arn.name).await?;
+        let function = self.functions.function(&arn.scope, &arn.name).await?;
         function.ok_or_else(missing)?;
-        let found = self.rows.alias(&arn.scope, &arn.name, &name).await?;
+        let found = self.functions.alias(&arn.scope, &arn.name, &name).await?;
         let (alias, _) = found.ok_or_else(missing)?;
         Ok(json(StatusCode::OK, &AliasConfiguration::new(&arn, alias)))
     }
@@ -113,8 +114,8 @@ impl Control {
         let arn = call.unqualified_function()?;
         let version = query_value(call.query, "FunctionVersion");
         let page = Page::parse(call.query)?;
-        self.rows.existing(&arn).await?;
-        let mut aliases = self.rows.aliases(&arn.scope, &arn.name).await?;
+        self.functions.existing(&arn).await?;
+        let mut aliases = self.functions.aliases(&arn.scope, &arn.name).await?;
         aliases.retain(|alias| {
             let wanted = version
                 .as_deref()
@@ -148,10 +149,10 @@ impl Control {
             let arn = arn.qualified(Qualifier::Alias(name.clone()));
             ApiError::not_found(format!("Alias not found: {arn}"))
         };
-        let found = self.rows.function(&arn.scope, &arn.name).await?;
+        let found = self.functions.function(&arn.scope, &arn.name).await?;
         let (function, _) = found.ok_or_else(missing)?;
         for _ in 0..TRIES_MAX {
-            let found = self.rows.alias(&arn.scope, &arn.name, &name).await?;
+            let found = self.functions.alias(&arn.scope, &arn.name, &name).await?;
             let before = found.ok_or_else(missing)?;
             let alias = self
                 .changed_alias(&function, &arn, &before.0, &body)
@@ -162,18 +163,16 @@ impl Control {
                 return Ok(json(StatusCode::OK, &AliasConfiguration::new(&arn, alias)));
             }
         }
-        Err(Failure::Contended {
-            key: format!("{arn}:{name}"),
-        })
+        Err(Failure::contended(format!("{arn}:{name}")))
     }
 
     pub(crate) async fn delete_alias(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let (arn, name) = named(call)?;
-        self.rows.existing(&arn).await?;
-        self.rows
+        self.functions.existing(&arn).await?;
+        self.functions
             .delete_alias(&arn.scope, &arn.name, &name, Expect::Any)
             .await?;
-        self.rows
+        self.functions
             .detach(&arn.qualified(Qualifier::Alias(name)))
             .await?;
         self.provision();
@@ -224,7 +223,7 @@ impl Control {
         let expect = before
             .as_ref()
             .map_or(Expect::Absent, |(_, at)| Expect::Revision(*at));
-        let Some(written) = self.rows.put_alias(scope, name, alias, expect).await? else {
+        let Some(written) = self.functions.put_alias(scope, name, alias, expect).await? else {
             return Ok(false);
         };
         let Err(gone) = self.check_versions(arn, alias).await else {
@@ -232,9 +231,9 @@ impl Control {
         };
         let undo = Expect::Revision(written);
         match before {
-            Some((before, _)) => drop(self.rows.put_alias(scope, name, &before, undo).await?),
+            Some((before, _)) => drop(self.functions.put_alias(scope, name, &before, undo).await?),
             None => {
-                self.rows
+                self.functions
                     .delete_alias(scope, name, &alias.name, undo)
                     .await?
             }
@@ -243,7 +242,7 @@ impl Control {
     }
 
     async fn check_versions(&self, arn: &FunctionArn, alias: &Alias) -> Result<(), Failure> {
-        let (function, _) = self.rows.existing(arn).await?;
+        let (function, _) = self.functions.existing(arn).await?;
         for version in std::iter::once(alias.version).chain(alias.additional.map(|(v, _)| v)) {
             self.version_of(&function, &arn.qualified(Qualifier::Version(version)))
                 .await?;

@@ -13,7 +13,7 @@ use crate::service::Control;
 impl Control {
     /// The function, if it and its qualifier are there.
     pub(crate) async fn attachable(&self, arn: &FunctionArn) -> Result<Function, Failure> {
-        let (function, _) = self.rows.existing(arn).await?;
+        let (function, _) = self.functions.existing(arn).await?;
         self.version_of(&function, arn).await?;
         Ok(function)
     }

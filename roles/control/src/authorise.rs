@@ -11,21 +11,19 @@
 
 use std::collections::BTreeMap;
 
-use authn::authorisation::{Ask, Requester};
+use authn::authorisation::{Ask, Requester, resource_tags};
 use policy::{Context, Policy};
 use records::functions::{Alias, Function, POLICIES, attached_key};
-use records::iam::{Entity, EntityKind, entity_key};
 use records::policies::{ResourcePolicy, binding};
-use types::{AccountId, ForCallers as _, FunctionArn, Qualifier, Scope};
+use types::{AccountId, ForCallers as _, FunctionArn, Qualifier, RoleArn, Scope};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};
 use wire::rest::Match;
 use wire::uri::query_value;
 
+use crate::call::Call;
 use crate::failure::Failure;
-use crate::identity::lambda_may_become;
-use crate::role::RoleArn;
-use crate::service::{Call, Control};
+use crate::service::Control;
 
 /// What is known of the function that a request names, as far as policies ask for it.
 #[derive(Default)]
@@ -62,7 +60,7 @@ impl Control {
         if own && requester.is_root() {
             return Ok(Standing::default());
         }
-        let Some((function, _)) = self.rows.function(&arn.scope, &arn.name).await? else {
+        let Some((function, _)) = self.functions.function(&arn.scope, &arn.name).await? else {
             return Ok(Standing::default());
         };
         let policy = self.resource_policy(&function, &arn).await?;
@@ -101,23 +99,18 @@ impl Control {
         let Some(arn) = RoleArn::parse(role) else {
             return Ok(());
         };
-        let key = entity_key(EntityKind::Role, &arn.account, arn.name);
-        let found = self
-            .rows
-            .get::<Entity>(&key)
-            .await?
-            .map(|(entity, _)| entity);
-        let found = found.filter(|entity| entity.arn() == role);
+        let found = self.roles.role(role, function).await;
+        let found = found.map_err(|_| ApiError::unavailable())?;
         let mut context = Context::new()
             .with("iam:PassedToService", "lambda.amazonaws.com")
             .with("iam:AssociatedResourceArn", function.to_string());
-        if let Some(entity) = &found {
-            context.extend(resource_tags(&entity.tags));
-            context.set_tags("iam:ResourceTag/", &entity.tags);
+        if let Some(role) = &found {
+            context.extend(resource_tags(&role.tags));
+            context.set_tags("iam:ResourceTag/", &role.tags);
         }
         call.authorise_action("iam:PassRole", &arn.account, role, context)?;
         let may = match found {
-            Some(entity) => lambda_may_become(&entity, function),
+            Some(role) => role.trusts_lambda,
             None => self.config.unknown_roles_accepted,
         };
         if !may {
@@ -132,24 +125,9 @@ impl Control {
         let Some(Qualifier::Alias(name)) = &arn.qualifier else {
             return Ok(None);
         };
-        let found = self.rows.alias(&arn.scope, &arn.name, name).await?;
+        let found = self.functions.alias(&arn.scope, &arn.name, name).await?;
         Ok(found.map(|(alias, _)| alias))
     }
-}
-
-/// What a request says about tags that are to be given to something.
-pub(crate) fn request_tags(tags: &BTreeMap<String, String>) -> Context {
-    let mut context = Context::new();
-    context.set_tags("aws:RequestTag/", tags);
-    context.set_all("aws:TagKeys", tags.keys().cloned());
-    context
-}
-
-/// The tags that something has.
-pub(crate) fn resource_tags(tags: &BTreeMap<String, String>) -> Context {
-    let mut context = Context::new();
-    context.set_tags("aws:ResourceTag/", tags);
-    context
 }
 
 impl Call<'_> {

@@ -4,7 +4,7 @@
 //!   http://<host the caller used>/_lambent/code/<hex SHA-256>?X-Amz-Signature=…
 //! ```
 //!
-//! It is pre-signed by a key of our own, derived from the master secret and known to nobody else,
+//! It is pre-signed by a key of our own, known to nobody else,
 //! so that having a link gives nothing but that package.
 
 use bytes::Bytes;
@@ -14,7 +14,6 @@ use wire::ApiError;
 use wire::sigv4::{Form, Signed, Signer, Verifier};
 
 use crate::failure::Failure;
-use crate::identity::MasterSecret;
 use crate::service::Control;
 
 /// Where links lead.
@@ -33,8 +32,7 @@ pub(crate) struct CodeLinks {
 }
 
 impl CodeLinks {
-    pub(crate) fn new(master: &MasterSecret) -> Self {
-        let key = master.derive("code-links");
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
         let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             secret: api::Secret::new(hex),

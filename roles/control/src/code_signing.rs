@@ -16,13 +16,14 @@ use types::{AccountId, Random, Region, Scope};
 use wire::ApiError;
 
 use crate::answer::{empty, json};
-use crate::authorise::{request_tags, resource_tags};
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::failure::Failure;
 use crate::functions::rules::check_tags;
 use crate::page::Page;
-use crate::rows::decode;
-use crate::service::{Call, Control};
+use crate::service::Control;
+use authn::authorisation::{request_tags, resource_tags};
+use tables::decode;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -93,7 +94,7 @@ impl Control {
         match self.rows.put(&key, &config, Expect::Absent).await? {
             Some(_) => Ok(json(StatusCode::CREATED, &Answer::new(config))),
             // 68 random bits twice the same.
-            None => Err(Failure::Contended { key }),
+            None => Err(Failure::contended(key)),
         }
     }
 
@@ -150,7 +151,7 @@ impl Control {
         self.refuse_if_used(&scope, &id).await?;
         let key = config_key(&scope, &id);
         if !self.rows.delete(&key, Expect::Revision(revision)).await? {
-            return Err(Failure::Contended { key });
+            return Err(Failure::contended(key));
         }
         if let Err(used) = self.refuse_if_used(&scope, &id).await {
             self.rows.put(&key, &config, Expect::Absent).await?;

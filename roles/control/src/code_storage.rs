@@ -19,8 +19,8 @@ use wire::ApiError;
 use wire::error::Fault;
 
 use crate::failure::Failure;
-use crate::rows::decode;
 use crate::service::Control;
+use tables::decode;
 
 /// How many times its size a package may take unpacked before that counts. Code is usually three or
 /// four times as large as its zip.
@@ -96,11 +96,15 @@ impl Control {
     ) -> Result<u64, Failure> {
         let of = |code: &Code| counts(code.bytes, code.unpacked_bytes);
         let mut total = 0;
-        for function in self.rows.all_functions(&functions_prefix(scope)).await? {
+        for function in self
+            .functions
+            .all_functions(&functions_prefix(scope))
+            .await?
+        {
             total += of(&function.latest.code);
             let mut after = 0;
             while after < function.published {
-                let versions = self.rows.versions(&function, after, BATCH).await?;
+                let versions = self.functions.versions(&function, after, BATCH).await?;
                 let bytes = versions.iter().map(|version| of(&version.code));
                 total += bytes.sum::<u64>();
                 match versions.last().map(|version| version.version) {

@@ -12,9 +12,10 @@ use wire::ApiError;
 
 use crate::answer::{empty, json};
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::event_invoke_config::latest_named;
 use crate::failure::Failure;
-use crate::service::{Call, Control};
+use crate::service::Control;
 
 pub(crate) use claims::{Change, Claimed};
 
@@ -40,7 +41,7 @@ impl Control {
         let body: Body = parse_now(call.body)?;
         let wanted = body.reserved_concurrent_executions.unwrap_or_default();
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
-        self.rows.existing(&latest_named(arn.clone())).await?;
+        self.functions.existing(&latest_named(arn.clone())).await?;
         let claimed = self.claim(&arn, Change::Reserve(wanted)).await?;
         let reserved = self.reserve(&arn, wanted, &claimed).await;
         self.end_claim(claimed).await;
@@ -78,7 +79,7 @@ impl Control {
             function.reserved_concurrency = Some(wanted);
             Ok(())
         };
-        self.rows.change(arn, reserve).await?;
+        self.functions.change(arn, reserve).await?;
         Ok(())
     }
 
@@ -87,7 +88,7 @@ impl Control {
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
         let arn = whole_function(call)?;
-        let (function, _) = self.rows.existing(&arn).await?;
+        let (function, _) = self.functions.existing(&arn).await?;
         let reserved_concurrent_executions = function.reserved_concurrency;
         Ok(json(
             StatusCode::OK,
@@ -106,7 +107,7 @@ impl Control {
             function.reserved_concurrency = None;
             Ok(())
         };
-        self.rows.change(&arn, release).await?;
+        self.functions.change(&arn, release).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use authn::Regions;
 use authn::operator_key::OperatorKey;
 use types::Region;
 use types::limits::{
@@ -11,15 +12,14 @@ use types::limits::{
     GET_POLICY_PER_SECOND,
 };
 use wire::ApiError;
-use wire::sigv4::{Error, Signed};
 
 use crate::functions::RuntimesHere;
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The regions that are served. Limits are counted for each, so that callers must not make up more.
-    pub regions: BTreeSet<Region>,
+    /// The regions that are served.
+    pub regions: Regions,
     /// Concurrent executions of each account and region.
     pub account_concurrency: u32,
     /// Calls a second of each account and region.
@@ -50,21 +50,9 @@ pub struct Config {
     pub vpc_id: String,
     /// ARNs of the access points whose file systems functions can have.
     pub access_points: BTreeSet<String>,
-    /// Days that log groups keep what they have, if nobody says otherwise; `None` for ever.
-    pub log_retention_days: Option<u32>,
 }
 
 impl Config {
-    /// The region that a request was signed for, if it is one that is served.
-    pub(crate) fn region(&self, signed: &Signed) -> Result<Region, ApiError> {
-        let region = Region::new(&signed.region).ok();
-        let served = region.filter(|region| self.regions.contains(region));
-        served.ok_or_else(|| {
-            let message = "Credential should be scoped to a valid region. ".to_owned();
-            Error::Scope { message }.into()
-        })
-    }
-
     /// A runtime must not be one that the operator refuses.
     pub(crate) fn check_runtime_refused(&self, runtime: &str) -> Result<(), ApiError> {
         match self.runtimes_refused.get(runtime) {
@@ -131,7 +119,7 @@ impl Default for Rates {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            regions: BTreeSet::from([Region::new("us-east-1").expect("a region's letters")]),
+            regions: Regions::from_iter([Region::new("us-east-1").expect("a region's letters")]),
             account_concurrency: ACCOUNT_CONCURRENCY,
             rates: Rates::default(),
             urls: Urls::default(),
@@ -146,7 +134,6 @@ impl Default for Config {
             operator_key: None,
             vpc_id: "vpc-00000000000000000".to_owned(),
             access_points: BTreeSet::new(),
-            log_retention_days: None,
         }
     }
 }

@@ -126,7 +126,7 @@ impl Control {
             let message = "You can't specify the function as a destination for itself.";
             return Err(ApiError::invalid_parameter(message).into());
         }
-        let there = self.rows.function(&target.scope, &target.name).await?;
+        let there = self.functions.function(&target.scope, &target.name).await?;
         match there {
             Some(_) => Ok(()),
             None => Err(invalid(arn).into()),

@@ -13,11 +13,12 @@ use wire::function_name::Naming;
 use crate::answer::{empty, json};
 use crate::attached::function_missing;
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::destinations::DestinationConfig;
 use crate::failure::Failure;
 use crate::page::Page;
-use crate::rows::{TRIES_MAX, decode};
-use crate::service::{Call, Control};
+use crate::service::Control;
+use tables::{TRIES_MAX, decode};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -76,9 +77,7 @@ impl Control {
                 return Ok(json(StatusCode::OK, &Answer::new(&arn, config)));
             }
         }
-        Err(Failure::Contended {
-            key: attached_key(EVENT_INVOKES, &arn),
-        })
+        Err(Failure::contended(attached_key(EVENT_INVOKES, &arn)))
     }
 
     pub(crate) async fn get_event_invoke_config(
@@ -109,7 +108,7 @@ impl Control {
     ) -> Result<Response<Bytes>, Failure> {
         let arn = call.function(Naming::Namespaced)?;
         let page = Page::parse(call.query)?;
-        let found = self.rows.existing(&arn).await;
+        let found = self.functions.existing(&arn).await;
         found.map_err(function_missing)?;
         let prefix = attached_prefix(EVENT_INVOKES, &arn.scope, &arn.name);
         let (rows, next_marker) = page.of_rows(self.rows.all(&prefix).await?, &prefix);

@@ -25,13 +25,14 @@ use members::Members;
 use source::Kind;
 
 use crate::answer::json;
-use crate::authorise::{request_tags, resource_tags};
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::failure::Failure;
 use crate::functions::rules::check_tags;
 use crate::page::Page;
-use crate::rows::{TRIES_MAX, decode};
-use crate::service::{Call, Control};
+use crate::service::Control;
+use authn::authorisation::{request_tags, resource_tags};
+use tables::{TRIES_MAX, decode};
 
 /// Mappings of one answer at most (AWS).
 const PAGE_MAX: usize = 100;
@@ -127,9 +128,10 @@ impl Control {
                 return Ok(json(StatusCode::ACCEPTED, &answer));
             }
         }
-        Err(Failure::Contended {
-            key: mapping_key(&call.scope, call.matched.parameter("UUID")),
-        })
+        Err(Failure::contended(mapping_key(
+            &call.scope,
+            call.matched.parameter("UUID"),
+        )))
     }
 
     pub(crate) async fn get_mapping(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
@@ -142,7 +144,7 @@ impl Control {
         let (mapping, _) = self.mapping(call, None).await?;
         let key = mapping_key(&call.scope, &mapping.id);
         self.rows.delete(&key, Expect::Any).await?;
-        self.rows.release(&mapping).await?;
+        claims::release(&self.rows, &mapping).await?;
         let answer = Answer::new(mapping, State::Deleting);
         Ok(json(StatusCode::ACCEPTED, &answer))
     }
@@ -218,7 +220,7 @@ impl Control {
             return Ok(None);
         };
         let arn = function_named(call, name)?;
-        let found = self.rows.function(&arn.scope, &arn.name).await?;
+        let found = self.functions.function(&arn.scope, &arn.name).await?;
         let there = found.filter(|_| arn.scope == call.scope);
         let (function, _) = there.ok_or_else(|| ApiError::invalid_parameter(NO_FUNCTION))?;
         let configuration = self.version_of(&function, &arn).await?;
@@ -235,15 +237,15 @@ impl Control {
     }
 
     async fn write_new(&self, mapping: &Mapping) -> Result<(), Failure> {
-        let claimed = self.rows.claim(mapping).await?;
+        let claimed = claims::claim(&self.rows, mapping).await?;
         let claimed = claimed.map_err(|taken| duplicate(mapping, &taken))?;
         let key = mapping_key(&mapping.scope, &mapping.id);
         let written = self.rows.put(&key, mapping, Expect::Absent).await?;
-        if written.is_some() && self.rows.confirm(&claimed).await? {
+        if written.is_some() && claims::confirm(&self.rows, &claimed).await? {
             return Ok(());
         }
         self.rows.delete(&key, Expect::Any).await?;
-        Err(Failure::Contended { key })
+        Err(Failure::contended(key))
     }
 
     /// `false` if the row is not as expected.
@@ -257,14 +259,14 @@ impl Control {
         if claims::identity(before) == claims::identity(mapping) {
             return Ok(self.rows.put(&key, mapping, expect).await?.is_some());
         }
-        let claimed = self.rows.claim(mapping).await?;
+        let claimed = claims::claim(&self.rows, mapping).await?;
         let claimed = claimed.map_err(|taken| duplicate(mapping, &taken))?;
         let Some(revision) = self.rows.put(&key, mapping, expect).await? else {
-            self.rows.release(mapping).await?;
+            claims::release(&self.rows, mapping).await?;
             return Ok(false);
         };
-        if self.rows.confirm(&claimed).await? {
-            self.rows.release(before).await?;
+        if claims::confirm(&self.rows, &claimed).await? {
+            claims::release(&self.rows, before).await?;
             return Ok(true);
         }
         let undo = Expect::Revision(revision);

@@ -24,12 +24,13 @@ use wire::uri::query_value;
 
 use crate::answer::{empty, json};
 use crate::body::parse;
+use crate::call::Call;
 use crate::failure::Failure;
 use crate::functions::package::CodeMembers;
-use crate::rows::TRIES_MAX;
-use crate::service::{Call, Control};
+use crate::service::Control;
 use name::{named, named_version};
 use shape::LayerVersionAnswer;
+use tables::TRIES_MAX;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -69,7 +70,7 @@ impl Control {
         let key = layer_version_key(&arn.scope, &arn.name, version.number);
         let written = self.rows.put(&key, &version, Expect::Absent).await?;
         // Nobody else was given this number.
-        written.ok_or(Failure::Contended { key })?;
+        written.ok_or(Failure::contended(key))?;
         let location = self.code_link(call.host, &version.image);
         Ok(json(
             StatusCode::CREATED,
@@ -156,7 +157,7 @@ impl Control {
                 return Ok(layer.published);
             }
         }
-        Err(Failure::Contended { key })
+        Err(Failure::contended(key))
     }
 }
 

@@ -1,87 +1,37 @@
-//! What the control plane counts.
+//! What the packages count.
 
 use std::sync::{Arc, Weak};
 
-use http::StatusCode;
 use image::Images;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
-use prometheus_client::metrics::family::Family;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Registry;
 
-use crate::logs::LogStore;
-
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct Status {
-    status: u16,
+/// Has the counts of the packages shown among the metrics.
+pub fn register_metrics(registry: &mut Registry, images: &Arc<Images>) {
+    let registry = registry.sub_registry_with_prefix("control");
+    registry.register_collector(Box::new(Packages(Arc::downgrade(images))));
 }
 
-/// The counters of this role.
-#[derive(Clone, Default)]
-pub struct Metrics {
-    answers: Family<Status, Counter>,
-}
+/// Weak: who scrapes must not keep a store alive.
+struct Packages(Weak<Images>);
 
-impl Metrics {
-    /// Registers them, and those of the log store and of the packages.
-    pub fn new(registry: &mut Registry, logs: &Arc<LogStore>, images: &Arc<Images>) -> Self {
-        let metrics = Self::default();
-        let registry = registry.sub_registry_with_prefix("control");
-        let help = "Answers to requests by status";
-        registry.register("answers", help, metrics.answers.clone());
-        registry.register_collector(Box::new(Stores {
-            logs: Arc::downgrade(logs),
-            images: Arc::downgrade(images),
-        }));
-        metrics
-    }
-
-    pub(crate) fn answered(&self, status: StatusCode) {
-        let status = status.as_u16();
-        self.answers.get_or_create(&Status { status }).inc();
-    }
-}
-
-/// Reads the stores' own counts. Weak: who scrapes must not keep a store alive.
-struct Stores {
-    logs: Weak<LogStore>,
-    images: Weak<Images>,
-}
-
-impl std::fmt::Debug for Stores {
+impl std::fmt::Debug for Packages {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Stores")
+        f.write_str("Packages")
     }
 }
 
-impl Collector for Stores {
+impl Collector for Packages {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let (Some(logs), Some(images)) = (self.logs.upgrade(), self.images.upgrade()) else {
+        let Some(images) = self.0.upgrade() else {
             return Ok(());
         };
-        let counts = [
-            (
-                "log_events_written",
-                "Log events kept",
-                logs.written_events(),
-            ),
-            (
-                "log_events_dropped",
-                "Log events lost for want of room or by a failing disk",
-                logs.dropped_events(),
-            ),
-            (
-                "packages_damaged",
-                "Times that a package was found to be another than was uploaded, and not used",
-                images.damaged(),
-            ),
-        ];
-        for (name, help, count) in counts {
-            let counter = ConstCounter::new(count);
-            let encoder = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
-            counter.encode(encoder)?;
-        }
-        Ok(())
+        let help = "Times that a package was found to be another than was uploaded, and not used";
+        let counter = ConstCounter::new(images.damaged());
+        let kind = counter.metric_type();
+        let encoder = encoder.encode_descriptor("packages_damaged", help, None, kind)?;
+        counter.encode(encoder)
     }
 }

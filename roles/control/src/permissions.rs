@@ -22,9 +22,10 @@ use wire::uri::query_value;
 use crate::answer::{empty, json};
 use crate::attached::alias_missing;
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::failure::Failure;
-use crate::rows::TRIES_MAX;
-use crate::service::{Call, Control};
+use crate::service::Control;
+use tables::TRIES_MAX;
 
 pub(crate) use statement::Permission;
 
@@ -123,7 +124,7 @@ impl Control {
 
     /// The condition keys that RemovePermission has: what the statement says that is to go.
     async fn context_of(&self, arn: &FunctionArn, sid: &str) -> Result<Context, Failure> {
-        let Some((function, _)) = self.rows.function(&arn.scope, &arn.name).await? else {
+        let Some((function, _)) = self.functions.function(&arn.scope, &arn.name).await? else {
             return Ok(Context::new());
         };
         let policy = self.resource_policy(&function, arn).await?;
@@ -169,7 +170,7 @@ impl Control {
                 return self.follow_policy(arn, revision_id).await;
             }
         }
-        Err(Failure::Contended { key })
+        Err(Failure::contended(key))
     }
 
     /// The function's own policy and the function have one revision when the former has changed.
@@ -181,7 +182,7 @@ impl Control {
             function.latest.revision_id.clone_from(&revision_id);
             Ok(())
         };
-        self.rows.change(arn, follow).await.map(|_| ())
+        self.functions.change(arn, follow).await.map(|_| ())
     }
 }
 

@@ -16,11 +16,13 @@ use wire::function_name::Naming;
 use crate::answer::{empty, json};
 use crate::attached::alias_missing;
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::concurrency::{Change, Claimed};
 use crate::failure::Failure;
+use crate::function_rows::not_found;
 use crate::page::Page;
-use crate::rows::{TRIES_MAX, decode, not_found};
-use crate::service::{Call, Control};
+use crate::service::Control;
+use tables::{TRIES_MAX, decode};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -105,7 +107,7 @@ impl Control {
     ) -> Result<Response<Bytes>, Failure> {
         let arn = call.function(Naming::Plain)?;
         let page = Page::parse(call.query)?;
-        self.rows.existing(&arn).await?;
+        self.functions.existing(&arn).await?;
         let prefix = records::functions::attached_prefix(PROVISIONED, &arn.scope, &arn.name);
         let (rows, next_marker) = page.of_rows(self.rows.all(&prefix).await?, &prefix);
         let mut provisioned_concurrency_configs = Vec::new();
@@ -152,7 +154,7 @@ impl Control {
         requested: u32,
         claimed: &Claimed,
     ) -> Result<Provisioned, Failure> {
-        let (function, _) = self.rows.existing(arn).await?;
+        let (function, _) = self.functions.existing(arn).await?;
         let total = self.provisioned_with(arn, requested).await?;
         if let Some(reserved) = function.reserved_concurrency {
             if total > u64::from(reserved) {
@@ -181,7 +183,7 @@ impl Control {
                 return Ok(row);
             }
         }
-        Err(Failure::Contended { key })
+        Err(Failure::contended(key))
     }
 
     async fn check_account(&self, requested: u32, claimed: &Claimed) -> Result<(), Failure> {
@@ -212,7 +214,7 @@ impl Control {
     ) -> Result<(), Failure> {
         let version = self.version_of(function, arn).await?;
         if let Some(Qualifier::Alias(name)) = &arn.qualifier {
-            let found = self.rows.alias(&arn.scope, &arn.name, name).await?;
+            let found = self.functions.alias(&arn.scope, &arn.name, name).await?;
             let (alias, _) = found.ok_or_else(|| not_found(arn))?;
             if alias.additional.is_some() {
                 return Err(ApiError::invalid_parameter(
@@ -242,7 +244,7 @@ impl Control {
             )
             .into());
         }
-        let aliases = self.rows.aliases(&arn.scope, &arn.name).await?;
+        let aliases = self.functions.aliases(&arn.scope, &arn.name).await?;
         let points_there = |alias: &records::functions::Alias| {
             alias.version == version || alias.additional.is_some_and(|(other, _)| other == version)
         };

@@ -25,8 +25,9 @@ use tokio::sync::Notify;
 use types::{AccountId, FunctionArn, FunctionName, Qualifier, Region, Scope, Version};
 
 use crate::failure::Failure;
-use crate::rows::{Rows, decode};
+use crate::function_rows::FunctionRows;
 use plan::Target;
+use tables::{Rows, decode};
 
 /// How often it looks: an environment that ended is missed for so long at most.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -34,6 +35,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// See the module. Dropping its future stops it, which loses nothing.
 pub struct Provisioner {
     rows: Arc<Rows>,
+    functions: FunctionRows,
     assignment: Arc<dyn Assignment>,
     changed: Arc<Notify>,
 }
@@ -55,6 +57,7 @@ impl Provisioner {
         changed: Arc<Notify>,
     ) -> Self {
         Self {
+            functions: FunctionRows::new(Arc::clone(&rows)),
             rows,
             assignment,
             changed,
@@ -180,7 +183,7 @@ impl Provisioner {
         match &arn.qualifier {
             Some(Qualifier::Version(version)) => Ok(Some(plan::of_version(*version, requested))),
             Some(Qualifier::Alias(name)) => {
-                let found = self.rows.alias(&arn.scope, &arn.name, name).await?;
+                let found = self.functions.alias(&arn.scope, &arn.name, name).await?;
                 Ok(found.map(|(alias, _)| plan::of_alias(&alias, requested)))
             }
             None => Ok(None),
@@ -197,10 +200,10 @@ impl Provisioner {
             return Ok(None);
         };
         let (scope, name) = (&arn.scope, &arn.name);
-        let Some((function, _)) = self.rows.function(scope, name).await? else {
+        let Some((function, _)) = self.functions.function(scope, name).await? else {
             return Ok(None);
         };
-        let found = self.rows.version(scope, name, number).await?;
+        let found = self.functions.version(scope, name, number).await?;
         let found = found.filter(|_| number <= function.published);
         let active = found.filter(|(configuration, _)| configuration.state == State::Active);
         Ok(active.map(|(configuration, _)| FunctionVersion {

@@ -8,8 +8,9 @@ use storage::Expect;
 
 use crate::answer::json;
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::failure::Failure;
-use crate::service::{Call, Control};
+use crate::service::Control;
 
 impl Control {
     pub(crate) async fn put_recursion(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {

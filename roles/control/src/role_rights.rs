@@ -5,24 +5,16 @@
 //! is a function. Of a role that IAM does not know nothing can be said: it is taken at its word, but where
 //! the operator's key signs in its stead.
 
-use std::time::Duration;
-
 use authn::authorisation::{Ask, Circumstances, Requester};
 use authn::identity;
 use policy::{Context, Policy};
 use records::functions::Configuration;
-use records::iam::{Entity, EntityKind, entity_key};
-use types::FunctionArn;
+use types::{FunctionArn, RoleArn};
 use wire::ApiError;
 
 use crate::destinations::{Target, target};
 use crate::failure::Failure;
-use crate::identity::{Given, Subject};
-use crate::role::RoleArn;
 use crate::service::Control;
-
-/// For how long the session is good that the question is asked with.
-const ASKING: Duration = Duration::from_secs(60);
 
 impl Control {
     /// Refuses a dead-letter target that the role may not send to.
@@ -94,7 +86,7 @@ impl Control {
     }
 
     async fn policy_of_function(&self, arn: &FunctionArn) -> Result<Option<Policy>, Failure> {
-        let Some((function, _)) = self.rows.function(&arn.scope, &arn.name).await? else {
+        let Some((function, _)) = self.functions.function(&arn.scope, &arn.name).await? else {
             return Ok(None);
         };
         let policy = self.resource_policy(&function, arn).await?;
@@ -112,32 +104,13 @@ impl Control {
         let Some(arn) = RoleArn::parse(role) else {
             return Ok(true);
         };
-        let key = entity_key(EntityKind::Role, &arn.account, arn.name);
-        let found = self.rows.get::<Entity>(&key).await?;
-        let found = found.filter(|(entity, _)| entity.arn() == role);
+        let found = self.roles.role(role, function).await;
+        let is_known = found.map_err(|_| ApiError::unavailable())?.is_some();
         let is_vouched = self.config.operator_key.is_some() && !action.starts_with("lambda:");
-        let id = match found {
-            Some((entity, _)) => Some(entity.id),
-            None if is_vouched && self.config.unknown_roles_accepted => None,
-            None => return Ok(!is_vouched),
-        };
-        let unqualified = FunctionArn {
-            qualifier: None,
-            ..function.clone()
-        };
-        let subject = Subject::Role {
-            account: arn.account.clone(),
-            arn: role.to_owned(),
-            id,
-            session: function.name.to_string(),
-            function: Some(unqualified.to_string()),
-        };
-        let (now, random) = (self.clock.now(), self.random.as_ref());
-        let sessions = &self.sts.sessions;
-        let keys = sessions.begin(subject, Given::default(), (now, ASKING), random);
-        let token = Some(keys.session_token.expose());
-        let key = self.sts.identities.access_key(&keys.access_key_id, token);
-        let key = match key.await {
+        if !is_known && !(is_vouched && self.config.unknown_roles_accepted) {
+            return Ok(!is_vouched);
+        }
+        let key = match self.roles.key_of(role, function).await {
             Ok(key) => key,
             Err(identity::Error::Unavailable) => return Err(ApiError::unavailable().into()),
             // Deleted just now: that is told when it is to be used.
@@ -146,7 +119,7 @@ impl Control {
         let requester = Requester::signed(
             key,
             Circumstances {
-                now,
+                now: self.clock.now(),
                 source: None,
                 user_agent: None,
                 region: Some(function.scope.region.clone()),

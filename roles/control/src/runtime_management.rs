@@ -14,9 +14,10 @@ use wire::function_name::Naming;
 
 use crate::answer::json;
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::event_invoke_config::latest_named;
 use crate::failure::Failure;
-use crate::service::{Call, Control};
+use crate::service::Control;
 
 /// Request and row.
 #[derive(Serialize, Deserialize, Default)]

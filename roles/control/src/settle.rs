@@ -19,9 +19,9 @@ use tokio::task::{self, JoinSet};
 use types::{AccountId, FunctionArn, FunctionName, Random, Scope, Version};
 
 use crate::failure::Failure;
+use crate::function_rows::FunctionRows;
 use crate::functions::arn_of;
 use crate::package_words;
-use crate::rows::Rows;
 
 /// What was missed for want of room among the jobs, or failed because a store did not answer,
 /// waits no longer than this.
@@ -56,7 +56,7 @@ pub(crate) type Missed = Arc<AtomicBool>;
 
 struct Worker {
     missed: Missed,
-    rows: Arc<Rows>,
+    functions: FunctionRows,
     images: Arc<Images>,
     random: Arc<dyn Random>,
     /// Of unsettled functions alone: the package that could not be unpacked, and how often.
@@ -65,7 +65,7 @@ struct Worker {
 
 impl Settler {
     pub(crate) fn new(
-        rows: Arc<Rows>,
+        functions: FunctionRows,
         images: Arc<Images>,
         random: Arc<dyn Random>,
         jobs: mpsc::Receiver<Job>,
@@ -74,7 +74,7 @@ impl Settler {
         Self {
             worker: Arc::new(Worker {
                 missed,
-                rows,
+                functions,
                 images,
                 random,
                 tries: Mutex::default(),
@@ -179,7 +179,7 @@ impl UnderWay {
 impl Worker {
     /// All functions that are not settled.
     async fn look_for_all(&self) -> Vec<Job> {
-        let functions = match self.rows.all_functions(FUNCTIONS).await {
+        let functions = match self.functions.all_functions(FUNCTIONS).await {
             Ok(functions) => functions,
             Err(error) => {
                 self.missed.store(true, Ordering::Relaxed);
@@ -214,13 +214,13 @@ impl Worker {
     }
 
     async fn settle(&self, job: &Job) -> Result<(), Failure> {
-        let Some((function, _)) = self.rows.function(&job.scope, &job.name).await? else {
+        let Some((function, _)) = self.functions.function(&job.scope, &job.name).await? else {
             self.tries().remove(job);
             return Ok(());
         };
         let arn = arn_of(&function);
-        self.rows.finish_publishing(&arn).await?;
-        let Some((function, _)) = self.rows.function(&job.scope, &job.name).await? else {
+        self.functions.finish_publishing(&arn).await?;
+        let Some((function, _)) = self.functions.function(&job.scope, &job.name).await? else {
             return Ok(());
         };
         if !is_unsettled(&function) {
@@ -284,7 +284,8 @@ impl Worker {
     /// a crash after it leaves `$LATEST` to be looked at again.
     async fn settle_version(&self, function: &Function, outcome: &Outcome) -> Result<(), Failure> {
         let (scope, name, number) = (&function.scope, &function.name, function.published);
-        let Some((mut version, revision)) = self.rows.version(scope, name, number).await? else {
+        let Some((mut version, revision)) = self.functions.version(scope, name, number).await?
+        else {
             return Ok(());
         };
         let same = version.generation == function.latest.generation
@@ -295,7 +296,7 @@ impl Worker {
         version.state = state(outcome);
         // If somebody was faster the row is as it should be, or gone.
         let expect = Expect::Revision(revision);
-        self.rows
+        self.functions
             .put_version(scope, name, number, &version, expect)
             .await
             .map(|_| ())
@@ -332,7 +333,7 @@ impl Worker {
             function.latest.revision_id = self.random.uuid().to_string();
             Ok(())
         };
-        match self.rows.change(arn, settle).await {
+        match self.functions.change(arn, settle).await {
             // Deleted meanwhile: nothing is left to settle.
             Err(Failure::Refused(error)) if error.status == http::StatusCode::NOT_FOUND => Ok(()),
             changed => changed.map(|_| ()),

@@ -50,7 +50,7 @@ impl Control {
             .authenticate(&signed, parts, body)
             .await
             .map_err(ApiError::from)?;
-        let region = self.config.region(&signed)?;
+        let region = self.config.regions.of(&signed)?;
         let scope = Scope {
             account: requester.account().clone(),
             region,

@@ -15,12 +15,13 @@ use wire::function_name::{Naming, resolve};
 use wire::uri::query_pairs;
 
 use crate::answer::{empty, json};
-use crate::authorise::{request_tags, resource_tags};
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::failure::Failure;
+use crate::function_rows::not_found;
 use crate::functions::rules::check_tags;
-use crate::rows::not_found;
-use crate::service::{Call, Control};
+use crate::service::Control;
+use authn::authorisation::{request_tags, resource_tags};
 
 type TagMap = BTreeMap<String, String>;
 
@@ -113,17 +114,18 @@ impl Control {
                     row.latest.revision_id = self.new_revision_id();
                     Ok(())
                 };
-                self.rows.alter(&key, missing, change).await.map(|_| ())
+                self.rows.alter(&key, missing, change).await?;
             }
             Resource::Mapping(..) => {
                 let change = |row: &mut Mapping| change(&mut row.tags);
-                self.rows.alter(&key, missing, change).await.map(|_| ())
+                self.rows.alter(&key, missing, change).await?;
             }
             Resource::CodeSigning(..) => {
                 let change = |row: &mut CodeSigningConfig| change(&mut row.tags);
-                self.rows.alter(&key, missing, change).await.map(|_| ())
+                self.rows.alter(&key, missing, change).await?;
             }
         }
+        Ok(())
     }
 }
 

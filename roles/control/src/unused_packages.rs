@@ -25,7 +25,7 @@ use tokio::time::MissedTickBehavior;
 use types::{Clock, Timestamp};
 
 use crate::failure::Failure;
-use crate::rows::{Rows, TRIES_MAX, decode};
+use tables::{Rows, TRIES_MAX, decode};
 
 /// A look for every quarter of the time that packages are kept, within these bounds: a look reads all
 /// rows of functions.
@@ -230,24 +230,22 @@ fn next(mark: UnusedPackage, used: bool, now: Timestamp, kept: Duration) -> Next
     }
 }
 
-impl Rows {
-    /// Says that a package is about to be used. It stays from now on for as long as unused packages
-    /// are kept; a row must name it by then.
-    pub(crate) async fn claim_package(&self, image: &str) -> Result<(), Failure> {
-        let key = unused_package_key(image);
-        for _ in 0..TRIES_MAX {
-            match self.get::<UnusedPackage>(&key).await? {
-                None => return Ok(()),
-                Some((mark, _)) if mark.going => tokio::time::sleep(GOING).await,
-                Some((_, revision)) => {
-                    if self.delete(&key, Expect::Revision(revision)).await? {
-                        return Ok(());
-                    }
+/// Says that a package is about to be used. It stays from now on for as long as unused packages
+/// are kept; a row must name it by then.
+pub(crate) async fn claim_package(rows: &Rows, image: &str) -> Result<(), Failure> {
+    let key = unused_package_key(image);
+    for _ in 0..TRIES_MAX {
+        match rows.get::<UnusedPackage>(&key).await? {
+            None => return Ok(()),
+            Some((mark, _)) if mark.going => tokio::time::sleep(GOING).await,
+            Some((_, revision)) => {
+                if rows.delete(&key, Expect::Revision(revision)).await? {
+                    return Ok(());
                 }
             }
         }
-        Err(Failure::Contended { key })
     }
+    Err(Failure::contended(key))
 }
 
 #[cfg(test)]

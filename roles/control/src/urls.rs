@@ -14,10 +14,11 @@ use wire::function_name::Naming;
 
 use crate::answer::{empty, json};
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::failure::Failure;
 use crate::page::Page;
-use crate::rows::{TRIES_MAX, decode};
-use crate::service::{Call, Control};
+use crate::service::Control;
+use tables::{TRIES_MAX, decode};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -120,7 +121,7 @@ impl Control {
                 return Ok(json(StatusCode::OK, &config));
             }
         }
-        Err(Failure::Contended { key })
+        Err(Failure::contended(key))
     }
 
     pub(crate) async fn delete_url(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
@@ -133,15 +134,15 @@ impl Control {
                 return Ok(empty(StatusCode::NO_CONTENT));
             }
         }
-        Err(Failure::Contended { key })
+        Err(Failure::contended(key))
     }
 
     pub(crate) async fn list_urls(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let arn = call.unqualified_function()?;
         let page = Page::parse(call.query)?;
-        let found = self.rows.function(&arn.scope, &arn.name).await?;
+        let found = self.functions.function(&arn.scope, &arn.name).await?;
         let (function, _) = found.ok_or_else(no_function)?;
-        let aliases = self.rows.aliases(&arn.scope, &arn.name).await?;
+        let aliases = self.functions.aliases(&arn.scope, &arn.name).await?;
         let prefix = attached_prefix(URLS, &arn.scope, &arn.name);
         let after = page.after.map(|after| format!("{prefix}{after}"));
         let mut rows = Vec::new();
@@ -208,7 +209,7 @@ impl Control {
 
     /// What a URL of this function or alias is bound to; refuses if there is no such one.
     async fn url_target(&self, arn: &FunctionArn) -> Result<String, Failure> {
-        let found = self.rows.function(&arn.scope, &arn.name).await?;
+        let found = self.functions.function(&arn.scope, &arn.name).await?;
         let (function, _) = found.ok_or_else(no_function)?;
         let alias = self.alias_of(arn).await?;
         let bound_to = binding_of(arn, &function, alias.as_slice());

@@ -11,13 +11,14 @@ use wire::ApiError;
 
 use crate::answer::json;
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::code_storage::counted;
 use crate::failure::Failure;
 use crate::functions::rules::update_in_progress;
 use crate::functions::shape::{FunctionConfiguration, version_arn};
 use crate::functions::{arn_of, check_revision, check_settled};
 use crate::page::Page;
-use crate::service::{Call, Control};
+use crate::service::Control;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -48,8 +49,8 @@ impl Control {
             return Err(ApiError::not_implemented("managed instances (PublishTo)").into());
         }
         // One that a crash left half done comes first.
-        self.rows.finish_publishing(&arn).await?;
-        let (present, _) = self.rows.existing(&arn).await?;
+        self.functions.finish_publishing(&arn).await?;
+        let (present, _) = self.functions.existing(&arn).await?;
         if present.published_generation != present.latest.generation {
             let code = &present.latest.code;
             let counted = counted(code.bytes, code.unpacked_bytes);
@@ -61,8 +62,8 @@ impl Control {
             check_code(body.code_sha256.as_deref(), &function.latest.code.sha256)?;
             self.begin_publishing(function, description)
         };
-        let (function, ()) = self.rows.change(&arn, begin).await?;
-        self.rows.finish_publishing(&arn).await?;
+        let (function, ()) = self.functions.change(&arn, begin).await?;
+        self.functions.finish_publishing(&arn).await?;
         let version = match function.publishing.as_deref() {
             Some(version) => version.clone(),
             None => self
@@ -86,7 +87,7 @@ impl Control {
     pub(crate) async fn list_versions(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let arn = call.unqualified_function()?;
         let page = Page::parse(call.query)?;
-        let (function, _) = self.rows.existing(&arn).await?;
+        let (function, _) = self.functions.existing(&arn).await?;
         let mut versions = Vec::new();
         let after = match &page.after {
             // `$LATEST` stands first, so only the first page has it.
@@ -96,7 +97,11 @@ impl Control {
             }
             Some(place) => place.parse().unwrap_or(u64::MAX),
         };
-        versions.extend(self.rows.versions(&function, after, page.limit + 1).await?);
+        versions.extend(
+            self.functions
+                .versions(&function, after, page.limit + 1)
+                .await?,
+        );
         let more = versions.len() > page.limit;
         versions.truncate(page.limit);
         let next_marker = versions
@@ -128,7 +133,7 @@ impl Control {
         function: &Function,
     ) -> Result<Option<Configuration>, Failure> {
         let found = self
-            .rows
+            .functions
             .version(&function.scope, &function.name, function.published)
             .await?;
         Ok(found.map(|(version, _)| version))

@@ -66,7 +66,7 @@ pub(super) async fn drain(
         while serving.join_next().await.is_some() {}
         running.events.shutdown().await;
         running.frontend.drain().await;
-        running.control.drain().await;
+        running.dispatch.drain().await;
     };
     tokio::select! {
         biased;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use backends::{LocalBlobs, Opening, Remembered, Space, Sqlite, SqliteQueue};
-use control::LogStore;
+use logs::LogStore;
 use storage::{Blobs, Journal, Queue, Reserving, Room, Table, Timely};
 use tokio::runtime::Handle;
 use types::SystemClock;
 
-use super::roles::aside_on;
+use super::patience::aside_on;
 use crate::config::Config;
 
 /// A store that has not answered for so long does not: whoever asked it is told so.
@@ -99,18 +99,18 @@ pub(super) async fn open(
     })
 }
 
-fn log_bounds(config: &Config) -> control::LogBounds {
+fn log_bounds(config: &Config) -> logs::Bounds {
     const MB: u64 = 1024 * 1024;
     let logs = &config.logs;
     let account = match logs.account_mb_max {
         0 => logs.total_mb_max / 2,
         given => given,
     };
-    control::LogBounds {
+    logs::Bounds {
         group_bytes_max: logs.group_mb_max.saturating_mul(MB),
         account_bytes_max: account.saturating_mul(MB),
         total_bytes_max: logs.total_mb_max.saturating_mul(MB),
-        ..control::LogBounds::default()
+        ..logs::Bounds::default()
     }
 }
 

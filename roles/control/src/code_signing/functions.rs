@@ -15,10 +15,11 @@ use wire::function_name::Naming;
 use super::parts;
 use crate::answer::{empty, json};
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::failure::Failure;
 use crate::page::Page;
-use crate::rows::decode;
-use crate::service::{Call, Control};
+use crate::service::Control;
+use tables::decode;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -57,7 +58,7 @@ impl Control {
         let config = self
             .signing_config_named(&arn, &body.code_signing_config_arn)
             .await?;
-        self.rows.existing(&arn).await?;
+        self.functions.existing(&arn).await?;
         self.sign_function(&arn, &config).await?;
         let answer = Answer {
             code_signing_config_arn: Some(config.arn()),
@@ -72,7 +73,7 @@ impl Control {
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
         let arn = whole_function(call, Context::new())?;
-        self.rows.existing(&arn).await?;
+        self.functions.existing(&arn).await?;
         let signed = self.signed(&arn).await?;
         let answer = Answer {
             code_signing_config_arn: signed.map(|signed| config_arn(&arn.scope, &signed.config)),
@@ -86,7 +87,7 @@ impl Control {
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
         let arn = whole_function(call, Context::new())?;
-        self.rows.existing(&arn).await?;
+        self.functions.existing(&arn).await?;
         let key = attached_key(CODE_SIGNINGS, &arn);
         self.rows.delete(&key, Expect::Any).await?;
         Ok(empty(StatusCode::NO_CONTENT))

@@ -25,8 +25,8 @@ use types::{FunctionArn, FunctionName, Qualifier, Scope, Timestamp};
 use wire::ApiError;
 
 use crate::failure::Failure;
-use crate::rows::decode;
 use crate::service::Control;
+use tables::decode;
 
 /// A request that takes longer between claim and write has died: stores answer within seconds.
 const LAPSES_AFTER: Duration = Duration::from_secs(15);
@@ -122,7 +122,7 @@ impl Control {
             Change::Reserve(reserved) => return Ok(u64::from(reserved)),
             Change::Provision(requested) => requested,
         };
-        let (function, _) = self.rows.existing(arn).await?;
+        let (function, _) = self.functions.existing(arn).await?;
         match function.reserved_concurrency {
             Some(reserved) => Ok(u64::from(reserved)),
             None => self.provisioned_with(arn, requested).await,
@@ -193,7 +193,10 @@ impl Control {
                 .entry(name.unwrap_or_default().to_owned())
                 .or_default() += requested;
         }
-        let functions = self.rows.all_functions(&functions_prefix(scope)).await?;
+        let functions = self
+            .functions
+            .all_functions(&functions_prefix(scope))
+            .await?;
         let share = |function: Function| {
             let provisioned = provisioned.get(function.name.as_str()).copied();
             let reserved = function.reserved_concurrency.map(u64::from);

@@ -15,7 +15,7 @@ use storage::{Expect, Revision};
 use types::Scope;
 
 use crate::failure::Failure;
-use crate::rows::{Rows, TRIES_MAX};
+use tables::{Rows, TRIES_MAX};
 
 /// A claim that is to be confirmed.
 pub(super) struct Claimed {
@@ -61,56 +61,57 @@ pub(super) fn identity(mapping: &Mapping) -> String {
         .collect()
 }
 
-impl Rows {
-    /// Claims a mapping's identity for it.
-    pub(super) async fn claim(&self, mapping: &Mapping) -> Result<Result<Claimed, Taken>, Failure> {
-        let identity = identity(mapping);
-        let key = claim_key(&mapping.scope, &identity);
-        let claim = Claim {
-            mapping: mapping.id.clone(),
-        };
-        for _ in 0..TRIES_MAX {
-            let expect = match self.get::<Claim>(&key).await? {
-                None => Expect::Absent,
-                Some((holder, revision)) => {
-                    let holds = self.holds(&mapping.scope, &holder, &identity).await?;
-                    if holds && holder != claim {
-                        return Ok(Err(Taken { by: holder.mapping }));
-                    }
-                    Expect::Revision(revision)
+/// Claims a mapping's identity for it.
+pub(super) async fn claim(
+    rows: &Rows,
+    mapping: &Mapping,
+) -> Result<Result<Claimed, Taken>, Failure> {
+    let identity = identity(mapping);
+    let key = claim_key(&mapping.scope, &identity);
+    let claim = Claim {
+        mapping: mapping.id.clone(),
+    };
+    for _ in 0..TRIES_MAX {
+        let expect = match rows.get::<Claim>(&key).await? {
+            None => Expect::Absent,
+            Some((holder, revision)) => {
+                let holds = holds(rows, &mapping.scope, &holder, &identity).await?;
+                if holds && holder != claim {
+                    return Ok(Err(Taken { by: holder.mapping }));
                 }
-            };
-            if let Some(revision) = self.put(&key, &claim, expect).await? {
-                return Ok(Ok(Claimed {
-                    key,
-                    claim,
-                    revision,
-                }));
+                Expect::Revision(revision)
             }
+        };
+        if let Some(revision) = rows.put(&key, &claim, expect).await? {
+            return Ok(Ok(Claimed {
+                key,
+                claim,
+                revision,
+            }));
         }
-        Err(Failure::Contended { key })
     }
+    Err(Failure::contended(key))
+}
 
-    /// After the mapping is written: `false` if another took the claim over meanwhile.
-    pub(super) async fn confirm(&self, claimed: &Claimed) -> Result<bool, Failure> {
-        let expect = Expect::Revision(claimed.revision);
-        let written = self.put(&claimed.key, &claimed.claim, expect).await?;
-        Ok(written.is_some())
-    }
+/// After the mapping is written: `false` if another took the claim over meanwhile.
+pub(super) async fn confirm(rows: &Rows, claimed: &Claimed) -> Result<bool, Failure> {
+    let expect = Expect::Revision(claimed.revision);
+    let written = rows.put(&claimed.key, &claimed.claim, expect).await?;
+    Ok(written.is_some())
+}
 
-    /// Gives up what a mapping that is gone, or is another now, had claimed.
-    pub(super) async fn release(&self, mapping: &Mapping) -> Result<(), Failure> {
-        let key = claim_key(&mapping.scope, &identity(mapping));
-        if let Some((claim, revision)) = self.get::<Claim>(&key).await?
-            && claim.mapping == mapping.id
-        {
-            self.delete(&key, Expect::Revision(revision)).await?;
-        }
-        Ok(())
+/// Gives up what a mapping that is gone, or is another now, had claimed.
+pub(super) async fn release(rows: &Rows, mapping: &Mapping) -> Result<(), Failure> {
+    let key = claim_key(&mapping.scope, &identity(mapping));
+    if let Some((claim, revision)) = rows.get::<Claim>(&key).await?
+        && claim.mapping == mapping.id
+    {
+        rows.delete(&key, Expect::Revision(revision)).await?;
     }
+    Ok(())
+}
 
-    async fn holds(&self, scope: &Scope, claim: &Claim, wanted: &str) -> Result<bool, Failure> {
-        let found = self.get(&mapping_key(scope, &claim.mapping)).await?;
-        Ok(found.is_some_and(|(mapping, _): (Mapping, _)| identity(&mapping) == wanted))
-    }
+async fn holds(rows: &Rows, scope: &Scope, claim: &Claim, wanted: &str) -> Result<bool, Failure> {
+    let found = rows.get(&mapping_key(scope, &claim.mapping)).await?;
+    Ok(found.is_some_and(|(mapping, _): (Mapping, _)| identity(&mapping) == wanted))
 }

@@ -23,10 +23,11 @@ use super::runtimes::check_runtime;
 use super::settings::{Resolved, Settings};
 use super::shape::FunctionConfiguration;
 use crate::answer::json;
-use crate::authorise::request_tags;
 use crate::body::parse;
+use crate::call::Call;
 use crate::failure::Failure;
-use crate::service::{Call, Control};
+use crate::service::Control;
+use authn::authorisation::request_tags;
 
 /// The longest bare name of a new function (AWS).
 const NAME_CHARACTERS_MAX: usize = 64;
@@ -62,7 +63,12 @@ impl Control {
         self.check_pass_role(call, role, &arn).await?;
         // Looked at before the work with the package, and decided when the row is written.
         let taken = || ApiError::conflict(format!("Function already exist: {}", arn.name));
-        if self.rows.function(&arn.scope, &arn.name).await?.is_some() {
+        if self
+            .functions
+            .function(&arn.scope, &arn.name)
+            .await?
+            .is_some()
+        {
             return Err(taken().into());
         }
         let signing = self
@@ -88,14 +94,16 @@ impl Control {
             tags: body.tags.unwrap_or_default(),
             latest,
         };
-        let revision = self.rows.create(&function).await?.ok_or_else(taken)?;
+        let revision = self.functions.create(&function).await?.ok_or_else(taken)?;
         // A function of this name that was being deleted when we crashed may have left rows.
-        self.rows.sweep(&arn.scope, &arn.name, revision).await?;
+        self.functions
+            .sweep(&arn.scope, &arn.name, revision)
+            .await?;
         if let Some(config) = &signing {
             self.sign_function(&arn, config).await?;
         }
         if publish {
-            self.rows.finish_publishing(&arn).await?;
+            self.functions.finish_publishing(&arn).await?;
         }
         self.settle(&arn);
         let shown = function.publishing.as_deref().unwrap_or(&function.latest);

@@ -12,8 +12,9 @@ use wire::ApiError;
 use wire::function_name::Naming;
 
 use crate::answer::empty;
+use crate::call::Call;
 use crate::failure::Failure;
-use crate::service::{Call, Control};
+use crate::service::Control;
 
 impl Control {
     pub(crate) async fn delete_function(
@@ -22,7 +23,7 @@ impl Control {
     ) -> Result<Response<Bytes>, Failure> {
         let arn = call.function(Naming::Namespaced)?;
         match &arn.qualifier {
-            None => self.rows.delete_function(&arn).await?,
+            None => self.functions.delete_function(&arn).await?,
             Some(Qualifier::Version(Version::Latest)) => {
                 return Err(ApiError::invalid_parameter(
                     "$LATEST version cannot be deleted without deleting the function.",
@@ -51,22 +52,22 @@ impl Control {
             ..arn.clone()
         };
         let (scope, name) = (&arn.scope, &arn.name);
-        let (row, _) = self.rows.existing(&function).await?;
+        let (row, _) = self.functions.existing(&function).await?;
         self.refuse_if_referred(arn, number).await?;
-        let found = self.rows.version(scope, name, number).await?;
+        let found = self.functions.version(scope, name, number).await?;
         let Some((version, revision)) = found.filter(|_| number <= row.published) else {
             return Ok(());
         };
-        self.rows
+        self.functions
             .delete_version(scope, name, number, Expect::Revision(revision))
             .await?;
         if let Err(refusal) = self.refuse_if_referred(arn, number).await {
-            self.rows
+            self.functions
                 .put_version(scope, name, number, &version, Expect::Absent)
                 .await?;
             return Err(refusal);
         }
-        self.rows.detach(arn).await?;
+        self.functions.detach(arn).await?;
         // If the last version is no more, publishing makes a new one even if nothing changed.
         let forget = |function: &mut Function| {
             if function.published == number {
@@ -75,14 +76,14 @@ impl Control {
             Ok(())
         };
         if number == row.published {
-            self.rows.change(&function, forget).await?;
+            self.functions.change(&function, forget).await?;
         }
         Ok(())
     }
 
     async fn refuse_if_referred(&self, arn: &FunctionArn, number: u64) -> Result<(), Failure> {
         let version = Version::Published(number);
-        let aliases = self.rows.aliases(&arn.scope, &arn.name).await?;
+        let aliases = self.functions.aliases(&arn.scope, &arn.name).await?;
         let refers = |alias: &&Alias| {
             let additional = alias.additional.map(|(other, _)| other);
             alias.version == version || additional == Some(version)

@@ -12,11 +12,13 @@ use types::{Region, Scope};
 use wire::ApiError;
 use wire::rest::Operation;
 
+use crate::call::Call;
 use crate::code_storage::counted;
 use crate::failure::Failure;
 use crate::package_words;
-use crate::service::{Call, Control};
+use crate::service::Control;
 use crate::source::{Object, SourceError};
+use crate::unused_packages::claim_package;
 
 /// `Code` of CreateFunction, the same members of UpdateFunctionCode, and `Content` of
 /// PublishLayerVersion, which has fewer.
@@ -113,7 +115,7 @@ impl Control {
         }
         let counted = counted(package.bytes, package.unpacked_bytes);
         self.check_code_storage(scope, counted).await?;
-        self.rows.claim_package(&package.image).await?;
+        claim_package(&self.rows, &package.image).await?;
         self.images.keep(&package, zip).await.map_err(refused)?;
         Ok(package)
     }

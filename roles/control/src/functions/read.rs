@@ -12,10 +12,11 @@ use wire::uri::query_value;
 
 use super::shape::{FunctionConfiguration, version_arn};
 use crate::answer::json;
+use crate::call::Call;
 use crate::failure::Failure;
+use crate::function_rows::not_found;
 use crate::page::Page;
-use crate::rows::not_found;
-use crate::service::{Call, Control};
+use crate::service::Control;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -52,7 +53,7 @@ struct ListFunctions<'f> {
 impl Control {
     pub(crate) async fn get_function(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let arn = call.function(Naming::Namespaced)?;
-        let (function, _) = self.rows.existing(&arn).await?;
+        let (function, _) = self.functions.existing(&arn).await?;
         let configuration = self.version_of(&function, &arn).await?;
         let answer = GetFunction {
             configuration: FunctionConfiguration::new(&arn, &configuration),
@@ -73,7 +74,7 @@ impl Control {
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
         let arn = call.function(Naming::Namespaced)?;
-        let (function, _) = self.rows.existing(&arn).await?;
+        let (function, _) = self.functions.existing(&arn).await?;
         let configuration = self.version_of(&function, &arn).await?;
         Ok(json(
             StatusCode::OK,
@@ -109,7 +110,7 @@ impl Control {
     async fn latest_versions(&self, call: &Call<'_>, page: &Page) -> Result<Vec<Item>, Failure> {
         let after = page.after.as_deref();
         let functions = self
-            .rows
+            .functions
             .functions(&call.scope, after, page.limit + 1)
             .await?;
         let item = |function: Function| Item {
@@ -128,7 +129,7 @@ impl Control {
             let number = number.parse().unwrap_or(u64::MAX);
             let name = name.to_owned();
             if let Ok(name) = types::FunctionName::new(&name)
-                && let Some((function, _)) = self.rows.function(&call.scope, &name).await?
+                && let Some((function, _)) = self.functions.function(&call.scope, &name).await?
             {
                 self.add_versions(&function, number, page.limit, &mut items)
                     .await?;
@@ -137,7 +138,7 @@ impl Control {
         } else if let Some(place) = after.as_deref() {
             // The page before ended with this function's `$LATEST`.
             if let Ok(name) = types::FunctionName::new(place)
-                && let Some((function, _)) = self.rows.function(&call.scope, &name).await?
+                && let Some((function, _)) = self.functions.function(&call.scope, &name).await?
             {
                 self.add_versions(&function, 0, page.limit, &mut items)
                     .await?;
@@ -145,7 +146,7 @@ impl Control {
         }
         while items.len() <= page.limit {
             let found = self
-                .rows
+                .functions
                 .functions(&call.scope, after.as_deref(), page.limit + 1)
                 .await?;
             let Some(last) = found.last() else { break };
@@ -174,7 +175,7 @@ impl Control {
         items: &mut Vec<Item>,
     ) -> Result<(), Failure> {
         let arn = arn_of(function);
-        for configuration in self.rows.versions(function, after, limit + 1).await? {
+        for configuration in self.functions.versions(function, after, limit + 1).await? {
             items.push(Item {
                 place: format!("{}:{}", function.name, configuration.version),
                 arn: version_arn(&arn, &configuration),
@@ -195,14 +196,17 @@ impl Control {
             None => Version::Latest,
             Some(Qualifier::Version(version)) => *version,
             Some(Qualifier::Alias(alias)) => {
-                let found = self.rows.alias(&arn.scope, &arn.name, alias).await?;
+                let found = self.functions.alias(&arn.scope, &arn.name, alias).await?;
                 found.ok_or_else(|| not_found(arn))?.0.version
             }
         };
         match version {
             Version::Latest => Ok(function.latest.clone()),
             Version::Published(number) if number <= function.published => {
-                let found = self.rows.version(&arn.scope, &arn.name, number).await?;
+                let found = self
+                    .functions
+                    .version(&arn.scope, &arn.name, number)
+                    .await?;
                 Ok(found.ok_or_else(|| not_found(arn))?.0)
             }
             Version::Published(_) => Err(not_found(arn).into()),

@@ -8,8 +8,9 @@ use wire::ApiError;
 
 use super::combinations::check_layer_list;
 use super::settings::{Resolved, Settings};
+use crate::call::Call;
 use crate::failure::Failure;
-use crate::service::{Call, Control};
+use crate::service::Control;
 
 impl Control {
     /// Finds out what a request's settings need to be put in.

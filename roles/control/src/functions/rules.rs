@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use records::functions::{Configuration, Function, LastUpdate, State};
-use types::AccountId;
 use types::limits::{ENVIRONMENT_BYTES_MAX, TAGS_MAX};
+use types::{AccountId, RoleArn};
 use wire::ApiError;
 
 use super::settings::Variables;
-use crate::role::RoleArn;
 
 /// Variables that Lambda itself sets (AWS's documentation of environment variables).
 const RESERVED_VARIABLES: [&str; 19] = [

@@ -21,8 +21,9 @@ use super::settings::Settings;
 use super::shape::{FunctionConfiguration, version_arn};
 use crate::answer::json;
 use crate::body::{parse, parse_now};
+use crate::call::Call;
 use crate::failure::Failure;
-use crate::service::{Call, Control};
+use crate::service::Control;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -59,8 +60,8 @@ impl Control {
             check_settled(function)
         };
         // Refused before the work with the package if it can be; decided when the row is written.
-        self.rows.finish_publishing(&arn).await?;
-        check(&self.rows.existing(&arn).await?.0)?;
+        self.functions.finish_publishing(&arn).await?;
+        check(&self.functions.existing(&arn).await?.0)?;
         self.check_function_code(&arn).await?;
         let published = self
             .publish_code(call, body.code, (Operation::UpdateFunctionCode, &arn.scope))
@@ -89,7 +90,7 @@ impl Control {
         if body.dry_run == Some(true) {
             return self.dry_run(&arn, apply).await;
         }
-        let (function, ()) = self.rows.change(&arn, apply).await?;
+        let (function, ()) = self.functions.change(&arn, apply).await?;
         let mut shown = FunctionArn {
             qualifier: None,
             ..arn.clone()
@@ -105,7 +106,7 @@ impl Control {
             };
             shown = version_arn(&shown, &configuration);
         }
-        self.rows.finish_publishing(&arn).await?;
+        self.functions.finish_publishing(&arn).await?;
         self.settle(&arn);
         Ok(json(
             StatusCode::OK,
@@ -143,7 +144,7 @@ impl Control {
         }
         self.check_layer_regions(call, &settings)?;
         // A function that is not there is told before what else is wrong with its layers.
-        let (before, _) = self.rows.existing(&arn).await?;
+        let (before, _) = self.functions.existing(&arn).await?;
         let resolved = self.resolve(call, &settings).await?;
         if settings.concerns_dead_letters() {
             let mut next = before.latest;
@@ -162,7 +163,7 @@ impl Control {
             begin_update(function, next, self.new_revision_id());
             Ok(())
         };
-        let (function, ()) = self.rows.change(&arn, apply).await?;
+        let (function, ()) = self.functions.change(&arn, apply).await?;
         self.settle(&arn);
         let shown = FunctionArn {
             qualifier: None,
@@ -180,7 +181,7 @@ impl Control {
         arn: &FunctionArn,
         apply: impl Fn(&mut Function) -> Result<(), ApiError>,
     ) -> Result<Response<Bytes>, Failure> {
-        let (mut function, _) = self.rows.existing(arn).await?;
+        let (mut function, _) = self.functions.existing(arn).await?;
         let (state, last_update) = (
             function.latest.state.clone(),
             function.latest.last_update.clone(),

@@ -12,10 +12,11 @@ use wire::validation::Violations;
 use super::name::{check_runtime, named};
 use super::shape::LayerVersionItem;
 use crate::answer::json;
+use crate::call::Call;
 use crate::failure::Failure;
 use crate::page::Page;
-use crate::rows::decode;
-use crate::service::{Call, Control};
+use crate::service::Control;
+use tables::decode;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -147,7 +148,7 @@ impl Control {
             .rows
             .all(&layer_versions_prefix(&arn.scope, &arn.name))
             .await?;
-        let versions: Result<Vec<LayerVersion>, Failure> = rows.iter().rev().map(decode).collect();
+        let versions: Result<Vec<LayerVersion>, _> = rows.iter().rev().map(decode).collect();
         Ok(versions?
             .into_iter()
             .filter(|v| wanted.matches(v))

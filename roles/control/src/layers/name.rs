@@ -4,7 +4,7 @@ use types::{ForCallers as _, LayerArn, LayerName, LayerVersionArn};
 use wire::ApiError;
 use wire::validation::Violations;
 
-use crate::service::Call;
+use crate::call::Call;
 
 /// Every runtime that lists of layers can be asked for, in the order in which AWS's refusals name them.
 const LISTED: [&str; 56] = [

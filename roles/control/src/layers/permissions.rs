@@ -17,10 +17,11 @@ use super::key;
 use super::name::named_version;
 use crate::answer::{empty, json};
 use crate::body::parse_now;
+use crate::call::Call;
 use crate::failure::Failure;
 use crate::permissions::{add, remove};
-use crate::rows::TRIES_MAX;
-use crate::service::{Call, Control};
+use crate::service::Control;
+use tables::TRIES_MAX;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -126,7 +127,7 @@ impl Control {
                 return Ok(revision_id);
             }
         }
-        Err(Failure::Contended { key })
+        Err(Failure::contended(key))
     }
 }
 

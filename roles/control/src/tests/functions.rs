@@ -421,7 +421,7 @@ async fn a_function_made_anew_shares_no_environment_with_the_one_before() {
     let name = super::function("f").name;
     let before = world
         .control
-        .rows
+        .functions
         .function(&scope, &name)
         .await
         .unwrap()
@@ -433,7 +433,7 @@ async fn a_function_made_anew_shares_no_environment_with_the_one_before() {
     world.call("POST", FUNCTIONS, create("f")).await;
     let after = world
         .control
-        .rows
+        .functions
         .function(&scope, &name)
         .await
         .unwrap()
@@ -475,31 +475,4 @@ async fn links_to_code_have_the_scheme_that_clients_use() {
     let found = world.get("/2015-03-31/functions/f").await;
     let link = found.body["Code"]["Location"].as_str().unwrap();
     assert!(link.starts_with("https://localhost:9100/"), "{link}");
-}
-
-#[tokio::test]
-async fn what_has_begun_is_carried_out_when_its_caller_goes_away() {
-    let world = World::new();
-    let signing = world
-        .call(
-            "POST",
-            "/2020-04-22/code-signing-configs/",
-            json!({"AllowedPublishers": {"SigningProfileVersionArns":
-                ["arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/v1234567890"]}}),
-        )
-        .await;
-    let arn = &signing.body["CodeSigningConfig"]["CodeSigningConfigArn"];
-    let mut body = create("f");
-    body["CodeSigningConfigArn"] = arn.clone();
-    let body = body.to_string();
-    let signer = signer("AKIATEST", "secret");
-    let mut asked = Box::pin(world.send(&signer, "POST", FUNCTIONS, body.as_bytes()));
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    assert!(asked.as_mut().poll(&mut context).is_pending());
-    drop(asked);
-    world.control.drain().await;
-    let config = "/2020-06-30/functions/f/code-signing-config";
-    let found = world.get(config).await;
-    assert_eq!(&found.body["CodeSigningConfigArn"], arn, "{}", found.body);
-    world.wait("f", "State", "Active").await;
 }

@@ -4,23 +4,21 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::Secret;
 use api::credentials::{Credentials, RoleCredentials as _};
-use authn::Authenticator;
+use authn::{Authenticator, Regions};
 use base64::Engine as _;
 use bytes::Bytes;
 use http::{Method, Request, Response};
+use identity::examples::{Client, roots};
+use identity::{Keys, MasterSecret, UnknownRoles};
 use image::Images;
 use serde_json::{Value, json};
 use storage::memory::{MemoryBlobs, MemoryTable};
 use tokio::task::JoinHandle;
-use types::{AccountId, Clock as _, FunctionArn, ManualClock, SystemRandom, Timestamp};
+use types::{Clock as _, FunctionArn, ManualClock, RequestId, SystemRandom, Timestamp};
 use wire::sigv4::Signer;
 
-use crate::{
-    Config, Control, Dependencies, Keys, LogBounds, LogStore, MasterSecret, Metrics, Rates,
-    RootKey, Settler, UnknownRoles,
-};
+use crate::{Config, Control, Dependencies, Rates, Settler};
 
 pub(super) const ROLE: &str = "arn:aws:iam::000000000000:role/worker";
 pub(super) const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
@@ -29,6 +27,8 @@ pub(super) struct World {
     pub(super) control: Arc<Control>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) keys: Arc<Keys>,
+    /// Asks IAM and STS of the same accounts.
+    pub(super) client: Client,
     pub(super) table: Arc<MemoryTable>,
     pub(super) blobs: Arc<MemoryBlobs>,
     pub(super) images: Arc<Images>,
@@ -102,22 +102,13 @@ impl World {
         let region = |name: &str| types::Region::new(name).unwrap();
         let config = Config {
             rates,
-            regions: ["us-east-1", "us-west-2"].map(region).into(),
+            regions: Regions::from_iter(["us-east-1", "us-west-2"].map(region)),
             ..config
         };
         let master = Arc::new(MasterSecret::from_bytes([7; 32]));
         let random = Arc::new(SystemRandom);
-        let root = |id: &str, account: &str| RootKey {
-            access_key_id: id.to_owned(),
-            secret: Secret::new("secret"),
-            account: AccountId::new(account).unwrap(),
-        };
-        let roots = vec![
-            root("AKIATEST", "000000000000"),
-            root("AKIAOTHER", "111111111111"),
-        ];
         let keys = Keys::new(
-            roots,
+            roots(),
             &UnknownRoles {
                 actions: role_actions.to_vec(),
                 ..UnknownRoles::default()
@@ -136,29 +127,35 @@ impl World {
         )
         .unwrap();
         let images = Arc::new(images);
-        let logs = LogStore::open(
-            cache.path().join("logs"),
-            LogBounds::default(),
-            Arc::new(storage::Boundless),
-        )
-        .unwrap();
-        let (control, settler, _keeper) = Control::new(Dependencies {
+        let authenticator = Arc::new(Authenticator::new(keys.clone(), clock.clone()));
+        let (control, settler) = Control::new(Dependencies {
             table: table.clone(),
             images: Arc::clone(&images),
             packages: Arc::new(crate::NoPackages),
+            authenticator: Arc::clone(&authenticator),
+            roles: keys.clone(),
+            link_key: [7; 32],
+            clock: clock.clone(),
+            random: random.clone(),
+            config,
+        });
+        let service = identity::Service::new(identity::Dependencies {
+            table: table.clone(),
             identities: keys.clone(),
-            authenticator: Arc::new(Authenticator::new(keys.clone(), clock.clone())),
+            authenticator,
             master,
             clock: clock.clone(),
             random,
-            logs: Arc::new(logs),
-            config,
-            metrics: Metrics::default(),
         });
+        let client = Client {
+            service,
+            clock: clock.clone(),
+        };
         let world = Self {
             control: Arc::new(control),
             clock,
             keys,
+            client,
             table,
             blobs,
             images,
@@ -205,9 +202,9 @@ impl World {
     }
 
     pub(super) async fn answer(&self, request: Request<Bytes>) -> Answer {
-        let size = request.body().len();
-        let raw = self.control.handle(request, size).await;
-        assert!(raw.headers().contains_key("x-amzn-requestid"));
+        let (parts, body) = request.into_parts();
+        let id = RequestId::from_uuid(Default::default());
+        let raw = self.control.answer(&parts, &body, id).await;
         let error = raw.headers().get("x-amzn-errortype");
         Answer {
             status: raw.status().as_u16(),

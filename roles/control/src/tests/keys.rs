@@ -1,12 +1,11 @@
 //! Condition keys: each operation has those that AWS's service authorisation reference gives it, so
 //! that what is allowed or denied by them is.
 
+use identity::examples::Held;
 use serde_json::{Value, json};
-use wire::sigv4::Signer;
 use wire::uri::encode;
 
-use super::harness::{ARN, FUNCTIONS, World, create_with, signer};
-use super::people::{Keys, iam, user};
+use super::harness::{ARN, FUNCTIONS, World, create_with};
 
 /// An operation, and a condition that holds for it.
 struct Case {
@@ -46,22 +45,19 @@ impl Case {
             "Condition": { operator.as_str(): { key.as_str(): value } } })
     }
 
-    async fn status(&self, world: &World, ann: &Keys, statements: Value) -> u16 {
+    async fn status(&self, world: &World, ann: &Held, statements: Value) -> u16 {
         let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
         let own = [
             ("UserName", "ann"),
             ("PolicyName", "p"),
             ("PolicyDocument", policy.as_str()),
         ];
-        iam(world, "PutUserPolicy", &own).await;
+        world.client.iam("PutUserPolicy", &own).await;
         let body = match &self.body {
             Value::Null => String::new(),
             body => body.to_string(),
         };
-        let signer = Signer {
-            session_token: ann.token.as_deref(),
-            ..signer(&ann.id, &ann.secret)
-        };
+        let signer = ann.signer("lambda");
         let answer = world
             .send(&signer, self.method, &self.target, body.as_bytes())
             .await;
@@ -71,7 +67,7 @@ impl Case {
     }
 
     /// Denied where a denial holds, or no permission does; not where a permission holds.
-    async fn check(&self, world: &World, ann: &Keys) {
+    async fn check(&self, world: &World, ann: &Held) {
         let everything = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
         let rest = json!({ "Effect": "Allow", "NotAction": self.action, "Resource": "*" });
         let name = format!("{} by {:?}", self.action, self.condition);
@@ -102,7 +98,7 @@ async fn check(cases: Vec<Case>) {
 }
 
 async fn check_in(world: &World, cases: Vec<Case>) {
-    let ann = user(world, "ann", None).await;
+    let ann = world.client.user("ann", None).await;
     for case in cases {
         case.check(world, &ann).await;
     }
@@ -275,7 +271,7 @@ async fn a_mapping_is_not_moved_to_a_function_that_is_denied() {
         "lambda:UpdateEventSourceMapping",
         ("ArnEquals", "lambda:FunctionArn", &g),
     );
-    let ann = user(&world, "ann", None).await;
+    let ann = world.client.user("ann", None).await;
     let everything = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
     let denied = json!([everything, moved.statement("Deny", true)]);
     assert_eq!(moved.status(&world, &ann, denied).await, 403);
@@ -415,8 +411,8 @@ async fn whoever_asks() {
         ("Tags.member.1.Key", "Team"),
         ("Tags.member.1.Value", "red"),
     ];
-    let ann = user(&world, "ann", None).await;
-    iam(&world, "TagUser", &tag).await;
+    let ann = world.client.user("ann", None).await;
+    world.client.iam("TagUser", &tag).await;
     let get = || ("GET", "/2015-03-31/functions/f", Value::Null);
     let action = "lambda:GetFunction";
     for condition in [

@@ -57,7 +57,7 @@ async fn a_publish_that_a_crash_interrupted_is_finished_with_what_was_decided() 
     let name = function.name.clone();
     let (present, revision) = world
         .control
-        .rows
+        .functions
         .function(&function.scope, &name)
         .await
         .unwrap()
@@ -71,7 +71,7 @@ async fn a_publish_that_a_crash_interrupted_is_finished_with_what_was_decided() 
     assert!(
         world
             .control
-            .rows
+            .functions
             .replace(&function, revision)
             .await
             .unwrap()
@@ -79,7 +79,7 @@ async fn a_publish_that_a_crash_interrupted_is_finished_with_what_was_decided() 
     version.revision_id = "left over".to_owned();
     let put = world
         .control
-        .rows
+        .functions
         .put_version(&function.scope, &name, 1, &version, Expect::Any)
         .await;
     assert!(put.unwrap());
@@ -107,7 +107,7 @@ async fn rows_left_by_a_function_of_the_same_name_are_swept() {
         .unwrap();
     world
         .control
-        .rows
+        .functions
         .put_version(&left.scope, &left.name, 3, &left.latest, Expect::Any)
         .await
         .unwrap();

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use types::Clock as _;
 
 use super::harness::{FUNCTIONS, World, create, create_with, zip};
-use crate::unused_packages::UnusedPackages;
+use crate::unused_packages::{UnusedPackages, claim_package};
 
 const KEPT: Duration = Duration::from_secs(3_600);
 
@@ -43,7 +43,12 @@ impl World {
     async fn image(&self, name: &str) -> String {
         let scope = super::function("f").scope;
         let name = types::FunctionName::new(name).unwrap();
-        let row = self.control.rows.function(&scope, &name).await.unwrap();
+        let row = self
+            .control
+            .functions
+            .function(&scope, &name)
+            .await
+            .unwrap();
         row.unwrap().0.latest.code.image
     }
 
@@ -130,7 +135,7 @@ async fn what_an_update_replaces_and_what_is_being_published_is_named() {
         other.code.image = world.images.publish(package(content)).await.unwrap().image;
         *member = Some(Arc::new(other));
     }
-    world.control.rows.create(&function).await.unwrap();
+    world.control.functions.create(&function).await.unwrap();
     world.images.publish(package("c")).await.unwrap();
     world.swept().await;
     assert_eq!(world.packages().await.len(), 2);
@@ -145,7 +150,7 @@ async fn what_is_named_again_has_all_its_time_again() {
     assert!(world.mark(&image).await.is_some());
     world.clock.advance(KEPT);
     // It has had its time, and somebody publishes it: kept, with no row that names it yet.
-    world.control.rows.claim_package(&image).await.unwrap();
+    claim_package(&world.control.rows, &image).await.unwrap();
     world.sweeper(&[]).sweep().await.unwrap();
     assert!(world.packages().await.contains(&image));
     world.sweeper(&[]).sweep().await.unwrap();

@@ -14,7 +14,7 @@ async fn row(world: &World) -> records::functions::Function {
     let name = FunctionName::new("f").unwrap();
     world
         .control
-        .rows
+        .functions
         .function(&scope, &name)
         .await
         .unwrap()

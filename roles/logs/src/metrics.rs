@@ -1,0 +1,47 @@
+//! What the log store counts.
+
+use std::sync::{Arc, Weak};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::registry::Registry;
+
+use crate::store::LogStore;
+
+/// Has the store's counts shown among the metrics.
+pub fn register_metrics(registry: &mut Registry, store: &Arc<LogStore>) {
+    let registry = registry.sub_registry_with_prefix("logs");
+    registry.register_collector(Box::new(Counts(Arc::downgrade(store))));
+}
+
+/// Weak: who scrapes must not keep a store alive.
+struct Counts(Weak<LogStore>);
+
+impl std::fmt::Debug for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Counts")
+    }
+}
+
+impl Collector for Counts {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Some(store) = self.0.upgrade() else {
+            return Ok(());
+        };
+        let counts = [
+            ("events_written", "Log events kept", store.written_events()),
+            (
+                "events_dropped",
+                "Log events lost for want of room or by a failing disk",
+                store.dropped_events(),
+            ),
+        ];
+        for (name, help, count) in counts {
+            let counter = ConstCounter::new(count);
+            let encoder = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(encoder)?;
+        }
+        Ok(())
+    }
+}

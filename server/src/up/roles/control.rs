@@ -1,0 +1,104 @@
+//! The control plane, with what goes on in it in the background.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use api::assignment::Assignment;
+use control::{Config, Control, Dependencies, Rates, RuntimesHere, register_metrics};
+use image::Images;
+use prometheus_client::registry::Registry;
+use tokio::task::JoinSet;
+
+use super::Common;
+use super::identity::Keyring;
+use crate::config::{UnknownRoles, Urls};
+use crate::packages;
+
+/// What it works with.
+pub(super) struct With<'s> {
+    pub(super) keyring: &'s Keyring,
+    pub(super) images: Arc<Images>,
+    /// The package that every function finds at `/opt`.
+    pub(super) opt: Option<String>,
+    pub(super) assignment: Arc<dyn Assignment>,
+    pub(super) runtimes: &'s worker::Runtimes,
+    pub(super) address: SocketAddr,
+}
+
+pub(super) fn create(
+    common: &Common<'_>,
+    with: With<'_>,
+    registry: &mut Registry,
+    background: &mut JoinSet<()>,
+) -> anyhow::Result<Arc<Control>> {
+    let config = control_config(common, &with)?;
+    register_metrics(registry, &with.images);
+    let (control, settler) = Control::new(Dependencies {
+        table: Arc::clone(&common.stores.callers_table),
+        images: with.images,
+        packages: packages::source(&common.config.aws, &common.clock)?,
+        authenticator: Arc::clone(&with.keyring.authenticator),
+        roles: with.keyring.keys.clone(),
+        link_key: with.keyring.master.derive("code-links"),
+        clock: Arc::clone(&common.clock),
+        random: Arc::clone(&common.random),
+        config,
+    });
+    background.spawn(settler.run());
+    background.spawn(control.unused_packages().run());
+    background.spawn(control.provisioner(with.assignment).run());
+    Ok(Arc::new(control))
+}
+
+fn control_config(common: &Common<'_>, with: &With<'_>) -> anyhow::Result<Config> {
+    let config = common.config;
+    Ok(Config {
+        regions: config.account.served_regions(),
+        account_concurrency: config.account.concurrency,
+        runtimes: runtimes_here(with.runtimes),
+        runtimes_refused: with.runtimes.refused.clone(),
+        urls: urls(&config.urls, with.address)?,
+        rates: Rates {
+            get_function: config.limits.get_function_per_second,
+            get_policy: config.limits.get_policy_per_second,
+            others: config.limits.control_plane_per_second,
+        },
+        architecture: worker::host_architecture().to_owned(),
+        code_bytes_max: config.limits.code_storage_bytes,
+        upload_bytes_max: match config.limits.upload_bytes {
+            0 => common.stores.space.total() / 8,
+            given => given,
+        },
+        vpc_id: config.functions.vpc_id.clone(),
+        unused_packages_kept: Duration::from_secs(config.functions.unused_packages_seconds),
+        operators_packages: with.opt.iter().cloned().collect(),
+        unknown_roles_accepted: config.functions.unknown_roles == UnknownRoles::Accept,
+        operator_key: config.operator_key(),
+        access_points: config.file_systems.keys().cloned().collect(),
+    })
+}
+
+/// How function URLs are written by a server at `address`.
+fn urls(config: &Urls, address: SocketAddr) -> anyhow::Result<control::Urls> {
+    let Urls { scheme, domain } = config;
+    if !matches!(scheme.as_str(), "http" | "https") {
+        bail!("urls.scheme: {scheme} is neither http nor https");
+    }
+    let domain = match domain.as_str() {
+        // Browsers, curl and most resolvers take every name below it for the loopback.
+        "" => format!("localhost:{}", address.port()),
+        domain => domain.to_owned(),
+    };
+    let scheme = scheme.clone();
+    Ok(control::Urls { scheme, domain })
+}
+
+/// What of the worker's runtimes functions may name.
+fn runtimes_here(runtimes: &worker::Runtimes) -> RuntimesHere {
+    RuntimesHere {
+        families: runtimes.families.keys().cloned().collect(),
+        exact: runtimes.exact.keys().cloned().collect(),
+    }
+}

@@ -1,0 +1,83 @@
+//! Who is who: the keys that let everybody in, and IAM and STS.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use api::Secret;
+use authn::Authenticator;
+use identity::{Dependencies, Keys, MasterSecret, RootKey, Service};
+use tokio::task::JoinSet;
+use types::Random;
+
+use super::Common;
+use crate::config::{Config, UnknownRoles};
+use crate::data_dir::DataDir;
+
+/// What lets requests in.
+pub(super) struct Keyring {
+    pub(super) keys: Arc<Keys>,
+    pub(super) master: Arc<MasterSecret>,
+    pub(super) authenticator: Arc<Authenticator>,
+}
+
+/// The installation's keys, and those that are in the table.
+pub(super) fn keyring(common: &Common<'_>, data: &DataDir) -> anyhow::Result<Keyring> {
+    let (config, random) = (common.config, common.random.as_ref());
+    let master = MasterSecret::open(&data.path().join("secret"), random);
+    let master = Arc::new(master.context("secret cannot be used")?);
+    let unknown_roles = identity::UnknownRoles {
+        accepted: config.functions.unknown_roles == UnknownRoles::Accept,
+        actions: config.functions.role_actions.clone(),
+    };
+    let keys = Keys::new(
+        root_keys(config, data, random)?,
+        &unknown_roles,
+        &master,
+        Arc::clone(&common.stores.table),
+        Arc::clone(&common.clock),
+        Arc::clone(&common.random),
+    );
+    let keys = keys.context("functions.role_actions")?;
+    let keys = Arc::new(keys.with_operator_key(config.operator_key()));
+    let authenticator = Authenticator::new(keys.clone(), Arc::clone(&common.clock));
+    Ok(Keyring {
+        keys,
+        master,
+        authenticator: Arc::new(authenticator),
+    })
+}
+
+/// IAM and STS.
+pub(super) fn create(
+    common: &Common<'_>,
+    keyring: &Keyring,
+    background: &mut JoinSet<()>,
+) -> Service {
+    let service = Service::new(Dependencies {
+        table: Arc::clone(&common.stores.callers_table),
+        identities: keyring.keys.clone(),
+        authenticator: Arc::clone(&keyring.authenticator),
+        master: Arc::clone(&keyring.master),
+        clock: Arc::clone(&common.clock),
+        random: Arc::clone(&common.random),
+    });
+    background.spawn(service.key_uses().run());
+    service
+}
+
+/// The key of the data folder, and those of the configuration.
+fn root_keys(config: &Config, data: &DataDir, random: &dyn Random) -> anyhow::Result<Vec<RootKey>> {
+    let first = data.root_key(&config.account.region, random)?;
+    data.hand_over_credentials();
+    let mut keys = vec![RootKey {
+        access_key_id: first.id,
+        secret: Secret::new(first.secret),
+        account: config.account.id.clone(),
+    }];
+    keys.extend(config.access_keys.iter().map(|key| RootKey {
+        access_key_id: key.id.clone(),
+        secret: Secret::new(key.secret.clone()),
+        account: key.account.clone(),
+    }));
+    Ok(keys)
+}

@@ -1,0 +1,173 @@
+//! The worker of this machine, with its sandboxes and its packages.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use api::logs::Logs;
+use api::worker::{Worker, Workers};
+use image::Images;
+use prometheus_client::registry::Registry;
+use types::WorkerId;
+
+use super::Common;
+use crate::config::Config;
+use crate::unpacker::Unpacker;
+use crate::up::descriptors::Descriptors;
+use crate::up::inside;
+use crate::workers::OneWorker;
+
+/// Megabytes of log a second that take a tenth of a processor to read, cut and write.
+const LOG_MB_PER_PROCESSOR: u64 = 4;
+
+/// What it works with.
+pub(super) struct With {
+    pub(super) images: Arc<Images>,
+    pub(super) opt: Option<String>,
+    pub(super) descriptors: Descriptors,
+    pub(super) runtimes: worker::Runtimes,
+    /// Of the API, for functions.
+    pub(super) address: SocketAddr,
+}
+
+/// The worker, and ways to it.
+pub(super) struct Made {
+    pub(super) handle: worker::Handle,
+    /// What weak references lead to.
+    pub(super) near: Arc<dyn Worker>,
+    pub(super) all: Arc<dyn Workers>,
+}
+
+/// Packages, as they are unpacked for sandboxes.
+pub(super) fn images(
+    common: &Common<'_>,
+    sandboxes: &sandbox::Config,
+) -> anyhow::Result<Arc<Images>> {
+    let images = Images::open(
+        Arc::clone(&common.stores.blobs),
+        sandboxes.images.clone(),
+        Arc::new(Unpacker {
+            user: sandboxes.confined_user(),
+        }),
+        common.stores.space.reserve(),
+    );
+    Ok(Arc::new(images.context("images/ cannot be used")?))
+}
+
+/// Starts the sandboxes and what works with them.
+pub(super) async fn create(
+    common: &Common<'_>,
+    with: With,
+    sandboxes: sandbox::Config,
+    registry: &mut Registry,
+) -> anyhow::Result<Made> {
+    let engine = sandbox::ProcessEngine::start(sandboxes).await;
+    let config = worker_config(common, with.opt, with.descriptors, with.address)?;
+    let id = config.worker;
+    let dependencies = worker::Dependencies {
+        clock: Arc::clone(&common.clock),
+        random: Arc::clone(&common.random),
+        engine: engine.context("sandboxes cannot be made")?,
+        images: with.images,
+        logs: Arc::clone(&common.stores.logs) as Arc<dyn Logs>,
+        runtimes: with.runtimes,
+    };
+    let handle = worker::Handle::new(config, dependencies, registry);
+    let near: Arc<dyn Worker> = Arc::new(handle.clone());
+    let all = Arc::new(OneWorker {
+        id,
+        worker: Arc::downgrade(&near),
+    });
+    Ok(Made { handle, near, all })
+}
+
+/// The package that every function finds at `/opt`.
+pub(super) async fn everybodys_opt(
+    common: &Common<'_>,
+    images: &Images,
+) -> anyhow::Result<Option<String>> {
+    let config = common.config;
+    let path = &config.functions.opt;
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let zip = std::fs::read(path)
+        .with_context(|| format!("functions.opt: {} cannot be read", path.display()))?;
+    let published = images.publish(zip.into()).await.context("functions.opt")?;
+    // Unpacked now, so that a package that cannot be is told of now.
+    images
+        .folder(&config.account.id, &published.image)
+        .await
+        .context("functions.opt")?;
+    Ok(Some(published.image))
+}
+
+fn worker_config(
+    common: &Common<'_>,
+    opt: Option<String>,
+    descriptors: Descriptors,
+    address: SocketAddr,
+) -> anyhow::Result<worker::Config> {
+    let config = common.config;
+    let memory_mb = memory_mb(config)?;
+    let mut environment = match config.functions.api {
+        true => inside::variables(),
+        false => BTreeMap::new(),
+    };
+    environment.extend(config.functions.environment.clone());
+    let folders = config.file_systems.iter();
+    let folders = folders.map(|(arn, system)| Ok((arn.clone(), system.folder(arn)?)));
+    Ok(worker::Config {
+        worker: WorkerId::random(common.random.as_ref()),
+        zone: config.worker.zone.clone(),
+        memory_mb,
+        environments_max: descriptors.environments,
+        lines_max: descriptors.lines,
+        environment,
+        opt,
+        file_systems: folders.collect::<anyhow::Result<_>>()?,
+        api: (config.functions.api).then(|| (inside::reached_at(address), descriptors.connections)),
+        log_bytes_per_second: log_bytes_per_second(config),
+        way_out: config.sandbox.network != "none",
+        freeze_after: Duration::from_millis(config.worker.freeze_after_ms),
+        // A runtime asks for its next event within some 0.1 ms of its answer; thirty times that
+        // covers a busy machine, and another environment takes longer to make.
+        turn_patience: Duration::from_millis(3),
+    })
+}
+
+/// What one account's functions may print: as configured, else what takes a tenth of the processors to keep.
+fn log_bytes_per_second(config: &Config) -> u64 {
+    let mb = match config.logs.account_mb_per_second {
+        0 => {
+            std::thread::available_parallelism().map_or(1, usize::from) as u64
+                * LOG_MB_PER_PROCESSOR
+        }
+        given => given,
+    };
+    mb.saturating_mul(1024 * 1024)
+}
+
+/// What environments may have together: as configured, else seven eighths of what the machine has. The
+/// rest is for the server, the system and the kernel's own use.
+pub(in crate::up) fn memory_mb(config: &Config) -> anyhow::Result<u64> {
+    match config.worker.memory_mb {
+        0 => {
+            let machine = machine_memory_mb().context("this machine's memory is not known")?;
+            Ok(machine - machine / 8)
+        }
+        given => Ok(given),
+    }
+}
+
+/// `MemTotal` of `/proc/meminfo`.
+pub(in crate::up) fn machine_memory_mb() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kb: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kb / 1024)
+}
