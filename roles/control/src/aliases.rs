@@ -1,7 +1,5 @@
 //! Aliases: names that point at one version, or at two by weight ([`weights`]).
 
-mod weights;
-
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -13,15 +11,15 @@ use types::{AliasName, ForCallers as _, FunctionArn, Qualifier, Version};
 use wire::ApiError;
 use wire::uri::query_value;
 
-use weights::{check_pair, check_weights};
+use settings::weights::{check_pair, check_weights};
 
 use crate::answer::{empty, json};
 use crate::body::parse_now;
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::functions::check_revision;
 use crate::page::Page;
 use crate::service::Control;
+use settings::functions::check_revision;
 use tables::TRIES_MAX;
 
 #[derive(Deserialize, Default)]

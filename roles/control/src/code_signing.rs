@@ -19,10 +19,10 @@ use crate::answer::{empty, json};
 use crate::body::parse_now;
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::functions::rules::check_tags;
 use crate::page::Page;
 use crate::service::Control;
 use authn::authorisation::{request_tags, resource_tags};
+use settings::functions::check_tags;
 use tables::decode;
 
 #[derive(Deserialize, Default)]

@@ -13,7 +13,7 @@ use types::limits::{
 };
 use wire::ApiError;
 
-use crate::functions::RuntimesHere;
+use settings::functions::RuntimesHere;
 
 /// See the module.
 #[derive(Clone, Debug)]

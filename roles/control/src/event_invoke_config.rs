@@ -14,10 +14,10 @@ use crate::answer::{empty, json};
 use crate::attached::function_missing;
 use crate::body::parse_now;
 use crate::call::Call;
-use crate::destinations::DestinationConfig;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::service::Control;
+use settings::destinations::DestinationConfig;
 use tables::{TRIES_MAX, decode};
 
 #[derive(Deserialize, Default)]

@@ -2,36 +2,33 @@
 //!
 //! Read [`members`], [`source`], [`rules`], [`claims`], [`answer`].
 
-mod answer;
 mod claims;
-mod members;
-mod rules;
-mod source;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
 use records::event_sources::{Mapping, mapping_arn, mapping_key, mappings_prefix};
 use serde::Serialize;
+use settings::mappings::{
+    Answer, Kind, Members, State, TIMEOUT_SECONDS_MAX, apply, apply_to_source, check,
+    check_access_is_given, defaults, source, starting_position, unsupported_destinations,
+};
 use storage::Expect;
 use types::{FunctionArn, Qualifier, Version};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};
 use wire::uri::query_value;
 
-use answer::{Answer, State};
 use claims::Taken;
-use members::Members;
-use source::Kind;
 
 use crate::answer::json;
 use crate::body::parse_now;
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::functions::rules::check_tags;
 use crate::page::Page;
 use crate::service::Control;
 use authn::authorisation::{request_tags, resource_tags};
+use settings::functions::check_tags;
 use tables::{TRIES_MAX, decode};
 
 /// Mappings of one answer at most (AWS).
@@ -60,9 +57,9 @@ impl Control {
         call.authorise_with(&call.scope.account, "*", context)?;
         refuse_later(&members)?;
         let now = self.clock.now();
-        let source = source::source(&members, &id, &call.scope.region)?;
-        rules::check_access_is_given(&members, &source)?;
-        let starting_position = rules::starting_position(&members, &source, now)?;
+        let source = source(&members, &id, &call.scope.region)?;
+        check_access_is_given(&members, &source)?;
+        let starting_position = starting_position(&members, &source, now)?;
         let function = self.mapped_function(call, &members, &source).await?;
         let mut mapping = Mapping {
             id,
@@ -87,9 +84,9 @@ impl Control {
             tags: Default::default(),
             last_modified: now,
         };
-        rules::defaults(&mut mapping);
-        rules::apply(&members, &mut mapping);
-        rules::check(&mapping)?;
+        defaults(&mut mapping);
+        apply(&members, &mut mapping);
+        check(&mapping)?;
         if let Some(tags) = &members.tags {
             check_tags(tags)?;
             mapping.tags.clone_from(tags);
@@ -107,13 +104,13 @@ impl Control {
             refuse_later(&members)?;
             Kind::of(&before.source).check(&members)?;
             let mut mapping = before.clone();
-            rules::apply(&members, &mut mapping);
-            rules::apply_to_source(&members, &mut mapping.source)?;
+            apply(&members, &mut mapping);
+            apply_to_source(&members, &mut mapping.source)?;
             let moved = self.mapped_function(call, &members, &before.source).await?;
             if let Some(function) = moved {
                 mapping.function = function;
             }
-            rules::check(&mapping)?;
+            check(&mapping)?;
             mapping.last_modified = self.clock.now();
             if self
                 .write_changed(&before, &mapping, Expect::Revision(revision))
@@ -226,10 +223,10 @@ impl Control {
         let configuration = self.version_of(&function, &arn).await?;
         let kind = Kind::of(source);
         let hurried = kind.is_kafka() || kind == Kind::Broker;
-        if hurried && configuration.timeout_seconds > rules::TIMEOUT_SECONDS_MAX {
+        if hurried && configuration.timeout_seconds > TIMEOUT_SECONDS_MAX {
             return Err(ApiError::invalid_parameter(format!(
                 "The timeout of a function of this event source must be at most {} seconds.",
-                rules::TIMEOUT_SECONDS_MAX
+                TIMEOUT_SECONDS_MAX
             ))
             .into());
         }
@@ -301,7 +298,7 @@ fn refuse_later(members: &Members) -> Result<(), ApiError> {
     }
     let destinations = members.destination_config.as_ref();
     if destinations.is_some_and(|config| config.on_success().is_some()) {
-        return Err(source::unsupported_destinations());
+        return Err(unsupported_destinations());
     }
     Ok(())
 }

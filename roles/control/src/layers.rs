@@ -10,12 +10,12 @@
 mod list;
 mod name;
 mod permissions;
-mod shape;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use records::layers::{Layer, LayerVersion, layer_key, layer_version_key};
 use serde::Deserialize;
+use settings::layers::LayerVersionAnswer;
 use storage::Expect;
 use types::{ForCallers as _, LayerArn, LayerVersionArn};
 use wire::ApiError;
@@ -29,7 +29,6 @@ use crate::failure::Failure;
 use crate::functions::package::CodeMembers;
 use crate::service::Control;
 use name::{named, named_version};
-use shape::LayerVersionAnswer;
 use tables::TRIES_MAX;
 
 #[derive(Deserialize, Default)]

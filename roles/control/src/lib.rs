@@ -53,10 +53,10 @@ mod urls;
 mod versions;
 
 pub use config::{Config, Rates, Urls};
-pub use functions::RuntimesHere;
 pub use metrics::register_metrics;
 pub use provisioning::Provisioner;
 pub use service::{Control, Dependencies, REQUEST_BYTES_MAX, is_own};
+pub use settings::functions::RuntimesHere;
 pub use settle::Settler;
 pub use source::{NoPackages, Object, PACKAGE_BYTES_MAX, PackageSource, SourceError};
 pub use unused_packages::UnusedPackages;

@@ -2,18 +2,12 @@
 //! the package itself, and for all else that it was no fault of theirs. Why it was one of ours is for the
 //! server's log. Pure.
 
+use settings::reasons::{DAMAGED_REASON, INTERNAL, INTERNAL_REASON};
 use types::limits::UNZIPPED_BYTES_MAX;
 
 /// AWS's words for a package that is none.
 const NO_ZIP: &str =
     "Could not unzip uploaded file. Please check your file, then try to upload again.";
-/// `StateReasonCode` of what is no fault of the package.
-const INTERNAL: &str = "InternalError";
-/// `StateReason` of it.
-const INTERNAL_REASON: &str = "An internal error occurred. Please try again later.";
-/// The same where trying again is of no use before another upload.
-const DAMAGED_REASON: &str = "An internal error occurred. Please upload the code again.";
-
 /// What is wrong with the package itself; `None` if it is not at fault.
 pub(crate) fn of_package(error: &image::Error) -> Option<String> {
     match error {
@@ -46,21 +40,12 @@ pub(crate) fn state_reason(error: &image::Error) -> (String, String) {
     (code.to_owned(), reason)
 }
 
-/// The reason that is kept with a function, as it is shown: another version of this program may have kept
-/// more than its owner is to know.
-pub(crate) fn shown<'r>(code: &str, reason: &'r str) -> &'r str {
-    match (code, reason) {
-        (INTERNAL, DAMAGED_REASON) => DAMAGED_REASON,
-        (INTERNAL, _) => INTERNAL_REASON,
-        _ => reason,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io;
 
     use proptest::prelude::*;
+    use settings::reasons::shown;
 
     use super::*;
 

@@ -4,18 +4,16 @@
 //! its aliases. It is bound to the function of its day (`records::policies::binding`), so that what a
 //! crash leaves of it lets nobody into a new function of that name.
 
-mod statement;
-
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
 use records::functions::{Function, POLICIES, attached_key};
 use records::policies::{ResourcePolicy, binding};
 use serde::{Deserialize, Serialize};
+use settings::statements::{Permission, add, context, remove};
 use storage::{Expect, Revision};
 use types::{FunctionArn, Qualifier, Version};
 use wire::ApiError;
-use wire::error::Fault;
 use wire::function_name::Naming;
 use wire::uri::query_value;
 
@@ -26,11 +24,6 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::service::Control;
 use tables::TRIES_MAX;
-
-pub(crate) use statement::Permission;
-
-/// The longest policy, bytes of its document (AWS: 20 KB).
-const POLICY_BYTES_MAX: usize = 20_480;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -130,7 +123,7 @@ impl Control {
         let policy = self.resource_policy(&function, arn).await?;
         let mut statements = policy.iter().flat_map(|policy| &policy.statements);
         let statement = statements.find(|statement| statement.sid == sid);
-        Ok(statement.map(statement::context).unwrap_or_default())
+        Ok(statement.map(context).unwrap_or_default())
     }
 
     /// Changes a policy: `change` decides on it as it is, empty where there is none, and by the revision
@@ -184,54 +177,6 @@ impl Control {
         };
         self.functions.change(arn, follow).await.map(|_| ())
     }
-}
-
-/// Adds a statement, if decisions can be made by it, its name is free and there is room.
-pub(crate) fn add(
-    policy: &mut ResourcePolicy,
-    statement: records::policies::Statement,
-) -> Result<(), ApiError> {
-    if policy
-        .statements
-        .iter()
-        .any(|known| known.sid == statement.sid)
-    {
-        return Err(ApiError::conflict(format!(
-            "The statement id ({}) provided already exists. Please provide a new statement id, or \
-             remove the existing statement.",
-            statement.sid
-        )));
-    }
-    // Half a variable in a source's ARN, say: the whole policy would deny.
-    if !statement.is_understood() {
-        return Err(ApiError::invalid_parameter(
-            "The provided permission is invalid: the policy that it would make has syntax errors.",
-        ));
-    }
-    policy.statements.push(statement);
-    let size = policy.document().len();
-    if size > POLICY_BYTES_MAX {
-        return Err(ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "PolicyLengthExceededException",
-            Fault::User,
-            format!(
-                "The final policy size ({size}) is bigger than the limit ({POLICY_BYTES_MAX})."
-            ),
-        ));
-    }
-    Ok(())
-}
-
-/// Takes the statement of that name out.
-pub(crate) fn remove(policy: &mut ResourcePolicy, sid: &str) -> Result<(), ApiError> {
-    let before = policy.statements.len();
-    policy.statements.retain(|statement| statement.sid != sid);
-    if policy.statements.len() == before {
-        let message = format!("Statement {sid} is not found in resource policy.");
-        return Err(ApiError::not_found(message));
-    }
-    Ok(())
 }
 
 /// The caller's `RevisionId`, if given, must be the policy's or that of what the policy belongs to.

@@ -12,9 +12,9 @@ use records::functions::Configuration;
 use types::{FunctionArn, RoleArn};
 use wire::ApiError;
 
-use crate::destinations::{Target, target};
 use crate::failure::Failure;
 use crate::service::Control;
+use settings::destinations::{Target, target};
 
 impl Control {
     /// Refuses a dead-letter target that the role may not send to.

@@ -20,8 +20,8 @@ use types::{AccountId, FunctionArn, FunctionName, Random, Scope, Version};
 
 use crate::failure::Failure;
 use crate::function_rows::FunctionRows;
-use crate::functions::arn_of;
 use crate::package_words;
+use settings::functions::arn_of;
 
 /// What was missed for want of room among the jobs, or failed because a store did not answer,
 /// waits no longer than this.

@@ -19,9 +19,9 @@ use crate::body::parse_now;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::function_rows::not_found;
-use crate::functions::rules::check_tags;
 use crate::service::Control;
 use authn::authorisation::{request_tags, resource_tags};
+use settings::functions::check_tags;
 
 type TagMap = BTreeMap<String, String>;
 

@@ -14,11 +14,11 @@ use crate::body::parse_now;
 use crate::call::Call;
 use crate::code_storage::counted;
 use crate::failure::Failure;
-use crate::functions::rules::update_in_progress;
-use crate::functions::shape::{FunctionConfiguration, version_arn};
-use crate::functions::{arn_of, check_revision, check_settled};
 use crate::page::Page;
 use crate::service::Control;
+use settings::functions::{
+    FunctionConfiguration, arn_of, check_revision, check_settled, update_in_progress, version_arn,
+};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]

@@ -16,18 +16,17 @@ use wire::function_name::{Naming, resolve};
 use wire::rest::Operation;
 use wire::validation::Violations;
 
-use super::combinations::check_combinations;
 use super::package::CodeMembers;
-use super::rules::{check_environment, check_role, check_tags};
-use super::runtimes::check_runtime;
-use super::settings::{Resolved, Settings};
-use super::shape::FunctionConfiguration;
 use crate::answer::json;
 use crate::body::parse;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::service::Control;
 use authn::authorisation::request_tags;
+use settings::functions::{
+    FunctionConfiguration, Resolved, Settings, check_combinations, check_environment, check_role,
+    check_runtime, check_tags,
+};
 
 /// The longest bare name of a new function (AWS).
 const NAME_CHARACTERS_MAX: usize = 64;

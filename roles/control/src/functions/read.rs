@@ -10,13 +10,13 @@ use types::{FunctionArn, Qualifier, Version};
 use wire::function_name::Naming;
 use wire::uri::query_value;
 
-use super::shape::{FunctionConfiguration, version_arn};
 use crate::answer::json;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::function_rows::not_found;
 use crate::page::Page;
 use crate::service::Control;
+use settings::functions::{FunctionConfiguration, arn_of, version_arn};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -225,14 +225,5 @@ struct Item {
 impl Item {
     fn shape(&self) -> FunctionConfiguration<'_> {
         FunctionConfiguration::listed(&self.arn, &self.configuration)
-    }
-}
-
-/// A function's ARN without a qualifier.
-pub(crate) fn arn_of(function: &Function) -> FunctionArn {
-    FunctionArn {
-        scope: function.scope.clone(),
-        name: function.name.clone(),
-        qualifier: None,
     }
 }

@@ -6,11 +6,10 @@ use records::functions::Layer;
 use types::LayerVersionArn;
 use wire::ApiError;
 
-use super::combinations::check_layer_list;
-use super::settings::{Resolved, Settings};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::service::Control;
+use settings::functions::{Resolved, Settings, check_layer_list};
 
 impl Control {
     /// Finds out what a request's settings need to be put in.

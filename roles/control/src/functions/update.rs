@@ -11,19 +11,17 @@ use wire::ApiError;
 use wire::rest::Operation;
 use wire::validation::Violations;
 
-use super::check_revision;
-use super::combinations::check_combinations;
 use super::create::code;
 use super::package::CodeMembers;
-use super::rules::{begin_update, check_environment, check_role, check_settled};
-use super::runtimes::check_runtime;
-use super::settings::Settings;
-use super::shape::{FunctionConfiguration, version_arn};
 use crate::answer::json;
 use crate::body::{parse, parse_now};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::service::Control;
+use settings::functions::{
+    FunctionConfiguration, Settings, begin_update, check_combinations, check_environment,
+    check_revision, check_role, check_runtime, check_settled, version_arn,
+};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]

@@ -10,12 +10,12 @@ use wire::uri::query_value;
 use wire::validation::Violations;
 
 use super::name::{check_runtime, named};
-use super::shape::LayerVersionItem;
 use crate::answer::json;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::service::Control;
+use settings::layers::LayerVersionItem;
 use tables::decode;
 
 #[derive(Serialize)]

@@ -19,8 +19,8 @@ use crate::answer::{empty, json};
 use crate::body::parse_now;
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::permissions::{add, remove};
 use crate::service::Control;
+use settings::statements::{add, remove};
 use tables::TRIES_MAX;
 
 #[derive(Deserialize, Default)]

@@ -12,24 +12,28 @@ use types::limits::{MEMORY_MB_MAX, TIMEOUT_SECONDS_MAX};
 use wire::ApiError;
 use wire::validation::Violations;
 
-pub(crate) use apply::Resolved;
-pub(crate) use members::Variables;
+pub use apply::Resolved;
 use members::{
-    DeadLetterConfig, Environment, EphemeralStorage, FileSystemConfig, ImageConfig, LoggingConfig,
-    SnapStart, TracingConfig, VpcConfig,
+    DeadLetterConfig, EphemeralStorage, FileSystemConfig, ImageConfig, LoggingConfig, SnapStart,
+    TracingConfig, VpcConfig,
 };
+pub use members::{Environment, Variables};
 
 /// See the module.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(crate) struct Settings {
-    pub(crate) runtime: Option<String>,
-    pub(crate) role: Option<String>,
-    pub(crate) handler: Option<String>,
+pub struct Settings {
+    /// `Runtime`.
+    pub runtime: Option<String>,
+    /// `Role`: the execution role.
+    pub role: Option<String>,
+    /// `Handler`.
+    pub handler: Option<String>,
     description: Option<String>,
     timeout: Option<i64>,
     memory_size: Option<i64>,
-    pub(crate) environment: Option<Environment>,
+    /// `Environment`.
+    pub environment: Option<Environment>,
     tracing_config: Option<TracingConfig>,
     ephemeral_storage: Option<EphemeralStorage>,
     logging_config: Option<LoggingConfig>,
@@ -37,7 +41,8 @@ pub(crate) struct Settings {
     dead_letter_config: Option<DeadLetterConfig>,
     #[serde(rename = "KMSKeyArn")]
     kms_key_arn: Option<String>,
-    pub(crate) layers: Option<Vec<String>>,
+    /// `Layers`: ARNs of their versions, in the order in which they are laid.
+    pub layers: Option<Vec<String>>,
     file_system_configs: Option<Vec<FileSystemConfig>>,
     image_config: Option<ImageConfig>,
     snap_start: Option<SnapStart>,
@@ -47,19 +52,19 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Whether another role is to send to the dead-letter target, or the same one to another.
-    pub(crate) fn concerns_dead_letters(&self) -> bool {
+    pub fn concerns_dead_letters(&self) -> bool {
         self.role.is_some() || self.dead_letter_config.is_some()
     }
 
     /// Adds what breaks constraints that the model does not have, or has wider.
-    pub(crate) fn violations(&self, violations: &mut Violations) {
+    pub fn violations(&self, violations: &mut Violations) {
         let most = |max: u32| Some(i64::from(max));
         violations.range("timeout", self.timeout, None, most(TIMEOUT_SECONDS_MAX));
         violations.range("memorySize", self.memory_size, None, most(MEMORY_MB_MAX));
     }
 
     /// The condition keys that operations with settings have. `vpc_id` is the network there is.
-    pub(crate) fn context(&self, vpc_id: &str) -> Context {
+    pub fn context(&self, vpc_id: &str) -> Context {
         let mut context = Context::new();
         let layers = self.layers.iter().flatten();
         context.set_all("lambda:Layer", layers.cloned());
@@ -77,7 +82,7 @@ impl Settings {
 
     /// Refuses what no function from a package can have, and what belongs to parts of the system
     /// that are not there yet.
-    pub(crate) fn refuse_what_is_not_for_packages(&self) -> Result<(), ApiError> {
+    pub fn refuse_what_is_not_for_packages(&self) -> Result<(), ApiError> {
         if self.image_config.as_ref().is_some_and(|i| !i.is_empty()) {
             return Err(ApiError::invalid_parameter(
                 "Please don't provide ImageConfig when the intended function PackageType is Zip.",

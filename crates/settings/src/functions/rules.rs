@@ -7,7 +7,8 @@ use types::limits::{ENVIRONMENT_BYTES_MAX, TAGS_MAX};
 use types::{AccountId, RoleArn};
 use wire::ApiError;
 
-use super::settings::Variables;
+use super::given::Variables;
+use super::shape::arn_of;
 
 /// Variables that Lambda itself sets (AWS's documentation of environment variables).
 const RESERVED_VARIABLES: [&str; 19] = [
@@ -37,7 +38,7 @@ const TAG_KEY_CHARACTERS_MAX: usize = 128;
 const TAG_VALUE_CHARACTERS_MAX: usize = 256;
 
 /// A role must be of the function's own account.
-pub(crate) fn check_role(role: &str, account: &AccountId) -> Result<(), ApiError> {
+pub fn check_role(role: &str, account: &AccountId) -> Result<(), ApiError> {
     match RoleArn::parse(role) {
         Some(role) if role.account == *account => Ok(()),
         _ => Err(ApiError::access_denied(
@@ -47,7 +48,7 @@ pub(crate) fn check_role(role: &str, account: &AccountId) -> Result<(), ApiError
 }
 
 /// Variables must not be Lambda's own, and together no more than 4 KB as JSON.
-pub(crate) fn check_environment(variables: &Variables) -> Result<(), ApiError> {
+pub fn check_environment(variables: &Variables) -> Result<(), ApiError> {
     const UNABLE: &str = "Lambda was unable to configure your environment variables because the \
                           environment variables you have provided";
     let reserved: Vec<&str> = variables
@@ -73,7 +74,7 @@ pub(crate) fn check_environment(variables: &Variables) -> Result<(), ApiError> {
 }
 
 /// Tags must be few, short, and not in AWS's own name space.
-pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+pub fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
     if tags.len() > TAGS_MAX {
         return Err(ApiError::invalid_parameter(
             "Number of tags exceeds resource tag limit.",
@@ -100,7 +101,7 @@ pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError
 }
 
 /// The caller's `RevisionId`, if given, must be the present one.
-pub(crate) fn check_revision(given: Option<&str>, present: &str) -> Result<(), ApiError> {
+pub fn check_revision(given: Option<&str>, present: &str) -> Result<(), ApiError> {
     match given {
         Some(given) if given != present => Err(ApiError::precondition_failed(
             "The Revision Id provided does not match the latest Revision Id. Call the \
@@ -111,7 +112,7 @@ pub(crate) fn check_revision(given: Option<&str>, present: &str) -> Result<(), A
 }
 
 /// `$LATEST` must be neither in the making nor in the middle of an update.
-pub(crate) fn check_settled(function: &Function) -> Result<(), ApiError> {
+pub fn check_settled(function: &Function) -> Result<(), ApiError> {
     if let State::Pending = function.latest.state {
         return Err(ApiError::conflict(
             "The operation cannot be performed at this time. The function is currently in the \
@@ -125,15 +126,15 @@ pub(crate) fn check_settled(function: &Function) -> Result<(), ApiError> {
 }
 
 /// The refusal of a change while another goes on.
-pub(crate) fn update_in_progress(function: &Function) -> ApiError {
-    let arn = super::arn_of(function);
+pub fn update_in_progress(function: &Function) -> ApiError {
+    let arn = arn_of(function);
     ApiError::conflict(format!(
         "The operation cannot be performed at this time. An update is in progress for resource: {arn}"
     ))
 }
 
 /// Makes `next` the function's `$LATEST`: what ran until now serves until the update is settled.
-pub(crate) fn begin_update(function: &mut Function, mut next: Configuration, revision_id: String) {
+pub fn begin_update(function: &mut Function, mut next: Configuration, revision_id: String) {
     let before = &function.latest;
     if !same_content(before, &next) {
         next.generation = next.generation.max(before.generation + 1);

@@ -1,22 +1,30 @@
 //! From the members of AddPermission and AddLayerVersionPermission to the statement that AWS
-//! writes of them.
+//! writes of them, and to the policy that has it.
 
 use std::collections::BTreeMap;
 
+use http::StatusCode;
 use policy::Context;
-use records::policies::{Condition, Principal, Statement};
+use records::policies::{Condition, Principal, ResourcePolicy, Statement};
 use serde::Deserialize;
 use types::AccountId;
 use wire::ApiError;
+use wire::error::Fault;
+
+/// The longest policy, bytes of its document (AWS: 20 KB).
+const POLICY_BYTES_MAX: usize = 20_480;
 
 /// The members that make a statement. Those of layers are fewer and named the same, but for
 /// `OrganizationId`.
 #[derive(Clone, Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(crate) struct Permission {
-    pub(crate) statement_id: Option<String>,
-    pub(crate) action: Option<String>,
-    pub(crate) principal: Option<String>,
+pub struct Permission {
+    /// `StatementId`: its name in the policy.
+    pub statement_id: Option<String>,
+    /// `Action`.
+    pub action: Option<String>,
+    /// `Principal`: whom it lets in.
+    pub principal: Option<String>,
     source_arn: Option<String>,
     source_account: Option<String>,
     event_source_token: Option<String>,
@@ -28,7 +36,7 @@ pub(crate) struct Permission {
 
 impl Permission {
     /// The condition keys that AddPermission has.
-    pub(super) fn context(&self) -> Context {
+    pub fn context(&self) -> Context {
         let mut context = Context::new();
         if let Some(principal) = &self.principal {
             context.set("lambda:Principal", principal.clone());
@@ -40,7 +48,7 @@ impl Permission {
     }
 
     /// The statement that lets somebody do something to `resource`, an exact ARN.
-    pub(crate) fn statement(self, resource: &str) -> Result<Statement, ApiError> {
+    pub fn statement(self, resource: &str) -> Result<Statement, ApiError> {
         let action = self.action.unwrap_or_default();
         let is_url = action == "lambda:InvokeFunctionUrl";
         if self.function_url_auth_type.is_some() && !is_url {
@@ -86,6 +94,51 @@ impl Permission {
     }
 }
 
+/// Adds a statement, if decisions can be made by it, its name is free and there is room.
+pub fn add(policy: &mut ResourcePolicy, statement: Statement) -> Result<(), ApiError> {
+    if policy
+        .statements
+        .iter()
+        .any(|known| known.sid == statement.sid)
+    {
+        return Err(ApiError::conflict(format!(
+            "The statement id ({}) provided already exists. Please provide a new statement id, or \
+             remove the existing statement.",
+            statement.sid
+        )));
+    }
+    // Half a variable in a source's ARN, say: the whole policy would deny.
+    if !statement.is_understood() {
+        return Err(ApiError::invalid_parameter(
+            "The provided permission is invalid: the policy that it would make has syntax errors.",
+        ));
+    }
+    policy.statements.push(statement);
+    let size = policy.document().len();
+    if size > POLICY_BYTES_MAX {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "PolicyLengthExceededException",
+            Fault::User,
+            format!(
+                "The final policy size ({size}) is bigger than the limit ({POLICY_BYTES_MAX})."
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Takes the statement of that name out.
+pub fn remove(policy: &mut ResourcePolicy, sid: &str) -> Result<(), ApiError> {
+    let before = policy.statements.len();
+    policy.statements.retain(|statement| statement.sid != sid);
+    if policy.statements.len() == before {
+        let message = format!("Statement {sid} is not found in resource policy.");
+        return Err(ApiError::not_found(message));
+    }
+    Ok(())
+}
+
 /// What names of services end with.
 const SERVICES: [&str; 4] = [
     ".amazonaws.com",
@@ -95,7 +148,7 @@ const SERVICES: [&str; 4] = [
 ];
 
 /// The condition keys that are about a statement that is there.
-pub(super) fn context(statement: &Statement) -> Context {
+pub fn context(statement: &Statement) -> Context {
     const ROOT: (&str, &str) = ("arn:aws:iam::", ":root");
     let mut context = Context::new();
     let named = match &statement.principal {
@@ -152,8 +205,6 @@ fn nobody() -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    use records::policies::ResourcePolicy;
-
     use super::*;
 
     const F: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
@@ -205,7 +256,7 @@ mod tests {
                 ..Permission::default()
             };
             let statement = permission.statement(F).unwrap();
-            let refused = super::super::add(&mut ResourcePolicy::default(), statement).unwrap_err();
+            let refused = add(&mut ResourcePolicy::default(), statement).unwrap_err();
             assert_eq!(refused.code, "InvalidParameterValueException", "{source}");
         }
     }

@@ -8,20 +8,28 @@ use super::members::Members;
 
 /// Sources that have the same rules.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// SQS.
     Queue,
+    /// SQS, in order.
     FifoQueue,
+    /// Streams of Kinesis.
     Kinesis,
+    /// Streams of DynamoDB's tables.
     DynamoDb,
+    /// MSK.
     ManagedKafka,
+    /// Kafka that AWS does not run.
     SelfManagedKafka,
+    /// Amazon MQ.
     Broker,
+    /// Change streams of DocumentDB.
     DocumentDb,
 }
 
 impl Kind {
     /// Of a source.
-    pub(super) fn of(source: &Source) -> Self {
+    pub fn of(source: &Source) -> Self {
         match source {
             Source::Queue { arn } if arn.ends_with(".fifo") => Self::FifoQueue,
             Source::Queue { .. } => Self::Queue,
@@ -48,32 +56,32 @@ impl Kind {
     }
 
     /// Kinesis and DynamoDB: shards of records in order.
-    pub(super) fn is_stream(self) -> bool {
+    pub fn is_stream(self) -> bool {
         matches!(self, Self::Kinesis | Self::DynamoDb)
     }
 
-    /// SQS.
-    pub(super) fn is_queue(self) -> bool {
+    /// SQS, in order or not.
+    pub fn is_queue(self) -> bool {
         matches!(self, Self::Queue | Self::FifoQueue)
     }
 
     /// Kafka, whoever runs it.
-    pub(super) fn is_kafka(self) -> bool {
+    pub fn is_kafka(self) -> bool {
         matches!(self, Self::ManagedKafka | Self::SelfManagedKafka)
     }
 
     /// Records are read from a position on.
-    pub(super) fn has_position(self) -> bool {
+    pub fn has_position(self) -> bool {
         self.is_stream() || self.is_kafka() || self == Self::DocumentDb
     }
 
     /// Records of one invoke where nothing is said (AWS).
-    pub(super) fn batch_size_default(self) -> u32 {
+    pub fn batch_size_default(self) -> u32 {
         if self.is_queue() { 10 } else { 100 }
     }
 
     /// Records of one invoke at most (AWS).
-    pub(super) fn batch_size_max(self) -> u32 {
+    pub fn batch_size_max(self) -> u32 {
         match self {
             Self::FifoQueue => 10,
             _ => 10_000,
@@ -110,7 +118,7 @@ impl Kind {
     }
 
     /// Refuses parameters that do not go with the source.
-    pub(super) fn check(self, members: &Members) -> Result<(), ApiError> {
+    pub fn check(self, members: &Members) -> Result<(), ApiError> {
         let given = members.given();
         match given.into_iter().find(|parameter| !self.takes(parameter)) {
             None => Ok(()),
@@ -124,7 +132,7 @@ impl Kind {
 }
 
 /// The refusal of destinations that a source has not.
-pub(super) fn unsupported_destinations() -> ApiError {
+pub fn unsupported_destinations() -> ApiError {
     ApiError::invalid_parameter(
         "Unsupported DestinationConfig parameter for given event source mapping type.",
     )
@@ -132,7 +140,7 @@ pub(super) fn unsupported_destinations() -> ApiError {
 
 /// The source that a creation speaks of. `id` is the new mapping's, which names its consumer group
 /// where nothing else does.
-pub(super) fn source(members: &Members, id: &str, region: &Region) -> Result<Source, ApiError> {
+pub fn source(members: &Members, id: &str, region: &Region) -> Result<Source, ApiError> {
     let found = match (
         &members.event_source_arn,
         &members.self_managed_event_source,

@@ -65,7 +65,7 @@ fn what_belongs_elsewhere_is_refused_by_name() {
 
 #[test]
 fn what_is_given_is_put_in_and_what_is_empty_taken_away() {
-    let before = crate::tests::function("f").latest;
+    let before = records::examples::function("f").latest;
     assert_eq!(applied(&before, "{}"), before);
     let with = applied(
         &before,
@@ -93,7 +93,7 @@ fn what_is_given_is_put_in_and_what_is_empty_taken_away() {
 
 #[test]
 fn levels_go_with_json_alone() {
-    let before = crate::tests::function("f").latest;
+    let before = records::examples::function("f").latest;
     let json = applied(&before, r#"{"LoggingConfig":{"LogFormat":"JSON"}}"#);
     assert_eq!(json.logging.format, LogFormat::Json);
     assert_eq!(json.logging.application_level.as_deref(), Some("INFO"));
@@ -120,7 +120,7 @@ fn levels_go_with_json_alone() {
 #[test]
 fn subnets_and_groups_come_together() {
     let alone = settings(r#"{"VpcConfig":{"SubnetIds":["subnet-1"]}}"#);
-    let mut next = crate::tests::function("f").latest;
+    let mut next = records::examples::function("f").latest;
     let refused = alone.apply(&mut next, &Resolved::default()).unwrap_err();
     assert_eq!(
         refused.message,

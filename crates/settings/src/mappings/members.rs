@@ -9,130 +9,133 @@ use crate::destinations::DestinationConfig;
 /// See the module. What only creation takes is left alone by an update.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct Members {
-    pub(super) event_source_arn: Option<String>,
-    pub(super) function_name: Option<String>,
-    pub(super) enabled: Option<bool>,
-    pub(super) batch_size: Option<u32>,
-    pub(super) filter_criteria: Option<FilterCriteria>,
-    pub(super) maximum_batching_window_in_seconds: Option<u32>,
-    pub(super) parallelization_factor: Option<u32>,
-    pub(super) starting_position: Option<String>,
-    pub(super) starting_position_timestamp: Option<f64>,
-    pub(super) destination_config: Option<DestinationConfig>,
-    pub(super) maximum_record_age_in_seconds: Option<i64>,
-    pub(super) bisect_batch_on_function_error: Option<bool>,
-    pub(super) maximum_retry_attempts: Option<i64>,
-    pub(super) tags: Option<BTreeMap<String, String>>,
-    pub(super) tumbling_window_in_seconds: Option<u32>,
-    pub(super) topics: Option<Vec<String>>,
-    pub(super) queues: Option<Vec<String>>,
-    pub(super) source_access_configurations: Option<Vec<SourceAccess>>,
-    pub(super) self_managed_event_source: Option<SelfManaged>,
-    pub(super) function_response_types: Option<Vec<String>>,
-    pub(super) amazon_managed_kafka_event_source_config: Option<KafkaConfig>,
-    pub(super) self_managed_kafka_event_source_config: Option<KafkaConfig>,
-    pub(super) scaling_config: Option<ScalingConfig>,
+pub struct Members {
+    pub(crate) event_source_arn: Option<String>,
+    /// Whose it is to be.
+    pub function_name: Option<String>,
+    pub(crate) enabled: Option<bool>,
+    pub(crate) batch_size: Option<u32>,
+    pub(crate) filter_criteria: Option<FilterCriteria>,
+    pub(crate) maximum_batching_window_in_seconds: Option<u32>,
+    pub(crate) parallelization_factor: Option<u32>,
+    pub(crate) starting_position: Option<String>,
+    pub(crate) starting_position_timestamp: Option<f64>,
+    /// Where records go that are given up.
+    pub destination_config: Option<DestinationConfig>,
+    pub(crate) maximum_record_age_in_seconds: Option<i64>,
+    pub(crate) bisect_batch_on_function_error: Option<bool>,
+    pub(crate) maximum_retry_attempts: Option<i64>,
+    /// What a new one is tagged with.
+    pub tags: Option<BTreeMap<String, String>>,
+    pub(crate) tumbling_window_in_seconds: Option<u32>,
+    pub(crate) topics: Option<Vec<String>>,
+    pub(crate) queues: Option<Vec<String>>,
+    pub(crate) source_access_configurations: Option<Vec<SourceAccess>>,
+    pub(crate) self_managed_event_source: Option<SelfManaged>,
+    pub(crate) function_response_types: Option<Vec<String>>,
+    pub(crate) amazon_managed_kafka_event_source_config: Option<KafkaConfig>,
+    pub(crate) self_managed_kafka_event_source_config: Option<KafkaConfig>,
+    pub(crate) scaling_config: Option<ScalingConfig>,
     #[serde(rename = "DocumentDBEventSourceConfig")]
-    pub(super) document_db_event_source_config: Option<DocumentDbConfig>,
+    pub(crate) document_db_event_source_config: Option<DocumentDbConfig>,
     #[serde(rename = "KMSKeyArn")]
-    pub(super) kms_key_arn: Option<String>,
-    pub(super) metrics_config: Option<MetricsConfig>,
-    pub(super) logging_config: Option<LoggingConfig>,
-    pub(super) provisioned_poller_config: Option<PollerConfig>,
+    pub(crate) kms_key_arn: Option<String>,
+    pub(crate) metrics_config: Option<MetricsConfig>,
+    pub(crate) logging_config: Option<LoggingConfig>,
+    pub(crate) provisioned_poller_config: Option<PollerConfig>,
 }
 
 /// `FilterCriteria`.
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct FilterCriteria {
-    pub(super) filters: Vec<Filter>,
+pub(crate) struct FilterCriteria {
+    pub(crate) filters: Vec<Filter>,
 }
 
 /// `Filter`.
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct Filter {
-    pub(super) pattern: Option<String>,
+pub(crate) struct Filter {
+    pub(crate) pattern: Option<String>,
 }
 
 /// `SourceAccessConfiguration`.
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct SourceAccess {
-    pub(super) r#type: Option<String>,
+pub(crate) struct SourceAccess {
+    pub(crate) r#type: Option<String>,
     #[serde(rename = "URI")]
-    pub(super) uri: Option<String>,
+    pub(crate) uri: Option<String>,
 }
 
 /// `SelfManagedEventSource`.
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct SelfManaged {
-    pub(super) endpoints: BTreeMap<String, Vec<String>>,
+pub(crate) struct SelfManaged {
+    pub(crate) endpoints: BTreeMap<String, Vec<String>>,
 }
 
 /// `AmazonManagedKafkaEventSourceConfig` and `SelfManagedKafkaEventSourceConfig`.
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct KafkaConfig {
+pub(crate) struct KafkaConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) consumer_group_id: Option<String>,
+    pub(crate) consumer_group_id: Option<String>,
     #[serde(skip_serializing)]
-    pub(super) schema_registry_config: Option<serde_json::Value>,
+    pub(crate) schema_registry_config: Option<serde_json::Value>,
 }
 
 /// `ScalingConfig`.
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct ScalingConfig {
+pub(crate) struct ScalingConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) maximum_concurrency: Option<u32>,
+    pub(crate) maximum_concurrency: Option<u32>,
 }
 
 /// `DocumentDBEventSourceConfig`.
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct DocumentDbConfig {
+pub(crate) struct DocumentDbConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) database_name: Option<String>,
+    pub(crate) database_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) collection_name: Option<String>,
+    pub(crate) collection_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) full_document: Option<String>,
+    pub(crate) full_document: Option<String>,
 }
 
 /// `MetricsConfig`.
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct MetricsConfig {
-    pub(super) metrics: Vec<String>,
+pub(crate) struct MetricsConfig {
+    pub(crate) metrics: Vec<String>,
 }
 
 /// `LoggingConfig`.
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct LoggingConfig {
+pub(crate) struct LoggingConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) system_log_level: Option<String>,
+    pub(crate) system_log_level: Option<String>,
 }
 
 /// `ProvisionedPollerConfig`.
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct PollerConfig {
+pub(crate) struct PollerConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) minimum_pollers: Option<u32>,
+    pub(crate) minimum_pollers: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) maximum_pollers: Option<u32>,
+    pub(crate) maximum_pollers: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) poller_group_name: Option<String>,
+    pub(crate) poller_group_name: Option<String>,
 }
 
 impl Members {
     /// The parameters that not every source takes, by the model's names, as far as they ask for
     /// something: an empty list or object does not.
-    pub(super) fn given(&self) -> Vec<&'static str> {
+    pub(crate) fn given(&self) -> Vec<&'static str> {
         let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
         let destinations = self.destination_config.as_ref();
         let pollers = self.provisioned_poller_config.as_ref();
@@ -222,7 +225,7 @@ impl Members {
     }
 
     /// Schema registries, which are asked for in either Kafka configuration.
-    pub(super) fn has_schema_registry(&self) -> bool {
+    pub fn has_schema_registry(&self) -> bool {
         let configs = [
             &self.amazon_managed_kafka_event_source_config,
             &self.self_managed_kafka_event_source_config,
@@ -245,7 +248,7 @@ impl KafkaConfig {
 
 impl PollerConfig {
     /// Whether it asks for pollers at all.
-    pub(super) fn asks(&self) -> bool {
+    pub(crate) fn asks(&self) -> bool {
         self.minimum_pollers.is_some() || self.maximum_pollers.is_some()
     }
 }

@@ -7,10 +7,7 @@ use types::Version;
 use wire::ApiError;
 
 /// What holds of weights whatever versions exist, beyond the model's constraints.
-pub(super) fn check_weights(
-    version: Version,
-    weights: &BTreeMap<String, f64>,
-) -> Result<(), ApiError> {
+pub fn check_weights(version: Version, weights: &BTreeMap<String, f64>) -> Result<(), ApiError> {
     if weights.len() > 1 {
         return Err(ApiError::invalid_parameter(
             "Number of items in AdditionalVersionWeights cannot be greater than 1",
@@ -34,7 +31,7 @@ pub(super) fn check_weights(
 }
 
 /// What two versions that share an alias must have in common.
-pub(super) fn check_pair(one: &Configuration, other: &Configuration) -> Result<(), ApiError> {
+pub fn check_pair(one: &Configuration, other: &Configuration) -> Result<(), ApiError> {
     let different = if one.role != other.role {
         "execution role"
     } else if one.dead_letter_target != other.dead_letter_target {
@@ -53,7 +50,7 @@ mod tests {
 
     #[test]
     fn two_versions_of_an_alias_share_role_and_dead_letter_target() {
-        let one = crate::tests::function("f").latest;
+        let one = records::examples::function("f").latest;
         assert!(check_pair(&one, &one).is_ok());
         let other = Configuration {
             role: "another".to_owned(),

@@ -9,19 +9,21 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 /// `Environment`.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub(crate) struct Environment {
-    pub(crate) variables: Option<Variables>,
+pub struct Environment {
+    /// `Variables`; an environment without takes all away.
+    pub variables: Option<Variables>,
 }
 
 /// Variables, and the order in which the caller named them, in which refusals show them.
-pub(crate) struct Variables {
-    pub(crate) values: BTreeMap<String, String>,
+pub struct Variables {
+    /// By name.
+    pub values: BTreeMap<String, String>,
     named: Vec<String>,
 }
 
 impl Variables {
     /// As compact JSON, in the caller's order.
-    pub(crate) fn as_given(&self) -> String {
+    pub fn as_given(&self) -> String {
         let text = |text: &str| serde_json::to_string(text).expect("a text has a JSON form");
         let members = self.named.iter().map(|name| {
             let value = self.values.get(name).map_or("", String::as_str);

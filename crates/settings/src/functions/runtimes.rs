@@ -87,7 +87,7 @@ impl Default for RuntimesHere {
 }
 
 /// A runtime must be one that AWS takes and that is here.
-pub(crate) fn check_runtime(runtime: &str, here: &RuntimesHere) -> Result<(), ApiError> {
+pub fn check_runtime(runtime: &str, here: &RuntimesHere) -> Result<(), ApiError> {
     if here.exact.contains(runtime) {
         return Ok(());
     }

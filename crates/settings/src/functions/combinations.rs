@@ -10,7 +10,7 @@ const SNAP_STARTED: [(&str, u32, u32); 3] = [("java", 11, 0), ("python", 3, 12),
 
 /// Refuses what does not go together. `has_folder` says whether an access point is one of the
 /// installation's.
-pub(crate) fn check_combinations(
+pub fn check_combinations(
     configuration: &Configuration,
     has_folder: impl Fn(&str) -> bool,
 ) -> Result<(), ApiError> {
@@ -22,7 +22,7 @@ pub(crate) fn check_combinations(
 }
 
 /// Refuses lists of layers that no function can have, whatever the layers are.
-pub(crate) fn check_layer_list(layers: &[types::LayerVersionArn]) -> Result<(), ApiError> {
+pub fn check_layer_list(layers: &[types::LayerVersionArn]) -> Result<(), ApiError> {
     if layers.len() > LAYERS_MAX {
         return Err(ApiError::invalid_parameter(format!(
             "Cannot reference more than {LAYERS_MAX} layers."
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn configuration() -> Configuration {
-        crate::tests::function("f").latest
+        records::examples::function("f").latest
     }
 
     fn refused(configuration: &Configuration, words: &str) {

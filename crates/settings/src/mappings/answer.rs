@@ -15,11 +15,16 @@ use crate::destinations::DestinationConfig;
 /// What goes on with a mapping, as `State`. Changes are through when they are answered, as nothing
 /// polls yet; that they go on is told once, which is what clients expect to see before `Enabled`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum State {
+pub enum State {
+    /// It is new.
     Creating,
+    /// Something but whether it is on has changed.
     Updating,
+    /// It has been switched on.
     Enabling,
+    /// It has been switched off.
     Disabling,
+    /// It is gone.
     Deleting,
     /// `Enabled` or `Disabled`, as its owner wants it.
     Settled,
@@ -28,7 +33,7 @@ pub(super) enum State {
 /// See the module.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Answer {
+pub struct Answer {
     #[serde(rename = "UUID")]
     uuid: String,
     event_source_mapping_arn: String,
@@ -117,7 +122,8 @@ struct FailureAnswer {
 }
 
 impl Answer {
-    pub(super) fn new(mapping: Mapping, state: State) -> Self {
+    /// A mapping, and what goes on with it.
+    pub fn new(mapping: Mapping, state: State) -> Self {
         let kind = Kind::of(&mapping.source);
         let filters: Vec<Filter> = mapping
             .filters

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use records::functions::{
-    Configuration, FileSystem, LastUpdate, Layer, LogFormat, SnapStart, State, Vpc,
+    Configuration, FileSystem, Function, LastUpdate, Layer, LogFormat, SnapStart, State, Vpc,
 };
 use serde::Serialize;
 use types::{FunctionArn, Version, runtime_version_arn};
 
-use crate::package_words;
+use crate::reasons;
 
 const CREATING: &str = "Creating";
 const BEING_CREATED: &str = "The function is being created.";
@@ -16,7 +16,7 @@ const BEING_CREATED: &str = "The function is being created.";
 /// `FunctionConfiguration`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct FunctionConfiguration<'c> {
+pub struct FunctionConfiguration<'c> {
     function_name: String,
     function_arn: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,7 +147,7 @@ struct LoggingConfig<'c> {
 impl<'c> FunctionConfiguration<'c> {
     /// As most operations answer it. `arn` is the function's as the answer should name it, with or
     /// without a qualifier.
-    pub(crate) fn new(arn: &FunctionArn, configuration: &'c Configuration) -> Self {
+    pub fn new(arn: &FunctionArn, configuration: &'c Configuration) -> Self {
         Self {
             status: Some(Status::new(configuration)),
             ..Self::listed(arn, configuration)
@@ -155,7 +155,7 @@ impl<'c> FunctionConfiguration<'c> {
     }
 
     /// As lists have it: without state and update status.
-    pub(crate) fn listed(arn: &FunctionArn, configuration: &'c Configuration) -> Self {
+    pub fn listed(arn: &FunctionArn, configuration: &'c Configuration) -> Self {
         let variables = configuration.environment.as_ref();
         Self {
             function_name: arn.name.to_string(),
@@ -282,7 +282,7 @@ impl<'c> Status<'c> {
             },
             State::Failed { code, reason } => Self {
                 state: "Failed",
-                state_reason: Some(package_words::shown(code, reason)),
+                state_reason: Some(reasons::shown(code, reason)),
                 state_reason_code: Some(code),
                 ..Self::default()
             },
@@ -292,7 +292,7 @@ impl<'c> Status<'c> {
             // Lambda words an update like a creation, though its own model has no such code for updates.
             LastUpdate::InProgress => ("InProgress", Some(BEING_CREATED), Some(CREATING)),
             LastUpdate::Failed { code, reason } => {
-                let reason = package_words::shown(code, reason);
+                let reason = reasons::shown(code, reason);
                 ("Failed", Some(reason), Some(code.as_str()))
             }
         };
@@ -303,8 +303,17 @@ impl<'c> Status<'c> {
     }
 }
 
+/// A function's ARN without a qualifier.
+pub fn arn_of(function: &Function) -> FunctionArn {
+    FunctionArn {
+        scope: function.scope.clone(),
+        name: function.name.clone(),
+        qualifier: None,
+    }
+}
+
 /// The ARN that names exactly this version.
-pub(crate) fn version_arn(arn: &FunctionArn, configuration: &Configuration) -> FunctionArn {
+pub fn version_arn(arn: &FunctionArn, configuration: &Configuration) -> FunctionArn {
     arn.qualified(types::Qualifier::Version(configuration.version))
 }
 
@@ -316,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_version_has_one_name_in_answers_and_in_invokes() {
-        let function = crate::tests::function("f");
+        let function = records::examples::function("f");
         let version = FunctionVersion {
             scope: function.scope.clone(),
             name: function.name.clone(),
@@ -331,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_pending_function_has_no_update_status_yet() {
-        let function = crate::tests::function("f");
+        let function = records::examples::function("f");
         let arn = FunctionArn {
             scope: function.scope.clone(),
             name: function.name.clone(),

@@ -7,7 +7,7 @@ use types::LayerArn;
 /// `PublishLayerVersionResponse` and `GetLayerVersionResponse`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct LayerVersionAnswer<'v> {
+pub struct LayerVersionAnswer<'v> {
     content: Content<'v>,
     layer_arn: String,
     #[serde(flatten)]
@@ -17,7 +17,7 @@ pub(super) struct LayerVersionAnswer<'v> {
 /// `LayerVersionsListItem`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct LayerVersionItem<'v> {
+pub struct LayerVersionItem<'v> {
     layer_version_arn: String,
     version: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,7 +40,8 @@ struct Content<'v> {
 }
 
 impl<'v> LayerVersionAnswer<'v> {
-    pub(super) fn new(layer: &LayerArn, version: &'v LayerVersion, location: String) -> Self {
+    /// A version whose package a caller finds at `location`.
+    pub fn new(layer: &LayerArn, version: &'v LayerVersion, location: String) -> Self {
         Self {
             content: Content {
                 location,
@@ -55,7 +56,7 @@ impl<'v> LayerVersionAnswer<'v> {
 
 impl<'v> LayerVersionItem<'v> {
     /// As lists have it: without a description if there is none.
-    pub(super) fn listed(layer: &LayerArn, version: &'v LayerVersion) -> Self {
+    pub fn listed(layer: &LayerArn, version: &'v LayerVersion) -> Self {
         let mut item = Self::new(layer, version);
         item.description = item.description.filter(|text| !text.is_empty());
         item

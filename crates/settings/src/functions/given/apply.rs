@@ -12,20 +12,16 @@ const LEVEL_DEFAULT: &str = "INFO";
 
 /// What settings mean beyond what they say, found out before they are put in.
 #[derive(Default)]
-pub(crate) struct Resolved<'r> {
+pub struct Resolved<'r> {
     /// The layers that `Layers` names, if it does.
-    pub(crate) layers: Option<Vec<Layer>>,
+    pub layers: Option<Vec<Layer>>,
     /// What the installation calls its network.
-    pub(crate) vpc_id: &'r str,
+    pub vpc_id: &'r str,
 }
 
 impl Settings {
     /// Puts the settings into a configuration. The model's constraints hold by now.
-    pub(crate) fn apply(
-        &self,
-        next: &mut Configuration,
-        resolved: &Resolved<'_>,
-    ) -> Result<(), ApiError> {
+    pub fn apply(&self, next: &mut Configuration, resolved: &Resolved<'_>) -> Result<(), ApiError> {
         put(&mut next.timeout_seconds, number(self.timeout));
         put(&mut next.memory_mb, number(self.memory_size));
         let size = self.ephemeral_storage.as_ref().and_then(|s| s.size);

@@ -1,0 +1,19 @@
+//! Event source mappings: the members of a request ([`Members`]), the source that they speak of ([`source`],
+//! [`Kind`]), what becomes of a mapping by them ([`apply`]), what it may be ([`check`]), and the answer
+//! ([`Answer`]).
+
+mod answer;
+mod changes;
+mod members;
+mod position;
+mod rules;
+mod source;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, State};
+pub use changes::{apply, apply_to_source, defaults};
+pub use members::Members;
+pub use position::starting_position;
+pub use rules::{TIMEOUT_SECONDS_MAX, check, check_access_is_given};
+pub use source::{Kind, source, unsupported_destinations};
