@@ -15,7 +15,6 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use authn::Regions;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use types::limits::{
@@ -393,7 +392,7 @@ impl Default for Account {
 
 impl Account {
     /// All regions that are served.
-    pub(crate) fn served_regions(&self) -> Regions {
+    pub(crate) fn served_regions(&self) -> BTreeSet<Region> {
         let further = self.regions.iter().cloned();
         further.chain([self.region.clone()]).collect()
     }

@@ -13,6 +13,7 @@ mod permissions;
 mod provisioning;
 mod quotas;
 mod recovery;
+mod refusals;
 mod unused_packages;
 mod updates;
 mod urls;

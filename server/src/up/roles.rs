@@ -16,7 +16,7 @@ use ::frontend::Frontend;
 use api::assignment::Assignment;
 use api::placement::Placement;
 use api::worker::Worker;
-use authn::Authenticator;
+use authn::{Authenticator, Regions};
 use prometheus_client::registry::Registry;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -55,6 +55,12 @@ struct Common<'s> {
     stores: &'s Stores,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+}
+
+impl Common<'_> {
+    fn regions(&self) -> Regions {
+        self.config.account.served_regions().into_iter().collect()
+    }
 }
 
 /// The roles from the bottom of the picture up.

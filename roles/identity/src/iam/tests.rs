@@ -2,7 +2,9 @@
 
 mod answers;
 mod evaluated;
+mod orders;
 mod races;
+mod renames;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,6 +6,9 @@ use types::Timestamp;
 
 use super::*;
 
+mod bounds;
+mod search;
+
 fn stream(group: &str, stream: &str) -> StreamName {
     StreamName {
         scope: records::examples::scope(),
@@ -125,38 +128,6 @@ fn a_line_torn_by_a_crash_costs_only_itself() {
     assert_eq!(messages(&page), ["whole", "after"]);
 }
 
-#[test]
-fn more_than_there_is_room_for_is_dropped_and_counted() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path().to_owned(), Bounds::default()).unwrap();
-    let huge = "x".repeat(BYTES_MAX + 1);
-    store.append(&stream("g", "s"), vec![event(1, &huge)]);
-    assert_eq!(store.dropped_events(), 1);
-    store.append(&stream("g", "s"), vec![event(1, "small")]);
-    let counts = Arc::clone(&store.counts);
-    drop(store);
-    assert_eq!(counts.written_events.load(Ordering::Relaxed), 1);
-    assert_eq!(counts.waiting_bytes.load(Ordering::Relaxed), 0);
-}
-
-#[test]
-fn many_streams_need_few_open_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path().to_owned(), Bounds::default()).unwrap();
-    for round in 0..2 {
-        for number in 0..300 {
-            store.append(&stream("g", &number.to_string()), vec![event(round, "x")]);
-        }
-    }
-    let reader = store.reader();
-    drop(store);
-    let scope = stream("", "").scope;
-    assert_eq!(reader.streams(&scope, "g").unwrap().len(), 300);
-    let search = all(999, Direction::Forward, None);
-    let page = reader.search(&scope, "g", |_| true, &search).unwrap();
-    assert_eq!(page.events.len(), 600);
-}
-
 /// Segments are as short as they can be.
 const SMALL: Bounds = Bounds {
     group_bytes_max: 1024 * 1024,
@@ -165,120 +136,6 @@ const SMALL: Bounds = Bounds {
     account_files_max: 1_000,
     account_groups_max: 1_000,
 };
-
-fn of(account: &str, group: &str, name: &str) -> StreamName {
-    let mut stream = stream(group, name);
-    stream.scope.account = types::AccountId::new(account).unwrap();
-    stream
-}
-
-#[test]
-fn an_accounts_logs_stay_whatever_another_writes() {
-    let folder = tempfile::tempdir().unwrap();
-    let bounds = Bounds {
-        account_bytes_max: 3 * 1024 * 1024 / 2,
-        ..SMALL
-    };
-    let store = open(folder.path().to_owned(), bounds).unwrap();
-    let evidence = of("222222222222", "evidence", "s");
-    store.append(&evidence, vec![event(1, &"x".repeat(300_000))]);
-    let padding = "y".repeat(10_000);
-    // Two others, each with as much as it may have and more: together more than all may have.
-    for time in 0..1_200_u64 {
-        let account = ["111111111111", "333333333333"][time as usize % 2];
-        let name = of(account, ["g", "h", "i"][time as usize % 3], "s");
-        store.append(&name, vec![event(time, &padding)]);
-    }
-    let reader = store.reader();
-    drop(store);
-    assert!(reader.group_bytes(&evidence.scope, "evidence").unwrap() > 300_000);
-    let bytes = |account: &str| -> u64 {
-        let scope = of(account, "", "").scope;
-        let groups = ["evidence", "g", "h", "i"].iter();
-        groups
-            .map(|group| reader.group_bytes(&scope, group).unwrap())
-            .sum()
-    };
-    let [first, second, third] = ["111111111111", "222222222222", "333333333333"].map(bytes);
-    assert!(first + second + third <= bounds.total_bytes_max);
-    assert!(first > 300_000 && third > 300_000, "{first} {third}");
-}
-
-#[test]
-fn however_much_comes_at_once_the_disk_has_no_more_than_the_bound() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path().to_owned(), SMALL).unwrap();
-    let reader = store.reader();
-    // Each becomes six times as much in its file, and all of them wait together.
-    let zeros = "\0".repeat(100_000);
-    let name = stream("g", "s");
-    for time in 0..100 {
-        store.append(&name, vec![event(time, &zeros)]);
-    }
-    let mut most = 0;
-    let began = std::time::Instant::now();
-    while store.written_events() < 100 {
-        most = most.max(reader.group_bytes(&name.scope, "g").unwrap());
-        assert!(began.elapsed() < std::time::Duration::from_secs(60));
-    }
-    assert!(most <= 3 * SMALL.group_bytes_max, "{most}");
-    drop(store);
-}
-
-#[tokio::test]
-async fn streams_and_groups_of_an_account_have_a_number() {
-    let folder = tempfile::tempdir().unwrap();
-    let bounds = Bounds {
-        account_files_max: 40,
-        account_groups_max: 2,
-        ..SMALL
-    };
-    let store = open(folder.path().to_owned(), bounds).unwrap();
-    let long = "x/".repeat(200);
-    for number in 0..100 {
-        let name = stream("g", &format!("{long}{number}"));
-        store
-            .create_stream(name, Timestamp::default())
-            .await
-            .unwrap();
-    }
-    let scope = stream("", "").scope;
-    let group = path::group_folder(folder.path(), &scope, "g");
-    let files = std::fs::read_dir(&group).unwrap().count();
-    // Two for each: one is that of its name.
-    assert!((40..=80).contains(&files), "{files}");
-    let create = |account: &str, group: &str| {
-        store.create_stream(of(account, group, "s"), Timestamp::default())
-    };
-    let mine = scope.account.as_str();
-    create(mine, "h").await.unwrap();
-    let refused = create(mine, "i").await.unwrap_err();
-    assert_eq!(refused.kind(), io::ErrorKind::QuotaExceeded);
-    create("222222222222", "i").await.unwrap();
-    store
-        .delete_group(scope.clone(), "h".to_owned())
-        .await
-        .unwrap();
-    create(mine, "i").await.unwrap();
-}
-
-struct Full;
-
-impl storage::Room for Full {
-    fn is_there(&self) -> bool {
-        false
-    }
-}
-
-#[tokio::test]
-async fn on_a_disk_with_its_reserve_alone_nothing_is_logged() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = LogStore::open(folder.path().to_owned(), SMALL, Arc::new(Full)).unwrap();
-    store.append(&stream("g", "s"), vec![event(1, "a")]);
-    let made = store.create_stream(stream("g", "t"), Timestamp::default());
-    assert_eq!(made.await.unwrap_err().kind(), io::ErrorKind::StorageFull);
-    assert_eq!((store.dropped_events(), store.written_events()), (1, 0));
-}
 
 fn all(limit: usize, direction: Direction, from: Option<Place>) -> Search<'static> {
     Search {
@@ -293,118 +150,6 @@ fn all(limit: usize, direction: Direction, from: Option<Place>) -> Search<'stati
 fn messages(page: &Page) -> Vec<&str> {
     let events = page.events.iter();
     events.map(|found| found.message.as_str()).collect()
-}
-
-#[test]
-fn pages_of_several_streams_go_by_time_and_leave_nothing_out() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path().to_owned(), SMALL).unwrap();
-    let padding = "x".repeat(1_000);
-    for time in 0..900_u64 {
-        let name = stream("g", ["a", "b", "c"][time as usize % 3]);
-        // Some come late, some at the same moment.
-        let time = (time / 2) ^ 1;
-        store.append(&name, vec![event(time, &padding)]);
-    }
-    let reader = store.reader();
-    drop(store);
-    let scope = stream("", "").scope;
-    assert!(
-        std::fs::read_dir(path::group_folder(folder.path(), &scope, "g"))
-            .unwrap()
-            .count()
-            > 3
-    );
-    let mut found = Vec::new();
-    let mut from = None;
-    loop {
-        let search = all(70, Direction::Forward, from);
-        let page = reader.search(&scope, "g", |_| true, &search).unwrap();
-        assert!(page.events.len() <= 70);
-        found.extend(page.events);
-        match page.rest {
-            Some(rest) => from = Some(rest),
-            None => break,
-        }
-    }
-    assert_eq!(found.len(), 900);
-    assert!(found.is_sorted_by_key(|found| found.place.clone()));
-    let times = Search {
-        times: (100, 110),
-        ..all(1_000, Direction::Forward, None)
-    };
-    let page = reader.search(&scope, "g", |_| true, &times).unwrap();
-    assert_eq!((page.events.len(), page.rest), (20, None));
-    let one = reader.search(
-        &scope,
-        "g",
-        |name| name == "a",
-        &all(1_000, Direction::Forward, None),
-    );
-    assert_eq!(one.unwrap().events.len(), 300);
-}
-
-#[test]
-fn a_stream_is_read_backwards_as_forwards() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path().to_owned(), SMALL).unwrap();
-    let name = stream("g", "s");
-    let texts: Vec<String> = (0..10).map(|number| number.to_string()).collect();
-    store.append(&name, texts.iter().map(|text| event(5, text)).collect());
-    let reader = store.reader();
-    drop(store);
-    let read = |direction, from: Option<Place>| {
-        let search = all(4, direction, from);
-        reader.search(&name.scope, "g", |_| true, &search).unwrap()
-    };
-    let last = read(Direction::Backward, None);
-    assert_eq!(messages(&last), ["6", "7", "8", "9"]);
-    let before = read(Direction::Backward, Some(last.events[0].place.clone()));
-    assert_eq!(messages(&before), ["2", "3", "4", "5"]);
-    let first = read(Direction::Backward, before.rest.clone());
-    assert_eq!(messages(&first), ["0", "1"]);
-    assert_eq!(first.rest, None);
-    let next = read(
-        Direction::Forward,
-        Some(first.events[1].place.clone().next()),
-    );
-    assert_eq!(messages(&next), ["2", "3", "4", "5"]);
-}
-
-#[test]
-fn what_was_written_longest_ago_makes_room() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path().to_owned(), SMALL).unwrap();
-    let padding = "x".repeat(10_000);
-    for time in 0..1_000 {
-        store.append(&stream("g", "s"), vec![event(time, &padding)]);
-    }
-    let reader = store.reader();
-    drop(store);
-    let scope = stream("", "").scope;
-    let bytes = reader.group_bytes(&scope, "g").unwrap();
-    assert!(
-        bytes <= SMALL.group_bytes_max && bytes > SMALL.group_bytes_max / 2,
-        "{bytes}"
-    );
-    let newest = reader.search(&scope, "g", |_| true, &all(1, Direction::Backward, None));
-    assert_eq!(newest.unwrap().events[0].place.time, 999);
-    // A new run knows what is there, and its positions go on.
-    let store = open(folder.path().to_owned(), SMALL).unwrap();
-    for group in ["h", "i", "j"] {
-        for time in 0..80 {
-            store.append(&stream(group, "s"), vec![event(time, &padding)]);
-        }
-    }
-    let reader = store.reader();
-    drop(store);
-    let groups = ["g", "h", "i", "j"];
-    let total: u64 = groups
-        .map(|group| reader.group_bytes(&scope, group).unwrap())
-        .iter()
-        .sum();
-    assert!(total <= SMALL.total_bytes_max, "{total}");
-    assert_eq!(reader.group_bytes(&scope, "j").unwrap() / 10_000, 80);
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ pub(super) fn create(
 fn control_config(common: &Common<'_>, with: &With<'_>) -> anyhow::Result<Config> {
     let config = common.config;
     Ok(Config {
-        regions: config.account.served_regions(),
+        regions: common.regions(),
         account_concurrency: config.account.concurrency,
         runtimes: runtimes_here(with.runtimes),
         runtimes_refused: with.runtimes.refused.clone(),

@@ -19,7 +19,7 @@ pub(super) fn create(
     register_metrics(registry, &common.stores.logs);
     let (service, keeper) = Service::new(
         Config {
-            regions: config.account.served_regions(),
+            regions: common.regions(),
             retention_days: Some(config.logs.retention_days).filter(|days| *days > 0),
         },
         Dependencies {

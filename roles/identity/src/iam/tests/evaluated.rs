@@ -9,7 +9,7 @@ use policy::{Question, decide};
 use storage::memory::MemoryTable;
 use storage::{Expect, Table};
 
-use super::races::{Stepping, run};
+use super::orders::{Stepping, run};
 use super::{ALLOW, POLICY, ask, done, iam_and_keys, root};
 use crate::Keys;
 use crate::iam::Iam;
