@@ -1,4 +1,4 @@
-//! Aliases: names that point at one version, or at two by weight ([`weights`]).
+//! Aliases: names that point at one version, or at two by weight.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,9 @@ use types::{AliasName, ForCallers as _, FunctionArn, Qualifier, Version};
 use wire::ApiError;
 use wire::uri::query_value;
 
+use settings::functions::check_revision;
 use settings::weights::{check_pair, check_weights};
+use tables::TRIES_MAX;
 
 use crate::answer::{empty, json};
 use crate::body::parse_now;
@@ -19,8 +21,6 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::service::Control;
-use settings::functions::check_revision;
-use tables::TRIES_MAX;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]

@@ -7,11 +7,14 @@ mod functions;
 
 use std::collections::BTreeMap;
 
+use authn::authorisation::{request_tags, resource_tags};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use records::code_signing::{CodeSigningConfig, Untrusted, config_arn, config_key, configs_prefix};
 use serde::{Deserialize, Serialize};
+use settings::functions::check_tags;
 use storage::{Expect, Revision};
+use tables::decode;
 use types::{AccountId, Random, Region, Scope};
 use wire::ApiError;
 
@@ -21,9 +24,6 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::service::Control;
-use authn::authorisation::{request_tags, resource_tags};
-use settings::functions::check_tags;
-use tables::decode;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]

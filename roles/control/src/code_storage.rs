@@ -14,13 +14,13 @@ use std::sync::{Mutex, PoisonError};
 use http::StatusCode;
 use records::functions::{Code, functions_prefix};
 use records::layers::{LayerVersion, all_layer_versions_prefix};
+use tables::decode;
 use types::{Scope, Version};
 use wire::ApiError;
 use wire::error::Fault;
 
 use crate::failure::Failure;
 use crate::service::Control;
-use tables::decode;
 
 /// How many times its size a package may take unpacked before that counts. Code is usually three or
 /// four times as large as its zip.

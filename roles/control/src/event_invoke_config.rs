@@ -5,7 +5,9 @@ use http::{Response, StatusCode};
 use records::event_invoke::EventInvokeConfig;
 use records::functions::{EVENT_INVOKES, attached_key, attached_prefix};
 use serde::{Deserialize, Serialize};
+use settings::destinations::DestinationConfig;
 use storage::{Expect, Revision};
+use tables::{TRIES_MAX, decode};
 use types::{FunctionArn, Qualifier, Timestamp, Version};
 use wire::ApiError;
 use wire::function_name::Naming;
@@ -17,8 +19,6 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::service::Control;
-use settings::destinations::DestinationConfig;
-use tables::{TRIES_MAX, decode};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]

@@ -1,19 +1,23 @@
 //! Event source mappings: the resource. Pollers, which come by themselves, read its rows.
 //!
-//! Read [`members`], [`source`], [`rules`], [`claims`], [`answer`].
+//! What a request may say of them, and what is answered, is `settings::mappings`; that there are no two alike,
+//! [`claims`].
 
 mod claims;
 
+use authn::authorisation::{request_tags, resource_tags};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
 use records::event_sources::{Mapping, mapping_arn, mapping_key, mappings_prefix};
 use serde::Serialize;
+use settings::functions::check_tags;
 use settings::mappings::{
     Answer, Kind, Members, State, TIMEOUT_SECONDS_MAX, apply, apply_to_source, check,
     check_access_is_given, defaults, source, starting_position, unsupported_destinations,
 };
 use storage::Expect;
+use tables::{TRIES_MAX, decode};
 use types::{FunctionArn, Qualifier, Version};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};
@@ -27,9 +31,6 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::service::Control;
-use authn::authorisation::{request_tags, resource_tags};
-use settings::functions::check_tags;
-use tables::{TRIES_MAX, decode};
 
 /// Mappings of one answer at most (AWS).
 const PAGE_MAX: usize = 100;

@@ -17,6 +17,7 @@ use records::layers::{Layer, LayerVersion, layer_key, layer_version_key};
 use serde::Deserialize;
 use settings::layers::LayerVersionAnswer;
 use storage::Expect;
+use tables::TRIES_MAX;
 use types::{ForCallers as _, LayerArn, LayerVersionArn};
 use wire::ApiError;
 use wire::rest::Operation;
@@ -29,7 +30,6 @@ use crate::failure::Failure;
 use crate::functions::package::CodeMembers;
 use crate::service::Control;
 use name::{named, named_version};
-use tables::TRIES_MAX;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]

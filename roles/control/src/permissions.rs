@@ -12,6 +12,7 @@ use records::policies::{ResourcePolicy, binding};
 use serde::{Deserialize, Serialize};
 use settings::statements::{Permission, add, context, remove};
 use storage::{Expect, Revision};
+use tables::TRIES_MAX;
 use types::{FunctionArn, Qualifier, Version};
 use wire::ApiError;
 use wire::function_name::Naming;
@@ -23,7 +24,6 @@ use crate::body::parse_now;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::service::Control;
-use tables::TRIES_MAX;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]

@@ -7,6 +7,7 @@ use records::functions::{Configuration, Function, PROVISIONED, SnapStart, State,
 use records::provisioned::{Provisioned, Status};
 use serde::{Deserialize, Serialize};
 use storage::Expect;
+use tables::{TRIES_MAX, decode};
 use types::limits::UNRESERVED_CONCURRENCY_MIN;
 use types::{FunctionArn, Qualifier, Version};
 use wire::ApiError;
@@ -22,7 +23,6 @@ use crate::failure::Failure;
 use crate::function_rows::not_found;
 use crate::page::Page;
 use crate::service::Control;
-use tables::{TRIES_MAX, decode};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]

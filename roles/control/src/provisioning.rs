@@ -21,13 +21,13 @@ use api::assignment::{Assignment, Provision, Standing};
 use records::functions::{FunctionVersion, PROVISIONED, State};
 use records::provisioned::{Allocation, Provisioned};
 use storage::{Expect, Revision, Row};
+use tables::{Rows, decode};
 use tokio::sync::Notify;
 use types::{AccountId, FunctionArn, FunctionName, Qualifier, Region, Scope, Version};
 
 use crate::failure::Failure;
 use crate::function_rows::FunctionRows;
 use plan::Target;
-use tables::{Rows, decode};
 
 /// How often it looks: an environment that ended is missed for so long at most.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

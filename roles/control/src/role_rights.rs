@@ -9,12 +9,12 @@ use authn::authorisation::{Ask, Circumstances, Requester};
 use authn::identity;
 use policy::{Context, Policy};
 use records::functions::Configuration;
+use settings::destinations::{Target, target};
 use types::{FunctionArn, RoleArn};
 use wire::ApiError;
 
 use crate::failure::Failure;
 use crate::service::Control;
-use settings::destinations::{Target, target};
 
 impl Control {
     /// Refuses a dead-letter target that the role may not send to.
@@ -107,7 +107,8 @@ impl Control {
         let found = self.roles.role(role, function).await;
         let is_known = found.map_err(|_| ApiError::unavailable())?.is_some();
         let is_vouched = self.config.operator_key.is_some() && !action.starts_with("lambda:");
-        if !is_known && !(is_vouched && self.config.unknown_roles_accepted) {
+        let can_be_asked = is_known || is_vouched && self.config.unknown_roles_accepted;
+        if !can_be_asked {
             return Ok(!is_vouched);
         }
         let key = match self.roles.key_of(role, function).await {

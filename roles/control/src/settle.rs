@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use image::Images;
 use records::functions::{Configuration, FUNCTIONS, Function, LastUpdate, State};
+use settings::functions::arn_of;
 use storage::Expect;
 use tokio::sync::mpsc;
 use tokio::task::{self, JoinSet};
@@ -21,7 +22,6 @@ use types::{AccountId, FunctionArn, FunctionName, Random, Scope, Version};
 use crate::failure::Failure;
 use crate::function_rows::FunctionRows;
 use crate::package_words;
-use settings::functions::arn_of;
 
 /// What was missed for want of room among the jobs, or failed because a store did not answer,
 /// waits no longer than this.

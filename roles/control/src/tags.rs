@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use authn::authorisation::{request_tags, resource_tags};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
@@ -9,6 +10,7 @@ use records::code_signing::{CodeSigningConfig, config_key};
 use records::event_sources::{Mapping, mapping_key};
 use records::functions::{Function, function_key};
 use serde::{Deserialize, Serialize};
+use settings::functions::check_tags;
 use types::{AccountId, FunctionArn, Region, Scope};
 use wire::ApiError;
 use wire::function_name::{Naming, resolve};
@@ -20,8 +22,6 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::function_rows::not_found;
 use crate::service::Control;
-use authn::authorisation::{request_tags, resource_tags};
-use settings::functions::check_tags;
 
 type TagMap = BTreeMap<String, String>;
 

@@ -21,11 +21,11 @@ use records::functions::{Configuration, FUNCTIONS, Function, VERSIONS};
 use records::layers::{LAYER_VERSIONS, LayerVersion};
 use records::packages::{UNUSED_PACKAGES, UnusedPackage, unused_package_key};
 use storage::{Expect, Revision};
+use tables::{Rows, TRIES_MAX, decode};
 use tokio::time::MissedTickBehavior;
 use types::{Clock, Timestamp};
 
 use crate::failure::Failure;
-use tables::{Rows, TRIES_MAX, decode};
 
 /// A look for every quarter of the time that packages are kept, within these bounds: a look reads all
 /// rows of functions.

@@ -8,6 +8,7 @@ use records::policies::binding;
 use records::urls::{Auth, Cors, ID_CHARACTERS, InvokeMode, Url};
 use serde::{Deserialize, Serialize};
 use storage::{Expect, Revision};
+use tables::{TRIES_MAX, decode};
 use types::{FunctionArn, Qualifier, Random, Version};
 use wire::ApiError;
 use wire::function_name::Naming;
@@ -18,7 +19,6 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::service::Control;
-use tables::{TRIES_MAX, decode};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]

@@ -6,6 +6,9 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use records::functions::{Configuration, Function, LastUpdate, State};
 use serde::{Deserialize, Serialize};
+use settings::functions::{
+    FunctionConfiguration, arn_of, check_revision, check_settled, update_in_progress, version_arn,
+};
 use types::{FunctionArn, Version};
 use wire::ApiError;
 
@@ -16,9 +19,6 @@ use crate::code_storage::counted;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::service::Control;
-use settings::functions::{
-    FunctionConfiguration, arn_of, check_revision, check_settled, update_in_progress, version_arn,
-};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]

@@ -44,6 +44,7 @@ use http::{Response, StatusCode};
 use records::iam::{Entity, EntityKind, entities_prefix, entity_key};
 use serde::de::DeserializeOwned;
 use storage::Expect;
+use tables::{Failure, Rows, TRIES_MAX, decode};
 use types::{AccountId, Clock, Random, RequestId};
 use wire::model::check_form;
 use wire::query::{IAM_NAMESPACE, Query, QueryError, answer_xml};
@@ -53,8 +54,6 @@ pub(crate) use managed::managed;
 pub use uses::KeyUses;
 
 use crate::keys::{UserKeys, base32};
-use tables::Failure;
-use tables::{Rows, TRIES_MAX, decode};
 
 /// See the module.
 pub(crate) struct Iam {

@@ -19,12 +19,12 @@ use authn::identity::{Identities, PrincipalKind};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use policy::Context;
+use tables::Rows;
 use types::{Clock, ForCallers as _, Random, RequestId};
 use wire::model::check_form;
 use wire::query::{Query, QueryError, STS_NAMESPACE, answer_xml, group, member};
 
 use crate::keys::{Sessions, account_of};
-use tables::Rows;
 
 /// STS's version of its API.
 const VERSION: &str = "2011-06-15";

@@ -23,6 +23,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use authn::authorisation::resource_tags;
 use authn::authorisation::{self, Requester};
 use bytes::Bytes;
 use http::Response;
@@ -30,14 +31,13 @@ use http::request::Parts;
 use policy::{Context, Denied};
 use records::log_groups::{LogGroup, log_group_key};
 use serde::de::DeserializeOwned;
+use tables::Rows;
+use tables::{Failure, log};
 use tokio::sync::{Notify, Semaphore};
 use types::{Clock, ForCallers as _, Region, Scope};
 use wire::json_rpc::{self, JsonError};
 
 use crate::store::{LogReader, LogStore};
-use authn::authorisation::resource_tags;
-use tables::Rows;
-use tables::{Failure, log};
 
 pub use keeper::Keeper;
 

@@ -4,18 +4,23 @@
 use crate::tidy::Finding;
 
 /// What answers people, or is asked by what does.
-const ANSWERS: [&str; 12] = [
+const ANSWERS: [&str; 17] = [
     "crates/admission/src/",
     "crates/api/src/",
     "crates/authn/src/",
     "crates/records/src/",
     "crates/environment/src/",
+    "crates/settings/src/",
+    "crates/tables/src/",
     "crates/wire/src/",
     "roles/assignment/src/",
     "roles/control/src/",
     "roles/event-invoke/src/",
     "roles/frontend/src/",
+    "roles/identity/src/",
+    "roles/logs/src/",
     "roles/worker/src/",
+    "server/src/dispatch",
     "server/src/front_door",
 ];
 /// Read when the server starts, and told to whoever starts it.

@@ -30,10 +30,26 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("deploy", &["wire"]),
     ("leasing", &["storage"]),
     ("backends", &["storage"]),
+    // Says in Lambda's words why a row is not as asked for.
+    ("tables", &["storage", "wire"]),
+    // What callers may say, in the words in which they are answered.
+    ("settings", &["records", "filters", "wire", "policy"]),
     (
         "control",
         &[
-            "authn", "records", "filters", "wire", "api", "storage", "image", "policy",
+            "authn", "records", "settings", "wire", "api", "storage", "tables", "image", "policy",
+        ],
+    ),
+    (
+        "identity",
+        &[
+            "authn", "records", "wire", "api", "storage", "tables", "policy",
+        ],
+    ),
+    (
+        "logs",
+        &[
+            "authn", "records", "wire", "api", "storage", "tables", "policy",
         ],
     ),
     (

@@ -7,6 +7,7 @@ use records::code_signing::{CodeSigningConfig, Signed, Untrusted, config_arn, co
 use records::functions::{CODE_SIGNINGS, attached_key, function_key};
 use serde::{Deserialize, Serialize};
 use storage::Expect;
+use tables::decode;
 use types::{FunctionArn, Scope};
 use wire::ApiError;
 use wire::error::Fault;
@@ -19,7 +20,6 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::service::Control;
-use tables::decode;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]

@@ -20,13 +20,13 @@ use records::functions::{Function, PROVISIONED, attached_prefix, functions_prefi
 use records::provisioned::Provisioned;
 use serde::{Deserialize, Serialize};
 use storage::Expect;
+use tables::decode;
 use types::limits::UNRESERVED_CONCURRENCY_MIN;
 use types::{FunctionArn, FunctionName, Qualifier, Scope, Timestamp};
 use wire::ApiError;
 
 use crate::failure::Failure;
 use crate::service::Control;
-use tables::decode;
 
 /// A request that takes longer between claim and write has died: stores answer within seconds.
 const LAPSES_AFTER: Duration = Duration::from_secs(15);

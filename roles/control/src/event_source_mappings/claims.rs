@@ -12,10 +12,10 @@
 use records::event_sources::{Claim, Mapping, Source, claim_key, mapping_key};
 use ring::digest::{SHA256, digest};
 use storage::{Expect, Revision};
+use tables::{Rows, TRIES_MAX};
 use types::Scope;
 
 use crate::failure::Failure;
-use tables::{Rows, TRIES_MAX};
 
 /// A claim that is to be confirmed.
 pub(super) struct Claimed {

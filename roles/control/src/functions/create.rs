@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use authn::authorisation::request_tags;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use image::Published;
 use policy::Context;
 use records::functions::{Code, Configuration, Function, LastUpdate, Logging, SnapStart, State};
 use serde::Deserialize;
+use settings::functions::{
+    FunctionConfiguration, Resolved, Settings, check_combinations, check_environment, check_role,
+    check_runtime, check_tags,
+};
 use types::limits::{EPHEMERAL_MB_MIN, MEMORY_MB_DEFAULT, TIMEOUT_SECONDS_DEFAULT};
 use types::{FunctionArn, Random, Version};
 use wire::ApiError;
@@ -22,11 +27,6 @@ use crate::body::parse;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::service::Control;
-use authn::authorisation::request_tags;
-use settings::functions::{
-    FunctionConfiguration, Resolved, Settings, check_combinations, check_environment, check_role,
-    check_runtime, check_tags,
-};
 
 /// The longest bare name of a new function (AWS).
 const NAME_CHARACTERS_MAX: usize = 64;

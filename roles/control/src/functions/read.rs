@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use records::functions::{Configuration, Function};
 use serde::Serialize;
+use settings::functions::{FunctionConfiguration, arn_of, version_arn};
 use types::{FunctionArn, Qualifier, Version};
 use wire::function_name::Naming;
 use wire::uri::query_value;
@@ -16,7 +17,6 @@ use crate::failure::Failure;
 use crate::function_rows::not_found;
 use crate::page::Page;
 use crate::service::Control;
-use settings::functions::{FunctionConfiguration, arn_of, version_arn};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]

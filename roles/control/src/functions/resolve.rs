@@ -3,13 +3,13 @@
 use std::fmt::Display;
 
 use records::functions::Layer;
+use settings::functions::{Resolved, Settings, check_layer_list};
 use types::LayerVersionArn;
 use wire::ApiError;
 
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::service::Control;
-use settings::functions::{Resolved, Settings, check_layer_list};
 
 impl Control {
     /// Finds out what a request's settings need to be put in.

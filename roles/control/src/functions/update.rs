@@ -6,6 +6,10 @@ use http::{Response, StatusCode};
 use policy::Context;
 use records::functions::{Configuration, Function};
 use serde::Deserialize;
+use settings::functions::{
+    FunctionConfiguration, Settings, begin_update, check_combinations, check_environment,
+    check_revision, check_role, check_runtime, check_settled, version_arn,
+};
 use types::{FunctionArn, Version};
 use wire::ApiError;
 use wire::rest::Operation;
@@ -18,10 +22,6 @@ use crate::body::{parse, parse_now};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::service::Control;
-use settings::functions::{
-    FunctionConfiguration, Settings, begin_update, check_combinations, check_environment,
-    check_revision, check_role, check_runtime, check_settled, version_arn,
-};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]

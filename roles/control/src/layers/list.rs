@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use records::layers::{Layer, LayerVersion, layer_versions_prefix, layers_prefix};
 use serde::Serialize;
+use settings::layers::LayerVersionItem;
+use tables::decode;
 use types::LayerArn;
 use wire::ApiError;
 use wire::uri::query_value;
@@ -15,8 +17,6 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::service::Control;
-use settings::layers::LayerVersionItem;
-use tables::decode;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -8,7 +8,9 @@ use http::{Response, StatusCode};
 use records::layers::LayerVersion;
 use records::policies::{Condition, Principal, ResourcePolicy, Statement};
 use serde::{Deserialize, Serialize};
+use settings::statements::{add, remove};
 use storage::Expect;
+use tables::TRIES_MAX;
 use types::LayerVersionArn;
 use wire::ApiError;
 use wire::uri::query_value;
@@ -20,8 +22,6 @@ use crate::body::parse_now;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::service::Control;
-use settings::statements::{add, remove};
-use tables::TRIES_MAX;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use authn::identity::PrincipalKind;
 use records::iam::{Entity, EntityKind, entity_key};
 use storage::{Expect, Revision};
+use tables::TRIES_MAX;
 use wire::query::QueryError;
 
 use super::attached::{bound, no_boundary};
@@ -15,7 +16,6 @@ use super::references::{Managed, groups_with_members};
 use super::rules::{given_tags, trust};
 use super::xml::{brief, group, member, whole};
 use super::{Answer, Iam, contended, fault, in_use, missing, taken, title};
-use tables::TRIES_MAX;
 
 /// Seconds a session lasts at most, where nothing is said (AWS).
 const SESSION_SECONDS: u32 = 3_600;

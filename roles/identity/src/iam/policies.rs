@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use records::iam::{Entity, EntityKind, ManagedPolicy, PolicyVersion, policies_prefix, policy_key};
 use storage::Expect;
+use tables::TRIES_MAX;
 use wire::query::QueryError;
 
 use super::call::Call;
@@ -13,7 +14,6 @@ use super::references::{Managed, has, is_limited_by, not_found, uses};
 use super::rules::{add_tags, given_tags, managed as said};
 use super::xml::{self, Uses, group, member};
 use super::{Answer, Iam, contended, fault, in_use, taken, title};
-use tables::TRIES_MAX;
 
 impl Iam {
     pub(super) async fn create_policy(&self, call: &Call<'_>) -> Answer {

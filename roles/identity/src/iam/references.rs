@@ -18,6 +18,7 @@ use records::iam::{Entity, EntityKind, ManagedPolicy, entity_key, policy_key, po
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use storage::{Expect, Revision};
+use tables::TRIES_MAX;
 use types::AccountId;
 use wire::query::QueryError;
 
@@ -25,7 +26,6 @@ use super::call::Call;
 use super::managed::{AwsPolicy, managed};
 use super::xml::Uses;
 use super::{Iam, contended, fault, invalid_input, no_such};
-use tables::TRIES_MAX;
 
 /// All kinds that can have policies.
 pub(super) const KINDS: [EntityKind; 3] = [EntityKind::User, EntityKind::Group, EntityKind::Role];

@@ -16,12 +16,12 @@ use std::collections::BTreeMap;
 
 use records::iam::{Entity, EntityKind, entity_key};
 use storage::{Expect, Revision};
+use tables::TRIES_MAX;
 use wire::query::QueryError;
 
 use super::call::Call;
 use super::entities::name_taken;
 use super::{Answer, Iam, contended, fault, missing, title};
-use tables::TRIES_MAX;
 
 impl Iam {
     pub(super) async fn update(&self, call: &Call<'_>, kind: EntityKind) -> Answer {

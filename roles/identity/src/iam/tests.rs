@@ -15,13 +15,13 @@ use authn::identity::{AccessKey, Principal, PrincipalKind};
 use http::Response;
 use policy::{Form, Permissions, Policy};
 use storage::Table;
+use tables::Rows;
 use types::{AccountId, ManualClock, RequestId, SystemRandom, Timestamp};
 use wire::query::{Query, QueryError};
 
 use super::Iam;
 use crate::keys::UserKeys;
 use crate::{Keys, MasterSecret, UnknownRoles};
-use tables::Rows;
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
 const ALLOW: &str =

@@ -9,13 +9,13 @@ use std::time::Duration;
 use records::iam::KeyUse;
 use records::iam::{EntityKind, key_use_row};
 use storage::Expect;
+use tables::Failure;
+use tables::TRIES_MAX;
 use tokio::time::MissedTickBehavior;
 
 use super::call::Call;
 use super::xml::{group, member};
 use super::{Answer, Iam, fault};
-use tables::Failure;
-use tables::TRIES_MAX;
 
 /// Between two writings.
 const EVERY: Duration = Duration::from_secs(60);

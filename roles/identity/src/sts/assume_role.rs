@@ -15,13 +15,13 @@ use authn::identity::PrincipalKind;
 use http::StatusCode;
 use policy::{Context, Form, Policy};
 use records::iam::{Entity, EntityKind, entity_key};
+use types::RoleArn;
 use wire::query::{QueryError, group, member};
 
 use super::given::packed_size;
 use super::tags::Tags;
 use super::{Call, Sts, credentials, error};
 use crate::keys::{Given, Subject, assumed_role};
-use types::RoleArn;
 
 /// Seconds a session lasts where nothing is said (AWS).
 const SECONDS: u32 = 3_600;

@@ -4,19 +4,19 @@ mod describe;
 
 use std::collections::BTreeMap;
 
+use authn::authorisation::request_tags;
 use bytes::Bytes;
 use http::Response;
 use policy::Context;
 use records::log_groups::{LogGroup, log_group_key};
 use serde::Deserialize;
 use storage::{Expect, Revision};
+use tables::{Failure, TRIES_MAX};
 use types::{Scope, Timestamp};
 use wire::json_rpc::{JsonError, nothing};
 
 use super::constraints::Check;
 use super::{Ask, CloudWatch, Error};
-use authn::authorisation::request_tags;
-use tables::{Failure, TRIES_MAX};
 
 /// Kinds of groups (the public model). All are kept alike.
 const CLASSES: [&str; 3] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"];

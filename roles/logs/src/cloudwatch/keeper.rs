@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use records::log_groups::{LOG_GROUPS, LogGroup};
+use tables::{Rows, decode};
 use tokio::sync::Notify;
 use types::{Clock, Scope, Timestamp};
 
 use super::groups::kept_since;
 use crate::store::LogStore;
-use tables::{Rows, decode};
 
 /// How often groups are looked at.
 const EVERY: Duration = Duration::from_secs(60);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use authn::authorisation::request_tags;
 use bytes::Bytes;
 use http::Response;
 use policy::Context;
@@ -12,7 +13,6 @@ use wire::json_rpc::{JsonError, answer, nothing};
 use super::constraints::Check;
 use super::groups::{group_arn, invalid, name_of};
 use super::{Ask, CloudWatch, Error};
-use authn::authorisation::request_tags;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
