@@ -7,8 +7,11 @@ import signal
 import stat
 import subprocess
 import threading
+import time
+import urllib.request
 
-from botocore.exceptions import BotoCoreError, HTTPClientError
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from support import clients, functions, leftovers
 from support.server import wait_for
@@ -161,6 +164,58 @@ def test_secrets_are_for_their_owner_alone(own_server):
     server.start()
     assert server.credentials() == before
     assert clients.make(server).get_function(FunctionName="f")
+    server.finish()
+
+
+def test_the_master_key_is_changed_without_ending_a_session(own_server):
+    server = own_server().start()
+    lambent = os.environ["LAMBENT_BINARY"]
+
+    def secret(*arguments):
+        command = [lambent, "secret", *arguments, "--data-dir", str(server.data)]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    client, iam = clients.make(server), clients.make(server, "iam")
+    iam.create_user(UserName="ann")
+    iam.attach_user_policy(UserName="ann", PolicyArn="arn:aws:iam::aws:policy/AWSLambda_FullAccess")
+    key = iam.create_access_key(UserName="ann")["AccessKey"]
+    session = clients.make(server, "sts").get_session_token()["Credentials"]
+    functions.create(client, "f", "def handler(e, c):\n    return 'same'\n")
+    location = client.get_function(FunctionName="f")["Code"]["Location"]
+
+    def anns():
+        return clients.make(server, keys=(key["AccessKeyId"], key["SecretAccessKey"]))
+
+    def sessions():
+        keys = (session["AccessKeyId"], session["SecretAccessKey"])
+        return clients.make(server, keys=keys, token=session["SessionToken"])
+
+    def all_go_on():
+        assert anns().get_function(FunctionName="f")
+        held = sessions()
+        assert json.loads(held.invoke(FunctionName="f")["Payload"].read()) == "same"
+        with urllib.request.urlopen(location) as package:
+            assert package.status == 200
+
+    all_go_on()
+    refused = secret("retire")
+    assert refused.returncode == 1 and "36 hours" in refused.stderr
+    rotated = secret("rotate")
+    assert rotated.returncode == 0, rotated.stderr
+    all_go_on()
+    # A new session by the new key, once the server has it.
+    deadline = time.monotonic() + 60
+    while (retired := secret("retire", "--now")).returncode != 0:
+        assert "sealed by an old key" in retired.stderr and time.monotonic() < deadline, retired.stderr
+        all_go_on()
+        time.sleep(1)
+    assert server.terminate() == (0, "")
+    server.start()
+    assert anns().get_function(FunctionName="f")
+    # The old session has ended with the key that sealed it.
+    with pytest.raises(ClientError) as refusal:
+        sessions().invoke(FunctionName="f")
+    assert refusal.value.response["Error"]["Code"] == "UnrecognizedClientException"
     server.finish()
 
 

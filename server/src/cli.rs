@@ -36,6 +36,38 @@ pub(crate) enum Command {
     Delete(Delete),
     /// List the stacks.
     Stacks(Client),
+    /// Change the master key of a data folder, while its server runs or not.
+    Secret(Secret),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Secret {
+    #[command(subcommand)]
+    pub(crate) action: SecretAction,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum SecretAction {
+    /// Make a new master key. It seals and signs from now on; sessions of before stay valid.
+    Rotate(Folder),
+    /// Remove all master keys but the newest. Sessions that they have sealed end.
+    Retire(Retire),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Folder {
+    /// The data folder [env: LAMBENT_DATA_DIR; default: ./lambent-data].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Retire {
+    /// Do not wait until the last session has expired, 36 hours after the rotation.
+    #[arg(long)]
+    pub(crate) now: bool,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
 }
 
 /// Options of `up`. Each wins over the configuration file and over `LAMBENT_…` variables.

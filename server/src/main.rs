@@ -22,6 +22,7 @@ mod function_logs;
 mod packages;
 mod profiles;
 mod roots;
+mod secret;
 mod services;
 mod telemetry;
 mod terminal;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         cli::Command::Deploy(options) => deploy::deploy(&options),
         cli::Command::Delete(options) => deploy::delete(&options),
         cli::Command::Stacks(options) => deploy::stacks(&options),
+        cli::Command::Secret(options) => secret::secret(&options),
     };
     match outcome {
         Ok(code) => terminal::ended(code),

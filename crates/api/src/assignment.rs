@@ -42,9 +42,7 @@ pub struct Lease {
 }
 
 /// Tells an environment's leases apart: each has a higher number than all before it, whoever gave them out.
-#[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub struct LeaseNumber {
     /// Which leader of the partition gave it out: where its claim stands in the journal.
     pub term: u64,

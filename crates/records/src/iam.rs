@@ -21,6 +21,8 @@ use types::{AccountId, Timestamp};
 
 /// Where all these rows begin.
 pub const IAM: &str = "iam/";
+/// Where the rows of users begin.
+pub const USERS: &str = "iam/user/";
 /// Where the rows of managed policies begin.
 pub const POLICIES: &str = "iam/policy/";
 

@@ -7,9 +7,13 @@
 //! It is pre-signed by a key of our own, known to nobody else,
 //! so that having a link gives nothing but that package.
 
+use std::sync::Arc;
+
+use api::Secret;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
+use keyring::{Keyring, MasterKey};
 use wire::ApiError;
 use wire::sigv4::{Form, Signed, Signer, Verifier};
 
@@ -25,26 +29,26 @@ const KEY_ID: &str = "LAMBENTCODELINKS";
 const REGION: &str = "lambent";
 const SERVICE: &str = "lambent-code";
 
-/// Signs links.
+/// Signs links by the newest master key, and knows those of the others.
 pub(crate) struct CodeLinks {
-    secret: api::Secret,
+    keyring: Arc<Keyring>,
     verifier: Verifier,
 }
 
 impl CodeLinks {
-    pub(crate) fn new(key: &[u8; 32]) -> Self {
-        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    pub(crate) fn new(keyring: Arc<Keyring>) -> Self {
         Self {
-            secret: api::Secret::new(hex),
+            keyring,
             verifier: Verifier::new(),
         }
     }
 
     /// The path and query of a link to a package.
     fn sign(&self, host: &str, image: &str, now: types::Timestamp) -> String {
+        let secret = secret(&self.keyring.keys()[0]);
         let signer = Signer {
             access_key_id: KEY_ID,
-            secret: self.secret.expose(),
+            secret: secret.expose(),
             session_token: None,
             region: REGION,
             service: SERVICE,
@@ -87,10 +91,24 @@ impl Control {
     }
 
     fn verify_link(&self, signed: &Signed, parts: &Parts) -> Result<(), ApiError> {
-        let (secret, now) = (self.links.secret.expose(), self.clock.now());
-        self.links
-            .verifier
-            .verify(signed, secret, parts, b"", now)
-            .map_err(ApiError::from)
+        let CodeLinks { keyring, verifier } = &self.links;
+        let now = self.clock.now();
+        let verify =
+            |key: &MasterKey| verifier.verify(signed, secret(key).expose(), parts, b"", now);
+        let newest = verify(&keyring.keys()[0]);
+        let old = || keyring.keys()[1..].iter().any(|key| verify(key).is_ok());
+        match newest {
+            Err(_) if old() => Ok(()),
+            newest => newest.map_err(ApiError::from),
+        }
     }
+}
+
+fn secret(key: &MasterKey) -> Secret {
+    let key = key.derive("code-links");
+    Secret::new(
+        key.iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>(),
+    )
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
 use image::Images;
+use keyring::Keyring;
 use storage::Table;
 use tables::Rows;
 use tokio::sync::{Notify, mpsc};
@@ -45,7 +46,7 @@ pub struct Dependencies {
     /// What is known of execution roles.
     pub roles: Arc<dyn Roles>,
     /// Signs links to packages; nobody else has it.
-    pub link_key: [u8; 32],
+    pub keyring: Arc<Keyring>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes ids.
@@ -90,7 +91,7 @@ impl Control {
             packages,
             authenticator,
             roles,
-            link_key,
+            keyring,
             clock,
             random,
             config,
@@ -120,7 +121,7 @@ impl Control {
             throttle: Throttle::new(config.rates),
             provision: Arc::default(),
             config,
-            links: CodeLinks::new(&link_key),
+            links: CodeLinks::new(keyring),
             jobs,
             missed,
         };

@@ -10,7 +10,7 @@
 //!
 //! Modules in reading order: `call` is a request, `operations` says what answers it; `entities`,
 //! `keys`, `uses`, `inline`, `attached`, `references`, `renames`, `policies`, `versions`,
-//! `groups`, `tags` and `details` are the answers, `rules` what documents and tags must be, `paging` and `xml` how
+//! `groups`, `tags` and `details` are the answers, `reseal` works in the background, `rules` what documents and tags must be, `paging` and `xml` how
 //! answers look, `managed` what AWS has.
 
 mod attached;
@@ -26,6 +26,7 @@ mod paging;
 mod policies;
 mod references;
 mod renames;
+mod reseal;
 mod rules;
 mod tags;
 #[cfg(test)]
@@ -51,6 +52,7 @@ use wire::query::{IAM_NAMESPACE, Query, QueryError, answer_xml};
 
 use call::Call;
 pub(crate) use managed::managed;
+pub use reseal::Resealing;
 pub use uses::KeyUses;
 
 use crate::keys::{UserKeys, base32};

@@ -2,16 +2,14 @@
 //!
 //! Root keys are a list in the configuration, users' keys are with their users. Temporary keys are
 //! written down nowhere: the session token that goes with one holds everything about it, sealed
-//! ([`sealed`]), so that any server with the same [`MasterSecret`] knows it, and a restart forgets
+//! ([`sessions`]), so that any server with the same [`Keyring`] knows it, and a restart forgets
 //! none. What a session may do is looked up at every request: nothing of that is in its token but
 //! what limits it.
 
 mod directory;
 mod key_ids;
-mod master;
 mod rights;
 mod roles;
-mod sealed;
 mod sessions;
 mod user_keys;
 mod uses;
@@ -23,6 +21,7 @@ use api::Secret;
 use async_trait::async_trait;
 use authn::identity::{self, AccessKey, Error, Identities, Principal, PrincipalKind};
 use authn::operator_key::OperatorKey;
+use keyring::Keyring;
 use policy::{Form, Permissions, Policy};
 use records::iam::Entity;
 use records::iam::KeyUse;
@@ -33,9 +32,8 @@ use types::{AccountId, Clock, Random, RoleArn};
 
 use directory::Directory;
 pub(crate) use key_ids::{account_of, base32};
-pub use master::MasterSecret;
-use sessions::Session;
 pub(crate) use sessions::{Given, Sessions, Subject};
+use sessions::{Opener, Session};
 pub(crate) use user_keys::UserKeys;
 use uses::Uses;
 
@@ -77,6 +75,7 @@ pub struct Keys {
     /// The operator's key, if it signs in roles' stead.
     operator_key: Option<Arc<OperatorKey>>,
     sessions: Sessions,
+    opener: Opener,
     users: UserKeys,
     directory: Directory,
     uses: Uses,
@@ -85,11 +84,11 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// These root keys, the users' of `table`, and every temporary key sealed under `master`.
+    /// These root keys, the users' of `table`, and every temporary key that was signed and sealed by `keyring`.
     pub fn new(
         roots: Vec<RootKey>,
         unknown_roles: &UnknownRoles,
-        master: &MasterSecret,
+        keyring: &Arc<Keyring>,
         table: Arc<dyn Table>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
@@ -112,8 +111,9 @@ impl Keys {
             roots: roots.collect(),
             unknown_roles: unknown_roles.accepted.then_some(described),
             operator_key: None,
-            sessions: Sessions::new(master),
-            users: UserKeys::new(master),
+            sessions: Sessions::new(keyring),
+            opener: Opener::new(keyring),
+            users: UserKeys::new(keyring),
             directory: Directory::new(table),
             uses: Uses::default(),
             clock,
@@ -167,8 +167,9 @@ impl Identities for Keys {
                 None => self.user(id).await,
             };
         };
-        let session = self.sessions.open(id, token).ok_or(Error::Unknown)?;
-        if session.expires < self.clock.now() {
+        let now = self.clock.now();
+        let session = self.opener.open(id, token, now).ok_or(Error::Unknown)?;
+        if session.expires < now {
             return Err(Error::Expired);
         }
         self.session(session).await
@@ -195,8 +196,9 @@ impl Keys {
         let user = &known.entity;
         let key = user.keys.iter().find(|key| key.id == id && key.active);
         let sealed = &key.ok_or(Error::Unknown)?.sealed;
+        let secret = self.users.open(id, sealed, self.clock.now());
         Ok(AccessKey {
-            secret: self.users.open(id, sealed).ok_or(Error::Unknown)?,
+            secret: secret.ok_or(Error::Unknown)?,
             principal: user_principal(user),
             permissions: Arc::clone(&known.permissions),
             session: None,

@@ -19,5 +19,5 @@ mod sts;
 mod tests;
 
 pub use iam::KeyUses;
-pub use keys::{Keys, MasterSecret, RootKey, UnknownRoles};
+pub use keys::{Keys, RootKey, UnknownRoles};
 pub use service::{Dependencies, Service};

@@ -7,14 +7,15 @@ use authn::identity::{Identities, PrincipalKind};
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
+use keyring::Keyring;
 use storage::Table;
 use tables::Rows;
 use types::{Clock, Random, RequestId};
 use wire::query::{IAM_NAMESPACE, Query, QueryError, STS_NAMESPACE};
 use wire::sigv4::{self, Signed};
 
-use crate::iam::{Iam, KeyUses};
-use crate::keys::{MasterSecret, Sessions, UserKeys};
+use crate::iam::{Iam, KeyUses, Resealing};
+use crate::keys::{Sessions, UserKeys};
 use crate::sts::{self, Sts};
 
 /// What the role needs.
@@ -25,8 +26,8 @@ pub struct Dependencies {
     pub identities: Arc<dyn Identities>,
     /// Verifies their signatures.
     pub authenticator: Arc<Authenticator>,
-    /// What users' secrets and sessions are sealed under.
-    pub master: Arc<MasterSecret>,
+    /// What users' secrets and sessions are sealed by.
+    pub keyring: Arc<Keyring>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes ids and secrets.
@@ -38,6 +39,7 @@ pub struct Service {
     authenticator: Arc<Authenticator>,
     iam: Arc<Iam>,
     sts: Sts,
+    keyring: Arc<Keyring>,
 }
 
 impl Service {
@@ -47,7 +49,7 @@ impl Service {
             table,
             identities,
             authenticator,
-            master,
+            keyring,
             clock,
             random,
         } = dependencies;
@@ -56,7 +58,7 @@ impl Service {
             Arc::clone(&rows),
             Arc::clone(&clock),
             Arc::clone(&random),
-            UserKeys::new(&master),
+            UserKeys::new(&keyring),
             Arc::clone(&identities),
         );
         Self {
@@ -66,10 +68,16 @@ impl Service {
                 rows,
                 clock,
                 random,
-                sessions: Sessions::new(&master),
+                sessions: Sessions::new(&keyring),
                 identities,
             },
+            keyring,
         }
+    }
+
+    /// The part that seals users' access keys by the newest master key: run that, too.
+    pub fn resealing(&self) -> Resealing {
+        Resealing::new(Arc::clone(&self.iam), Arc::clone(&self.keyring))
     }
 
     /// The part that writes down when users' access keys were used: run that, too.

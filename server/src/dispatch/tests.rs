@@ -7,8 +7,9 @@ use bytes::Bytes;
 use control::{Control, NoPackages, REQUEST_BYTES_MAX};
 use http::{Request, Response};
 use identity::examples::{root, roots};
-use identity::{Keys, MasterSecret, UnknownRoles};
+use identity::{Keys, UnknownRoles};
 use image::{Images, Unconfined};
+use keyring::Keyring;
 use logs::LogStore;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -32,11 +33,11 @@ impl World {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_769_854_830_123)));
         let (table, random) = (Arc::new(MemoryTable::default()), Arc::new(SystemRandom));
         let folder = tempfile::tempdir().unwrap();
-        let master = Arc::new(MasterSecret::from_bytes([7; 32]));
+        let keyring = Arc::new(Keyring::from_bytes([7; 32]));
         let keys = Keys::new(
             roots(),
             &UnknownRoles::default(),
-            &master,
+            &keyring,
             table.clone(),
             clock.clone(),
             random.clone(),
@@ -55,7 +56,7 @@ impl World {
             packages: Arc::new(NoPackages),
             authenticator: Arc::clone(&authenticator),
             roles: keys.clone(),
-            link_key: [7; 32],
+            keyring: Arc::clone(&keyring),
             clock: clock.clone(),
             random: random.clone(),
             config: control::Config::default(),
@@ -64,7 +65,7 @@ impl World {
             table: table.clone(),
             identities: keys,
             authenticator: Arc::clone(&authenticator),
-            master,
+            keyring,
             clock: clock.clone(),
             random: random.clone(),
         });

@@ -16,6 +16,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("api", &["records"]),
     // Knows the signatures of every protocol, and says in its words why one is refused.
     ("authn", &["api", "policy", "records", "wire"]),
+    // Master keys, and what is derived from them.
+    ("keyring", &[]),
     ("storage", &[]),
     ("filters", &[]),
     // Look-ups below folders that others filled.
@@ -37,13 +39,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "control",
         &[
-            "authn", "records", "settings", "wire", "api", "storage", "tables", "image", "policy",
+            "authn", "keyring", "records", "settings", "wire", "api", "storage", "tables", "image",
+            "policy",
         ],
     ),
     (
         "identity",
         &[
-            "authn", "records", "wire", "api", "storage", "tables", "policy",
+            "authn", "keyring", "records", "wire", "api", "storage", "tables", "policy",
         ],
     ),
     (

@@ -10,8 +10,9 @@ use base64::Engine as _;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use identity::examples::{Client, roots};
-use identity::{Keys, MasterSecret, UnknownRoles};
+use identity::{Keys, UnknownRoles};
 use image::Images;
+use keyring::Keyring;
 use serde_json::{Value, json};
 use storage::memory::{MemoryBlobs, MemoryTable};
 use tokio::task::JoinHandle;
@@ -105,7 +106,7 @@ impl World {
             regions: Regions::from_iter(["us-east-1", "us-west-2"].map(region)),
             ..config
         };
-        let master = Arc::new(MasterSecret::from_bytes([7; 32]));
+        let keyring = Arc::new(Keyring::from_bytes([7; 32]));
         let random = Arc::new(SystemRandom);
         let keys = Keys::new(
             roots(),
@@ -113,7 +114,7 @@ impl World {
                 actions: role_actions.to_vec(),
                 ..UnknownRoles::default()
             },
-            &master,
+            &keyring,
             table.clone(),
             clock.clone(),
             random.clone(),
@@ -134,7 +135,7 @@ impl World {
             packages: Arc::new(crate::NoPackages),
             authenticator: Arc::clone(&authenticator),
             roles: keys.clone(),
-            link_key: [7; 32],
+            keyring: Arc::clone(&keyring),
             clock: clock.clone(),
             random: random.clone(),
             config,
@@ -143,7 +144,7 @@ impl World {
             table: table.clone(),
             identities: keys.clone(),
             authenticator,
-            master,
+            keyring,
             clock: clock.clone(),
             random,
         });

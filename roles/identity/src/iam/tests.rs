@@ -5,6 +5,7 @@ mod evaluated;
 mod orders;
 mod races;
 mod renames;
+mod resealed;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use api::Secret;
 use authn::authorisation::{Circumstances, Requester};
 use authn::identity::{AccessKey, Principal, PrincipalKind};
 use http::Response;
+use keyring::Keyring;
 use policy::{Form, Permissions, Policy};
 use storage::Table;
 use tables::Rows;
@@ -21,7 +23,7 @@ use wire::query::{Query, QueryError};
 
 use super::Iam;
 use crate::keys::UserKeys;
-use crate::{Keys, MasterSecret, UnknownRoles};
+use crate::{Keys, UnknownRoles};
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
 const ALLOW: &str =
@@ -34,21 +36,24 @@ fn iam(table: Arc<dyn Table>) -> Iam {
 
 /// With what lets its users in.
 fn iam_and_keys(table: Arc<dyn Table>) -> (Iam, Arc<Keys>) {
+    iam_and_keys_of(table, &Arc::new(Keyring::from_bytes([7; 32])))
+}
+
+fn iam_and_keys_of(table: Arc<dyn Table>, keyring: &Arc<Keyring>) -> (Iam, Arc<Keys>) {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_769_854_830_123)));
-    let master = MasterSecret::from_bytes([7; 32]);
     let random = Arc::new(SystemRandom);
     let (roots, unknown) = (Vec::new(), UnknownRoles::default());
     let keys = Keys::new(
         roots,
         &unknown,
-        &master,
+        keyring,
         Arc::clone(&table),
         clock.clone(),
         random.clone(),
     );
     let keys = Arc::new(keys.unwrap());
     let rows = Arc::new(Rows::new(table));
-    let iam = Iam::new(rows, clock, random, UserKeys::new(&master), keys.clone());
+    let iam = Iam::new(rows, clock, random, UserKeys::new(keyring), keys.clone());
     (iam, keys)
 }
 

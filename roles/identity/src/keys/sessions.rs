@@ -1,21 +1,30 @@
 //! Sessions: temporary keys, for whoever asks STS and for functions.
 //!
-//! Nothing of a session is written down. All there is to know of it is in its token, sealed; whose
+//! Nothing of a session is written down. All there is to know of it is in its token, signed and sealed; whose
 //! it is, is looked up at every request, and what they may do with it.
+//!
+//! ```text
+//!   token = sealed( session | Ed25519 signature )     sealed: it has the session's secret in it
+//! ```
+//!
+//! Every frontend opens tokens, and must not be able to make them: it gets the sealing key and the public half of the
+//! signing key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::Secret;
 use api::credentials::Credentials;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use keyring::{Keyring, MasterKey, Sealing};
+use ring::digest::{SHA256, digest};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 use types::{AccountId, Random, Timestamp};
 
-use super::MasterSecret;
 use super::key_ids;
-use super::sealed::Sealing;
 
 /// What a token holds.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -100,12 +109,43 @@ impl Subject {
     }
 }
 
-/// Begins sessions, and knows them again.
-pub(crate) struct Sessions(Sealing);
+/// What session tokens are sealed for.
+const SEALED: &str = "session-tokens";
+/// What they are signed for.
+const SIGNED: &str = "session-signatures";
+/// Tokens whose signature is known to be good. When there are more, all are verified once more.
+const VERIFIED_MAX: usize = 4_096;
+
+/// What is sealed in a token: a session, and who has begun it.
+#[derive(Serialize, Deserialize)]
+struct Minted {
+    /// The session's JSON, as it was signed.
+    session: String,
+    /// Its Ed25519 signature in base64.
+    signature: String,
+}
+
+/// Knows sessions again. It can begin none: a token is signed by a key that is not here.
+pub(crate) struct Opener {
+    sealing: Sealing,
+    keyring: Arc<Keyring>,
+    /// Digests of tokens. Verifying takes longer than all else of a request.
+    verified: Mutex<HashSet<Vec<u8>>>,
+}
+
+/// Begins sessions.
+pub(crate) struct Sessions {
+    sealing: Sealing,
+    keyring: Arc<Keyring>,
+}
 
 impl Sessions {
-    pub(crate) fn new(master: &MasterSecret) -> Self {
-        Self(Sealing::new(&master.derive("session-tokens")))
+    /// Signed and sealed by the newest key.
+    pub(crate) fn new(keyring: &Arc<Keyring>) -> Self {
+        Self {
+            sealing: Sealing::new(keyring, SEALED),
+            keyring: Arc::clone(keyring),
+        }
     }
 
     /// A new session.
@@ -126,7 +166,13 @@ impl Sessions {
             subject,
             given,
         };
-        let token = self.0.seal(&session, random);
+        let text = serde_json::to_string(&session).expect("a struct of texts has a JSON form");
+        let signature = signing_key(&self.keyring.keys()[0]).sign(text.as_bytes());
+        let minted = Minted {
+            session: text,
+            signature: BASE64.encode(signature),
+        };
+        let token = self.sealing.seal(&minted, random);
         Credentials {
             access_key_id: session.access_key_id,
             secret_access_key: Secret::new(session.secret),
@@ -134,10 +180,117 @@ impl Sessions {
             expires: session.expires,
         }
     }
+}
+
+impl Opener {
+    /// Opens what any of the keys has sealed and signed.
+    pub(crate) fn new(keyring: &Arc<Keyring>) -> Self {
+        Self {
+            sealing: Sealing::new(keyring, SEALED),
+            keyring: Arc::clone(keyring),
+            verified: Mutex::default(),
+        }
+    }
 
     /// The session of a key and its token; `None` if we did not begin it.
-    pub(super) fn open(&self, access_key_id: &str, token: &str) -> Option<Session> {
-        let session: Session = self.0.open(token)?;
+    pub(super) fn open(&self, access_key_id: &str, token: &str, now: Timestamp) -> Option<Session> {
+        let minted: Minted = self.sealing.open(token, now)?;
+        if !self.is_verified(token, &minted) {
+            return None;
+        }
+        let session: Session = serde_json::from_str(&minted.session).ok()?;
         (session.access_key_id == access_key_id).then_some(session)
+    }
+
+    fn is_verified(&self, token: &str, minted: &Minted) -> bool {
+        let digest = digest(&SHA256, token.as_bytes()).as_ref().to_vec();
+        if self.verified().contains(&digest) {
+            return true;
+        }
+        let Ok(signature) = BASE64.decode(&minted.signature) else {
+            return false;
+        };
+        let good = self.keyring.keys().iter().any(|key| {
+            let key = signing_key(key);
+            let key = UnparsedPublicKey::new(&ED25519, key.public_key());
+            key.verify(minted.session.as_bytes(), &signature).is_ok()
+        });
+        if good {
+            let mut verified = self.verified();
+            if verified.len() >= VERIFIED_MAX {
+                verified.clear();
+            }
+            verified.insert(digest);
+        }
+        good
+    }
+
+    fn verified(&self) -> MutexGuard<'_, HashSet<Vec<u8>>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a master key's sessions are signed by.
+fn signing_key(key: &MasterKey) -> Ed25519KeyPair {
+    let seed = key.derive(SIGNED);
+    Ed25519KeyPair::from_seed_unchecked(&seed).expect("any 32 bytes are a seed")
+}
+
+#[cfg(test)]
+mod tests {
+    use types::SystemRandom;
+
+    use super::*;
+
+    fn keyring(byte: u8) -> Arc<Keyring> {
+        Arc::new(Keyring::from_bytes([byte; 32]))
+    }
+
+    fn root() -> Subject {
+        Subject::Root {
+            account: AccountId::new("123456789012").unwrap(),
+            key: "AKIA".to_owned(),
+        }
+    }
+
+    fn begin(sessions: &Sessions) -> Credentials {
+        let lasts = Duration::from_secs(900);
+        sessions.begin(
+            root(),
+            Given::default(),
+            (Timestamp::default(), lasts),
+            &SystemRandom,
+        )
+    }
+
+    #[test]
+    fn whoever_can_only_open_cannot_mint() {
+        let known = keyring(1);
+        let opener = Opener::new(&known);
+        let open = |made: &Credentials, token: &str| {
+            opener.open(&made.access_key_id, token, Timestamp::default())
+        };
+        let made = begin(&Sessions::new(&known));
+        for _ in 0..2 {
+            assert!(open(&made, made.session_token.expose()).is_some());
+        }
+        // Sealed as it must be, and signed by another.
+        let forger = Sessions {
+            sealing: Sealing::new(&known, SEALED),
+            keyring: keyring(2),
+        };
+        let forged = begin(&forger);
+        assert_eq!(open(&forged, forged.session_token.expose()), None);
+        // Another session under a signature that is good.
+        let minted: Minted = opener
+            .sealing
+            .open(made.session_token.expose(), Timestamp::default())
+            .unwrap();
+        let changed = Minted {
+            session: minted.session.replace("123456789012", "000000000000"),
+            ..minted
+        };
+        let changed = opener.sealing.seal(&changed, &SystemRandom);
+        assert_eq!(open(&made, &changed), None);
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::credentials::{self, RoleCredentials as _};
+use keyring::Keyring;
 use types::{FunctionArn, ManualClock, SystemRandom, Timestamp};
 
 use super::roles::SESSION;
@@ -17,7 +18,7 @@ fn keys(clock: Arc<ManualClock>) -> Keys {
     Keys::new(
         vec![root],
         &UnknownRoles::default(),
-        &MasterSecret::from_bytes([7; 32]),
+        &Arc::new(Keyring::from_bytes([7; 32])),
         Arc::new(storage::memory::MemoryTable::default()),
         clock,
         Arc::new(SystemRandom),

@@ -1,13 +1,13 @@
 //! Secrets of users' access keys: made here, kept sealed in their user's row.
 
+use std::sync::Arc;
+
 use api::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use keyring::{Keyring, Sealing};
 use serde::{Deserialize, Serialize};
-use types::Random;
-
-use super::MasterSecret;
-use super::sealed::Sealing;
+use types::{Random, Timestamp};
 
 /// Makes secrets, and seals them as session tokens are, under a key of their own.
 pub(crate) struct UserKeys(Sealing);
@@ -20,8 +20,8 @@ struct Held {
 }
 
 impl UserKeys {
-    pub(crate) fn new(master: &MasterSecret) -> Self {
-        Self(Sealing::new(&master.derive("access-keys")))
+    pub(crate) fn new(keyring: &Arc<Keyring>) -> Self {
+        Self(Sealing::new(keyring, "access-keys"))
     }
 
     /// A new secret, and the same sealed.
@@ -37,8 +37,22 @@ impl UserKeys {
     }
 
     /// The secret; `None` if it was not sealed here for that key.
-    pub(super) fn open(&self, id: &str, sealed: &str) -> Option<Secret> {
-        let held: Held = self.0.open(sealed)?;
+    pub(super) fn open(&self, id: &str, sealed: &str, now: Timestamp) -> Option<Secret> {
+        let held: Held = self.0.open(sealed, now)?;
         (held.access_key_id == id).then(|| Secret::new(held.secret))
+    }
+
+    /// The same sealed by the newest key; `None` if it is that already, or was not sealed here.
+    pub(crate) fn seal_again(
+        &self,
+        sealed: &str,
+        now: Timestamp,
+        random: &dyn Random,
+    ) -> Option<String> {
+        if self.0.is_newest(sealed) {
+            return None;
+        }
+        let held: Held = self.0.open(sealed, now)?;
+        Some(self.0.seal(&held, random))
     }
 }

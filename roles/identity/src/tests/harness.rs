@@ -5,12 +5,13 @@ use std::sync::Arc;
 use authn::Authenticator;
 use authn::authorisation::Ask;
 use http::Request;
+use keyring::Keyring;
 use storage::memory::MemoryTable;
 use types::{Clock as _, ManualClock, SystemRandom, Timestamp};
 use wire::sigv4::Signed;
 
 use crate::examples::{Client, Held, allow, element, roots};
-use crate::{Dependencies, Keys, MasterSecret, Service, UnknownRoles};
+use crate::{Dependencies, Keys, Service, UnknownRoles};
 
 pub(super) const ANN: &str = "arn:aws:iam::000000000000:user/ann";
 pub(super) const WORKER: &str = "arn:aws:iam::000000000000:role/worker";
@@ -25,12 +26,12 @@ pub(super) struct World {
 impl World {
     pub(super) fn new() -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_769_854_830_123)));
-        let master = Arc::new(MasterSecret::from_bytes([7; 32]));
+        let keyring = Arc::new(Keyring::from_bytes([7; 32]));
         let (table, random) = (Arc::new(MemoryTable::default()), Arc::new(SystemRandom));
         let keys = Keys::new(
             roots(),
             &UnknownRoles::default(),
-            &master,
+            &keyring,
             table.clone(),
             clock.clone(),
             random.clone(),
@@ -41,7 +42,7 @@ impl World {
             table,
             identities: keys.clone(),
             authenticator: Arc::clone(&authenticator),
-            master,
+            keyring,
             clock: clock.clone(),
             random,
         });

@@ -41,7 +41,7 @@ pub(super) fn create(
         packages: packages::source(&common.config.aws, &common.clock)?,
         authenticator: Arc::clone(&with.keyring.authenticator),
         roles: with.keyring.keys.clone(),
-        link_key: with.keyring.master.derive("code-links"),
+        keyring: Arc::clone(&with.keyring.master),
         clock: Arc::clone(&common.clock),
         random: Arc::clone(&common.random),
         config,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use api::Secret;
 use authn::Authenticator;
-use identity::{Dependencies, Keys, MasterSecret, RootKey, Service};
+use identity::{Dependencies, Keys, RootKey, Service};
 use tokio::task::JoinSet;
 use types::Random;
 
@@ -16,14 +16,14 @@ use crate::data_dir::DataDir;
 /// What lets requests in.
 pub(super) struct Keyring {
     pub(super) keys: Arc<Keys>,
-    pub(super) master: Arc<MasterSecret>,
+    pub(super) master: Arc<keyring::Keyring>,
     pub(super) authenticator: Arc<Authenticator>,
 }
 
 /// The installation's keys, and those that are in the table.
 pub(super) fn keyring(common: &Common<'_>, data: &DataDir) -> anyhow::Result<Keyring> {
     let (config, random) = (common.config, common.random.as_ref());
-    let master = MasterSecret::open(&data.path().join("secret"), random);
+    let master = keyring::Keyring::open(&data.path().join("secret"), random);
     let master = Arc::new(master.context("secret cannot be used")?);
     let unknown_roles = identity::UnknownRoles {
         accepted: config.functions.unknown_roles == UnknownRoles::Accept,
@@ -57,11 +57,12 @@ pub(super) fn create(
         table: Arc::clone(&common.stores.callers_table),
         identities: keyring.keys.clone(),
         authenticator: Arc::clone(&keyring.authenticator),
-        master: Arc::clone(&keyring.master),
+        keyring: Arc::clone(&keyring.master),
         clock: Arc::clone(&common.clock),
         random: Arc::clone(&common.random),
     });
     background.spawn(service.key_uses().run());
+    background.spawn(service.resealing().run());
     service
 }
 

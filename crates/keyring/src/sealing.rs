@@ -1,0 +1,149 @@
+//! Sealed texts: data that only holders of a key can read, and make.
+//!
+//! ```text
+//!   base64url( 2 | key id (4) | nonce (12) | ciphertext of the data's JSON | tag (16) )    AES-256-GCM
+//!   base64url( 1              | nonce (12) | …                                         )    of before there were key ids
+//! ```
+//!
+//! Nonces are random. One key may seal 2^32 texts before a repetition becomes likely enough to
+//! matter (NIST SP 800-38D): a thousand environments a second for 49 days. Rotate before that.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use types::{Random, Timestamp};
+
+use crate::keyring::Keyring;
+use crate::master::{KeyId, MasterKey};
+
+const WITHOUT_ID: u8 = 1;
+const WITH_ID: u8 = 2;
+const NONCE_BYTES: usize = 12;
+/// Authenticated along, so that a text is of no use as anything else.
+const PURPOSE: &[u8] = b"lambent session token 1";
+/// No longer text is looked at. A session token of the longest ARN takes about 3 KiB, and what may be given to
+/// a session another 6.
+const CHARACTERS_MAX: usize = 16_384;
+
+/// Seals and opens texts of one purpose.
+pub struct Sealing {
+    keyring: Arc<Keyring>,
+    purpose: &'static str,
+    derived: RwLock<Derived>,
+}
+
+/// Keys of the purpose, the newest first, and of which master keys.
+#[derive(Clone)]
+struct Derived {
+    of: Arc<[MasterKey]>,
+    keys: Arc<[(KeyId, LessSafeKey)]>,
+}
+
+impl Derived {
+    fn new(of: Arc<[MasterKey]>, purpose: &str) -> Self {
+        let key = |master: &MasterKey| {
+            let key = UnboundKey::new(&AES_256_GCM, &master.derive(purpose));
+            let key = key.expect("AES-256 takes 32 bytes");
+            (master.id(), LessSafeKey::new(key))
+        };
+        let keys = of.iter().map(key).collect();
+        Self { of, keys }
+    }
+}
+
+impl Sealing {
+    /// By keys derived for `purpose`.
+    pub fn new(keyring: &Arc<Keyring>, purpose: &'static str) -> Self {
+        let derived = RwLock::new(Derived::new(keyring.keys(), purpose));
+        Self {
+            keyring: Arc::clone(keyring),
+            purpose,
+            derived,
+        }
+    }
+
+    /// Seals by the newest key.
+    pub fn seal(&self, data: &impl Serialize, random: &dyn Random) -> String {
+        let keys = self.keys();
+        let (id, key) = &keys[0];
+        let mut nonce = [0; NONCE_BYTES];
+        random.fill(&mut nonce);
+        let mut sealed = serde_json::to_vec(data).expect("a struct of texts has a JSON form");
+        key.seal_in_place_append_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(PURPOSE),
+            &mut sealed,
+        )
+        .expect("a session is far below the limit of AES-GCM, 64 GiB");
+        let mut text = Vec::with_capacity(1 + KeyId::BYTES + NONCE_BYTES + sealed.len());
+        text.push(WITH_ID);
+        text.extend_from_slice(&id.0);
+        text.extend_from_slice(&nonce);
+        text.extend_from_slice(&sealed);
+        BASE64.encode(text)
+    }
+
+    /// What was sealed; `None` if it was sealed by no key of ours, or is something else.
+    pub fn open<T: DeserializeOwned>(&self, text: &str, now: Timestamp) -> Option<T> {
+        if text.len() > CHARACTERS_MAX {
+            return None;
+        }
+        let bytes = BASE64.decode(text).ok()?;
+        match *bytes.first()? {
+            WITH_ID => {
+                let id = KeyId(bytes.get(1..)?.first_chunk().copied()?);
+                let sealed = &bytes[1 + KeyId::BYTES..];
+                let mut keys = self.keys();
+                let is = |(known, _): &&(KeyId, LessSafeKey)| *known == id;
+                if keys.iter().find(is).is_none() && self.keyring.read_again(now) {
+                    keys = self.keys();
+                }
+                open(&keys.iter().find(is)?.1, sealed)
+            }
+            WITHOUT_ID => {
+                let keys = self.keys();
+                keys.iter().find_map(|(_, key)| open(key, &bytes[1..]))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a text is sealed by the newest key.
+    pub fn is_newest(&self, text: &str) -> bool {
+        let bytes = BASE64.decode(text).unwrap_or_default();
+        let (id, _) = &self.keys()[0];
+        bytes
+            .strip_prefix(&[WITH_ID])
+            .is_some_and(|rest| rest.starts_with(&id.0))
+    }
+
+    /// The keys of now.
+    fn keys(&self) -> Arc<[(KeyId, LessSafeKey)]> {
+        let of = self.keyring.keys();
+        {
+            let derived = self.derived.read().unwrap_or_else(PoisonError::into_inner);
+            if Arc::ptr_eq(&derived.of, &of) {
+                return Arc::clone(&derived.keys);
+            }
+        }
+        let derived = Derived::new(of, self.purpose);
+        let keys = Arc::clone(&derived.keys);
+        *self.derived.write().unwrap_or_else(PoisonError::into_inner) = derived;
+        keys
+    }
+}
+
+fn open<T: DeserializeOwned>(key: &LessSafeKey, sealed: &[u8]) -> Option<T> {
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+    let mut sealed = sealed.to_vec();
+    let nonce = Nonce::assume_unique_for_key(*nonce);
+    let plain = key.open_in_place(nonce, Aad::from(PURPOSE), &mut sealed);
+    serde_json::from_slice(plain.ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests;
