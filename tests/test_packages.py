@@ -5,7 +5,8 @@ import urllib.request
 from support import clients, functions
 from support.server import wait_for
 
-KEPT = "[functions]\nunused_packages_seconds = {seconds}\n"
+# What an environment runs stays unpacked for as long as the environment lives.
+KEPT = "[assignment]\nidle_seconds = 2\n\n[functions]\nunused_packages_seconds = {seconds}\n"
 SOURCE = "def handler(event, context):\n    return {}\n"
 
 

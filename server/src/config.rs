@@ -293,6 +293,8 @@ pub(crate) struct Worker {
     pub(crate) zone: String,
     /// Milliseconds after which an idle environment is frozen.
     pub(crate) freeze_after_ms: u64,
+    /// Megabytes that unpacked code takes at most while nothing runs it; 0 for a tenth of the disk.
+    pub(crate) code_cache_mb: u64,
 }
 
 /// What functions print.
@@ -470,6 +472,7 @@ impl Default for Worker {
             memory_mb: 0,
             zone: "local-1a".to_owned(),
             freeze_after_ms: 10,
+            code_cache_mb: 0,
         }
     }
 }

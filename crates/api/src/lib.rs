@@ -16,6 +16,7 @@ pub mod events;
 pub mod invoke;
 pub mod logs;
 pub mod placement;
+pub mod preparation;
 pub mod secret;
 pub mod worker;
 

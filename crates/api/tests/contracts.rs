@@ -5,7 +5,9 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use api::{Secret, assignment, counting, credentials, events, invoke, logs, placement, worker};
+use api::{
+    Secret, assignment, counting, credentials, events, invoke, logs, placement, preparation, worker,
+};
 use bytes::Bytes;
 use records::examples;
 use records::functions::FunctionVersion;
@@ -210,6 +212,20 @@ fn what_placement_hears_and_says() {
     comes_back([
         placement::Error::NoCapacity { memory_mb: 10_240 },
         placement::Error::Unavailable,
+    ]);
+}
+
+#[test]
+fn what_is_prepared() {
+    comes_back([preparation::Prepare {
+        account: examples::scope().account,
+        packages: vec![text(), String::new()],
+    }]);
+    comes_back([
+        preparation::Error::Invalid { reason: inner() },
+        preparation::Error::Damaged,
+        preparation::Error::Failed { reason: inner() },
+        preparation::Error::Unavailable,
     ]);
 }
 

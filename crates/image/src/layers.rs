@@ -16,6 +16,9 @@ use crate::plan::{DEPTH_MAX, ENTRY_BYTES_MIN};
 /// Names in one folder of a layer, at most: a package has no more in all.
 const ENTRIES_MAX: usize = (UNZIPPED_BYTES_MAX / ENTRY_BYTES_MIN) as usize;
 
+/// How the names of what is made of layers begin. Those of packages are hexadecimal.
+const PREFIX: &str = "layers-";
+
 /// Puts unpacked layers into one empty folder, in their order: what comes later takes the place of
 /// what was there.
 pub(crate) fn merge(layers: &[Folder], into: &Folder, leave: Leave) -> io::Result<()> {
@@ -28,7 +31,12 @@ pub(crate) fn merge(layers: &[Folder], into: &Folder, leave: Leave) -> io::Resul
 pub(crate) fn name(images: &[&str]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, images.join("/").as_bytes());
     let hex: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
-    format!("layers-{hex}")
+    format!("{PREFIX}{hex}")
+}
+
+/// Whether that is such a name.
+pub(crate) fn is_name(name: &str) -> bool {
+    name.starts_with(PREFIX)
 }
 
 fn lay(from: &Folder, into: &Folder, depth: usize, leave: Leave) -> io::Result<()> {

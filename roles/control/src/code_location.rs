@@ -75,7 +75,7 @@ impl Control {
         }
         self.verify_link(&signed, parts)?;
         let image = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
-        let zip = self.images.zip(image).await.map_err(|error| match error {
+        let zip = self.code.zip(image).await.map_err(|error| match error {
             // Told where it was found.
             image::Error::Damaged => ApiError::service("The package is damaged.").into(),
             error => Failure::Images(error),

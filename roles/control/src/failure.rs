@@ -15,6 +15,9 @@ pub(crate) enum Failure {
     /// The package store does not do as it should.
     #[error("the package store does not work")]
     Images(#[source] image::Error),
+    /// A function's code could not be made ready.
+    #[error("code cannot be made ready where it runs")]
+    Preparation(#[source] api::preparation::Error),
     /// The store that callers name packages in does not answer.
     #[error("packages cannot be read from where callers keep them")]
     Packages(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -35,12 +38,20 @@ impl Failure {
         Self::Rows(tables::Failure::Contended { key: key.into() })
     }
 
+    /// What lies beneath, for the server's own log.
+    pub(crate) fn reason_for_log(&self) -> Option<&str> {
+        match self {
+            Self::Preparation(error) => error.reason_for_log(),
+            _ => None,
+        }
+    }
+
     /// What the caller is told. What is no fault of theirs is logged here, once.
     pub(crate) fn answer(self) -> ApiError {
         match self {
             Self::Refused(error) => error,
             Self::Rows(failure) => failure.answer(),
-            Self::Images(_) | Self::Packages(_) => {
+            Self::Images(_) | Self::Preparation(_) | Self::Packages(_) => {
                 log(&self, "a request failed for want of a store");
                 ApiError::unavailable()
             }

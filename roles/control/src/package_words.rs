@@ -2,6 +2,7 @@
 //! the package itself, and for all else that it was no fault of theirs. Why it was one of ours is for the
 //! server's log. Pure.
 
+use api::preparation;
 use settings::reasons::{DAMAGED_REASON, INTERNAL, INTERNAL_REASON};
 use types::limits::UNZIPPED_BYTES_MAX;
 
@@ -31,36 +32,33 @@ pub(crate) fn of_package(error: &image::Error) -> Option<String> {
 
 /// `StateReasonCode` and `StateReason` of a function whose code cannot be made ready. Only what is wrong with
 /// the package itself is its owner's to mend.
-pub(crate) fn state_reason(error: &image::Error) -> (String, String) {
-    let (code, reason) = match (of_package(error), error) {
-        (Some(reason), _) => ("InvalidZipFileException", reason),
-        (None, image::Error::Damaged) => (INTERNAL, DAMAGED_REASON.to_owned()),
-        (None, _) => (INTERNAL, INTERNAL_REASON.to_owned()),
+pub(crate) fn state_reason(error: &preparation::Error) -> (String, String) {
+    let (code, reason) = match error {
+        // What it is was told when it was uploaded, if it could be seen then.
+        preparation::Error::Invalid { .. } => ("InvalidZipFileException", NO_ZIP),
+        preparation::Error::Damaged => (INTERNAL, DAMAGED_REASON),
+        preparation::Error::Failed { .. } | preparation::Error::Unavailable => {
+            (INTERNAL, INTERNAL_REASON)
+        }
     };
-    (code.to_owned(), reason)
+    (code.to_owned(), reason.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use proptest::prelude::*;
     use settings::reasons::shown;
+    use types::Inner;
 
     use super::*;
 
     /// Every failure that is not the package's own, each with `secret` wherever it can be.
-    fn inner_failures(secret: &str) -> Vec<image::Error> {
-        let source = || io::Error::other(secret.to_owned());
+    fn inner_failures(secret: &str) -> Vec<preparation::Error> {
+        let reason = Inner::new(secret);
         vec![
-            image::Error::Damaged,
-            image::Error::NotFound {
-                image: secret.to_owned(),
-            },
-            image::Error::TooSlow { seconds: 5 },
-            image::Error::NoRoom,
-            image::Error::Storage(storage::Error::Unavailable(source().into())),
-            image::Error::Cache(source()),
+            preparation::Error::Damaged,
+            preparation::Error::Failed { reason },
+            preparation::Error::Unavailable,
         ]
     }
 
@@ -79,7 +77,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_the_package_is_told_to_its_owner() {
-        let (code, reason) = state_reason(&image::Error::NotAZip);
+        let inner = Inner::new("/var/lib/lambent/x");
+        let (code, reason) = state_reason(&preparation::Error::Invalid { reason: inner });
         assert_eq!(
             (code.as_str(), reason.as_str()),
             ("InvalidZipFileException", NO_ZIP)

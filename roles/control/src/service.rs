@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use api::assignment::Assignment;
+use api::preparation::Preparation;
 use authn::Authenticator;
 use authn::roles::Roles;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use image::Images;
+use image::Packages;
 use keyring::Keyring;
 use storage::Table;
 use tables::Rows;
@@ -38,7 +39,9 @@ pub struct Dependencies {
     /// Where functions are written down.
     pub table: Arc<dyn Table>,
     /// Where their code is kept.
-    pub images: Arc<Images>,
+    pub code: Arc<Packages>,
+    /// Has it unpacked where it will run.
+    pub preparation: Arc<dyn Preparation>,
     /// Where packages are that are not sent in a request.
     pub packages: Arc<dyn PackageSource>,
     /// Verifies signatures.
@@ -59,7 +62,7 @@ pub struct Dependencies {
 pub struct Control {
     pub(crate) rows: Arc<Rows>,
     pub(crate) functions: FunctionRows,
-    pub(crate) images: Arc<Images>,
+    pub(crate) code: Arc<Packages>,
     pub(crate) packages: Arc<dyn PackageSource>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -87,7 +90,8 @@ impl Control {
     pub fn new(dependencies: Dependencies) -> (Self, Settler) {
         let Dependencies {
             table,
-            images,
+            code,
+            preparation,
             packages,
             authenticator,
             roles,
@@ -102,7 +106,7 @@ impl Control {
         let missed = Missed::default();
         let settler = Settler::new(
             functions.clone(),
-            Arc::clone(&images),
+            preparation,
             Arc::clone(&random),
             waiting,
             Arc::clone(&missed),
@@ -110,7 +114,7 @@ impl Control {
         let control = Self {
             rows,
             functions,
-            images,
+            code,
             packages,
             authenticator,
             roles,
@@ -168,7 +172,7 @@ impl Control {
     pub fn unused_packages(&self) -> UnusedPackages {
         UnusedPackages::new(
             Arc::clone(&self.rows),
-            Arc::clone(&self.images),
+            Arc::clone(&self.code),
             Arc::clone(&self.clock),
             self.config.unused_packages_kept,
             self.config.operators_packages.clone(),

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use image::Images;
+use api::preparation::{self, Preparation, Prepare};
 use records::functions::{Configuration, FUNCTIONS, Function, LastUpdate, State};
 use settings::functions::arn_of;
 use storage::Expect;
@@ -30,7 +30,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// been missed: another control plane may have died.
 const LOOK_ANYWAY: u32 = 20;
 /// Functions of one account looked at at once, at most: further ones count as missed. Whose turn it
-/// is to unpack is decided below ([`Images`]), fairly between accounts.
+/// is to unpack is decided by workers, fairly between accounts.
 const OF_ONE_MAX: usize = 256;
 /// Functions looked at at once, at most.
 const AT_ONCE: usize = 16 * OF_ONE_MAX;
@@ -57,7 +57,7 @@ pub(crate) type Missed = Arc<AtomicBool>;
 struct Worker {
     missed: Missed,
     functions: FunctionRows,
-    images: Arc<Images>,
+    preparation: Arc<dyn Preparation>,
     random: Arc<dyn Random>,
     /// Of unsettled functions alone: the package that could not be unpacked, and how often.
     tries: Mutex<BTreeMap<Job, (String, u32)>>,
@@ -66,7 +66,7 @@ struct Worker {
 impl Settler {
     pub(crate) fn new(
         functions: FunctionRows,
-        images: Arc<Images>,
+        preparation: Arc<dyn Preparation>,
         random: Arc<dyn Random>,
         jobs: mpsc::Receiver<Job>,
         missed: Missed,
@@ -75,7 +75,7 @@ impl Settler {
             worker: Arc::new(Worker {
                 missed,
                 functions,
-                images,
+                preparation,
                 random,
                 tries: Mutex::default(),
             }),
@@ -207,6 +207,7 @@ impl Worker {
                 account = job.scope.account.as_str(),
                 region = job.scope.region.as_str(),
                 error = &error as &dyn std::error::Error,
+                reason = error.reason_for_log(),
                 "a function cannot be settled yet: it or its update stays pending, and clients that wait for it \
                  (aws lambda wait) go on waiting"
             );
@@ -227,10 +228,12 @@ impl Worker {
             self.tries().remove(job);
             return Ok(());
         }
-        let unpacked = self.unpack(&function.scope.account, &function.latest).await;
-        let outcome = match unpacked {
+        let prepared = self
+            .prepare(&function.scope.account, &function.latest)
+            .await;
+        let outcome = match prepared {
             Ok(()) => Ok(()),
-            Err(error) if error.is_package() || self.is_last_try(job, &function.latest) => {
+            Err(error) if is_lasting(&error) || self.is_last_try(job, &function.latest) => {
                 let (code, reason) = package_words::state_reason(&error);
                 tracing::warn!(
                     function = job.name.as_str(),
@@ -238,12 +241,13 @@ impl Worker {
                     region = job.scope.region.as_str(),
                     code,
                     error = &error as &dyn std::error::Error,
+                    reason = error.reason_for_log(),
                     "a function or its update is Failed, and clients that wait for it (aws lambda wait) end with an \
                      error: its code or a layer cannot be unpacked"
                 );
                 Err((code, reason))
             }
-            Err(error) => return Err(Failure::Images(error)),
+            Err(error) => return Err(Failure::Preparation(error)),
         };
         self.tries().remove(job);
         self.settle_version(&function, &outcome).await?;
@@ -266,18 +270,19 @@ impl Worker {
         self.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes ready what a configuration runs: its code and its layers.
-    async fn unpack(
+    /// Has a worker unpack what a configuration runs: its code and its layers.
+    async fn prepare(
         &self,
         account: &AccountId,
         configuration: &Configuration,
-    ) -> Result<(), image::Error> {
-        let images = &self.images;
-        images.folder(account, &configuration.code.image).await?;
-        for layer in &configuration.layers {
-            images.folder(account, &layer.image).await?;
-        }
-        Ok(())
+    ) -> Result<(), preparation::Error> {
+        let layers = configuration.layers.iter().map(|layer| &layer.image);
+        let packages = std::iter::once(&configuration.code.image).chain(layers);
+        let prepare = Prepare {
+            account: account.clone(),
+            packages: packages.cloned().collect(),
+        };
+        self.preparation.prepare(prepare).await
     }
 
     /// The version that was published together with this `$LATEST` shares its fate. It goes first:
@@ -352,6 +357,11 @@ fn state(outcome: &Outcome) -> State {
             reason: reason.clone(),
         },
     }
+}
+
+/// Whether trying again is of no use.
+fn is_lasting(error: &preparation::Error) -> bool {
+    matches!(error, preparation::Error::Invalid { .. })
 }
 
 /// Whether something about the function is still under way.

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use image::Images;
+use image::Packages;
 use records::functions::{Configuration, FUNCTIONS, Function, VERSIONS};
 use records::layers::{LAYER_VERSIONS, LayerVersion};
 use records::packages::{UNUSED_PACKAGES, UnusedPackage, unused_package_key};
@@ -44,7 +44,7 @@ type Marks = BTreeMap<String, (UnusedPackage, Revision)>;
 /// See the module. Dropping its future stops it, which loses nothing.
 pub struct UnusedPackages {
     rows: Arc<Rows>,
-    images: Arc<Images>,
+    code: Arc<Packages>,
     clock: Arc<dyn Clock>,
     kept: Duration,
     /// Packages that no row names and that are used all the same.
@@ -54,14 +54,14 @@ pub struct UnusedPackages {
 impl UnusedPackages {
     pub(crate) fn new(
         rows: Arc<Rows>,
-        images: Arc<Images>,
+        code: Arc<Packages>,
         clock: Arc<dyn Clock>,
         kept: Duration,
         operators: BTreeSet<String>,
     ) -> Self {
         Self {
             rows,
-            images,
+            code,
             clock,
             kept,
             operators,
@@ -128,7 +128,7 @@ impl UnusedPackages {
         let mut removed = 0_usize;
         for image in going {
             if !used.contains(image) {
-                if let Err(error) = self.images.remove(image).await {
+                if let Err(error) = self.code.remove(image).await {
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(error, "a package cannot be removed; it is tried again");
                     continue;
@@ -152,7 +152,7 @@ impl UnusedPackages {
         };
         let mut after: Option<String> = None;
         loop {
-            let names = self.images.list(after.as_deref(), NAMES_BATCH).await;
+            let names = self.code.list(after.as_deref(), NAMES_BATCH).await;
             let names = names.map_err(Failure::Images)?;
             for image in &names {
                 if !used.contains(image) && !marks.contains_key(image) {

@@ -38,6 +38,8 @@ pub struct Config {
     /// expect to be frozen between invokes; not zero, so that invokes that follow each other at
     /// once pay for no freezing and thawing.
     pub freeze_after: Duration,
+    /// How often it looks which of its unpacked packages are kept no longer.
+    pub packages_every: Duration,
     /// How long a lent environment whose last invoke is answered may take until its runtime asks
     /// for the next; then the invoke is refused and finds another environment.
     pub turn_patience: Duration,

@@ -5,12 +5,12 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use api::assignment::LeaseNumber;
 use environment::Session;
+use image::Unpacked;
 use records::functions::FunctionVersion;
 use sandbox::{CpuWeight, Exit, Instance};
 use tokio::sync::{Notify, Semaphore, watch};
@@ -32,7 +32,9 @@ pub(crate) struct Environment {
     pub(crate) lease_end: Timestamp,
     pub(crate) launch: Launch,
     pub(crate) variables: BTreeMap<String, String>,
-    pub(crate) opt: Option<PathBuf>,
+    /// Stays on disk for as long as it is mounted.
+    pub(crate) _task: Unpacked,
+    pub(crate) opt: Option<Unpacked>,
     pub(crate) sandbox: Arc<dyn Instance>,
     /// What it was last weighed at, see [`crate::weights`].
     pub(crate) weight: Mutex<CpuWeight>,

@@ -1,11 +1,13 @@
 //! Making an environment: code, sandbox, log, conversation; then its init phase.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use api::logs::StreamName;
+use api::preparation::{self, Prepare};
 use api::worker::{Create, Error, Unsupported};
 use environment::{Identity, Session};
+use image::Unpacked;
 use records::functions::{Configuration, FunctionVersion};
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
@@ -46,10 +48,10 @@ impl Service {
         })?;
         let account = &request.function.scope.account;
         let image = &configuration.code.image;
-        let task = self.with.images.folder(account, image).await;
+        let task = self.with.folders.folder(account, image).await;
         let task = task.map_err(no_code)?;
         let opt = self.opt(account, configuration).await?;
-        let paths = (task, opt.clone());
+        let paths = (task.to_path_buf(), opt.as_deref().map(Path::to_path_buf));
         let shares = file_systems::shares(&configuration.file_systems, &self.config.file_systems)
             .map_err(Error::FileSystem)?;
         let weight = self.first_weight(account, configuration.memory_mb);
@@ -104,6 +106,7 @@ impl Service {
             lease_end: request.lease_end,
             launch,
             variables,
+            _task: task,
             opt,
             sandbox,
             weight: Mutex::new(weight),
@@ -124,12 +127,29 @@ impl Service {
         Ok(environment)
     }
 
+    /// Unpacks what an environment would have to wait for.
+    pub(crate) async fn prepare(&self, request: Prepare) -> Result<(), preparation::Error> {
+        for package in &request.packages {
+            let unpacked = self.with.folders.folder(&request.account, package).await;
+            unpacked.map_err(|error| match error {
+                image::Error::Damaged => preparation::Error::Damaged,
+                error if error.is_package() => preparation::Error::Invalid {
+                    reason: Inner::of(&error),
+                },
+                error => preparation::Error::Failed {
+                    reason: Inner::of(&error),
+                },
+            })?;
+        }
+        Ok(())
+    }
+
     /// The folder shown at `/opt`: what every function gets, and over it the function's layers.
     async fn opt(
         &self,
         account: &AccountId,
         configuration: &Configuration,
-    ) -> Result<Option<PathBuf>, Error> {
+    ) -> Result<Option<Unpacked>, Error> {
         let layers = configuration.layers.iter().map(|layer| &layer.image);
         let images: Vec<&str> = self
             .config
@@ -138,7 +158,7 @@ impl Service {
             .chain(layers)
             .map(String::as_str)
             .collect();
-        let folder = self.with.images.layers(account, &images).await;
+        let folder = self.with.folders.layers(account, &images).await;
         folder.map_err(no_code)
     }
 

@@ -8,10 +8,11 @@ use std::time::Duration;
 use api::assignment::{Assignment, Report};
 use api::logs::Logs;
 use api::placement::{Heartbeat, Placement};
+use api::preparation::{self, Preparation, Prepare};
 use api::worker::{Create, Error, Invoke, Response, Worker};
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use image::Images;
+use image::Folders;
 use prometheus_client::registry::Registry;
 use sandbox::{Engine, Load};
 use tokio::sync::{Semaphore, oneshot};
@@ -42,8 +43,8 @@ pub struct Dependencies {
     pub random: Arc<dyn Random>,
     /// Makes sandboxes.
     pub engine: Arc<dyn Engine>,
-    /// Has the code.
-    pub images: Arc<Images>,
+    /// Has the code, unpacked.
+    pub folders: Arc<Folders>,
     /// Takes the logs.
     pub logs: Arc<dyn Logs>,
     /// Has the languages.
@@ -142,6 +143,26 @@ impl Service {
                     biased;
                     () = draining.cancelled() => return,
                     _ = looks.tick() => worker.guard().await,
+                }
+            }
+        });
+        let (folders, every) = (Arc::clone(&self.with.folders), self.config.packages_every);
+        let draining = self.draining.clone();
+        self.tasks.spawn(async move {
+            let mut looks = tokio::time::interval(every);
+            looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = draining.cancelled() => return,
+                    _ = looks.tick() => {}
+                }
+                if let Err(error) = folders.remove_gone().await {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(
+                        error,
+                        "unpacked code of deleted functions cannot be removed"
+                    );
                 }
             }
         });
@@ -258,6 +279,13 @@ impl Service {
         self.environments
             .lock()
             .expect("no code panics while it holds the environments")
+    }
+}
+
+#[async_trait]
+impl Preparation for Handle {
+    async fn prepare(&self, request: Prepare) -> Result<(), preparation::Error> {
+        self.0.prepare(request).await
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use api::preparation::{Error, Preparation, Prepare};
+use async_trait::async_trait;
 use authn::{Authenticator, Regions};
 use bytes::Bytes;
 use control::{Control, NoPackages, REQUEST_BYTES_MAX};
 use http::{Request, Response};
 use identity::examples::{root, roots};
 use identity::{Keys, UnknownRoles};
-use image::{Images, Unconfined};
+use image::Packages;
 use keyring::Keyring;
 use logs::LogStore;
 use prometheus_client::encoding::text::encode;
@@ -20,6 +22,16 @@ use types::{Clock as _, ManualClock, Region, SystemRandom, Timestamp};
 use super::Dispatch;
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
+
+/// No worker is there.
+struct Nowhere;
+
+#[async_trait]
+impl Preparation for Nowhere {
+    async fn prepare(&self, _: Prepare) -> Result<(), Error> {
+        Err(Error::Unavailable)
+    }
+}
 
 struct World {
     dispatch: Dispatch,
@@ -44,15 +56,11 @@ impl World {
         );
         let keys = Arc::new(keys.unwrap());
         let authenticator = Arc::new(Authenticator::new(keys.clone(), clock.clone()));
-        let images = Images::open(
-            Arc::new(MemoryBlobs::default()),
-            folder.path().join("images"),
-            Arc::new(Unconfined),
-            0,
-        );
+        let code = Arc::new(Packages::new(Arc::new(MemoryBlobs::default())));
         let (control, _settler) = Control::new(control::Dependencies {
             table: table.clone(),
-            images: Arc::new(images.unwrap()),
+            code,
+            preparation: Arc::new(Nowhere),
             packages: Arc::new(NoPackages),
             authenticator: Arc::clone(&authenticator),
             roles: keys.clone(),

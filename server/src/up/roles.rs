@@ -17,6 +17,7 @@ use api::assignment::Assignment;
 use api::placement::Placement;
 use api::worker::Worker;
 use authn::{Authenticator, Regions};
+use image::Packages;
 use prometheus_client::registry::Registry;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -87,10 +88,11 @@ pub(super) async fn start(
     let placement = placing::placement(&common, &mut registry, &mut background);
     let counting = placing::counting(&common, &mut registry, &mut background);
 
-    let images = worker::images(&common, &sandboxes)?;
-    let opt = worker::everybodys_opt(&common, &images).await?;
+    let packages = Arc::new(Packages::new(Arc::clone(&stores.blobs)));
+    let folders = worker::folders(&common, &packages, &sandboxes)?;
+    let opt = worker::everybodys_opt(&common, &packages, &folders).await?;
     let with = worker::With {
-        images: Arc::clone(&images),
+        folders,
         opt: opt.clone(),
         descriptors,
         runtimes: languages.runtimes.clone(),
@@ -109,7 +111,8 @@ pub(super) async fn start(
 
     let with = control::With {
         keyring: &keyring,
-        images,
+        code: packages,
+        preparation: Arc::new(worker.handle.clone()),
         opt,
         assignment: Arc::clone(&assigning),
         runtimes: &languages.runtimes,

@@ -4,7 +4,7 @@ use authn::run_blocking;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use image::{Images, Published};
+use image::{Packages, Published};
 use policy::Context;
 use serde::Deserialize;
 use types::limits::ZIP_UPLOAD_BYTES_MAX;
@@ -108,7 +108,7 @@ impl Control {
             let reason = Some("CallerRateLimitExceeded");
             return Err(ApiError::throttled("Rate exceeded", reason, None).into());
         }
-        let package = Images::check(zip.clone()).await.map_err(refused)?;
+        let package = Packages::check(zip.clone()).await.map_err(refused)?;
         // Everything that a package has takes some room.
         if package.unpacked_bytes == 0 {
             return Err(nothing_in_it().into());
@@ -116,7 +116,7 @@ impl Control {
         let counted = counted(package.bytes, package.unpacked_bytes);
         self.check_code_storage(scope, counted).await?;
         claim_package(&self.rows, &package.image).await?;
-        self.images.keep(&package, zip).await.map_err(refused)?;
+        self.code.keep(&package, zip).await.map_err(refused)?;
         Ok(package)
     }
 

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::credentials::{Credentials, RoleCredentials as _};
+use api::preparation::{self, Preparation, Prepare};
+use async_trait::async_trait;
 use authn::{Authenticator, Regions};
 use base64::Engine as _;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use identity::examples::{Client, roots};
 use identity::{Keys, UnknownRoles};
-use image::Images;
+use image::{Folders, Packages};
 use keyring::Keyring;
 use serde_json::{Value, json};
 use storage::memory::{MemoryBlobs, MemoryTable};
@@ -20,6 +22,25 @@ use types::{Clock as _, FunctionArn, ManualClock, RequestId, SystemRandom, Times
 use wire::sigv4::Signer;
 
 use crate::{Config, Control, Dependencies, Rates, Settler};
+
+/// Unpacks in this process.
+struct Unpacking(Folders);
+
+#[async_trait]
+impl Preparation for Unpacking {
+    async fn prepare(&self, request: Prepare) -> Result<(), preparation::Error> {
+        for package in &request.packages {
+            let unpacked = self.0.folder(&request.account, package).await;
+            unpacked.map_err(|error| match error {
+                image::Error::Damaged => preparation::Error::Damaged,
+                error => preparation::Error::Failed {
+                    reason: types::Inner::of(&error),
+                },
+            })?;
+        }
+        Ok(())
+    }
+}
 
 pub(super) const ROLE: &str = "arn:aws:iam::000000000000:role/worker";
 pub(super) const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
@@ -32,7 +53,7 @@ pub(super) struct World {
     pub(super) client: Client,
     pub(super) table: Arc<MemoryTable>,
     pub(super) blobs: Arc<MemoryBlobs>,
-    pub(super) images: Arc<Images>,
+    pub(super) code: Arc<Packages>,
     settler: Option<JoinHandle<()>>,
     _cache: tempfile::TempDir,
 }
@@ -120,18 +141,20 @@ impl World {
             random.clone(),
         );
         let keys = Arc::new(keys.unwrap());
-        let images = Images::open(
-            blobs.clone(),
+        let code = Arc::new(Packages::new(blobs.clone()));
+        let folders = Folders::open(
+            Arc::clone(&code),
             cache.path().join("images"),
             Arc::new(image::Unconfined),
             reserve,
-        )
-        .unwrap();
-        let images = Arc::new(images);
+            u64::MAX,
+        );
+        let preparation = Arc::new(Unpacking(folders.unwrap()));
         let authenticator = Arc::new(Authenticator::new(keys.clone(), clock.clone()));
         let (control, settler) = Control::new(Dependencies {
             table: table.clone(),
-            images: Arc::clone(&images),
+            code: Arc::clone(&code),
+            preparation,
             packages: Arc::new(crate::NoPackages),
             authenticator: Arc::clone(&authenticator),
             roles: keys.clone(),
@@ -159,7 +182,7 @@ impl World {
             client,
             table,
             blobs,
-            images,
+            code,
             settler: None,
             _cache: cache,
         };

@@ -140,7 +140,7 @@ async fn a_package_that_vanished_leaves_the_function_pending_and_is_tried_again(
     first.call("POST", FUNCTIONS, create("f")).await;
     drop(settler);
     let image = first
-        .images
+        .code
         .publish(decoded(&zip("one")).into())
         .await
         .unwrap()

@@ -20,7 +20,7 @@ impl World {
     fn sweeper(&self, operators: &[&str]) -> UnusedPackages {
         UnusedPackages::new(
             Arc::clone(&self.control.rows),
-            Arc::clone(&self.images),
+            Arc::clone(&self.code),
             self.clock.clone(),
             KEPT,
             operators.iter().map(|image| (*image).to_owned()).collect(),
@@ -35,7 +35,7 @@ impl World {
     }
 
     async fn packages(&self) -> BTreeSet<String> {
-        let names = self.images.list(None, 99).await.unwrap();
+        let names = self.code.list(None, 99).await.unwrap();
         names.into_iter().collect()
     }
 
@@ -75,24 +75,19 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_deleted_functions_package_goes_after_its_time_packed_and_unpacked() {
+async fn a_deleted_functions_package_goes_after_its_time() {
     let world = World::with_function().await;
     let image = world.image("f").await;
-    let account = crate::tests::function("f").scope.account;
-    let folder = world.images.folder(&account, &image).await.unwrap();
     world.swept().await;
     assert_eq!(world.packages().await, BTreeSet::from([image.clone()]));
-    let other = world.images.publish(package("other")).await.unwrap().image;
-    let both = world.images.layers(&account, &[&image, &other]).await;
-    let both = both.unwrap().unwrap();
     world.delete(&format!("{FUNCTIONS}/f")).await;
     world.sweeper(&[]).sweep().await.unwrap();
     world.clock.advance(KEPT - Duration::from_millis(1));
     world.sweeper(&[]).sweep().await.unwrap();
-    assert!(world.packages().await.contains(&image) && folder.exists() && both.exists());
+    assert!(world.packages().await.contains(&image));
     world.clock.advance(Duration::from_millis(1));
     world.sweeper(&[]).sweep().await.unwrap();
-    assert!(world.packages().await.is_empty() && !folder.exists() && !both.exists());
+    assert!(world.packages().await.is_empty());
     assert_eq!(world.mark(&image).await, None);
 }
 
@@ -132,11 +127,11 @@ async fn what_an_update_replaces_and_what_is_being_published_is_named() {
         (&mut function.publishing, "b"),
     ] {
         let mut other = function.latest.clone();
-        other.code.image = world.images.publish(package(content)).await.unwrap().image;
+        other.code.image = world.code.publish(package(content)).await.unwrap().image;
         *member = Some(Arc::new(other));
     }
     world.control.functions.create(&function).await.unwrap();
-    world.images.publish(package("c")).await.unwrap();
+    world.code.publish(package("c")).await.unwrap();
     world.swept().await;
     assert_eq!(world.packages().await.len(), 2);
 }
@@ -196,7 +191,7 @@ async fn what_is_going_and_yet_named_stays() {
 #[tokio::test]
 async fn the_operators_package_stays_and_nothing_goes_while_a_row_cannot_be_read() {
     let world = World::new();
-    let image = world.images.publish(package("opt")).await.unwrap().image;
+    let image = world.code.publish(package("opt")).await.unwrap().image;
     world.sweeper(&[&image]).sweep().await.unwrap();
     assert_eq!(world.mark(&image).await, None);
     world.sweeper(&[]).sweep().await.unwrap();
@@ -230,7 +225,7 @@ async fn no_acknowledged_function_is_without_its_package_however_looks_and_reque
                 assert_eq!(created.status, 201, "{}", created.body);
                 drop(request);
                 let image = world.image(&name).await;
-                let kept = world.images.zip(&image).await.unwrap();
+                let kept = world.code.zip(&image).await.unwrap();
                 assert!(kept.is_some(), "{name} has no package");
                 let _request = under_way.read().await;
                 world.delete(&format!("{FUNCTIONS}/{name}")).await;

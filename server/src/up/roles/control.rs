@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::bail;
 use api::assignment::Assignment;
+use api::preparation::Preparation;
 use control::{Config, Control, Dependencies, Rates, RuntimesHere, register_metrics};
-use image::Images;
+use image::Packages;
 use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
 
@@ -19,7 +20,8 @@ use crate::packages;
 /// What it works with.
 pub(super) struct With<'s> {
     pub(super) keyring: &'s Keyring,
-    pub(super) images: Arc<Images>,
+    pub(super) code: Arc<Packages>,
+    pub(super) preparation: Arc<dyn Preparation>,
     /// The package that every function finds at `/opt`.
     pub(super) opt: Option<String>,
     pub(super) assignment: Arc<dyn Assignment>,
@@ -34,10 +36,11 @@ pub(super) fn create(
     background: &mut JoinSet<()>,
 ) -> anyhow::Result<Arc<Control>> {
     let config = control_config(common, &with)?;
-    register_metrics(registry, &with.images);
+    register_metrics(registry, &with.code);
     let (control, settler) = Control::new(Dependencies {
         table: Arc::clone(&common.stores.callers_table),
-        images: with.images,
+        code: with.code,
+        preparation: with.preparation,
         packages: packages::source(&common.config.aws, &common.clock)?,
         authenticator: Arc::clone(&with.keyring.authenticator),
         roles: with.keyring.keys.clone(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use api::logs::Logs;
 use api::worker::{Worker, Workers};
-use image::Images;
+use image::{Folders, Packages};
 use prometheus_client::registry::Registry;
 use types::WorkerId;
 
@@ -21,10 +21,17 @@ use crate::workers::OneWorker;
 
 /// Megabytes of log a second that take a tenth of a processor to read, cut and write.
 const LOG_MB_PER_PROCESSOR: u64 = 4;
+/// A package that is removed goes with what was unpacked of it, within this.
+const PACKAGES_EVERY_MIN: Duration = Duration::from_secs(1);
+const PACKAGES_EVERY_MAX: Duration = Duration::from_secs(15 * 60);
+/// Unpacked code that nobody runs takes a tenth of the disk at most, if nothing else is said.
+const CACHE_SHARE: u64 = 10;
+/// And no less than four of the largest functions take.
+const CACHE_BYTES_MIN: u64 = 1 << 30;
 
 /// What it works with.
 pub(super) struct With {
-    pub(super) images: Arc<Images>,
+    pub(super) folders: Arc<Folders>,
     pub(super) opt: Option<String>,
     pub(super) descriptors: Descriptors,
     pub(super) runtimes: worker::Runtimes,
@@ -41,19 +48,26 @@ pub(super) struct Made {
 }
 
 /// Packages, as they are unpacked for sandboxes.
-pub(super) fn images(
+pub(super) fn folders(
     common: &Common<'_>,
+    packages: &Arc<Packages>,
     sandboxes: &sandbox::Config,
-) -> anyhow::Result<Arc<Images>> {
-    let images = Images::open(
-        Arc::clone(&common.stores.blobs),
+) -> anyhow::Result<Arc<Folders>> {
+    let space = &common.stores.space;
+    let bytes_max = match common.config.worker.code_cache_mb {
+        0 => (space.total() / CACHE_SHARE).max(CACHE_BYTES_MIN),
+        given => given.saturating_mul(1024 * 1024),
+    };
+    let folders = Folders::open(
+        Arc::clone(packages),
         sandboxes.images.clone(),
         Arc::new(Unpacker {
             user: sandboxes.confined_user(),
         }),
-        common.stores.space.reserve(),
+        space.reserve(),
+        bytes_max,
     );
-    Ok(Arc::new(images.context("images/ cannot be used")?))
+    Ok(Arc::new(folders.context("images/ cannot be used")?))
 }
 
 /// Starts the sandboxes and what works with them.
@@ -70,7 +84,7 @@ pub(super) async fn create(
         clock: Arc::clone(&common.clock),
         random: Arc::clone(&common.random),
         engine: engine.context("sandboxes cannot be made")?,
-        images: with.images,
+        folders: with.folders,
         logs: Arc::clone(&common.stores.logs) as Arc<dyn Logs>,
         runtimes: with.runtimes,
     };
@@ -86,7 +100,8 @@ pub(super) async fn create(
 /// The package that every function finds at `/opt`.
 pub(super) async fn everybodys_opt(
     common: &Common<'_>,
-    images: &Images,
+    packages: &Packages,
+    folders: &Folders,
 ) -> anyhow::Result<Option<String>> {
     let config = common.config;
     let path = &config.functions.opt;
@@ -95,9 +110,12 @@ pub(super) async fn everybodys_opt(
     }
     let zip = std::fs::read(path)
         .with_context(|| format!("functions.opt: {} cannot be read", path.display()))?;
-    let published = images.publish(zip.into()).await.context("functions.opt")?;
+    let published = packages
+        .publish(zip.into())
+        .await
+        .context("functions.opt")?;
     // Unpacked now, so that a package that cannot be is told of now.
-    images
+    folders
         .folder(&config.account.id, &published.image)
         .await
         .context("functions.opt")?;
@@ -132,6 +150,8 @@ fn worker_config(
         log_bytes_per_second: log_bytes_per_second(config),
         way_out: config.sandbox.network != "none",
         freeze_after: Duration::from_millis(config.worker.freeze_after_ms),
+        packages_every: (Duration::from_secs(config.functions.unused_packages_seconds) / 4)
+            .clamp(PACKAGES_EVERY_MIN, PACKAGES_EVERY_MAX),
         // A runtime asks for its next event within some 0.1 ms of its answer; thirty times that
         // covers a busy machine, and another environment takes longer to make.
         turn_patience: Duration::from_millis(3),

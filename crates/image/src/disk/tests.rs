@@ -1,4 +1,4 @@
-//! What the cache keeps, loses and makes again.
+//! What the disk keeps, loses and makes again.
 
 use std::fs;
 
@@ -8,8 +8,17 @@ fn account(digit: char) -> AccountId {
     AccountId::new(&digit.to_string().repeat(12)).unwrap()
 }
 
-fn cache(root: &tempfile::TempDir) -> Cache {
-    Cache::open(root.path().join("c"), None, Leave::nothing()).unwrap()
+fn cache(root: &tempfile::TempDir) -> Disk {
+    Disk::open(root.path().join("c"), None, Leave::nothing()).unwrap()
+}
+
+/// Of every account.
+fn remove(cache: &Disk, image: &str) {
+    for digit in ['1', '2'] {
+        let gone = cache.take_out(&account(digit), image).unwrap();
+        assert!(cache.get(&account(digit), image).is_none());
+        gone.remove().unwrap();
+    }
 }
 
 fn left(root: &tempfile::TempDir, folder: &str) -> usize {
@@ -38,7 +47,7 @@ fn a_package_that_fails_or_is_removed_leaves_nothing() {
     assert!(cache.fill(&one, "aa", |_, _, _| Ok(())).is_ok());
     assert!(cache.get(&one, "aa").unwrap().join("x").exists());
     for _ in 0..2 {
-        cache.remove("aa").unwrap();
+        remove(&cache, "aa");
         assert!(cache.get(&one, "aa").is_none());
     }
     assert_eq!(left(&root, one.as_str()), 0);
@@ -60,7 +69,7 @@ fn each_account_has_files_of_its_own_and_all_go_with_the_package() {
         std::os::unix::fs::MetadataExt::ino(&fs::metadata(file).unwrap())
     });
     assert_ne!(inodes[0], inodes[1]);
-    cache.remove("aa").unwrap();
+    remove(&cache, "aa");
     assert!(
         accounts
             .iter()
@@ -79,10 +88,10 @@ fn what_was_made_of_a_package_goes_with_it() {
         cache.fill(&one, name, |_, _, _| Ok(())).unwrap();
     }
     cache.note(&one, "never-made", &["a".to_owned()]).unwrap();
-    cache.remove("a").unwrap();
+    remove(&cache, "a");
     let there = ["ab", "bc", "aab"].map(|name| cache.get(&one, name).is_some());
     assert_eq!(there, [false, true, true]);
-    cache.remove("b").unwrap();
+    remove(&cache, "b");
     assert_eq!(left(&root, one.as_str()), 0);
 }
 
@@ -110,13 +119,13 @@ fn a_cache_that_somebody_removes_is_made_again() {
     cache.fill(&one, "aa", |_, _, _| Ok(())).unwrap();
     fs::remove_dir_all(root.path().join("c")).unwrap();
     assert!(cache.get(&one, "aa").is_none());
-    cache.remove("aa").unwrap();
+    remove(&cache, "aa");
     fs::remove_dir_all(root.path().join("c")).unwrap();
     cache.fill(&one, "aa", |_, _, _| Ok(())).unwrap();
     assert!(cache.get(&one, "aa").is_some());
     // And the next start finds it as it was left.
     assert!(
-        Cache::open(root.path().join("c"), None, Leave::nothing())
+        Disk::open(root.path().join("c"), None, Leave::nothing())
             .unwrap()
             .get(&one, "aa")
             .is_some()
@@ -131,6 +140,6 @@ fn a_link_in_the_place_of_a_package_is_not_followed() {
     let home = root.path().join("c").join(one.as_str());
     std::os::unix::fs::symlink("/etc", home.join("bb")).unwrap();
     assert!(cache.get(&one, "bb").is_none());
-    cache.remove("bb").unwrap();
+    remove(&cache, "bb");
     assert!(Path::new("/etc").exists());
 }

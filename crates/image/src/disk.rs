@@ -1,10 +1,11 @@
-//! The folder of unpacked packages.
+//! The folder of unpacked packages, on disk.
 //!
 //! ```text
 //!   <account>/<sha256>/           a package
+//!   <account>/<sha256>.bytes      how much room it takes
 //!   <account>/layers-<sha256>/    several, one over the other; its files are those of the packages'
 //!   <account>/layers-<sha256>.of  of which packages it was made
-//!   <account>/new-7/              being made
+//!   <account>/new-7/              being made, or going
 //! ```
 //!
 //! Each account has files of its own, even of packages that are the same: a lock or a watch upon a
@@ -15,7 +16,6 @@
 //! data, so the cache is emptied whenever the machine has booted since it was filled. Whatever is
 //! missing is made again, the cache itself as well.
 
-use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,17 +31,21 @@ const BOOT_ID: &str = "sys/kernel/random/boot_id";
 /// The file that says when, and in which shape, the cache was filled.
 const MARKER: &str = "boot-id";
 /// Changes with the shape of the cache.
-const SHAPE: &str = "by account, unpacked by a user of its own";
+const SHAPE: &str = "by account, unpacked by a user of its own, with sizes";
 /// How the files' names end that say of which packages a folder was made. Its files are those of
 /// the packages' own folders, so that it holds on to their room.
 const NOTE: &str = ".of";
+/// How the files' names end that say how much room a package's folder takes.
+const BYTES: &str = ".bytes";
 /// Others may pass through (the function's user must reach its code), not look around.
 const PASS: u32 = 0o711;
 /// Names in the cache, or in an account's part of it, at most.
 const ENTRIES_MAX: usize = 10_000_000;
 /// Bytes of a note or of the marker, at most.
 const NOTE_BYTES_MAX: u64 = 4_096;
-pub(crate) struct Cache {
+
+/// See the module.
+pub(crate) struct Disk {
     /// The operator's or our own path.
     root: PathBuf,
     next: AtomicU64,
@@ -51,15 +55,22 @@ pub(crate) struct Cache {
     leave: Leave,
 }
 
-impl Cache {
+/// Folders that nobody finds any more.
+pub(crate) struct Gone {
+    home: Folder,
+    names: Vec<String>,
+}
+
+impl Disk {
+    /// Opens the folder, which is made if it is not there, and removes what cannot be used.
     pub(crate) fn open(root: PathBuf, user: Option<u32>, leave: Leave) -> Result<Self, Error> {
-        let cache = Self {
+        let disk = Self {
             root,
             next: AtomicU64::new(0),
             user,
             leave,
         };
-        let folder = cache.folder()?;
+        let folder = disk.folder()?;
         let marker = marker()?;
         let same = read(&folder, Path::new(MARKER)).ok().as_deref() == Some(marker.as_str());
         for (name, kind) in folder.entries(ENTRIES_MAX)? {
@@ -73,7 +84,40 @@ impl Cache {
         if !same {
             write(&folder, Path::new(MARKER), &marker)?;
         }
-        Ok(cache)
+        Ok(disk)
+    }
+
+    /// Each package's folder that is here: whose, its name, and its bytes.
+    pub(crate) fn list(&self) -> Result<Vec<(AccountId, String, u64)>, Error> {
+        let root = self.folder()?;
+        let mut found = Vec::new();
+        for (account, kind) in root.entries(ENTRIES_MAX)? {
+            let known = account.to_str().and_then(|text| AccountId::new(text).ok());
+            let (Some(known), Kind::Folder) = (known, kind) else {
+                continue;
+            };
+            let home = root.folder(Path::new(&account))?;
+            for (note, _) in home.entries(ENTRIES_MAX)? {
+                let Some(name) = note.to_str().and_then(|note| note.strip_suffix(BYTES)) else {
+                    continue;
+                };
+                let bytes = read(&home, Path::new(&note))?.parse();
+                if let (Ok(bytes), Ok(_)) = (bytes, home.folder(Path::new(name))) {
+                    found.push((known.clone(), name.to_owned(), bytes));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Notes how much room a package's folder takes that is about to be made.
+    pub(crate) fn note_bytes(
+        &self,
+        account: &AccountId,
+        image: &str,
+        bytes: u64,
+    ) -> Result<(), Error> {
+        self.put_note(account, &format!("{image}{BYTES}"), &bytes.to_string())
     }
 
     /// The cache's folder, made if it is not there: somebody may have removed it.
@@ -155,50 +199,53 @@ impl Cache {
         name: &str,
         images: &[String],
     ) -> Result<(), Error> {
+        self.put_note(account, &format!("{name}{NOTE}"), &images.join("\n"))
+    }
+
+    fn put_note(&self, account: &AccountId, note: &str, text: &str) -> Result<(), Error> {
         let home = enter(&self.folder()?, Path::new(account.as_str()))?;
-        let note = format!("{name}{NOTE}");
-        home.remove_all(Path::new(&note))?;
-        match write(&home, Path::new(&note), &images.join("\n")) {
+        home.remove_all(Path::new(note))?;
+        match write(&home, Path::new(note), text) {
             // Another was as quick, with the same note.
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error.into()),
             _ => Ok(()),
         }
     }
 
-    /// Removes a package's folders and those that were made of it and others, if they are here: a
-    /// reader finds each whole or not at all.
-    pub(crate) fn remove(&self, image: &str) -> Result<(), Error> {
-        let root = self.folder()?;
-        for (account, kind) in root.entries(ENTRIES_MAX)? {
-            if kind == Kind::Folder {
-                self.remove_of(&root.folder(Path::new(&account))?, image)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn remove_of(&self, home: &Folder, image: &str) -> Result<(), Error> {
-        self.remove_folder(home, Path::new(image))?;
+    /// Takes a package's folder out of its place, and those that were made of it and others: a reader finds
+    /// each whole or not at all. What [`Gone`] has is left to be removed.
+    pub(crate) fn take_out(&self, account: &AccountId, image: &str) -> Result<Gone, Error> {
+        let home = enter(&self.folder()?, Path::new(account.as_str()))?;
+        let mut names = Vec::new();
+        names.extend(self.rename_away(&home, Path::new(image))?);
+        home.remove_all(Path::new(&format!("{image}{BYTES}")))?;
         for (note, _) in home.entries(ENTRIES_MAX)? {
             let Some(made) = note.to_str().and_then(|note| note.strip_suffix(NOTE)) else {
                 continue;
             };
-            let of = read(home, Path::new(&note))?;
+            let of = read(&home, Path::new(&note))?;
             if of.lines().any(|line| line == image) {
-                self.remove_folder(home, Path::new(made))?;
+                names.extend(self.rename_away(&home, Path::new(made))?);
                 home.remove_all(Path::new(&note))?;
             }
         }
-        Ok(())
+        Ok(Gone { home, names })
     }
 
-    fn remove_folder(&self, home: &Folder, name: &Path) -> Result<(), Error> {
-        let aside = OsString::from(self.fresh_name());
-        match home.rename(name, home, Path::new(&aside)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            renamed => renamed?,
+    fn rename_away(&self, home: &Folder, name: &Path) -> Result<Option<String>, Error> {
+        let away = self.fresh_name();
+        match home.rename(name, home, Path::new(&away)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            renamed => Ok(renamed.map(|()| Some(away))?),
         }
-        Ok(home.remove_all(Path::new(&aside))?)
+    }
+}
+
+impl Gone {
+    /// Removes what was taken out, file by file. Whatever a killed run leaves of it, the next start removes.
+    pub(crate) fn remove(self) -> Result<(), Error> {
+        let mut names = self.names.iter();
+        Ok(names.try_for_each(|name| self.home.remove_all(Path::new(name)))?)
     }
 }
 
