@@ -12,15 +12,19 @@ mod reply;
 mod runtime;
 mod telemetry;
 
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_core::Stream;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use types::Seldom;
@@ -45,7 +49,16 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// Accepts and serves connections until the future is dropped. `lines` has the turns of those beyond
 /// [`CONNECTIONS_OWN`].
-pub(crate) async fn serve(session: Arc<Session>, listener: TcpListener, lines: Arc<Semaphore>) {
+pub(crate) async fn serve<C>(
+    session: Arc<Session>,
+    listener: impl Stream<Item = io::Result<C>>,
+    lines: Arc<Semaphore>,
+) where
+    C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let mut listener = pin!(listener);
+    // Whether more may come.
+    let mut open = true;
     let mut connections = JoinSet::new();
     let mut turn: Option<OwnedSemaphorePermit> = None;
     let mut failures = Seldom::every(TELL_EVERY);
@@ -59,11 +72,10 @@ pub(crate) async fn serve(session: Arc<Session>, listener: TcpListener, lines: A
             next = Arc::clone(&lines).acquire_owned(), if beyond && room && turn.is_none() => {
                 turn = next.ok();
             }
-            accepted = listener.accept(), if !beyond || room && turn.is_some() => match accepted {
-                Ok((stream, _)) => {
+            accepted = poll_fn(|context| listener.as_mut().poll_next(context)),
+                if open && (!beyond || room && turn.is_some()) => match accepted {
+                Some(Ok(stream)) => {
                     let turn = turn.take();
-                    // Small answers must not wait for Nagle; a socket that refuses is about to fail.
-                    let _ = stream.set_nodelay(true);
                     let session = Arc::clone(&session);
                     connections.spawn(async move {
                         let service = hyper::service::service_fn(move |request| {
@@ -78,13 +90,16 @@ pub(crate) async fn serve(session: Arc<Session>, listener: TcpListener, lines: A
                         drop(turn);
                     });
                 }
-                Err(error) => {
+                None => open = false,
+                Some(Err(error)) => {
                     if failures.is_due() {
                         tracing::warn!(%error, "a connection within an environment is not accepted");
                     }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
-            }
+            },
+            // All that came are over, and no other comes.
+            else => std::future::pending().await,
         }
     }
 }

@@ -5,9 +5,12 @@
 
 mod waiters;
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use bytes::Bytes;
+use futures_core::Stream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use types::RequestId;
@@ -181,10 +184,16 @@ impl Session {
         })
     }
 
-    /// Serves both APIs on the environment's listener until it is dropped. `lines` are the turns of
-    /// connections beyond [`crate::CONNECTIONS_OWN`], which all environments share.
-    pub async fn serve(self: Arc<Self>, listener: tokio::net::TcpListener, lines: Arc<Semaphore>) {
-        crate::api::serve(self, listener, lines).await;
+    /// Serves both APIs on the environment's connections until it is dropped. `lines` are the turns of
+    /// those beyond [`crate::CONNECTIONS_OWN`], which all environments share.
+    pub async fn serve<C>(
+        self: Arc<Self>,
+        connections: impl Stream<Item = io::Result<C>>,
+        lines: Arc<Semaphore>,
+    ) where
+        C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        crate::api::serve(self, connections, lines).await;
     }
 
     /// Processes are about to be started: these external extensions, then the runtime.

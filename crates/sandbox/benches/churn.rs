@@ -13,7 +13,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sandbox::{Config, CpuWeight, Engine, Network, Process, ProcessEngine, Root, RootKind, Spec};
+use sandbox::{
+    Config, CpuWeight, Engine, Network, Outlet, Process, ProcessEngine, Root, RootKind, Spec,
+};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -198,7 +200,7 @@ async fn round(engine: &Arc<ProcessEngine>, task: &Path) -> Result<[Duration; 4]
         argv: vec![CString::from(c"/var/task/program")],
         env: Vec::new(),
         directory: CString::from(c"/var/task"),
-        output: writer.into(),
+        output: Outlet::Pipe(Arc::new(writer.into())),
     };
     let started = sandbox.start(process).await?;
     // The program writes at once: this blocks a thread no longer than that takes.

@@ -1,13 +1,14 @@
 //! What every kind of sandbox offers: the border between the worker and isolation.
 
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use crate::connection::{Connection, Listener};
 use crate::error::Error;
+use crate::output::{Outlet, Output};
 use crate::spec::{CpuWeight, Process, Signal, Spec, Started};
 
 /// What all sandboxes use together, and what this machine has left. In bytes, and in processes and
@@ -68,15 +69,20 @@ pub struct Lingering {
 /// [`Error::Gone`], [`Instance::dead`] is true.
 #[async_trait]
 pub trait Instance: Send + Sync {
-    /// The Runtime API's listening socket, bound to 127.0.0.1:9001 inside. Can be taken once.
-    fn take_listener(&self) -> Option<TcpListener>;
+    /// The connections made to the Runtime API, which is at 127.0.0.1:9001 inside. Can be taken once.
+    /// Must be called within a runtime.
+    fn take_listener(&self) -> Result<Option<Listener>, Error>;
 
-    /// The listening socket at [`crate::Config::door`] inside, if there is one. Can be taken once.
-    fn take_door(&self) -> Option<TcpListener>;
+    /// The connections made to [`crate::Config::door`] inside, if there is one. Can be taken once.
+    /// Must be called within a runtime.
+    fn take_door(&self) -> Result<Option<Listener>, Error>;
+
+    /// Where processes can print to, and what they print there. Must be called within a runtime.
+    fn outlet(&self) -> Result<(Outlet, Output), Error>;
 
     /// Connects to a port on the loopback inside. Takes no longer than a second, whatever listens
     /// there or doesn't.
-    async fn connect(&self, port: u16) -> Result<TcpStream, Error>;
+    async fn connect(&self, port: u16) -> Result<Connection, Error>;
 
     /// Starts a process as the function's user. Must not be called while frozen.
     async fn start(&self, process: Process) -> Result<Started, Error>;

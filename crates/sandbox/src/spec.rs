@@ -1,13 +1,13 @@
 //! What a sandbox is to be, and what runs in it. Plain data.
 
 use std::ffi::CString;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use tokio::sync::oneshot;
 
 use crate::config::is_name;
 use crate::error::Error;
+use crate::output::Outlet;
 use crate::share::{self, Share};
 
 /// The user that functions run as, inside: Lambda's.
@@ -97,8 +97,8 @@ pub struct Process {
     pub env: Vec<CString>,
     /// Its working directory, as the sandbox sees it.
     pub directory: CString,
-    /// Where its standard output and standard error go: the write end of a pipe.
-    pub output: OwnedFd,
+    /// Where its standard output and standard error go: an outlet of the same sandbox, or a pipe's.
+    pub output: Outlet,
 }
 
 /// A process that was started.

@@ -9,12 +9,16 @@
 //! reaches nothing else of the machine. What it can take of ours is bounded: beyond the numbers
 //! below its connections wait in the kernel's queue.
 
+use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
+use futures_util::Stream;
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use types::Seldom;
@@ -52,41 +56,54 @@ impl Door {
         }
     }
 
-    /// Hands on what is said to this listener, until the future is dropped.
-    pub(crate) async fn serve(self, listener: TcpListener) {
+    /// Hands on what is said by these connections, until the future is dropped.
+    pub(crate) async fn serve<C>(self, listener: impl Stream<Item = io::Result<C>>)
+    where
+        C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let mut listener = pin!(listener);
+        // Whether more may come.
+        let mut open = true;
         let mut connections = JoinSet::new();
         let mut failures = Seldom::every(TELL_EVERY);
         loop {
             tokio::select! {
                 biased;
                 Some(_) = connections.join_next() => {}
-                accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                    Ok((stream, _)) => {
+                accepted = poll_fn(|context| listener.as_mut().poll_next(context)),
+                    if open && connections.len() < CONNECTIONS_MAX => match accepted {
+                    Some(Ok(stream)) => {
                         // No other is accepted before this one has its turn. Never closed, so that it comes.
                         let lines = Arc::clone(&self.lines).acquire_many_owned(ENDS).await;
                         connections.spawn(self.clone().hand_on(stream, lines.ok()));
                     }
-                    Err(error) => {
+                    None => open = false,
+                    Some(Err(error)) => {
                         if failures.is_due() {
                             tracing::warn!(%error, "a function's connection to the API is not accepted");
                         }
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
-                }
+                },
+                // All that came are over, and no other comes.
+                else => std::future::pending().await,
             }
         }
     }
 
     /// Carries one connection to its end. One that breaks, on either side, is for both ends to
     /// notice.
-    async fn hand_on(self, mut inside: TcpStream, _lines: Option<OwnedSemaphorePermit>) {
+    async fn hand_on(
+        self,
+        mut inside: impl AsyncRead + AsyncWrite + Unpin,
+        _lines: Option<OwnedSemaphorePermit>,
+    ) {
         // The semaphore is never closed, so that there is always a turn.
         let _turn = self.room.acquire().await;
         let Ok(mut outside) = TcpStream::connect(self.api).await else {
             return;
         };
         // Small requests must not wait for more; a socket that refuses is about to fail.
-        let _ = inside.set_nodelay(true);
         let _ = outside.set_nodelay(true);
         let _ = copy_bidirectional(&mut inside, &mut outside).await;
     }
@@ -94,7 +111,9 @@ impl Door {
 
 #[cfg(test)]
 mod tests {
+    use sandbox::Listener;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -116,7 +135,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let lines = Arc::new(Semaphore::new(100));
-        tokio::spawn(Door::new((api, 100), lines).serve(listener));
+        tokio::spawn(Door::new((api, 100), lines).serve(Listener::Tcp(listener)));
         address
     }
 

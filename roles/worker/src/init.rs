@@ -2,14 +2,13 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use beneath::{Folder, Kind};
 use environment::InitEnd;
-use sandbox::{Exit, Process};
+use sandbox::{Exit, Outlet, Process};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use types::limits::EXTENSIONS_MAX;
@@ -126,8 +125,11 @@ impl Environment {
         let variables = plan::to_environ(&plan::extension_variables(&self.variables));
         for name in externals {
             let path = format!("/opt/extensions/{name}");
-            let output = self.log.extension_output();
-            let started = self.start(vec![path], variables.clone(), output).await;
+            let output = self.log.extension_output(|| self.sandbox.outlet());
+            let started = match output {
+                Ok(output) => self.start(vec![path], variables.clone(), output).await,
+                Err(error) => Err(error),
+            };
             let started = started.map_err(|error| self.not_launched(&name, &error))?;
             self.alive.send_modify(|alive| alive.extensions += 1);
             self.watch_exit(attempt, Who::Extension(name), started.exited);
@@ -221,17 +223,12 @@ impl Environment {
         &self,
         argv: Vec<String>,
         env: Vec<CString>,
-        output: io::Result<OwnedFd>,
+        output: Outlet,
     ) -> Result<sandbox::Started, sandbox::Error> {
         let argv = argv
             .into_iter()
             .filter_map(|word| CString::new(word).ok())
             .collect();
-        let step = || "make a process's output".to_owned();
-        let output = output.map_err(|source| sandbox::Error::Step {
-            step: step(),
-            source,
-        })?;
         let directory = c"/var/task".to_owned();
         self.sandbox
             .start(Process {

@@ -42,7 +42,7 @@ mod telemetry;
 mod turns;
 mod weights;
 
-/// Descriptors of this process that an environment takes in any case: its sandbox's, two pipes for
+/// Descriptors of this process that an environment takes in any case: its sandbox's, two outlets for
 /// what is printed, its own connections to the Runtime API, and one to Lambent's API that waits.
 pub const DESCRIPTORS: u64 = sandbox::DESCRIPTORS + 4 + ::environment::CONNECTIONS_OWN as u64 + 1;
 

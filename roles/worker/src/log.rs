@@ -1,7 +1,7 @@
 //! One environment's log: what its processes print, and the platform's own lines, in order.
 //!
-//! The runtime's processes write into one pipe, extensions into another; [`records`] cuts what they write.
-//! Whatever is in a pipe when an invoke ends was written before the end, so both are drained before
+//! The runtime's processes write to one outlet, extensions to another; [`records`] cuts what they write.
+//! Whatever is there when an invoke ends was written before the end, so both are drained before
 //! `END` is put down.
 
 mod format;
@@ -11,13 +11,12 @@ mod records;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use api::logs::{LogEvent, Logs, StreamName};
 use environment::Stream;
-use tokio::net::unix::pipe;
+use sandbox::{Outlet, Output};
 use tokio::sync::watch;
 use types::Clock;
 use types::limits::LOG_TAIL_BYTES_MAX;
@@ -28,7 +27,7 @@ pub(crate) use format::Format;
 pub(crate) use pace::{Pace, Paces};
 use records::Records;
 
-/// Bytes read from a pipe at a time: small, since it is read at every step of an invoke and mostly
+/// Bytes read at a time: small, since it is read at every step of an invoke and mostly
 /// empty.
 const READ_BYTES: usize = 4 * 1024;
 /// Reads of one drain: a process that never stops printing must not hold up the end of an invoke.
@@ -54,10 +53,10 @@ pub(crate) struct EnvironmentLog {
     inner: Mutex<Inner>,
 }
 
-/// A pipe that processes write to.
+/// What processes write to, and what they wrote.
 struct Source {
-    reader: pipe::Receiver,
-    writer: OwnedFd,
+    outlet: Outlet,
+    output: Output,
 }
 
 struct Inner {
@@ -73,23 +72,23 @@ impl EnvironmentLog {
         clock: Arc<dyn Clock>,
         stream: StreamName,
         (format, pace): (Format, Arc<Pace>),
-        telemetry: Arc<Hub>,
-    ) -> io::Result<Self> {
-        Ok(Self {
+        (telemetry, (outlet, output)): (Arc<Hub>, (Outlet, Output)),
+    ) -> Self {
+        Self {
             logs,
             clock,
             stream,
             format,
             pace,
             telemetry,
-            function: Source::new()?,
+            function: Source { outlet, output },
             extensions: watch::Sender::new(None),
             looks: AtomicU8::new(LOOKS_MAX),
             inner: Mutex::new(Inner {
                 records: [Records::of_frames_and_lines(), Records::of_lines()],
                 tail: None,
             }),
-        })
+        }
     }
 
     pub(crate) fn stream(&self) -> &StreamName {
@@ -100,23 +99,27 @@ impl EnvironmentLog {
         &self.telemetry
     }
 
-    /// A write end for one more process of the runtime.
-    pub(crate) fn output(&self) -> io::Result<OwnedFd> {
-        self.function.writer.try_clone()
+    /// Where a process of the runtime prints to.
+    pub(crate) fn output(&self) -> Outlet {
+        self.function.outlet.clone()
     }
 
-    /// A write end for one more extension.
-    pub(crate) fn extension_output(&self) -> io::Result<OwnedFd> {
+    /// Where an extension prints to; the first one has it made.
+    pub(crate) fn extension_output(
+        &self,
+        make: impl FnOnce() -> Result<(Outlet, Output), sandbox::Error>,
+    ) -> Result<Outlet, sandbox::Error> {
         let known = self.extensions.borrow().clone();
         let source = match known {
             Some(source) => source,
             None => {
-                let source = Arc::new(Source::new()?);
+                let (outlet, output) = make()?;
+                let source = Arc::new(Source { outlet, output });
                 self.extensions.send_replace(Some(Arc::clone(&source)));
                 source
             }
         };
-        source.writer.try_clone()
+        Ok(source.outlet.clone())
     }
 
     /// Puts down the platform's own events.
@@ -183,11 +186,11 @@ impl EnvironmentLog {
             let extensions = made.borrow_and_update().clone();
             let readable = tokio::select! {
                 biased;
-                readable = self.function.reader.readable() => readable,
+                readable = self.function.output.readable() => readable,
                 readable = any_readable(extensions.as_deref()) => readable,
                 _ = made.changed() => Ok(()),
             };
-            // An error means that the descriptor is no pipe any more, which cannot be.
+            // An error means that nothing can be read any more.
             if readable.is_err() {
                 return;
             }
@@ -217,7 +220,7 @@ impl EnvironmentLog {
         let mut buffer = [0; READ_BYTES];
         let mut read = 0;
         for _ in 0..READS_MAX {
-            match source.reader.try_read(&mut buffer) {
+            match source.output.try_read(&mut buffer) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => {
                     read += count;
@@ -285,16 +288,6 @@ impl EnvironmentLog {
     }
 }
 
-impl Source {
-    fn new() -> io::Result<Self> {
-        let (reader, writer) = io::pipe()?;
-        Ok(Self {
-            reader: pipe::Receiver::from_owned_fd(reader.into())?,
-            writer: writer.into(),
-        })
-    }
-}
-
 impl Inner {
     fn records(&mut self, stream: Stream) -> &mut Records {
         match stream {
@@ -304,10 +297,10 @@ impl Inner {
     }
 }
 
-/// Waits for a pipe that may not be there.
+/// Waits for an outlet that may not be there.
 async fn any_readable(source: Option<&Source>) -> io::Result<()> {
     match source {
-        Some(source) => source.reader.readable().await,
+        Some(source) => source.output.readable().await,
         None => std::future::pending().await,
     }
 }

@@ -63,7 +63,7 @@ impl Service {
             shares,
             weight,
         );
-        let failed = |error: std::io::Error| Error::Sandbox {
+        let failed = |error: sandbox::Error| Error::Sandbox {
             reason: Inner::of(&error),
         };
         let sandbox = self
@@ -72,13 +72,13 @@ impl Service {
             .create(spec)
             .await
             .map_err(|error| not_made(error, configuration))?;
-        let listener = sandbox.take_listener().ok_or_else(|| Error::Sandbox {
+        let listener = sandbox.take_listener().map_err(failed)?;
+        let listener = listener.ok_or_else(|| Error::Sandbox {
             reason: Inner::new("it has no listener"),
         })?;
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
-        let door = sandbox.take_door();
-        let door = door.map(tokio::net::TcpListener::from_std).transpose();
-        let door = door.map_err(failed)?.zip(self.door.clone());
+        let door = sandbox.take_door().map_err(failed)?;
+        let door = door.zip(self.door.clone());
+        let output = sandbox.outlet().map_err(failed)?;
         let log = EnvironmentLog::new(
             Arc::clone(&self.with.logs),
             Arc::clone(&self.with.clock),
@@ -87,9 +87,8 @@ impl Service {
                 Format::of(&configuration.logging),
                 self.paces.of(&request.function.scope.account),
             ),
-            Hub::new(),
+            (Hub::new(), output),
         );
-        let log = log.map_err(failed)?;
         let variables = plan::variables(&Given {
             function: &request.function,
             launch: &launch,
@@ -218,7 +217,7 @@ impl Service {
 
 impl Environment {
     /// Starts the tasks that answer its processes and take in what they print.
-    fn serve(self: &Arc<Self>, listener: tokio::net::TcpListener) {
+    fn serve(self: &Arc<Self>, listener: sandbox::Listener) {
         let environment = Arc::clone(self);
         let mut ended = self.ended.subscribe();
         self.tasks.spawn(async move {
@@ -233,7 +232,7 @@ impl Environment {
     }
 
     /// Starts to hand on what its processes say to Lambent's own API.
-    fn open(self: &Arc<Self>, listener: tokio::net::TcpListener, door: Door) {
+    fn open(self: &Arc<Self>, listener: sandbox::Listener, door: Door) {
         let mut ended = self.ended.subscribe();
         self.tasks.spawn(async move {
             tokio::select! {

@@ -6,8 +6,9 @@ mod members;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::unfold;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use types::limits::STREAMED_RESPONSE_BYTES_MAX;
 use types::{Random as _, RequestId, SystemRandom};
 
@@ -30,7 +31,11 @@ async fn server() -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut task = JoinSet::new();
-    task.spawn(Arc::clone(&session).serve(listener, Arc::new(Semaphore::new(64))));
+    let connections = unfold(listener, async |listener| {
+        let accepted = listener.accept().await;
+        Some((accepted.map(|(stream, _)| stream), listener))
+    });
+    task.spawn(Arc::clone(&session).serve(connections, Arc::new(Semaphore::new(64))));
     Server {
         session,
         address,

@@ -21,10 +21,12 @@ use super::watching::Frozen;
 use super::{Shared, locked};
 use crate::cgroup::Limits;
 use crate::channel::AsyncChannel;
+use crate::connection::{Connection, Listener};
 use crate::engine::{Instance, Usage};
 use crate::error::Error;
 use crate::init::SHARE_STEP;
 use crate::message::{Furnish, MESSAGE_BYTES_MAX, Message as _, Request};
+use crate::output::{self, Outlet, Output};
 use crate::spec::{CpuWeight, Process, Signal, Spec, Started};
 use crate::sys::{namespaces, reactor};
 
@@ -224,17 +226,29 @@ fn connect_inside(init: BorrowedFd<'_>, port: u16) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// Takes a listening socket that has not been taken.
+fn take(listener: &Mutex<Option<TcpListener>>) -> Result<Option<Listener>, Error> {
+    let listener = locked(listener).take();
+    let listener = listener.map(tokio::net::TcpListener::from_std).transpose();
+    let listener = listener.map_err(Error::step("watch a listening socket"))?;
+    Ok(listener.map(Listener::Tcp))
+}
+
 #[async_trait]
 impl Instance for Handle {
-    fn take_listener(&self) -> Option<TcpListener> {
-        locked(&self.sandbox.listener).take()
+    fn take_listener(&self) -> Result<Option<Listener>, Error> {
+        take(&self.sandbox.listener)
     }
 
-    fn take_door(&self) -> Option<TcpListener> {
-        locked(&self.sandbox.door).take()
+    fn take_door(&self) -> Result<Option<Listener>, Error> {
+        take(&self.sandbox.door)
     }
 
-    async fn connect(&self, port: u16) -> Result<TcpStream, Error> {
+    fn outlet(&self) -> Result<(Outlet, Output), Error> {
+        output::pipe()
+    }
+
+    async fn connect(&self, port: u16) -> Result<Connection, Error> {
         let init = self.sandbox.inside.process.get_ref().as_fd();
         let init = init.try_clone_to_owned();
         let init = init.map_err(Error::step("copy a process's handle"))?;
@@ -246,7 +260,9 @@ impl Instance for Handle {
         });
         spawned.map_err(Error::step("start a thread"))?;
         let connected = connected.await.map_err(|_| Error::Gone)?;
-        connected.map_err(Error::step("connect to a port inside"))
+        let connected = connected.and_then(tokio::net::TcpStream::from_std);
+        let connected = connected.map_err(Error::step("connect to a port inside"))?;
+        Ok(Connection::Tcp(connected))
     }
 
     async fn start(&self, process: Process) -> Result<Started, Error> {
@@ -256,6 +272,10 @@ impl Instance for Handle {
             directory,
             output,
         } = process;
+        let Outlet::Pipe(output) = output else {
+            let (field, rule) = ("output", "an outlet of this sandbox");
+            return Err(Error::Invalid { field, rule });
+        };
         let text = |text: &CString| text.to_string_lossy().into_owned();
         let rule = "at least the program's path";
         let program = argv.first().map(text).ok_or(Error::Invalid {

@@ -2,7 +2,6 @@
 //! at the start, and not by every invoke.
 
 use std::ffi::CString;
-use std::io;
 
 use super::{ProcessEngine, Shared};
 use crate::config::Config;
@@ -47,12 +46,12 @@ impl ProcessEngine {
 /// Starts a program that is not there: that it is not is found out by a process which has been through
 /// everything that every program goes through.
 async fn run_nothing(sandbox: &super::Handle) -> Result<(), Error> {
-    let output = || io::pipe().map(|(_, writer)| writer.into());
+    let (output, _) = sandbox.outlet()?;
     let started = sandbox.start(Process {
         argv: vec![CString::new(ABSENT).unwrap_or_default()],
         env: Vec::new(),
         directory: c"/".to_owned(),
-        output: output().map_err(Error::step("make a pipe"))?,
+        output,
     });
     match started.await {
         Err(Error::Exec { errno, .. }) if errno == libc::ENOENT => Ok(()),
@@ -110,7 +109,7 @@ mod tests {
     #[test]
     fn a_host_that_cannot_have_sandboxes_is_told_what_it_lacks() {
         let check = |step: &'static str, errno, words: &str| {
-            let error = explain(Error::step(step)(io::Error::from_raw_os_error(errno)));
+            let error = explain(Error::step(step)(std::io::Error::from_raw_os_error(errno)));
             assert!(error.to_string().contains(words), "{error}");
         };
         check("make a parent cgroup", libc::EROFS, "writable");

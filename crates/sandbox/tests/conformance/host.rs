@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sandbox::{
-    Config, CpuWeight, Engine as _, Exit, Instance, Network, Process, ProcessEngine, Root,
+    Config, CpuWeight, Engine as _, Exit, Instance, Network, Outlet, Process, ProcessEngine, Root,
     RootKind, Spec, Started,
 };
 use tempfile::TempDir;
@@ -206,7 +206,7 @@ pub(crate) fn process(argv: &[&str], directory: &str, output: PipeWriter) -> Pro
         argv: argv.iter().map(|text| c(text)).collect(),
         env: vec![c("PATH=/usr/bin:/bin"), c("LANG=C")],
         directory: c(directory),
-        output: output.into(),
+        output: Outlet::Pipe(Arc::new(output.into())),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use ::records::functions::{LogFormat, Logging};
+use tokio::net::unix::pipe;
 use types::{ManualClock, RequestId, Timestamp};
 
 use super::*;
@@ -19,6 +20,20 @@ impl Logs for Kept {
     }
 }
 
+fn outlet() -> (Outlet, Output) {
+    let (reader, writer) = io::pipe().unwrap();
+    let output = pipe::Receiver::from_owned_fd(reader.into()).unwrap();
+    (Outlet::Pipe(Arc::new(writer.into())), Output::Pipe(output))
+}
+
+/// What a process has of an outlet.
+fn file(outlet: Outlet) -> std::fs::File {
+    let Outlet::Pipe(pipe) = outlet else {
+        panic!("it is a pipe's");
+    };
+    pipe.try_clone().unwrap().into()
+}
+
 fn log(logging: &Logging) -> (Arc<Kept>, EnvironmentLog) {
     let kept = Arc::new(Kept::default());
     let scope = ::records::examples::scope();
@@ -30,7 +45,7 @@ fn log(logging: &Logging) -> (Arc<Kept>, EnvironmentLog) {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1)));
     let logs = Arc::clone(&kept) as Arc<dyn Logs>;
     let how = (Format::of(logging), Arc::new(Pace::new(1 << 30)));
-    let log = EnvironmentLog::new(logs, clock, stream, how, Hub::new()).unwrap();
+    let log = EnvironmentLog::new(logs, clock, stream, how, (Hub::new(), outlet()));
     (kept, log)
 }
 
@@ -43,12 +58,12 @@ const END: &str = "END RequestId: 00000000-0000-0000-0000-000000000000\n";
 #[tokio::test]
 async fn what_was_printed_before_stands_before_the_platforms_line() {
     let (kept, log) = log(&Logging::default());
-    let mut output = std::fs::File::from(log.output().unwrap());
-    let mut extension = std::fs::File::from(log.extension_output().unwrap());
+    let mut output = file(log.output());
+    let mut extension = file(log.extension_output(|| Ok(outlet())).unwrap());
     output.write_all(b"one\ntwo\nthree").unwrap();
     extension.write_all(b"from outside").unwrap();
     // The reactor must have seen the pipes once before reads are tried.
-    log.function.reader.readable().await.unwrap();
+    log.function.output.readable().await.unwrap();
     let source = log.extensions.borrow().clone();
     any_readable(source.as_deref()).await.unwrap();
     log.platform([end()]);
@@ -62,10 +77,8 @@ async fn what_was_printed_before_stands_before_the_platforms_line() {
 async fn a_frame_of_the_runtime_is_one_event() {
     let (kept, log) = log(&Logging::default());
     let frame = b"\xa5\x5a\x00\x0f\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x01a\nb";
-    std::fs::File::from(log.output().unwrap())
-        .write_all(frame)
-        .unwrap();
-    log.function.reader.readable().await.unwrap();
+    file(log.output()).write_all(frame).unwrap();
+    log.function.output.readable().await.unwrap();
     log.platform([end()]);
     assert_eq!(*kept.0.lock().unwrap(), ["a\nb", END]);
 }

@@ -12,9 +12,8 @@ use environment::Destination;
 use http_body_util::Full;
 use hyper::Request;
 use hyper_util::rt::TokioIo;
-use sandbox::Instance;
+use sandbox::{Connection, Instance};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 
 use super::{Hub, Subscriber};
@@ -87,7 +86,7 @@ async fn once(
     subscriber: &Subscriber,
     sandbox: &dyn Instance,
     items: &[Bytes],
-    line: &mut Option<TcpStream>,
+    line: &mut Option<Connection>,
 ) -> io::Result<()> {
     match &subscriber.subscription.destination {
         Destination::Http { port, path } => {
@@ -106,12 +105,11 @@ async fn once(
     }
 }
 
-async fn connect(sandbox: &dyn Instance, port: u16) -> io::Result<TcpStream> {
-    let stream = sandbox.connect(port).await.map_err(io::Error::other)?;
-    TcpStream::from_std(stream)
+async fn connect(sandbox: &dyn Instance, port: u16) -> io::Result<Connection> {
+    sandbox.connect(port).await.map_err(io::Error::other)
 }
 
-async fn post(stream: TcpStream, port: u16, path: &str, body: Bytes) -> io::Result<()> {
+async fn post(stream: Connection, port: u16, path: &str, body: Bytes) -> io::Result<()> {
     let mut builder = hyper::client::conn::http1::Builder::new();
     let builder = builder.max_buf_size(HEAD_BYTES_MAX);
     let shaken = builder.handshake(TokioIo::new(stream)).await;
