@@ -1,0 +1,64 @@
+//! A network between two roles, or between a role and its store: calls that are delayed, lost and duplicated.
+//!
+//! ```text
+//!   caller ──▶ Faulty<dyn Arrow> ──▶ callee
+//!                    │ asks
+//!                  Faults: what becomes of this call, by chance from a seed
+//! ```
+//!
+//! Read in this order: [`faults`] decides what becomes of a call and carries it; `arrows` and `stores` are each
+//! trait behind that; `relay` is what comes piece by piece. With a fixed delay and no loss it is the rehearsal of
+//! a network.
+//!
+//! A call that is lost ends in the error by which its arrow says so: that the callee certainly did nothing, or that
+//! the outcome is not known. Where an arrow has one error for both, a repeat is harmless there by its contract.
+
+mod arrows;
+pub mod faults;
+mod relay;
+mod seeded;
+mod stores;
+
+use std::sync::Arc;
+
+pub use faults::{Faults, Lost, Rates};
+pub use seeded::Seeded;
+
+/// An arrow or a store that is reached by a network with [`Faults`].
+pub struct Faulty<T: ?Sized> {
+    callee: Arc<T>,
+    faults: Arc<Faults>,
+}
+
+impl<T: ?Sized> Faulty<T> {
+    /// Puts a network before `callee`.
+    pub fn new(callee: Arc<T>, faults: Arc<Faults>) -> Self {
+        Self { callee, faults }
+    }
+}
+
+/// An answer that can say that a call was lost.
+trait Loses {
+    /// What a caller is told of it.
+    fn lost(lost: Lost) -> Self;
+}
+
+impl<T: ?Sized + Send + Sync + 'static> Faulty<T> {
+    /// Has the callee asked, if the request arrives, and gives the answer, if that arrives. `what` names the call
+    /// in the history.
+    async fn call<R, A, F>(
+        &self,
+        what: &'static str,
+        request: R,
+        ask: impl Fn(Arc<T>, R) -> F + Send + Sync,
+    ) -> A
+    where
+        R: Clone + Send + Sync,
+        A: Loses + Send + 'static,
+        F: Future<Output = A> + Send + 'static,
+    {
+        let ask = || ask(Arc::clone(&self.callee), request.clone());
+        let answer = self.faults.carry(what, ask).await;
+        answer.unwrap_or_else(A::lost)
+    }
+}
