@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use api::assignment::{self, Assign, Assignment, Lease, Provision, Report, Standing};
+use api::assignment::{self, Assign, Assignment, Lease, Lend, Provision, Report, Standing};
 use api::counting::{self, Acquire, Counting, Permit};
 use api::credentials::{self, Credentials, RoleCredentials};
 use api::events::{self, Accept, Events, FunctionView, QueueView};
@@ -18,7 +18,7 @@ use api::worker::{self, Body, Create, Invoke, Response, Stream, Worker, Workers}
 use async_trait::async_trait;
 use futures_util::stream::unfold;
 use records::functions::FunctionKey;
-use types::{EnvironmentId, FunctionArn, FunctionName, Scope, WorkerId};
+use types::{EnvironmentId, FunctionArn, FunctionName, PermitId, Scope, WorkerId};
 
 use crate::relay::relay;
 use crate::{Faulty, Loses, Lost};
@@ -91,16 +91,27 @@ impl<T: Counting + ?Sized + 'static> Counting for Faulty<T> {
         .await
     }
 
-    async fn release(&self, permit: Permit) -> Result<(), counting::Error> {
-        self.call("counting.release", permit, |counting, permit| async move {
-            counting.release(permit).await
-        })
+    async fn release(&self, scope: Scope, permits: Vec<PermitId>) -> Result<(), counting::Error> {
+        self.call(
+            "counting.release",
+            (scope, permits),
+            |counting, (scope, permits)| async move { counting.release(scope, permits).await },
+        )
         .await
     }
 }
 
 #[async_trait]
 impl<T: Assignment + ?Sized + 'static> Assignment for Faulty<T> {
+    async fn lend(&self, request: Lend) -> Result<Option<Lease>, assignment::Error> {
+        self.call(
+            "assignment.lend",
+            request,
+            |assignment, request| async move { assignment.lend(request).await },
+        )
+        .await
+    }
+
     async fn assign(&self, request: Assign) -> Result<Lease, assignment::Error> {
         self.call(
             "assignment.assign",
@@ -135,11 +146,11 @@ impl<T: Assignment + ?Sized + 'static> Assignment for Faulty<T> {
         .await
     }
 
-    async fn report(&self, report: Report) -> Result<(), assignment::Error> {
+    async fn report(&self, reports: Vec<Report>) -> Result<(), assignment::Error> {
         self.call(
             "assignment.report",
-            report,
-            |assignment, report| async move { assignment.report(report).await },
+            reports,
+            |assignment, reports| async move { assignment.report(reports).await },
         )
         .await
     }
