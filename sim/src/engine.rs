@@ -1,0 +1,137 @@
+//! Sandboxes without a kernel: their processes are tasks, their connections are memory.
+
+mod instance;
+mod processes;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use faulty::Seeded;
+use sandbox::{Engine, Error, Instance, Lingering, Load, Spec};
+use tokio::time::sleep;
+use types::Random as _;
+
+use crate::function::Ledger;
+pub(crate) use instance::Inside;
+use instance::Sandbox;
+
+/// How sandboxes fare.
+#[derive(Clone, Copy, Debug)]
+pub struct Habits {
+    /// How long it takes to make one, at least and at most.
+    pub making: (Duration, Duration),
+    /// The part of them that cannot be made.
+    pub not_made: f64,
+    /// How long a runtime takes until it asks for its first event, at least and at most.
+    pub init: (Duration, Duration),
+    /// The part of runtimes that end before they have asked for one.
+    pub init_fails: f64,
+}
+
+impl Habits {
+    /// All is made, and without time.
+    pub const AT_ONCE: Self = Self {
+        making: (Duration::ZERO, Duration::ZERO),
+        not_made: 0.0,
+        init: (Duration::ZERO, Duration::ZERO),
+        init_fails: 0.0,
+    };
+}
+
+/// What one process is to do before its first event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Script {
+    pub(crate) init: Duration,
+    pub(crate) fails: bool,
+}
+
+/// Makes sandboxes of tasks.
+pub struct TaskEngine {
+    chance: Arc<Seeded>,
+    habits: Mutex<Habits>,
+    ledger: Arc<Ledger>,
+    made: AtomicU64,
+    live: Mutex<Vec<Weak<Sandbox>>>,
+}
+
+impl TaskEngine {
+    /// Sandboxes that fare by chance from a seed; what their functions do is noted in `ledger`.
+    pub fn new(seed: u64, habits: Habits, ledger: Arc<Ledger>) -> Arc<Self> {
+        Arc::new(Self {
+            chance: Arc::new(Seeded::new(seed)),
+            habits: Mutex::new(habits),
+            ledger,
+            made: AtomicU64::new(0),
+            live: Mutex::default(),
+        })
+    }
+
+    /// From now on they fare like this.
+    pub fn set(&self, habits: Habits) {
+        *self.habits.lock().unwrap_or_else(PoisonError::into_inner) = habits;
+    }
+
+    /// How many have been made.
+    pub fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    /// All processes of all sandboxes end, as with their machine.
+    pub fn end_all(&self) {
+        let live = std::mem::take(&mut *self.live.lock().unwrap_or_else(PoisonError::into_inner));
+        for sandbox in live.iter().filter_map(Weak::upgrade) {
+            sandbox.end();
+        }
+    }
+
+    fn habits(&self) -> Habits {
+        *self.habits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A time between two.
+fn between(chance: &Seeded, (least, most): (Duration, Duration)) -> Duration {
+    least + most.saturating_sub(least).mul_f64(chance.next_fraction())
+}
+
+#[async_trait]
+impl Engine for TaskEngine {
+    async fn create(&self, spec: Spec) -> Result<Arc<dyn Instance>, Error> {
+        let habits = self.habits();
+        sleep(between(&self.chance, habits.making)).await;
+        if self.chance.next_fraction() < habits.not_made {
+            return Err(Error::Gone);
+        }
+        self.made.fetch_add(1, Ordering::Relaxed);
+        let chance = Arc::clone(&self.chance);
+        let script = move || Script {
+            init: between(&chance, habits.init),
+            fails: chance.next_fraction() < habits.init_fails,
+        };
+        let sandbox = Sandbox::new(spec.id, Arc::clone(&self.ledger), Box::new(script));
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.retain(|sandbox| sandbox.strong_count() > 0);
+        live.push(Arc::downgrade(&sandbox));
+        Ok(sandbox)
+    }
+
+    fn load(&self) -> Result<Load, Error> {
+        Ok(Load {
+            memory_used: 0,
+            memory_available: 1 << 40,
+            memory_total: 1 << 40,
+            processes: 0,
+            processes_max: 1 << 20,
+        })
+    }
+
+    fn lingering(&self) -> Lingering {
+        Lingering::default()
+    }
+
+    async fn shutdown(&self) {
+        self.end_all();
+    }
+}

@@ -1,0 +1,1 @@
+//! A random history and what must hold in it.

@@ -1,0 +1,374 @@
+//! All roles of the synchronous path, put together.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use admission::{Admission, Metadata};
+use api::assignment::Assignment;
+use api::credentials::{self, Credentials, RoleCredentials};
+use api::invoke::{Invoke, Invoker, Outcome};
+use api::logs::{LogEvent, Logs, StreamName};
+use api::placement::Placement;
+use api::worker::Workers;
+use api::{Secret, invoke};
+use async_trait::async_trait;
+use authn::Authenticator;
+use authn::identity::{self, AccessKey, Identities};
+use bytes::Bytes;
+use faulty::{Faults, Faulty, Rates, Seeded};
+use frontend::Frontend;
+use image::{Images, Unconfined};
+use prometheus_client::registry::Registry;
+use records::examples;
+use records::functions::function_key;
+use storage::memory::{MemoryBlobs, MemoryJournal, MemoryTable};
+use storage::{Expect, Table};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use types::{Clock, FunctionArn, Pressure, Random, RequestId, Timestamp, WorkerId};
+use worker::{Runtime, Runtimes};
+
+use crate::clock::TokioClock;
+use crate::engine::{Habits, TaskEngine};
+use crate::function::{Event, Ledger};
+use crate::workers::{Directory, From, Machine, Power};
+
+/// A function of a world's.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// Its reserved concurrency.
+    pub reserved: Option<u32>,
+    /// Its timeout.
+    pub timeout_seconds: u32,
+}
+
+/// What a world begins with.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// From which everything random comes.
+    pub seed: u64,
+    /// How many machines there are.
+    pub machines: u32,
+    /// What there is to be invoked.
+    pub functions: Vec<Function>,
+    /// Concurrent executions of the account.
+    pub account_concurrency: u32,
+    /// How sandboxes fare.
+    pub habits: Habits,
+}
+
+/// See the module.
+pub struct World {
+    /// Its time.
+    pub clock: Arc<TokioClock>,
+    /// Between all roles.
+    pub network: Arc<Faults>,
+    /// Between assignment and its journal.
+    pub journal: Arc<Faults>,
+    /// Who knows the machines.
+    pub directory: Arc<Directory>,
+    /// Counting itself, to be looked at without a network.
+    pub counting: Arc<counting::Service>,
+    /// Assignment itself, to be looked at without a network.
+    pub assignment: Arc<assignment::Service>,
+    /// What functions have done.
+    pub ledger: Arc<Ledger>,
+    placement: Arc<placement::Service>,
+    invoker: Arc<dyn Invoker>,
+    frontend: Arc<Frontend>,
+    chance: Arc<Seeded>,
+    habits: Habits,
+    images: Arc<Images>,
+    /// Watches and timers.
+    _background: JoinSet<()>,
+    /// Where code is.
+    _folder: TempDir,
+}
+
+impl World {
+    /// Puts it together, with a network that is quick and loses nothing.
+    pub async fn begin(plan: &Plan) -> Self {
+        let chance = Arc::new(Seeded::new(plan.seed));
+        let clock = Arc::new(TokioClock::begin());
+        let mut registry = Registry::default();
+        let mut background = JoinSet::new();
+        let network = Faults::new(chance.next_u64(), Rates::default());
+        let journal = Faults::new(chance.next_u64(), Rates::default());
+        let time = Arc::clone(&clock) as Arc<dyn Clock>;
+        let random = Arc::clone(&chance) as Arc<dyn Random>;
+
+        let table: Arc<dyn Table> = Arc::new(MemoryTable::default());
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Arc::new(MemoryBlobs::default());
+        let images = Images::open(blobs, folder.path().join("images"), Arc::new(Unconfined), 0);
+        let images = Arc::new(images.unwrap());
+        let package = images.publish(empty_zip()).await.unwrap();
+        for function in &plan.functions {
+            put(table.as_ref(), function, &package.image).await;
+        }
+        let placement = Arc::new(placement::Service::new(
+            placement::Config {
+                lease_min: Duration::from_secs(600),
+                lease_max: Duration::from_secs(1_200),
+                ..placement::Config::default()
+            },
+            Arc::clone(&time),
+            Arc::clone(&random),
+            placement::Metrics::new(&mut registry),
+        ));
+        let running = Arc::clone(&placement);
+        background.spawn(async move { running.run().await });
+        let counting = Arc::new(counting::Service::new(
+            counting::Config::default(),
+            Arc::clone(&time),
+            counting::Metrics::new(&mut registry),
+        ));
+        let running = Arc::clone(&counting);
+        background.spawn(async move { running.run().await });
+
+        let directory = Arc::new(Directory::new(Arc::clone(&network)));
+        let workers = Arc::clone(&directory) as Arc<dyn Workers>;
+        let kept = Arc::new(MemoryJournal::default());
+        let dependencies = assignment::Dependencies {
+            clock: Arc::clone(&time),
+            random: Arc::clone(&random),
+            journal: far(kept, &journal),
+            placement: far(Arc::clone(&placement), &network),
+            credentials: far(Arc::new(AnyRole), &network),
+            workers: Arc::clone(&workers),
+        };
+        let config = assignment::Config {
+            partitions: 2,
+            ..assignment::Config::default()
+        };
+        let metrics = assignment::Metrics::new(&mut registry);
+        let assignment = assignment::Service::start(config, dependencies, metrics).await;
+        let assignment = Arc::new(assignment.unwrap());
+
+        let metadata = Metadata::new(table);
+        let (told, mut ready) = mpsc::channel(1);
+        background.spawn(Arc::clone(&metadata).watch(told));
+        ready.recv().await.unwrap().unwrap();
+        let authenticator = Authenticator::new(Arc::new(NoKeys), Arc::clone(&time));
+        let admission = Admission::new(
+            Arc::clone(&time),
+            Arc::clone(&random),
+            Arc::new(authenticator),
+            metadata,
+        );
+        let frontend = Frontend::new(
+            frontend::Config {
+                zone: Some("z".to_owned()),
+                account_concurrency: plan.account_concurrency,
+                stream_burst_bytes: 1 << 20,
+                stream_bytes_per_second: 0,
+                url_scheme: "http".to_owned(),
+            },
+            frontend::Dependencies {
+                clock: time,
+                random,
+                admission,
+                counting: far(Arc::clone(&counting), &network),
+                assignment: far(Arc::clone(&assignment), &network),
+                workers,
+                pressure: Arc::new(Free),
+            },
+            &mut registry,
+        );
+        let world = Self {
+            clock,
+            network,
+            journal,
+            directory,
+            counting,
+            assignment,
+            ledger: Arc::default(),
+            placement,
+            invoker: frontend.invoker(),
+            frontend,
+            chance,
+            habits: plan.habits,
+            images,
+            _background: background,
+            _folder: folder,
+        };
+        for _ in 0..plan.machines {
+            world.add_machine();
+        }
+        // All machines have told that they are there.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        world
+    }
+
+    /// Another machine comes.
+    pub fn add_machine(&self) -> Arc<Machine> {
+        let id = WorkerId::random(self.chance.as_ref());
+        let seed = self.chance.next_u64();
+        let engine = TaskEngine::new(seed, self.habits, Arc::clone(&self.ledger));
+        let line = Faults::new(self.chance.next_u64(), Rates::default());
+        let power = Power::on();
+        let with = worker::Dependencies {
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            random: Arc::clone(&self.chance) as Arc<dyn Random>,
+            engine: Arc::clone(&engine) as Arc<dyn sandbox::Engine>,
+            images: Arc::clone(&self.images),
+            logs: Arc::new(Nowhere),
+            runtimes: runtimes(),
+        };
+        let worker = worker::Handle::new(worker_config(id), with, &mut Registry::default());
+        let assignment: Arc<dyn Assignment> =
+            far(far(Arc::clone(&self.assignment), &line), &self.network);
+        let placement: Arc<dyn Placement> =
+            far(far(Arc::clone(&self.placement), &line), &self.network);
+        worker.connect(
+            Arc::new(From::new(assignment, power.clone())),
+            Arc::new(From::new(placement, power.clone())),
+        );
+        let machine = Arc::new(Machine::new(id, engine, worker, line, power));
+        self.directory.add(Arc::clone(&machine));
+        machine
+    }
+
+    /// Invokes a function.
+    pub async fn invoke(&self, function: &str, event: &Event) -> Result<Outcome, invoke::Error> {
+        self.invoking(function, event).await
+    }
+
+    /// The same as a task can have it.
+    pub fn invoking(
+        &self,
+        function: &str,
+        event: &Event,
+    ) -> impl Future<Output = Result<Outcome, invoke::Error>> + Send + use<> {
+        let invoke = Invoke {
+            request: RequestId::random(self.chance.as_ref()),
+            arn: FunctionArn {
+                qualifier: None,
+                ..examples::function_version(function, examples::configuration()).arn()
+            },
+            payload: event.payload(),
+            trace: String::new(),
+        };
+        let invoker = Arc::clone(&self.invoker);
+        async move { invoker.invoke(invoke).await }
+    }
+
+    /// Chance of this world's.
+    pub fn chance(&self) -> &Seeded {
+        &self.chance
+    }
+
+    /// Waits until no invoke is under way in the frontend. None can begin any more.
+    pub async fn drain(&self) {
+        self.frontend.drain().await;
+    }
+}
+
+/// By way of a network.
+fn far<T: ?Sized>(callee: Arc<T>, network: &Arc<Faults>) -> Arc<Faulty<T>> {
+    Arc::new(Faulty::new(callee, Arc::clone(network)))
+}
+
+/// The smallest zip: one with nothing in it.
+fn empty_zip() -> Bytes {
+    let mut zip = b"PK\x05\x06".to_vec();
+    zip.resize(22, 0);
+    zip.into()
+}
+
+async fn put(table: &dyn Table, function: &Function, image: &str) {
+    let mut row = examples::function(&function.name);
+    row.reserved_concurrency = function.reserved;
+    row.latest.code.image = image.to_owned();
+    row.latest.runtime = Some("provided.al2023".to_owned());
+    row.latest.architecture = worker::host_architecture().to_owned();
+    row.latest.timeout_seconds = function.timeout_seconds;
+    let key = function_key(&row.scope, &row.name);
+    let value = serde_json::to_vec(&row).unwrap();
+    table.put(&key, value.into(), Expect::Absent).await.unwrap();
+}
+
+/// Functions bring their own runtime.
+fn runtimes() -> Runtimes {
+    let provided = Runtime {
+        root: "host".to_owned(),
+        root_path: PathBuf::from("/"),
+        folder: None,
+    };
+    Runtimes {
+        families: BTreeMap::from([("provided".to_owned(), provided)]),
+        ..Runtimes::default()
+    }
+}
+
+fn worker_config(worker: WorkerId) -> worker::Config {
+    worker::Config {
+        worker,
+        zone: "z".to_owned(),
+        memory_mb: 16 * 1_024,
+        environments_max: 1_000,
+        lines_max: 1_000,
+        environment: BTreeMap::new(),
+        opt: None,
+        file_systems: BTreeMap::new(),
+        api: None,
+        log_bytes_per_second: 1 << 20,
+        way_out: false,
+        freeze_after: Duration::from_millis(10),
+        turn_patience: Duration::from_millis(3),
+    }
+}
+
+/// Issues keys for every role.
+struct AnyRole;
+
+#[async_trait]
+impl RoleCredentials for AnyRole {
+    async fn for_function(
+        &self,
+        _: &str,
+        _: &FunctionArn,
+    ) -> Result<Credentials, credentials::Error> {
+        Ok(Credentials {
+            access_key_id: "ASIA".to_owned(),
+            secret_access_key: Secret::new(""),
+            session_token: Secret::new(""),
+            expires: Timestamp::from_millis(u64::MAX),
+        })
+    }
+}
+
+/// Knows no key: whoever invokes here is let in without one.
+struct NoKeys;
+
+#[async_trait]
+impl Identities for NoKeys {
+    async fn access_key(&self, _: &str, _: Option<&str>) -> Result<AccessKey, identity::Error> {
+        Err(identity::Error::Unknown)
+    }
+}
+
+/// Keeps no logs.
+struct Nowhere;
+
+impl Logs for Nowhere {
+    fn append(&self, _: &StreamName, _: Vec<LogEvent>) {}
+}
+
+/// Processors are never short.
+struct Free;
+
+impl Pressure for Free {
+    fn stalled(&self) -> Option<Duration> {
+        None
+    }
+
+    fn processors(&self) -> u32 {
+        2
+    }
+}
