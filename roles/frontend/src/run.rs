@@ -124,7 +124,7 @@ impl Frontend {
             Body::Stream(stream) if delivery == Delivery::Streamed => stream,
             body => {
                 let ran = match ran {
-                    Ok(answer) => Ok(whole(answer, body, log_tail).await),
+                    Ok(answer) => whole(answer, body, log_tail).await,
                     Err(error) => Err(error),
                 };
                 self.permits.put_back(&scope, permit);
@@ -186,14 +186,16 @@ impl Frontend {
     }
 }
 
-/// Collects a streamed result for a caller who wants it in one piece, and perhaps the log's end with it.
-async fn whole(mut answer: Answer, body: Body, log_tail: bool) -> Ran {
+/// Collects a streamed result for a caller who wants it in one piece, and perhaps the log's end with it. Of one that
+/// is broken off nobody knows what it would have become.
+async fn whole(mut answer: Answer, body: Body, log_tail: bool) -> Result<Ran, ApiError> {
     let mut stream = match body {
-        Body::Full(body) => return Ran::Whole(answer, body),
+        Body::Full(body) => return Ok(Ran::Whole(answer, body)),
         Body::Stream(stream) => stream,
     };
     let mut all = BytesMut::new();
     let mut failure = None;
+    let mut ended = false;
     while let Some(event) = stream.next().await {
         match event {
             StreamEvent::Piece(_) if failure.is_some() => {}
@@ -204,6 +206,7 @@ async fn whole(mut answer: Answer, body: Body, log_tail: bool) -> Ran {
             StreamEvent::End { error, log_tail } => {
                 failure = failure.or(error.map(|error| error.body));
                 answer.log_tail = log_tail;
+                ended = true;
             }
         }
         if failure.is_some() && !log_tail {
@@ -213,8 +216,11 @@ async fn whole(mut answer: Answer, body: Body, log_tail: bool) -> Ran {
     }
     if failure.is_some() {
         answer.function_error = Some(FunctionError::Unhandled);
+    } else if !ended {
+        return Err(ApiError::service("The function's environment was lost."));
     }
-    Ran::Whole(answer, failure.unwrap_or_else(|| all.freeze()))
+    let body = failure.unwrap_or_else(|| all.freeze());
+    Ok(Ran::Whole(answer, body))
 }
 
 fn response_too_large() -> Bytes {
