@@ -4,7 +4,7 @@ mod instance;
 mod processes;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -50,7 +50,7 @@ pub(crate) struct Script {
 /// Makes sandboxes of tasks.
 pub struct TaskEngine {
     chance: Arc<Seeded>,
-    habits: Mutex<Habits>,
+    habits: Arc<Mutex<Habits>>,
     ledger: Arc<Ledger>,
     made: AtomicU64,
     live: Mutex<Vec<Weak<Sandbox>>>,
@@ -61,7 +61,7 @@ impl TaskEngine {
     pub fn new(seed: u64, habits: Habits, ledger: Arc<Ledger>) -> Arc<Self> {
         Arc::new(Self {
             chance: Arc::new(Seeded::new(seed)),
-            habits: Mutex::new(habits),
+            habits: Arc::new(Mutex::new(habits)),
             ledger,
             made: AtomicU64::new(0),
             live: Mutex::default(),
@@ -70,7 +70,7 @@ impl TaskEngine {
 
     /// From now on they fare like this.
     pub fn set(&self, habits: Habits) {
-        *self.habits.lock().unwrap_or_else(PoisonError::into_inner) = habits;
+        *locked(&self.habits) = habits;
     }
 
     /// How many have been made.
@@ -80,15 +80,15 @@ impl TaskEngine {
 
     /// All processes of all sandboxes end, as with their machine.
     pub fn end_all(&self) {
-        let live = std::mem::take(&mut *self.live.lock().unwrap_or_else(PoisonError::into_inner));
+        let live = std::mem::take(&mut *locked(&self.live));
         for sandbox in live.iter().filter_map(Weak::upgrade) {
             sandbox.end();
         }
     }
+}
 
-    fn habits(&self) -> Habits {
-        *self.habits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A time between two.
@@ -99,19 +99,22 @@ fn between(chance: &Seeded, (least, most): (Duration, Duration)) -> Duration {
 #[async_trait]
 impl Engine for TaskEngine {
     async fn create(&self, spec: Spec) -> Result<Arc<dyn Instance>, Error> {
-        let habits = self.habits();
+        let habits = *locked(&self.habits);
         sleep(between(&self.chance, habits.making)).await;
         if self.chance.next_fraction() < habits.not_made {
             return Err(Error::Gone);
         }
         self.made.fetch_add(1, Ordering::Relaxed);
-        let chance = Arc::clone(&self.chance);
-        let script = move || Script {
-            init: between(&chance, habits.init),
-            fails: chance.next_fraction() < habits.init_fails,
+        let (chance, habits) = (Arc::clone(&self.chance), Arc::clone(&self.habits));
+        let script = move || {
+            let habits = *locked(&habits);
+            Script {
+                init: between(&chance, habits.init),
+                fails: chance.next_fraction() < habits.init_fails,
+            }
         };
         let sandbox = Sandbox::new(spec.id, Arc::clone(&self.ledger), Box::new(script));
-        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut live = locked(&self.live);
         live.retain(|sandbox| sandbox.strong_count() > 0);
         live.push(Arc::downgrade(&sandbox));
         Ok(sandbox)

@@ -28,19 +28,74 @@ fn without_faults_all_is_soon_at_rest() {
     run("no faults", 0..50, &NONE);
 }
 
+/// A network that loses and repeats.
+const NETWORK: Rates = Rates {
+    delay: (Duration::ZERO, Duration::from_millis(5)),
+    lost_before: 0.1,
+    lost_after: 0.1,
+    duplicated: 0.1,
+    late: Duration::from_secs(2),
+};
+
+/// Sandboxes that cannot be made or fail.
+const HABITS: Habits = Habits {
+    not_made: 0.2,
+    init_fails: 0.2,
+    ..NONE.habits
+};
+
 #[test]
 fn a_network_that_loses_and_repeats_harms_nobody() {
-    let network = Rates {
-        delay: (Duration::ZERO, 5 * MS),
-        lost_before: 0.1,
-        lost_after: 0.1,
-        duplicated: 0.1,
-        late: 2 * SECOND,
-    };
     let trouble = Trouble {
-        network,
-        quiet_within: 1_200 * SECOND,
+        network: NETWORK,
+        quiet_within: 1_300 * SECOND,
         ..NONE
     };
     run("network", 0..200, &trouble);
+}
+
+#[test]
+fn sandboxes_that_fail_harm_nobody() {
+    let trouble = Trouble {
+        habits: HABITS,
+        ..NONE
+    };
+    run("sandboxes", 0..200, &trouble);
+}
+
+#[test]
+fn machines_that_fail_harm_nobody() {
+    let trouble = Trouble {
+        machines: 4,
+        quiet_within: 1_300 * SECOND,
+        ..NONE
+    };
+    run("machines", 0..200, &trouble);
+}
+
+#[test]
+fn a_journal_that_is_not_reached_harms_nobody() {
+    let journal = Rates {
+        lost_before: 0.2,
+        lost_after: 0.2,
+        ..NETWORK
+    };
+    let trouble = Trouble {
+        journal,
+        quiet_within: 1_300 * SECOND,
+        ..NONE
+    };
+    run("journal", 0..200, &trouble);
+}
+
+#[test]
+fn all_of_it_at_once_harms_nobody() {
+    let trouble = Trouble {
+        network: NETWORK,
+        journal: NETWORK,
+        habits: HABITS,
+        machines: 4,
+        quiet_within: 1_300 * SECOND,
+    };
+    run("all at once", 0..200, &trouble);
 }

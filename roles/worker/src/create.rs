@@ -9,7 +9,8 @@ use types::Inner;
 
 use crate::environment::Environment;
 use crate::remove::told;
-use crate::service::{Service, Slot};
+use crate::service::Service;
+use crate::slots::Slot;
 
 /// How often an environment is made when its sandbox ends under its init: with a spawner's end all
 /// end at once, so that more than one in a row is another accident.
@@ -24,15 +25,12 @@ impl Service {
         let memory_mb = request.function.configuration.memory_mb;
         {
             let mut environments = self.lock();
-            if environments.contains_key(&id) {
-                return Err(Error::Busy { environment: id });
-            }
-            if environments.len() as u64 + self.with.engine.lingering().now
+            if environments.all().len() as u64 + self.with.engine.lingering().now
                 >= self.config.environments_max as u64
             {
                 return Err(Error::Full);
             }
-            environments.insert(id, Slot::Making { memory_mb });
+            environments.begin(id, memory_mb)?;
         }
         // In a task of its own, so that a caller who goes away leaves nothing half made.
         let worker = Arc::clone(self);
@@ -59,7 +57,7 @@ impl Service {
                     Ok(())
                 }
                 Err(error) => {
-                    worker.lock().remove(&id);
+                    worker.lock().remove(Instant::now(), id);
                     worker.metrics.create_failures.inc();
                     Err(error)
                 }
@@ -76,11 +74,12 @@ impl Service {
     ) -> Result<Option<Arc<Environment>>, Error> {
         let id = request.environment;
         let environment = self.make(request.clone()).await?;
-        self.lock().insert(id, Slot::Made(Arc::clone(&environment)));
+        let made = Slot::Made(Arc::clone(&environment));
+        let wanted = self.lock().put(id, made);
         self.metrics.environments.inc();
         self.metrics.created.inc();
-        if self.draining.is_cancelled() {
-            // The shutdown has not found it, and waits for this.
+        if !wanted || self.draining.is_cancelled() {
+            // Whoever would have it end has not found it; a shutdown waits for this.
             self.remove(id).await;
             return Err(Error::Full);
         }
@@ -89,7 +88,7 @@ impl Service {
             environment.end().await;
             let memory_mb = environment.function.configuration.memory_mb;
             let lingers = self.await_removal(&environment);
-            self.lock().insert(id, Slot::Making { memory_mb });
+            self.lock().put(id, Slot::Making { memory_mb });
             self.metrics.environments.dec();
             if lingers {
                 let reason = Inner::new("its processes do not end");

@@ -37,6 +37,7 @@ mod report;
 mod runtimes;
 mod service;
 mod shutdown;
+mod slots;
 mod subscriptions;
 mod telemetry;
 mod turns;

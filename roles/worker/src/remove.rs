@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use api::assignment::Event;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use types::EnvironmentId;
 
 use crate::environment::Environment;
@@ -27,6 +28,12 @@ impl Service {
         }
     }
 
+    /// Ends an environment that is not wanted any more, be it only about to be made or not even asked for yet.
+    pub(crate) async fn destroy(self: &Arc<Self>, id: EnvironmentId) {
+        self.lock().use_up(Instant::now(), id);
+        self.remove(id).await;
+    }
+
     pub(crate) async fn remove(self: &Arc<Self>, id: EnvironmentId) {
         let Ok(environment) = self.find(id) else {
             return;
@@ -39,7 +46,7 @@ impl Service {
         let _ = tokio::time::timeout(limit, environment.turns_over()).await;
         environment.end().await;
         self.await_removal(&environment);
-        if self.lock().remove(&id).is_some() {
+        if self.lock().remove(Instant::now(), id).is_some() {
             self.metrics.environments.dec();
         }
         // Somebody may be waiting for the room.

@@ -1,6 +1,5 @@
 //! All environments of one worker.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
@@ -31,6 +30,7 @@ use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::processors::Processors;
 use crate::runtimes::Runtimes;
+use crate::slots::{Slot, Slots};
 use crate::turns::NoTurn;
 
 /// How often a worker tells that it lives.
@@ -68,7 +68,7 @@ pub(crate) struct Service {
     pub(crate) paces: Paces,
     /// The turns of connections that environments share.
     pub(crate) lines: Arc<Semaphore>,
-    environments: Mutex<HashMap<EnvironmentId, Slot>>,
+    environments: Mutex<Slots>,
     /// Memory of environments that are gone while killed processes of theirs are not, MB.
     pub(crate) lingering_mb: AtomicU64,
     pub(crate) draining: CancellationToken,
@@ -81,12 +81,6 @@ pub(crate) struct Service {
     pub(crate) processors: Mutex<Processors>,
     /// As it was when it was last looked at.
     pub(crate) load: Mutex<Option<Load>>,
-}
-
-/// An environment, or the place for one that is being made.
-pub(crate) enum Slot {
-    Making { memory_mb: u32 },
-    Made(Arc<Environment>),
 }
 
 impl Handle {
@@ -103,7 +97,7 @@ impl Handle {
             metrics: Metrics::new(registry),
             tasks: TaskTracker::new(),
             with,
-            environments: Mutex::new(HashMap::new()),
+            environments: Mutex::default(),
             lingering_mb: AtomicU64::new(0),
             draining: CancellationToken::new(),
             assignment: OnceLock::new(),
@@ -188,7 +182,7 @@ impl Service {
 
     async fn shutdown(self: &Arc<Self>) {
         self.draining.cancel();
-        let all: Vec<EnvironmentId> = self.lock().keys().copied().collect();
+        let all: Vec<EnvironmentId> = self.lock().all().keys().copied().collect();
         let mut ends = JoinSet::new();
         for id in all {
             let worker = Arc::clone(self);
@@ -234,7 +228,11 @@ impl Service {
 
     fn heartbeat(&self) -> Heartbeat {
         let environments = self.lock();
-        let living = environments.values().map(Slot::memory_mb).map(u64::from);
+        let living = environments
+            .all()
+            .values()
+            .map(Slot::memory_mb)
+            .map(u64::from);
         let committed_mb = living.sum::<u64>() + self.lingering_mb.load(Ordering::Relaxed);
         Heartbeat {
             worker: self.config.worker,
@@ -242,7 +240,7 @@ impl Service {
             memory_mb: self.config.memory_mb,
             committed_mb,
             used_mb: self.used_mb(),
-            environments: u32::try_from(environments.len()).unwrap_or(u32::MAX),
+            environments: u32::try_from(environments.all().len()).unwrap_or(u32::MAX),
             draining: self.draining.is_cancelled(),
         }
     }
@@ -250,7 +248,7 @@ impl Service {
     /// Those that live.
     pub(crate) fn made(&self) -> Vec<Arc<Environment>> {
         let environments = self.lock();
-        let made = environments.values().filter_map(|slot| match slot {
+        let made = environments.all().values().filter_map(|slot| match slot {
             Slot::Made(environment) if !environment.is_dead() => Some(Arc::clone(environment)),
             _ => None,
         });
@@ -268,14 +266,14 @@ impl Service {
     }
 
     pub(crate) fn find(&self, id: EnvironmentId) -> Result<Arc<Environment>, Error> {
-        match self.lock().get(&id) {
+        match self.lock().all().get(&id) {
             Some(Slot::Made(environment)) => Ok(Arc::clone(environment)),
             Some(Slot::Making { .. }) => Err(Error::Busy { environment: id }),
             None => Err(Error::NotFound { environment: id }),
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<EnvironmentId, Slot>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Slots> {
         self.environments
             .lock()
             .expect("no code panics while it holds the environments")
@@ -300,7 +298,7 @@ impl Worker for Handle {
     }
 
     async fn destroy(&self, id: EnvironmentId) -> Result<(), Error> {
-        self.0.remove(id).await;
+        self.0.destroy(id).await;
         Ok(())
     }
 
@@ -339,19 +337,10 @@ impl Service {
 
     fn list(&self) -> Vec<(EnvironmentId, bool)> {
         let environments = self.lock();
-        let all = environments.iter().map(|(id, slot)| match slot {
+        let all = environments.all().iter().map(|(id, slot)| match slot {
             Slot::Made(environment) => (*id, environment.is_busy()),
             Slot::Making { .. } => (*id, true),
         });
         all.collect()
-    }
-}
-
-impl Slot {
-    fn memory_mb(&self) -> u32 {
-        match self {
-            Self::Making { memory_mb } => *memory_mb,
-            Self::Made(environment) => environment.function.configuration.memory_mb,
-        }
     }
 }

@@ -1,0 +1,138 @@
+//! The environments of a worker by their ids, and the ids that are used up. Pure.
+//!
+//! What asks for an environment may come late or twice. One that has been is never made again under its id: its
+//! leases would be good for a second invoke each, and nobody would know of it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::worker::Error;
+use tokio::time::Instant;
+use types::EnvironmentId;
+
+use crate::environment::Environment;
+
+/// How long a used id is remembered. Nothing is on its way for so long.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// An environment, or the place for one that is being made.
+pub(crate) enum Slot {
+    Making { memory_mb: u32 },
+    Made(Arc<Environment>),
+}
+
+impl Slot {
+    pub(crate) fn memory_mb(&self) -> u32 {
+        match self {
+            Self::Making { memory_mb } => *memory_mb,
+            Self::Made(environment) => environment.function.configuration.memory_mb,
+        }
+    }
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Slots {
+    slots: HashMap<EnvironmentId, Slot>,
+    used: HashSet<EnvironmentId>,
+    /// Since when, in order.
+    since: VecDeque<(Instant, EnvironmentId)>,
+}
+
+impl Slots {
+    /// Those there are.
+    pub(crate) fn all(&self) -> &HashMap<EnvironmentId, Slot> {
+        &self.slots
+    }
+
+    /// Takes the place for one that is to be made.
+    pub(crate) fn begin(&mut self, id: EnvironmentId, memory_mb: u32) -> Result<(), Error> {
+        if self.slots.contains_key(&id) {
+            return Err(Error::Busy { environment: id });
+        }
+        if self.used.contains(&id) {
+            return Err(Error::NotFound { environment: id });
+        }
+        self.slots.insert(id, Slot::Making { memory_mb });
+        Ok(())
+    }
+
+    /// Puts an environment, or the place for another making of it, where there is a place for it. False if it
+    /// has been asked to end meanwhile.
+    pub(crate) fn put(&mut self, id: EnvironmentId, slot: Slot) -> bool {
+        self.slots.insert(id, slot);
+        !self.used.contains(&id)
+    }
+
+    /// From now on none is begun under this id.
+    pub(crate) fn use_up(&mut self, now: Instant, id: EnvironmentId) {
+        while let Some((since, old)) = self.since.front().copied()
+            && now.saturating_duration_since(since) > REMEMBERED
+        {
+            self.since.pop_front();
+            self.used.remove(&old);
+        }
+        if self.used.insert(id) {
+            self.since.push_back((now, id));
+        }
+    }
+
+    /// It is no more.
+    pub(crate) fn remove(&mut self, now: Instant, id: EnvironmentId) -> Option<Slot> {
+        self.use_up(now, id);
+        self.slots.remove(&id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use types::SystemRandom;
+
+    use super::*;
+
+    const MAKING: Slot = Slot::Making { memory_mb: 128 };
+
+    #[test]
+    fn one_that_has_been_is_not_made_again() {
+        let (mut slots, now) = (Slots::default(), Instant::now());
+        let id = EnvironmentId::random(&SystemRandom);
+        slots.begin(id, 128).unwrap();
+        let busy = Err(Error::Busy { environment: id });
+        assert_eq!(slots.begin(id, 128), busy);
+        assert!(slots.put(id, MAKING));
+        assert!(slots.remove(now, id).is_some());
+        let gone = Err(Error::NotFound { environment: id });
+        assert_eq!(slots.begin(id, 128), gone);
+    }
+
+    #[test]
+    fn one_that_is_to_end_before_it_was_asked_for_is_not_made() {
+        let (mut slots, now) = (Slots::default(), Instant::now());
+        let id = EnvironmentId::random(&SystemRandom);
+        slots.use_up(now, id);
+        let gone = Err(Error::NotFound { environment: id });
+        assert_eq!(slots.begin(id, 128), gone);
+    }
+
+    #[test]
+    fn one_that_is_to_end_while_it_is_made_ends() {
+        let (mut slots, now) = (Slots::default(), Instant::now());
+        let id = EnvironmentId::random(&SystemRandom);
+        slots.begin(id, 128).unwrap();
+        slots.use_up(now, id);
+        assert!(!slots.put(id, MAKING));
+    }
+
+    #[test]
+    fn used_ids_are_forgotten_when_nothing_can_be_on_its_way() {
+        let (mut slots, now) = (Slots::default(), Instant::now());
+        let ids = [(); 3].map(|()| EnvironmentId::random(&SystemRandom));
+        slots.use_up(now, ids[0]);
+        slots.use_up(now + REMEMBERED, ids[1]);
+        assert!(slots.begin(ids[0], 128).is_err());
+        slots.use_up(now + REMEMBERED + Duration::from_secs(1), ids[2]);
+        assert!(slots.begin(ids[0], 128).is_ok());
+        assert!(slots.begin(ids[1], 128).is_err());
+    }
+}
