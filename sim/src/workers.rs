@@ -126,9 +126,10 @@ impl Workers for Directory {
     fn worker(&self, id: WorkerId) -> Option<Arc<dyn Worker>> {
         let machine = Arc::clone(self.lock().get(&id)?);
         let line = Arc::clone(&machine.line);
-        let near = Faulty::new(Arc::new(Powered(machine)), line);
-        let far = Faulty::new(Arc::new(near), Arc::clone(&self.network));
-        Some(Arc::new(far))
+        let network = Arc::clone(&self.network);
+        let far = Faulty::new(Arc::new(Powered(machine)), network);
+        // First what it may not even get to: what is said not to have arrived has no duplicate.
+        Some(Arc::new(Faulty::new(Arc::new(far), line)))
     }
 }
 

@@ -222,9 +222,9 @@ impl World {
         };
         let worker = worker::Handle::new(worker_config(id), with, &mut Registry::default());
         let assignment: Arc<dyn Assignment> =
-            far(far(Arc::clone(&self.assignment), &line), &self.network);
+            far(far(Arc::clone(&self.assignment), &self.network), &line);
         let placement: Arc<dyn Placement> =
-            far(far(Arc::clone(&self.placement), &line), &self.network);
+            far(far(Arc::clone(&self.placement), &self.network), &line);
         worker.connect(
             Arc::new(From::new(assignment, power.clone())),
             Arc::new(From::new(placement, power.clone())),

@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod creation;
+mod doubts;
 mod partition;
 mod tasks;
 mod waiting;
@@ -128,6 +129,7 @@ impl Service {
             shared.tasks.start_loop(writer::run(shared.clone(), index));
         }
         shared.tasks.start_loop(tick_forever(shared.clone()));
+        shared.tasks.start_loop(doubts::run(shared.clone()));
         Ok(Self { shared })
     }
 

@@ -147,6 +147,22 @@ impl State {
         effects
     }
 
+    /// What has been lent for so long or longer: where it is, which, and by which lease.
+    pub(crate) fn lent_for(
+        &self,
+        now: Timestamp,
+        long: Duration,
+    ) -> Vec<(WorkerId, EnvironmentId, LeaseNumber)> {
+        let all = self.environments.iter();
+        let lent = all.filter_map(|(id, environment)| match environment.phase {
+            Phase::Busy { since, lease } if now.since(since) >= long => {
+                Some((environment.worker, *id, lease))
+            }
+            _ => None,
+        });
+        lent.collect()
+    }
+
     /// An environment is no more.
     pub(crate) fn gone(&mut self, id: EnvironmentId) -> Vec<Effect> {
         let mut effects = Vec::new();
