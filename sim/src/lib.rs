@@ -8,7 +8,7 @@
 //!             every arrow by way of `faulty`
 //! ```
 //!
-//! Read in this order: [`world`] puts it together; [`engine`] is what stands for sandboxes, [`process`] for what
+//! Read in this order: [`world`] puts it together; [`network`] is between its roles, [`workers`] are its machines; [`engine`] is what stands for sandboxes, [`process`] for what
 //! runs in them; [`function`] is what functions do and what is noted of it; [`trial`] is a random history and
 //! what must hold in it.
 //!
@@ -23,6 +23,7 @@
 pub mod clock;
 pub mod engine;
 pub mod function;
+pub mod network;
 pub mod process;
 pub mod trial;
 pub mod workers;

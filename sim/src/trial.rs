@@ -183,8 +183,8 @@ impl<'a> Trial<'a> {
     async fn run(mut self) -> Result<Facts, Broken> {
         let plan = self.plan();
         let world = World::begin(&plan).await;
-        world.network.set(self.part(self.trouble.network));
-        world.journal.set(self.part(self.trouble.journal));
+        world.network.set_arrows(self.part(self.trouble.network));
+        world.network.journal.set(self.part(self.trouble.journal));
         let mut outcomes = JoinSet::new();
         let accidents = self.accidents(&world);
         tokio::join!(self.invoke(&world, &plan, &mut outcomes), accidents);
@@ -200,8 +200,7 @@ impl<'a> Trial<'a> {
         if self.wrong.is_empty() {
             return Ok(self.facts);
         }
-        let mut history: Vec<String> = world.network.history();
-        history.extend(world.journal.history());
+        let mut history = world.network.history();
         for (at, what) in &self.history {
             history.push(format!("{:>10.3}s {what}", at.as_secs_f64()));
         }
@@ -324,8 +323,8 @@ impl<'a> Trial<'a> {
     }
 
     async fn heal(&mut self, world: &World) {
-        world.network.set(Rates::fixed(MS));
-        world.journal.set(Rates::fixed(MS));
+        world.network.set_arrows(Rates::fixed(MS));
+        world.network.journal.set(Rates::fixed(MS));
         for machine in world.directory.all() {
             machine.cut_off(false);
             machine.engine.set(Habits::AT_ONCE);

@@ -22,7 +22,7 @@ use frontend::Frontend;
 use image::{Images, Unconfined};
 use prometheus_client::registry::Registry;
 use records::examples;
-use records::functions::function_key;
+use records::functions::{FunctionVersion, function_key};
 use storage::memory::{MemoryBlobs, MemoryJournal, MemoryTable};
 use storage::{Expect, Table};
 use tempfile::TempDir;
@@ -34,6 +34,7 @@ use worker::{Runtime, Runtimes};
 use crate::clock::TokioClock;
 use crate::engine::{Habits, TaskEngine};
 use crate::function::{Event, Ledger};
+use crate::network::Network;
 use crate::workers::{Directory, From, Machine, Power};
 
 /// A function of a world's.
@@ -67,9 +68,7 @@ pub struct World {
     /// Its time.
     pub clock: Arc<TokioClock>,
     /// Between all roles.
-    pub network: Arc<Faults>,
-    /// Between assignment and its journal.
-    pub journal: Arc<Faults>,
+    pub network: Network,
     /// Who knows the machines.
     pub directory: Arc<Directory>,
     /// Counting itself, to be looked at without a network.
@@ -84,6 +83,7 @@ pub struct World {
     chance: Arc<Seeded>,
     habits: Habits,
     images: Arc<Images>,
+    versions: BTreeMap<String, Arc<FunctionVersion>>,
     /// Watches and timers.
     _background: JoinSet<()>,
     /// Where code is.
@@ -91,14 +91,16 @@ pub struct World {
 }
 
 impl World {
+    /// How long an environment lives at most.
+    pub const LEASE_MAX: Duration = Duration::from_secs(1_200);
+
     /// Puts it together, with a network that is quick and loses nothing.
     pub async fn begin(plan: &Plan) -> Self {
         let chance = Arc::new(Seeded::new(plan.seed));
         let clock = Arc::new(TokioClock::begin());
         let mut registry = Registry::default();
         let mut background = JoinSet::new();
-        let network = Faults::new(chance.next_u64(), Rates::default());
-        let journal = Faults::new(chance.next_u64(), Rates::default());
+        let network = Network::begin(&chance);
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let random = Arc::clone(&chance) as Arc<dyn Random>;
 
@@ -108,13 +110,20 @@ impl World {
         let images = Images::open(blobs, folder.path().join("images"), Arc::new(Unconfined), 0);
         let images = Arc::new(images.unwrap());
         let package = images.publish(empty_zip()).await.unwrap();
+        let mut versions = BTreeMap::new();
         for function in &plan.functions {
-            put(table.as_ref(), function, &package.image).await;
+            let row = row(function, &package.image);
+            let key = function_key(&row.scope, &row.name);
+            let value = serde_json::to_vec(&row).unwrap();
+            let put = table.put(&key, value.into(), Expect::Absent).await;
+            put.unwrap();
+            let version = examples::function_version(&function.name, row.latest);
+            versions.insert(function.name.clone(), Arc::new(version));
         }
         let placement = Arc::new(placement::Service::new(
             placement::Config {
-                lease_min: Duration::from_secs(600),
-                lease_max: Duration::from_secs(1_200),
+                lease_min: Self::LEASE_MAX / 2,
+                lease_max: Self::LEASE_MAX,
                 ..placement::Config::default()
             },
             Arc::clone(&time),
@@ -131,15 +140,15 @@ impl World {
         let running = Arc::clone(&counting);
         background.spawn(async move { running.run().await });
 
-        let directory = Arc::new(Directory::new(Arc::clone(&network)));
+        let directory = Arc::new(Directory::new(Arc::clone(&network.workers)));
         let workers = Arc::clone(&directory) as Arc<dyn Workers>;
         let kept = Arc::new(MemoryJournal::default());
         let dependencies = assignment::Dependencies {
             clock: Arc::clone(&time),
             random: Arc::clone(&random),
-            journal: far(kept, &journal),
-            placement: far(Arc::clone(&placement), &network),
-            credentials: far(Arc::new(AnyRole), &network),
+            journal: far(kept, &network.journal),
+            placement: far(Arc::clone(&placement), &network.placement),
+            credentials: far(Arc::new(AnyRole), &network.credentials),
             workers: Arc::clone(&workers),
         };
         let config = assignment::Config {
@@ -173,8 +182,8 @@ impl World {
                 clock: time,
                 random,
                 admission,
-                counting: far(Arc::clone(&counting), &network),
-                assignment: far(Arc::clone(&assignment), &network),
+                counting: far(Arc::clone(&counting), &network.counting),
+                assignment: far(Arc::clone(&assignment), &network.assignment),
                 workers,
                 pressure: Arc::new(Free),
             },
@@ -183,7 +192,6 @@ impl World {
         let world = Self {
             clock,
             network,
-            journal,
             directory,
             counting,
             assignment,
@@ -194,6 +202,7 @@ impl World {
             chance,
             habits: plan.habits,
             images,
+            versions,
             _background: background,
             _folder: folder,
         };
@@ -221,10 +230,10 @@ impl World {
             runtimes: runtimes(),
         };
         let worker = worker::Handle::new(worker_config(id), with, &mut Registry::default());
-        let assignment: Arc<dyn Assignment> =
-            far(far(Arc::clone(&self.assignment), &self.network), &line);
-        let placement: Arc<dyn Placement> =
-            far(far(Arc::clone(&self.placement), &self.network), &line);
+        let near = Arc::clone(&self.assignment);
+        let assignment: Arc<dyn Assignment> = far(far(near, &self.network.assignment), &line);
+        let near = Arc::clone(&self.placement);
+        let placement: Arc<dyn Placement> = far(far(near, &self.network.placement), &line);
         worker.connect(
             Arc::new(From::new(assignment, power.clone())),
             Arc::new(From::new(placement, power.clone())),
@@ -249,13 +258,22 @@ impl World {
             request: RequestId::random(self.chance.as_ref()),
             arn: FunctionArn {
                 qualifier: None,
-                ..examples::function_version(function, examples::configuration()).arn()
+                ..self.version(function).arn()
             },
             payload: event.payload(),
             trace: String::new(),
         };
         let invoker = Arc::clone(&self.invoker);
         async move { invoker.invoke(invoke).await }
+    }
+
+    /// What is invoked of a function.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such function.
+    pub fn version(&self, function: &str) -> Arc<FunctionVersion> {
+        Arc::clone(&self.versions[function])
     }
 
     /// Chance of this world's.
@@ -281,16 +299,15 @@ fn empty_zip() -> Bytes {
     zip.into()
 }
 
-async fn put(table: &dyn Table, function: &Function, image: &str) {
+/// The row of a function.
+fn row(function: &Function, image: &str) -> records::functions::Function {
     let mut row = examples::function(&function.name);
     row.reserved_concurrency = function.reserved;
     row.latest.code.image = image.to_owned();
     row.latest.runtime = Some("provided.al2023".to_owned());
     row.latest.architecture = worker::host_architecture().to_owned();
     row.latest.timeout_seconds = function.timeout_seconds;
-    let key = function_key(&row.scope, &row.name);
-    let value = serde_json::to_vec(&row).unwrap();
-    table.put(&key, value.into(), Expect::Absent).await.unwrap();
+    row
 }
 
 /// Functions bring their own runtime.
@@ -334,12 +351,17 @@ impl RoleCredentials for AnyRole {
         _: &str,
         _: &FunctionArn,
     ) -> Result<Credentials, credentials::Error> {
-        Ok(Credentials {
-            access_key_id: "ASIA".to_owned(),
-            secret_access_key: Secret::new(""),
-            session_token: Secret::new(""),
-            expires: Timestamp::from_millis(u64::MAX),
-        })
+        Ok(any_keys())
+    }
+}
+
+/// Keys that nobody looks at.
+pub fn any_keys() -> Credentials {
+    Credentials {
+        access_key_id: "ASIA".to_owned(),
+        secret_access_key: Secret::new(""),
+        session_token: Secret::new(""),
+        expires: Timestamp::from_millis(u64::MAX),
     }
 }
 

@@ -7,7 +7,6 @@ use sim::engine::Habits;
 use sim::trial::{Trouble, run};
 
 const MS: Duration = Duration::from_millis(1);
-const SECOND: Duration = Duration::from_secs(1);
 
 /// No faults at all.
 const NONE: Trouble = Trouble {

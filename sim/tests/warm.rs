@@ -30,7 +30,7 @@ async fn world() -> World {
 #[tokio::test(start_paused = true)]
 async fn a_warm_invoke_goes_there_and_back_twice() {
     let world = world().await;
-    world.network.set(Rates::fixed(MS));
+    world.network.set_arrows(Rates::fixed(MS));
     let mut number = 0;
     let mut round_trips = async || {
         number += 1;

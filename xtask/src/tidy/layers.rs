@@ -77,6 +77,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "aws",
         ],
     ),
+    // A network before any arrow and any store.
+    ("faulty", &["api", "records", "storage"]),
     ("event-sources", &["api", "records", "filters", "storage"]),
     ("counting", &["api", "records", "storage"]),
     ("assignment", &["api", "records", "storage"]),
@@ -96,7 +98,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// May use everything: they wire the parts together, or drive them from outside.
+/// May use everything, and nobody uses them: they wire the parts together, or drive them from outside.
 const FREE: &[&str] = &["lambent", "benches", "sim"];
 
 /// Looks at every crate's `Cargo.toml`. Tests may use what they like.
@@ -131,7 +133,7 @@ fn manifest(path: &str, text: &str) -> Vec<Finding> {
             section = line.trim();
         } else if section == "[dependencies]" {
             let used = line.split(['.', ' ', '=']).next().unwrap_or_default();
-            let ours = used == "lambent" || MAY_USE.iter().any(|(known, _)| *known == used);
+            let ours = FREE.contains(&used) || MAY_USE.iter().any(|(known, _)| *known == used);
             if ours && used != "types" && !allowed.contains(&used) {
                 let rule = format!("`{name}` may not use `{used}`");
                 findings.push(Finding::new(path, number, rule));
@@ -157,6 +159,12 @@ mod tests {
         let text =
             "name = \"placement\"\n[dependencies]\napi.workspace = true\nworker.workspace = true";
         assert_eq!(rules(text), ["`placement` may not use `worker`"]);
+    }
+
+    #[test]
+    fn nobody_may_use_what_wires_the_parts_together() {
+        let text = "name = \"worker\"\n[dependencies]\nsim.workspace = true";
+        assert_eq!(rules(text), ["`worker` may not use `sim`"]);
     }
 
     #[test]

@@ -4,11 +4,12 @@ use crate::tidy::Finding;
 use crate::tree::File;
 
 /// Folders whose files a page names by their whole path.
-const FOLDERS: [&str; 6] = [
+const FOLDERS: [&str; 7] = [
     "server/",
     "roles/",
     "crates/",
     "runtimes/",
+    "sim/",
     "tests/",
     "xtask/",
 ];
