@@ -9,6 +9,7 @@
 //! made anew. Making a sandbox is a task of the engine's own: when whoever asked no longer waits, it is made to
 //! the end and then destroyed, so nothing is ever half made and forgotten.
 
+mod connecting;
 mod cpu;
 mod ending;
 mod instance;

@@ -23,11 +23,18 @@ pub fn check(files: &[File]) -> Vec<Finding> {
 
 fn types(path: &str, text: &str, test: &str) -> Vec<Finding> {
     let module = path.trim_start_matches(ARROWS).trim_end_matches(".rs");
-    let mut derived = "";
+    let mut derived = String::new();
+    // Whether the attribute goes on in the next line.
+    let mut going_on = false;
     let mut findings = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         if line.starts_with("#[derive(") {
-            derived = line;
+            derived.clear();
+            going_on = true;
+        }
+        if going_on {
+            derived.push_str(line);
+            going_on = !line.ends_with(")]");
         }
         let Some(name) = declared(line) else { continue };
         if NO_DATA.contains(&name) {
@@ -46,7 +53,7 @@ fn types(path: &str, text: &str, test: &str) -> Vec<Finding> {
             let rule = format!("{TEST} does not show that {module} comes back equal");
             findings.push(Finding::new(path, number, rule));
         }
-        derived = "";
+        derived.clear();
     }
     findings
 }
@@ -65,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_does_not_serialise_or_is_not_shown_to_is_found() {
-        let text = "#[derive(Debug, Serialize, Deserialize)]\npub struct Asks {\n}\n\
+        let text = "#[derive(\n    Debug, Serialize, Deserialize,\n)]\npub struct Asks {\n}\n\
                     #[derive(Debug)]\npub enum Told { A }\npub struct Body(u8);\n";
         let path = "crates/api/src/asking.rs";
         let found = |test: &str| -> Vec<(usize, String)> {
@@ -74,7 +81,7 @@ mod tests {
         };
         let all_shown = found("asking::Asks asking::Told");
         let rule = "Told goes by an arrow and does not serialise".to_owned();
-        assert_eq!(all_shown, [(5, rule)]);
+        assert_eq!(all_shown, [(7, rule)]);
         assert_eq!(found("asking::Told").len(), 2);
     }
 }

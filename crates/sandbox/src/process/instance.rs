@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use tokio::io::Interest;
 use tokio::sync::{OnceCell, oneshot, watch};
 
+use super::connecting;
 use super::cpu::Cpu;
 use super::ending::{END_WITHIN, LIFT_AFTER};
 use super::pool::{Prepared, Remains, Slot};
@@ -28,7 +29,7 @@ use crate::init::SHARE_STEP;
 use crate::message::{Furnish, MESSAGE_BYTES_MAX, Message as _, Request};
 use crate::output::{self, Outlet, Output};
 use crate::spec::{CpuWeight, Process, Signal, Spec, Started};
-use crate::sys::{namespaces, reactor};
+use crate::sys::reactor;
 
 /// How long init may take to furnish a sandbox, which is a millisecond's work: a shared folder's file
 /// system may not answer.
@@ -37,8 +38,6 @@ const FURNISH_WITHIN: Duration = Duration::from_secs(10);
 const KILL_WITHIN: Duration = Duration::from_secs(10);
 /// How long a process may take from its fork to its program: on a machine that is very busy, seconds.
 const START_WITHIN: Duration = Duration::from_secs(60);
-/// How long a connection into a sandbox may take: nobody is further away than the loopback.
-const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
 /// A sandbox: what is shared with its supervisor, and what only its end needs.
 pub(super) struct Sandbox {
@@ -217,31 +216,14 @@ async fn in_time<T>(
     tokio::time::timeout(limit, work).await.map_err(late)?
 }
 
-/// Connects from within the network of a sandbox's init. This thread is there afterwards.
-fn connect_inside(init: BorrowedFd<'_>, port: u16) -> io::Result<TcpStream> {
-    namespaces::enter_network(init)?;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let stream = TcpStream::connect_timeout(&address, CONNECT_WITHIN)?;
-    stream.set_nonblocking(true)?;
-    Ok(stream)
-}
-
-/// Takes a listening socket that has not been taken.
-fn take(listener: &Mutex<Option<TcpListener>>) -> Result<Option<Listener>, Error> {
-    let listener = locked(listener).take();
-    let listener = listener.map(tokio::net::TcpListener::from_std).transpose();
-    let listener = listener.map_err(Error::step("watch a listening socket"))?;
-    Ok(listener.map(Listener::Tcp))
-}
-
 #[async_trait]
 impl Instance for Handle {
     fn take_listener(&self) -> Result<Option<Listener>, Error> {
-        take(&self.sandbox.listener)
+        connecting::take(&self.sandbox.listener)
     }
 
     fn take_door(&self) -> Result<Option<Listener>, Error> {
-        take(&self.sandbox.door)
+        connecting::take(&self.sandbox.door)
     }
 
     fn outlet(&self) -> Result<(Outlet, Output), Error> {
@@ -249,20 +231,7 @@ impl Instance for Handle {
     }
 
     async fn connect(&self, port: u16) -> Result<Connection, Error> {
-        let init = self.sandbox.inside.process.get_ref().as_fd();
-        let init = init.try_clone_to_owned();
-        let init = init.map_err(Error::step("copy a process's handle"))?;
-        let (done, connected) = oneshot::channel();
-        // A thread of its own, which ends in the namespace it went into.
-        let thread = std::thread::Builder::new().name("sandbox-connect".to_owned());
-        let spawned = thread.spawn(move || {
-            let _ = done.send(connect_inside(init.as_fd(), port));
-        });
-        spawned.map_err(Error::step("start a thread"))?;
-        let connected = connected.await.map_err(|_| Error::Gone)?;
-        let connected = connected.and_then(tokio::net::TcpStream::from_std);
-        let connected = connected.map_err(Error::step("connect to a port inside"))?;
-        Ok(Connection::Tcp(connected))
+        connecting::connect(self.sandbox.inside.process.get_ref().as_fd(), port).await
     }
 
     async fn start(&self, process: Process) -> Result<Started, Error> {
