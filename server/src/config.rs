@@ -7,6 +7,7 @@
 //! Every field has a variable: `[sandbox] pool` is `LAMBENT_SANDBOX_POOL`. A variable whose field
 //! is no text is read as TOML: `LAMBENT_FUNCTIONS_ENVIRONMENT='{ A = "1" }'`.
 
+mod arrows;
 mod events;
 mod file_systems;
 
@@ -54,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) placement: Placement,
     pub(crate) events: Events,
     pub(crate) disk: Disk,
+    pub(crate) arrows: arrows::Arrows,
 }
 
 /// The disk that everything is kept on.
@@ -359,6 +361,7 @@ impl Default for Config {
             placement: Placement::default(),
             events: Events::default(),
             disk: Disk::default(),
+            arrows: arrows::Arrows::default(),
         }
     }
 }
@@ -524,11 +527,9 @@ impl Config {
                 .with_context(|| format!("{} is no TOML", file.display()))?;
             merge(&mut table, given);
         }
-        for (name, text) in variables.filter(|(name, _)| name.starts_with("LAMBENT_")) {
-            // Not of the configuration: the log's level.
-            if name == "LAMBENT_LOG" {
-                continue;
-            }
+        // The log's level is not of the configuration.
+        let ours = |name: &str| name.starts_with("LAMBENT_") && name != "LAMBENT_LOG";
+        for (name, text) in variables.filter(|(name, _)| ours(name)) {
             let Some(path) = fields.get(&name) else {
                 bail!("{name} names no setting")
             };

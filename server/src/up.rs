@@ -10,6 +10,7 @@
 //! All-in-one and cluster differ only in what is put behind the `Arc<dyn …>`s here.
 
 mod admin_address;
+mod arrows;
 mod descriptors;
 mod drain;
 mod event_threads;

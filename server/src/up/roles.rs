@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex};
 
 use ::frontend::Frontend;
 use api::assignment::Assignment;
-use api::placement::Placement;
 use api::worker::Worker;
 use authn::{Authenticator, Regions};
 use image::Packages;
@@ -23,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use types::{Clock, Random, SystemClock, SystemRandom};
 
+use super::arrows::Arrows;
 use super::descriptors::Descriptors;
 use super::patience::within;
 use super::stores::Stores;
@@ -56,6 +56,7 @@ struct Common<'s> {
     stores: &'s Stores,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    arrows: Arrows,
 }
 
 impl Common<'_> {
@@ -78,7 +79,9 @@ pub(super) async fn start(
         stores: &stores,
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        arrows: Arrows::new(&config),
     };
+    let arrows = &common.arrows;
     let mut registry = Registry::with_prefix("lambent");
     let mut background = JoinSet::new();
 
@@ -99,14 +102,15 @@ pub(super) async fn start(
         address,
     };
     let worker = worker::create(&common, with, sandboxes, &mut registry).await?;
-    let placing = Arc::clone(&placement) as Arc<dyn Placement>;
+    let workers = arrows.workers(worker.all);
+    let placing = arrows.placement(placement);
     let with = assignment::With {
         placement: Arc::clone(&placing),
-        credentials: keyring.keys.clone(),
-        workers: Arc::clone(&worker.all),
+        credentials: arrows.credentials(keyring.keys.clone()),
+        workers: Arc::clone(&workers),
     };
     let assignment = assignment::create(&common, with, &mut registry).await?;
-    let assigning = Arc::clone(&assignment) as Arc<dyn Assignment>;
+    let assigning = arrows.assignment(Arc::clone(&assignment) as Arc<dyn Assignment>);
     worker.handle.connect(Arc::clone(&assigning), placing);
 
     let with = control::With {
@@ -125,16 +129,16 @@ pub(super) async fn start(
     let admission = frontend::admission(&common, &keyring, &mut background).await?;
     let with = frontend::With {
         admission: Arc::clone(&admission),
-        counting,
+        counting: arrows.counting(counting),
         assignment: assigning,
-        workers: worker.all,
+        workers,
     };
     let frontend = frontend::create(&common, with, &mut registry);
     let registry = Arc::new(Mutex::new(registry));
     let with = events::With {
-        credentials: keyring.keys,
+        credentials: arrows.credentials(keyring.keys),
         admission,
-        invoker: frontend.invoker(),
+        invoker: arrows.invoker(frontend.invoker()),
     };
     let events = events::start(&common, with, threads, &registry);
     let events = within("the queues of events", events).await??;

@@ -74,7 +74,7 @@ pub(super) async fn start(
             .expect("no code panics while it holds the registry");
         EventInvoke::new(settings, dependencies, &mut registry)
     };
-    let events = Arc::clone(&role) as Arc<dyn Events>;
+    let events = common.arrows.events(Arc::clone(&role) as Arc<dyn Events>);
     let frontend = EventFrontend::new(
         Arc::clone(&common.random),
         with.admission,

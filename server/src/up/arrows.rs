@@ -1,0 +1,102 @@
+//! The arrows between the roles of one process: direct, or as late as a network would have them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::assignment::Assignment;
+use api::counting::Counting;
+use api::credentials::RoleCredentials;
+use api::events::Events;
+use api::invoke::Invoker;
+use api::placement::Placement;
+use api::worker::Workers;
+use faulty::{Faults, Faulty};
+
+use crate::config::Config;
+
+/// What lies between a caller and a callee.
+#[derive(Clone)]
+pub(super) struct Arrows(Option<Arc<Faults>>);
+
+impl Arrows {
+    /// As configured.
+    pub(super) fn new(config: &Config) -> Self {
+        let delay = Duration::from_millis(config.arrows.delay_ms);
+        Self((!delay.is_zero()).then(|| Faults::fixed(delay)))
+    }
+}
+
+/// A method for each arrow, by which its callee is reached. Logs have none: nobody waits for them.
+macro_rules! arrows {
+    ($($name:ident: $arrow:ident),* $(,)?) => {
+        impl Arrows {
+            $(
+                pub(super) fn $name(&self, near: Arc<dyn $arrow>) -> Arc<dyn $arrow> {
+                    match &self.0 {
+                        Some(network) => Arc::new(Faulty::new(near, Arc::clone(network))),
+                        None => near,
+                    }
+                }
+            )*
+        }
+    };
+}
+
+arrows! {
+    assignment: Assignment,
+    counting: Counting,
+    credentials: RoleCredentials,
+    events: Events,
+    invoker: Invoker,
+    placement: Placement,
+    workers: Workers,
+}
+
+#[cfg(test)]
+mod tests {
+    use api::credentials::{Credentials, Error};
+    use async_trait::async_trait;
+    use tokio::time::Instant;
+    use types::{AccountId, FunctionArn, FunctionName, Region, Scope};
+
+    use super::*;
+
+    struct Nobody;
+
+    #[async_trait]
+    impl RoleCredentials for Nobody {
+        async fn for_function(&self, _: &str, _: &FunctionArn) -> Result<Credentials, Error> {
+            Err(Error::Unavailable)
+        }
+    }
+
+    fn arrows(delay_ms: u64) -> Arrows {
+        let mut config = Config::default();
+        config.arrows.delay_ms = delay_ms;
+        Arrows::new(&config)
+    }
+
+    #[test]
+    fn without_a_delay_nothing_is_between() {
+        let near: Arc<dyn RoleCredentials> = Arc::new(Nobody);
+        let far = arrows(0).credentials(Arc::clone(&near));
+        assert!(Arc::ptr_eq(&near, &far));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_way_takes_the_delay() {
+        let far = arrows(3).credentials(Arc::new(Nobody));
+        let began = Instant::now();
+        let arn = FunctionArn {
+            scope: Scope {
+                account: AccountId::new("000000000000").unwrap(),
+                region: Region::new("us-east-1").unwrap(),
+            },
+            name: FunctionName::new("f").unwrap(),
+            qualifier: None,
+        };
+        let may = far.may("r", &arn, "a", "b").await;
+        assert_eq!(may, Ok(true));
+        assert_eq!(began.elapsed(), Duration::from_millis(6));
+    }
+}
