@@ -24,7 +24,7 @@ const NONE: Trouble = Trouble {
 
 #[test]
 fn without_faults_all_is_soon_at_rest() {
-    run("no faults", 0..50, &NONE);
+    run("no faults", 0..30, &NONE);
 }
 
 /// A permit that was asked for once more when it had been given back lapses: a timeout of three seconds, ten for an init,
@@ -88,7 +88,7 @@ fn a_journal_that_is_not_reached_harms_nobody() {
         quiet_within: QUIET_WITHIN,
         ..NONE
     };
-    run("journal", 0..200, &trouble);
+    run("journal", 0..100, &trouble);
 }
 
 #[test]
