@@ -20,6 +20,9 @@ use tokio::sync::mpsc;
 use crate::relay::relay;
 use crate::{Faulty, Loses, Lost};
 
+/// Changes that are on their way to a watcher at most: one that does not take them is dropped by its table.
+const CHANGES_MAX: usize = WATCH_BACKLOG / 2;
+
 /// Why a store cannot be reached.
 #[derive(Debug, thiserror::Error)]
 #[error("a call was lost on its way")]
@@ -92,7 +95,7 @@ impl<T: Table + ?Sized + 'static> Table for Faulty<T> {
             .await?;
         let changes = unfold(watch, async |mut watch| Some((watch.recv().await?, watch)));
         let faults = self.faults.clone();
-        let changes = relay("table.watch", faults, WATCH_BACKLOG, changes);
+        let changes = relay("table.watch", faults, CHANGES_MAX, changes);
         let (sender, watch) = mpsc::channel(1);
         // It ends with the watch or its watcher.
         tokio::spawn(async move {
