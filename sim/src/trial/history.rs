@@ -61,6 +61,8 @@ impl<'a> Trial<'a> {
         tokio::join!(self.invoke(&world, &plan, &mut outcomes), accidents);
         self.heal(&world).await;
         self.collect(&world, outcomes).await;
+        // What is still on its way arrives.
+        sleep(self.trouble.network.late.max(self.trouble.journal.late)).await;
         if self.wrong.is_empty() {
             self.come_to_rest(&world).await;
         }
