@@ -10,6 +10,7 @@
 mod arrows;
 mod events;
 mod file_systems;
+mod placement;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -26,6 +27,7 @@ use types::{AccountId, Region};
 
 pub(crate) use events::Events;
 pub(crate) use file_systems::FileSystem;
+pub(crate) use placement::Placement;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -326,18 +328,6 @@ pub(crate) struct Assignment {
     pub(crate) idle_seconds: u64,
 }
 
-/// Placement.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Placement {
-    /// Shortest life of an environment, seconds.
-    pub(crate) lease_seconds_min: u64,
-    /// Longest life of an environment, seconds.
-    pub(crate) lease_seconds_max: u64,
-    /// How often the worker's memory may be promised.
-    pub(crate) overcommit: f64,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -497,16 +487,6 @@ impl Default for Assignment {
         Self {
             partitions: 8,
             idle_seconds: 600,
-        }
-    }
-}
-
-impl Default for Placement {
-    fn default() -> Self {
-        Self {
-            lease_seconds_min: 7_200,
-            lease_seconds_max: 14_400,
-            overcommit: 5.0,
         }
     }
 }

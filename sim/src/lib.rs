@@ -8,7 +8,7 @@
 //!             every arrow by way of `faulty`
 //! ```
 //!
-//! Read in this order: [`world`] puts it together; [`network`] is between its roles, [`workers`] are its machines; [`engine`] is what stands for sandboxes, [`process`] for what
+//! Read in this order: [`world`] puts it together; [`network`] is between its roles, [`workers`] are its machines, [`around`] is the rest; [`engine`] is what stands for sandboxes, [`process`] for what
 //! runs in them; [`function`] is what functions do and what is noted of it; [`trial`] is a random history and
 //! what must hold in it.
 //!
@@ -20,6 +20,7 @@
     reason = "this is test code: what must hold and does not ends the test"
 )]
 
+pub mod around;
 pub mod clock;
 pub mod engine;
 pub mod function;

@@ -7,19 +7,15 @@ use std::time::Duration;
 
 use admission::{Admission, Metadata};
 use api::assignment::Assignment;
-use api::credentials::{self, Credentials, RoleCredentials};
+use api::invoke;
 use api::invoke::{Invoke, Invoker, Outcome};
-use api::logs::{LogEvent, Logs, StreamName};
 use api::placement::Placement;
 use api::worker::Workers;
-use api::{Secret, invoke};
-use async_trait::async_trait;
 use authn::Authenticator;
-use authn::identity::{self, AccessKey, Identities};
 use bytes::Bytes;
 use faulty::{Faults, Faulty, Rates, Seeded};
 use frontend::Frontend;
-use image::{Images, Unconfined};
+use image::{Folders, Packages, Unconfined};
 use prometheus_client::registry::Registry;
 use records::examples;
 use records::functions::{FunctionVersion, function_key};
@@ -28,9 +24,10 @@ use storage::{Expect, Table};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use types::{Clock, FunctionArn, Pressure, Random, RequestId, Timestamp, WorkerId};
+use types::{Clock, FunctionArn, Random, RequestId, WorkerId};
 use worker::{Runtime, Runtimes};
 
+use crate::around::{AnyRole, Free, NoKeys, Nowhere};
 use crate::clock::TokioClock;
 use crate::engine::{Habits, TaskEngine};
 use crate::function::{Event, Ledger};
@@ -82,12 +79,12 @@ pub struct World {
     frontend: Arc<Frontend>,
     chance: Arc<Seeded>,
     habits: Habits,
-    images: Arc<Images>,
+    packages: Arc<Packages>,
     versions: BTreeMap<String, Arc<FunctionVersion>>,
     /// Watches and timers.
     _background: JoinSet<()>,
     /// Where code is.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
@@ -107,9 +104,8 @@ impl World {
         let table: Arc<dyn Table> = Arc::new(MemoryTable::default());
         let folder = tempfile::tempdir().unwrap();
         let blobs = Arc::new(MemoryBlobs::default());
-        let images = Images::open(blobs, folder.path().join("images"), Arc::new(Unconfined), 0);
-        let images = Arc::new(images.unwrap());
-        let package = images.publish(empty_zip()).await.unwrap();
+        let packages = Arc::new(Packages::new(blobs));
+        let package = packages.publish(empty_zip()).await.unwrap();
         let mut versions = BTreeMap::new();
         for function in &plan.functions {
             let row = row(function, &package.image);
@@ -201,10 +197,10 @@ impl World {
             frontend,
             chance,
             habits: plan.habits,
-            images,
+            packages,
             versions,
             _background: background,
-            _folder: folder,
+            folder,
         };
         for _ in 0..plan.machines {
             world.add_machine();
@@ -225,7 +221,7 @@ impl World {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             random: Arc::clone(&self.chance) as Arc<dyn Random>,
             engine: Arc::clone(&engine) as Arc<dyn sandbox::Engine>,
-            images: Arc::clone(&self.images),
+            folders: self.folders(&id.to_string()),
             logs: Arc::new(Nowhere),
             runtimes: runtimes(),
         };
@@ -265,6 +261,14 @@ impl World {
         };
         let invoker = Arc::clone(&self.invoker);
         async move { invoker.invoke(invoke).await }
+    }
+
+    /// A cache of unpacked code on that machine.
+    fn folders(&self, machine: &str) -> Arc<Folders> {
+        let path = self.folder.path().join(machine);
+        let packages = Arc::clone(&self.packages);
+        let folders = Folders::open(packages, path, Arc::new(Unconfined), 0, 1 << 30);
+        Arc::new(folders.unwrap())
     }
 
     /// What is invoked of a function.
@@ -337,60 +341,7 @@ fn worker_config(worker: WorkerId) -> worker::Config {
         log_bytes_per_second: 1 << 20,
         way_out: false,
         freeze_after: Duration::from_millis(10),
+        packages_every: Duration::from_secs(3_600),
         turn_patience: Duration::from_millis(3),
-    }
-}
-
-/// Issues keys for every role.
-struct AnyRole;
-
-#[async_trait]
-impl RoleCredentials for AnyRole {
-    async fn for_function(
-        &self,
-        _: &str,
-        _: &FunctionArn,
-    ) -> Result<Credentials, credentials::Error> {
-        Ok(any_keys())
-    }
-}
-
-/// Keys that nobody looks at.
-pub fn any_keys() -> Credentials {
-    Credentials {
-        access_key_id: "ASIA".to_owned(),
-        secret_access_key: Secret::new(""),
-        session_token: Secret::new(""),
-        expires: Timestamp::from_millis(u64::MAX),
-    }
-}
-
-/// Knows no key: whoever invokes here is let in without one.
-struct NoKeys;
-
-#[async_trait]
-impl Identities for NoKeys {
-    async fn access_key(&self, _: &str, _: Option<&str>) -> Result<AccessKey, identity::Error> {
-        Err(identity::Error::Unknown)
-    }
-}
-
-/// Keeps no logs.
-struct Nowhere;
-
-impl Logs for Nowhere {
-    fn append(&self, _: &StreamName, _: Vec<LogEvent>) {}
-}
-
-/// Processors are never short.
-struct Free;
-
-impl Pressure for Free {
-    fn stalled(&self) -> Option<Duration> {
-        None
-    }
-
-    fn processors(&self) -> u32 {
-        2
     }
 }

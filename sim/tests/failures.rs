@@ -7,9 +7,10 @@ use api::assignment::{Assignment as _, Provision, Standing};
 use api::invoke::{Error, Outcome};
 use api::worker::{Create, Error as WorkerError, Worker as _};
 use faulty::{Faults, Faulty, Rates};
+use sim::around::any_keys;
 use sim::engine::Habits;
 use sim::function::{Deed, Event};
-use sim::world::{Function, Plan, World, any_keys};
+use sim::world::{Function, Plan, World};
 use tokio::time::sleep;
 use types::{Clock as _, EnvironmentId};
 

@@ -14,6 +14,7 @@ use api::events::{self, Accept, Events, FunctionView, QueueView};
 use api::invoke::{self, Invoker, Outcome, Target, Why};
 use api::logs::{LogEvent, Logs, StreamName};
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
+use api::preparation::{self, Preparation, Prepare};
 use api::worker::{self, Body, Create, Invoke, Response, Stream, Worker, Workers};
 use async_trait::async_trait;
 use futures_util::stream::unfold;
@@ -47,6 +48,12 @@ impl<A> Loses for Result<A, placement::Error> {
 impl<A> Loses for Result<A, credentials::Error> {
     fn lost(_: Lost) -> Self {
         Err(credentials::Error::Unavailable)
+    }
+}
+
+impl<A> Loses for Result<A, preparation::Error> {
+    fn lost(_: Lost) -> Self {
+        Err(preparation::Error::Unavailable)
     }
 }
 
@@ -172,6 +179,18 @@ impl<T: Placement + ?Sized + 'static> Placement for Faulty<T> {
             "placement.heartbeat",
             heartbeat,
             |placement, heartbeat| async move { placement.heartbeat(heartbeat).await },
+        )
+        .await
+    }
+}
+
+#[async_trait]
+impl<T: Preparation + ?Sized + 'static> Preparation for Faulty<T> {
+    async fn prepare(&self, request: Prepare) -> Result<(), preparation::Error> {
+        self.call(
+            "preparation.prepare",
+            request,
+            |preparation, request| async move { preparation.prepare(request).await },
         )
         .await
     }

@@ -9,6 +9,7 @@ use api::credentials::RoleCredentials;
 use api::events::Events;
 use api::invoke::Invoker;
 use api::placement::Placement;
+use api::preparation::Preparation;
 use api::worker::Workers;
 use faulty::{Faults, Faulty};
 
@@ -49,6 +50,7 @@ arrows! {
     events: Events,
     invoker: Invoker,
     placement: Placement,
+    preparation: Preparation,
     workers: Workers,
 }
 

@@ -116,7 +116,7 @@ pub(super) async fn start(
     let with = control::With {
         keyring: &keyring,
         code: packages,
-        preparation: Arc::new(worker.handle.clone()),
+        preparation: arrows.preparation(Arc::new(worker.handle.clone())),
         opt,
         assignment: Arc::clone(&assigning),
         runtimes: &languages.runtimes,
