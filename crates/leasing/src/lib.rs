@@ -13,10 +13,13 @@
 //! A lease is a hint: for the moment in which a stuck holder wakes up, two may work. What must not
 //! happen twice is fenced where it happens.
 //!
-//! [`decide`] is the pure part: what a member does about the rows it sees. [`Member`] is one member.
+//! [`decide`] is the pure part: what a member does about the rows it sees. [`Member`] is one member; [`Singletons`] are
+//! works that a process does while it has their leases.
 
 mod decide;
 mod member;
+mod singletons;
 mod view;
 
 pub use member::{Config, Held, Member};
+pub use singletons::Singletons;

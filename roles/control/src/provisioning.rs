@@ -7,9 +7,9 @@
 //!
 //! A reconciler: every second, and at once when something was changed, it looks at all settings as
 //! they are and says all that is wanted. It remembers nothing between two turns, so that it makes no
-//! difference whether one was missed, or this process or assignment's began anew. For the same reason
-//! it takes no lease: a data folder has one process, and two of these over one table would say the same,
-//! write by compare-and-set, and at worst undo for a second what the other has just read more newly.
+//! difference whether one was missed, or this process or assignment's began anew. Only one works at a time, by a
+//! lease: two would say the same, write by compare-and-set, and at worst undo for a second what the other has just
+//! read more newly.
 
 mod plan;
 

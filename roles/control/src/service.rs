@@ -159,7 +159,7 @@ impl Control {
         }
     }
 
-    /// The part that keeps provisioned concurrency as it was asked for: run that, too, and only one.
+    /// The part that keeps provisioned concurrency as it was asked for: run that, too, by a lease.
     pub fn provisioner(&self, assignment: Arc<dyn Assignment>) -> Provisioner {
         Provisioner::new(
             Arc::clone(&self.rows),
@@ -168,7 +168,7 @@ impl Control {
         )
     }
 
-    /// The part that removes packages which nothing names any more: run that, too, and only one.
+    /// The part that removes packages which nothing names any more: run that, too, by a lease.
     pub fn unused_packages(&self) -> UnusedPackages {
         UnusedPackages::new(
             Arc::clone(&self.rows),

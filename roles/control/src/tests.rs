@@ -14,6 +14,7 @@ mod provisioning;
 mod quotas;
 mod recovery;
 mod refusals;
+mod several;
 mod unused_packages;
 mod updates;
 mod urls;

@@ -10,7 +10,7 @@
 //! never go. So whoever publishes takes the mark away first, by compare-and-set: the package then has
 //! the whole time again, and the row needs only to be written within it, which is a matter of seconds.
 //! The time serves what still runs, too: environments of a function that was deleted, links to its
-//! package. Only one control plane may sweep.
+//! package. One control plane sweeps, by a lease.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

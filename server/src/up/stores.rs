@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use backends::{LocalBlobs, Opening, Remembered, Space, Sqlite, SqliteQueue};
 use logs::LogStore;
-use storage::{Blobs, Journal, Queue, Reserving, Room, Table, Timely};
+use storage::{Blobs, Expect, Journal, Queue, Reserving, Room, Table, Timely};
 use tokio::runtime::Handle;
 use types::SystemClock;
 
@@ -18,6 +18,8 @@ use crate::config::Config;
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// The same for a package, which is up to 250 MB on a slow disk.
 const BLOB_WITHIN: Duration = Duration::from_secs(120);
+/// Leases read at once.
+const LEASES_BATCH: usize = 1_000;
 /// Closing is not waited for any longer. All that was acknowledged is on disk before.
 pub(super) const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -86,6 +88,9 @@ pub(super) async fn open(
     let logs = Arc::new(logs.await?.context("logs/ cannot be used")?);
     let timely = Arc::new(Timely::new(Arc::clone(&sqlite), ANSWER_WITHIN));
     let table = Arc::clone(&timely) as Arc<dyn Table>;
+    forget_leases(table.as_ref())
+        .await
+        .context("leases of the run before cannot be removed")?;
     Ok(Stores {
         callers_table: Arc::new(Reserving::new(Arc::clone(&table), Arc::clone(&room))),
         table,
@@ -97,6 +102,20 @@ pub(super) async fn open(
         sqlite,
         sqlite_queue: queue,
     })
+}
+
+/// The data folder belongs to this process alone: whoever has leases in its table is dead, and need not be
+/// waited for.
+async fn forget_leases(table: &dyn Table) -> Result<(), storage::Error> {
+    loop {
+        let rows = table.list("lease/", None, LEASES_BATCH).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in rows {
+            table.delete(&row.key, Expect::Any).await?;
+        }
+    }
 }
 
 fn log_bounds(config: &Config) -> logs::Bounds {

@@ -10,12 +10,14 @@ use async_trait::async_trait;
 use authn::{Authenticator, Regions};
 use base64::Engine as _;
 use bytes::Bytes;
+use faulty::{Faults, Faulty};
 use http::{Method, Request, Response};
 use identity::examples::{Client, roots};
 use identity::{Keys, UnknownRoles};
 use image::{Folders, Packages};
 use keyring::Keyring;
 use serde_json::{Value, json};
+use storage::Table;
 use storage::memory::{MemoryBlobs, MemoryTable};
 use tokio::task::JoinHandle;
 use types::{Clock as _, FunctionArn, ManualClock, RequestId, SystemRandom, Timestamp};
@@ -99,6 +101,17 @@ impl World {
         Self::with_role_actions(config, &[], table, blobs, cache, 0)
     }
 
+    /// One of several control planes over the same stores, each behind a network of its own.
+    pub(super) fn behind(
+        network: Arc<Faults>,
+        table: Arc<MemoryTable>,
+        blobs: Arc<MemoryBlobs>,
+    ) -> (Self, Settler) {
+        let cache = tempfile::tempdir().unwrap();
+        let far = Arc::new(Faulty::new(Arc::clone(&table), network));
+        Self::build(Config::default(), &[], (table, far), blobs, cache, 0)
+    }
+
     /// A world in which there is never room to unpack a package.
     pub(super) fn without_room() -> (Self, Settler) {
         let (table, blobs) = (Arc::default(), Arc::default());
@@ -110,6 +123,18 @@ impl World {
         config: Config,
         role_actions: &[String],
         table: Arc<MemoryTable>,
+        blobs: Arc<MemoryBlobs>,
+        cache: tempfile::TempDir,
+        reserve: u64,
+    ) -> (Self, Settler) {
+        let near = Arc::clone(&table);
+        Self::build(config, role_actions, (table, near), blobs, cache, reserve)
+    }
+
+    fn build(
+        config: Config,
+        role_actions: &[String],
+        (table, seen): (Arc<MemoryTable>, Arc<dyn Table>),
         blobs: Arc<MemoryBlobs>,
         cache: tempfile::TempDir,
         reserve: u64,
@@ -152,7 +177,7 @@ impl World {
         let preparation = Arc::new(Unpacking(folders.unwrap()));
         let authenticator = Arc::new(Authenticator::new(keys.clone(), clock.clone()));
         let (control, settler) = Control::new(Dependencies {
-            table: table.clone(),
+            table: seen,
             code: Arc::clone(&code),
             preparation,
             packages: Arc::new(crate::NoPackages),

@@ -9,13 +9,18 @@ use api::assignment::Assignment;
 use api::preparation::Preparation;
 use control::{Config, Control, Dependencies, Rates, RuntimesHere, register_metrics};
 use image::Packages;
+use leasing::Singletons;
 use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::Common;
 use super::identity::Keyring;
 use crate::config::{UnknownRoles, Urls};
 use crate::packages;
+
+/// A control plane that is silent for so long has its works done by another.
+const LEASE_TERM: Duration = Duration::from_secs(30);
 
 /// What it works with.
 pub(super) struct With<'s> {
@@ -50,9 +55,23 @@ pub(super) fn create(
         config,
     });
     background.spawn(settler.run());
-    background.spawn(control.unused_packages().run());
-    background.spawn(control.provisioner(with.assignment).run());
-    Ok(Arc::new(control))
+    let control = Arc::new(control);
+    let (sweeping, provisioning) = (Arc::clone(&control), Arc::clone(&control));
+    let assignment = with.assignment;
+    let singletons = Singletons::default()
+        .with("unused-packages", move || sweeping.unused_packages().run())
+        .with("provisioned-concurrency", move || {
+            provisioning.provisioner(Arc::clone(&assignment)).run()
+        });
+    let leases = leasing::Config {
+        group: "control".to_owned(),
+        holder: common.random.uuid().to_string(),
+        term: LEASE_TERM,
+    };
+    let table = Arc::clone(&common.stores.table);
+    // It stops with this process, whose leases the next one removes.
+    background.spawn(singletons.run(leases, table, CancellationToken::new()));
+    Ok(control)
 }
 
 fn control_config(common: &Common<'_>, with: &With<'_>) -> anyhow::Result<Config> {

@@ -4,13 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use admission::Admission;
-use anyhow::Context as _;
 use api::credentials::RoleCredentials;
 use api::events::Events;
 use api::invoke::Invoker;
 use event_invoke::{Dependencies, EventFrontend, EventInvoke};
 use prometheus_client::registry::Registry;
-use storage::{Expect, Table};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,9 +16,6 @@ use types::RequestId;
 
 use super::Common;
 use crate::up::pressure::Processors;
-
-/// Rows that are read at a time.
-const PAGE: usize = 1_000;
 
 /// What it works with.
 pub(super) struct With {
@@ -45,9 +40,6 @@ pub(super) async fn start(
     registry: &Mutex<Registry>,
 ) -> anyhow::Result<Plane> {
     let (config, stores) = (common.config, common.stores);
-    forget_leases(stores.table.as_ref())
-        .await
-        .context("leases of event queues cannot be taken over")?;
     let settings = event_invoke::Config {
         holder: RequestId::random(common.random.as_ref()).to_string(),
         concurrency: config.events.concurrency.max(1),
@@ -97,19 +89,5 @@ impl Plane {
         self.stop.cancel();
         // It has ended, or has panicked and was told of; the events are in the store either way.
         let _ = (&mut self.pollers).await;
-    }
-}
-
-/// The data folder belongs to this process alone: whoever has leases in it is dead, and need not be
-/// waited for.
-async fn forget_leases(table: &dyn Table) -> Result<(), storage::Error> {
-    loop {
-        let rows = table.list("lease/event-queues/", None, PAGE).await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        for row in rows {
-            table.delete(&row.key, Expect::Any).await?;
-        }
     }
 }
