@@ -17,6 +17,16 @@ use anyhow::Result;
 
 use crate::tree;
 
+/// Folders that do not keep the rules on length and words yet. To be removed, one after the other.
+const UNFINISHED: [&str; 6] = [
+    "crates/api/",
+    "crates/sandbox/src/",
+    "crates/storage/src/",
+    "roles/control/",
+    "roles/frontend/",
+    "server/src/up/",
+];
+
 /// One broken rule at one place.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
