@@ -7,6 +7,7 @@
 //! ```
 
 mod acks;
+mod command;
 mod owners;
 mod read;
 mod waiting;
@@ -31,7 +32,8 @@ use super::open;
 use crate::error::{Closed, unavailable};
 use crate::{Error, Opening};
 use acks::Acks;
-use writer::{Command, Taken, Writer};
+use command::{Command, Taken};
+use writer::Writer;
 
 /// The queues. Dropping them waits for the writer to finish what it was given.
 pub struct SqliteQueue {

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::writer::Command;
+use super::command::Command;
 
 /// An ack waits so long for company. A crash meanwhile delivers its message again, as one before it
 /// would have.
