@@ -5,12 +5,12 @@ mod creation;
 mod doubts;
 mod partition;
 mod tasks;
+mod upkeep;
 mod waiting;
 mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::assignment::{
     Assign, Assignment, Error as Refusal, Event, Lease, Lend, Provision, Report, Standing,
@@ -30,12 +30,6 @@ use creation::Purpose;
 use partition::Partition;
 use tasks::Tasks;
 use waiting::Waiting;
-
-/// How often environments that ended their time are looked for. Times are minutes and hours.
-const TICK_EVERY: Duration = Duration::from_secs(1);
-/// How many ticks there are between two trims. A journal grows by a few hundred bytes for each
-/// environment; a minute of the busiest creation is some megabytes.
-const TICKS_PER_TRIM: u32 = 60;
 
 /// What assignment speaks to.
 #[derive(Clone)]
@@ -128,7 +122,7 @@ impl Service {
             bootstrap::recover(&shared, index).await;
             shared.tasks.start_loop(writer::run(shared.clone(), index));
         }
-        shared.tasks.start_loop(tick_forever(shared.clone()));
+        shared.tasks.start_loop(upkeep::run(shared.clone()));
         shared.tasks.start_loop(doubts::run(shared.clone()));
         Ok(Self { shared })
     }
@@ -358,13 +352,6 @@ impl Shared {
         }
     }
 
-    fn tick(self: &Arc<Self>) {
-        for index in 0..self.partitions.len() {
-            self.act(index, |state, now| state.tick(now, &self.config));
-        }
-        self.metrics.environments(self.counts());
-    }
-
     fn counts(&self) -> Counts {
         let mut sum = Counts::default();
         for partition in &self.partitions {
@@ -376,36 +363,5 @@ impl Shared {
             sum.waiting += counts.waiting;
         }
         sum
-    }
-
-    async fn trim(&self) {
-        for partition in &self.partitions {
-            let before = partition.lock().needed_from();
-            if let Err(error) = self
-                .dependencies
-                .journal
-                .trim(&partition.name, before)
-                .await
-            {
-                // The next turn tries again; until then the journal is merely longer.
-                tracing::warn!(
-                    partition = partition.name,
-                    error = &error as &dyn std::error::Error,
-                    "a journal could not be trimmed"
-                );
-            }
-        }
-    }
-}
-
-async fn tick_forever(shared: Arc<Shared>) {
-    let mut timer = tokio::time::interval(TICK_EVERY);
-    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    for turn in 1u32.. {
-        timer.tick().await;
-        shared.tick();
-        if turn % TICKS_PER_TRIM == 0 {
-            shared.trim().await;
-        }
     }
 }

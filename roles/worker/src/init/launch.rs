@@ -147,6 +147,7 @@ fn why(errno: i32) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::time::Duration;
 
     use super::*;
