@@ -6,13 +6,16 @@
 //!     <ResponseMetadata><RequestId>…</RequestId></ResponseMetadata></GetCallerIdentityResponse>
 //! ```
 
+mod error;
+mod xml;
+
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, request::Parts};
-use types::{ForCallers as _, RequestId};
+use http::request::Parts;
 
-use crate::sigv4;
+pub use error::QueryError;
+pub use xml::{answer_xml, escaped, group, member};
+
 use crate::uri::{form_pairs, repeated_name};
 
 /// Name space of IAM's answers.
@@ -107,192 +110,6 @@ fn is_numbered(name: &str) -> bool {
     rests.all(|rest| is_number(rest.split('.').next().unwrap_or_default()))
 }
 
-/// An error of the query protocol.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{code}: {message}")]
-pub struct QueryError {
-    /// HTTP status.
-    pub status: StatusCode,
-    /// `Code`.
-    pub code: &'static str,
-    /// `Message`.
-    pub message: String,
-}
-
-impl QueryError {
-    /// No such access key.
-    pub fn invalid_client_token() -> Self {
-        let message = "The security token included in the request is invalid.".to_owned();
-        Self {
-            status: StatusCode::FORBIDDEN,
-            code: "InvalidClientTokenId",
-            message,
-        }
-    }
-
-    /// The session of a temporary key has ended.
-    pub fn expired_token() -> Self {
-        let message = "The security token included in the request is expired".to_owned();
-        Self {
-            status: StatusCode::FORBIDDEN,
-            code: "ExpiredToken",
-            message,
-        }
-    }
-
-    /// The caller may not do this.
-    pub fn access_denied(message: String) -> Self {
-        Self {
-            status: StatusCode::FORBIDDEN,
-            code: "AccessDenied",
-            message,
-        }
-    }
-
-    /// The request breaks the model's constraints.
-    pub fn validation(message: String) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            code: "ValidationError",
-            message,
-        }
-    }
-
-    /// The form does not adhere to the protocol.
-    pub fn invalid_parameter(message: String) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            code: "InvalidQueryParameter",
-            message,
-        }
-    }
-
-    /// There is no such action.
-    pub fn invalid_action(action: &str, version: &str) -> Self {
-        let message = format!("Could not find operation {action} for version {version}");
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            code: "InvalidAction",
-            message,
-        }
-    }
-
-    /// Part of the public model, but not of this system yet.
-    pub fn not_implemented(action: &str) -> Self {
-        let message = format!("Lambent does not implement {action} yet");
-        Self {
-            status: StatusCode::NOT_IMPLEMENTED,
-            code: "NotImplemented",
-            message,
-        }
-    }
-
-    /// What is needed to answer cannot be reached.
-    pub fn unavailable() -> Self {
-        let message = "The service is not available at the moment. Try again.".to_owned();
-        Self {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            code: "ServiceUnavailable",
-            message,
-        }
-    }
-
-    /// The whole answer, in the name space of the service that was asked.
-    pub fn response(&self, namespace: &str, request_id: RequestId) -> Response<Bytes> {
-        let fault = if self.status.is_server_error() {
-            "Receiver"
-        } else {
-            "Sender"
-        };
-        let xml = format!(
-            "<ErrorResponse xmlns=\"{namespace}\">\n  <Error>\n    <Type>{fault}</Type>\n    \
-             <Code>{}</Code>\n    <Message>{}</Message>\n  </Error>\n  \
-             <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",
-            self.code,
-            escaped(&self.message)
-        );
-        xml_response(self.status, xml, request_id)
-    }
-}
-
-impl From<sigv4::Error> for QueryError {
-    fn from(error: sigv4::Error) -> Self {
-        let (code, message) = match &error {
-            sigv4::Error::Missing => (
-                "MissingAuthenticationToken",
-                "Request is missing Authentication Token".to_owned(),
-            ),
-            sigv4::Error::Incomplete { .. } => ("IncompleteSignature", error.told()),
-            sigv4::Error::Time { .. }
-            | sigv4::Error::Scope { .. }
-            | sigv4::Error::Mismatch { .. } => ("SignatureDoesNotMatch", error.told()),
-        };
-        Self {
-            status: StatusCode::FORBIDDEN,
-            code,
-            message,
-        }
-    }
-}
-
-/// One member of a result.
-pub fn member(name: &str, text: &str) -> String {
-    format!("<{name}>{}</{name}>", escaped(text))
-}
-
-/// A member with members.
-pub fn group(name: &str, inside: &str) -> String {
-    format!("<{name}>{inside}</{name}>")
-}
-
-/// The answer to an action: its result, which is XML already. Between elements is either nothing or
-/// white space with a line's end in it: the SDK for JavaScript takes any other for the result's text.
-pub fn answer_xml(
-    namespace: &str,
-    action: &str,
-    members: &str,
-    request_id: RequestId,
-) -> Response<Bytes> {
-    let members = members.trim_end();
-    let xml = format!(
-        "<{action}Response xmlns=\"{namespace}\">\n  <{action}Result>\n{members}\n  \
-         </{action}Result>\n  <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  \
-         </ResponseMetadata>\n</{action}Response>\n"
-    );
-    xml_response(StatusCode::OK, xml, request_id)
-}
-
-fn xml_response(status: StatusCode, xml: String, request_id: RequestId) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(xml));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("text/xml"),
-    );
-    let id = HeaderValue::from_str(&request_id.to_string()).expect("a UUID is a header value");
-    headers.insert("x-amzn-requestid", id);
-    response
-}
-
-/// `text` with what XML reserves written as entities, and without what XML 1.0 cannot hold.
-pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\t' | '\n' | '\r' => out.push(character),
-            '\u{fffe}' | '\u{ffff}' => {}
-            character if character.is_control() => {}
-            character => out.push(character),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -368,21 +185,6 @@ mod tests {
     }
 
     #[test]
-    fn white_space_between_elements_has_a_lines_end() {
-        let id = RequestId::from_uuid(Default::default());
-        for members in ["<User><Path>/</Path></User>", "    <Arn>a</Arn>\n", ""] {
-            let response = answer_xml("n", "GetUser", members, id);
-            let text = String::from_utf8(response.body().to_vec()).unwrap();
-            let gaps = text
-                .split('>')
-                .map(|piece| piece.split('<').next().unwrap());
-            for gap in gaps.filter(|gap| !gap.is_empty() && gap.trim().is_empty()) {
-                assert!(gap.contains('\n'), "{text}");
-            }
-        }
-    }
-
-    #[test]
     fn lists_are_read_by_their_numbers() {
         let form = b"T.member.10.K=c&T.member.2.K=b&T.member.2.V=x\
             &T.member.1=a&TT.member.1=no&T=no";
@@ -394,24 +196,5 @@ mod tests {
         ];
         assert_eq!(query.list("T"), expected);
         assert!(query.list("Other").is_empty());
-    }
-
-    #[test]
-    fn answers_are_xml_with_nothing_of_the_callers_in_its_markup() {
-        let id = RequestId::from_uuid(Default::default());
-        let result = member("Account", "a<b>&\u{1}");
-        let response = answer_xml(STS_NAMESPACE, "GetCallerIdentity", &result, id);
-        let text = String::from_utf8(response.body().to_vec()).unwrap();
-        assert!(text.contains("<Account>a&lt;b&gt;&amp;</Account>"));
-        let error = QueryError::from(sigv4::Error::Missing).response(STS_NAMESPACE, id);
-        assert_eq!(error.status(), 403);
-        let text = String::from_utf8(error.body().to_vec()).unwrap();
-        assert!(text.contains("<Code>MissingAuthenticationToken</Code>"));
-    }
-
-    #[test]
-    fn what_xml_cannot_hold_is_left_out() {
-        let text = "a\0b\u{1b}c\u{fffe}d\u{ffff}e\tf&\u{fffd}";
-        assert_eq!(escaped(text), "abcde\tf&amp;\u{fffd}");
     }
 }

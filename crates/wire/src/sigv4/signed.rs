@@ -1,17 +1,17 @@
 //! What a request says about its signature, read before anything is verified.
 
+mod header;
+
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use http::request::Parts;
-use ring::digest::{SHA256, digest};
 use types::Timestamp;
 
 use super::{ALGORITHM, EXPIRES_SECONDS_MAX, Error, TERMINATOR, date, signed_headers};
 use crate::authority::authority;
 use crate::shortened;
 use crate::uri::{query_pairs, query_value, repeated};
+use header::header_fields;
 
 /// The longest access key id (AWS).
 const ID_BYTES_MAX: usize = 128;
@@ -292,83 +292,11 @@ impl fmt::Debug for Signed {
     }
 }
 
-/// What an `Authorization` header holds.
-struct Fields<'h> {
-    credential: &'h str,
-    signed_headers: &'h str,
-    signature: &'h str,
-}
-
-fn header_fields(text: &str, has_time: bool) -> Result<Fields<'_>, Error> {
-    let (algorithm, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
-    let (mut credential, mut signed_headers, mut signature) = (None, None, None);
-    for pair in rest.split([',', ' ']).filter(|pair| !pair.is_empty()) {
-        let Some((name, value)) = pair.split_once('=') else {
-            return Err(no_equal_sign(text));
-        };
-        let before = match name {
-            "Credential" => credential.replace(value),
-            "SignedHeaders" => signed_headers.replace(value),
-            "Signature" => signature.replace(value),
-            _ => None,
-        };
-        if before.is_some() {
-            return Err(incomplete(format!(
-                "Authorization header has more than one '{name}' parameter. {}",
-                fingerprint(text)
-            )));
-        }
-    }
-    if algorithm != ALGORITHM {
-        return Err(incomplete(format!(
-            "Unsupported AWS 'algorithm': '{}'.",
-            shortened(algorithm)
-        )));
-    }
-    let mut missing = String::new();
-    for (name, there) in [
-        ("Credential", credential.is_some()),
-        ("Signature", signature.is_some()),
-        ("SignedHeaders", signed_headers.is_some()),
-    ] {
-        if !there {
-            missing += &format!("Authorization header requires '{name}' parameter. ");
-        }
-    }
-    if !has_time {
-        missing +=
-            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ";
-    }
-    match (credential, signed_headers, signature) {
-        (Some(credential), Some(signed_headers), Some(signature)) if missing.is_empty() => {
-            Ok(Fields {
-                credential,
-                signed_headers,
-                signature,
-            })
-        }
-        _ => Err(incomplete(format!("{missing}{}", fingerprint(text)))),
-    }
-}
-
 /// Whether one of the query's `X-Amz-` parameters is there twice: then what was verified and what
 /// is used could differ.
 fn is_repeated(query: &str) -> bool {
     let names = query_pairs(query).map(|(name, _)| name);
     repeated(names.filter(|name| name.starts_with("X-Amz-"))).is_some()
-}
-
-fn no_equal_sign(text: &str) -> Error {
-    incomplete(format!(
-        "Invalid key=value pair (missing equal-sign) in Authorization header {}",
-        fingerprint(text)
-    ))
-}
-
-/// Names a header without showing it: it may be another service's token.
-fn fingerprint(text: &str) -> String {
-    let hash = BASE64.encode(digest(&SHA256, text.as_bytes()));
-    format!("(hashed with SHA-256 and encoded with Base64): '{hash}'.")
 }
 
 /// Whether a path has one form alone: no empty segment but the last, and none of dots.

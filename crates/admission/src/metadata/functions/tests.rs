@@ -3,6 +3,9 @@
 use bytes::Bytes;
 use records::examples;
 pub(crate) use records::examples::scope;
+use records::functions::{Configuration, Function, PROVISIONED, URLS};
+use records::policies::ResourcePolicy;
+use storage::{Change, Row};
 use types::{FunctionRef, Timestamp};
 
 use super::*;
