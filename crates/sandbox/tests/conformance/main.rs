@@ -14,10 +14,12 @@ mod kernel;
 mod leftovers;
 mod lifecycle;
 mod limits;
+mod memory;
 mod processor;
 mod runtimes;
 mod shares;
 mod spawners;
+mod stopping;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -79,9 +81,14 @@ fn main() -> ExitCode {
     };
     let all: Vec<&Case> = [
         lifecycle::CASES,
+        stopping::CASES,
+        memory::CASES,
         limits::CASES,
         leftovers::CASES,
         escapes::CASES,
+        escapes::FILES,
+        escapes::PROCESSES,
+        escapes::SOCKETS,
         escapes::CALLS,
         confined::CASES,
         images::CASES,
