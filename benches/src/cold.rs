@@ -1,4 +1,4 @@
-//! First invokes of functions never invoked before, beside the bare start of the same runtime.
+//! First invokes of new functions, compared with a bare start of the same runtime.
 
 use std::time::{Duration, Instant};
 

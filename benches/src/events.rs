@@ -17,13 +17,13 @@ const LASTS: Duration = Duration::from_secs(5);
 const CLIENTS: usize = 64;
 /// Events a second that paced clients send: a little over the least that is wanted.
 const RATE: f64 = 10_500.0;
-/// Callers that wait, beside the flood: fewer than the processors have work for.
+/// Synchronous callers during the flood: fewer than the processors have work for.
 const SYNC_CLIENTS: usize = 1;
 /// Events of the noisy function, and of the quiet one.
 const BACKLOG: usize = 50_000;
 const SINGLE: usize = 20;
 
-/// Durable acknowledgements beside what the disk alone does.
+/// Durable acknowledgements, compared with the disk's raw fsync.
 pub(crate) async fn acceptance(setup: &Setup) -> anyhow::Result<()> {
     println!("\n## Events of 1 KB accepted, {CLIENTS} clients\n");
     println!(
@@ -72,7 +72,7 @@ pub(crate) async fn acceptance(setup: &Setup) -> anyhow::Result<()> {
 
 /// Synchronous invokes of one function with and without a flood of events for another.
 pub(crate) async fn flood(setup: &Setup) -> anyhow::Result<()> {
-    println!("\n## Synchronous invokes beside a flood of events, {CLIENTS} clients\n");
+    println!("\n## Synchronous invokes during a flood of events, {CLIENTS} clients\n");
     println!("| | p50 ms | p99 ms | invokes/s | events accepted/s |");
     println!("|---|---|---|---|---|");
     let event = serde_json::to_vec(&serde_json::json!({ "data": "x".repeat(1_010) }))?;
@@ -88,8 +88,8 @@ pub(crate) async fn flood(setup: &Setup) -> anyhow::Result<()> {
     let alone = closed_loop(&server.address, &sync, SYNC_CLIENTS, LASTS).await?;
     row("alone", &alone, None);
     for (address, name) in [
-        (&server.events, "beside a flood at the events' own address"),
-        (&server.address, "beside a flood at the same address"),
+        (&server.events, "during a flood at the events' own address"),
+        (&server.address, "during a flood at the same address"),
     ] {
         let flood = Flood::start(address, &events)?;
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -149,9 +149,9 @@ impl Flood {
     }
 }
 
-/// One event of a function beside many of another that wait.
+/// One event of a function while many of another one wait.
 pub(crate) async fn neighbour(setup: &Setup) -> anyhow::Result<()> {
-    println!("\n## One event beside {BACKLOG} of another function that wait\n");
+    println!("\n## One event behind {BACKLOG} of another function\n");
     println!("| | ms until it is invoked: median | slowest |");
     println!("|---|---|---|");
     let server = Server::start(setup)?;
@@ -167,7 +167,7 @@ pub(crate) async fn neighbour(setup: &Setup) -> anyhow::Result<()> {
     let sent = AtomicUsize::new(0);
     let more = || sent.fetch_add(1, Ordering::Relaxed) < BACKLOG;
     closed_loop_while(&server.address, &noise, CLIENTS, more).await?;
-    row_of_times("beside the backlog", &told(&server, &event, SINGLE).await?);
+    row_of_times("with the backlog", &told(&server, &event, SINGLE).await?);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Measures a whole server, isolation on, beside the floor of each figure in the same run.
+//! Measures a whole server with isolation on, and the floor of each figure in the same run.
 //!
 //! ```text
 //!   lambent-bench SERVER RUNTIMES [warm] [wrk] [cold] [burst] [memory] [accept] [flood] [backlog]
@@ -27,7 +27,7 @@ use anyhow::{Context as _, bail};
 pub(crate) struct Setup {
     pub(crate) server: PathBuf,
     pub(crate) runtimes: PathBuf,
-    /// The `echo-runtime` beside this binary.
+    /// The `echo-runtime` next to this binary.
     pub(crate) echo: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! Memory of an idle server, and what each warm environment adds beside its own runtime.
+//! Memory of an idle server, and what each warm environment adds without its runtime.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<()> {
     println!("| idle server | {:.1} |", idle as f64 / 1024.0);
     println!("| its spawners | {:.1} |", spawner_kb as f64 / 1024.0);
     println!(
-        "| each of {COUNT} warm environments, beside its runtime | {:.2} |",
+        "| each of {COUNT} warm environments, without its runtime | {:.2} |",
         each / 1024.0
     );
     Ok(())

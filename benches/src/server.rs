@@ -86,7 +86,7 @@ impl Server {
         self.child.id()
     }
 
-    /// A signed request to the last byte. Good for five minutes, as often as one likes.
+    /// A complete signed request. It is valid for five minutes and can be sent any number of times.
     pub(crate) fn request(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
         self.signed("lambda", (method, path, None), body)
     }

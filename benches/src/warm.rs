@@ -1,4 +1,4 @@
-//! Warm invokes through the signed HTTP API, beside the floor.
+//! Warm invokes through the signed HTTP API, compared with the floor.
 
 use std::time::Duration;
 

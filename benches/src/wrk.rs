@@ -1,4 +1,4 @@
-//! What a foreign client sees: `wrk` invokes echoes, alone and beside a function that computes.
+//! What another client sees: `wrk` invokes echoes, alone and while functions compute.
 
 use std::cell::Cell;
 use std::io::Write as _;
@@ -31,7 +31,7 @@ struct Seen {
 pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<()> {
     println!("\n## Warm invokes by wrk\n");
     println!(
-        "| echo | connections | beside | invokes/s | p50 ms | p99 ms | p99.9 ms | p99 / p50 | p99 / alone |"
+        "| echo | connections | alongside | invokes/s | p50 ms | p99 ms | p99.9 ms | p99 / p50 | p99 / alone |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for function in Function::echoes(setup)? {
@@ -79,7 +79,7 @@ fn row(language: &str, connections: u32, beside: &str, seen: &Seen, alone: &Seen
     );
 }
 
-/// Has `wrk` send a signed request over so many connections for a while.
+/// Has `wrk` send a signed request over `connections` connections for a while.
 async fn wrk(
     address: &str,
     request: &[u8],
