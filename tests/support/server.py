@@ -50,7 +50,7 @@ EXPECTED_WARNINGS = (
     "sandboxes do not end",
     "cgroup folders remain",
     "no environment for an invoke",
-    "an environment ahead of invokes could not be made",
+    "an environment for provisioned concurrency could not be created",
 )
 
 

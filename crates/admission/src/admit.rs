@@ -125,8 +125,8 @@ impl Admission {
         decided.map_err(|denied| ApiError::access_denied(denied.told()))
     }
 
-    /// Refuses what whoever has `keys` may not do to a function: for what the system does in their
-    /// name, without a request.
+    /// Refuses what the owner of `keys` may not do to a function. For what the system does on their
+    /// behalf, without a request.
     pub async fn authorise_keys(
         &self,
         keys: &Credentials,

@@ -1,4 +1,4 @@
-//! What is asked of every invoke before it runs or is queued: who, what, and may they?
+//! The checks on every invoke before it runs or is queued: who, what, and may they?
 //!
 //! ```text
 //!   HTTP request ─▶ authenticate ─▶ name ─▶ authorise ─▶ request ─▶ metadata ─▶ Admitted

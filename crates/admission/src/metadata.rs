@@ -45,7 +45,7 @@ const WATCHED: [&str; 7] = [
 struct Watching {
     /// All that was there when they began has been told.
     current: bool,
-    /// One has ended: all begin anew.
+    /// One has ended: all start over.
     ended: bool,
 }
 
@@ -95,8 +95,8 @@ impl Metadata {
         })
     }
 
-    /// Fills the cache and keeps it fresh, until the future is dropped. Tells `ready` once all is in, or
-    /// why it cannot be had: then it ends, for nothing could be served.
+    /// Fills the cache and keeps it fresh, until the future is dropped. Tells `ready` once it is full, or
+    /// why it cannot be read: then it ends, as nothing could be served.
     pub async fn watch(self: Arc<Self>, ready: mpsc::Sender<Result<(), Error>>) {
         let mut told = false;
         loop {
@@ -243,8 +243,8 @@ impl Metadata {
     /// policy of exactly that ARN: one of the function says nothing about its aliases. `keys` are
     /// condition keys that depend on the action, `lambda:FunctionUrlAuthType` say.
     ///
-    /// From memory alone, for every invoke asks. A function that is not known here has no policy:
-    /// people of its account are then told by [`Metadata::resolve`] that it is not there.
+    /// Only from memory, as every invoke asks. A function that is not known here has no policy:
+    /// [`Metadata::resolve`] then tells users of its account that it does not exist.
     pub fn authorise(
         &self,
         requester: &Requester,

@@ -38,7 +38,7 @@ pub enum InvocationType {
     DryRun,
 }
 
-/// The parts of an Invoke request beside the function's name.
+/// The parts of an Invoke request without the function's name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Checked {
     /// What becomes of it.
@@ -130,7 +130,7 @@ pub(crate) fn check(
     })
 }
 
-/// The refusal of a payload of so many bytes.
+/// The refusal of a payload of that size.
 pub fn too_large(kind: InvocationType, bytes: usize) -> ApiError {
     let message = format!(
         "{bytes} byte payload is too large for the {} invocation type (limit {} bytes)",

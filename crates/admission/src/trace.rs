@@ -13,7 +13,7 @@ use wire::uri::decode;
 /// The longest header taken over; X-Ray's own are about 100 bytes.
 const BYTES_MAX: usize = 512;
 
-/// A trace, as the function and the caller are told of it.
+/// A trace, as the function and the caller see it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trace {
     root: String,

@@ -36,7 +36,7 @@ pub(crate) fn message(payload: &[u8]) -> String {
     )
 }
 
-/// What a parser says that looks for no type: it speaks of the text alone.
+/// What a parser without types says: it describes only the text.
 struct Syntax(serde_json::Error);
 
 impl fmt::Display for Syntax {

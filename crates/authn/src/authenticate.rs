@@ -36,7 +36,7 @@ pub enum Refused {
 pub struct Head {
     /// Whose access key it names; `None` if that cannot be told now.
     pub account: Option<AccountId>,
-    /// Whether the signature is good for a body of the hash that the head declares.
+    /// Whether the signature is valid for a body with the hash that the head declares.
     pub is_signed: bool,
 }
 
@@ -129,7 +129,7 @@ impl Authenticator {
     }
 }
 
-/// What is known of a request whoever sent it. The front door leaves the sender's address with it.
+/// What is known about a request, independent of its sender's identity. The front door attaches the sender's address.
 pub fn circumstances(parts: &Parts, region: Option<Region>, now: Timestamp) -> Circumstances {
     let agent = parts.headers.get(http::header::USER_AGENT);
     Circumstances {

@@ -14,10 +14,10 @@ use types::{AccountId, Region, Timestamp};
 
 use crate::identity::{AccessKey, Principal, PrincipalKind, Session};
 
-/// Bytes of a `User-Agent` that policies see: whoever asks chooses what is in it and how long it is.
+/// Bytes of a `User-Agent` that policies see: the client chooses its content and its length.
 const USER_AGENT_BYTES_MAX: usize = 512;
 
-/// What is known of a request whoever sent it.
+/// What is known about a request, independent of its sender's identity.
 #[derive(Clone, Debug)]
 pub struct Circumstances {
     /// When it came.
@@ -96,7 +96,7 @@ impl Requester {
     /// # Panics
     /// If nobody did: only function URLs are open to strangers.
     pub fn account(&self) -> &AccountId {
-        let signed = self.signed.as_ref().expect("whoever asks this has signed");
+        let signed = self.signed.as_ref().expect("only asked about signed requests");
         &signed.principal.account
     }
 
@@ -203,7 +203,7 @@ impl Requester {
     }
 }
 
-/// The beginning of a text: at most so many bytes of it.
+/// The beginning of a text, at most `bytes_max` bytes of it.
 fn start(text: &str, bytes_max: usize) -> &str {
     let mut end = text.len().min(bytes_max);
     while !text.is_char_boundary(end) {

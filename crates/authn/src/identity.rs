@@ -67,14 +67,14 @@ pub struct AccessKey {
     pub session: Option<Session>,
 }
 
-/// What is known of a temporary key beside whose it is.
+/// What is known about a temporary key, in addition to its owner.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Session {
     /// When it began.
     pub issued: Timestamp,
     /// ARN of the function whose environment was given the key.
     pub function: Option<String>,
-    /// Who is behind it, as whoever began it said. Goes on to sessions begun with this one.
+    /// The person behind it, as the session's creator stated. Sessions that are started from this one inherit it.
     pub source_identity: Option<String>,
     /// Tags that go on to sessions begun with this one.
     pub inherited: BTreeMap<String, String>,
@@ -110,8 +110,8 @@ pub trait Identities: Send + Sync {
     /// The key with this id, checked against the session token where the key is a temporary one.
     async fn access_key(&self, id: &str, session_token: Option<&str>) -> Result<AccessKey, Error>;
 
-    /// Takes note that a request was let in that this key signed. In memory alone, for every invoke
-    /// does it: forgotten if nobody takes it in time.
+    /// Notes that a request signed with this key was accepted. Only in memory, as every invoke
+    /// does it; a note that is not collected in time is lost.
     fn note_use(&self, _id: &str, _service: &str, _region: &str) {}
 
     /// The last uses of users' keys by their ids, as far as they were noted since this was asked last.

@@ -1,9 +1,9 @@
 //! The operator's key to other services, and on whose behalf it may be used.
 //!
 //! Where one is configured it signs what is sent for functions, and other services see the operator. So
-//! it is asked here first: a function uses what its own account has, and what the operator says it may
-//! have beside. Names of buckets tell no account: of those the operator says whose they are, unless there
-//! is one account alone.
+//! it is asked here first: a function may use its own account's resources, and those that the operator
+//! lists in addition. A bucket's name has no account in it: the operator says whose it is, unless there
+//! is only one account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub struct OperatorKey {
 }
 
 impl OperatorKey {
-    /// Whether it may be used upon `resource`, an ARN, on behalf of `account`.
+    /// Whether it may be used for `resource`, an ARN, on behalf of `account`.
     pub fn reaches(&self, account: &AccountId, resource: &str) -> bool {
         let parts: Vec<&str> = resource.splitn(6, ':').collect();
         match parts.as_slice() {

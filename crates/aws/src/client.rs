@@ -22,7 +22,7 @@ use wire::sigv4::Signer;
 use crate::endpoint::{Endpoint, Keys};
 use crate::error::Error;
 
-/// An answer, or the next piece of one, comes within so long unless somebody has more time.
+/// How long to wait for an answer, or the next piece of one, unless the caller says otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Connections to one host that wait for their next use.
 const IDLE_MAX: usize = 16;
@@ -34,7 +34,7 @@ pub struct Client {
     connections: OnceLock<Connections<HttpsConnector<HttpConnector>, Full<Bytes>>>,
 }
 
-/// What is asked of a service.
+/// A request to a service.
 #[derive(Debug)]
 pub struct Request<'r> {
     /// Where it is.
@@ -49,7 +49,7 @@ pub struct Request<'r> {
     pub method: Method,
     /// Path and query, percent-encoded as they will be sent.
     pub target: &'r str,
-    /// Headers beside those that signing and sending need.
+    /// Headers in addition to those that signing and sending need.
     pub headers: &'r [(&'static str, &'r str)],
     /// The body.
     pub body: Bytes,
@@ -63,7 +63,7 @@ impl Client {
         Self::patient(clock, PATIENCE)
     }
 
-    /// One that waits so long for an answer, or the next piece of one.
+    /// One that waits for `patience` for an answer, or the next piece of one.
     pub fn patient(clock: Arc<dyn Clock>, patience: Duration) -> Self {
         Self {
             clock,

@@ -1,4 +1,4 @@
-//! Compare-and-sets a second, by one writer and by many, beside what the disk can sync.
+//! Compare-and-sets a second, by one writer and by many, compared with what the disk can sync.
 //!
 //! `cargo bench -p backends [-- FOLDER]`; the folder says which disk (the temporary one by default).
 //! One writer waits for one fsync each time, so it can be no faster than the disk's; if it is,

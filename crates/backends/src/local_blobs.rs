@@ -6,7 +6,7 @@
 //!   DATA-DIR/blobs/new/12            being written; emptied when the store is opened
 //! ```
 //!
-//! A blob is written beside its place, synced, renamed to it, and the folder synced: a reader, and
+//! A blob is written under another name, synced and renamed, and the folder is synced: a reader, and
 //! a crash, see the old one or the new one.
 
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ const UNFINISHED: &str = "new";
 /// The store. One process at a time may have it open on a folder.
 pub struct LocalBlobs {
     folder: Arc<Folder>,
-    /// Whoever gives up waiting leaves nothing behind, though a disk that hangs keeps those at work.
+    /// A caller that gives up waiting leaves nothing behind, though those at work on a disk that hangs stay.
     working: Arc<Semaphore>,
 }
 
@@ -223,7 +223,7 @@ fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// What is not there is `None`.
+/// What does not exist is `None`.
 fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),

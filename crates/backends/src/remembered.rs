@@ -1,5 +1,5 @@
-//! What the stores' files were when they were last seen, in a file beside them: so that one that is
-//! empty, another's or older than what was acknowledged is not taken for the present one.
+//! What the stores' files were when they were last seen, in a file next to them: so that one that is
+//! empty, another server's, or older than what was acknowledged is not mistaken for the current one.
 //!
 //! ```text
 //!   DATA-DIR/remembered     {"metadata.db":{"id":…,"starts":7,"writes":1234},"queues.db":…}

@@ -1,4 +1,4 @@
-//! How much room the disk has, asked of the kernel now and then.
+//! How much room the disk has, as the kernel reports it from time to time.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use storage::Room;
 
 use crate::Error;
 
-/// An answer of the kernel holds for so long. What is written meanwhile comes out of the reserve.
+/// How long the kernel's answer is reused. What is written meanwhile comes out of the reserve.
 const HOLDS: Duration = Duration::from_millis(100);
 /// The reserve, if nothing is said: this share of the disk,
 const RESERVE_SHARE: u64 = 20;
@@ -52,7 +52,7 @@ impl Space {
     fn look(&self) -> bool {
         match ask(&self.folder) {
             Ok((_, free)) => free > self.reserve,
-            // A disk that cannot be asked is told of by what is written to it.
+            // If the disk does not respond, the next write to it reports that.
             Err(_) => true,
         }
     }

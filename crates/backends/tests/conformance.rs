@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "test code, beside the functions marked as tests"
+    reason = "test code outside the functions marked as tests"
 )]
 
 use std::ops::Deref;

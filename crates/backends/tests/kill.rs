@@ -1,6 +1,6 @@
 //! Killed in the middle of writes, a store has every acknowledged write, and none half.
 //!
-//! The test runs itself a second time as a child that writes without end and tells on its standard
+//! The test runs itself a second time as a child that never stops writing and prints on its standard
 //! output what was acknowledged. The parent kills it at a random moment, opens the store, compares,
 //! and lets the next child go on from there. (This shows that writes are whole and in order. That
 //! they are on disk, and not in the kernel's memory, only a power cut shows; for that we rely on
@@ -189,7 +189,7 @@ fn run_and_kill(folder: &Path, acknowledged: &mut Acknowledged) {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut begun = None;
     let mut killed = false;
-    // The child writes without end, so that a line always comes until it is killed; then what the
+    // The child never stops writing, so that a line always comes until it is killed; then what the
     // pipe still holds is read to its end.
     while let Some(Ok(line)) = lines.next() {
         let begun = *begun.get_or_insert_with(Instant::now);

@@ -13,8 +13,8 @@ const HIDDEN: Duration = Duration::from_secs(600);
 const SOON: Duration = Duration::from_secs(5);
 const ROUNDS: usize = 40;
 
-/// What was on its way to it is seen again at once. Only what it had in its hands already is hidden for
-/// as long as it asked: a thread that stands still just then may be in that place, so most count.
+/// What was on its way to it is seen again at once. Only what it had already received stays hidden for
+/// as long as it asked: a thread that is paused just then may have some, so most count.
 #[tokio::test]
 async fn what_was_taken_for_it_is_seen_again() {
     let folder = tempfile::tempdir().unwrap();

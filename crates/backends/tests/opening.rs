@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "test code, beside the functions marked as tests"
+    reason = "test code outside the functions marked as tests"
 )]
 
 use std::fs;
@@ -55,7 +55,7 @@ async fn what_was_written_is_there_after_reopening() {
                 next: Position(turn + 1)
             }
         );
-        // The highest revision is of a row that is no more.
+        // The highest revision belongs to a deleted row.
         last = last.max(store.put("b", Bytes::new(), Expect::Any).await.unwrap());
         store.delete("b", Expect::Any).await.unwrap();
         last = store

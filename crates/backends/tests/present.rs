@@ -3,7 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "test code, beside the functions marked as tests"
+    reason = "test code outside the functions marked as tests"
 )]
 
 use std::fs;
@@ -180,7 +180,7 @@ async fn a_damaged_page_anywhere_is_told_of_at_the_start() {
     drop(store);
     let sound = fs::read(&file).unwrap();
     let mut refused = 0;
-    // Every page but the first, whose header is looked at before.
+    // Every page but the first, whose header is checked before.
     for page in (1..sound.len() / 4_096).step_by(7) {
         let mut damaged = sound.clone();
         damaged[page * 4_096..page * 4_096 + 64].fill(0xa5);

@@ -1,8 +1,8 @@
 //! Files below a folder that somebody else may have filled.
 //!
 //! What a package, a layer or an image put into a folder are names, and any of them may be a link to
-//! anywhere. Whoever has more rights than the one who filled it must never look such a name up by a
-//! path of the machine. So here a folder is a descriptor, each path is relative to it, and the kernel
+//! anywhere. A process with more rights than the one that filled the folder must never look such a name up by a
+//! plain path. So here a folder is a descriptor, each path is relative to it, and the kernel
 //! itself sees to it (`openat2`) that a look-up neither leaves the folder nor follows a link.
 //!
 //! [`Folder::in_root`] alone follows links, and takes the folder for the root of all paths, as `chroot`
@@ -107,14 +107,14 @@ impl Folder {
         }
     }
 
-    /// Makes a file that is not there yet, to write. `EEXIST` if anything has that name.
+    /// Creates a file, to write. `EEXIST` if anything has that name.
     pub fn new_file(&self, path: &Path, mode: u32) -> io::Result<File> {
         let flags = ALWAYS | OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
         let file = self.reach(path, flags, Mode::from_raw_mode(mode))?;
         Ok(File::from(file))
     }
 
-    /// Makes a folder that is not there yet directly in this one.
+    /// Creates a folder directly in this one; it must not exist yet.
     pub fn make_folder(&self, name: &Path, mode: u32) -> io::Result<()> {
         Ok(fs::mkdirat(
             &self.0,

@@ -1,4 +1,4 @@
-//! Every call, tried through links and out of the folder, beside a folder that must stay as it is.
+//! Every call, tried through links and out of the folder, next to a folder that must stay as it is.
 
 use std::fs::{create_dir, create_dir_all, read_dir, read_to_string, write};
 use std::io::{ErrorKind, Read as _};
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A folder to work in, `in`, beside one that nothing may touch, `out`, with a file `canary`.
+/// A folder to work in, `in`, next to one that nothing may touch, `out`, with a file `canary`.
 fn place() -> (tempfile::TempDir, Folder) {
     let root = tempfile::tempdir().unwrap();
     for name in ["in", "out"] {
@@ -170,7 +170,7 @@ fn fuzz_beneath() {
         let (root, top) = place();
         let mut at = top.folder(Path::new(".")).unwrap();
         for call in &calls {
-            // Whether it works is the kernel's business; where it works is what is looked at.
+            // Whether it works is the kernel's business; this test checks where it works.
             match call {
                 Call::Folder(name) => drop(at.make_folder(Path::new(name), 0o755)),
                 Call::Link(target, name) => {

@@ -14,8 +14,8 @@ pub const DEPTH_AT_ONCE: usize = 32;
 const BATCH: usize = 4_096;
 
 impl Folder {
-    /// Removes what has this name directly in this folder, and all below it. No link is followed. It is no
-    /// error that it is not there.
+    /// Removes what has this name directly in this folder, and all below it. No link is followed. It is not an
+    /// error if it does not exist.
     pub fn remove_all(&self, name: &Path) -> io::Result<()> {
         match self.remove_file(name) {
             Ok(()) => return Ok(()),

@@ -23,7 +23,7 @@ pub struct Call {
     pub method: Method,
     /// Path and query, encoded.
     pub target: String,
-    /// Beside those of the signature.
+    /// In addition to those of the signature.
     pub headers: Vec<(&'static str, String)>,
     /// Its body.
     pub body: Bytes,

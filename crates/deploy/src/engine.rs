@@ -30,11 +30,11 @@ mod undo;
 
 use undo::Undo;
 
-/// What a person hears while it goes on.
+/// The progress that a person sees.
 pub trait Observer: Send + Sync {
     /// Work on a resource begins: `creating`, `updating`, ….
     fn begun(&self, verb: &'static str, kind: Type, name: &str);
-    /// It is done, after so many seconds.
+    /// It is done; how many seconds it took.
     fn done(&self, verb: &'static str, kind: Type, name: &str, seconds: f64);
     /// It is not done.
     fn failed(&self, verb: &'static str, kind: Type, name: &str, error: &ApiError);
@@ -95,7 +95,7 @@ pub struct Engine<'e> {
     record: Record,
     /// Whose, and where.
     identity: Identity,
-    /// Hears of it.
+    /// Called at each step.
     observer: &'e dyn Observer,
 }
 

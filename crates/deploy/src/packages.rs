@@ -24,7 +24,7 @@ use crate::template::Error;
 /// The member of `Code` and `Content` that names a package of ours by its hash.
 pub const ZIP: &str = "ZipSha256";
 
-/// Names that are never packed: what tools and version control keep beside the code.
+/// Names that are never packed: what tools and version control keep next to the code.
 const LEFT_OUT: [&str; 6] = [
     ".git",
     ".gitignore",

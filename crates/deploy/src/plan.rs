@@ -2,7 +2,7 @@
 //! record go in, steps come out.
 //!
 //! A value that refers to something not yet made is not known, so the plan then says that its
-//! resource *may* change; while it is carried out each step is decided anew with what is known by then.
+//! resource *may* change; while it is carried out each step is decided again with what is known by then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,7 +19,7 @@ use crate::template::evaluate::{Attribute, Resources};
 #[cfg(test)]
 mod tests;
 
-/// What is done with a resource.
+/// What happens to a resource.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Action {
     /// It is made.
@@ -69,8 +69,8 @@ pub struct Plan {
     pub outputs_change: bool,
 }
 
-/// Reads what properties speak of beyond the template: folders of code. Puts in their place what
-/// tells one content from another.
+/// Reads the folders of code that properties refer to. Replaces them by what
+/// distinguishes one content from another.
 pub type Settle<'s> = dyn FnMut(&Wanted, &mut Properties) -> Result<(), Error> + Send + 's;
 
 /// Makes the plan.
@@ -190,7 +190,7 @@ pub(crate) fn take_back(record: &mut Record, wanted: &Wanted, properties: &Prope
     true
 }
 
-/// What has to be done with one resource.
+/// What has to happen to one resource.
 pub(crate) fn decide(
     wanted: &Wanted,
     before: Option<&Recorded>,

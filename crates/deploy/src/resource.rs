@@ -107,8 +107,8 @@ impl Type {
     }
 }
 
-/// An attribute of functions beside CloudFormation's: the hash of the code. A version that refers to it is
-/// published anew with the code.
+/// An attribute of functions that CloudFormation does not have: the hash of the code. A version that refers to it is
+/// published again when the code changes.
 pub const CODE: &str = "Lambent.Code";
 /// The hash of all properties.
 pub const EVERYTHING: &str = "Lambent.Properties";

@@ -15,8 +15,8 @@ use serde::Deserialize;
 use crate::api::{Api, Call, Error, ask};
 use crate::record::Record;
 
-/// One stack's record, and which of its states was seen last: whoever writes without having seen
-/// the last is refused.
+/// One stack's record, and which of its states was seen last: a write based on an older state
+/// is refused.
 pub struct Store {
     api: Arc<dyn Api>,
     path: String,

@@ -27,7 +27,7 @@ use edit::{entries_mut, items, keep};
 const SERVERLESS: &str = "AWS::Serverless-2016-10-31";
 const FUNCTION: &str = "AWS::Serverless::Function";
 const LAYER: &str = "AWS::Serverless::LayerVersion";
-/// What SAM makes of a function's events beside it, by the names that templates refer to it by.
+/// The further resources that SAM makes of a function's events, by the names by which templates refer to them.
 const IMPLICIT: [&str; 6] = [
     "ServerlessRestApi",
     "ServerlessRestApiProdStage",

@@ -18,7 +18,7 @@ use types::ForCallers;
 #[derive(Default, Debug)]
 pub(crate) struct Members(BTreeMap<String, Value>);
 
-/// What is wrong with a body. Not in the parser's words: they speak of types that its sender does not know.
+/// What is wrong with a body. Not in the parser's words: they mention types that the sender does not know.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Wrong {
     /// It is none.

@@ -11,7 +11,7 @@ impl Pattern {
         self.holds(Some(record))
     }
 
-    /// `None` is a record that is not there, of which nothing exists.
+    /// `None` is a missing record, in which nothing exists.
     fn holds(&self, record: Option<&Json>) -> bool {
         if let Some(Json::List(items)) = record {
             return items.iter().any(|item| self.holds(Some(item)));

@@ -8,8 +8,8 @@
 //!   <account>/new-7/              being made, or going
 //! ```
 //!
-//! Each account has files of its own, even of packages that are the same: a lock or a watch upon a
-//! file would else be noticed by others.
+//! Each account has separate files, even of identical packages: otherwise a lock or a watch on a
+//! file would be noticed by others.
 //!
 //! A package is unpacked into a fresh folder that is then renamed to its place, so that a reader
 //! never sees half of one. Nothing here is fsynced: after a power loss a renamed folder may lack
@@ -120,7 +120,7 @@ impl Disk {
         self.put_note(account, &format!("{image}{BYTES}"), &bytes.to_string())
     }
 
-    /// The cache's folder, made if it is not there: somebody may have removed it.
+    /// The cache's folder, created if missing: somebody may have removed it.
     fn folder(&self) -> io::Result<Folder> {
         match Folder::open(&self.root) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -249,7 +249,7 @@ impl Gone {
     }
 }
 
-/// The folder of that name, made if it is not there.
+/// The folder of that name, created if missing.
 fn enter(folder: &Folder, name: &Path) -> io::Result<Folder> {
     match folder.make_folder(name, PASS) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),

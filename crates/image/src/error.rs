@@ -1,7 +1,7 @@
 //! What can be wrong with a package.
 //!
-//! What an error says may reach whoever uploaded the package, so none has a path of this machine in
-//! its words; that is in its sources, for the log.
+//! What an error says may reach the user who uploaded the package, so none has a path of this machine in
+//! its text; that is in its sources, for the log.
 
 use std::io;
 

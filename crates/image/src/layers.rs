@@ -76,7 +76,7 @@ fn put(from: &Folder, into: &Folder, name: &Path, kind: Kind) -> io::Result<()> 
         Kind::Folder | Kind::Other => return Err(io::ErrorKind::InvalidData.into()),
     }
     match from.hard_link(name, into, name) {
-        // A file can only have so many names.
+        // The number of a file's names is limited.
         Err(error) if error.kind() == io::ErrorKind::TooManyLinks => {
             let (mut source, mut copy) = (from.file(name)?, into.new_file(name, 0o600)?);
             io::copy(&mut source, &mut copy)?;

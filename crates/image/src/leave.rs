@@ -1,6 +1,6 @@
 //! What unpacking leaves of the disk: what others are to go on with, and what the system writes itself.
 //!
-//! Looked at again and again while something is unpacked: what a package says of its size is a claim, and
+//! Checked repeatedly while a package is unpacked: what a package says about its size is only a claim, and
 //! several are unpacked at once.
 
 use std::fmt;
@@ -8,7 +8,7 @@ use std::io;
 
 use beneath::Folder;
 
-/// One of so many files that a file system can have is left.
+/// Unpacking leaves one in fifty inodes of the file system free.
 const FILES_SHARE: u64 = 50;
 
 /// Bytes that are left of a file system, at least. And of its files one in fifty.

@@ -63,8 +63,8 @@ impl Plan {
         }
     }
 
-    /// Takes in an entry, the `index`th of the archive, which claims to have so many bytes. A file that
-    /// stands twice is the later one.
+    /// Takes in an entry, the `index`th of the archive, with the size that it claims. Of two files with
+    /// one name the later one counts.
     pub(crate) fn add(
         &mut self,
         name: &str,
@@ -112,7 +112,7 @@ impl Plan {
         self.within()
     }
 
-    /// The folder of that name in a folder, made if it is not there.
+    /// The folder of that name in a folder, created if missing.
     fn enter(&mut self, at: usize, name: &str) -> Result<usize, Problem> {
         if let Some(number) = self.nodes[at].children.get(name).copied() {
             return match self.nodes[number].kind {

@@ -1,4 +1,4 @@
-//! What a confined process says of its task, as bytes. Whoever reads it must not believe it any more than
+//! What a confined process reports about its task, as bytes. It must not be trusted any more than
 //! the package itself.
 
 use std::io;

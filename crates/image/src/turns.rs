@@ -1,7 +1,7 @@
 //! Whose turn it is to unpack: as many at once as the machine has use for, fair between accounts.
 //!
 //! A turn that becomes free goes to the account that has the fewest, among those that wait; and one
-//! account never has all of them, so that whoever comes next need not wait for its packages.
+//! account never has all of them, so that the next account need not wait for its packages.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -85,7 +85,7 @@ impl Turns {
                 return;
             };
             let turns = Arc::clone(self);
-            // Whoever no longer waits gives it back by dropping it, outside of the lock.
+            // A caller that no longer waits returns it by dropping it, outside the lock.
             drop(sender.send(Turn { turns, account }));
         }
     }

@@ -19,9 +19,9 @@ use crate::view::{Claim, Kind, Seen, View};
 pub struct Config {
     /// The group: `event-queues`, say.
     pub group: String,
-    /// This member's name; no other may have it. A process that starts anew is another member.
+    /// This member's name; no other may have it. A restarted process is another member.
     pub holder: String,
-    /// After so long a silence a holder counts as dead. Its work moves within about one and a third of it.
+    /// A holder that is silent for this long counts as dead. Its work moves within about one and a third of it.
     pub term: Duration,
 }
 
@@ -50,7 +50,7 @@ impl Member {
     ) -> (Self, Held) {
         let (held, receiver) = watch::channel(BTreeSet::new());
         let member = Self {
-            // Who does not hear of a renewal before the next is due has to stop in time all the same.
+            // A holder whose renewal is not confirmed before the next is due has to stop in time nevertheless.
             table: Arc::new(Timely::new(table, config.term / 3)),
             config,
             wanted,

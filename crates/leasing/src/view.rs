@@ -48,7 +48,7 @@ impl View {
         }
     }
 
-    /// A row is no more.
+    /// A row was deleted.
     pub(crate) fn remove(&mut self, kind: Kind, name: &str) {
         self.rows(kind).remove(name);
     }
@@ -79,7 +79,7 @@ impl View {
 }
 
 impl Seen {
-    /// Whether whoever wrote it has been silent for a whole term.
+    /// Whether its writer has been silent for a whole term.
     pub(crate) fn is_stale(&self, now: Duration, term: Duration) -> bool {
         now.saturating_sub(self.at) >= term
     }

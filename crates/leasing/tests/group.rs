@@ -27,7 +27,7 @@ struct Running {
 struct Breaking {
     table: Arc<MemoryTable>,
     watches: Mutex<JoinSet<()>>,
-    /// Whether writes come to nothing, and nobody hears of them.
+    /// Whether writes get lost silently.
     silent: AtomicBool,
 }
 

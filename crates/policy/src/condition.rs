@@ -124,7 +124,7 @@ impl Condition {
     fn fits(&self, given: &str, context: &Context, allow: bool, steps: &Steps) -> bool {
         let negated = self.operator.negated;
         let equal = self.values.iter().any(|wanted| {
-            // Each is looked at, however soon it differs.
+            // Each is checked, however soon it differs.
             steps.take(1)
                 && match wanted.fill(context) {
                     Some(wanted) => {

@@ -1,4 +1,4 @@
-//! What is known about a request beside its action and resource: the values of condition keys.
+//! What is known about a request in addition to its action and resource: the values of condition keys.
 
 use std::collections::BTreeMap;
 

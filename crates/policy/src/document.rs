@@ -44,7 +44,7 @@ pub enum Verdict {
     Deny,
 }
 
-/// Steps that all policies of a decision may take together: what a request brings is held against what
+/// Steps that all policies of a decision may take together: what a request brings is compared with what
 /// policies say, and their product has no bound of its own. A step takes a few nanoseconds; decisions by
 /// the largest policies that people write take some ten thousand.
 pub(crate) const STEPS_MAX: u32 = 4_000_000;
@@ -74,7 +74,7 @@ impl Policy {
         }
     }
 
-    /// What it says about `action` upon `resource` by `caller`. One that takes more than
+    /// What it says about `action` on `resource` by `caller`. A decision that takes more than
     /// [`STEPS_MAX`] steps denies.
     pub fn verdict(
         &self,

@@ -63,7 +63,7 @@ impl Steps {
         Self(Cell::new(count))
     }
 
-    /// Takes that many; `false` if there are not so many left, and then none is.
+    /// Takes that many; `false` if fewer are left, and then none is taken.
     pub(crate) fn take(&self, count: usize) -> bool {
         let left = u32::try_from(count)
             .ok()
@@ -219,7 +219,7 @@ impl Filled<'_> {
         })
     }
 
-    /// Its text without wildcards, if it has at most so many bytes.
+    /// Its text without wildcards, if it has at most `bytes_max` bytes.
     pub(crate) fn literal(&self, bytes_max: usize) -> Option<String> {
         if self.len() > bytes_max {
             return None;
@@ -269,7 +269,7 @@ fn variable(inside: &str) -> Result<Piece, BadVariable> {
 /// not, the last one since: whatever an earlier one could take, a later one can.
 pub(crate) fn matches(pattern: &Filled<'_>, text: &str, reach: Reach, steps: &Steps) -> bool {
     let text = text.as_bytes();
-    // Where colons stop wildcards no more.
+    // From where on colons no longer stop wildcards.
     let open = match reach {
         Reach::Text | Reach::AnyCase => 0,
         Reach::Resource | Reach::Components => last_part(text),

@@ -137,7 +137,7 @@ fn parse_statement(
         _ => return syntax(),
     };
     let principals = match either(statement, "Principal", "NotPrincipal")? {
-        // It would let in everybody, strangers too; AWS supports it with Deny alone.
+        // It would allow everyone, strangers too; AWS supports it only with Deny.
         Some(given) if given.all_but && allow && form != Form::Identity => {
             return malformed("Allow with NotPrincipal is not allowed.");
         }

@@ -114,7 +114,7 @@ fn fuzz_policy_parse() {
             let Ok(read) = Policy::parse(&text, form) else {
                 continue;
             };
-            // Whoever reads it again, as it is shown, reads the same.
+            // Parsing it again, as it is shown, gives the same.
             let value: Value = serde_json::from_str(&text).unwrap();
             let again = Policy::parse(&value.to_string(), form).unwrap();
             prop_assert_eq!(&again, &read);

@@ -1,5 +1,5 @@
-//! How a function's events are invoked: the row that the control plane writes and whoever
-//! processes events reads.
+//! How a function's events are invoked: the row that the control plane writes and the event plane
+//! reads.
 //!
 //! ```text
 //!   event-invoke/<account>/<region>/<name>/<qualifier>     EventInvokeConfig
@@ -26,10 +26,10 @@ pub struct EventInvokeConfig {
     /// Seconds after which an event is given up, 60 to 21 600.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_age_seconds_max: Option<u32>,
-    /// ARN of what is told of each success: a queue, topic, function or event bus.
+    /// ARN of the destination for successes: a queue, topic, function or event bus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_success: Option<String>,
-    /// ARN of what is told of each failure: a queue, topic, function, event bus or bucket.
+    /// ARN of the destination for failures: a queue, topic, function, event bus or bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<String>,
     /// When it was last written.

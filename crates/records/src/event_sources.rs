@@ -143,7 +143,7 @@ pub enum StartingPosition {
 /// What becomes of batches that fail. Streams, and Kafka with pollers of its own.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Failures {
-    /// ARN of what is told of batches that are given up.
+    /// ARN of the destination for discarded batches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination: Option<String>,
     /// How often a batch is tried again; `None` is for ever.

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! There is no transaction over several rows. A version that is being published waits in
-//! `Function::publishing`, so that whoever writes its row writes the same; it counts only once
+//! `Function::publishing`, so that every writer of its row writes the same; it counts only once
 //! `Function::published` reaches its number, which is after its row is written.
 
 use std::collections::BTreeMap;
@@ -59,8 +59,8 @@ pub struct Configuration {
     /// `$LATEST` or the published number.
     pub version: Version,
     /// Goes up with every change to code or configuration of this function: environments made for
-    /// an older generation are not used for a newer one. Begins at random, so that a function made
-    /// anew under an old name shares none with it.
+    /// an older generation are not used for a newer one. Begins at random, so that a function re-created
+    /// under an old name shares none with it.
     pub generation: u64,
     /// Changes with every write, for callers' compare-and-set (`RevisionId`).
     pub revision_id: String,

@@ -222,7 +222,7 @@ pub fn policy_row(arn: &str) -> Option<String> {
 /// The last use of an access key.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct KeyUse {
-    /// When a request that it signed was let in.
+    /// When a request that it signed was accepted.
     pub at: Timestamp,
     /// For which service: `lambda`.
     pub service: String,

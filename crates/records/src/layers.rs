@@ -48,7 +48,7 @@ pub struct LayerVersion {
     pub unpacked_bytes: u64,
     /// When it was published.
     pub created: Timestamp,
-    /// Who may use it beside its own account.
+    /// Who may use it, in addition to its own account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<ResourcePolicy>,
 }

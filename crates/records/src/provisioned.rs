@@ -1,11 +1,11 @@
-//! Provisioned concurrency: environments made ahead of invokes for an alias or a version. The
-//! control plane's row about it, which the frontend reads too.
+//! Provisioned concurrency of an alias or a version: the control plane's row about it, which the
+//! frontend reads too.
 //!
 //! ```text
 //!   provisioned/<account>/<region>/<name>/<alias or version>      Provisioned
 //!
-//!   IN_PROGRESS ─▶ READY          what was asked for is there; when some of it ends it is made anew
-//!        └───────▶ FAILED         not all of it can be made; it is tried again, ever less often
+//!   IN_PROGRESS ─▶ READY          all requested environments are ready; those that end are replaced
+//!        └───────▶ FAILED         not all can be created; it is retried, ever less often
 //! ```
 //!
 //! An alias that has two versions, or has just been moved, has an allocation for each. One that is

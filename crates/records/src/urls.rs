@@ -32,8 +32,8 @@ pub struct Url {
 
 impl Url {
     /// Whether it was made for the function or alias that has this
-    /// [`binding`](crate::policies::binding). One from before that was written down is for whoever
-    /// has the name.
+    /// [`binding`](crate::policies::binding). An older row without one is for the function that
+    /// has the name now.
     pub fn is_bound_to(&self, binding: &str) -> bool {
         self.bound_to.is_empty() || self.bound_to == binding
     }

@@ -1,4 +1,4 @@
-//! A store that leaves questions unanswered is not waited for without end.
+//! No call waits forever for a store that does not respond.
 
 use std::sync::Arc;
 use std::time::Duration;

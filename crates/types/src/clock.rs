@@ -115,7 +115,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told to move.
+/// A clock that moves only when it is told to.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicU64);
 

@@ -19,8 +19,8 @@ pub fn from_slice<'d, T: Deserialize<'d>>(text: &'d [u8]) -> Result<T, serde_jso
     serde_json::from_slice(text)
 }
 
-/// Refuses what is no JSON, and objects with two members of one name at any depth. Texts are looked
-/// at in place: what it takes is memory for the names of one object at each depth.
+/// Refuses what is not JSON, and objects with two members of one name at any depth. Texts are read
+/// in place: it takes memory only for the names of one object at each depth.
 pub fn check(text: &[u8]) -> Result<(), serde_json::Error> {
     serde_json::from_slice::<Checked>(text).map(|Checked| ())
 }
@@ -45,7 +45,7 @@ impl Texts {
     }
 }
 
-/// A value that has been looked at.
+/// A value that has been checked.
 struct Checked;
 
 impl<'de> Deserialize<'de> for Checked {

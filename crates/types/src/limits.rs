@@ -18,7 +18,7 @@ pub const GET_FUNCTION_PER_SECOND: u32 = 100;
 pub const GET_POLICY_PER_SECOND: u32 = 15;
 /// All other calls to the control plane of an account and region a second, together (AWS).
 pub const CONTROL_PLANE_PER_SECOND: u32 = 15;
-/// Environments a second that are made ahead for one function's provisioned concurrency (AWS:
+/// Environments a second that are started for one function's provisioned concurrency (AWS:
 /// 6 000 a minute).
 pub const PROVISIONED_PER_SECOND: u32 = 100;
 
@@ -47,7 +47,7 @@ pub const ASYNC_REQUEST_BYTES_MAX: usize = 1024 * 1024;
 pub const SYNC_RESPONSE_BYTES_MAX: usize = 6 * 1024 * 1024 + 100;
 /// A streamed response, bytes (AWS: 200 MB).
 pub const STREAMED_RESPONSE_BYTES_MAX: u64 = 200 * 1024 * 1024;
-/// Of a streamed response so many bytes go as fast as they come (AWS: 6 MB).
+/// Bytes of a streamed response that are sent as fast as they come (AWS: 6 MB).
 pub const STREAM_BURST_BYTES: u64 = 6 * 1024 * 1024;
 /// The rest of a streamed response, bytes a second (AWS: 2 MB).
 pub const STREAM_BYTES_PER_SECOND: u64 = 2 * 1024 * 1024;
@@ -76,7 +76,7 @@ pub const EXTENSIONS_MAX: usize = 10;
 
 /// The init phase, on demand (AWS).
 pub const INIT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The init phase of an environment made ahead of its invokes, at least; the function's timeout if
+/// The init phase of a provisioned environment, at least; the function's timeout if
 /// that is longer (AWS).
 pub const INIT_TIMEOUT_AHEAD: Duration = Duration::from_secs(130);
 /// The runtime's part of a shutdown before it is killed (AWS).

@@ -90,7 +90,7 @@ name!(
     }
 );
 name!(
-    /// An alias: never all digits, so that it cannot be taken for a version.
+    /// An alias: never all digits, so that it cannot be mistaken for a version.
     AliasName, "alias", "1 to 128 of letters, digits, '-' and '_', not all digits", |text| {
         (1..=128).contains(&text.len())
             && text.bytes().all(is_word)

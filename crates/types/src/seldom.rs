@@ -10,7 +10,7 @@ pub struct Seldom {
 }
 
 impl Seldom {
-    /// For something that is said once in so long at most.
+    /// For something that is said at most once in `every`.
     pub const fn every(every: Duration) -> Self {
         Self { every, last: None }
     }

@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// An error whose words are for whoever made the request: they speak of what was asked, and name nothing
+/// An error whose text is for callers: it describes the request, and names nothing
 /// of the host, its folders or this program's parts.
 pub trait ForCallers: fmt::Display {
     /// The words.

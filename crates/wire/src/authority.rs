@@ -6,8 +6,8 @@
 //!   GET http://b/path HTTP/1.1    Host: a          refused: what was signed for a would reach b
 //! ```
 //!
-//! The HTTP standard has the request line win over a `Host` that differs, and has whoever passes a
-//! request on replace that header. A request in which both are there and differ has seen neither
+//! By the HTTP standard the request line wins over a `Host` that differs, and a proxy
+//! replaces that header. A request in which both are there and differ has seen neither
 //! rule, and no client sends it.
 
 use http::header::HOST;

@@ -145,7 +145,7 @@ impl ApiError {
         )
     }
 
-    /// 403: the caller may not do this. Why not is worded by whoever decides.
+    /// 403: the caller may not do this. The component that decides words the reason.
     pub fn access_denied(message: impl Into<String>) -> Self {
         Self::new(
             StatusCode::FORBIDDEN,

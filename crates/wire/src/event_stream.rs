@@ -100,8 +100,8 @@ impl Decoder {
         self.unread.extend_from_slice(piece);
     }
 
-    /// The next message, if all of it is here. After an error there is nothing to be had any more:
-    /// where the next message begins is not known.
+    /// The next message, if all of it is here. After an error there are no further messages:
+    /// where the next one begins is not known.
     pub fn next_message(&mut self) -> Result<Option<Message>, Error> {
         if self.unread.len() < PRELUDE_BYTES {
             return Ok(None);
@@ -155,7 +155,7 @@ fn text(bytes: &mut Bytes, length: usize) -> Result<String, Error> {
     String::from_utf8(bytes.split_to(length).to_vec()).map_err(|_| Error::Headers)
 }
 
-/// The beginning of a text, so many bytes at most, no character cut in two.
+/// The beginning of a text, at most `bytes_max` bytes, with no character cut in two.
 fn cut(text: &str, bytes_max: usize) -> &str {
     let mut end = text.len().min(bytes_max);
     while !text.is_char_boundary(end) {

@@ -1,4 +1,4 @@
-//! Which function does a request speak of? Path, `Qualifier`, and the caller's own account and
+//! Which function does a request name? Path, `Qualifier`, and the caller's own account and
 //! region taken together.
 
 use types::{

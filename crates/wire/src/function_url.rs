@@ -13,10 +13,10 @@ use crate::authority::authority;
 const PATH: &str = "/lambda-url/";
 /// What stands behind the id in a host name.
 const LABEL: &str = ".lambda-url.";
-/// The longest id looked at. Ours have 32 characters; a label of a host name has 63 at most.
+/// The longest id read. Ours have 32 characters; a label of a host name has 63 at most.
 const ID_BYTES_MAX: usize = 63;
 
-/// A function URL, and what is asked of it.
+/// A function URL, and the request to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Target<'r> {
     /// The URL's id. There may be none such.
@@ -56,7 +56,7 @@ impl<'r> Target<'r> {
 /// The id and the region of such a host name.
 fn in_host(host: &str) -> Option<(String, String)> {
     let (id, rest) = host.split_once('.')?;
-    // Most hosts have no such label: looked at before anything is copied.
+    // Most hosts have no such label: checked before anything is copied.
     let label = rest.get(..LABEL.len() - 1)?;
     if !label.eq_ignore_ascii_case(&LABEL[1..]) {
         return None;

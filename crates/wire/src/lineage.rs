@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Functions hand the header on with their own calls to AWS, their SDKs do so unasked; the service hands
-//! it on to destinations. A caller who leaves it out begins anew.
+//! it on to destinations. A caller that leaves it out starts a new one.
 
 use types::{FunctionArn, fnv};
 

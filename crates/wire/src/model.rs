@@ -29,7 +29,7 @@ use path::{decapitalised, joined};
 use shape::{Kind, MODEL, Member, Place, Shape};
 
 /// Refuses a request that breaks the model's constraints for its operation, and says all that is
-/// wrong. Members of a wrong type are left to whoever reads them.
+/// wrong. Members of a wrong type are left to the code that reads them.
 pub fn check(matched: &Match, query: Option<&str>, body: &[u8]) -> Result<(), ApiError> {
     let Some(input) = MODEL.input(matched.operation.name()) else {
         return Ok(());
@@ -118,7 +118,7 @@ fn check_value(violations: &mut Violations, at: &str, shape: &Shape, value: &Doc
     }
 }
 
-/// Structures in a list are looked at one by one; of anything else the list itself is wrong.
+/// Structures in a list are checked one by one; for anything else the list itself is reported.
 fn check_items(violations: &mut Violations, at: &str, shape: &Shape, items: &[Document<'_>]) {
     let Some(inner) = shape.item() else { return };
     if inner.kind == Kind::Structure {

@@ -13,7 +13,7 @@ use crate::error::ApiError;
 use crate::shortened;
 use crate::uri::{decode, query_pairs, query_value, repeated};
 
-/// The longest path looked at, bytes. No name in the model is longer than 10 000 characters.
+/// The longest path read, bytes. No name in the model is longer than 10 000 characters.
 const PATH_BYTES_MAX: usize = 32_768;
 
 /// A request's operation.

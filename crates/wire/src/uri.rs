@@ -45,7 +45,7 @@ pub fn decode(text: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The same for a name or a value of a query string, in which a `+` is a space: for signatures as
-/// for whoever reads it, so that one cannot be made the other on the way.
+/// for readers, so that one cannot be turned into the other on the way.
 pub fn decode_query(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('+') {
         return decode(text);

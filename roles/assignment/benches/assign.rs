@@ -19,7 +19,7 @@ use storage::memory::MemoryJournal;
 use types::{Clock, EnvironmentId, FunctionArn, SystemClock, SystemRandom, Timestamp, WorkerId};
 
 const LASTS: Duration = Duration::from_secs(2);
-/// Environments idle beside the ones that are lent, as on a busy machine.
+/// Idle environments in addition to those that are lent, as on a busy machine.
 const FUNCTIONS: usize = 1_000;
 
 #[tokio::main(flavor = "current_thread")]
@@ -38,7 +38,7 @@ async fn main() {
 async fn measure<F: Future<Output = ()>>(mut pair: impl FnMut(usize) -> F) -> f64 {
     let begun = Instant::now();
     let mut turn = 0;
-    // The clock is looked at now and then, so that it is not what is measured.
+    // The clock is read only now and then, so that it is not what is measured.
     while turn % 1_024 != 0 || begun.elapsed() < LASTS {
         pair(turn).await;
         turn += 1;

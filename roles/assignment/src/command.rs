@@ -38,7 +38,7 @@ pub(crate) enum Command {
         /// Which.
         environment: EnvironmentId,
     },
-    /// It is no more, or was given up.
+    /// It has ended, or was given up.
     Retired {
         /// Which.
         environment: EnvironmentId,
@@ -57,7 +57,7 @@ pub(crate) struct Created {
     /// From then on it takes no new invoke: the lease's end less the longest invoke and a margin.
     pub(crate) lends_until: Timestamp,
     pub(crate) lease_end: Timestamp,
-    /// Whether it is made ahead of invokes, as provisioned concurrency.
+    /// Whether it is provisioned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) ahead: bool,
 }
@@ -76,11 +76,11 @@ pub(crate) enum Reason {
     Superseded,
     /// Another function needed its room.
     Evicted,
-    /// More are ready ahead of invokes than are asked for.
+    /// More are provisioned than are requested.
     Surplus,
     /// This replica is shutting down.
     Drained,
-    /// Its worker says that it is no more.
+    /// Its worker reports that it has ended.
     Gone,
     /// Nobody knew of it after a restart.
     Lost,

@@ -46,7 +46,7 @@ pub(crate) struct State {
     environments: BTreeMap<EnvironmentId, Environment>,
     /// Only looked up, and filtered entry by entry: its order never matters.
     families: HashMap<Family, Generations>,
-    /// The function keys with environments made ahead, or wished for.
+    /// The function keys with provisioned environments, present or requested.
     ahead: BTreeSet<FunctionKey>,
     next_waiter: u64,
     /// Of the last lease given out.
@@ -60,9 +60,9 @@ struct Environment {
     worker: WorkerId,
     zone: String,
     lends_until: Timestamp,
-    /// Whether it is made ahead of invokes.
+    /// Whether it is provisioned.
     ahead: bool,
-    /// From then on another one is made in its place, if it is made ahead.
+    /// From then on another one is created in its place, if it is provisioned.
     renew_from: Timestamp,
     phase: Phase,
     /// Where its `Created` stands, once the journal has it.
@@ -107,13 +107,13 @@ pub(crate) enum Assigned {
     Lent(Lease),
     /// None is idle, and the caller does not wait for one.
     None,
-    /// In line; an effect will tell.
+    /// Queued; an effect will answer.
     Waits { waiter: WaiterId, then: Then },
     /// Nothing is lent any more.
     Draining,
 }
 
-/// What the caller must do for one that is in line.
+/// What must happen for a queued request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Then {
     /// Have an environment made. Every creation begun ends in [`State::made`] or [`State::not_made`], once.
@@ -124,7 +124,7 @@ pub(crate) enum Then {
     Wait,
 }
 
-/// How long somebody in line waits for an environment that is likely free sooner, before one is made.
+/// How long a queued request waits for an environment that is likely free sooner, before one is created.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(10);
 
 /// What is to be done after a decision, in this order.
@@ -136,7 +136,7 @@ pub(crate) enum Effect {
     Serve { waiter: WaiterId, lease: Lease },
     /// A waiter gets none.
     Refuse { waiter: WaiterId, error: Error },
-    /// An environment is to be made ahead. Every one ends in [`State::made_ahead`] or
+    /// A provisioned environment must be created. Each ends in [`State::made_ahead`] or
     /// [`State::not_made_ahead`], once.
     MakeAhead { function: Arc<FunctionVersion> },
     /// The worker is to shut an environment down; then [`State::gone`] is called.
@@ -157,7 +157,7 @@ pub struct Counts {
     pub busy: usize,
     /// Being shut down.
     pub draining: usize,
-    /// Callers in line.
+    /// Waiting callers.
     pub waiting: usize,
 }
 

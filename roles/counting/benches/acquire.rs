@@ -29,7 +29,7 @@ async fn main() {
 async fn measure<F: Future<Output = ()>>(mut pair: impl FnMut(usize) -> F) -> f64 {
     let begun = Instant::now();
     let mut turn = 0;
-    // The clock is looked at now and then, so that it is not what is measured.
+    // The clock is read only now and then, so that it is not what is measured.
     while turn % 1_024 != 0 || begun.elapsed() < LASTS {
         pair(turn).await;
         turn += 1;
@@ -38,7 +38,7 @@ async fn measure<F: Future<Output = ()>>(mut pair: impl FnMut(usize) -> F) -> f6
 }
 
 async fn pair(counting: &dyn Counting, request: &Acquire) {
-    // Taken back before, so that the same id is good for all.
+    // Returned before, so that the same id can be used for all.
     let permit = counting
         .acquire(request.clone())
         .await

@@ -10,7 +10,7 @@ pub struct Config {
     /// limit, one that lapses late only withholds what a dead frontend held. Default: a minute.
     pub grace: Duration,
     /// How long a level of concurrency stays reached without being reached again. Environments
-    /// that served it idle about so long before they are reaped: within that time the same level
+    /// that served it stay idle about that long before they are ended: within that time the same level
     /// needs no new ones, so it costs nothing of the scaling rate. Default: ten minutes.
     pub level_memory: Duration,
 }

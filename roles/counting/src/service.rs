@@ -37,8 +37,8 @@ impl Service {
         }
     }
 
-    /// Takes back lapsed permits and tells the gauges, every second. Never returns: whoever
-    /// awaits it ends it by dropping it. Nothing is lost between two turns.
+    /// Takes back lapsed permits and updates the gauges, every second. Never returns; drop it to
+    /// end it. Nothing is lost between two turns.
     pub async fn run(&self) {
         let mut timer = tokio::time::interval(SWEEP_EVERY);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

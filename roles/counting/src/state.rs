@@ -159,7 +159,7 @@ impl State {
         counts
     }
 
-    /// What is provisioned of every function version that has been told of, in order.
+    /// Provisioned concurrency of every function version that a request has named, in order.
     pub(crate) fn provisioned(&self) -> Vec<ProvisionedCount> {
         let mut counts = Vec::new();
         for (scope, account) in &self.accounts {

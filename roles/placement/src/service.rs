@@ -23,7 +23,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service that has not heard of any worker yet.
+    /// A service that no worker has reported to yet.
     pub fn new(
         config: Config,
         clock: Arc<dyn Clock>,
@@ -39,8 +39,8 @@ impl Service {
         }
     }
 
-    /// Forgets dead workers and tells the gauges, every second. Never returns: whoever awaits it
-    /// ends it by dropping it.
+    /// Forgets dead workers and updates the gauges, every second. Never returns; drop it to
+    /// end it.
     pub async fn run(&self) {
         let mut timer = tokio::time::interval(SWEEP_EVERY);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -28,7 +28,7 @@ const USED_PERCENT_HIGH: u64 = 75;
 /// times as often as it tells.
 const USED_PERCENT_MAX: u64 = 87;
 
-/// A worker unheard of for so many times [`Config::silence_max`] is forgotten. Ids are not used again.
+/// A worker that is silent for this many times [`Config::silence_max`] is forgotten. Ids are not used again.
 const FORGET_AFTER: u32 = 60;
 
 /// The workers.
@@ -45,7 +45,7 @@ struct Worker {
     promised_mb: u64,
 }
 
-/// Workers by what may be done with them.
+/// Workers by their state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Count {
     pub(crate) healthy: usize,
@@ -54,7 +54,7 @@ pub(crate) struct Count {
 }
 
 impl State {
-    /// A worker's word replaces all its earlier ones.
+    /// A worker's report replaces all its earlier ones.
     pub(crate) fn heartbeat(&mut self, now: Timestamp, heartbeat: Heartbeat) {
         let worker = Worker {
             heard: now,

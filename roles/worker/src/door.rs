@@ -4,8 +4,8 @@
 //!   function ─▶ a port of its loopback ══ accepted here ══▶ the API's own address
 //! ```
 //!
-//! Bytes are handed on as they come, both ways. A function gains by it that its requests are looked
-//! at, as everybody's are who reaches the API; the sandbox's network stays as it is, so that it
+//! Bytes are handed on as they come, both ways. The function's requests get the same checks
+//! as anyone else's who reaches the API; the sandbox's network stays as it is, so that it
 //! reaches nothing else of the machine. What it can take of ours is bounded: beyond the numbers
 //! below its connections wait in the kernel's queue.
 
@@ -45,7 +45,7 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// To the API at that address, which takes so many connections. `lines` has the turns to connect,
+    /// To the API at that address, which takes at most `connections`. `lines` has the turns to connect,
     /// which all environments share.
     pub(crate) fn new((api, connections): (SocketAddr, usize), lines: Arc<Semaphore>) -> Self {
         let room = (connections / PART_OF_API).clamp(1, Semaphore::MAX_PERMITS);

@@ -26,7 +26,7 @@ use crate::turns::{NoTurn, TurnEnd, Turns};
 pub(crate) struct Environment {
     pub(crate) id: EnvironmentId,
     pub(crate) function: Arc<FunctionVersion>,
-    /// Whether it is made ahead of invokes: provisioned concurrency.
+    /// Whether it is for provisioned concurrency.
     pub(crate) ahead: bool,
     /// When it must be gone.
     pub(crate) lease_end: Timestamp,
@@ -69,7 +69,7 @@ pub(crate) enum Who {
 
 pub(crate) struct State {
     pub(crate) life: Life,
-    /// Goes up with every start of the processes, so that a late word of an old one is told apart.
+    /// Goes up with every start of the processes, so that late reports of an old one can be told apart.
     pub(crate) attempt: u64,
     pub(crate) initialised: bool,
     /// How long the init phase took, until the first `REPORT` has told it.
@@ -186,7 +186,7 @@ impl Environment {
         self.lock().life == Life::Ending
     }
 
-    /// Takes no more invokes. False if it was ending already. Thaws, so that processes can hear of it.
+    /// Takes no more invokes. False if it was ending already. Thaws, so that processes can be notified.
     pub(crate) fn begin_ending(&self) -> bool {
         let mut state = self.lock();
         let first = state.life != Life::Ending;
@@ -205,7 +205,7 @@ impl Environment {
         *self.sandbox.dead().borrow()
     }
 
-    /// Whether its processes stand still.
+    /// Whether its processes are frozen.
     pub(crate) fn is_frozen(&self) -> bool {
         self.lock().frozen
     }

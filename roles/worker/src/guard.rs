@@ -20,7 +20,7 @@ use crate::service::Service;
 
 /// How often it is looked. A function fills some 200 MB of memory in that time.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How long the end of one is waited for before the next is looked at.
+/// How long to wait for the end of one before the next is considered.
 const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// The share of what environments may use of which the last is kept free: a sixteenth.

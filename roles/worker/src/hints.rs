@@ -1,9 +1,9 @@
 //! What a failure may have to do with how Lambent was set up: a line for people in the function's log. On
 //! AWS these failures have other reasons, or do not come, so nothing that people find about them helps. Pure.
 //!
-//! Only the error object of an invoke or init that failed is looked at: a function that fares well pays nothing.
+//! Only the error object of a failed invoke or init is read: a function that succeeds pays nothing.
 
-/// Bytes of an error object that are looked at: its message comes first, and its trace has what it was caused by.
+/// Bytes of an error object that are read: its message comes first, and its trace has the cause.
 const BYTES_MAX: usize = 4 * 1024;
 
 /// What errors say where nothing can be reached, in the words of the languages' own libraries.

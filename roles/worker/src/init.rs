@@ -92,7 +92,7 @@ impl Environment {
             if !matches!(error, sandbox::Error::Gone) {
                 tracing::warn!(environment = %self.id, %error, "a sandbox could not be emptied");
             }
-            // What may still run in there must not meet another event. Whoever uses it next finds it
+            // What may still run in there must not get another event. The next user finds the environment
             // gone.
             self.sandbox.destroy().await;
         }

@@ -9,7 +9,7 @@ mod telling;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::assignment::{Event, Report as Word};
+use api::assignment::{self, Event};
 use api::worker::{Body, Error, FunctionError, Invoke, Response, StreamError};
 use bytes::Bytes;
 use environment::{Answer, AnswerBody, InvokeEvent, ShutdownReason};
@@ -241,7 +241,7 @@ impl Service {
         }
     }
 
-    /// What may be behind a failure, if it is looked at.
+    /// A hint at the cause of a failure, if it is examined.
     fn look_at(&self, run: &Run, error: &[u8]) -> Option<&'static str> {
         let looks = run.environment.log.looks_at_failure();
         looks.then(|| hint(error, self.config.way_out)).flatten()
@@ -332,8 +332,8 @@ impl Service {
             self.remove(run.environment.id).await;
             return;
         }
-        // What was said early must not be said again: it may be lent anew by now. Unless its
-        // borrower was refused, and nobody else will say it.
+        // An early report must not be repeated: the environment may be lent again by now. Unless its
+        // borrower was refused, and nobody else will report it.
         if end.idle && (end.refused || !run.said_idle) {
             self.say_idle(&run.environment);
         }
@@ -348,7 +348,7 @@ impl Service {
     }
 
     pub(crate) fn say(self: &Arc<Self>, environment: &Environment, event: Event) {
-        self.report(Word {
+        self.report(assignment::Report {
             environment: environment.id,
             function: environment.function.key(),
             event,

@@ -12,7 +12,7 @@
 //! which folders, what a failure is called, what the log says.
 //!
 //! Invariants: the worker is the arbiter of lending: an environment runs one invoke at a time,
-//! whoever asks; a failure inside an environment ends in an answer to its caller and never here;
+//! whatever callers do; a failure inside an environment ends in an answer to its caller and never here;
 //! nothing an environment says is trusted.
 
 mod config;

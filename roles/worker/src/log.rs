@@ -34,7 +34,7 @@ const READ_BYTES: usize = 4 * 1024;
 /// Together they take more than a pipe holds (64 KiB).
 const READS_MAX: usize = 64;
 
-/// Failures of an environment that are looked at for a hint: it costs what their first kilobytes cost.
+/// Failures of an environment that are examined for a hint: that costs reading their first kilobytes.
 const LOOKS_MAX: u8 = 16;
 
 pub(crate) struct EnvironmentLog {
@@ -48,7 +48,7 @@ pub(crate) struct EnvironmentLog {
     /// Made when the first extension is started: most environments have none.
     extensions: watch::Sender<Option<Arc<Source>>>,
     /// People have been told what may be behind failures.
-    /// How many failures are still looked at for what may be behind them.
+    /// How many failures are still examined for a hint at their cause.
     looks: AtomicU8,
     inner: Mutex<Inner>,
 }
@@ -150,7 +150,7 @@ impl EnvironmentLog {
         self.logs.append(&self.stream, kept);
     }
 
-    /// Whether one more failure is looked at: not all of them, of a function that always fails.
+    /// Whether one more failure is examined: not all of them, for a function that always fails.
     pub(crate) fn looks_at_failure(&self) -> bool {
         let one_less = |looks: u8| looks.checked_sub(1);
         let looks = self

@@ -161,8 +161,8 @@ impl Service {
         folder.map_err(no_code)
     }
 
-    /// The init phase of a new environment. Failure is for its first invoke to meet again, unless
-    /// it is made ahead of invokes.
+    /// The init phase of a new environment. After a failure its first invoke tries again, unless
+    /// it is provisioned.
     pub(crate) async fn initialise(&self, environment: &Arc<Environment>) -> Result<(), Error> {
         let configuration = &environment.function.configuration;
         let limit = plan::init_limit(environment.ahead, environment.timeout());
@@ -174,7 +174,7 @@ impl Service {
                 Ok(())
             }
             Err(failure) => {
-                // What has ended cannot but fail, and is told of where it ends.
+                // An environment that has ended can only fail, and its end is reported elsewhere.
                 if let Some(reason) = failure.reason_for_log()
                     && !environment.is_dead()
                 {

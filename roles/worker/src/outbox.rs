@@ -1,7 +1,7 @@
-//! Words for assignment: said in order, several at once when they come fast, and again until they are heard.
+//! Reports to assignment: sent in order, several at once when they come fast, and repeated until they are acknowledged.
 //!
-//! An environment of which assignment does not hear that it is idle is lent to nobody, and one of which it does
-//! not hear that it is gone is lent in vain.
+//! If assignment does not learn that an environment is idle, it does not lend it; if it does not learn that one has
+//! ended, it lends it in vain.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
@@ -10,41 +10,41 @@ use std::time::Duration;
 use api::assignment::{Assignment, Report};
 use types::Backoff;
 
-/// The first pause before words are said again, and the longest.
+/// The first pause before reports are sent again, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// So many words are said at once.
+/// Reports in one call, at most.
 const AT_ONCE_MAX: usize = 1_000;
 
-/// What has not been heard yet. Bounded by the worker's environments: each has one word to say, at its invoke's end or
-/// its own, before there can be another.
+/// Reports that are not acknowledged yet. Bounded by the worker's environments: each has one report, at its invoke's end
+/// or its own, before there can be another.
 #[derive(Default)]
 pub(crate) struct Outbox {
-    words: Mutex<Words>,
+    reports: Mutex<Reports>,
 }
 
 #[derive(Default)]
-struct Words {
+struct Reports {
     waiting: VecDeque<Report>,
-    /// Whether somebody is saying them.
-    speaking: bool,
+    /// Whether somebody is sending them.
+    sending: bool,
 }
 
 impl Outbox {
-    /// Puts a word behind the others. True if whoever puts it must [`Outbox::speak`], since nobody does.
-    pub(crate) fn put(&self, word: Report) -> bool {
-        let mut words = self.lock();
-        words.waiting.push_back(word);
-        !std::mem::replace(&mut words.speaking, true)
+    /// Adds a report to the queue. True if the caller must [`Outbox::send`], since nobody does.
+    pub(crate) fn put(&self, report: Report) -> bool {
+        let mut reports = self.lock();
+        reports.waiting.push_back(report);
+        !std::mem::replace(&mut reports.sending, true)
     }
 
-    /// Says all that waits, and what comes meanwhile.
-    pub(crate) async fn speak(&self, assignment: &dyn Assignment) {
+    /// Sends all that wait, and those that come meanwhile.
+    pub(crate) async fn send(&self, assignment: &dyn Assignment) {
         let mut pauses = Backoff::new(PAUSE_MIN, PAUSE_MAX);
         while let Some(batch) = self.batch() {
-            let said = batch.len();
+            let sent = batch.len();
             if assignment.report(batch).await.is_ok() {
-                self.lock().waiting.drain(..said);
+                self.lock().waiting.drain(..sent);
                 pauses = Backoff::new(PAUSE_MIN, PAUSE_MAX);
             } else {
                 tokio::time::sleep(pauses.pause()).await;
@@ -53,16 +53,16 @@ impl Outbox {
     }
 
     fn batch(&self) -> Option<Vec<Report>> {
-        let mut words = self.lock();
-        let batch: Vec<Report> = words.waiting.iter().take(AT_ONCE_MAX).cloned().collect();
-        words.speaking = !batch.is_empty();
-        words.speaking.then_some(batch)
+        let mut reports = self.lock();
+        let batch: Vec<Report> = reports.waiting.iter().take(AT_ONCE_MAX).cloned().collect();
+        reports.sending = !batch.is_empty();
+        reports.sending.then_some(batch)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Words> {
-        self.words
+    fn lock(&self) -> MutexGuard<'_, Reports> {
+        self.reports
             .lock()
-            .expect("no code panics while it holds the words")
+            .expect("no code panics while it holds the reports")
     }
 }
 
@@ -76,15 +76,15 @@ mod tests {
 
     use super::*;
 
-    /// Hears nothing so many times, and is slow.
+    /// Fails this many times, and is slow.
     #[derive(Default)]
-    struct Deaf {
+    struct Slow {
         times: Mutex<u32>,
-        heard: Mutex<Vec<Vec<Report>>>,
+        taken: Mutex<Vec<Vec<Report>>>,
     }
 
     #[async_trait]
-    impl Assignment for Deaf {
+    impl Assignment for Slow {
         async fn lend(&self, _: Lend) -> Result<Option<Lease>, Error> {
             Err(Error::Unavailable)
         }
@@ -108,12 +108,12 @@ mod tests {
                 *times -= 1;
                 return Err(Error::Unavailable);
             }
-            self.heard.lock().unwrap().push(reports);
+            self.taken.lock().unwrap().push(reports);
             Ok(())
         }
     }
 
-    fn word() -> Report {
+    fn report() -> Report {
         let function = examples::function_version("f", examples::configuration());
         Report {
             environment: EnvironmentId::random(&SystemRandom),
@@ -123,38 +123,38 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn words_that_are_not_heard_are_said_again_in_order_until_they_are() {
-        let deaf = Deaf {
+    async fn reports_are_repeated_in_order_until_they_are_acknowledged() {
+        let slow = Slow {
             times: Mutex::new(100),
-            ..Deaf::default()
+            ..Slow::default()
         };
         let outbox = Outbox::default();
-        let words: Vec<Report> = (0..10).map(|_| word()).collect();
-        assert!(outbox.put(words[0].clone()));
+        let reports: Vec<Report> = (0..10).map(|_| report()).collect();
+        assert!(outbox.put(reports[0].clone()));
         let others = async {
-            for word in &words[1..] {
+            for report in &reports[1..] {
                 tokio::time::sleep(Duration::from_millis(1)).await;
-                assert!(!outbox.put(word.clone()), "one speaks at a time");
+                assert!(!outbox.put(report.clone()), "one sends at a time");
             }
         };
-        tokio::join!(outbox.speak(&deaf), others);
-        assert_eq!(deaf.heard.lock().unwrap().concat(), words);
-        assert!(outbox.put(word()), "nobody speaks any more");
+        tokio::join!(outbox.send(&slow), others);
+        assert_eq!(slow.taken.lock().unwrap().concat(), reports);
+        assert!(outbox.put(report()), "nobody sends any more");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn words_that_come_while_others_are_said_go_together() {
-        let deaf = Deaf::default();
+    async fn reports_that_come_while_others_are_sent_go_together() {
+        let slow = Slow::default();
         let outbox = Outbox::default();
-        outbox.put(word());
+        outbox.put(report());
         let others = async {
             for _ in 0..10 {
-                outbox.put(word());
+                outbox.put(report());
             }
         };
-        tokio::join!(outbox.speak(&deaf), others);
-        let heard = deaf.heard.lock().unwrap();
-        let said: Vec<usize> = heard.iter().map(Vec::len).collect();
-        assert_eq!(said, [1, 10]);
+        tokio::join!(outbox.send(&slow), others);
+        let taken = slow.taken.lock().unwrap();
+        let sizes: Vec<usize> = taken.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [1, 10]);
     }
 }

@@ -12,7 +12,7 @@ use crate::platform::Outcome;
 /// What is said of what is no fault of the function's.
 const OURS: &str = "The execution environment failed";
 
-/// An environment's failure, before it is known which request hears of it.
+/// An environment's failure, before it is known which request gets it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Failure {
     /// `Runtime.ExitError`, …
@@ -26,7 +26,7 @@ pub(crate) struct Failure {
 /// See [`Failure`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Cause {
-    /// A sentence for whoever wrote the function.
+    /// A sentence for the function's author.
     Message(String),
     /// Something of ours did not work, which is not the function's affair.
     Ours(Inner),

@@ -22,7 +22,7 @@ const RUNTIME_API: &str = "127.0.0.1:9001";
 const INIT_CPU_MILLIS: u32 = 2_000;
 const MIB: u64 = 1024 * 1024;
 
-/// Variables extensions do not get, beside all that begin with `AWS_XRAY` or `_AWS_XRAY`.
+/// Variables extensions do not get, in addition to all that begin with `AWS_XRAY` or `_AWS_XRAY`.
 const NOT_FOR_EXTENSIONS: [&str; 9] = [
     "AWS_EXECUTION_ENV",
     "AWS_LAMBDA_LOG_FORMAT",
@@ -35,13 +35,13 @@ const NOT_FOR_EXTENSIONS: [&str; 9] = [
     "_LAMBDA_TELEMETRY_LOG_FD",
 ];
 
-/// What goes into the variables beside the function itself.
+/// What the variables are made of in addition to the function itself.
 pub(crate) struct Given<'a> {
     pub(crate) function: &'a FunctionVersion,
     pub(crate) launch: &'a Launch,
     pub(crate) credentials: &'a Credentials,
     pub(crate) log_stream: &'a str,
-    /// Whether it is made ahead of invokes.
+    /// Whether it is provisioned.
     pub(crate) ahead: bool,
     /// Variables every function of this installation gets.
     pub(crate) common: &'a BTreeMap<String, String>,
@@ -70,7 +70,7 @@ pub(crate) fn variables(given: &Given<'_>) -> BTreeMap<String, String> {
     all.extend(given.launch.environment.clone());
     all.extend(given.common.clone());
     all.extend(configuration.environment.clone().unwrap_or_default());
-    // Told of only where the format is JSON.
+    // Set only if the format is JSON.
     all.remove("AWS_LAMBDA_LOG_FORMAT");
     let mut set = |key: &str, value: &str| all.insert(key.to_owned(), value.to_owned());
     let region = given.function.scope.region.as_str();
@@ -163,7 +163,7 @@ fn initialisation_type(ahead: bool) -> &'static str {
     }
 }
 
-/// How long the init phase may take. Ahead of invokes it has longer, as nobody waits.
+/// How long the init phase may take. A provisioned environment has longer, as nobody waits.
 pub(crate) fn init_limit(ahead: bool, timeout: Duration) -> Duration {
     if ahead {
         INIT_TIMEOUT_AHEAD.max(timeout)

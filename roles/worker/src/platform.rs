@@ -142,7 +142,7 @@ impl Event {
             Self::InitReport(init, duration, outcome) if init.phase == "init" => {
                 let error_type = outcome.error_type.as_deref();
                 match outcome.status {
-                    // Told of environments made ahead only, whose init is long over.
+                    // Only for provisioned environments, whose init ended long ago.
                     "success" if init.kind == "on-demand" => return None,
                     status => report::init_report(*duration, status, error_type),
                 }

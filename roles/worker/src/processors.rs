@@ -13,8 +13,8 @@ use types::{AccountId, EnvironmentId};
 /// four: two that use the same do not take turns.
 const BUSY_FROM_FOURTHS: u64 = 5;
 
-/// No equal part is less than this part of a machine: beside many accounts, who uses little more than most
-/// is not put behind with whoever uses all there is.
+/// No equal part is less than this part of a machine: among many accounts, one that uses little more than most
+/// is not slowed down like one that uses everything.
 const PARTS_MAX: u64 = 4;
 
 /// An environment is *quick* whose invokes take less of a processor than this, each: the kernel looks only
@@ -24,7 +24,7 @@ const QUICK: Duration = Duration::from_millis(4);
 /// What the accounts of a machine used of its processors, from look to look.
 #[derive(Default)]
 pub(crate) struct Processors {
-    /// Each environment when it was last looked at.
+    /// Each environment at the last measurement.
     seen: HashMap<EnvironmentId, Seen>,
     /// What each account uses, thousandths of a processor: at each look the mean of before and now.
     uses: HashMap<AccountId, u64>,
@@ -72,7 +72,7 @@ impl Seen {
 }
 
 impl Processors {
-    /// Looks at all environments of a machine that has `machine` thousandths of a processor, `since` the last
+    /// Measures all environments of a machine that has `machine` thousandths of a processor, `since` the last
     /// look.
     pub(crate) fn look(&mut self, all: &[Look<'_>], since: Duration, machine: u32) {
         let mut now = HashMap::<&AccountId, Duration>::new();
@@ -155,7 +155,7 @@ mod tests {
             }
         }
 
-        /// Which are busy after so many seconds.
+        /// Which are busy after that many seconds.
         fn after(&mut self, seconds: u32, millis: &[u64]) -> Vec<bool> {
             for _ in 0..seconds {
                 for (one, millis) in self.accounts.iter_mut().zip(millis) {
@@ -228,8 +228,8 @@ mod tests {
         assert!(machine.processors.busy.is_empty());
     }
 
-    /// Whether one environment is quick after each of some seconds, of which each has so many milliseconds
-    /// and so many invokes.
+    /// Whether one environment is quick after each of some seconds, given each second's milliseconds
+    /// and invokes.
     fn quick(seconds: &[(u64, u64)]) -> Vec<bool> {
         let id = EnvironmentId::random(&SystemRandom);
         let account = AccountId::new("000000000001").unwrap();

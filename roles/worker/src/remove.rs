@@ -12,7 +12,7 @@ use crate::environment::Environment;
 use crate::service::Service;
 
 impl Service {
-    /// Ends what must be gone by now: whoever had it made has not said so, and may never.
+    /// Ends environments whose lease is over: assignment, which had them created, has not ended them, and may never.
     pub(crate) fn end_overdue(self: &Arc<Self>) {
         let now = self.with.clock.now();
         for environment in self.made() {

@@ -22,7 +22,7 @@ use beneath::Folder;
 use serde::Deserialize;
 use types::Inner;
 
-/// How one runtime is to be had on this worker.
+/// How this worker provides one runtime.
 #[derive(Clone, Debug)]
 pub struct Runtime {
     /// The name of the sandbox root it runs in.

@@ -79,7 +79,7 @@ pub(crate) struct Service {
     pub(crate) machine_millis: u32,
     /// Which accounts use much of them.
     pub(crate) processors: Mutex<Processors>,
-    /// As it was when it was last looked at.
+    /// Its state at the last measurement.
     pub(crate) load: Mutex<Option<Load>>,
 }
 
@@ -194,26 +194,26 @@ impl Service {
         self.with.engine.shutdown().await;
     }
 
-    /// Passes a word on to assignment, again and again if it must be. What assignment does not hear at once is
-    /// said by a task of its own.
-    pub(crate) fn report(self: &Arc<Self>, word: Report) {
+    /// Sends a report to assignment, repeatedly if needed. What assignment does not acknowledge at once is
+    /// sent by a separate task.
+    pub(crate) fn report(self: &Arc<Self>, report: Report) {
         let Some(assignment) = self.assignment.get().cloned() else {
             return;
         };
-        if !self.outbox.put(word) {
+        if !self.outbox.put(report) {
             return;
         }
         let worker = Arc::clone(self);
-        let mut speaking = Box::pin(async move {
+        let mut sending = Box::pin(async move {
             tokio::select! {
                 biased;
-                () = worker.outbox.speak(&*assignment) => {}
-                // Whoever asks for an environment of this worker then finds none.
+                () = worker.outbox.send(&*assignment) => {}
+                // A request for an environment of this worker then finds none.
                 () = worker.draining.cancelled() => {}
             }
         });
-        if speaking.as_mut().now_or_never().is_none() {
-            self.tasks.spawn(speaking);
+        if sending.as_mut().now_or_never().is_none() {
+            self.tasks.spawn(sending);
         }
     }
 

@@ -20,8 +20,8 @@ use crate::environment::{Alive, Environment};
 const TASKS_WITHIN: Duration = Duration::from_secs(5);
 
 impl Environment {
-    /// Ends the environment for good. Takes no longer than the shutdown phase and some seconds: of what
-    /// is killed and does not end by then, [`sandbox::Instance::removed`] tells.
+    /// Ends the environment. Takes no longer than the shutdown phase and some seconds: if killed processes
+    /// have not ended by then, [`sandbox::Instance::removed`] tells when they have.
     pub(crate) async fn end(&self) {
         self.session_shutdown(ShutdownReason::Spindown).await;
         self.session.stop();
@@ -36,7 +36,7 @@ impl Environment {
         }
     }
 
-    /// After an invoke that failed: extensions hear of it, then all processes are killed.
+    /// After a failed invoke: extensions are notified, then all processes are killed.
     pub(crate) async fn end_attempt(&self, reason: ShutdownReason) {
         self.session_shutdown(reason).await;
         self.reset().await;

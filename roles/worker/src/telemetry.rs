@@ -29,7 +29,7 @@ pub(crate) use queue::Queue;
 const BACKLOG_ITEMS_MAX: usize = 1_000;
 /// Bytes of them, as they were printed.
 const BACKLOG_BYTES_MAX: usize = 1024 * 1024;
-/// What an item takes beside its text.
+/// What an item takes in addition to its text.
 const ITEM_BYTES: usize = 128;
 
 /// See the module.

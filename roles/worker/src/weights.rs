@@ -3,8 +3,8 @@
 //! An environment may use the share that its memory buys; that is a limit, and all limits together are many
 //! times what a machine has. When all run at once, each gets of the machine in proportion to its weight: its
 //! share, and not too little; and several times that if its invokes want a processor only for a moment each,
-//! so that these do not wait for those who compute. The environments of one account together have a greatest weight: whoever runs
-//! hundreds at once is slow by itself, and does not make a neighbour slow who runs one. Who has used more
+//! so that these do not wait for those who compute. The environments of one account together have a maximum weight: an account that runs
+//! hundreds at once is itself slow, and does not slow down a neighbour that runs one. An account that has used more
 //! than an equal part gets what the others leave, see [`crate::processors`].
 
 use std::collections::HashMap;
@@ -23,8 +23,8 @@ use crate::service::Service;
 /// for its turn, however little it wants of it; what it takes is bounded by its limit anyway.
 const SHARE_MIN: u32 = 250;
 
-/// All environments of an account that is alone weigh at most so many times what the machine has: with a few
-/// for each processor, as a busy function has them, each weighs its share. Beside others, once.
+/// All environments of the only account weigh at most this many times what the machine has: with a few
+/// for each processor, as a busy function has them, each weighs its share. If there are other accounts, at most once.
 const ALONE_MAX: u64 = 8;
 
 /// How many times its share a quick environment weighs. When the kernel lets it run depends on that: it is due
@@ -44,7 +44,7 @@ pub(crate) fn weight(share: u32, together: u64, machine: u32, alone: bool) -> u3
     u32::try_from(weight).unwrap_or(share).max(1)
 }
 
-/// Whether a weight is so far from what it should be, by more than a quarter, that it is set anew.
+/// Whether a weight is so far from what it should be, by more than a quarter, that it is set again.
 fn differs(set: CpuWeight, wanted: CpuWeight) -> bool {
     match (set, wanted) {
         (CpuWeight::Share(set), CpuWeight::Share(wanted)) => set.abs_diff(wanted) > wanted / 4,
@@ -57,7 +57,7 @@ fn is_another_kind(set: CpuWeight, wanted: CpuWeight) -> bool {
 }
 
 impl Service {
-    /// What a new environment with this memory weighs: its account's others are weighed anew later.
+    /// What a new environment with this memory weighs: its account's others are adjusted later.
     pub(crate) fn first_weight(&self, account: &AccountId, memory_mb: u32) -> CpuWeight {
         let share = share(memory_mb);
         let (busy, alone) = {

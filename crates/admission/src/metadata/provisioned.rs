@@ -13,7 +13,7 @@ use super::functions::is_older;
 pub(super) struct ProvisionedRows(BTreeMap<String, (Revision, Provisioned)>);
 
 impl ProvisionedRows {
-    /// Takes in a row, or that it is no more. `None` if it cannot be read.
+    /// Takes in a row, or its deletion. `None` if it cannot be read.
     pub(super) fn apply(&mut self, qualifier: &str, row: Option<&Row>) -> Option<()> {
         let Some(row) = row else {
             self.0.remove(qualifier);

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 
-/// A start spends no more than this on looking. What is not looked at until then is found damaged when
+/// A start spends no more than this on the check. Damage that it does not reach is found when
 /// it is read.
 const WITHIN: Duration = Duration::from_secs(3);
-/// Steps of SQLite between two looks at the time: well below a millisecond.
+/// Steps of SQLite between two checks of the time: well below a millisecond.
 const STEPS: i32 = 10_000;
 
 /// What was found.
@@ -15,13 +15,13 @@ const STEPS: i32 = 10_000;
 pub(super) enum Found {
     /// All pages are sound.
     Sound,
-    /// Those that could be looked at in time are.
+    /// Those that could be checked in time are intact.
     Unfinished,
     /// What SQLite says of the first that is not.
     Damage(String),
 }
 
-/// Looks at the pages of a database, for a few seconds at most.
+/// Checks the pages of a database, for a few seconds at most.
 pub(super) fn look(connection: &mut Connection) -> rusqlite::Result<Found> {
     let began = Instant::now();
     connection.progress_handler(STEPS, Some(move || began.elapsed() >= WITHIN))?;

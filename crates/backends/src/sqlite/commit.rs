@@ -21,10 +21,10 @@ pub(super) const COMMANDS_WAITING_MAX: usize = 1_024;
 /// megabytes, writing takes longer than the fsync that is shared.
 const TRANSACTION_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Where a command's answer goes. Whoever does not listen any more has lost interest, not the write.
+/// Where a command's answer goes. A caller that no longer listens loses only the answer, not the write.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
-/// How often it is noted beside the file how far it is written.
+/// How often the progress of the file is noted in the file next to it.
 const NOTE_EVERY: Duration = Duration::from_secs(10);
 /// How often room in the file is given back to the disk, if there is some.
 const TIDY_EVERY: Duration = Duration::from_millis(500);
@@ -126,7 +126,7 @@ pub(super) fn run<W: Writes>(
         if let Some(reply) = checkpoint {
             let done = checkpointed(writes.connection());
             file.noted.note(writes.writes());
-            // Whoever asked may not wait for it any more.
+            // The caller may no longer wait for it.
             let _ = reply.send(done.map_err(unavailable));
         }
         if works && noted.elapsed() >= NOTE_EVERY {

@@ -1,4 +1,4 @@
-//! An open file: one thread that writes it, and connections that read it beside that.
+//! An open file: one thread that writes it, and connections that read it at the same time.
 //!
 //! Which tables the file has and which commands its writer knows is its owner's affair.
 
@@ -26,8 +26,8 @@ pub(super) struct DatabaseFile<C> {
     commands: Option<mpsc::Sender<Job<C>>>,
     /// `None` only while it is dropped.
     readers: Option<Arc<[Mutex<Connection>]>>,
-    /// As many as there are readers. Whoever gives up waiting leaves nothing behind, though a disk that
-    /// hangs keeps those that read.
+    /// As many as there are readers. A caller that gives up waiting leaves nothing behind, though reads on a disk
+    /// that hangs stay.
     reading: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
 }
@@ -128,7 +128,7 @@ impl<C> Drop for DatabaseFile<C> {
         // The writer's connection is to be the last: it is the one that can leave nothing in the log.
         drop(self.readers.take());
         if let Some(writer) = self.writer.take() {
-            // It has panicked or it has not: either way it is over, and whoever waited was told.
+            // Whether it has panicked or not: it has ended, and its callers were answered.
             let _ = writer.join();
         }
     }

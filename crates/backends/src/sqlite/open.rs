@@ -37,8 +37,8 @@ use super::query::unsigned;
 use crate::remembered::Mark;
 use crate::{Error, Opening, Remembered};
 
-/// A file of before it gave its room back does so from a start on at which no more than this is in it:
-/// for that it is written anew, which takes a second or two.
+/// A file from before incremental vacuum is converted at a start at which it has no more than this in it:
+/// converting rewrites it, which takes a second or two.
 const REWRITTEN_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Which tables a file has.
@@ -207,7 +207,7 @@ pub(super) fn open(
         Found::Sound => {}
         Found::Unfinished => tracing::info!(
             file = %path.display(),
-            "a large file was looked at for damage only in part"
+            "a large database was checked for damage only in part"
         ),
         Found::Damage(finding) => {
             return Err(Error::DamagedInside {

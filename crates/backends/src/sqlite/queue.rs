@@ -107,7 +107,7 @@ impl Queue for SqliteQueue {
     async fn show(&self, owner: &str, beyond: Duration) -> Result<u64, StorageError> {
         let (owner, now) = (owner.to_owned(), self.clock.now());
         let late = now.after(beyond);
-        // Read beside the writer, which is not held up by a long look.
+        // Read on another connection, so that a long query does not delay the writer.
         let found = self
             .file
             .query(move |connection| owners::seen_after(connection, &owner, late))

@@ -166,7 +166,7 @@ impl Writer {
             .optional()
     }
 
-    /// A watcher whose channel is full or closed is dropped: it begins anew.
+    /// A watcher whose channel is full or closed is dropped: it starts over.
     fn tell(&mut self, change: &Change) {
         let key = match change {
             Change::Put(row) => &row.key,
@@ -258,7 +258,7 @@ impl Writes for Writer {
             Command::Trim {
                 partition, before, ..
             } => self.trim(partition, *before),
-            // Begins after the commit, so that it sees this transaction and is told of the next.
+            // Begins after the commit, so that it reads this transaction and is notified of the next.
             Command::Watch { .. } => Ok(Outcome::Done),
         }
     }

@@ -27,8 +27,8 @@ impl Engine<'_> {
         self.save().await.map_err(Error::Record)
     }
 
-    /// Deletes what was replaced or is not wanted any more; gives what could not be. It is written
-    /// down first that all of it is to go: none of it can then be taken for being there.
+    /// Deletes what was replaced or is no longer wanted; returns what could not be deleted. First the record says
+    /// that all of it will be deleted, so that none of it can be mistaken for existing.
     pub(super) async fn end(&mut self, wanted: &BTreeSet<&str>) -> Result<Vec<String>, Error> {
         let ended = ended(&self.record, wanted);
         if ended.is_empty() {

@@ -270,7 +270,7 @@ async fn afresh(world: &Arc<World>, resources: &str) -> Result<(), Error> {
     }
 }
 
-/// One that is killed after so many steps; `false` if it came to its end before that.
+/// A deploy that is killed after `at` steps; `false` if it finished before that.
 async fn killed(world: &Arc<World>, resources: &str, at: u32) -> bool {
     *world.killed_at.lock().unwrap() = Some(at);
     let dead = tokio::select! {

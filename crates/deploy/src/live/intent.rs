@@ -1,5 +1,5 @@
-//! What is looked at before a resource is made, so that a deploy never takes what is somebody else's
-//! for its own, and finds what it made even if it was killed before it heard of it.
+//! What is checked before a resource is created, so that a deploy never mistakes somebody else's resource
+//! for its own, and finds what it created even if it was killed before the answer came.
 //!
 //! ```text
 //!   intend ──▶ nothing has the name; how many versions there are ──▶ written down ──▶ made

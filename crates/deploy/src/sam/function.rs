@@ -364,8 +364,8 @@ fn invokes(declared: &Declared, node: &Node, alias: Option<&Declared>) -> Result
     Ok(made)
 }
 
-/// SAM's destinations have a type beside the ARN, and can leave the ARN out: then it would make
-/// the queue, which does not exist here.
+/// SAM's destinations have a type as well as the ARN, and the ARN can be left out: then SAM would create
+/// the queue, which is not supported here.
 fn destinations(node: &Node) -> Result<Node, Error> {
     let mut out = Vec::new();
     for Entry { key, value, .. } in node.expect_map("DestinationConfig")? {

@@ -4,7 +4,7 @@
 use crate::template::node::{Entry, Node};
 use crate::template::{Declared, Error};
 
-/// What can be told of outcomes: SAM's `Type` of it, and by which action.
+/// Destinations of outcomes: SAM's `Type`, and the action that sends to it.
 const KINDS: [(&str, &str); 5] = [
     ("SQS", "sqs:SendMessage"),
     ("SNS", "sns:Publish"),

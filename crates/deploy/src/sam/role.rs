@@ -14,7 +14,7 @@ pub(super) struct Wanted<'n> {
     pub(super) path: Option<&'n Node>,
     /// Policies of AWS's own that its events need.
     pub(super) needed: Vec<&'static str>,
-    /// Policies for whoever is told of its events' outcomes.
+    /// Policies for the destinations of its events' outcomes.
     pub(super) outcomes: Vec<Node>,
 }
 

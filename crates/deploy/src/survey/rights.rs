@@ -12,7 +12,7 @@ const WHOLE: [&str; 3] = [
 const BOUNDS: [&str; 2] = ["CodeSigningConfigArn", "PermissionsBoundary"];
 /// Of a serverless function: without its role, or what that trusts, it would get others.
 const OWN_ROLE: [&str; 2] = ["AssumeRolePolicyDocument", "Role"];
-/// Policies beside the role that they are for, which stays without them.
+/// Policies of a role that are resources of their own; the role stays without them.
 const POLICIES: [&str; 3] = [
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",

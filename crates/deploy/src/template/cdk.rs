@@ -1,5 +1,5 @@
-//! What the AWS CDK puts into its templates for CloudFormation and for its own statistics, taken
-//! off; and the code that lies beside them, put in its place.
+//! Removes what the AWS CDK puts into its templates for CloudFormation and for its own statistics, and
+//! puts in the code that lies next to them.
 //!
 //! ```text
 //!   cdk.out/Hello.template.json   Code: {S3Bucket: cdk-…-assets-…, S3Key: 43b4….zip}

@@ -146,8 +146,8 @@ pub fn remembered(
     values
 }
 
-/// The texts of the values that are remembered: those of defaults, too. Secrets are not: whoever reads the
-/// stack's record would read them.
+/// The values that the stack's record keeps, including defaults. Secrets are not kept, as every reader of the
+/// record would see them.
 pub fn texts(
     parameters: &[Parameter],
     given: &BTreeMap<String, String>,
@@ -161,7 +161,7 @@ pub fn texts(
     shown.filter_map(text).collect()
 }
 
-/// All parameters' values. What is given for a parameter that is not there is refused.
+/// All parameters' values. A value for an unknown parameter is refused.
 pub fn resolve(
     parameters: &[Parameter],
     given: &BTreeMap<String, String>,

@@ -18,7 +18,7 @@ pub struct Identity {
     pub account_id: String,
 }
 
-/// One invoke, as runtime and extensions are told of it.
+/// One invoke, as runtime and extensions receive it.
 #[derive(Clone, Debug)]
 pub struct InvokeEvent {
     /// The request.

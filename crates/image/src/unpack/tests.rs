@@ -11,7 +11,7 @@ use zip::write::SimpleFileOptions;
 
 use super::*;
 
-/// A folder beside others that nothing may touch: `etc` with a file, and a link to it.
+/// A folder next to others that nothing may touch: `etc` with a file, and a link to it.
 pub(crate) struct Canary(tempfile::TempDir);
 
 impl Canary {
@@ -27,7 +27,7 @@ impl Canary {
         Self(root)
     }
 
-    /// A new folder beside it.
+    /// A new folder next to it.
     pub(crate) fn folder(&self, name: &str) -> Folder {
         fs::create_dir(self.0.path().join(name)).unwrap();
         self.open(name)
@@ -37,7 +37,7 @@ impl Canary {
         Folder::open(&self.0.path().join(name)).unwrap()
     }
 
-    /// Whether nothing has changed but the folders made by [`Self::folder`], of which there are so many.
+    /// Whether nothing has changed but the folders made by [`Self::folder`], of which there are `folders`.
     pub(crate) fn is_alive(&self, folders: usize) -> bool {
         let etc = self.0.path().join("etc");
         let shadow = fs::metadata(etc.join("shadow")).unwrap();
@@ -99,7 +99,7 @@ fn path() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Up to so many entries, such as an attacker would choose.
+/// Up to `most` entries, such as an attacker would choose.
 pub(crate) fn entries(most: usize) -> impl Strategy<Value = Vec<Entry>> {
     let target = prop::sample::select(vec![
         "..",
@@ -281,7 +281,7 @@ fn fuzz_unpack() {
                 prop_assert!(contents.len() as u64 * ENTRY_BYTES_MIN <= bytes);
                 prop_assert!(canary.bytes("in") <= bytes);
             }
-            // The target of a link is looked at only when it is made.
+            // The target of a link is checked only when the link is created.
             (Ok(_), Err(Error::BadEntry { .. })) => {}
             (Err(_), Err(_)) => prop_assert_eq!(contents.len(), 0),
             (checked, result) => prop_assert!(false, "{:?} but {:?}", checked, result),

@@ -19,7 +19,7 @@ pub(super) struct Operator {
     pub(super) negated: bool,
 }
 
-/// How a value of the request is held against one of the policy.
+/// How a value of the request is compared with one of the policy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Test {
     Text,

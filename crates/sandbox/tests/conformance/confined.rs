@@ -1,4 +1,4 @@
-//! What work upon a stranger's data can see and do, tried by work that tries.
+//! What work on a stranger's data can see and do, by attempts of such work.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};

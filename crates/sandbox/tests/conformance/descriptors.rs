@@ -27,7 +27,7 @@ pub(crate) const CASES: &[Case] = cases![
 
 /// Much less than any wait for an answer: who is told does not wait for its end.
 const TOLD_WITHIN: Duration = Duration::from_secs(8);
-/// A pool that has given none for so long is empty.
+/// A pool that has given none for this long is empty.
 const EMPTY_AFTER: Duration = Duration::from_secs(1);
 /// How often something is tried whose place in time cannot be seen from outside.
 const TRIES: usize = 5;
@@ -47,7 +47,7 @@ fn allow(pid: Option<i32>, most: Option<u64>) -> TestResult {
     Ok(())
 }
 
-/// Lets another process, which stands still, have no more descriptors than it has.
+/// Limits another process, which is stopped, to the descriptors that it has.
 fn allow_no_more(pid: i32) -> TestResult {
     let is_free = |fd: &u64| fs::symlink_metadata(format!("/proc/{pid}/fd/{fd}")).is_err();
     allow(Some(pid), (0..).find(is_free))
@@ -70,7 +70,7 @@ impl Drop for NoMore {
     }
 }
 
-/// Processes that stand still until this is dropped.
+/// Processes that are stopped until this is dropped.
 struct Still(Vec<Pid>);
 
 impl Still {
@@ -266,7 +266,7 @@ async fn an_init_that_loses_its_folders_or_an_output_says_so(host: &Host) -> Tes
     let sandbox = one(host, || host.spec()).await?;
     let sleeping = start(&sandbox, &["/bin/sleep", "8765"]).await?;
     let init = init_of(host.config.first_uid, "8765").ok_or("no such process")?;
-    // Once it has heard of this it is done with what came before.
+    // Once it has received this it has finished what came before.
     let nobody = sandbox.signal(1, sandbox::Signal::Kill).await;
     let none = matches!(nobody, Err(Error::NoSuchProcess));
     expect(none, "there is no such process")?;

@@ -345,7 +345,7 @@ print(refused)",
     );
     let ended = python(&greedy, &program).await?;
     let refused: u32 = ended.output.trim().parse().unwrap_or(0);
-    // Some are refused without a word: the kernel tells so many times a second alone.
+    // Some are refused silently: the kernel limits how many refusals it sends a second.
     expect(refused > 0, format!("{ended:?}"))?;
     let address = format!("{}/8000", egress.world.public);
     let ended = python(&greedy, &connect(std::slice::from_ref(&address))).await?;

@@ -72,8 +72,8 @@ print(time.process_time())
     Ok(())
 }
 
-/// A process of the host's in the sandbox's process numbers. Killed with the sandbox it stays a number
-/// there for as long as its parent, which is stopped, does not hear of it: so init cannot end.
+/// A process of the host's in the sandbox's process numbers. Killed with the sandbox it keeps its number
+/// there as long as its parent, which is stopped, does not reap it: so init cannot end.
 struct Foreigner(Child);
 
 impl Foreigner {
@@ -90,10 +90,10 @@ impl Foreigner {
         std::io::BufRead::read_line(&mut std::io::BufReader::new(reader), &mut line)?;
         expect(line == "in\n", "it is inside")?;
         foreigner.signal(Signal::STOP)?;
-        // Not before: it would still hear of its child's end.
+        // Not before: it would still reap its child.
         let status = format!("/proc/{}/status", foreigner.0.id());
         let stopped = || fs::read_to_string(&status).is_ok_and(|text| text.contains("State:\tT"));
-        until("it stands still", stopped).await?;
+        until("it is stopped", stopped).await?;
         Ok(foreigner)
     }
 

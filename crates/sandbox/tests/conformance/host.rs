@@ -22,7 +22,7 @@ use crate::images;
 pub(crate) type TestResult<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 pub(crate) const MB: u64 = 1 << 20;
-/// Where the owner listens inside of every sandbox, beside the Runtime API.
+/// Where the owner listens inside every sandbox, in addition to the Runtime API.
 pub(crate) const DOOR: u16 = 9_100;
 
 /// No wait for a condition is longer.

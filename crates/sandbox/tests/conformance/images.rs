@@ -157,7 +157,7 @@ async fn what_cannot_be_is_refused(host: &Host) -> TestResult {
         }
         _ => false,
     };
-    expect(told, "an image that is not there")?;
+    expect(told, "a missing image")?;
     let sandbox = host.sandbox().await?;
     let large = "x".repeat(200_000);
     let refused = crate::host::start(&sandbox, &["/bin/echo", &large]).await;

@@ -194,7 +194,7 @@ async fn many_come_and_go_at_once(host: &Host) -> TestResult {
     expect(processes_of(host.config.first_uid).is_empty(), "processes")
 }
 
-/// Starts this program (which may have been built anew meanwhile) as an owner in a process of its own; returns once its sandboxes are up.
+/// Starts this program (which may have been rebuilt meanwhile) as an owner in a process of its own; returns once its sandboxes are up.
 pub(crate) fn start_owner(tag: &str, how: &str) -> TestResult<(std::process::Child, u32)> {
     // With fewer open files than three sandboxes and a pool need, unless the owner asks for more.
     let few_files = "ulimit -Sn 64; exec \"$@\"";
@@ -245,7 +245,7 @@ pub(crate) fn be_owner(tag: &str, how: &str) -> TestResult {
             for sandbox in &sandboxes {
                 spawners::told(sandbox.dead()).await?;
             }
-            // Before anything is made anew: what waits in the pool has died too.
+            // Before anything is created again: what waits in the pool has died too.
         }
         // Who is killed cleans nothing up: the folder goes now, its mounts keep what they need.
         folder.close()?;

@@ -129,7 +129,7 @@ async fn a_program_that_cannot_be_executed_is_told_apart(host: &Host) -> TestRes
             ..
         })
     );
-    expect(told, "a working directory that is not there")?;
+    expect(told, "a missing working directory")?;
     expect(
         run(&sandbox, &["/bin/true"]).await?.exit == Exit::Status(0),
         "it still works",

@@ -144,7 +144,7 @@ print(sum(os.times()[:2]))
     let counted = less.cpu_used().ok_or("it is not counted")?;
     let (few, many) = tokio::join!(python(less, &program), python(more, &program));
     let (few, many): (f64, f64) = (few?.output.trim().parse()?, many?.output.trim().parse()?);
-    expect(many > ratio * few, format!("{many} s beside {few} s"))?;
+    expect(many > ratio * few, format!("{many} s against {few} s"))?;
     let now = less.cpu_used().ok_or("it is not counted")?;
     let counted = (now - counted).as_secs_f64();
     let good = counted + 0.02 >= few;

@@ -18,7 +18,7 @@ pub(crate) const CASES: &[Case] = cases![
     the_peak_of_memory_is_told,
 ];
 
-/// Takes this many MB of memory for good.
+/// Takes this many MB of memory and keeps them.
 fn hog(mega_bytes: u64) -> String {
     format!(
         "b = bytearray({mega_bytes} << 20); print('had it', flush=True); import time; time.sleep(100)"

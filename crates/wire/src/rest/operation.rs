@@ -23,7 +23,7 @@ macro_rules! operations {
                 }
             }
 
-            /// The action that policies speak of.
+            /// The action's name in policies.
             pub const fn action(self) -> &'static str {
                 match self {
                     // Every way of invoking is one action.

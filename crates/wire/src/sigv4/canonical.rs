@@ -80,7 +80,7 @@ impl Canonical<'_> {
 }
 
 /// The payload hash of a request. The body is hashed whatever `x-amz-content-sha256` says: if it
-/// says otherwise, so does the signature. Only a payload declared unsigned is not looked at.
+/// says otherwise, so does the signature. Only a payload declared unsigned is not read.
 pub(super) fn payload_hash(parts: &Parts, body: &[u8]) -> Cow<'static, str> {
     match parts.headers.get(super::CONTENT_HASH) {
         Some(value) if value == UNSIGNED_PAYLOAD => Cow::Borrowed(UNSIGNED_PAYLOAD),

@@ -8,7 +8,7 @@ use ring::hmac::{self, HMAC_SHA256};
 use super::TERMINATOR;
 
 /// Keys remembered at most. One is about 300 bytes; every environment's temporary credentials
-/// may bring one a day, and making one anew costs 3 microseconds, so forgetting all is cheap.
+/// may bring one a day, and deriving one again costs 3 microseconds, so forgetting all is cheap.
 const KEYS_MAX: usize = 4_096;
 
 /// Derives the key that signs for `date` (`YYYYMMDD`), region and service.

@@ -76,7 +76,7 @@ impl Signer<'_> {
             .insert(http::header::AUTHORIZATION, ascii(&header));
     }
 
-    /// The path and query of a `GET` of `path` on `host`, signed so that whoever has it may use it
+    /// The path and query of a `GET` of `path` on `host`, signed so that anyone who has it may use it
     /// for `expires_seconds`. `path` is as it will be sent.
     pub fn presign(&self, host: &str, path: &str, expires_seconds: u32, now: Timestamp) -> String {
         let time = date::format(now);

@@ -23,7 +23,7 @@ const SCOPE_BYTES_MAX: usize = 64;
 pub enum Form {
     /// In the `Authorization` header.
     Header,
-    /// In the query: a pre-signed request, good for so many seconds from its time.
+    /// In the query: a pre-signed request, valid for some seconds from its time.
     Query {
         /// `X-Amz-Expires`.
         expires_seconds: u32,
@@ -70,8 +70,8 @@ impl Signed {
         authority(parts).map_err(|bad| incomplete(bad.to_string()))?;
         signed_headers::check(&signed.signed_headers, parts)?;
         if !is_plain(parts.uri.path()) {
-            // The signature is the same for every path that comes to the same, and whoever gets
-            // the request goes by the one that was sent.
+            // The signature is the same for every path that normalises to the same, while the
+            // request is routed by the one that was sent.
             return Err(incomplete(
                 "The path of a signed request must not have empty or dot segments.".to_owned(),
             ));
@@ -172,7 +172,7 @@ impl Signed {
             return Err(incomplete("Unsupported AWS 'algorithm'.".to_owned()));
         }
         let expires_seconds = match value("X-Amz-Expires") {
-            // Services other than S3 take a pre-signed request without a life to be good for the skew alone.
+            // For services other than S3 a pre-signed request without an expiry is valid for the allowed clock skew.
             None => 300,
             Some(text) => text
                 .parse()

@@ -64,7 +64,7 @@ pub(super) fn check(list: &str, parts: &Parts) -> Result<(), Error> {
     }
 }
 
-/// Where the host is named is looked at elsewhere.
+/// The host is checked elsewhere.
 fn is_there(headers: &HeaderMap, name: &str) -> bool {
     name == HOST.as_str() || headers.contains_key(name)
 }

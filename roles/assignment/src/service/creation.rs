@@ -28,7 +28,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// What an environment is made for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
-    /// Whoever is first in line.
+    /// The first waiting caller.
     Wanted,
     /// Invokes to come.
     Ahead,
@@ -97,7 +97,7 @@ async fn evict_oldest(shared: &Arc<Shared>) -> bool {
             Ok(()) => {
                 shared.act(index, |state, _| state.gone(id));
             }
-            // Its room is not free before it has heard of it.
+            // Its capacity is not free before the worker has acknowledged.
             Err(_) => destroy(shared.clone(), index, id, worker),
         }
     }
@@ -276,7 +276,7 @@ impl Attempt {
                         account = self.function.scope.account.as_str(),
                         error = &error as &dyn std::error::Error,
                         reason,
-                        "an environment ahead of invokes could not be made"
+                        "an environment for provisioned concurrency could not be created"
                     );
                 }
                 shared.act(self.partition, |state, now| {

@@ -23,7 +23,7 @@ pub(super) struct Partition {
 
 pub(super) struct Inner {
     pub(super) state: State,
-    /// Whether this replica's word counts. Ends, for good, when an append is fenced.
+    /// Whether this replica decides. That ends permanently when an append is fenced.
     pub(super) leading: bool,
     /// Whether the writer ends once it has written everything.
     pub(super) closing: bool,
@@ -118,12 +118,12 @@ impl Inner {
         receiver
     }
 
-    /// Whether the waiter is still in line.
+    /// Whether the waiter is still queued.
     pub(super) fn waits(&self, waiter: WaiterId) -> bool {
         self.waiting.contains_key(&waiter)
     }
 
-    /// Whether the waiter was still in line; it is not any more.
+    /// Removes the waiter. Whether it was still queued.
     pub(super) fn stop_waiting(&mut self, waiter: WaiterId) -> bool {
         self.waiting.remove(&waiter).is_some()
     }
@@ -158,7 +158,7 @@ impl Inner {
         self.outbox.drain(..count).collect()
     }
 
-    /// This replica does not lead any more: nobody in line is served, nothing is written.
+    /// This replica no longer leads: no waiting caller is served, nothing is written.
     pub(super) fn resign(&mut self) {
         self.leading = false;
         self.outbox.clear();
@@ -179,7 +179,7 @@ impl Inner {
         let sender = self
             .waiting
             .remove(&waiter)
-            .expect("a waiter in line can be answered");
+            .expect("a queued waiter can be answered");
         // The receiver cannot be gone: its owner first takes the sender away, under this lock.
         let _ = sender.send(answer);
     }

@@ -1,4 +1,4 @@
-//! A place in line, given up when its owner goes away.
+//! A waiting caller's place in the queue, given up when the caller goes away.
 
 use std::sync::Arc;
 

@@ -31,7 +31,7 @@ impl State {
             let stack = match (&pool.ahead, environment.ahead) {
                 (_, false) => &pool.idle[..],
                 (Some(ahead), true) => &ahead.idle[..],
-                // Lent, and nothing is wished for any more.
+                // Lent, and nothing is requested any more.
                 (None, true) => &[],
             };
             let on_stack = stack.iter().filter(|idle| *idle == id).count();
@@ -52,7 +52,11 @@ impl State {
         };
         let ahead = |pool: &Pool| pool.ahead.as_ref().map_or(0, |ahead| ahead.idle.len());
         let on_stacks: usize = pools().map(|pool| pool.idle.len() + ahead(pool)).sum();
-        assert_eq!(on_stacks, stacked.len(), "no stack holds what is not there");
+        assert_eq!(
+            on_stacks,
+            stacked.len(),
+            "no stack holds an unknown environment"
+        );
         let counted: usize = pools().map(|pool| pool.living).sum();
         assert_eq!(counted, self.environments.len());
         assert_eq!(living.values().sum::<usize>(), self.environments.len());

@@ -12,13 +12,13 @@ use super::{Assigned, Effect, Phase, State, Then, WaiterId, pool, split};
 use crate::Config;
 use crate::command::{Command, Reason};
 
-/// Nothing runs an invoke for longer: what has been lent for so long was never reached, or its
-/// report was lost. The longest timeout there is, and time for two inits and the ways.
+/// No invoke runs for longer: an environment lent for this long was never reached, or its
+/// report was lost. The longest timeout, and time for two inits and the network.
 const BUSY_MAX: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 + 100);
 
 impl State {
-    /// Lends the most recently used idle environment of exactly this function; if there is none, puts the caller
-    /// in line if it `waits`. A newer generation retires the idle environments of older ones.
+    /// Lends the most recently used idle environment of exactly this function; if there is none, queues the caller
+    /// if it `waits`. A newer generation retires the idle environments of older ones.
     pub(crate) fn assign(
         &mut self,
         now: Timestamp,
@@ -64,7 +64,7 @@ impl State {
         pool::of(&mut self.families, function).abandon(waiter);
     }
 
-    /// A waiter that was to wait first is still in line after [`super::PATIENCE`].
+    /// A waiter that was to wait first is still queued after [`super::PATIENCE`].
     pub(crate) fn lose_patience(&mut self, function: &FunctionKey, waiter: WaiterId) -> Then {
         pool::of(&mut self.families, function).lose_patience(waiter)
     }
@@ -97,8 +97,8 @@ impl State {
         effects
     }
 
-    /// A creation has failed for good. The first in line who is not patient is told, unless all those
-    /// still have a creation to hope for.
+    /// A creation has finally failed. The first waiter that is not patient gets the error, unless a creation is still under way
+    /// for each of those.
     pub(crate) fn not_made(&mut self, function: &FunctionKey, error: Error) -> Vec<Effect> {
         let pool = pool::of(&mut self.families, function);
         pool.creating -= 1;
@@ -147,7 +147,7 @@ impl State {
         effects
     }
 
-    /// What has been lent for so long or longer: where it is, which, and by which lease.
+    /// Environments that have been lent for `long` or longer: their worker, their id and their lease.
     pub(crate) fn lent_for(
         &self,
         now: Timestamp,
@@ -163,7 +163,7 @@ impl State {
         lent.collect()
     }
 
-    /// An environment is no more.
+    /// An environment has ended.
     pub(crate) fn gone(&mut self, id: EnvironmentId) -> Vec<Effect> {
         let mut effects = Vec::new();
         let reason = match self
@@ -214,7 +214,7 @@ impl State {
             self.environments
                 .iter()
                 .filter_map(|(id, environment)| match environment.phase {
-                    // What is made ahead makes room for nobody.
+                    // Provisioned environments are not ended to make room.
                     Phase::Idle { since } if !environment.ahead => Some((since, *id)),
                     _ => None,
                 });
@@ -266,7 +266,7 @@ impl State {
         waiters.into_iter().map(refuse).collect()
     }
 
-    /// Finds the next use of an environment that is ready and free, after it was lent for so long.
+    /// Finds the next use of an environment that is ready and free; `lent_for` is how long its last lease took.
     pub(super) fn settle(
         &mut self,
         now: Timestamp,

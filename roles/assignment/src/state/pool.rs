@@ -10,19 +10,19 @@ use types::{EnvironmentId, Timestamp};
 use super::provisioned::Ahead;
 use super::{Environment, Family, Then, WaiterId, split};
 
-/// How many idle environments that would do are looked at in search of one in the caller's zone.
-/// The search is on every invoke's path; beyond so many, another zone's is as good.
+/// How many suitable idle environments are checked in search of one in the caller's zone.
+/// The search is on every invoke's path; after this many, another zone's is as good.
 const ZONE_SEARCH_MAX: usize = 16;
 
-/// A higher generation is newer. A lower one is asked for by a frontend that has not heard of the
-/// change yet, which takes it some milliseconds; or, when the higher one is asked for no longer,
+/// A higher generation is newer. A lower one is requested by a frontend that has not seen the
+/// change yet, which takes some milliseconds; or, when the higher one is asked for no longer,
 /// because the function was deleted and another one made under its name.
 const STALE_AFTER: Duration = Duration::from_secs(1);
 
 /// The generations of one function version.
 #[derive(Debug, Default)]
 pub(super) struct Generations {
-    /// The one that counts. Environments of others are lent only to those in line.
+    /// The current one. Environments of others are lent only to waiting callers.
     pub(super) current: u64,
     /// When it was last asked for.
     pub(super) asked: Timestamp,
@@ -45,8 +45,8 @@ impl Generations {
     }
 }
 
-/// Who is likely served within so long waits for an environment to be given back. A cold start takes twenty
-/// times as long, and what takes longer than this without the processor is to have environments of its own.
+/// A caller that will likely be served within this time waits for an environment to become free. A cold start takes twenty
+/// times as long, and invokes that wait for longer than this without the processor should each have their own environment.
 const PROMPT: Duration = Duration::from_millis(1);
 
 /// See the module.
@@ -54,9 +54,9 @@ const PROMPT: Duration = Duration::from_millis(1);
 pub(super) struct Pool {
     /// Most recently used last, so that those at the bottom can age out.
     pub(super) idle: Vec<EnvironmentId>,
-    /// Those in line for whom there are creations. First come, first served, here and in `patient`.
+    /// Waiters for whom environments are being created. First come, first served, here and in `patient`.
     waiters: VecDeque<WaiterId>,
-    /// Those in line for whom an environment will do that is lent.
+    /// Waiters that wait for a lent environment to become free.
     patient: VecDeque<WaiterId>,
     /// Creations under way.
     pub(super) creating: usize,
@@ -64,24 +64,24 @@ pub(super) struct Pool {
     pub(super) lent_for: Option<Duration>,
     /// Environments of whatever phase.
     pub(super) living: usize,
-    /// Those made ahead of invokes; most functions have none.
+    /// The provisioned ones; most functions have none.
     pub(super) ahead: Option<Box<Ahead>>,
 }
 
 impl Pool {
-    /// Whether whoever comes now is likely served by an environment that is given back, and sooner than
-    /// it would notice: a new one would only compete with those that are there.
+    /// Whether a new caller will likely be served by an environment that becomes free, and so soon that it would
+    /// not notice: a new environment would only compete with the others.
     fn is_prompt(&self) -> bool {
         let Some(lent_for) = self.lent_for else {
             return false;
         };
-        // Nobody waits beside an idle one, and few of the others are on their way out.
+        // Nobody waits while one is idle, and few of the others are about to end.
         let in_line = u32::try_from(self.in_line() + 1).unwrap_or(u32::MAX);
         let lent = u32::try_from(self.living).unwrap_or(u32::MAX);
         lent > 0 && lent_for.saturating_mul(in_line) / lent <= PROMPT
     }
 
-    /// Puts somebody in line, and says what else is to be done.
+    /// Queues a waiter, and says what else must happen.
     pub(super) fn wait(&mut self, waiter: WaiterId) -> Then {
         if self.creating <= self.waiters.len() && self.is_prompt() {
             self.patient.push_back(waiter);
@@ -91,7 +91,7 @@ impl Pool {
         self.create_if_needed()
     }
 
-    /// Somebody in line has waited for [`super::PATIENCE`]: whether there must be a creation now.
+    /// A waiter has waited for [`super::PATIENCE`]: whether an environment must be created now.
     pub(super) fn lose_patience(&mut self, waiter: WaiterId) -> Then {
         let Ok(place) = self.patient.binary_search(&waiter) else {
             return Then::Wait;
@@ -113,7 +113,7 @@ impl Pool {
         self.waiters.len() + self.patient.len()
     }
 
-    /// Whether each in line who is not patient has a creation to hope for.
+    /// Whether a creation is under way for each waiter that is not patient.
     pub(super) fn has_creations_enough(&self) -> bool {
         self.waiters.len() <= self.creating
     }
@@ -161,7 +161,7 @@ impl Pool {
         self.lent_for = Some((before * 7 + lent_for) / 8);
     }
 
-    /// Takes the most recently used environment that may still be lent: one made ahead before
+    /// Takes the most recently used environment that may still be lent: a provisioned one before
     /// others, then one in `zone`.
     pub(super) fn take_idle(
         &mut self,
@@ -177,7 +177,7 @@ impl Pool {
         take(&mut self.idle, environments, now, zone)
     }
 
-    /// Takes an environment made ahead, if there is one that may be lent.
+    /// Takes a provisioned environment, if there is one that may be lent.
     pub(super) fn take_ahead(
         &mut self,
         environments: &BTreeMap<EnvironmentId, Environment>,
@@ -187,7 +187,7 @@ impl Pool {
         take(&mut ahead.idle, environments, now, None)
     }
 
-    /// Whether invokes are kept from what is made ahead.
+    /// Whether invokes are kept from provisioned environments.
     pub(super) fn is_held(&self) -> bool {
         self.ahead.as_ref().is_some_and(|ahead| ahead.is_held())
     }

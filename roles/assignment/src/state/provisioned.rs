@@ -1,13 +1,13 @@
-//! Environments made ahead of invokes: how many are to be ready of which function version, which
-//! are made and which let go for it.
+//! Provisioned environments: how many are requested for which function version, and which
+//! are created and ended for it.
 //!
 //! ```text
 //!   wish: 3      ready ready ageing + creating     one more is made before the old one's time is over
 //!   wish: 2      ready ready ready                 one too many: the oldest that is idle goes
 //! ```
 //!
-//! A wish is memory, told again and again from outside; the environments are in the journal. So
-//! after a restart nothing is let go before all wishes have been told once.
+//! A requested count is only in memory, and sent repeatedly from outside; the environments are in the journal. So
+//! after a restart nothing is ended before all counts have been received once.
 //!
 //! What cannot be made is tried again after a pause that doubles, one at a time, until one succeeds.
 
@@ -31,18 +31,18 @@ const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause: a broken init costs a process start every five minutes.
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 
-/// So many environments of a version are to be ready.
+/// How many environments of a version are requested.
 #[derive(Clone, Debug)]
 pub(crate) struct Wish {
     pub(crate) function: Arc<FunctionVersion>,
     pub(crate) count: usize,
     /// Whether invokes are kept from them for now.
     pub(crate) held: bool,
-    /// When it was wished for: a later one forgets failures.
+    /// When it was requested: a later request clears failures.
     pub(crate) asked: Timestamp,
 }
 
-/// The part of a pool that is made ahead.
+/// The provisioned part of a pool.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     wish: Option<Wish>,
@@ -75,7 +75,7 @@ struct Tally {
 }
 
 impl State {
-    /// Takes in all that is wished for: what is not among it is let go.
+    /// Takes in all requested counts: environments of any other version are ended.
     pub(crate) fn provision(
         &mut self,
         now: Timestamp,
@@ -107,7 +107,7 @@ impl State {
         effects
     }
 
-    /// How every key stands that something is wished for or left of.
+    /// The state of every key that something is requested for or left of.
     pub(crate) fn standings(&self) -> BTreeMap<FunctionKey, Standing> {
         let tallies = self.tallies();
         let standing = |key: &FunctionKey| {
@@ -122,7 +122,7 @@ impl State {
         keys.map(|key| (key.clone(), standing(key))).collect()
     }
 
-    /// A creation ahead has ended well and the journal has the environment.
+    /// A provisioned environment was created and is in the journal.
     pub(crate) fn made_ahead(
         &mut self,
         now: Timestamp,
@@ -155,7 +155,7 @@ impl State {
         effects
     }
 
-    /// A creation ahead has failed for good.
+    /// The creation of a provisioned environment has finally failed.
     pub(crate) fn not_made_ahead(
         &mut self,
         now: Timestamp,
@@ -168,7 +168,7 @@ impl State {
         Vec::new()
     }
 
-    /// Has made what is missing, so many a second of each key.
+    /// Has the missing ones created, a limited number a second for each key.
     pub(super) fn top_up(&mut self, now: Timestamp, per_second: u32, effects: &mut Vec<Effect>) {
         if self.ahead.is_empty() || self.draining {
             return;
@@ -196,14 +196,14 @@ impl State {
         }
     }
 
-    /// Nothing is wished for any more; nothing is let go by this alone.
+    /// Nothing is requested any more; this alone ends nothing.
     pub(super) fn wish_for_nothing(&mut self) {
         for key in self.ahead.clone() {
             self.ahead_mut(&key).wish = None;
         }
     }
 
-    /// Drops what is neither wished for nor there.
+    /// Drops keys that are neither requested nor have environments.
     pub(super) fn forget_ahead(&mut self) {
         let families = &mut self.families;
         self.ahead.retain(|key| {
@@ -223,7 +223,7 @@ impl State {
         });
     }
 
-    /// Lends to those in line what is idle and was held until now.
+    /// Lends idle environments that were held until now to waiters.
     fn serve_ahead(&mut self, now: Timestamp, key: &FunctionKey, effects: &mut Vec<Effect>) {
         loop {
             let pool = pool::of(&mut self.families, key);
@@ -238,7 +238,7 @@ impl State {
         }
     }
 
-    /// Shuts down what is idle beyond what is wished for, the oldest first.
+    /// Shuts down idle environments beyond the requested count, the oldest first.
     fn let_go(&mut self, effects: &mut Vec<Effect>) {
         for (key, mut tally) in self.tallies() {
             let wish = self.ahead_of(&key).and_then(|ahead| ahead.wish.as_ref());

@@ -1,4 +1,4 @@
-//! Environments made ahead of invokes: rule by rule, and the service that makes them.
+//! Provisioned environments: rule by rule, and the service that creates them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a lease's number is good for: words that come late, twice, or from a leader of before.
+//! The use of a lease's number: reports that come late, twice, or from a former leader.
 
 use api::assignment::{Assignment, Error, Event, Lease, Lend};
 

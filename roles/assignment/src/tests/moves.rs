@@ -113,7 +113,7 @@ pub(super) fn with_idle(environments: &[Created]) -> State {
     state
 }
 
-/// One environment, lent, of a function whose environments are lent for so long.
+/// One environment, lent, of a function whose leases take `lent_for`.
 pub(super) fn with_one_lent(lent_for: Duration) -> State {
     let mut state = with_idle(&[created(1)]);
     let mut now = START;

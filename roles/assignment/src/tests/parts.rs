@@ -233,7 +233,7 @@ impl Placement for FirstWorker {
     }
 }
 
-/// Has room on the first worker for so many environments in all.
+/// Has room on the first worker for this many environments in all.
 pub(crate) struct Room(
     pub(crate) Arc<ManualClock>,
     pub(crate) Arc<FakeWorker>,

@@ -1,4 +1,4 @@
-//! The rules of retiring, one by one, on the pure state: what ends an environment, and what a replay takes for ended.
+//! The rules of retiring, one by one, on the pure state: what ends an environment, and which ones a replay treats as ended.
 
 use std::collections::BTreeMap;
 

@@ -110,7 +110,7 @@ async fn who_goes_away_leaves_a_warm_environment_behind() {
     world.worker(1).hold(true);
     let waiter = assign_later(&service, 1).await;
     waiter.abort();
-    until("the place in line is given up", || {
+    until("the place in the queue is given up", || {
         service.counts().waiting == 0
     })
     .await;

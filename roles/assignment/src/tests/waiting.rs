@@ -15,7 +15,7 @@ fn who_is_likely_served_at_once_waits_first_and_is_served_by_what_is_given_back(
     let mut state = with_one_lent(Duration::from_millis(1));
     let (first, then) = wait(&mut state);
     assert_eq!(then, Then::WaitFirst);
-    // The second in line would wait for two invokes.
+    // The second waiter would wait for two invokes.
     let (second, then) = wait(&mut state);
     assert_eq!(then, Then::Create);
     let served = returned(&mut state, START, 1);
@@ -37,7 +37,7 @@ fn patience_ends_in_a_creation() {
     let (waiter, _) = wait(&mut state);
     let key = function("f", 1);
     assert_eq!(state.lose_patience(&key, waiter), Then::Create);
-    // A second word changes nothing.
+    // A second call changes nothing.
     assert_eq!(state.lose_patience(&key, waiter), Then::Wait);
     assert!(make(&mut state, created(2)).contains(&serve(waiter, 2, true)));
 }

@@ -65,7 +65,7 @@ pub(super) async fn pass_on(
                     _ => None,
                 };
                 let error = why.unwrap_or(StreamError { error_type, body });
-                // Whoever read has gone.
+                // The reader has gone.
                 let _ = reader.send(Err(error)).await;
                 return;
             }

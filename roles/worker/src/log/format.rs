@@ -26,8 +26,8 @@ impl Format {
     }
 
     /// Whether a line of the function's is kept. Runtimes filter what goes through their loggers;
-    /// what is JSON with a `level` and a `timestamp` is held against the level here, and what
-    /// is anything else has none.
+    /// JSON with a `level` and a `timestamp` is filtered by level here, and
+    /// anything else has none.
     pub(crate) fn keeps(&self, line: &str) -> bool {
         #[derive(Deserialize)]
         struct Told {

@@ -1,4 +1,4 @@
-//! How fast an account's functions are read: whoever writes faster waits, as at any pipe that is full.
+//! How fast the output of an account's functions is read: a function that writes faster waits, as at any full pipe.
 //!
 //! Without a bound one function keeps a processor busy with its log alone, and all others wait for it.
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use types::AccountId;
 
-/// So many seconds' worth may come at once: what is seldom much is never late.
+/// This many seconds' worth may come at once: short bursts are never delayed.
 const BURST: Duration = Duration::from_secs(4);
 
 /// What is read at the end of an invoke is read at any pace: nobody waits for it longer than this.
@@ -31,7 +31,7 @@ impl Pace {
         }
     }
 
-    /// So many bytes were read.
+    /// `bytes` were read.
     pub(super) fn took(&self, bytes: usize) {
         if bytes == 0 {
             return;

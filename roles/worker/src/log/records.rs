@@ -11,7 +11,7 @@
 //! function's, and may be anything: a frame that lies about its length only joins or cuts records of the
 //! same log, and nothing here grows beyond one record's maximum.
 
-/// A record is cut after so many bytes, between two characters: CloudWatch's limit of an event is 256 KB.
+/// A record is cut after this many bytes, between two characters: CloudWatch's limit for an event is 256 KB.
 pub(super) const RECORD_BYTES_MAX: usize = 256 * 1024 - 26;
 /// What frames begin with. No text has these bytes: the first would have to follow another character's.
 const MAGIC: [u8; 3] = [0xa5, 0x5a, 0x00];
@@ -73,7 +73,7 @@ impl Records {
         (!partial.is_empty()).then_some(partial)
     }
 
-    /// Whoever wrote is gone, in the middle of a frame perhaps. What comes next begins anew.
+    /// The writer is gone, perhaps in the middle of a frame. What follows is a new frame.
     pub(super) fn begin_anew(&mut self) {
         self.missing = 0;
         self.header.clear();

@@ -1,7 +1,7 @@
 //! Bringing a subscriber what it wants: HTTP or TCP to a port inside of its sandbox.
 //!
-//! Who listens there may be hostile: every step has a time-out, and of an answer only its status
-//! counts. While the environment is frozen nobody can take anything, and time stands still.
+//! The listener may be hostile: every step has a time-out, and of an answer only its status
+//! counts. While the environment is frozen nobody can take anything, and the clock is stopped.
 
 use std::io;
 use std::sync::Arc;

@@ -21,7 +21,7 @@ struct Place<'k> {
 }
 
 impl Functions {
-    /// Takes in a change. Rows that cannot be read are left out and told of: one bad row must not
+    /// Takes in a change. A row that cannot be read is logged and skipped, so that it does not
     /// take the others with it.
     pub(in crate::metadata) fn apply(&mut self, change: &Change) {
         let (key, row) = match change {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::command::Command;
 
-/// An ack waits so long for company. A crash meanwhile delivers its message again, as one before it
+/// How long an ack waits for others. A crash meanwhile delivers its message again, as a crash before it
 /// would have.
 pub(super) const PATIENCE: Duration = Duration::from_millis(5);
-/// So many are company enough.
+/// With this many, acks no longer wait for others.
 const MANY: usize = 32;
 
 /// Acks that wait, for the writer to take along.

@@ -76,7 +76,7 @@ pub(super) enum Outcome {
     Done,
     /// Nothing was written: there is no room.
     Full,
-    /// So many were changed.
+    /// The number of changed messages.
     Count(u64),
     /// Whether it was as the command expects.
     Held(bool),

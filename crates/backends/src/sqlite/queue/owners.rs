@@ -1,5 +1,5 @@
 //! What is kept of each owner: counted in memory, and written in the transaction that changes it. So it
-//! is right whatever crashes, and nothing is counted anew.
+//! is right after any crash, without counting again.
 
 use std::collections::HashMap;
 
@@ -51,7 +51,7 @@ impl Owners {
         Ok(owners)
     }
 
-    /// Whether one more message of so many bytes is within the bounds.
+    /// Whether one more message of that size is within the bounds.
     pub(super) fn has_room(&self, charge: &Charge, bytes: u64) -> bool {
         charge.bounds.iter().all(|bound| {
             let kept = self.sums.get(&bound.of).copied().unwrap_or_default();

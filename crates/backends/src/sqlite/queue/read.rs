@@ -1,4 +1,4 @@
-//! What is read of queues beside their writer, and by it.
+//! What is read of queues, by their writer and by others.
 
 use std::time::Duration;
 

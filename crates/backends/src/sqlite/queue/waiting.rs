@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   receive, nothing there ─▶ waits ─▶ sent to: has messages ─▶ (commit) ─▶ told, and gone
-//!                               └─▶ anything else changed in its queue ───▶ told to look anew
+//!                               └─▶ anything else changed in its queue ───▶ told to look again
 //! ```
 
 use std::collections::{HashMap, VecDeque};
@@ -41,7 +41,7 @@ impl Waiter {
 }
 
 impl Waiting {
-    /// One more receiver; the answer comes where this says. No messages: it is to look anew.
+    /// One more receiver; the answer comes through what this returns. No messages: it has to look again.
     pub(super) fn add(
         &mut self,
         queue: &str,
@@ -61,8 +61,8 @@ impl Waiting {
         receiver
     }
 
-    /// For how long a message of so many bytes is hidden that is sent to a queue now, if somebody
-    /// takes it: then it is to be given.
+    /// If a receiver waits for a message of that size, for how long the message is to be hidden; then it must be
+    /// given to it.
     pub(super) fn taker(&mut self, queue: &str, bytes: usize) -> Option<Duration> {
         let waiters = self.queues.get_mut(queue)?;
         while let Some(first) = waiters.front() {
@@ -91,7 +91,7 @@ impl Waiting {
         }
     }
 
-    /// Something else in a queue has changed: all who wait for it look anew.
+    /// Something else in a queue has changed: all its receivers look again.
     pub(super) fn stir(&mut self, queue: &str) {
         for waiter in self.queues.remove(queue).into_iter().flatten() {
             self.over.push((queue.to_owned(), waiter));
@@ -130,7 +130,7 @@ impl Waiting {
         left
     }
 
-    /// Nothing of the transaction happened: all who had a part in it look anew.
+    /// Nothing of the transaction happened: all receivers in it look again.
     pub(super) fn forget(&mut self) {
         self.finish();
         self.over.clear();

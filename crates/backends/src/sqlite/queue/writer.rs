@@ -1,4 +1,4 @@
-//! The thread that writes queues: it collects what transactions change beside the table, and gives free pages back.
+//! The thread that writes queues: what a transaction changes in memory, and how free pages are returned to the disk.
 
 mod messages;
 
@@ -27,7 +27,7 @@ pub(super) struct Writer {
 
 /// Pages that are given back to the disk at a time: some megabytes, some milliseconds.
 const PAGES_TOGETHER: i64 = 512;
-/// So many free pages may stay in the file: it is about to be filled again.
+/// Free pages that may stay in the file: it is about to be filled again.
 const PAGES_KEPT: i64 = 4_096;
 
 impl Writer {
@@ -146,7 +146,7 @@ impl Writes for Writer {
         for (queue, messages) in left {
             self.put_back(&queue, &messages);
         }
-        // Those who look anew because of what was put back.
+        // Those that look again because of what was put back.
         self.waiting.tell();
     }
 

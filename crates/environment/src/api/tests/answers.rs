@@ -96,7 +96,7 @@ async fn a_result_over_the_limit_is_an_error_that_names_the_limit() {
         ))
         .await;
     stream.write_all(&vec![b'1'; 7_000_000]).await.unwrap();
-    // Whoever sent it gets to read why it was refused.
+    // The runtime gets to read why it was refused.
     assert!(read(&mut stream).await.starts_with("HTTP/1.1 413"));
     match running.invoked.answer.await.unwrap() {
         Answer::Error { error_type, body } => {

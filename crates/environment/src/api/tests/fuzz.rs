@@ -162,7 +162,7 @@ fn written(method: &str, path: &str, headers: &[(String, String)], body: &Body) 
 
 /// What takes longer does not end: a machine that has much else to do may take minutes over a case.
 const HANGS: Duration = Duration::from_secs(300);
-/// Who has not been answered for so long waits for an event.
+/// A client without an answer for this long is waiting for an event.
 const LONG_POLL: Duration = Duration::from_millis(5);
 
 /// Says it all, and hangs up once the other end has or shows that it waits for an event.
@@ -235,7 +235,7 @@ fn fuzz_runtime_api() {
     static PANICS: AtomicUsize = AtomicUsize::new(0);
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        // A connection's panic ends its task, and nobody else hears of it.
+        // A connection's panic ends its task, and is not noticed elsewhere.
         if panic
             .location()
             .is_some_and(|place| !place.file().contains("proptest"))

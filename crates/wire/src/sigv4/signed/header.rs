@@ -15,7 +15,7 @@ pub(super) struct Fields<'h> {
     pub(super) signature: &'h str,
 }
 
-/// Reads the header; one without a time beside it is refused as well.
+/// Reads the header; without a header for the time it is refused as well.
 pub(super) fn header_fields(text: &str, has_time: bool) -> Result<Fields<'_>, Error> {
     let (algorithm, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
     let (mut credential, mut signed_headers, mut signature) = (None, None, None);

@@ -61,7 +61,7 @@ fn a_presigned_request_has_the_same_rules() {
         refused(&parts("GET", &target, &[]));
     }
     let target = vectors::QUERY_FORM[0].1;
-    // Whoever has a link can add these, and each would change what it does.
+    // Anyone who has a link can add these, and each would change what it does.
     for header in [
         ("x-amz-invocation-type", "Event"),
         ("x-amz-client-context", "e30="),
@@ -218,7 +218,7 @@ fn a_declared_hash_lets_the_signer_be_known_before_the_body() {
         verified(&head(&hash), "other"),
         Err(Error::Mismatch { .. })
     ));
-    // What the body is then is looked at all the same.
+    // The body is checked nevertheless.
     assert!(verify(&head(&hash), b"other", then()).is_err());
     // Clients that do not say it cannot be known yet.
     let mut silent = parts("POST", "/", &[]);

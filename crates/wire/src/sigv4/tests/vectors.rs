@@ -4,7 +4,7 @@
 //! rest were signed by botocore. Key `AKIDEXAMPLE`, region `us-east-1`, service `service`, time
 //! `20150830T123600Z`, host `example.amazonaws.com`.
 
-/// Name, method, target, headers beside host and date, body, signed headers, signature.
+/// Name, method, target, headers without host and date, body, signed headers, signature.
 pub(super) type Vector = (
     &'static str,
     &'static str,

@@ -38,7 +38,7 @@ pub(super) struct Model {
     free: BTreeMap<EnvironmentId, FunctionKey>,
     destroying: Vec<EnvironmentId>,
     environments: u64,
-    /// What is wished for of which function, and whether it is held.
+    /// The requested count for each function, and whether it is held.
     wishes: [usize; 2],
     held: bool,
     wished: u64,
@@ -203,7 +203,7 @@ impl Model {
                 }
             }
             Assigned::Draining => {}
-            Assigned::None => panic!("it was to be in line"),
+            Assigned::None => panic!("it should be queued"),
         }
         self.carry_out(effects);
     }
@@ -301,7 +301,7 @@ impl Model {
         self.carry_out(effects);
     }
 
-    /// From here on all goes well: then what is wished for is there, and no more than that.
+    /// From here on all goes well: then exactly the requested environments exist.
     pub(super) fn prosper(&mut self) {
         // What was made for a shorter life has been replaced by then.
         self.take(Step::Pass { seconds: 2_000 });

@@ -17,7 +17,7 @@ fn framed(message: &str) -> Vec<u8> {
     frame
 }
 
-/// The records of `written`, given in pieces of so many bytes.
+/// The records of `written`, given in pieces of that size.
 fn cut(records: &mut Records, written: &[u8], piece: usize) -> Vec<Vec<u8>> {
     let mut out = Vec::new();
     for bytes in written.chunks(piece) {

@@ -257,7 +257,7 @@ impl Writer {
         Ok(true)
     }
 
-    /// Shows messages again that were taken for somebody who is gone.
+    /// Makes messages visible again whose receiver has gone.
     pub(super) fn put_back(&mut self, queue: &str, messages: &[Message]) {
         let now = self.clock.now();
         for message in messages {
