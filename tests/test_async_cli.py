@@ -35,7 +35,7 @@ def events(lambent):
 
 @pytest.fixture
 def failed(client, deploy, events):
-    """A function with one event that failed for good."""
+    """A function with one event that finally failed."""
     name = deploy(FAILS)
     client.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
     client.invoke(FunctionName=name, InvocationType="Event", Payload=b"7")

@@ -12,7 +12,7 @@ PREFIX = "lambent_event_invoke_"
 
 
 def metrics(server):
-    """All of the plane's, by name and labels; what was never counted is not there yet."""
+    """All of the plane's, by name and labels; what was never counted is missing."""
     with urllib.request.urlopen(f"{server.admin_url()}/metrics", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
     pairs = (line.removeprefix(PREFIX).rsplit(" ", 1) for line in lines if line.startswith(PREFIX))

@@ -13,7 +13,7 @@ from support import clients, functions
 
 
 def built():
-    """The folder with AWS's clients beside ours, if it was ever made."""
+    """The folder with AWS's clients and ours, if it was ever made."""
     cache = os.environ.get("LAMBENT_TEST_CACHE")
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     folder = pathlib.Path(cache) if cache else pathlib.Path(home, "lambent-tests")

@@ -97,7 +97,7 @@ def test_unsigned_code_is_refused_where_signatures_are_enforced(client, config, 
     with pytest.raises(ClientError) as refused:
         functions.create(client, functions.unique(), SOURCE, CodeSigningConfigArn=enforces)
     assert code_of(refused) == "CodeVerificationFailedException"
-    # What is deployed already stays; only new code is looked at.
+    # What is deployed already stays; only new code is checked.
     client.put_function_code_signing_config(CodeSigningConfigArn=enforces, FunctionName=name)
     client.update_function_configuration(FunctionName=name, Timeout=9)
     functions.until_updated(client, name)

@@ -50,7 +50,7 @@ def test_a_reservation_of_ten_throttles_forty_of_fifty(client, deploy):
     name = deploy(SLEEPER, Timeout=20)
     answer = client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=10)
     assert answer["ReservedConcurrentExecutions"] == 10
-    # So long that all fifty are there before the first is done.
+    # Long enough for all fifty to have started before the first has ended.
     answers = invoke_at_once(client, name, 50, 4)
     throttled = [answer for answer in answers if isinstance(answer, dict)]
     assert len(throttled) == 40

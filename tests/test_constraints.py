@@ -86,7 +86,7 @@ def test_every_constraint_is_kept(sender, name):
 
 
 def test_what_is_refused_otherwise_is_of_the_model():
-    """The list of exceptions has nothing that is not there any more."""
+    """The list of exceptions has no entry that the model no longer has."""
     known = {(case.at, case.rule) for operation in OPERATIONS.values() for case in requests.cases(operation)}
     for _, at, rule in OTHERWISE:
         assert any(at == known_at and rule in ("*", known_rule) for known_at, known_rule in known), at

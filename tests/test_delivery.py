@@ -1,4 +1,4 @@
-"""Outcomes whose destination is not there: kept until it is, given up if it never will be."""
+"""Outcomes whose destination is missing: kept until it appears, given up if it never will."""
 
 import socket
 
@@ -53,7 +53,7 @@ def test_a_destination_that_is_down_is_told_when_it_is_back(own_server):
 
 @pytest.mark.parametrize("side, event", [("success", {}), ("failure", {"fail": True})])
 def test_a_destination_that_does_not_exist_is_given_up(client, deploy, peer, plane, side, event):
-    """Told of in a metric; whoever else is to hear it still does."""
+    """Counted in a metric; the other destination still gets it."""
     queue, letters = Queue(peer.client("sqs")), Queue(peer.client("sqs"))
     name = deploy(DOES, DeadLetterConfig={"TargetArn": letters.arn})
     destined(client, name, **{side: f"{queue.arn}-not"})
@@ -67,7 +67,7 @@ def test_a_destination_that_does_not_exist_is_given_up(client, deploy, peer, pla
 
 
 def test_one_that_is_down_keeps_nobody_else_waiting(own_server, peer):
-    """A queue is told though the topic beside it cannot be reached."""
+    """A queue gets its record though the topic cannot be reached."""
     held = socket.socket()
     held.bind(("127.0.0.1", 0))
     down = f'sns = "http://127.0.0.1:{held.getsockname()[1]}"\n'

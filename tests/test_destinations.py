@@ -381,7 +381,7 @@ def test_a_dead_letter_target_needs_a_role_that_may_send(client, deploy, role, s
     role.may(f"{service}:{action}", arn)
     assert update(FunctionName=name, **letters)["DeadLetterConfig"]["TargetArn"] == arn
     functions.until_updated(client, name)
-    # A role that IAM does not know is taken at its word; a known one is looked at anew.
+    # A role that does not exist in IAM is not checked; one that does is checked again.
     update(FunctionName=name, Role=functions.ROLE)
     functions.until_updated(client, name)
     role.may("s3:ListBucket", "*")
@@ -389,7 +389,7 @@ def test_a_dead_letter_target_needs_a_role_that_may_send(client, deploy, role, s
 
 
 def test_a_role_that_lost_its_right_tells_nobody(client, deploy, peer, plane, role):
-    """Whoever takes the call may not ask. With the right again, all that was kept is told."""
+    """The called service may not check. Once the role has the right again, all that was kept is delivered."""
     queue, letters = Queue(peer.client("sqs")), Queue(peer.client("sqs"))
     mine = ("sqs:SendMessage", f"arn:aws:sqs:{ACCOUNT}:queue-*")
     role.may(*mine)
@@ -413,7 +413,7 @@ def test_a_role_that_lost_its_right_tells_nobody(client, deploy, peer, plane, ro
 
 
 def test_a_message_tells_the_chain_it_is_in(client, deploy, peer):
-    """Record and dead letter: whoever polls the queue for a function hands it on."""
+    """Record and dead letter: a poller of the queue passes it on to a function."""
     sqs = peer.client("sqs")
     boxes = Queue(sqs), Queue(sqs)
     name = deploy(FAILS, DeadLetterConfig={"TargetArn": boxes[1].arn})

@@ -1,5 +1,5 @@
-"""Disks that fail, stand still or are filled by somebody's package, while a server runs upon them: what needs
-them is refused, everything else goes on, and it ends when it is told to."""
+"""Disks that fail, hang or are filled by somebody's package, while a server runs on them: what needs
+them is refused, everything else continues, and the server stops when it is told to."""
 
 import pathlib
 import threading

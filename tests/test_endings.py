@@ -1,4 +1,4 @@
-"""Environments whose killed processes do not end: what they hold, who hears of it, and the server's own end."""
+"""Environments whose killed processes do not end: what they hold, who is notified, and the server's own end."""
 
 import pathlib
 import threading
@@ -58,7 +58,7 @@ def test_what_does_not_end_keeps_its_room_until_it_has_and_the_server_ends_all_t
 
 
 def test_an_environment_whose_processor_share_cannot_be_set_is_ended(on_disk):
-    """The disk is there for what is mounted beside it: a file in the place of the kernel's."""
+    """The disk is for a second mount: a file in the place of the kernel's."""
     server = on_disk(64).start()
     client = clients.make(server, strict=False)
     waits = "import os, time\nwhile not os.path.exists('/tmp/go'):\n    time.sleep(0.02)\n"

@@ -10,7 +10,7 @@ from support import clients, functions, raw, signing, urls
 
 ECHO = "def handler(event, context):\n    return {'ran': context.function_name, 'path': event.get('rawPath')}\n"
 PATH = "/2015-03-31/functions"
-# Bytes of a request may take so many MB together, and there are so many connections.
+# All requests together may take this many MB, and there are this many connections.
 SMALL = """
 [requests]
 connections = 60

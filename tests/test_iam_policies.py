@@ -302,7 +302,7 @@ def test_a_key_tells_when_it_was_used(server, client, iam, deploy):
     key = iam.list_access_keys(UserName=name)["AccessKeyMetadata"][0]["AccessKeyId"]
     never = iam.get_access_key_last_used(AccessKeyId=key)
     assert never["UserName"] == name and never["AccessKeyLastUsed"] == {"ServiceName": "N/A", "Region": "N/A"}
-    # Whoever is known has used it, even for what they may not do; by the frontend as well.
+    # A known user has used it, even for what they may not do; through the frontend as well.
     assert refused(own.invoke, FunctionName=target) == "AccessDeniedException"
     last = iam.get_access_key_last_used(AccessKeyId=key)["AccessKeyLastUsed"]
     assert last["ServiceName"] == "lambda" and last["Region"] == "us-east-1"

@@ -159,7 +159,7 @@ def test_reservations_at_once_leave_the_hundred(regional):
     unreserved = regional.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
     assert unreserved == 1000 - 300 * (10 - codes["InvalidParameterValueException"])
     assert unreserved >= 100
-    # Whoever was refused because another was about to be: there is room now, or there was.
+    # For those that were refused because another was about to be created: there is room now, or there was.
     for name in names:
         functions.delete(regional, name)
     wait_for(

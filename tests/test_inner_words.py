@@ -1,4 +1,4 @@
-"""What fails inside of the service is told to its operator alone: whoever asks hears AWS's words, and neither
+"""Failures inside the service are reported only to its operator: callers get AWS's words, and neither
 paths of the host nor the names of this program's parts, the kernel's words or a store's."""
 
 import base64
@@ -100,7 +100,7 @@ def test_what_fails_inside_is_told_to_the_operator_alone(broken):
     ear = Ear(server)
     client = ear.client(server)
 
-    # A runtime that is not to be had, and one whose program is not there.
+    # A runtime that is not available, and one whose program is missing.
     functions.create(client, "java", {"A.class": "x"}, runtime="java21", Handler="A::b")
     status, code, request = refused(client.invoke, FunctionName="java")
     assert (status, code) == (502, "InvalidRuntimeException")

@@ -156,7 +156,7 @@ def test_an_external_extension_lives_from_init_to_shutdown(own_server, tmp_path)
     server = own_server(f'[functions]\nopt = "{package}"\n').start()
     client = clients.make(server)
     functions.create(client, "f", "def handler(event, context):\n    return event\n", Timeout=10)
-    # One invoke: a second could find another environment while the extension is not done with the first.
+    # One invoke: a second could find another environment while the extension has not finished the first.
     assert client.invoke(FunctionName="f", Payload=b"1")["Payload"].read() == b"1"
     assert server.terminate() == (0, "")
     log = "".join(path.read_text() for path in (server.data / "logs").rglob("*.jsonl"))

@@ -1,4 +1,4 @@
-"""One log call is one event, with its line breaks, for whoever reads: CloudWatch Logs, the caller, extensions."""
+"""One log call is one event, with its line breaks, for every reader: CloudWatch Logs, the caller, extensions."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""Resource policies: what is written, and whom it lets in."""
+"""Resource policies: what is written, and whom it allows."""
 
 import json
 

@@ -187,7 +187,7 @@ def test_an_init_may_take_longer_than_on_demand_and_is_always_reported(server, c
         r"INIT_REPORT Init Duration: (\d+\.\d\d) ms\tPhase: init\n", log(server, name)
     )
     assert float(took) > 11_000
-    # No invoke waited for it, so none is told of it.
+    # No invoke waited for it, so none reports it.
     assert not re.search(r"\bREPORT RequestId.*Init Duration", log(server, name))
 
 

@@ -43,7 +43,7 @@ def told(plane):
 
 @pytest.fixture
 def ring(client, deploy, peer):
-    """Two functions, each of which is told of the other's successes; and who hears of failures."""
+    """Two functions, each the other's destination for successes; and a destination for failures."""
     sqs = peer.client("sqs")
     letters, failed = Queue(sqs), Queue(sqs)
     names = [deploy(RUNS, DeadLetterConfig={"TargetArn": letters.arn}) for _ in range(2)]

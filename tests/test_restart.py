@@ -111,7 +111,7 @@ def test_an_invoke_under_way_is_finished_before_the_end(own_server):
         wait_for(lambda: "asleep" in logged(server, "sleeper"))
         assert server.health() == (200, "ok\n")
         server.process.send_signal(signal.SIGTERM)
-        # For as long as the invoke takes: nobody new is let in.
+        # For as long as the invoke takes: no new requests are accepted.
         wait_for(lambda: server.health() == (503, "stopping\n"), within=2)
         status, rest = server.wait()
         assert answer.result()["Payload"].read() == b'"slept"'

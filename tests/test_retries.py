@@ -1,6 +1,6 @@
 """What becomes of events whose function fails, cannot run, changes or goes, in real time.
 
-What takes a minute begins with the first test, all at once, and is looked at by the last ones.
+What takes a minute begins with the first test, all at once, and is checked by the last ones.
 """
 
 import json
@@ -15,7 +15,7 @@ from support.mailboxes import Queue
 from support.server import wait_for
 
 FAIL = {"fail": True}
-# The first retry comes after one minute; whoever waits for it has waited for most of it already.
+# The first retry comes after one minute; tests that wait for it have waited for most of it already.
 MINUTE = 60_000
 WITHIN = 100
 RETRIED = "lambent_event_invoke_events_retried_total"
@@ -201,7 +201,7 @@ def test_what_waits_for_a_version_stays_with_it(minute):
 
 
 def test_who_is_told_of_a_function_hears_that_it_is_gone(minute, told):
-    """It failed once, and then was not there, which counts as well."""
+    """It failed once, and then was missing, which counts as well."""
     function, request = minute.deleted
     records.check(
         function.bad.record(WITHIN), request=request, arn=f"{function.arn}:$LATEST", payload=FAIL,

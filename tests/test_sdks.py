@@ -72,7 +72,7 @@ def succeeds(command, **settings):
 
 
 def test_the_sdk_for_javascript(environment, tmp_path):
-    # Node.js looks for modules beside the files that want them.
+    # Node.js looks for modules next to the files that import them.
     files = [shutil.copy(path, tmp_path) for path in sorted((SUITES / "javascript").glob("*.mjs"))]
     os.symlink(f"{fetched('javascript')}/node_modules", tmp_path / "node_modules")
     tests = [path for path in files if str(path).endswith(".test.mjs")]

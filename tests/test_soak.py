@@ -1,4 +1,4 @@
-"""An ordinary account beside a hostile one. `python -m soak 1200`, in this folder, is the long run, with its
+"""An ordinary account next to a hostile one. `python -m soak 1200`, in this folder, is the long run, with its
 figures; this is a short one that looks for errors and for what remains."""
 
 import json

@@ -102,7 +102,7 @@ def test_a_killed_spawner_is_replaced_under_load(own_server):
         wait_for(lambda: asleep(logs, "sleeper") == 3 and asleep(logs, "event") == 1, within=30)
         wait_for(lambda: answered[0] > 50, within=30)
         before = kill_spawners(server)
-        # Whoever had an environment hears at once that it is gone, not after its time.
+        # A caller whose environment has ended gets an answer at once, not after its timeout.
         assert all(task.result(timeout=15) for task in sleeps)
         reached = answered[0]
         wait_for(lambda: answered[0] > reached + 100, within=30)

@@ -1,4 +1,4 @@
-"""What a server needs of its machine, and that it says so where that is not there."""
+"""What a server needs of its machine, and that it says so if it is missing."""
 
 import subprocess
 

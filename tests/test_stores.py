@@ -93,7 +93,7 @@ def test_a_start_with_a_damaged_older_or_emptied_database_ends_and_says_why(on_d
     assert status(client.create_alias, FunctionName="f0", Name="live", FunctionVersion="$LATEST") == 201
     server.terminate()
 
-    # An older copy alone is refused; whoever wants it says so.
+    # Only an older copy is refused; the operator can accept it.
     file.write_bytes(latest)
     told = server.failed_start()
     assert "older than the one that was used last" in told, told

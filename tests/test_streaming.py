@@ -12,7 +12,7 @@ from support.functions import unique
 from support.server import wait_for
 
 NODE = "nodejs20.x"
-# Writes when it wrote, twice, with a pause between the two that no busy machine takes for nothing.
+# Writes when it wrote, twice, with a pause between the two that is clear even on a busy machine.
 PAUSE = 1.5
 CLOCK = """
     export const handler = awslambda.streamifyResponse(async (event, stream) => {

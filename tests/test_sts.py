@@ -132,7 +132,7 @@ def test_a_policy_of_the_session_limits_it_everywhere(server, client, deploy, us
         assert "because no session policy allows the lambda:" in words
     assert refused(of(server, found["Credentials"], "iam").list_users)[0] == "AccessDenied"
     assert refused(of(server, found["Credentials"], "logs").describe_log_groups)[0] == "AccessDeniedException"
-    # Who is let in by the function's own policy as everybody is, is limited all the same.
+    # A session that the function's own policy allows, like everyone, is limited nevertheless.
     client.add_permission(FunctionName=other, StatementId="all", Action="lambda:InvokeFunction", Principal="*")
     assert refused(session.invoke, FunctionName=other)[0] == "AccessDeniedException"
 

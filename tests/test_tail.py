@@ -35,7 +35,7 @@ UNCAUGHT = "export const handler = () => { setTimeout(() => { throw new Error('l
     ],
 )
 def test_what_the_runtime_has_answered_is_the_answer(deploy, client, invoke, loop, expected):
-    # Whoever stays waits for the end of it; whoever goes has time for another start.
+    # A caller that stays waits for the end of it; one that leaves has time for another start.
     timeout = 2 if "sleep" in loop else 20
     settings = {"runtime": "provided.al2023", "Timeout": timeout}
     name = deploy({"bootstrap": BOOTSTRAP % loop}, prefix="tail", **settings)

@@ -102,8 +102,8 @@ def extended(client, deploy):
 
 
 def until(invoke, name, enough):
-    """What the function's extension has written down, once that is enough. What is told of an invoke
-    comes with the next ones: between invokes nobody in there runs."""
+    """What the function's extension has written down, once that is enough. Events about an invoke
+    come with the next ones: between invokes nothing in there runs."""
     for number in range(200):
         seen = invoke(name, {"word": f"again {number}"}).json
         if enough(seen["events"]):

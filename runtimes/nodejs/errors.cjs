@@ -1,4 +1,4 @@
-// What is told of an error: to the caller, to the log, to X-Ray. Loaded with the first error.
+// What is reported about an error: to the caller, to the log, to X-Ray. Loaded with the first error.
 'use strict';
 
 const { promisesOnly } = require('./generation.cjs');

@@ -1,4 +1,4 @@
-// A TCP connection in the least that Node.js needs for one: start, write, be told of what was read.
+// A TCP connection in the least that Node.js needs for one: start, write, be notified of what was read.
 //
 // `process.binding('tcp_wrap')` is what `net` itself is made of. Without `net` and the streams above it the process is
 // ready 4 to 7 ms sooner (V8 refuses its built-in code cache as soon as a heap limit is given, so every module counts)

@@ -1,5 +1,5 @@
-"""What the interpreter is started with. Everything is in the packages beside it, because a module that is
-imported is read compiled, while this file is compiled anew at every start."""
+"""What the interpreter is started with. Everything is in the packages next to it, because a module that is
+imported is read compiled, while this file is compiled again at every start."""
 from lambent_runtime import bootstrap as loop
 
 

@@ -26,7 +26,7 @@ def test_nothing_heavy_is_imported(python, tmp_path):
 
 
 def test_only_our_own_files_are_read(python, tmp_path):
-    """Beside those that the interpreter always reads: of modules that are built into it or frozen in it there are none."""
+    """Except those that the interpreter always reads: there are none of modules that are built into it or frozen in it."""
     (tmp_path / "ask.py").write_text(
         "def handler(event, context):\n    import sys\n"
         "    specs = [m.__spec__ for m in sys.modules.values() if m.__spec__]\n"
@@ -66,7 +66,7 @@ def test_a_python_path_of_the_functions_own_gets_all_of_site(python, tmp_path):
 
 
 def test_the_built_folder_holds_what_the_interpreter_would_compile(python):
-    """Or each start would compile it anew, the folder being read-only."""
+    """Or each start would compile it again, the folder being read-only."""
     tag = subprocess.run(
         ["/usr/bin/python3", "-c", "import sys; print(sys.implementation.cache_tag)"], capture_output=True, text=True, check=True
     ).stdout.strip()

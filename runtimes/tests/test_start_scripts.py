@@ -1,4 +1,4 @@
-"""What AWS's start scripts do for a function beside the protocol, and the SDKs that functions find."""
+"""What AWS's start scripts do for a function in addition to the protocol, and the SDKs that functions find."""
 
 import json
 

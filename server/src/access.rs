@@ -48,7 +48,7 @@ pub(crate) enum Source {
     Folder(PathBuf),
 }
 
-/// What is looked at: variables and files, of this process or of a test.
+/// Where settings are looked up: variables and files, of this process or of a test.
 pub(crate) struct Surroundings<'s> {
     pub(crate) variable: &'s dyn Fn(&str) -> Option<String>,
     pub(crate) read: &'s dyn Fn(&Path) -> io::Result<String>,

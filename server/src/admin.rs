@@ -14,21 +14,21 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use types::Seldom;
 
-/// Prometheus asks with one connection; so many are plenty.
+/// Prometheus uses one connection; this many are plenty.
 const CONNECTIONS_MAX: usize = 32;
 /// How often it is told that connections are not accepted.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
-/// So long a connection lasts at most: one that does not read its answers would keep its place.
+/// The longest life of a connection: one that does not read its answers would keep its place.
 const CONNECTION_MAX: Duration = Duration::from_secs(120);
 
 /// What is shown.
 #[derive(Clone)]
 pub(crate) struct Shown {
     pub(crate) registry: Arc<Mutex<Registry>>,
-    /// Set once it was told to stop: from then on nobody new is let in.
+    /// Set once it was told to stop: from then on no new requests are accepted.
     pub(crate) stopping: CancellationToken,
 }
 

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 + 30);
 /// Bytes of an answer: more than any operation's.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// Speaks to one server, as whoever has the key.
+/// Calls one server, as the owner of the key.
 pub(crate) struct Client {
     access: Access,
     client: aws::Client,
@@ -99,7 +99,7 @@ impl Client {
 }
 
 /// Whether nothing was done because the account calls too often. An invoke throttled for its
-/// concurrency is another matter: its caller wants to hear of that.
+/// concurrency is another matter: its caller wants to know that.
 fn came_too_soon(response: &Response<Bytes>) -> bool {
     if response.status().is_success() {
         return false;

@@ -24,7 +24,7 @@ use caller::Caller;
 
 /// The root access key's file.
 const CREDENTIALS: &str = "credentials";
-/// The longest it may be: that of whoever added comments.
+/// The longest it may be, with room for comments.
 const CREDENTIALS_BYTES_MAX: u64 = 64 << 10;
 
 /// The folder, held.
@@ -89,8 +89,8 @@ impl DataDir {
         (u32::from_le_bytes(bytes) % RANGES + 2_000) * 65_536
     }
 
-    /// Gives the root access key's file to whoever called sudo, if this is so and may be: what they
-    /// call without sudo could not read it else.
+    /// Gives the root access key's file to the user who called sudo, if there is one and it is allowed: the commands that
+    /// they run without sudo could not read it otherwise.
     pub(crate) fn hand_over_credentials(&self) {
         let Some(caller) = Caller::of(|name| std::env::var(name).ok()) else {
             return;

@@ -116,7 +116,7 @@ pub(crate) fn events(options: &cli::Events) -> anyhow::Result<ExitCode> {
     }
     print(text.as_bytes())?;
     if answer.incomplete {
-        complain!("there may be more: only the first of each queue were looked at");
+        complain!("there may be more: only the first events of each queue were read");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The front door reads bodies and counts connections and bytes; it decides nothing about a request
-//! beside where it goes. One thing it does before a large body is read: it asks whether anybody has
-//! the access key the head names, and verifies the signature where the head says what the body is.
+//! except where it goes. Only before it reads a large body, it asks whether the access key in
+//! the head exists, and verifies the signature if the head declares the body's hash.
 
 mod body;
 mod bound;
@@ -51,7 +51,7 @@ use intake::{Intake, Part, Whose};
 use places::Places;
 use reply::Reply;
 
-/// A body of so many bytes is read whoever sends it; of a larger one the head must name a known
+/// The size up to which any body is read; for a larger one the head must name a known
 /// access key, and be signed by it as far as the head alone can tell.
 const STRANGERS_BYTES_MAX: u64 = 64 * 1024;
 /// Bodies that are refused and read all the same, at a time: of more the connection is closed.

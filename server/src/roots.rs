@@ -57,7 +57,7 @@ pub(crate) fn languages(config: &config::Runtimes) -> anyhow::Result<Languages> 
         let root_path = chosen.root.canonicalize();
         let root_path = root_path.with_context(|| {
             format!(
-                "runtime {name}: its root {} is not there",
+                "runtime {name}: its root {} does not exist",
                 chosen.root.display()
             )
         })?;
@@ -101,7 +101,7 @@ fn directory(config: &config::Runtimes) -> anyhow::Result<PathBuf> {
         let found = config.directory.canonicalize();
         return found.with_context(|| {
             format!(
-                "the runtimes folder {} is not there",
+                "the runtimes folder {} does not exist",
                 config.directory.display()
             )
         });

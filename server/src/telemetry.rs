@@ -26,7 +26,7 @@ use crate::terminal::{is_hidden, one_line};
 
 /// Lines of one place that come at once, and how many a second after that: errors and warnings,
 const TROUBLE: (f64, f64) = (10.0, 0.5);
-/// and the rest. What is only said for whoever looks for a fault has no bound.
+/// and the rest. Debug messages have no limit.
 const NEWS: (f64, f64) = (100.0, 10.0);
 
 /// Starts logging to standard error. `LAMBENT_LOG` sets the level: `info`, `debug`, `worker=trace`.

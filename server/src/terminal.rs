@@ -94,8 +94,8 @@ pub(crate) fn is_lost() -> bool {
     told.is_ok() && polled[0].revents().contains(PollFlags::ERR)
 }
 
-/// How a command ends that would end so, if it could print. Whoever has closed a pipe has seen enough and does not
-/// want to hear of it; that a disk is full is said.
+/// The exit status of a command that would end with `status`, if it could print. A closed pipe is not reported, as its reader has
+/// seen enough; a full disk is.
 pub(crate) fn ended(code: ExitCode) -> ExitCode {
     match LOST.get() {
         Some(error) if error.kind() != ErrorKind::BrokenPipe => {

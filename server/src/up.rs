@@ -154,7 +154,7 @@ fn descriptors(config: &Config, sandboxes: &sandbox::Config) -> anyhow::Result<D
         tracing::warn!(
             pool = shares.pool,
             environments = shares.environments,
-            "the limit of open files is low: fewer sandboxes stand ready than are wished for"
+            "the limit of open files is low: fewer sandboxes are kept ready than configured"
         );
     }
     Ok(shares)

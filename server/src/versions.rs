@@ -6,7 +6,7 @@
 //! are chosen for.
 //!
 //! Of what they are nothing is known but their names: they run as nobody, in a process group that is killed as
-//! soon as they have spoken, and nothing waits for them without end.
+//! soon as they have answered, and nothing waits for them forever.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -20,7 +20,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, geteuid, kill_process_
 use tokio::sync::oneshot;
 use worker::{Interpreter, Runtimes, language_version};
 
-/// An interpreter that says nothing for so long is not waited for.
+/// How long to wait for an interpreter's answer.
 const SAYS_WITHIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether it has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -66,15 +66,15 @@ impl Looking {
         Ok(Self(told))
     }
 
-    /// The table. Fails if it is not there within [`KNOWN_WITHIN`].
+    /// The table. Fails if it is not complete within [`KNOWN_WITHIN`].
     pub(crate) async fn table(self) -> anyhow::Result<BTreeMap<String, Runs>> {
         let told = tokio::time::timeout(KNOWN_WITHIN, self.0).await;
-        let told = told.context("the runtimes do not tell their versions in time")?;
-        told.context("the runtimes cannot be looked at")
+        let told = told.context("the runtimes do not report their versions in time")?;
+        told.context("the runtimes cannot be examined")
     }
 }
 
-/// Looks at all runtimes that functions may name. Blocks.
+/// Examines all runtimes that functions may name. Blocks.
 fn look(runtimes: &Runtimes) -> BTreeMap<String, Runs> {
     let names = control::RuntimesHere::default().names();
     let names = names.into_iter().chain(runtimes.exact.keys().cloned());
@@ -103,7 +103,7 @@ fn look(runtimes: &Runtimes) -> BTreeMap<String, Runs> {
             })
             .collect();
         for one in asked {
-            // Whoever panics has said nothing.
+            // One that panics has not answered.
             let _ = one.join();
         }
     });
@@ -164,7 +164,7 @@ pub(crate) fn tell(table: &BTreeMap<String, Runs>) {
     }
 }
 
-/// The runtimes whose names promise what is not there, and why.
+/// The runtimes whose actual version is not the one in their name, and why.
 pub(crate) fn refused(table: &BTreeMap<String, Runs>) -> BTreeMap<String, String> {
     let why = |(runtime, runs): (&String, &Runs)| match runs {
         Runs::On {

@@ -1,1 +1,1 @@
-"""A soak: an ordinary account beside a hostile one, on one server. See `__main__`."""
+"""A soak: an ordinary account next to a hostile one, on one server. See `__main__`."""

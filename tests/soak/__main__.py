@@ -96,7 +96,7 @@ def hostile(server, pipe):
 
 
 def watch(server, pipe):
-    """The process that looks at what the server has of the machine, until told to stop: the most of each."""
+    """The process that measures what the server uses of the machine, until told to stop: the maximum of each."""
     priority.own(19)
     worst = {}
     while not pipe.poll(2):

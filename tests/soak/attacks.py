@@ -108,7 +108,7 @@ class TemporaryFiles(Function):
 
 
 class Processes(Function):
-    """Makes processes until there are no more."""
+    """Makes processes until it cannot make any more."""
 
     SOURCE = """
         import os, time

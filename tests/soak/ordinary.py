@@ -19,7 +19,7 @@ from soak import priority
 
 INVOKES_A_SECOND = 40
 CONNECTIONS = 4
-# One in so many is an asynchronous invoke.
+# One in this many is an asynchronous invoke.
 EVENT_EVERY = 10
 
 

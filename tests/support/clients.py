@@ -1,4 +1,4 @@
-"""boto3 clients that forgive nothing: no retries, and every answer is held against the model."""
+"""boto3 clients that forgive nothing: no retries, and every answer is checked against the model."""
 
 import boto3
 from botocore.config import Config

@@ -12,14 +12,14 @@ from .server import Server
 # How a disk is made, for `sh`.
 KINDS = {
     "tmpfs": "mount -t tmpfs -o size={size}m tmpfs {data}",
-    # One that breaks, stands still and is mended as those of machines do.
+    # One that can fail, hang and be repaired as a real disk can.
     "ext4": "truncate -s {size}M {image} && mkfs.ext4 -q -F {image} && {mount}",
 }
 MOUNT = "mount -o loop,errors=remount-ro {image} {data}"
 
 
 class OnDisk(Server):
-    """A server on a disk of so many megabytes. `fill` and `room` say how full it is; one of the kind ext4 can
+    """A server on a disk of that many megabytes. `fill` and `room` say how full it is; one of the kind ext4 can
     `fail` and be `mended`, stand `still` and `go_on`."""
 
     def __init__(self, megabytes, config="", kind="tmpfs"):
@@ -27,7 +27,7 @@ class OnDisk(Server):
         self.data.mkdir()
         self._places = {"size": megabytes, "data": self.data, "image": self.root / "disk.img"}
         mount = KINDS[kind].format(mount=MOUNT.format(**self._places), **self._places)
-        # A disk that stands still stays on the machine: it goes on when these tests end, however they do.
+        # A frozen disk stays on the machine: it is thawed when these tests end, however they do.
         script = f"{mount} && echo mounted && cat; fsfreeze --unfreeze {self.data} 2>&-; true"
         self._keeper = subprocess.Popen(
             ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
@@ -86,7 +86,7 @@ class OnDisk(Server):
             self.data = hidden
 
     def fill(self, leave=0):
-        """Takes all room of the disk but so many kilobytes."""
+        """Takes all room of the disk except `leave` kilobytes."""
         with open(self.disk / "filler", "ab", buffering=0) as filler:
             bytes_left = self.free() - leave * 1024
             # The server writes, too: what was room a moment ago may be none.

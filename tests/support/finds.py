@@ -22,7 +22,7 @@ LIMITS = {
     # AWS: 10 737 418 240. One byte is what keeps the machine's kernel from writing a dump, and from starting the
     # machine's own program for dumps, wherever that would be.
     "Max core file size": ("1", "1"),
-    # AWS: without limit. POSIX message queues are not to be had; a container without CAP_SYS_RESOURCE keeps their
+    # AWS: without limit. POSIX message queues are not available; a container without CAP_SYS_RESOURCE keeps their
     # limit, which others have raised beforehand. Signals that wait take memory beyond a cgroup's limit; "Max pending signals" is the machine's.
     # Nobody goes before others.
     "Max nice priority": ("0", "0"),

@@ -52,7 +52,7 @@ class Queue:
 
 
 class Topic:
-    """A topic of SNS, with a queue that hears it."""
+    """A topic of SNS, with a queue that subscribes to it."""
 
     def __init__(self, peer):
         self.queue = Queue(peer.client("sqs"))

@@ -16,7 +16,7 @@ RUNNING = re.compile(rb"Running on (http://[\d.]+:\d+)")
 
 
 class Moto:
-    """A server. With `unsigned`, that many calls are let in as they come and every later one must
+    """A server. With `unsigned`, that many calls are accepted without a check and every later one must
     be signed by a user who may make it. With `port`, it is there."""
 
     def __init__(self, unsigned=None, port=0):

@@ -34,6 +34,6 @@ def check(record, *, request, arn, condition, payload, invokes=1, version=None, 
     elif status:
         expected["responseContext"] = {"statusCode": status}
     assert rest == expected
-    # Whoever reads it without a parser finds the parts where they always are.
+    # A reader without a parser finds the parts where they always are.
     order = ["version", "timestamp", *list(expected)[1:]]
     assert list(record) == order

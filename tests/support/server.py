@@ -73,7 +73,7 @@ def runtimes_directory():
 
 
 class Server:
-    """One data directory, and the server upon it while it runs."""
+    """One data directory, and its server while it runs."""
 
     def __init__(self, config="", runtimes=""):
         prefix = f"{leftovers.FOLDERS}{os.getpid()}-"

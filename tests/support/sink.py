@@ -32,7 +32,7 @@ TELLS = f"""{GATEWAY}
         try:
             tell(event)
         except OSError:
-            # A line that was cut while the function stood still.
+            # A line that was cut while the function was frozen.
             line = None
             tell(event)
 """
@@ -52,7 +52,7 @@ class Sink(socketserver.ThreadingTCPServer):
 
     allow_reuse_address = True
     daemon_threads = True
-    # Who counts on it is not to wait for functions that stand still with a line open.
+    # Its users must not wait for frozen functions that have a line open.
     block_on_close = False
     request_queue_size = 256
 

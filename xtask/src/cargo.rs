@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Cargo in the workspace's root. What `cargo run` has told this program of itself is not passed on: build
-/// scripts hear of it, ring's begins anew when it changes, and with it everything that is built upon ring.
+/// Cargo in the workspace's root. The variables with which `cargo run` describes this program are not passed on: build
+/// scripts see them, ring's runs again when they change, and so does everything that is built on ring.
 pub fn cargo(root: &Path) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
@@ -17,7 +17,7 @@ pub fn cargo(root: &Path) -> Command {
     command
 }
 
-/// Whether a variable speaks of the program that runs, and not of how to build.
+/// Whether a variable describes the running program, and not how to build.
 fn is_of_this_program(name: &str) -> bool {
     [
         "CARGO_PKG_",

@@ -1,4 +1,4 @@
-//! Everything `tidy` looks at, in one list of findings.
+//! Everything `tidy` checks, in one list of findings.
 
 mod answers;
 mod contracts;

@@ -1,6 +1,6 @@
 //! The files of the working tree, as far as people wrote them.
 //!
-//! Walked rather than asked of git, so that the rules hold in an unpacked archive too.
+//! Walked without git, so that the rules hold in an unpacked archive too.
 
 use std::fs;
 use std::path::{Path, PathBuf};

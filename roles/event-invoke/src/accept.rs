@@ -15,7 +15,7 @@ use crate::router::Router;
 use crate::settings::Settings;
 use crate::shards::FunctionId;
 
-/// What an event counts for beside its payload: names, trace and bookkeeping.
+/// What an event takes in addition to its payload: names, trace and bookkeeping.
 const OVERHEAD_BYTES: usize = 1_024;
 
 /// See the module.

@@ -1,9 +1,9 @@
 //! For whom an event is kept, and how much may be. Pure.
 //!
 //! ```text
-//!   <account>/<region>/<function>            events that are not done with
-//!   <account>/<region>/<function>/+          the same, and somebody is to hear of their failure
-//!   failed/<account>/<region>/<function>     those that failed for good, kept to be looked at
+//!   <account>/<region>/<function>            unfinished events
+//!   <account>/<region>/<function>/+          the same, with a destination for failures
+//!   failed/<account>/<region>/<function>     events that finally failed, kept for inspection
 //! ```
 //!
 //! Bounds hold for a function, for an account in all regions, and for everything in the store: so one
@@ -14,23 +14,23 @@ use storage::queue::{Bound, Charge, Usage};
 use crate::event::State;
 use crate::shards::FunctionId;
 
-/// What stands behind the function where somebody is to hear of a failure. No function is called so.
+/// The suffix for events with a destination for failures. No function has this name.
 const HEARD: &str = "/+";
 /// Where the owners of failed events begin.
 const FAILED: &str = "failed";
-/// Failed events of an account may be so many times those of one function.
+/// How many times more failed events an account may have than one function.
 const FAILED_OF_ACCOUNT: u64 = 16;
 
 /// How much may be kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Kept {
-    /// Of one function, that is not done with.
+    /// Unfinished events of one function.
     pub function: Usage,
     /// Of one account, in all regions.
     pub account: Usage,
     /// Of all, failed ones too.
     pub all: Usage,
-    /// Of one function, that has failed for good.
+    /// Finally failed events of one function.
     pub failed: Usage,
 }
 
@@ -62,7 +62,7 @@ impl Kept {
         }
     }
 
-    /// For one that has failed for good.
+    /// For one that has finally failed.
     pub(crate) fn failed(&self, function: &FunctionId) -> Charge {
         let owner = format!("{FAILED}/{}", function.path());
         let account = format!("{FAILED}/{}", function.scope.account);
@@ -93,7 +93,7 @@ pub(crate) fn moved(event: &State) -> Charge {
     }
 }
 
-/// The owner of a function's events of whose failure nobody is to hear.
+/// The owner of a function's events without a destination for failures.
 pub(crate) fn unheard(function: &FunctionId) -> String {
     function.path()
 }

@@ -19,9 +19,9 @@ pub struct Config {
     pub accepting_bytes_max: usize,
     /// How much is kept of a function, an account and all; beyond it events are refused.
     pub kept: Kept,
-    /// A poller whose process is silent for so long loses its queues.
+    /// A poller whose process is silent for this long loses its queues.
     pub lease_term: Duration,
-    /// A poller that shows no life for so long, in a process that does, is told to stop, and another begun.
+    /// A poller that shows no life for this long, in a process that does, is told to stop and replaced.
     pub silence_max: Duration,
     /// For how long a received event is hidden from other pollers. Renewed while it is worked on, so
     /// it bounds how late one is tried again whose process died.

@@ -49,7 +49,7 @@ impl Error {
         }
     }
 
-    /// Nothing was heard for so long.
+    /// There was no answer in time.
     pub(crate) fn silent(within: Duration) -> Self {
         Self::passing(format!("not taken within {within:?}"))
     }
@@ -95,7 +95,7 @@ struct Letter {
 }
 
 impl Destinations {
-    /// Tells a receiver. Told twice, it hears it twice.
+    /// Delivers to a receiver. A repeated call delivers twice.
     pub(crate) async fn deliver(
         &self,
         receiver: &Receiver,
@@ -148,7 +148,7 @@ impl Destinations {
         }
     }
 
-    /// Refuses what the function's role may not do. Whoever takes the call may not know, or may be shown
+    /// Refuses what the function's role may not do. The called service may not know the role, or may be shown
     /// another key.
     async fn check_right(
         &self,
@@ -204,7 +204,7 @@ impl Destinations {
         }
     }
 
-    /// An asynchronous invoke of another function, which hears of the chain it is in.
+    /// An asynchronous invoke of another function, with the chain it is in.
     async fn invoke(
         &self,
         target: &FunctionArn,
@@ -276,7 +276,7 @@ fn no_role(error: CredentialsError) -> Error {
     }
 }
 
-/// The trace as whoever hears of the event is told it: it has come through the function.
+/// The trace as a receiver gets it: it has passed through the function.
 fn handed_on(event: &Event) -> String {
     let State { trace, arn, .. } = &event.state;
     wire::lineage::pass(trace, arn).0

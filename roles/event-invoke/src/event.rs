@@ -18,7 +18,7 @@ use crate::retry::Limits;
 
 /// The form that is written; others are not read.
 const FORM: u32 = 1;
-/// Room for the head beside payload and response.
+/// Room for the head in addition to payload and response.
 pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The longest text kept of what went wrong, bytes: a dead-letter queue is told no more (AWS: 1 KB).
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1_024;
@@ -40,7 +40,7 @@ pub(crate) struct Event {
     pub(crate) response: Bytes,
 }
 
-/// What is known about an event beside its bytes.
+/// What is known about an event in addition to its bytes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct State {
     pub(crate) request: RequestId,
@@ -66,12 +66,12 @@ pub(crate) struct State {
     pub(crate) wanted: Option<Wanted>,
 }
 
-/// How an event is to be treated whose function is gone: as when it was last there. Its settings go with
-/// it, and who is to be told of a failure is still told (so AWS does).
+/// How to treat an event whose function was deleted: as when it last existed. The event keeps its settings,
+/// and its destination for failures is still notified (as on AWS).
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Wanted {
     pub(crate) limits: Limits,
-    /// Who is told of a failure.
+    /// The destination for failures.
     pub(crate) to: Vec<Receiver>,
     /// ARN of the role in whose name.
     pub(crate) role: String,

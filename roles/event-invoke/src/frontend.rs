@@ -21,13 +21,13 @@ pub struct EventFrontend {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) events: Arc<dyn Events>,
-    /// The account that may look at everybody's queues.
+    /// The account that may see all queues.
     pub(crate) operator: AccountId,
 }
 
 impl EventFrontend {
-    /// Gives what `admission` lets in to `events`; `operator` is the account that may look at
-    /// everybody's queues.
+    /// Passes what `admission` accepts to `events`; `operator` is the account that may see
+    /// all queues.
     pub fn new(
         random: Arc<dyn Random>,
         admission: Arc<Admission>,

@@ -1,5 +1,5 @@
-//! Functions that are no more, though events of theirs are kept. A function that is deleted and made anew
-//! within moments, as by a deployment, has its events all the same.
+//! Deleted functions of which events are kept. A function that is deleted and re-created
+//! within moments, as by a deployment, keeps its events.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::shards::FunctionId;
 
-/// A function that was missing for so long is not about to come back.
+/// A function that was missing for this long will not come back.
 const CERTAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// See the module.

@@ -157,8 +157,8 @@ impl Manager {
         Ok(all)
     }
 
-    /// Finds out which functions are gone of which something is kept. What of theirs waits is seen at once,
-    /// and dropped, or told to whoever wanted to hear of it.
+    /// Finds deleted functions of which events are kept. Their waiting events become visible at once,
+    /// and are dropped, or delivered to their destinations for failures.
     async fn look_for_functions(&self, failed: &[Seen]) -> Result<(), Error> {
         let owners = self.queue.usage().await?;
         let owners = owners.iter().filter_map(|(of, _)| charges::function(of));
@@ -210,7 +210,7 @@ impl Manager {
 
     async fn shared(&mut self) -> Result<u32, Error> {
         let row = self.table.get(SHARED_KEY, Consistency::MaybeStale).await?;
-        // A row that cannot be read stands for the least; it is written anew when that changes.
+        // A row that cannot be read counts as the minimum; it is rewritten when the number changes.
         let number = row.and_then(|row| serde_json::from_slice(&row.value).ok());
         let number = number.unwrap_or(SHARED_MIN);
         match self.memory.shared {

@@ -80,7 +80,7 @@ impl Metrics {
             ("events_accepted", "Events taken", &self.accepted),
             (
                 "events_refused",
-                "Events refused for want of room",
+                "Events refused for lack of room",
                 &self.refused,
             ),
             ("invokes", "Runs of functions for events", &self.invoked),
@@ -131,7 +131,7 @@ impl Metrics {
             ),
             (
                 "events_unreadable",
-                "Bodies in queues that cannot be read and were put aside",
+                "Messages that could not be read and were moved to a separate queue",
                 &self.unreadable,
             ),
         ];

@@ -1,5 +1,5 @@
-//! The parts of the plane that run beside the pollers: whichever panics is begun anew, for without it
-//! events would be taken and never worked on.
+//! The parts of the plane that run alongside the pollers: one that panics is restarted, as without it
+//! events would be accepted and never worked on.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// A part that panicked begins anew so much later.
+/// The pause before a part that panicked is restarted.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs what `make` makes, again and again.

@@ -11,13 +11,13 @@ use crate::shards::{self, DEDICATED, SHARED};
 pub(crate) const SHARED_MIN: u32 = 4;
 /// The most shared queues.
 pub(crate) const SHARED_MAX: u32 = 64;
-/// So many waiting events for each shared queue call for more queues.
+/// With more waiting events than this for each shared queue, queues are added.
 const CROWDED: u64 = 200;
 /// So old an event that could be invoked calls for more queues.
 const LATE: Duration = Duration::from_secs(5);
-/// Fewer shared queues come after so long a quiet.
+/// How long it must be quiet before shared queues are removed.
 const QUIET: Duration = Duration::from_secs(300);
-/// A function's own queue goes after being empty for so long.
+/// A function's own queue is removed after being empty for this long.
 const EMPTY: Duration = Duration::from_secs(60);
 
 /// A queue as it was seen.

@@ -10,9 +10,9 @@ use types::pressure::{FREE, SHORT};
 
 use crate::windows::Windows;
 
-/// How often it is looked at.
+/// How often it is measured.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// It returns in so many steps to all there may be.
+/// The number of steps in which it returns to the maximum.
 const STEPS: u32 = 8;
 
 /// Adapts `windows`, of which there are `most` turns, until it is dropped. So much is done at a time as there

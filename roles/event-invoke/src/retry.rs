@@ -5,7 +5,7 @@
 //!   it failed               ─▶ again in 1 minute, then in 2, then over; sooner over by its settings
 //!   it could not run        ─▶ again in 1 s, 2 s, 4 s … 5 min, until it would be too old by then
 //!   nothing may run at all  ─▶ over at once, and so is what runs in circles
-//!   there is no function    ─▶ as if it had failed: it may be made anew
+//!   there is no function    ─▶ as if it had failed: it may be created again
 //! ```
 
 use std::time::Duration;

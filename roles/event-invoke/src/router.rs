@@ -222,7 +222,7 @@ mod tests {
         for _ in 0..100 {
             router.seen(std::slice::from_ref(&seen), SHARED_MIN);
         }
-        assert!(router.is_dedicated(&f), "whoever began it");
+        assert!(router.is_dedicated(&f), "whichever process moved it");
     }
 
     #[test]

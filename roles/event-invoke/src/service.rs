@@ -32,7 +32,7 @@ use crate::work::{DELIVERIES_MAX, Work};
 
 /// The group of leases.
 pub(crate) const GROUP: &str = "event-queues";
-/// A store that has not answered for so long is not waited for any more.
+/// A store that has not answered for this long is no longer waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// How often pollers are looked after.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -240,7 +240,7 @@ async fn supervise(work: Arc<Work>, mut held: Held, stop: CancellationToken) {
             if dead {
                 tracing::error!(queue, "an event poller is unresponsive and is replaced");
             }
-            // Told to stop, it finishes what it has begun, as soon as it can; whoever holds the queue next
+            // Told to stop, it finishes what it has started, as soon as it can; the next holder of the queue
             // need not wait.
             let kept = now.contains(queue) && !dead && !poller.task.is_finished();
             kept || {

@@ -27,7 +27,7 @@ pub(crate) struct Wishes {
 }
 
 impl Wishes {
-    /// Who is told of an outcome of `function`.
+    /// The destinations for an outcome of `function`.
     pub(crate) fn receivers(&self, function: &FunctionVersion, succeeded: bool) -> Vec<Receiver> {
         if succeeded {
             let told = self.on_success.clone().map(Receiver::Destination);
@@ -135,7 +135,7 @@ fn apply(rows: &mut BTreeMap<String, Wishes>, change: Change) {
     }
 }
 
-/// Reads a row. One that cannot be read is told of, and the defaults hold.
+/// Reads a row. If it cannot be read, that is logged, and the defaults apply.
 fn read(key: &str, value: &[u8]) -> Option<Wishes> {
     let config: EventInvokeConfig = match serde_json::from_slice(value) {
         Ok(config) => config,

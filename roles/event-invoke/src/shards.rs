@@ -3,7 +3,7 @@
 //! ```text
 //!   events/shared/<n>                                shared by functions; each has two of them
 //!   events/function/<account>/<region>/<name>        of one function that crowds the others
-//!   events/failed/<account>/<region>/<name>          not worked on: failed for good
+//!   events/failed/<account>/<region>/<name>          not worked on: finally failed
 //!   events/unreadable                                not worked on: bodies that cannot be read
 //! ```
 //!
@@ -95,7 +95,7 @@ impl FunctionId {
     }
 }
 
-/// The function that a queue's name speaks of, dedicated or failed.
+/// The function in a queue's name, dedicated or failed.
 pub(crate) fn function(queue: &str) -> Option<FunctionId> {
     let path = queue
         .strip_prefix(DEDICATED)

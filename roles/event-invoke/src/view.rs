@@ -12,7 +12,7 @@ use crate::event::{HEAD_BYTES_MAX, Item, Stage, State};
 use crate::service::EventInvoke;
 use crate::shards::{ALL, DEDICATED, FunctionId, SHARED, UNREADABLE};
 
-/// Events of one queue that are looked at for one function's.
+/// Events of one queue that are searched for one function's.
 const LOOK_MAX: usize = 1_000;
 /// Events that are shown.
 const SHOW_MAX: usize = 100;
@@ -94,7 +94,7 @@ impl Events for EventInvoke {
 }
 
 impl EventInvoke {
-    /// Moves a failed event back to where it is worked on; one that cannot be read is put aside.
+    /// Moves a failed event back to where it is worked on; one that cannot be read goes to the queue of unreadable ones.
     async fn again(&self, from: &str, message: Message) -> Result<bool, storage::Error> {
         let queue = &self.with.queue;
         let readable = match Item::decode(&message.body) {
@@ -113,7 +113,7 @@ impl EventInvoke {
         Ok(readable)
     }
 
-    /// The function's events in a queue, and whether all of the queue was looked at.
+    /// The function's events in a queue, and whether all of the queue was searched.
     async fn look(
         &self,
         queue: &str,

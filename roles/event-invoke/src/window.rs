@@ -6,9 +6,9 @@
 //!                                              something runs, 10 s at most
 //! ```
 //!
-//! Invokes by callers who wait and other pollers take from the same limits, and the limits change: so
-//! it is found out, and found out again. It grows only while it is used up. Whoever may not run at all
-//! is asked for seldom, however many events wait.
+//! Synchronous invokes and other pollers share the same limits, and the limits change: so
+//! the window is probed continuously. It grows only while it is used up. A function that may not run at all
+//! is rarely tried, however many events wait.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use types::Timestamp;
 
 /// What a function begins with (AWS's pollers begin with a handful).
 const SIZE_FIRST: f64 = 8.0;
-/// Throttles within so long halve it once: they were all caused by the same size.
+/// All throttles within this time halve it only once: they were all caused by the same size.
 const CUT_EVERY: Duration = Duration::from_secs(1);
 /// The pause after the first throttle: what it stumbled over may be over in a moment.
 const PAUSE_MIN: Duration = Duration::from_millis(20);

@@ -1,7 +1,7 @@
 //! The windows of all functions over one kind of work, shared by all pollers of this process.
 //!
-//! There is so much of it at a time. A function may have as much as is left free: one alone gets half
-//! of it, two a third each, and whoever comes new finds room at once.
+//! The total is limited. A function may have as much as is left free: one alone gets half
+//! of it, two a third each, and a new one finds room at once.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,7 +14,7 @@ use types::{Clock, Timestamp};
 use crate::shards::FunctionId;
 use crate::window::Window;
 
-/// What was learned about a function is forgotten after so long without an event.
+/// What was learned about a function is forgotten after this long without an event.
 const FORGET: Duration = Duration::from_secs(300);
 
 /// See the module.

@@ -5,7 +5,7 @@
 //!   Invoke ─▶ run ─▶ again: replaced by itself, later
 //!                 ├▶ over: replaced by its delivery ─▶ Deliver ─▶ told: gone
 //!                 │                                            └▶ not now: replaced by itself, later
-//!                 └▶ nobody to tell: gone; a failure is kept aside
+//!                 └▶ no destination: dropped; a failure is kept in its own queue
 //! ```
 //!
 //! Each arrow is one write. Before it nothing has changed: whatever stops this, the message comes back
@@ -41,16 +41,16 @@ use crate::windows::{Slot, Windows};
 mod deliver;
 mod settle;
 
-/// An event in a shared queue waits so long for its turn before it goes to its function's own.
+/// How long an event in a shared queue waits for its turn before it moves to its function's own.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// An event goes back for so long, and up to twice that, whose function can have no own queue.
+/// For how long, and up to twice that, an event is put back if its function cannot have its own queue.
 const AGAIN: Duration = Duration::from_secs(1);
-/// An event in its function's own queue waits so long for its turn before it is looked at anew: it may have
-/// become too old, and its function may have changed or gone.
+/// How long an event in its function's own queue waits for its turn before it is examined again: it may have
+/// become too old, and its function may have changed or been deleted.
 const LOOK_ANEW: Duration = Duration::from_secs(5);
 /// What a name means is not waited for any longer.
 const TARGET_WITHIN: Duration = Duration::from_secs(20);
-/// An invoke that has not returned so long after its function's own time has been lost. Before it runs it
+/// An invoke that has not returned this long after its function's timeout is lost. Before it runs it
 /// may have had to wait for an environment, more than once.
 const INVOKE_BEYOND: Duration = Duration::from_secs(600);
 /// Outcomes that are told at a time.
@@ -108,7 +108,7 @@ impl Work {
                 tracing::error!(
                     queue,
                     error = &error as &dyn std::error::Error,
-                    "a queued event cannot be read and is put aside"
+                    "a queued event cannot be read and is moved to a separate queue"
                 );
                 let (body, whose) = (message.body, Charge::default());
                 self.move_to(at, UNREADABLE, body, &whose).await

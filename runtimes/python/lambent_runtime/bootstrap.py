@@ -65,7 +65,7 @@ class Unbuffered:
 
 
 class Invoke:
-    """The invoke that is going on, for whoever writes logs."""
+    """The invoke that is running, for log handlers."""
 
     request_id = None
     tenant_id = None
@@ -164,7 +164,7 @@ def serve(connection, encoder, handler):
     flush_out, flush_err = sys.stdout.stream.flush, sys.stderr.stream.flush
     while True:
         if Patched.bootstrap is not None:
-            # For good: from here on each step is one that tools may have replaced.
+            # From here on each step is one that tools may have replaced, until the process ends.
             return Patched.bootstrap.serve(connection, encoder, handler)
         headers, body = connection.next()
         request_id = text(headers.get(b"lambda-runtime-aws-request-id"))
@@ -298,7 +298,7 @@ def find_handler(name):
 
 
 def _start_like_the_interpreter():
-    """Does what `site` would have done, which `-S` left out: 2.3 ms of looking for files that are not there. And what
+    """Does what `site` would have done, which `-S` left out: 2.3 ms of looking for missing files. And what
     AWS's start script does: it puts the function and its layers in front, and reads their `.pth` files.
 
     If the function set PYTHONPATH itself it may expect more of `site` (a `sitecustomize`, say): then it runs in full,

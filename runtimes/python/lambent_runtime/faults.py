@@ -6,7 +6,7 @@ import traceback
 from lambent_runtime import client
 from lambent_runtime.bootstrap import Fault, Log, Patched, environment
 
-# Traces are indented so that whoever shows the log keeps them so.
+# Traces are indented so that log viewers keep the indentation.
 INDENT = "\u00a0"
 # Headers of this size and more are refused.
 CAUSE_BYTES_MAX = 1024 * 1024
@@ -30,7 +30,7 @@ def post_init(connection, encoder, told, kind):
 
 
 def init_result(error):
-    """What is told of an error before the first event."""
+    """What is reported about an error before the first event."""
     if isinstance(error, Fault):
         return result(error.message, error.kind, error.trace, None)
     frames = _frames(error.__traceback__, importing=True)
@@ -45,7 +45,7 @@ def report_invoke(connection, encoder, request_id, error):
 
 
 def invoke_result(encode, request_id, error):
-    """What is told of it, and to X-Ray: that stays in ASCII and on one line whatever the function's JSON does."""
+    """What is reported about it, and to X-Ray: that stays in ASCII and on one line whatever the function's JSON does."""
     if isinstance(error, Fault):
         told = result(error.message, error.kind, error.trace, request_id)
         cause = _cause("LambdaValidationError", error.message, [])

@@ -51,7 +51,7 @@ pub(crate) struct Limits {
     pub(crate) get_policy_per_second: u32,
     /// All other calls but invokes a second, together.
     pub(crate) control_plane_per_second: u32,
-    /// Environments a second that are made ahead for one function version's provisioned concurrency.
+    /// Environments a second that are started for one function version's provisioned concurrency.
     pub(crate) provisioned_per_second: u32,
     /// Bytes of all packages: of functions, their versions and layers.
     pub(crate) code_storage_bytes: u64,

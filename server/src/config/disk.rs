@@ -21,7 +21,7 @@ pub(crate) struct Logs {
     pub(crate) group_mb_max: u64,
     /// MB that the log groups of one account may take; 0 for half of what all may.
     pub(crate) account_mb_max: u64,
-    /// MB that the functions of one account may print in a second; whoever prints more waits. 0 for four
+    /// MB that the functions of one account may print in a second; one that prints more waits. 0 for four
     /// for each processor.
     pub(crate) account_mb_per_second: u64,
     /// MB that all log groups together may take.

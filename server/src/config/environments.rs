@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Sandbox {
     /// Network namespaces and cgroups kept ready.
     pub(crate) pool: usize,
-    /// The first of the host's user numbers that belong to sandboxes; 65 536 are taken. 0 chooses
-    /// a range by the data folder, so that servers beside each other keep apart.
+    /// The first of the host's user ids that belong to sandboxes; 65 536 are taken. 0 chooses
+    /// a range by the data folder, so that servers on one machine do not overlap.
     pub(crate) first_uid: u32,
     /// What functions reach: `none`, or `nat` for the world by address translation.
     pub(crate) network: String,

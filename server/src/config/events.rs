@@ -15,29 +15,29 @@ pub(crate) struct Events {
     pub(crate) concurrency: u32,
     /// MB of events that are on their way into the queues at a time; beyond it they are refused.
     pub(crate) accepting_mb: usize,
-    /// MB of events that are not done with, of all functions and failed ones too; 0 for a quarter of the
+    /// MB of unfinished events of all functions, including failed ones; 0 for a quarter of the
     /// disk. Beyond it, they are refused.
     pub(crate) stored_mb_max: u64,
     /// MB of one account's; 0 for half of all.
     pub(crate) account_stored_mb_max: u64,
     /// MB of one function's; 0 for half of its account's.
     pub(crate) function_stored_mb_max: u64,
-    /// How many events that are not done with, of all functions,
+    /// Unfinished events of all functions,
     pub(crate) stored_max: u64,
     /// of one account,
     pub(crate) account_stored_max: u64,
     /// and of one function.
     pub(crate) function_stored_max: u64,
-    /// Failed events that nobody is told of are kept, so many of each function.
+    /// Failed events without a destination that are kept, for each function.
     pub(crate) failed_max: u64,
-    /// And no more MB of each function than this.
+    /// Their MB, for each function.
     pub(crate) failed_mb_max: u64,
-    /// For so many hours.
+    /// For how many hours.
     pub(crate) failed_hours: u64,
 }
 
 impl Events {
-    /// How much is kept on a disk of so many bytes.
+    /// How much is kept on a disk of that size.
     pub(crate) fn kept(&self, disk: u64) -> event_invoke::Kept {
         const MB: u64 = 1024 * 1024;
         let or = |given: u64, usual: u64| match given {

@@ -25,8 +25,8 @@ pub(crate) struct FileSystem {
 }
 
 impl FileSystem {
-    /// What the worker is told; refuses what would fail at every invoke. That the folder is not there
-    /// is no error: it may be mounted later.
+    /// The worker's setting; refuses what would fail at every invoke. A missing folder
+    /// is not an error: it may be mounted later.
     pub(crate) fn folder(&self, arn: &str) -> anyhow::Result<worker::Folder> {
         let folder = self.checked(arn);
         folder.with_context(|| format!("file_systems.\"{arn}\""))

@@ -41,7 +41,7 @@ pub(crate) enum UnknownRoles {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Runtimes {
-    /// The folder with `python`, `nodejs` and `java`. Empty: `runtimes` beside the binary, or
+    /// The folder with `python`, `nodejs` and `java`. Empty: `runtimes` next to the binary, or
     /// `../share/lambent/runtimes`.
     pub(crate) directory: PathBuf,
     /// Whether runtimes are refused whose true version is not the one that their name promises.

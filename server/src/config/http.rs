@@ -12,8 +12,8 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    /// Where it is unless somebody says otherwise. Only this one gives way where it is taken: a second
-    /// server of a machine must not fail for want of an address that nobody asked for.
+    /// The default address. Only this one is replaced by a free port if it is taken: a second
+    /// server on a machine must not fail because of an address that nobody asked for.
     pub(crate) const DEFAULT: &str = "127.0.0.1:9101";
 
     /// Whether a free port will do as well.
@@ -30,7 +30,7 @@ pub(crate) struct Requests {
     pub(crate) connections: usize,
     /// Connections of one address at a time; of IPv6, of one network of 64 bits.
     pub(crate) connections_per_address: usize,
-    /// MB of heads and bodies that are being read or wait for their answers, beside the first
+    /// MB of heads and bodies that are being read or wait for their answers, without the first
     /// 24 KB of each; 0 for an eighth of the machine's memory, from 128 to 1 024.
     pub(crate) memory_mb: u64,
 }

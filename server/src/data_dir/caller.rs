@@ -1,4 +1,4 @@
-//! Whoever started the server with sudo, and giving them the root key's file.
+//! The user who started the server with sudo, and how they get the root key's file.
 //!
 //! ```text
 //!   ~you/project          yours, or nothing is done
@@ -7,8 +7,8 @@
 //!      └─ ...             as it was
 //! ```
 //!
-//! The folder stays root's: whoever may write in it could put links where the server, as root, writes.
-//! Everything is looked at and changed by descriptor, and no link is followed: what was looked at is
+//! The folder stays root's: a user who may write in it could put links where the server, as root, writes.
+//! Everything is checked and changed by descriptor, and no link is followed: what was checked is
 //! what is given.
 
 use std::fs::{File, Permissions};
@@ -30,8 +30,8 @@ pub(crate) struct Caller {
 /// Why the file is not given away.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
-    /// Something could not be looked at or changed.
-    #[error("the data folder or its credentials cannot be looked at or changed")]
+    /// Something could not be checked or changed.
+    #[error("the data folder or its credentials cannot be read or changed")]
     Io(#[from] io::Error),
     /// It may be a system's own server, of which sudo's caller is but the operator.
     #[error("neither the data folder nor the folder around it is the caller's")]
@@ -74,7 +74,7 @@ impl Caller {
         if around != self.uid && owner != self.uid {
             return Err(Refused::NotTheirs);
         }
-        // All is looked at before anything is changed.
+        // Everything is checked before anything is changed.
         let (is_theirs, may_pass) = (self.has(&file)?, self.passes(&folder)?);
         if !is_theirs {
             fchown(&file, Some(self.uid), Some(self.gid))?;
@@ -151,7 +151,7 @@ mod tests {
     const KEY: &str =
         "[default]\naws_access_key_id = AKIAX\naws_secret_access_key = s\nregion = us-east-1\n";
 
-    /// A folder of theirs with a data folder of root's in it. `None` for whoever is not root: sudo
+    /// A folder of theirs with a data folder of root's in it. `None` for a user who is not root: sudo
     /// has nothing to hand over then.
     fn place() -> Option<(TempDir, PathBuf)> {
         if !rustix::process::geteuid().is_root() {

@@ -56,7 +56,7 @@ impl From<Full> for Unread {
     }
 }
 
-/// Reads a body of at most `limit` bytes, of which there will be so many copies. `hold` opens a
+/// Reads a body of at most `limit` bytes, of which there will be `copies`. `hold` opens a
 /// holding when one is needed.
 pub(super) async fn read(
     mut body: Incoming,

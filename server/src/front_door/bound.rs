@@ -32,7 +32,7 @@ pub(crate) async fn bind(address: &str) -> anyhow::Result<Bound> {
         .with_context(|| format!("{address} cannot be listened on"))
 }
 
-/// An address that is taken, and at which nobody is let in yet.
+/// A bound address at which no connections are accepted yet.
 pub(crate) struct Bound {
     socket: TcpSocket,
     address: SocketAddr,

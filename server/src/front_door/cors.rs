@@ -1,7 +1,7 @@
 //! Cross-origin resource sharing of the APIs: SDKs run in browsers, on pages of other origins. Pure.
 //!
-//! Every request is signed and none carries a cookie, so that an origin alone opens nothing: all are let
-//! in, without credentials, as AWS does it. Function URLs have rules of their own.
+//! Every request is signed and none carries a cookie, so that an origin alone opens nothing: all are
+//! allowed, without credentials, as on AWS. Function URLs have rules of their own.
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};

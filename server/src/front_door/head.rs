@@ -32,7 +32,7 @@ pub(super) fn check(parts: &Parts, bare: bool) -> Result<(), ApiError> {
     host.map(drop).map_err(|bad| refused(&bad.to_string()))
 }
 
-/// Makes an answer the last of its connection: whoever sent such a request and we may differ on
+/// Makes an answer the last of its connection: the sender of such a request and we may differ on
 /// where the next one begins.
 pub(super) fn last<B>(mut answer: Response<B>) -> Response<B> {
     let close = HeaderValue::from_static("close");

@@ -3,13 +3,13 @@
 //!
 //! ```text
 //!   bytes come ─▶ grow ─▶ there is room                     taken
-//!                    ├──▶ somebody else must give way       theirs is cut, then taken
+//!                    ├──▶ another sender can be cut off     it is, then taken
 //!                    └──▶ neither                           wait a while, then refused
 //! ```
 //!
-//! When it is full, somebody gives way who is still sending: first whose signature is not known to be
-//! good, of these the address that holds most, of this the account, of this the slowest. They do so for
-//! whoever holds less, and the slow ones for everybody. So nobody keeps others out by sending
+//! When it is full, a request that is still being sent is cut off: first those whose signature is not verified,
+//! of these the address that holds most, of this the account, of this the slowest. They are cut off for
+//! requests that hold less, and slow ones for any other. So nobody keeps others out by sending
 //! slowly or much, and one alone may use all of it.
 //!
 //! What has come whole waits for its answer and is not cut. Of that one account has half at most.
@@ -23,13 +23,13 @@ use tokio::sync::Notify;
 
 use super::conversation::Conversation;
 
-/// Who has been sending for so long at less than [`SLOW_BYTES_PER_SECOND`] gives way to anybody.
+/// A request that has been sending for this long at less than [`SLOW_BYTES_PER_SECOND`] can be cut off for any other.
 const SLOW_AFTER: Duration = Duration::from_secs(5);
 /// A sixteenth of a slow line.
 const SLOW_BYTES_PER_SECOND: u64 = 64 * 1024;
-/// So long room is waited for.
+/// How long to wait for room.
 const WAIT_MAX: Duration = Duration::from_secs(10);
-/// So many wait for room at a time. The rest are refused at once.
+/// How many requests wait for room at once. The rest are refused at once.
 const WAITING_MAX: usize = 64;
 
 /// The budget.
@@ -68,7 +68,7 @@ type Account = Option<Arc<str>>;
 pub(super) enum Part {
     /// A head: it has come when the answer begins.
     Head,
-    /// A body: whoever reads it knows when it has come.
+    /// A body: its reader knows when it is complete.
     Body,
 }
 
@@ -89,7 +89,7 @@ pub(super) struct Holding {
     number: u64,
 }
 
-/// There is no room, or this one had to give way.
+/// There is no room, or this one was cut off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Full;
 

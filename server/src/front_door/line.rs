@@ -16,7 +16,7 @@ use super::patience::Patience;
 
 /// Bytes of a head that every connection has; more are taken from the budget.
 const FREE_BYTES: usize = 8 * 1024;
-/// So long a client may take nothing of an answer.
+/// How long a client may read nothing of an answer.
 const GRACE: Duration = Duration::from_secs(60);
 /// What it must take, on average, after that.
 const LEAST_BYTES_PER_SECOND: u64 = 1024;

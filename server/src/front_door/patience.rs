@@ -22,7 +22,7 @@ impl Patience {
         }
     }
 
-    /// So long the next bytes may be waited for.
+    /// How long to wait for the next bytes.
     pub(super) fn left(&self) -> Duration {
         let earned = Duration::from_millis(self.moved.saturating_mul(1_000) / self.per_second);
         (self.grace + earned).saturating_sub(self.waited)
@@ -33,7 +33,7 @@ impl Patience {
         self.waited += time;
     }
 
-    /// They got on by so many bytes.
+    /// `bytes` more were transferred.
     pub(super) fn moved(&mut self, bytes: usize) {
         self.moved += bytes as u64;
     }

@@ -1,6 +1,6 @@
-//! Who may be connected: so many at a time, and so many of one address.
+//! How many connections there may be, in all and from one address.
 //!
-//! When all places are taken, connections on which nothing is being answered give way: those of
+//! When all places are taken, connections on which nothing is being answered are closed: those of
 //! the address that has most, and of these the ones that have been idle longest.
 
 use std::cmp::Reverse;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::conversation::Conversation;
 
-/// When room must be made, one in so many is broken off at once: finding them takes a look at all.
+/// When room must be made, one in this many is closed at once: finding them means scanning all.
 const CUT_AT_ONCE: usize = 64;
 
 /// The connections that there are.

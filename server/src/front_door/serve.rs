@@ -18,14 +18,14 @@ use super::FrontDoor;
 use super::conversation::Conversation;
 use super::line::Line;
 
-/// A request's head must come within so long; so long a connection may be idle.
+/// How long a request's head may take, and how long a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of a request's head. AWS takes 1 MB, of which nobody makes use: the longest header of its
 /// APIs, a client context, has less than 4 KB, and the longest path less than 32 KB.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes read at a time.
 const BUFFER_BYTES: usize = 128 * 1024;
-/// So long nobody is let in when all places are taken and all are busy.
+/// How long no connection is accepted when all places are taken and all are busy.
 const FULL_PAUSE: Duration = Duration::from_millis(10);
 /// How often it is told that connections are not accepted.
 const TELL_EVERY: Duration = Duration::from_secs(60);

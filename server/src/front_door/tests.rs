@@ -170,7 +170,7 @@ fn written(raw: &Raw) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// What the server makes of bytes: the requests that get as far as whoever answers them.
+/// What the server makes of bytes: the requests that reach a role.
 async fn read(bytes: &[u8], cut: usize) -> Vec<Parts> {
     let (mut client, stream) = tokio::io::duplex(64 * 1024);
     let conversation = Conversation::new([192, 0, 2, 1].into());

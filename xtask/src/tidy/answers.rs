@@ -23,7 +23,7 @@ const ANSWERS: [&str; 17] = [
     "server/src/dispatch",
     "server/src/front_door",
 ];
-/// Read when the server starts, and told to whoever starts it.
+/// Read when the server starts, and shown to the operator.
 const OPERATORS: [&str; 1] = ["roles/worker/src/runtimes.rs"];
 /// What errors are called.
 const ERRORS: [&str; 11] = [

@@ -1,4 +1,4 @@
-//! What goes by an arrow is data: every type of `crates/api` serialises. `crates/api/tests/contracts.rs` shows that
+//! What is sent over an arrow is data: every type of `crates/api` serialises. `crates/api/tests/contracts.rs` shows that
 //! each comes back equal, so it names each of them.
 
 use crate::tidy::Finding;
@@ -42,7 +42,7 @@ fn types(path: &str, text: &str, test: &str) -> Vec<Finding> {
         }
         let serialises = derived.contains("Serialize") && derived.contains("Deserialize");
         if !serialises {
-            let rule = format!("{name} goes by an arrow and does not serialise");
+            let rule = format!("{name} is sent over an arrow and does not serialise");
             findings.push(Finding::new(path, number, rule));
         }
         let module = match module {

@@ -4,7 +4,7 @@
 use crate::tidy::Finding;
 use crate::tree::File;
 
-/// A crate and the workspace's crates it may use beside `types`, which everyone may.
+/// A crate and the workspace's crates it may use in addition to `types`, which everyone may.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("types", &[]),
     // For tests alone.
@@ -25,7 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sandbox", &[]),
     // Calls other services, in AWS's formats.
     ("aws", &["wire", "api"]),
-    // Speaks of requests and answers in the words of the worker's arrow.
+    // Uses the worker's arrow's types for requests and answers.
     ("environment", &["api"]),
     ("image", &["beneath", "storage"]),
     // A client: it knows the API from outside, as every other client does.
@@ -101,7 +101,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// May use everything, and nobody uses them: they wire the parts together, or drive them from outside.
 const FREE: &[&str] = &["lambent", "benches", "sim"];
 
-/// Looks at every crate's `Cargo.toml`. Tests may use what they like.
+/// Checks every crate's `Cargo.toml`. Tests may use what they like.
 pub fn check(files: &[File]) -> Vec<Finding> {
     let manifests = files
         .iter()

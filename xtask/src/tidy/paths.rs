@@ -1,4 +1,4 @@
-//! Where folders are looked at that a package filled, no path of the machine may be: only `beneath`
+//! Code that reads folders which a package filled must not use plain paths: only `beneath`
 //! knows how such a name is looked up.
 
 use crate::tidy::Finding;
@@ -49,7 +49,7 @@ pub fn check(path: &str, text: &str) -> Vec<Finding> {
     for (number, line) in (1..).zip(code) {
         let line = line.split("//").next().unwrap_or_default();
         if let Some(banned) = BANNED.iter().find(|banned| line.contains(**banned)) {
-            let rule = format!("{banned}: what a package filled is looked at by `beneath` alone");
+            let rule = format!("{banned}: only `beneath` reads a folder that a package filled");
             findings.push(Finding::new(path, number, rule));
         }
     }

@@ -34,7 +34,7 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
 }
 
-/// Whoever takes calls.
+/// A service that takes calls.
 #[async_trait]
 pub(crate) trait Peers: Send + Sync {
     /// Sends a call, and returns an answer that says yes. When it fails it may have been carried out.

@@ -49,7 +49,7 @@ pub(super) fn send_message(place: &Place, path: String, letter: &Letter) -> Call
         parameters.push((part("Value.DataType"), *kind));
         parameters.push((part("Value.StringValue"), value.as_str()));
     }
-    // Whoever polls the queue can tell by it what runs in circles.
+    // A poller of the queue can detect recursive loops by it.
     let trace = [
         ("Name", "AWSTraceHeader"),
         ("Value.DataType", "String"),

@@ -162,7 +162,7 @@ async fn what_is_kept_of_a_function_of_an_account_and_of_all_has_a_bound() {
     assert_eq!(accept("g", 4_000).await, full, "the account's bytes");
     assert_eq!(accept("h", 10).await, Ok(()));
     assert_eq!(accept("h", 10).await, full, "the account's number");
-    // Tries change nothing; what is done with makes room.
+    // Retries change nothing; finished events make room.
     tokio::time::sleep(MINUTE).await;
     assert_eq!(accept("f", 10).await, full);
     world.functions.put("f", Function::default());

@@ -31,7 +31,7 @@ pub(super) enum Does {
     Unavailable,
     /// Has the code that was to run it panic.
     Panics,
-    /// Runs, and nobody ever hears of it again.
+    /// Runs, and never answers.
     Hangs,
 }
 
@@ -125,7 +125,7 @@ impl Functions {
         change(self.known().functions.get_mut(name).unwrap());
     }
 
-    /// A run of it lasts so long from now on.
+    /// How long a run of it takes from now on.
     pub(super) fn takes(&self, name: &str, time: Duration) {
         self.change(name, |function| function.takes = time);
     }
@@ -219,7 +219,7 @@ impl Invoker for Functions {
 
     async fn invoke(&self, invoke: Invoke) -> Result<Outcome, Error> {
         let (takes, does, function) = self.begin(&invoke)?;
-        // It runs to its end whoever listens, as the real ones do.
+        // It runs to its end even if nobody listens, as the real ones do.
         let _running = Running {
             functions: self,
             name: invoke.arn.name.as_str().to_owned(),

@@ -1,4 +1,4 @@
-//! Questions that are never answered: whoever asked goes on after a while, and nothing waits for ever.
+//! Calls that are never answered: the caller continues after a while, and nothing waits for ever.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -36,7 +36,7 @@ async fn a_process_goes_on_after_its_stores_have_left_questions_unanswered() {
         let one = world.start("one");
         tokio::time::sleep(MINUTE).await;
         let mut sent = send(&world, &one, "f", 50).await;
-        // Of whatever is asked meanwhile nobody ever hears again.
+        // Calls made meanwhile are never answered.
         one.fail(fault);
         tokio::time::sleep(Duration::from_secs(12)).await;
         one.fail(Fault::None);

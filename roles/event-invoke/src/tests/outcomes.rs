@@ -277,7 +277,7 @@ async fn what_is_left_of_a_function_that_is_gone_goes_at_once_if_nobody_is_told(
     world.functions.put("f", always(Does::Fails("no")));
     let process = world.start("one");
     process.accept(world.event("f", "1")).await;
-    // It fails for good, and another waits for its next try.
+    // It finally fails, and another waits for its next attempt.
     tokio::time::sleep(HOUR).await;
     process.accept(world.event("f", "2")).await;
     tokio::time::sleep(Duration::from_secs(5)).await;

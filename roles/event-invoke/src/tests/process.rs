@@ -46,7 +46,7 @@ impl Process {
         self.task.abort();
     }
 
-    /// Stands still, or goes on.
+    /// Freezes it, or lets it continue.
     pub(super) fn freeze(&self, frozen: bool) {
         self.gate.frozen.send_replace(frozen);
     }
@@ -56,7 +56,7 @@ impl Process {
         *self.gate.fault.lock().unwrap() = fault;
     }
 
-    /// A counter or gauge, as it is told to whoever collects them.
+    /// A counter or gauge, as it is exported.
     pub(super) fn metric(&self, line: &str) -> u64 {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();

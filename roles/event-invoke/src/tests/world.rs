@@ -169,12 +169,12 @@ impl World {
             if left == 0 {
                 return;
             }
-            assert!(Instant::now() < deadline, "{left} events are not done with");
+            assert!(Instant::now() < deadline, "{left} events are unfinished");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 
-    /// Events that are not done with.
+    /// Unfinished events.
     pub(super) async fn left(&self) -> u64 {
         let mut left = 0;
         for queue in self.queue.queues(ALL).await.unwrap() {

@@ -1,5 +1,5 @@
-//! Telling an outcome to its receivers. Each is taken off the list, durably, once it is done with; whoever
-//! cannot be reached is passed over until the others are.
+//! Delivers an outcome to its receivers. Each is taken off the list, durably, once it is finished; one that
+//! cannot be reached is skipped until the others are finished.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::shards::FunctionId;
 
 /// Tries of what will hardly be taken: rights and resources may be a moment late.
 const LASTING_TRIES_MAX: u32 = 3;
-/// A receiver that has not taken an outcome for so long after it began to is not waited for.
+/// A receiver that takes longer than this to accept an outcome is not waited for.
 const TAKEN_WITHIN: Duration = Duration::from_secs(60);
 /// For how long a receiver is tried that cannot be reached: as long as an event is.
 const AGE_MAX: Duration = Duration::from_secs(21_600);
@@ -35,7 +35,7 @@ impl Work {
         };
         let tries = delivery.tries.saturating_add(1);
         let mut refusal = None;
-        // Whoever cannot hear now keeps nobody else from hearing.
+        // A receiver that cannot be reached does not block the others.
         let mut index = 0;
         let done = loop {
             let Some(receiver) = delivery.to.get(index) else {
@@ -81,7 +81,7 @@ impl Work {
         self.put_back(at, &item, wait).await
     }
 
-    /// A receiver is done with: it has heard, or never will.
+    /// A receiver is finished: it has accepted, or never will.
     async fn told(
         &self,
         item: &Item,

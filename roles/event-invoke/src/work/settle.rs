@@ -59,7 +59,7 @@ impl Work {
         }
     }
 
-    /// The event is over: its outcome is told in the name of a role, if anybody wants to hear it.
+    /// The event has finished: its outcome is delivered with a role, if it has a destination.
     pub(super) async fn over(
         &self,
         at: At<'_>,
@@ -108,7 +108,7 @@ impl Work {
         Ok(())
     }
 
-    /// The event is done with.
+    /// The event is finished.
     pub(super) async fn finish(&self, at: At<'_>, item: &Item) -> Result<(), Error> {
         let acked = self.insist(|| self.queue.ack(at.queue, at.receipt));
         acked.await?;
@@ -133,8 +133,8 @@ impl Work {
         }
     }
 
-    /// Keeps a failed event that goes nowhere else, to be looked at and sent again. Where there is no room
-    /// it is gone, as all of them are on AWS.
+    /// Keeps a failed event that has no destination, to be inspected and sent again. If there is no room
+    /// it is dropped, as all of them are on AWS.
     pub(super) async fn keep(&self, item: &Item) -> Result<(), Error> {
         let function = FunctionId::of(&item.event.state.arn);
         let (queue, charge) = (function.failed(), self.config.kept.failed(&function));

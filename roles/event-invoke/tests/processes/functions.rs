@@ -64,7 +64,7 @@ impl Invoker for Functions {
     }
 }
 
-/// Nobody is told of outcomes here.
+/// There are no destinations here.
 pub(crate) struct NoRoles;
 
 #[async_trait]

@@ -1,8 +1,8 @@
 //! Processes that share their queues are killed and frozen in the middle of their work: the queues move to
 //! others, and every event that was accepted is invoked.
 //!
-//! A process is a runtime with one thread of its own: killed, the runtime goes as it stands; frozen, its
-//! thread stands still, with all that would have shown that it lives. `LAMBENT_KILL_EVENTS` makes it large;
+//! A process is a runtime with its own thread: when killed, the runtime is dropped as it is; when frozen, its
+//! thread is blocked, with everything that would have shown that it is alive. `LAMBENT_KILL_EVENTS` makes it large;
 //! the figures are printed.
 
 #![expect(
@@ -75,8 +75,8 @@ fn every_accepted_event_is_invoked_though_processes_are_killed_and_frozen() {
     assert_eq!(lost, 0);
 }
 
-/// A thread that stands still has all that was to run on it stand still, in a process that lives: its leases
-/// are renewed, and what was taken out of the queue is not.
+/// A blocked thread blocks everything that was to run on it, in a process that is alive: its leases
+/// are renewed, but the visibility of what it took out of the queue is not.
 #[test]
 fn a_poller_that_stands_still_in_a_process_that_lives_is_replaced() {
     let (events, folder) = (500, tempfile::tempdir().unwrap());
@@ -84,7 +84,7 @@ fn a_poller_that_stands_still_in_a_process_that_lives_is_replaced() {
     let still = Arc::new(StandStill(Mutex::new(None)));
     world.stand_still = Some(Arc::clone(&still));
     let process = world.start(0);
-    // Whichever poller gets something next stands still. Should the test fail, it melts first of all.
+    // The next poller that receives something is blocked. If the test fails, it is released first.
     let (ice, melts) = mpsc::channel::<()>();
     *still.0.lock().unwrap() = Some(melts);
     world.accept_all().join().unwrap();

@@ -1,4 +1,4 @@
-//! A queue that has one of its receivers' threads stand still.
+//! A queue that blocks one of its receivers' threads.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use storage::queue::{Charge, Depth, Message, Receipt, Usage};
 /// Holds a thread until it is let go.
 pub(crate) struct StandStill(pub(crate) Mutex<Option<mpsc::Receiver<()>>>);
 
-/// A queue that has one of its receivers' threads stand still, after it has got what it asked for.
+/// A queue that blocks one of its receivers' threads, after it has received messages.
 pub(crate) struct Standing(pub(crate) Arc<SqliteQueue>, pub(crate) Arc<StandStill>);
 
 #[async_trait]

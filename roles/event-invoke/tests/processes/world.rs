@@ -26,7 +26,7 @@ const FUNCTIONS: usize = 20;
 /// Events that are being taken at a time.
 const ACCEPTING: usize = 200;
 
-/// What a killed process had begun comes back after so long, and its queues find somebody else.
+/// After this long the events of a killed process reappear, and its queues move to another.
 const TERM: Duration = Duration::from_secs(2);
 
 /// What processes share.
@@ -34,7 +34,7 @@ pub(crate) struct World {
     /// Takes events; works on none.
     front: Arc<EventInvoke>,
     queue: Arc<SqliteQueue>,
-    /// Has a poller of the next process stand still.
+    /// Blocks a poller of the next process.
     pub(crate) stand_still: Option<Arc<StandStill>>,
     table: Arc<MemoryTable>,
     /// How often each event was invoked.
@@ -144,7 +144,7 @@ impl Process {
         let (ice, melts) = mpsc::channel::<()>();
         let (tell, told) = mpsc::channel();
         self.runtime.spawn(async move {
-            // Whether somebody listens or not, the thread stands still.
+            // Whether somebody listens or not, the thread is blocked.
             let _ = tell.send(());
             let _ = melts.recv();
         });

@@ -1,4 +1,4 @@
-//! Who gives way to whom.
+//! Which requests are cut off for which.
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn is_there(holding: &Holding) -> bool {
     holding.try_grow(0).is_ok()
 }
 
-/// Lets it look as if it had been sending for so long.
+/// Makes it look as if it had been sending for that long.
 fn age(holding: &Holding, time: Duration) {
     let mut held = holding.intake.lock();
     let holder = held.holders.get_mut(&holding.number).unwrap();

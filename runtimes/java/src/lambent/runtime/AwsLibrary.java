@@ -55,7 +55,7 @@ final class AwsLibrary {
         ofEvent = events.getMethod("serializerFor", Class.class, ClassLoader.class);
     }
 
-    /** Null where the library is not beside the runtime's own jar, which is the first of the class path. */
+    /** Null if the library is not next to the runtime's own jar, which is the first of the class path. */
     static AwsLibrary open() {
         String path = System.getProperty("java.class.path");
         int end = path.indexOf(File.pathSeparatorChar);
@@ -85,7 +85,7 @@ final class AwsLibrary {
         return new Serializer(call(factory.getMethod("getSerializer", Type.class), instance, type));
     }
 
-    /** For {@link Training}: loads what an event class needs. It fails in the end, for want of Joda's dates, which functions bring. */
+    /** For {@link Training}: loads what an event class needs. It fails in the end, as Joda's dates are missing, which functions bring. */
     void prepareEvents() {
         try {
             call(ofEvent, null, Training.Input.class, ClassLoader.getSystemClassLoader());

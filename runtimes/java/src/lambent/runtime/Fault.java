@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** What is told of an error: to the caller, to the log, to X-Ray. */
+/** What is reported about an error: to the caller, to the log, to X-Ray. */
 final class Fault extends RuntimeException {
     /** Type of an error that is in how the function was made, and is found before its code runs. */
     static final String BAD_CODE = "Runtime.BadFunctionCode";

@@ -74,7 +74,7 @@ final class Json {
         this.exact = exact;
     }
 
-    /** What stands behind the value is not looked at, as AWS's client does it; the platform lets no such event through. */
+    /** Bytes behind the value are ignored, as AWS's client does; the platform lets no such event through. */
     static Object parse(byte[] data) {
         Json json = new Json(new String(data, StandardCharsets.UTF_8), false);
         return json.value();

@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What a parameter's type takes for certain: each kind of JSON value where Java has the same kind, and nothing that would
+ * What a parameter's type certainly accepts: each kind of JSON value where Java has the same kind, and nothing that would
  * have to be converted (a text for a number, a single value for a list), for that is AWS's library's to do.
  */
 final class Shape {

@@ -2,7 +2,7 @@ package com.amazonaws.services.lambda.runtime;
 
 import java.util.Map;
 
-/** What the caller sent along beside the event. */
+/** What the caller sent along with the event. */
 public interface ClientContext {
     Client getClient();
 
