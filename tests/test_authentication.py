@@ -1,4 +1,4 @@
-"""Signatures: who may in, and what those who may not are told."""
+"""Signatures: which are accepted, and how others are refused."""
 
 import datetime
 import json

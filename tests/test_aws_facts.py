@@ -27,7 +27,7 @@ def rows(table):
 
 
 def each(table):
-    """Every row of a table for each of its calls, named for whoever reads a failure."""
+    """Every row of a table for each of its calls, named for the reader of a failure."""
     found = [(call, row) for row in rows(table) for call in row.get("calls") or [row["call"]]]
     return pytest.mark.parametrize("call, row", found, ids=[f"{call}: {row['when']}" for call, row in found])
 
@@ -39,12 +39,12 @@ def empty_zip():
 
 
 class World:
-    """What rows speak of."""
+    """What rows refer to."""
 
     def __init__(self, server):
         self.client = clients.make(server)
         self.server = server
-        # As tools of other languages: what the model does not know of is sent all the same.
+        # As tools of other languages: what the model does not have is sent nevertheless.
         self.loose = clients.make(server, strict=False, parameter_validation=False)
         self.made = []
         package, _ = functions.source_package("python3.12", CODE)

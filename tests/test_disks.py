@@ -11,7 +11,7 @@ from support.server import wait_for
 
 ROLE = "arn:aws:iam::111122223333:role/tester"
 ECHO = "def handler(event, context):\n    return event\n"
-# Environments, what goes on in the background, what the roles hold, and the closing of stores: 20 s, 2 s, 5 s,
+# Environments, background work, what the roles hold, and the closing of stores: 20 s, 2 s, 5 s,
 # 20 s; and what a busy machine takes.
 ENDS_WITHIN = 20 + 2 + 5 + 20 + 30
 

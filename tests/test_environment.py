@@ -82,7 +82,7 @@ def test_tmp_is_empty_private_and_of_its_size(look, deploy, invoke):
     assert look("os.listdir('/tmp')") == []
     assert look("attempt(lambda: write('/tmp/x'))") == "None"
     fill = "attempt(lambda: [open('/tmp/big', 'ab').write(b'x' * 2**20) for _ in range(600)] and 0)"
-    # Under 600 MB of files: memory is no obstacle, the size of /tmp is.
+    # Under 600 MB of files: not memory is the limit, but the size of /tmp.
     said = invoke(deploy(LOOK, MemorySize=1536, Timeout=20), {"text": fill}).json
     assert "No space left on device" in said
     assert invoke(deploy(LOOK, MemorySize=1536, Timeout=20, EphemeralStorage={"Size": 700}),

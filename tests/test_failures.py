@@ -1,4 +1,4 @@
-"""Functions that fail, each in its own way, and what their callers are told."""
+"""Functions that fail, each in its own way, and the errors that their callers get."""
 
 import base64
 import json

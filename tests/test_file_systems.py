@@ -250,5 +250,5 @@ def test_an_access_point_is_its_accounts(shared):
 def test_a_path_over_a_link_is_no_file_system(own_server, tmp_path):
     (tmp_path / "link").symlink_to("/etc")
     server = own_server(f'[file_systems."{point("shared")}"]\npath = "{tmp_path}/link"\n')
-    with pytest.raises(RuntimeError, match="leads over a symbolic link to /etc; name that"):
+    with pytest.raises(RuntimeError, match="leads through a symbolic link to /etc; name that"):
         server.start()

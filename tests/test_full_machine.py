@@ -1,4 +1,4 @@
-"""A machine that runs full: environments end, none is made, and it goes on."""
+"""A machine that runs full: environments end, none is created, and the server keeps working."""
 
 import json
 import pathlib

@@ -148,7 +148,7 @@ def test_each_region_and_account_has_functions_of_its_own(server, client, region
     arn = other.get_function_configuration(FunctionName=name)["FunctionArn"]
     assert arn == f"arn:aws:lambda:us-east-1:111122223333:function:{name}"
     functions.delete(other, name)
-    # Another account's function named in full is no secret, but not ours to see.
+    # Another account's function named in full is not a secret, but not ours to see.
     with pytest.raises(ClientError) as denied:
         other.get_function(FunctionName=client.get_function(FunctionName=name)["Configuration"]["FunctionArn"])
     assert denied.value.response["Error"]["Code"] == "AccessDeniedException"

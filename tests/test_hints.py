@@ -1,4 +1,4 @@
-"""What may be behind a failure, told in the function's own log: only Lambent knows how it was set up."""
+"""Hints at the cause of a failure, in the function's own log: only Lambent knows how it was set up."""
 
 import base64
 

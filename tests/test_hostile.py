@@ -179,6 +179,6 @@ def test_half_a_response(deploy, invoke, client, unharmed):
     create(client, name, {"bootstrap": half}, "provided.al2023", Timeout=2)
     answer = invoke(name)
     assert answer.error == "Unhandled"
-    # The stream breaks because the time is over, and that is what is told.
+    # The stream breaks because of the timeout, and that is what is reported.
     assert answer.json["errorType"] == "Sandbox.Timedout"
     delete(client, name)

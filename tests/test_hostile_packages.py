@@ -121,7 +121,7 @@ def test_a_package_that_is_another_than_was_uploaded_is_never_run(own_server):
         pass
     assert server.metric("lambent_control_packages_damaged_total") >= 3
 
-    # The same again mends it.
+    # The same again repairs it.
     client.update_function_code(FunctionName=name, ZipFile=uploaded)
     functions.until_updated(client, name)
     assert client.invoke(FunctionName=name)["Payload"].read() == b"1"

@@ -193,7 +193,7 @@ def test_what_fails_inside_is_told_to_the_operator_alone(broken):
 
 
 def harm(path, key):
-    """Makes a row one that is no JSON."""
+    """Makes a row one that is not JSON."""
     with sqlite3.connect(path) as store:
         for (table,) in store.execute("select name from sqlite_master where type = 'table'").fetchall():
             columns = [row[1] for row in store.execute(f"pragma table_info({table})")]

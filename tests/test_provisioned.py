@@ -159,7 +159,7 @@ def test_what_is_deleted_is_let_go(client, deploy):
     assert one["FunctionArn"].endswith(f":{name}:{version}")
     assert numbers(one) == ("READY", 1, 1, 1)
     client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier=version)
-    # Once more is no error.
+    # Once more is not an error.
     client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier=version)
     with pytest.raises(client.exceptions.ProvisionedConcurrencyConfigNotFoundException) as gone:
         config(client, name, version)

@@ -1,4 +1,4 @@
-"""Functions that send events in circles are stopped, unless they are allowed to."""
+"""Functions that send events in a recursive loop are stopped, unless they are allowed to."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,7 +13,7 @@ WORDS = (
     "Lambda has detected your function being invoked in a recursive loop with other AWS resources "
     "and stopped your function's invocation."
 )
-# Says nothing back: what is told is told to the next, and would grow with every round.
+# Returns nothing: a result would be passed to the next, and would grow with every round.
 RUNS = """
     import json
     def handler(event, context):
@@ -80,7 +80,7 @@ def test_who_allows_it_goes_on(client, ring, told):
     send(client, first, {"n": 1})
     wait_for(lambda: len(told(first)) > PASSES_MAX + 4, 60, every=0.2)
     assert failed.letters() == []
-    # And ends when nobody is told any more.
+    # And ends when there is no destination any more.
     client.delete_function_event_invoke_config(FunctionName=first)
 
 
@@ -108,7 +108,7 @@ def test_a_function_that_invokes_itself_is_stopped(client, deploy, peer, plane, 
     request = send(traced(plane, header), name, {})
     assert failed.record()["requestContext"]["requestId"] == request
     assert len(told(name)) == PASSES_MAX
-    # A caller who waits is told at once.
+    # A synchronous caller gets an error at once.
     with pytest.raises(ClientError) as refused:
         traced(plane, header).invoke(FunctionName=name)
     error = refused.value.response["Error"]

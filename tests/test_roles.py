@@ -282,7 +282,7 @@ def test_roles_that_nobody_made_can_be_refused(own_server):
     assert asked(client, "f", 3) == 3
     assert refused(client.update_function_configuration, FunctionName="f", Role=functions.ROLE) == (
         "InvalidParameterValueException", words)
-    # What runs goes on; a new environment would need the role.
+    # What runs continues; a new environment would need the role.
     iam.delete_role_policy(RoleName=role["RoleName"], PolicyName="p")
     iam.delete_role(RoleName=role["RoleName"])
     client.publish_version(FunctionName="f")

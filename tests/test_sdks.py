@@ -50,7 +50,7 @@ def slow():
 
 @pytest.fixture
 def environment(server, slow):
-    """What suites are told: see the head of each."""
+    """The suites' settings: see the head of each."""
     package, _ = functions.source_package("nodejs20.x", SOURCE)
     told = {"PATH": os.environ["PATH"], "LAMBENT_PACKAGE": base64.b64encode(package).decode()}
     for prefix, one in (("LAMBENT_", server), ("LAMBENT_SLOW_", slow)):

@@ -63,7 +63,7 @@ def asleep(logs, name):
 
 
 def lost(answer):
-    """Whether the caller was told that its environment ended under the invoke, as Lambda tells it."""
+    """Whether the caller got Lambda's error for an environment that ended during the invoke."""
     if "FunctionError" not in answer:
         return False
     assert answer["StatusCode"] == 200 and answer["FunctionError"] == "Unhandled"

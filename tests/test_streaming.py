@@ -223,7 +223,7 @@ def test_a_slow_reader_makes_the_function_wait(own_server):
     client = clients.make(server)
     functions.create(client, "endless", ENDLESS, NODE, Timeout=3)
     answer = client.invoke_with_response_stream(FunctionName="endless")
-    # It ends by its time and not by all it wrote, since nobody read: that is told at the end.
+    # It ends by its time and not by all it wrote, since nobody read: that is reported at the end.
     time.sleep(4)
     chunks, complete = read(answer)
     assert json.loads(complete["ErrorDetails"])["errorType"] == "Sandbox.Timedout"

@@ -1,4 +1,4 @@
-"""The control plane's own rates: how many calls a second, and what one too many is told."""
+"""The control plane's own rates: how many calls a second, and how one too many is refused."""
 
 import collections
 import concurrent.futures

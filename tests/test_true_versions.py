@@ -1,4 +1,4 @@
-"""The version that a runtime's name promises: what truly runs is told, and refused where the operator wants it so."""
+"""The version in a runtime's name: the actual version is logged, and another is refused if the operator wants it so."""
 
 import re
 import subprocess

@@ -269,7 +269,7 @@ RETURN = "import json\ndef handler(event, context):\n    return json.loads(event
 
 @pytest.fixture(scope="module")
 def returns(server, client, deploy_once):
-    """Calls a function that returns what it is told to."""
+    """Calls a function that returns what it is asked to."""
     name = deploy_once(RETURN)
     made = client.create_function_url_config(FunctionName=name, AuthType="NONE")
     open_to_all(client, name)

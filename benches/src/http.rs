@@ -93,7 +93,7 @@ fn parse(buffer: &[u8]) -> anyhow::Result<Option<Answer>> {
     let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(None);
     };
-    let head = std::str::from_utf8(&buffer[..at]).context("a head that is no text")?;
+    let head = std::str::from_utf8(&buffer[..at]).context("a head that is not text")?;
     let status = head
         .get(9..12)
         .and_then(|text| text.parse().ok())
@@ -102,7 +102,7 @@ fn parse(buffer: &[u8]) -> anyhow::Result<Option<Answer>> {
     let mut failed = false;
     for line in head.lines() {
         if let Some(text) = line.strip_prefix("content-length: ") {
-            length = text.parse().context("a length that is no number")?;
+            length = text.parse().context("a length that is not a number")?;
         }
         failed |= line.starts_with("x-amz-function-error");
     }

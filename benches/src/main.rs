@@ -57,10 +57,10 @@ fn main() -> anyhow::Result<()> {
     let setup = Setup {
         server: PathBuf::from(server)
             .canonicalize()
-            .context("SERVER is not there")?,
+            .context("SERVER does not exist")?,
         runtimes: PathBuf::from(runtimes)
             .canonicalize()
-            .context("RUNTIMES is not there")?,
+            .context("RUNTIMES does not exist")?,
         echo: beside.with_file_name("echo-runtime"),
     };
     // One thread: the client must leave the processors to what it measures.

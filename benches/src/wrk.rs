@@ -67,9 +67,9 @@ pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn row(language: &str, connections: u32, beside: &str, seen: &Seen, alone: &Seen) {
+fn row(language: &str, connections: u32, alongside: &str, seen: &Seen, alone: &Seen) {
     println!(
-        "| {language} | {connections} | {beside} | {:.0} | {:.3} | {:.3} | {:.3} | {:.2} | {:.2} |",
+        "| {language} | {connections} | {alongside} | {:.0} | {:.3} | {:.3} | {:.3} | {:.2} | {:.2} |",
         seen.rate,
         seen.p50,
         seen.p99,

@@ -23,7 +23,7 @@ def version_of(command, pattern):
 
 
 def pair(name, version):
-    """(ours, AWS's). A test without the second is no test: that fails, it is not skipped."""
+    """(ours, AWS's). A test without the second would test nothing: it fails, it is not skipped."""
     return Runtime((BUILT / name).resolve(), version), Runtime((BUILT / (name + "-ric")).resolve(), version)
 
 

@@ -63,7 +63,7 @@ class RuntimeApi:
 
     def close(self):
         self._closed = True
-        # Closing alone does not end `accept`, and its thread would go on with whatever gets the number of the file next.
+        # Closing alone does not end `accept`, and its thread would continue with whatever gets the number of the file next.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._acceptor.join()
         self._listener.close()

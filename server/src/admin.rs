@@ -16,7 +16,7 @@ use types::Seldom;
 
 /// Prometheus uses one connection; this many are plenty.
 const CONNECTIONS_MAX: usize = 32;
-/// How often it is told that connections are not accepted.
+/// How often it is logged that connections are not accepted.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.

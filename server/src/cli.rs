@@ -22,17 +22,17 @@ pub(crate) enum Command {
     Invoke(Invoke),
     /// List the functions.
     Functions(Client),
-    /// Print the export lines that point AWS clients here.
+    /// Print the shell commands that point AWS clients to this server.
     Env(Client),
-    /// List the queues of asynchronous invokes, and how much is in them.
+    /// List the queues of asynchronous invokes and their sizes.
     Queues(Queues),
-    /// Show a function's events that are pending or failed.
+    /// Show a function's pending and failed events.
     Events(Events),
-    /// Print what a function has logged.
+    /// Print a function's log.
     Logs(Logs),
-    /// Make what a SAM or CloudFormation template describes, or change it to that.
+    /// Deploy a SAM or CloudFormation template: create or update its stack.
     Deploy(Deploy),
-    /// Delete everything that a stack has.
+    /// Delete a stack with all its resources.
     Delete(Delete),
     /// List the stacks.
     Stacks(Client),
@@ -70,7 +70,7 @@ pub(crate) struct Retire {
     pub(crate) folder: Folder,
 }
 
-/// Options of `up`. Each wins over the configuration file and over `LAMBENT_…` variables.
+/// Options of `up`. They override the configuration file and `LAMBENT_…` variables.
 #[derive(Args, Debug)]
 pub(crate) struct Up {
     /// Where to serve the AWS APIs; port 0 takes a free one [default: 127.0.0.1:9100].
@@ -82,26 +82,26 @@ pub(crate) struct Up {
     /// The configuration, TOML.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Go on with databases that are older than those that were used last, emptied or others: what they
-    /// do not have is lost. For backups of single files; a backup of the whole folder needs it not.
+    /// Start with databases that are older than when they were last used, empty or not this server's: what they
+    /// lack is lost. Needed for a backup of a single file, not for one of the whole folder.
     #[arg(long)]
     pub(crate) accept_older_data: bool,
 }
 
-/// How commands reach a running Lambent.
+/// How commands reach a running server.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Client {
-    /// Its address [env: AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL; default: the profile's, http://127.0.0.1:9100].
+    /// The server's address [env: AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL; default: the profile's, http://127.0.0.1:9100].
     #[arg(long, alias = "endpoint-url", value_name = "URL")]
     pub(crate) endpoint: Option<String>,
-    /// A profile of ~/.aws/credentials and ~/.aws/config, as AWS's clients have them [env: AWS_PROFILE].
+    /// A profile in ~/.aws/credentials and ~/.aws/config [env: AWS_PROFILE].
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// Its data folder, for the root's key; AWS_ACCESS_KEY_ID and its like win
+    /// The server's data folder, which has the root key; AWS_ACCESS_KEY_ID and similar variables override it
     /// [env: LAMBENT_DATA_DIR; default: ./lambent-data].
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// The region to speak to [env: AWS_REGION, AWS_DEFAULT_REGION; default: the profile's, us-east-1].
+    /// The region [env: AWS_REGION, AWS_DEFAULT_REGION; default: the profile's, us-east-1].
     #[arg(long)]
     pub(crate) region: Option<String>,
 }
@@ -113,10 +113,10 @@ pub(crate) struct Invoke {
     /// The event, JSON; `@FILE` reads it from a file, `-` from standard input.
     #[arg(long, short, default_value = "{}")]
     pub(crate) payload: String,
-    /// Print the last of the invoke's log, too (on standard error).
+    /// Also print the end of the invoke's log, on standard error.
     #[arg(long)]
     pub(crate) tail: bool,
-    /// Have it invoked later, without waiting for a result; prints the request's id.
+    /// Invoke it asynchronously, without waiting for a result; prints the request id.
     #[arg(long, conflicts_with = "tail")]
     pub(crate) event: bool,
     #[command(flatten)]
@@ -150,7 +150,7 @@ pub(crate) struct Events {
 pub(crate) struct Logs {
     /// The function: a name or an ARN.
     pub(crate) function: String,
-    /// Go on printing what comes.
+    /// Keep printing new events.
     #[arg(long, short)]
     pub(crate) follow: bool,
     #[command(flatten)]
@@ -162,13 +162,13 @@ pub(crate) struct Deploy {
     /// The template, YAML or JSON.
     #[arg(value_name = "TEMPLATE", default_value = "template.yaml")]
     pub(crate) template: PathBuf,
-    /// The stack's name [default: that of the template's folder].
+    /// The stack's name [default: the name of the template's folder].
     #[arg(long, value_name = "NAME")]
     pub(crate) stack_name: Option<String>,
-    /// Values of parameters; one that is not given keeps its last value.
+    /// Values of parameters; a parameter that is not given keeps its last value.
     #[arg(long, value_name = "NAME=VALUE", num_args = 1..)]
     pub(crate) parameter_overrides: Vec<String>,
-    /// Leave out what is not supported, and list it.
+    /// Leave out unsupported resources and properties, and list them.
     #[arg(long)]
     pub(crate) skip_unsupported: bool,
     /// Do not ask.

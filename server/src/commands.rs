@@ -42,7 +42,7 @@ pub(crate) fn invoke(options: &cli::Invoke) -> anyhow::Result<ExitCode> {
     if let Some(tail) = response.headers().get("x-amz-log-result") {
         let tail = STANDARD
             .decode(tail)
-            .context("the log in the answer is no base64")?;
+            .context("the log in the answer is not base64")?;
         complain!("{}", String::from_utf8_lossy(&tail).trim_end_matches('\n'));
     }
     terminal::result(response.body());
@@ -90,7 +90,7 @@ pub(crate) fn functions(options: &cli::Client) -> anyhow::Result<ExitCode> {
             }
             let response = client.send((Method::GET, &path), &[], Bytes::new()).await?;
             let page: Functions = serde_json::from_slice(succeeded(response)?.body())
-                .context("the answer is no list of functions")?;
+                .context("the answer is not a list of functions")?;
             for function in page.functions {
                 say!(
                     "{:<40} {:<16} {:>4} MB {:>5} s  {}",

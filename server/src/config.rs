@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Every field has a variable: `[sandbox] pool` is `LAMBENT_SANDBOX_POOL`. A variable whose field
-//! is no text is read as TOML: `LAMBENT_FUNCTIONS_ENVIRONMENT='{ A = "1" }'`.
+//! is not a string is read as TOML: `LAMBENT_FUNCTIONS_ENVIRONMENT='{ A = "1" }'`.
 
 mod accounts;
 mod arrows;

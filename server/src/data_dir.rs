@@ -99,7 +99,7 @@ impl DataDir {
             Ok(()) => tracing::debug!("the credentials are the caller's"),
             Err(error) => tracing::info!(
                 error = &error as &dyn std::error::Error,
-                "the credentials stay root's: clients that read them need sudo"
+                "the credentials stay readable by root only: clients that read them need sudo"
             ),
         }
     }

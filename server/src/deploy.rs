@@ -151,7 +151,7 @@ pub(crate) fn stacks(options: &cli::Client) -> anyhow::Result<ExitCode> {
     let sent = client.send((Method::GET, "/lambent/stacks"), &[], Bytes::new());
     let answer = succeeded(block_on(sent)?)?;
     let answer: serde_json::Value =
-        serde_json::from_slice(answer.body()).context("the answer is no list of stacks")?;
+        serde_json::from_slice(answer.body()).context("the answer is not a list of stacks")?;
     let names = answer.get("Stacks").and_then(|names| names.as_array());
     for name in names.into_iter().flatten().filter_map(|name| name.as_str()) {
         say!("{name}");
@@ -228,7 +228,7 @@ async fn identity(api: &dyn Api, stack: &str, region: &str) -> anyhow::Result<Id
     };
     let answer = deploy::api::ask(api, call).await?;
     let text = String::from_utf8_lossy(&answer.body);
-    let account = element(&text, "Account").context("the answer names no account")?;
+    let account = element(&text, "Account").context("the answer has no account")?;
     Ok(Identity {
         stack: stack.to_owned(),
         region: region.to_owned(),

@@ -59,7 +59,7 @@ pub(crate) fn queues(options: &cli::Queues) -> anyhow::Result<ExitCode> {
         return json(&body);
     }
     let answer: Queues =
-        serde_json::from_slice(&body).context("the answer is no list of queues")?;
+        serde_json::from_slice(&body).context("the answer is not a list of queues")?;
     let mut text = line("QUEUE", &["WAITING", "HIDDEN", "OLDEST"]);
     for queue in answer.queues {
         let oldest = Duration::from_millis(queue.oldest_ms);
@@ -84,8 +84,7 @@ pub(crate) fn events(options: &cli::Events) -> anyhow::Result<ExitCode> {
         if options.json {
             return json(&body);
         }
-        let answer: Redriven =
-            serde_json::from_slice(&body).context("the answer tells no number")?;
+        let answer: Redriven = serde_json::from_slice(&body).context("the answer has no number")?;
         return print(format!("{} sent again\n", answer.redriven).as_bytes());
     }
     let body = ask(&options.client, Method::GET, &path)?;
@@ -93,7 +92,7 @@ pub(crate) fn events(options: &cli::Events) -> anyhow::Result<ExitCode> {
         return json(&body);
     }
     let answer: Events =
-        serde_json::from_slice(&body).context("the answer is no list of events")?;
+        serde_json::from_slice(&body).context("the answer is not a list of events")?;
     let mut text = format!(
         "{:<10} {:<24} {:>7}  {:<36}  LAST\n",
         "STATE", "ACCEPTED", "INVOKES", "REQUEST"

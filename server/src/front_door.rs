@@ -54,7 +54,7 @@ use reply::Reply;
 /// The size up to which any body is read; for a larger one the head must name a known
 /// access key, and be signed by it as far as the head alone can tell.
 const STRANGERS_BYTES_MAX: u64 = 64 * 1024;
-/// Bodies that are refused and read all the same, at a time: of more the connection is closed.
+/// How many refused bodies are read to their end at once: beyond it the connection is closed.
 const DISCARDS_MAX: usize = 16;
 /// Bodies larger than any invoke's that are worked on at a time: packages. More wait.
 const LARGE_BODIES_MAX: usize = 8;
@@ -69,7 +69,7 @@ pub(crate) struct FrontDoor {
     places: Arc<Places>,
     intake: Arc<Intake>,
     large_bodies: Semaphore,
-    /// The turns of bodies that are refused and read all the same.
+    /// The turns of refused bodies that are read to their end.
     discards: Arc<Semaphore>,
 }
 
@@ -189,7 +189,7 @@ impl FrontDoor {
             };
             let Some((account, verified)) = sender else {
                 // Refused where sizes or signatures are: that no such key exists, say, or none is
-                // named. The body is on its way all the same.
+                // named. The body is coming nevertheless.
                 let size = match too_large {
                     true => usize::try_from(length).unwrap_or(usize::MAX),
                     false => 0,
@@ -273,7 +273,7 @@ impl FrontDoor {
     /// signature is not good. That it is good is verified when the body is here.
     async fn signer(&self, parts: &Parts) -> Option<(Arc<str>, bool)> {
         let head = self.authenticator.head(parts).await?;
-        // If it can't be told now whose key it is, it will be told when the signature is verified.
+        // If the key's owner is not known now, it will be when the signature is verified.
         let account = head.account.as_ref().map_or("", |account| account.as_str());
         Some((Arc::from(account), head.is_signed))
     }

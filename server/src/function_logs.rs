@@ -80,7 +80,7 @@ async fn show(client: &Client, group: &str, shown: &mut Shown) -> anyhow::Result
             return Ok(false);
         }
         let page: Page = serde_json::from_slice(succeeded(sent)?.body())
-            .context("the answer is no page of a log")?;
+            .context("the answer is not a page of log events")?;
         for event in page.events {
             if shown.is_new(&event) {
                 let time = Timestamp::from_millis(event.timestamp).to_iso_text();
@@ -121,8 +121,8 @@ async fn group_of(client: &Client, function: &str) -> anyhow::Result<String> {
     );
     let answer = client.send((Method::GET, &path), &[], Bytes::new()).await?;
     if answer.status().is_success() {
-        let configuration: Value =
-            serde_json::from_slice(answer.body()).context("the answer is no configuration")?;
+        let configuration: Value = serde_json::from_slice(answer.body())
+            .context("the answer is not a function configuration")?;
         let group = configuration.pointer("/LoggingConfig/LogGroup");
         if let Some(group) = group.and_then(Value::as_str) {
             return Ok(group.to_owned());

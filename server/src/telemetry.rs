@@ -1,6 +1,6 @@
 //! The service's own log: for people on a terminal, JSON otherwise.
 //!
-//! An error is told with its causes. What is in a line may come from anybody, so it stays on its line
+//! An error is logged with its causes. What is in a line may come from anybody, so it stays on its line
 //! and a terminal does not obey it. A place in the code that has more and more to tell says how much it
 //! left out: a failing disk or a busy tenant does not fill whatever keeps the log.
 

@@ -58,7 +58,7 @@ pub(crate) fn is_hidden(c: char) -> bool {
 /// Why standard output takes nothing any more.
 static LOST: OnceLock<std::io::Error> = OnceLock::new();
 
-/// See [`say`]. What cannot be written is not tried again; the command goes on, since it may be in the middle
+/// See [`say`]. What cannot be written is not tried again; the command continues, since it may be in the middle
 /// of work, and its end is [`ended`]'s.
 pub(crate) fn print(text: Arguments<'_>, line: bool) {
     let mut text = visible(&text.to_string()).into_owned();
@@ -78,7 +78,7 @@ fn write(bytes: &[u8]) {
     }
 }
 
-/// Whether nobody reads what is printed: a command that does nothing else need not go on.
+/// Whether nobody reads what is printed: a command that does nothing else can end.
 pub(crate) fn is_lost() -> bool {
     if LOST.get().is_some() {
         return true;
@@ -94,7 +94,7 @@ pub(crate) fn is_lost() -> bool {
     told.is_ok() && polled[0].revents().contains(PollFlags::ERR)
 }
 
-/// The exit status of a command that would end with `status`, if it could print. A closed pipe is not reported, as its reader has
+/// The exit status of a command that would end with `code`, if it could print. A closed pipe is not reported, as its reader has
 /// seen enough; a full disk is.
 pub(crate) fn ended(code: ExitCode) -> ExitCode {
     match LOST.get() {
@@ -125,7 +125,7 @@ pub(crate) fn result(bytes: &[u8]) {
     write(text.as_bytes());
 }
 
-/// Shows on standard error, on the line that is there, what is going on.
+/// Shows progress on standard error, on the current line.
 pub(crate) fn progress(text: &str) {
     let mut line = String::from("\r");
     let _ = write!(line, "{}", one_line(text));

@@ -4,7 +4,7 @@
 //!   configuration ─▶ data folder ─▶ bind ─▶ stores ─▶ roles ─▶ listen ─▶ `ready` ─▶ serve ─▶ drain
 //! ```
 //!
-//! Signals are heard from the first moment: whatever a start waits for, it ends when it is told to.
+//! Signals are handled from the first moment: whatever a start waits for, it ends when it is told to.
 //! Nothing is listened to before it can be answered.
 //!
 //! All-in-one and cluster differ only in what is put behind the `Arc<dyn …>`s here.
@@ -214,12 +214,12 @@ fn prepare(config: &Config) -> anyhow::Result<(DataDir, Languages, sandbox::Conf
     let descriptors = descriptors(config, &sandboxes)?;
     sandboxes.pool = descriptors.pool;
     let swept =
-        sandbox::sweep(&sandboxes.tag).context("a former run cannot be cleaned up after")?;
+        sandbox::sweep(&sandboxes.tag).context("what a former run left cannot be cleaned up")?;
     if swept.processes + swept.cgroups > 0 {
         tracing::info!(
             processes = swept.processes,
             cgroups = swept.cgroups,
-            "left-overs of a killed run are removed"
+            "removing what a killed run left"
         );
     }
     Ok((data, languages, sandboxes, descriptors))
@@ -235,7 +235,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
             tracing::info!("stopped before it was ready");
             return Ok(Ended::BeforeReady);
         }
-        started = starting => started.context("the start has panicked")??,
+        started = starting => started.context("the start panicked")??,
     };
     let Started {
         mut running,
@@ -280,7 +280,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     serving.spawn(Arc::clone(&door).serve(listener, stop.clone()));
     if let Some(bound) = events {
         let (listener, address) = bound.listen()?;
-        tracing::info!(%address, "events are taken here too");
+        tracing::info!(%address, "events are also accepted here");
         serving.spawn_on(door.serve(listener, stop.clone()), &running.events.threads);
     }
     say!("lambent ready at http://{address}");
@@ -305,9 +305,7 @@ fn bounds(config: &Config) -> anyhow::Result<front_door::Bounds> {
     const MB: u64 = 1024 * 1024;
     let requests = &config.requests;
     if requests.connections == 0 || requests.connections_per_address == 0 {
-        bail!(
-            "requests.connections, requests.connections_per_address: without any nobody is served"
-        );
+        bail!("requests.connections, requests.connections_per_address: must be at least 1");
     }
     let memory_mb = match requests.memory_mb {
         // An eighth of the machine.

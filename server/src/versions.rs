@@ -59,10 +59,12 @@ impl Looking {
         let (tell, told) = oneshot::channel();
         let thread = std::thread::Builder::new().name("versions".to_owned());
         let look = move || {
-            // Where nobody waits any more, nobody is told.
+            // If nobody waits any more, the answer is dropped.
             let _ = tell.send(look(&runtimes));
         };
-        thread.spawn(look).context("no thread for the runtimes")?;
+        thread
+            .spawn(look)
+            .context("no thread to examine the runtimes")?;
         Ok(Self(told))
     }
 
@@ -138,7 +140,7 @@ pub(crate) fn tell(table: &BTreeMap<String, Runs>) {
                 tracing::info!(runtime, "a runtime: functions bring their own program");
             }
             Runs::Chosen(program) => {
-                tracing::info!(runtime, program, "a runtime in a root of its own");
+                tracing::info!(runtime, program, "a runtime with its own root");
             }
             Runs::On {
                 program,
@@ -153,7 +155,7 @@ pub(crate) fn tell(table: &BTreeMap<String, Runs>) {
                         runtime,
                         version,
                         program,
-                        "a runtime that runs on another version than its name promises"
+                        "a runtime that runs on another version than the one in its name"
                     );
                 }
             }

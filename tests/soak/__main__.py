@@ -65,7 +65,7 @@ QUIET_WITHIN_S = 120
 
 
 def own_network():
-    """Goes on in a network namespace with a loopback and a way out that leads nowhere."""
+    """Continues in a network namespace with a loopback and a route that leads nowhere."""
     if os.environ.get("LAMBENT_SOAK_NETWORK") != "own":
         environment = {**os.environ, "LAMBENT_SOAK_NETWORK": "own"}
         command = ["unshare", "--net", "--", sys.executable, "-m", "soak", *sys.argv[1:]]

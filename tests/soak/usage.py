@@ -36,7 +36,7 @@ def disk_bytes(folder):
     return total
 
 
-# How much more may remain. Memory: of the allocator's and of caches. Threads: those that stand ready for
+# How much more may remain. Memory: of the allocator's and of caches. Threads: those that are kept for
 # work that blocks. Disk: what is bounded by
 # configuration and kept on purpose, failed events and logs.
 ALLOWANCE = {

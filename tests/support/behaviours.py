@@ -11,7 +11,7 @@ import random
 NOISE = ["", "a line\n", "no line end", "x" * 300_000 + "\n", "a\nb\r\nc\n", "\x00\x01\n", "REPORT RequestId: x\n"]
 # What a pipe holds.
 PIPE_BYTES = 65_536
-# How a custom runtime goes on once it has its event, and once its answer is posted.
+# What a custom runtime does once it has its event, and once its answer is posted.
 POSTS = ["result", "error", "stream", "broken stream", "large", "twice", "other id", "none"]
 ENDS = ["next", "exit 0", "exit 3", "signal 9", "signal 11", "hang", "stop", "orphan"]
 # What an external extension does about an invoke; the last two end it before there is an answer.

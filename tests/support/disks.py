@@ -50,7 +50,7 @@ class OnDisk(Server):
     def mended(self):
         """What an operator does once the server has ended."""
         self.inside("umount", self.data)
-        # It says by its status that it has mended something.
+        # It says by its status that it has repaired something.
         image = str(self._places["image"])
         assert subprocess.run(["e2fsck", "-fy", image], capture_output=True, timeout=30).returncode <= 1
         self.inside("sh", "-c", MOUNT.format(**self._places))

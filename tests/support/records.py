@@ -1,4 +1,4 @@
-"""The record of an event that is over, as destinations are told it."""
+"""The record of a finished event, as destinations receive it."""
 
 import datetime
 import re

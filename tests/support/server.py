@@ -134,7 +134,7 @@ class Server:
         return self.log.read_text(errors="replace")[-4000:]
 
     def entries(self):
-        """The lines of its log, read. A line that is no JSON comes as its text."""
+        """The lines of its log, read. A line that is not JSON comes as its text."""
         for line in self.log.read_text(errors="replace").splitlines():
             try:
                 yield json.loads(line)

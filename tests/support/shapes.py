@@ -171,7 +171,7 @@ def check(value, shape, path):
     elif kind in ("float", "double"):
         assert isinstance(value, (int, float)), f"{path}: {value!r} is no number"
     elif kind == "string":
-        assert isinstance(value, str), f"{path}: {value!r} is no text"
+        assert isinstance(value, str), f"{path}: {value!r} is not a string"
         if shape.enum and (shape.name, value) not in BEYOND_THE_MODEL:
             assert value in shape.enum, f"{path}: {value!r} is not one of {shape.enum}"
 

@@ -48,7 +48,7 @@ def nat(*ports):
 
 
 class Sink(socketserver.ThreadingTCPServer):
-    """Counts how often each number was told."""
+    """Counts how often each number was sent."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -73,7 +73,7 @@ class Sink(socketserver.ThreadingTCPServer):
         self.server_close()
 
     def handle_error(self, request, client_address):
-        """A line that breaks off is a function that was killed."""
+        """A line that is cut off means a function that was killed."""
 
 
 class _Line(socketserver.StreamRequestHandler):

@@ -5,6 +5,7 @@ mod contracts;
 mod layers;
 mod pages;
 mod paths;
+mod phrases;
 mod promises;
 mod source;
 mod toolchain;
@@ -75,6 +76,7 @@ pub fn run(root: &Path, lints: Lints) -> Result<usize> {
             findings.extend(answers::check(&file.path, &file.text));
         }
         findings.extend(words::check(&file.path, &file.text));
+        findings.extend(phrases::check(&file.path, &file.text));
     }
     findings.extend(promises::check(&files));
     findings.extend(pages::check(&files));

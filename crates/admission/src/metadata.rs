@@ -63,7 +63,7 @@ pub struct Found {
     pub provisioned: u32,
     /// What was asked for, of all versions of the function together.
     pub provisioned_total: u32,
-    /// What becomes of the function if it calls itself in circles.
+    /// What happens to the function if it calls itself in a loop.
     pub recursive_loop: RecursiveLoop,
 }
 
@@ -109,7 +109,7 @@ impl Metadata {
                 }
                 Err(error) => tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "the metadata table cannot be watched; serving what is known"
+                    "the metadata table cannot be watched; serving its last known state"
                 ),
             }
             tokio::time::sleep(RETRY).await;
@@ -209,7 +209,7 @@ impl Metadata {
         arn: &FunctionArn,
         random: &dyn Random,
     ) -> Result<Found, ApiError> {
-        // That there was nothing to take in is no matter.
+        // It does not matter if there was nothing to take in.
         let _ = self.take_in(None);
         let fraction = || random.next_fraction();
         // What cannot be invoked by what is known here is looked for once more: it may have just
@@ -232,7 +232,7 @@ impl Metadata {
 
     /// The function URL with this id.
     pub fn url(&self, id: &str) -> Option<Arc<Url>> {
-        // That there was nothing to take in is no matter.
+        // It does not matter if there was nothing to take in.
         let _ = self.take_in(None);
         self.read().url(id)
     }

@@ -52,7 +52,7 @@ pub struct Checked {
 }
 
 impl InvocationType {
-    /// What a request asks for, as far as can be told before it is checked.
+    /// What a request asks for, as far as is known before it is checked.
     pub fn of(operation: Operation, headers: &HeaderMap) -> Self {
         let named = headers.get("x-amz-invocation-type");
         match (operation, named.map(HeaderValue::as_bytes)) {

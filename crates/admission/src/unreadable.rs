@@ -1,4 +1,4 @@
-//! What is said of a payload that is no JSON, in the words of the parser that AWS has. Pure.
+//! The error for a payload that is not JSON, in the words of AWS's parser. Pure.
 //!
 //! ```text
 //!   "caf\xff"      Invalid UTF-8 start byte 0xff           line 1, column 6
@@ -6,7 +6,7 @@
 //!   \x99           Unexpected character ((CTRL-CHAR, …     where a value should begin
 //! ```
 //!
-//! Only what is not UTF-8 has exactly those words; other mistakes are told by our own parser.
+//! Only for what is not UTF-8 are the words exactly those; other mistakes are reported by our own parser.
 
 use std::fmt::{self, Write as _};
 

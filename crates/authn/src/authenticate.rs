@@ -34,7 +34,7 @@ pub enum Refused {
 /// What the head of a request tells before its body is there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Head {
-    /// Whose access key it names; `None` if that cannot be told now.
+    /// Whose access key it names; `None` if that is not known now.
     pub account: Option<AccountId>,
     /// Whether the signature is valid for a body with the hash that the head declares.
     pub is_signed: bool,

@@ -96,7 +96,10 @@ impl Requester {
     /// # Panics
     /// If nobody did: only function URLs are open to strangers.
     pub fn account(&self) -> &AccountId {
-        let signed = self.signed.as_ref().expect("only asked about signed requests");
+        let signed = self
+            .signed
+            .as_ref()
+            .expect("only asked about signed requests");
         &signed.principal.account
     }
 

@@ -76,7 +76,7 @@ pub struct Session {
     pub function: Option<String>,
     /// The person behind it, as the session's creator stated. Sessions that are started from this one inherit it.
     pub source_identity: Option<String>,
-    /// Tags that go on to sessions begun with this one.
+    /// Tags that sessions started from this one inherit.
     pub inherited: BTreeMap<String, String>,
 }
 

@@ -73,7 +73,7 @@ impl Client {
     }
 
     /// Signs and sends a request, and reads the answer, whatever its status. When it fails it may
-    /// have been carried out all the same.
+    /// have been carried out nevertheless.
     pub async fn send(&self, request: Request<'_>) -> Result<Response<Bytes>, Error> {
         let host = request.endpoint.host();
         let parts = self.signed(&request)?;

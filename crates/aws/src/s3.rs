@@ -10,7 +10,7 @@ use crate::client::{Client, Request};
 use crate::endpoint::{Endpoint, Keys};
 use crate::error::Error;
 
-/// SHA-256 of an empty body, which S3 wants to be told.
+/// SHA-256 of an empty body, which S3 requires.
 const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// An object, or one version of it.

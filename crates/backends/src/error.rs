@@ -16,7 +16,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The file is damaged or no database at all.
-    #[error("{} is damaged, or no database", path.display())]
+    #[error("{} is damaged, or not a database", path.display())]
     Damaged {
         /// Which.
         path: PathBuf,

@@ -80,7 +80,7 @@ impl Remembered {
             Some(_) => return Ok(()),
         };
         if self.accept_older {
-            tracing::warn!(file = %file.display(), "this file is {how}; it is used as was asked for");
+            tracing::warn!(file = %file.display(), "this file is {how}; it is used as requested");
             return Ok(());
         }
         Err(Error::NotTheLatest {

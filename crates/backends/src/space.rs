@@ -71,7 +71,7 @@ impl Room for Space {
             tracing::warn!(
                 folder = %self.folder.display(),
                 reserve_mb = self.reserve / (1024 * 1024),
-                "the disk is full but for its reserve: nothing new is taken until there is room"
+                "the disk is full except for its reserve: nothing new is stored until there is room"
             );
         }
         *seen = Some((Instant::now(), there));

@@ -2,7 +2,7 @@
 //!
 //! The test runs itself a second time as a child that never stops writing and prints on its standard
 //! output what was acknowledged. The parent kills it at a random moment, opens the store, compares,
-//! and lets the next child go on from there. (This shows that writes are whole and in order. That
+//! and lets the next child continue from there. (This shows that writes are whole and in order. That
 //! they are on disk, and not in the kernel's memory, only a power cut shows; for that we rely on
 //! `synchronous=FULL` and on the bench, whose figures are no better than the disk's fsync.)
 

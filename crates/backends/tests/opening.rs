@@ -104,7 +104,7 @@ fn a_damaged_file_is_refused_and_left_alone() {
     let (_folder, path) = folder();
     fs::write(
         &path,
-        b"this is no database, and it is rather longer than a header".repeat(100),
+        b"this is not a database, and it is rather longer than a header".repeat(100),
     )
     .unwrap();
     assert_refused_untouched(&path, |error| matches!(error, Error::Damaged { .. }));

@@ -155,7 +155,7 @@ impl Folder {
         Ok(fs::renameat(&self.0, plain(name)?, &to.0, plain(new)?)?)
     }
 
-    /// Removes what has this name directly in this folder and is no folder.
+    /// Removes what has this name directly in this folder and is not a folder.
     pub fn remove_file(&self, name: &Path) -> io::Result<()> {
         Ok(fs::unlinkat(&self.0, plain(name)?, AtFlags::empty())?)
     }

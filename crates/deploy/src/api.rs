@@ -77,7 +77,7 @@ pub enum Error {
         seconds: u64,
     },
     /// An answer has not what it must have.
-    #[error("the answer to {0} is not what it should be")]
+    #[error("the answer to {0} is not as expected")]
     Answer(String),
 }
 

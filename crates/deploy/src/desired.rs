@@ -47,7 +47,7 @@ pub struct Wanted {
 pub struct Desired {
     /// Each after what it depends on.
     pub resources: Vec<Wanted>,
-    /// What is told at the end, as far as its conditions hold.
+    /// The outputs whose conditions hold.
     pub outputs: Vec<Output>,
     /// The values of its parameters, to be remembered.
     pub parameters: BTreeMap<String, String>,

@@ -54,7 +54,7 @@ pub enum Error {
         error: Cause,
     },
     /// Not everything could be brought back.
-    #[error("{name} could not be deployed: {error}; these could not be brought back: {}", .stuck.join(", "))]
+    #[error("{name} could not be deployed: {error}; these could not be rolled back: {}", .stuck.join(", "))]
     Stuck {
         /// The resource.
         name: String,

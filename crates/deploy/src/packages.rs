@@ -60,7 +60,7 @@ enum Failure {
     TooMany { path: String },
     #[error("{path} has more than {BYTES_MAX} bytes")]
     TooLarge { path: String },
-    #[error("a name in {path} is no text")]
+    #[error("a file name in {path} is not UTF-8")]
     Name { path: String },
     #[error("the package cannot be written: {0}")]
     Zip(#[from] zip::result::ZipError),
@@ -239,7 +239,7 @@ fn collect(
             *bytes += facts.len();
             Source::File(entry.path())
         } else {
-            // Sockets and the like are no code.
+            // Sockets and similar files are not code.
             continue;
         };
         files.push(Packed {

@@ -65,7 +65,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What is deleted after that.
     pub deletions: Vec<Deletion>,
-    /// Whether what is told at the end changes, or the values of parameters that are remembered.
+    /// Whether the outputs change, or the values of parameters that are stored.
     pub outputs_change: bool,
 }
 

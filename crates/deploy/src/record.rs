@@ -25,7 +25,7 @@ pub struct Record {
     /// What was replaced and is to be deleted.
     #[serde(default)]
     pub leftovers: Vec<Leftover>,
-    /// What was told at the end.
+    /// The outputs.
     #[serde(default)]
     pub outputs: BTreeMap<String, String>,
     /// The values of its parameters: they hold until others are given.

@@ -229,7 +229,7 @@ impl Walk {
                     let known = match kind.as_str() {
                         FUNCTION => function::knows(&property.key),
                         LAYER => layer::knows(&property.key),
-                        // A text that is no type's name is refused later.
+                        // A text that is not a type's name is refused later.
                         _ => {
                             Type::of(&kind).is_none_or(|kind| kind.change(&property.key).is_some())
                         }
@@ -367,7 +367,7 @@ fn missing(owner: &str, known: bool, property: &Entry) -> Vec<(usize, String)> {
 /// The functions of a value that are not known, and where they stand.
 fn unknown_functions(node: &Node) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    // `Condition` and `Ref` are always known; a map that merely has such a key is no call.
+    // `Condition` and `Ref` are always known; a map that merely has such a key is not a call.
     if let Some((name, _)) = node.call()
         && !FUNCTIONS.contains(&name)
     {

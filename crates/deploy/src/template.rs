@@ -58,7 +58,7 @@ pub struct Template {
     pub conditions: BTreeMap<String, Node>,
     /// What is to be there, in the order of the file.
     pub resources: Vec<Declared>,
-    /// What is told at the end.
+    /// The outputs.
     pub outputs: Vec<Output>,
 }
 
@@ -170,7 +170,7 @@ fn sections(root: &Node) -> Result<Template, Error> {
                 return Err(Error {
                     line: *line,
                     message: format!(
-                        "{key} is no section of a template, or one that is not supported"
+                        "{key} is not a section of a template, or not a supported one"
                     ),
                 });
             }

@@ -44,7 +44,7 @@ const HEADER_BYTES_MAX: usize = 256 * 1024;
 pub const CONNECTIONS_OWN: usize = 4;
 /// After an accept that failed (out of descriptors, say), the next is tried so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often that is told.
+/// How often that is logged.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// Accepts and serves connections until the future is dropped. `lines` has the turns of those beyond

@@ -22,7 +22,7 @@ pub(crate) struct Members(BTreeMap<String, Value>);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Wrong {
     /// It is none.
-    #[error("the body is no JSON object")]
+    #[error("the body is not a JSON object")]
     Body,
     /// A member is of another kind.
     #[error("{member}: the value is of another type")]

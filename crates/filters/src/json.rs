@@ -26,7 +26,7 @@ pub enum Json {
     Object(BTreeMap<String, Json>),
 }
 
-/// A text is no JSON, or nested too deeply.
+/// A text is not JSON, or nested too deeply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it is not JSON")]
 pub struct NotJson;

@@ -12,7 +12,7 @@ use crate::json::Json;
 /// Why a pattern is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The text is no JSON object.
+    /// The text is not a JSON object.
     #[error("a pattern is a JSON object")]
     NoObject,
     /// An object has two members of one name.
@@ -24,7 +24,7 @@ pub enum Error {
         /// The field's name.
         at: String,
     },
-    /// A leaf that is no list.
+    /// A leaf that is not a list.
     #[error("`{at}` must be an object or a list")]
     NoList {
         /// The field's name.

@@ -25,7 +25,7 @@ pub trait Confine: Send + Sync {
     fn user(&self) -> Option<u32>;
 
     /// Has [`work`] run on a task; returns its report. Blocks. When it returns, nothing of the task is
-    /// still going on. `TimedOut` if it was ended for taking too long.
+    /// still running. `TimedOut` if it was ended for taking too long.
     fn run(&self, task: Task<'_>) -> io::Result<Vec<u8>>;
 }
 

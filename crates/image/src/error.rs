@@ -5,13 +5,13 @@
 
 use std::io;
 
-/// How much of an entry's name is told, characters.
+/// How many characters of an entry's name are shown.
 const NAME_TOLD_MAX: usize = 200;
 
 /// A package that cannot be published or had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The bytes are no zip archive.
+    /// The bytes are not a zip archive.
     #[error("the package is not a zip archive")]
     NotAZip,
     /// Unpacked, it would be larger than a function's code may be.
@@ -38,7 +38,7 @@ pub enum Error {
     },
     /// What is kept under the package's name is not what was uploaded.
     #[error(
-        "the package that is kept is damaged: its SHA-256 digest is not the one of the upload. Upload it again"
+        "the stored package is damaged: its SHA-256 digest is not the one of the upload. Upload it again"
     )]
     Damaged,
     /// Unpacking it took too long.

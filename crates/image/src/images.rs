@@ -47,8 +47,8 @@ pub struct Images {
 }
 
 impl Images {
-    /// Packages in `blobs`, unpacked by `confine` under the folder `cache`, which is made if it is not
-    /// there. Nothing is unpacked where the disk would have less than `reserve` bytes left.
+    /// Packages in `blobs`, unpacked by `confine` under the folder `cache`, which is created if
+    /// missing. Nothing is unpacked if the disk would have less than `reserve` bytes left.
     pub fn open(
         blobs: Arc<dyn Blobs>,
         cache: PathBuf,
@@ -130,7 +130,7 @@ impl Images {
             tracing::error!(
                 image,
                 found = same,
-                "a package that is kept is damaged: it is not used"
+                "a stored package is damaged: it is not used"
             );
             return Err(Error::Damaged);
         }

@@ -1,4 +1,4 @@
-//! What unpacking leaves of the disk: what others are to go on with, and what the system writes itself.
+//! What unpacking leaves of the disk: room for others, and for what the system writes itself.
 //!
 //! Checked repeatedly while a package is unpacked: what a package says about its size is only a claim, and
 //! several are unpacked at once.

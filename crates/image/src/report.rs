@@ -31,7 +31,7 @@ pub(crate) fn encode(outcome: &Result<(), Error>) -> Vec<u8> {
 pub(crate) fn decode(report: &[u8]) -> Result<(), Error> {
     let broken = |why: &str| Err(Error::Cache(io::Error::other(why.to_owned())));
     let Ok(text) = std::str::from_utf8(report) else {
-        return broken("its process said what is no text");
+        return broken("its process wrote something that is not UTF-8");
     };
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     match word {
@@ -51,10 +51,10 @@ pub(crate) fn decode(report: &[u8]) -> Result<(), Error> {
         "no-room" => Err(Error::NoRoom),
         "errno" => match rest.parse::<i32>() {
             Ok(errno) if errno > 0 => Err(io::Error::from_raw_os_error(errno).into()),
-            _ => broken("its process could not go on"),
+            _ => broken("its process could not continue"),
         },
         "" => broken("its process ended without a word"),
-        _ => broken("its process could not go on"),
+        _ => broken("its process could not continue"),
     }
 }
 

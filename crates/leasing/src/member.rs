@@ -117,7 +117,7 @@ impl Member {
     }
 
     /// Writes this member's row and those of all that is its own. What could not be written in time
-    /// is let go; what was let go and nobody has taken is had again.
+    /// is released; what was released and nobody has taken is taken back.
     async fn beat(&mut self) {
         self.beat += 1;
         let key = self.key(Kind::Member, &self.config.holder);

@@ -19,7 +19,7 @@ use crate::glob::{Pattern, Steps};
 pub(crate) struct Condition {
     quantifier: Quantifier,
     operator: Operator,
-    /// A key that the request does not have is no hindrance.
+    /// A key that the request lacks does not matter.
     if_exists: bool,
     key: String,
     values: Vec<Pattern>,

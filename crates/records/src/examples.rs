@@ -64,7 +64,7 @@ pub fn configuration() -> Configuration {
 /// A function of [`scope`] without published versions.
 ///
 /// # Panics
-/// If that is no function's name.
+/// If that is not a function's name.
 pub fn function(name: &str) -> Function {
     Function {
         scope: scope(),
@@ -83,7 +83,7 @@ pub fn function(name: &str) -> Function {
 /// What is invoked of a function of [`scope`].
 ///
 /// # Panics
-/// If that is no function's name.
+/// If that is not a function's name.
 pub fn function_version(name: &str, configuration: Configuration) -> FunctionVersion {
     FunctionVersion {
         scope: scope(),

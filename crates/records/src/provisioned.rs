@@ -9,7 +9,7 @@
 //! ```
 //!
 //! An alias that has two versions, or has just been moved, has an allocation for each. One that is
-//! leaving is let go once the others are complete.
+//! leaving is ended once the others are complete.
 
 use serde::{Deserialize, Serialize};
 use types::{Timestamp, Version};

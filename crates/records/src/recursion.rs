@@ -1,4 +1,4 @@
-//! What becomes of a function that calls itself in circles: rows attached to functions, by
+//! What happens to a function that calls itself in a loop: rows attached to functions, by
 //! [`crate::functions::RECURSIONS`].
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub struct Recursion {
 /// See [`Recursion`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum RecursiveLoop {
-    /// It goes on for ever.
+    /// It continues for ever.
     Allow,
     /// It ends after some rounds (AWS's default).
     #[default]

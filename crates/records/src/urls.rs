@@ -20,7 +20,7 @@ pub struct Url {
     pub bound_to: String,
     /// Who may call it.
     pub auth: Auth,
-    /// What browsers are told about other origins; `None` leaves that to the function.
+    /// What browsers may do from other origins; `None` leaves that to the function.
     pub cors: Option<Cors>,
     /// How results are sent.
     pub invoke_mode: InvokeMode,

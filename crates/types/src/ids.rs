@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::random::Random;
 
-/// A text that is no id of the wanted kind.
+/// A text that is not an id of the wanted kind.
 #[derive(Debug, thiserror::Error)]
 #[error("{text:?} is not an id of the form {prefix}<uuid>")]
 pub struct ParseIdError {

@@ -26,7 +26,7 @@ pub enum BadAuthority {
     /// The request line's is another than the header's.
     #[error("The request line and the Host header name different hosts.")]
     Different,
-    /// It is empty, has a user's name before it, or is no host.
+    /// It is empty, has a user's name before it, or is not a host.
     #[error("The request's host is not a host name with an optional port.")]
     Malformed,
 }

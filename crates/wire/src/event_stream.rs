@@ -33,7 +33,7 @@ pub struct Message {
     pub payload: Bytes,
 }
 
-/// Why bytes are no message.
+/// Why bytes are not a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Error {
     /// A length that no message has.
@@ -42,7 +42,7 @@ pub enum Error {
     /// A CRC that is another's.
     #[error("the message is damaged: a checksum differs")]
     Checksum,
-    /// Headers that cannot be read, or are no texts.
+    /// Headers that cannot be read, or are not texts.
     #[error("the headers of the message cannot be read")]
     Headers,
 }

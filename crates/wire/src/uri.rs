@@ -1,7 +1,7 @@
 //! Percent-coding as AWS's signatures define it, and query strings.
 //!
 //! AWS leaves `A-Z a-z 0-9 - . _ ~` as they are and writes every other byte as `%XX` in capitals;
-//! a space is `%20` and never `+`. Who reads a query string takes a `+` for a space all the same.
+//! a space is `%20` and never `+`. Readers of a query string nevertheless read a `+` as a space.
 
 use std::borrow::Cow;
 

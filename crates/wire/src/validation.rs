@@ -1,6 +1,6 @@
 //! The words in which Lambda refuses values that break its model's constraints.
 //!
-//! All that is wrong with a request is told at once:
+//! All that is wrong with a request is reported at once:
 //!
 //! ```text
 //!   2 validation errors detected: Value '1' at 'memorySize' failed to satisfy constraint: Member must

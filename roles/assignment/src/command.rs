@@ -1,4 +1,4 @@
-//! What is journalled: the records from which a partition's set of environments can be told again.
+//! What is journalled: the records from which a partition's set of environments can be restored.
 //!
 //! ```text
 //!   record    {"v":1,"<command>":{…}}          JSON, some 250 bytes

@@ -41,7 +41,7 @@ impl Budget {
         }
     }
 
-    /// Returns when something was let go.
+    /// Returns when something was released.
     pub(crate) async fn freed(&self) {
         self.freed.notified().await;
     }

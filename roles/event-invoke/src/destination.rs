@@ -41,7 +41,7 @@ pub(crate) struct Place {
 
 /// An ARN that names no such place.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{arn} is no destination's ARN")]
+#[error("{arn} is not the ARN of a destination")]
 pub(crate) struct Error {
     arn: String,
 }

@@ -105,7 +105,7 @@ impl Destinations {
         let (destination, letter) = match receiver {
             Receiver::Destination(_) if is_omitted(event) => {
                 return Err(Error::lasting(
-                    "the function's answer is too large to be told",
+                    "the function's answer is too large for the record",
                 ));
             }
             Receiver::Destination(destination) => {

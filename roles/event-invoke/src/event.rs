@@ -20,7 +20,7 @@ use crate::retry::Limits;
 const FORM: u32 = 1;
 /// Room for the head in addition to payload and response.
 pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// The longest text kept of what went wrong, bytes: a dead-letter queue is told no more (AWS: 1 KB).
+/// The longest text kept of what went wrong, bytes: a dead-letter queue gets no more (AWS: 1 KB).
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1_024;
 
 /// An event, and what is to be done about it.
@@ -100,7 +100,7 @@ pub(crate) struct Last {
 pub(crate) enum Stage {
     /// It is to be invoked.
     Invoke,
-    /// It was, and its outcome is to be told.
+    /// It was, and its outcome must be delivered.
     Deliver(Delivery),
 }
 
@@ -133,7 +133,7 @@ pub(crate) enum Condition {
     ZeroReservedConcurrency,
 }
 
-/// Who is told.
+/// The destination.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Receiver {
     /// A destination: gets the record.
@@ -147,9 +147,9 @@ pub(crate) enum Receiver {
 pub(crate) enum Error {
     #[error("the head of a queued event cannot be read")]
     Head(#[source] serde_json::Error),
-    #[error("a queued event has no head, or another length than it says")]
+    #[error("a queued event has no head, or not the length that its head says")]
     Shape,
-    #[error("a queued event is of form {form}, which this version does not know")]
+    #[error("a queued event has format {form}, which this version does not know")]
     Form { form: u32 },
 }
 

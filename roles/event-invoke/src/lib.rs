@@ -7,7 +7,7 @@
 //!                                   poller ─▶ work ─▶ frontend: the synchronous way
 //!                                   one for            │
 //!                                   each leased queue  ├─ retry: again, and when? or over?
-//!                                                      └─ destinations: who is told
+//!                                                      └─ destinations: where outcomes go
 //! ```
 //!
 //! An event that was acknowledged is in a queue until its outcome is known and told, or it is dropped

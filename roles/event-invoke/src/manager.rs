@@ -176,7 +176,7 @@ impl Manager {
                 tracing::info!(
                     function = owner,
                     shown,
-                    "events are left of a function that is gone"
+                    "a deleted function has events left"
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! What a destination is told. Pure.
+//! The record for a destination. Pure.
 //!
 //! ```text
 //!   {"version":"1.0","timestamp":"…Z",

@@ -4,7 +4,7 @@
 //!   it ran well             ─▶ over
 //!   it failed               ─▶ again in 1 minute, then in 2, then over; sooner over by its settings
 //!   it could not run        ─▶ again in 1 s, 2 s, 4 s … 5 min, until it would be too old by then
-//!   nothing may run at all  ─▶ over at once, and so is what runs in circles
+//!   nothing may run at all  ─▶ over at once, and so is a recursive loop
 //!   there is no function    ─▶ as if it had failed: it may be created again
 //! ```
 
@@ -242,7 +242,7 @@ mod tests {
                     }
                 }
             }
-            prop_assert!(false, "it goes on for ever");
+            prop_assert!(false, "it continues for ever");
         }
     }
 }

@@ -35,7 +35,7 @@ impl Wishes {
         }
         let told = self.on_failure.clone().map(Receiver::Destination);
         let dead_letter = function.configuration.dead_letter_target.as_deref();
-        // What is no target was refused when the function was made.
+        // An ARN that is not a valid target was refused when the function was created.
         let dead_letter = dead_letter.and_then(|arn| Destination::parse(arn).ok());
         let dead_letter = dead_letter.map(Receiver::DeadLetter);
         told.into_iter().chain(dead_letter).collect()
@@ -86,7 +86,7 @@ impl Settings {
                 }
                 Err(error) => tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "event settings cannot be watched; going on with what is known"
+                    "event settings cannot be watched; continuing with the last known ones"
                 ),
             }
             tokio::time::sleep(RETRY).await;

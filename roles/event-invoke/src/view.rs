@@ -71,7 +71,7 @@ impl Events for EventInvoke {
         let (queue, from) = (&self.with.queue, function.failed());
         let before = queue.depth(&from).await.map_err(unavailable)?.total();
         let mut sent = 0;
-        // Those that fail again meanwhile are not sent in circles.
+        // Those that fail again meanwhile are not sent again in a loop.
         while sent < before {
             let visibility = self.config.visibility;
             let most = RECEIVE_MAX.min(usize::try_from(before - sent).unwrap_or(RECEIVE_MAX));

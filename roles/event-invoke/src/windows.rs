@@ -52,7 +52,7 @@ impl Windows {
         }
     }
 
-    /// How much is worked on at a time from now on. What has begun goes on.
+    /// How much is worked on at once from now on. What has begun continues.
     pub(crate) fn set_turns(&self, turns: u32) {
         let before = self.turns.swap(turns.max(1), Ordering::Relaxed);
         if turns > before {

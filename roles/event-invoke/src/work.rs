@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Each arrow is one write. Before it nothing has changed: whatever stops this, the message comes back
-//! when its time runs out. So an event may run twice, and an outcome may be told twice.
+//! when its time runs out. So an event may run twice, and an outcome may be delivered twice.
 //!
 //! What is worked on waits for its function's turn. In a queue that functions share it does not wait
 //! long: it goes to its function's own queue, or back for later.
@@ -53,7 +53,7 @@ const TARGET_WITHIN: Duration = Duration::from_secs(20);
 /// An invoke that has not returned this long after its function's timeout is lost. Before it runs it
 /// may have had to wait for an environment, more than once.
 const INVOKE_BEYOND: Duration = Duration::from_secs(600);
-/// Outcomes that are told at a time.
+/// Outcomes that are delivered at once.
 pub(crate) const DELIVERIES_MAX: u32 = 32;
 
 /// See the module.
@@ -119,7 +119,7 @@ impl Work {
             tracing::warn!(
                 queue,
                 error,
-                "what became of an event cannot be written; it will be tried again"
+                "the result of an event cannot be written; it will be retried"
             );
         }
     }
@@ -142,7 +142,7 @@ impl Work {
                 Ok(false) => {
                     tracing::info!(
                         queue = at.queue,
-                        "an event took too long to be renewed; another poller may have it too"
+                        "renewing an event took too long; another poller may have it, too"
                     );
                     return std::future::pending().await;
                 }
@@ -151,7 +151,7 @@ impl Work {
                     tracing::warn!(
                         queue = at.queue,
                         error,
-                        "an event that is worked on cannot be renewed"
+                        "the visibility of an event that is being processed cannot be extended"
                     );
                 }
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// A worker silent for longer is not given environments. It speaks every second: five misses
-    /// in a row are no accident. Default: 5 s.
+    /// in a row are not an accident. Default: 5 s.
     pub silence_max: Duration,
     /// How many times its memory a worker may promise. Functions ask for the most they will ever
     /// need, and buy processor time with memory, so that environments use a fraction of what they

@@ -34,7 +34,7 @@ pub struct Config {
     pub log_bytes_per_second: u64,
     /// Whether functions reach anything beyond their sandboxes.
     pub way_out: bool,
-    /// How long an idle environment goes on running before it is frozen. Short, since functions
+    /// How long an idle environment keeps running before it is frozen. Short, since functions
     /// expect to be frozen between invokes; not zero, so that invokes that follow each other at
     /// once pay for no freezing and thawing.
     pub freeze_after: Duration,

@@ -33,7 +33,7 @@ const PART_OF_API: usize = 2;
 const ENDS: u32 = 2;
 /// After an accept that failed (out of descriptors, say), the next is tried so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often that is told.
+/// How often that is logged.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// See the module.

@@ -107,7 +107,7 @@ impl Service {
         tracing::info!(environment = %id, ?short, ?load, "evicting an environment: the machine runs short");
         self.metrics.exhausted.inc();
         // Its invoke, if there is one, ends as one that is out of memory; the watch over its death
-        // does the rest. One that takes longer goes on ending.
+        // does the rest. One that takes longer keeps ending.
         let sandbox = Arc::clone(&environment.sandbox);
         let ending = self.tasks.spawn(async move { sandbox.exhaust().await });
         let _ = tokio::time::timeout(END_WITHIN, ending).await;

@@ -34,7 +34,7 @@ struct Run {
     limit: Duration,
     began: Instant,
     init: Option<Duration>,
-    /// Assignment has been told that the environment is idle.
+    /// It was reported to assignment that the environment is idle.
     said_idle: bool,
     /// When the runtime was through, and how the invoke went up to then.
     answered: Option<(Instant, Outcome)>,
@@ -278,7 +278,7 @@ impl Service {
                 let (failure, failed) = oneshot::channel();
                 run.stream = Some(failure);
                 let (sender, log_tail) = oneshot::channel();
-                // Not asked for, its end is told at once.
+                // If it was not asked for, its end is reported at once.
                 run.tail_of_stream = run.request.log_tail.then_some(sender);
                 let pieces = self.adapt(pieces, failed);
                 let body = Body::Stream(streaming::with_end(pieces, log_tail));

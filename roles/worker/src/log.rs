@@ -47,7 +47,7 @@ pub(crate) struct EnvironmentLog {
     function: Source,
     /// Made when the first extension is started: most environments have none.
     extensions: watch::Sender<Option<Arc<Source>>>,
-    /// People have been told what may be behind failures.
+    /// Hints have been logged.
     /// How many failures are still examined for a hint at their cause.
     looks: AtomicU8,
     inner: Mutex<Inner>,

@@ -1,4 +1,4 @@
-//! What a failure of an environment is called, and what its caller is told. Pure.
+//! The name of an environment's failure, and the error for its caller. Pure.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use types::{Inner, RequestId, Timestamp};
 
 use crate::platform::Outcome;
 
-/// What is said of what is no fault of the function's.
+/// The message for what is not the function's fault.
 const OURS: &str = "The execution environment failed";
 
 /// An environment's failure, before it is known which request gets it.

@@ -18,7 +18,7 @@ pub(crate) struct Report {
     /// The init phase before this invoke, if this is the environment's first.
     pub(crate) init: Option<Duration>,
     pub(crate) outcome: Outcome,
-    /// When the runtime was done and how long its extensions went on, if there are some.
+    /// When the runtime was done and how long its extensions still took, if there are any.
     pub(crate) extensions: Option<(Timestamp, Duration)>,
 }
 
@@ -53,7 +53,7 @@ fn capitalised(word: &str) -> String {
     first.into_iter().chain(characters).collect()
 }
 
-/// How a failure is told at the end of a line; of a success nothing is told.
+/// How a failure is shown at the end of a line; a success is not.
 fn failure(status: &str, error_type: Option<&str>) -> String {
     let error = error_type.map(|error_type| format!("\tError Type: {error_type}"));
     match status {

@@ -7,7 +7,7 @@
 //!
 //! What comes before an extension subscribes is kept until init is over, so that it learns of its
 //! own environment's beginning. Queues are bounded: what a subscriber does not take in time is
-//! dropped, and it is told how much.
+//! dropped, and it is notified how much.
 
 mod delivery;
 mod queue;
@@ -64,7 +64,7 @@ pub(crate) struct Subscriber {
     pub(crate) queue: Queue,
 }
 
-/// Something that was told.
+/// Something that was sent.
 enum Item {
     /// In the form of each API that has it.
     Event {

@@ -145,7 +145,7 @@ impl Environment {
         }
         match self.sandbox.weigh_cpu(wanted) {
             Ok(()) => *weight = wanted,
-            // It may have ended. If not, it goes on with the weight it has, and is tried again.
+            // It may have ended. If not, it keeps the weight it has, and is tried again.
             Err(error) if !self.is_dead() => {
                 tracing::warn!(environment = %self.id, %error, "could not change an environment's CPU weight");
             }

@@ -41,7 +41,7 @@ class BaseLambdaRuntimeClient:
 
     @classmethod
     def over(cls, connection, encoder):
-        """One that goes on with the loop's connection."""
+        """One that continues with the loop's connection."""
         made = cls.__new__(cls)
         made.lambda_runtime_address = loop.environment("AWS_LAMBDA_RUNTIME_API")
         made.use_thread_for_polling_next = False

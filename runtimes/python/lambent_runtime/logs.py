@@ -13,7 +13,7 @@ RECORD_FIELDS = frozenset(
 
 
 def set_up(logging, invoke, environment, sink):
-    """`invoke` names the invoke that is going on, `environment(name)` reads a variable, records go into `sink`."""
+    """`invoke` names the invoke that is running, `environment(name)` reads a variable, records go into `sink`."""
     json_format = (environment("AWS_LAMBDA_LOG_FORMAT") or "").upper() == "JSON"
     level = environment("AWS_LAMBDA_LOG_LEVEL") or ""
     level = "DEBUG" if level == "TRACE" else level.upper()

@@ -48,7 +48,7 @@ impl FileSystem {
             && real != *path
         {
             bail!(
-                "path: {} leads over a symbolic link to {}; name that",
+                "path: {} leads through a symbolic link to {}; name that",
                 path.display(),
                 real.display()
             );

@@ -14,21 +14,21 @@ impl Config {
         file: Option<&Path>,
         variables: impl Iterator<Item = (String, String)>,
     ) -> anyhow::Result<Self> {
-        let mut table = Table::try_from(Self::default()).context("the defaults are no TOML")?;
+        let mut table = Table::try_from(Self::default()).context("the defaults are not TOML")?;
         let fields = fields(&table);
         if let Some(file) = file {
             let text = std::fs::read_to_string(file);
             let text = text.with_context(|| format!("{} cannot be read", file.display()))?;
             let given: Table = text
                 .parse()
-                .with_context(|| format!("{} is no TOML", file.display()))?;
+                .with_context(|| format!("{} is not valid TOML", file.display()))?;
             merge(&mut table, given);
         }
         // The log's level is not of the configuration.
         let ours = |name: &str| name.starts_with("LAMBENT_") && name != "LAMBENT_LOG";
         for (name, text) in variables.filter(|(name, _)| ours(name)) {
             let Some(path) = fields.get(&name) else {
-                bail!("{name} names no setting")
+                bail!("{name} is not a setting")
             };
             set(&mut table, path, &name, &text)?;
         }
@@ -77,14 +77,14 @@ fn set(table: &mut Table, path: &[String], name: &str, text: &str) -> anyhow::Re
             .or_insert_with(|| Value::Table(Table::new()));
         table = inner
             .as_table_mut()
-            .with_context(|| format!("{key} is no table"))?;
+            .with_context(|| format!("{key} is not a table"))?;
     }
     let value = match table.get(last) {
         Some(Value::String(_)) => Value::String(text.to_owned()),
         _ => {
             let parsed: Table = format!("value = {text}")
                 .parse()
-                .with_context(|| format!("{name} is not of its setting's kind"))?;
+                .with_context(|| format!("{name} does not have its setting's type"))?;
             parsed
                 .get("value")
                 .cloned()

@@ -54,7 +54,7 @@ fn what_is_wrong_is_named() {
             ("LAMBENT_LOG", "info"),
             "twelve digits",
         ),
-        ("[", ("LAMBENT_LOG", "info"), "no TOML"),
+        ("[", ("LAMBENT_LOG", "info"), "not valid TOML"),
     ] {
         let error = format!("{:#}", load(file, &[variable]).unwrap_err());
         assert!(error.contains(named), "{error}");

@@ -37,10 +37,12 @@ pub(crate) enum Refused {
     #[error("neither the data folder nor the folder around it is the caller's")]
     NotTheirs,
     /// Somebody else has arranged who may do what there.
-    #[error("the data folder is not closed to others, or is another user's")]
+    #[error("the data folder is open to others, or belongs to another user")]
     Arranged,
     /// Not what this server writes.
-    #[error("the credentials are not a file of root's with a single name, closed to others")]
+    #[error(
+        "the credentials are not a file that belongs to root, has a single name and is closed to others"
+    )]
     Strange,
 }
 
@@ -128,7 +130,7 @@ fn holds_a_key(file: &File) -> io::Result<bool> {
     let mut text = String::new();
     match file.take(CREDENTIALS_BYTES_MAX).read_to_string(&mut text) {
         Ok(_) => Ok(RootKey::parse(&text).is_ok()),
-        // Bytes that are no text.
+        // Bytes that are not UTF-8.
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(false),
         Err(error) => Err(error),
     }

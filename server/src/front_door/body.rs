@@ -94,7 +94,7 @@ pub(super) async fn read(
             None if all.is_empty() => first = Some(piece),
             None => all.extend_from_slice(&piece),
             Some(before) => {
-                // What a short body says it has is taken at its word.
+                // The length that a short body declares is trusted.
                 let hint = usize::try_from(body.size_hint().lower()).unwrap_or(0);
                 all.reserve(before.len() + piece.len() + hint.min(HINT_BYTES_MAX));
                 all.extend_from_slice(&before);
@@ -121,7 +121,7 @@ pub(super) async fn discard(mut body: Incoming) {
             }
         }
     };
-    // Who is not done by then is broken off.
+    // A client that is not done by then is cut off.
     let _ = tokio::time::timeout(REFUSED_TIME_MAX, discarding).await;
 }
 

@@ -1,4 +1,4 @@
-//! The addresses at which requests are taken: bound early, so that a mistake is told at once, and open
+//! The addresses at which requests are taken: bound early, so that a mistake is reported at once, and open
 //! only when requests can be answered.
 
 use std::net::SocketAddr;
@@ -29,7 +29,7 @@ pub(crate) async fn bind(address: &str) -> anyhow::Result<Bound> {
     };
     bind()
         .await
-        .with_context(|| format!("{address} cannot be listened on"))
+        .with_context(|| format!("cannot listen on {address}"))
 }
 
 /// A bound address at which no connections are accepted yet.
@@ -51,7 +51,7 @@ impl Bound {
     pub(crate) fn listen(self) -> anyhow::Result<(TcpListener, SocketAddr)> {
         let Self { socket, address } = self;
         let listener = socket.listen(BACKLOG);
-        let listener = listener.with_context(|| format!("{address} cannot be listened on"))?;
+        let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
         Ok((listener, address))
     }
 }

@@ -69,12 +69,12 @@ impl Conversation {
         self.bare.load(Relaxed)
     }
 
-    /// Has the connection broken off.
+    /// Has the connection closed.
     pub(super) fn cut(&self) {
         self.cut.notify_one();
     }
 
-    /// Returns when it is to be broken off.
+    /// Returns when it is to be closed.
     pub(super) async fn is_cut(&self) {
         self.cut.notified().await;
     }

@@ -18,7 +18,7 @@ pub(super) fn check(parts: &Parts, bare: bool) -> Result<(), ApiError> {
         return Err(refused("A line of the request's head ends without a CR."));
     }
     if parts.method == Method::CONNECT {
-        return Err(refused("This is no proxy."));
+        return Err(refused("This is not a proxy."));
     }
     // Only this one is undone here. Who has sent a body in another would find it taken as it is.
     let codings = parts.headers.get_all(TRANSFER_ENCODING);

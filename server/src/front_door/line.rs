@@ -48,7 +48,7 @@ struct Lines {
     last: u8,
     /// Bytes of the line that is being read.
     length: usize,
-    /// The empty line has come; what follows is no head.
+    /// The empty line has come; what follows is not a head.
     over: bool,
 }
 

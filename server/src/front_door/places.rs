@@ -104,7 +104,7 @@ impl Places {
 }
 
 impl Taken {
-    /// Breaks off up to `wanted` idle connections of a party, and gives their places away at once.
+    /// Closes up to `wanted` idle connections of a party, and frees their places at once.
     fn cut_idle(&mut self, party: IpAddr, wanted: usize) -> usize {
         let Some(has) = self.by_party.get(&party) else {
             return 0;

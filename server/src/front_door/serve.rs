@@ -27,7 +27,7 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 const BUFFER_BYTES: usize = 128 * 1024;
 /// How long no connection is accepted when all places are taken and all are busy.
 const FULL_PAUSE: Duration = Duration::from_millis(10);
-/// How often it is told that connections are not accepted.
+/// How often it is logged that connections are not accepted.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 impl FrontDoor {

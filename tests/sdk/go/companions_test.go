@@ -20,7 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// A policy that allows one action: for somebody, upon something, if they are named.
+// A policy that allows one action: for a principal and on a resource, if they are given.
 func allow(principal, action, resource string) *string {
 	statement := map[string]any{"Effect": "Allow", "Action": action}
 	if principal != "" {

@@ -8,7 +8,7 @@ use crate::tree::File;
 const ARROWS: &str = "crates/api/src/";
 /// Where each type is sent and comes back.
 const TEST: &str = "crates/api/tests/contracts.rs";
-/// What is no data by itself: a body, whose events are, what holds one, and what is worked out from an error.
+/// Types that are not data themselves: a body, whose events are, what holds one, and what is derived from an error.
 const NO_DATA: [&str; 4] = ["Body", "Response", "Stream", "Kind"];
 
 /// Checks the crate of the arrows.
@@ -28,6 +28,7 @@ fn types(path: &str, text: &str, test: &str) -> Vec<Finding> {
     let mut going_on = false;
     let mut findings = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
+        // It may go over several lines.
         if line.starts_with("#[derive(") {
             derived.clear();
             going_on = true;

@@ -1,5 +1,5 @@
-//! Words that have no place in the tree: it speaks of the project, to whoever has it, on whatever
-//! machine. Paths of one machine, numbers of one tracker and hosts of one network do not.
+//! Words that have no place in the tree: it describes the project, for any reader on any machine. Paths of one
+//! machine, numbers of one tracker and hosts of one network do not belong.
 
 use crate::tidy::Finding;
 

@@ -52,7 +52,7 @@ pub(super) enum Cause {
 }
 
 impl Failed {
-    /// As callers are told.
+    /// The error for callers.
     pub(super) fn error(&self) -> Error {
         unavailable(self.clone())
     }
@@ -61,7 +61,7 @@ impl Failed {
 /// What a writer thread does with its commands.
 pub(super) trait Writes {
     type Command;
-    /// What became of a command, to be told once the transaction is on disk.
+    /// A command's result, to be sent once the transaction is on disk.
     type Outcome;
 
     fn connection(&self) -> &Connection;

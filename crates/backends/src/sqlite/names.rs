@@ -30,7 +30,7 @@ impl Names {
     /// Two questions to the kernel, about a microsecond each.
     pub(super) fn check(&self) -> Result<(), Moved> {
         let moved = self.0.iter().find(|(path, known)| {
-            // A folder that cannot be asked is no proof: the write itself will say so.
+            // A folder that cannot be read proves nothing: the write itself will fail.
             match identity(path) {
                 Ok(found) => found != *known,
                 Err(error) => error.kind() == io::ErrorKind::NotFound,

@@ -42,7 +42,7 @@ pub(super) enum Command {
     },
 }
 
-/// What became of a command, to be told once the transaction is on disk.
+/// A command's result, to be sent once the transaction is on disk.
 pub(super) enum Outcome {
     Written(Revision),
     Done,

@@ -33,7 +33,7 @@ struct World {
 }
 
 impl World {
-    /// A place where the deploy may be killed: then it never goes on.
+    /// A place where the deploy may be killed: then it never continues.
     async fn may_be_killed(&self) {
         let dead = {
             let mut left = self.killed_at.lock().unwrap();

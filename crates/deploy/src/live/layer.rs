@@ -74,7 +74,7 @@ fn account(value: Value) -> Value {
 fn version_path(arn: &str) -> Result<String, Error> {
     let (layer, version) = arn
         .rsplit_once(':')
-        .ok_or_else(|| Error::Failed(format!("{arn} is no ARN of a layer's version")))?;
+        .ok_or_else(|| Error::Failed(format!("{arn} is not the ARN of a layer version")))?;
     Ok(format!(
         "/2018-10-31/layers/{}/versions/{}",
         shape::in_path(layer),

@@ -56,7 +56,7 @@ pub(crate) fn knows(key: &str) -> bool {
     is_own || Companions::default().take(&entry).unwrap_or(true)
 }
 
-/// What is no property of the function itself.
+/// What is not a property of the function itself.
 #[derive(Default)]
 struct Companions<'n> {
     role: Wanted<'n>,

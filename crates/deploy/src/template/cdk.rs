@@ -114,7 +114,10 @@ Resources:
     fn rules_of_ones_own_are_still_refused() {
         let text = MADE.replace("CheckBootstrapVersion", "Mine");
         let error = Template::parse(&text).unwrap_err();
-        assert!(error.message.starts_with("Rules is no section"), "{error}");
+        assert!(
+            error.message.starts_with("Rules is not a section"),
+            "{error}"
+        );
     }
 
     #[test]

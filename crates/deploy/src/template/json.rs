@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::Error;
 use super::node::{Entry, Kind, Node};
 
-/// Reads one. Its lines are not known; where it is no JSON, the line of that is.
+/// Reads one. Its lines are not known, except for the line of a syntax error.
 pub(super) fn parse(text: &str) -> Result<Node, Error> {
     let value: Value = types::json::from_slice(text.as_bytes()).map_err(|error| Error {
         line: error.line(),
-        message: format!("this is no JSON: {error}"),
+        message: format!("this is not JSON: {error}"),
     })?;
     Ok(node(value))
 }

@@ -164,13 +164,13 @@ impl Node {
         }
     }
 
-    /// The entries; `what` is named where this is no map.
+    /// The entries; `what` is named if this is not a map.
     pub fn expect_map(&self, what: &str) -> Result<&[Entry], Error> {
         self.entries()
             .ok_or_else(|| self.error(format!("{what} must be a map")))
     }
 
-    /// The items; `what` is named where this is no list.
+    /// The items; `what` is named if this is not a list.
     pub fn expect_list(&self, what: &str) -> Result<&[Node], Error> {
         self.items()
             .ok_or_else(|| self.error(format!("{what} must be a list")))

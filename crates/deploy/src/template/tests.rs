@@ -83,7 +83,10 @@ fn what_cannot_be_is_refused() {
             "Resources:\n  A: {Type: AWS::Serverless::Function}",
             "needs the line `Transform",
         ),
-        ("Resources: {A: !Nonsense x}", "!Nonsense is no function"),
+        (
+            "Resources: {A: !Nonsense x}",
+            "!Nonsense is not a template function",
+        ),
         (
             "Resources: {A: {Type: x}, A: {Type: x}}",
             "A is there twice",

@@ -32,7 +32,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Error> {
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| Error {
             line: error.marker().line(),
-            message: format!("this is no YAML: {}", error.info()),
+            message: format!("this is not YAML: {}", error.info()),
         })?;
         builder.take(event, span)?;
     }
@@ -197,7 +197,7 @@ fn tagged(node: Node, tag: Option<&str>) -> Result<Node, Error> {
         | "FindInMap" | "ImportValue" | "Base64" | "GetAZs" | "Cidr" | "Transform" | "Length"
         | "ToJsonString" => Ok(Node::map(line, [(format!("Fn::{tag}"), node)])),
         "" => Ok(node),
-        _ => Err(node.error(format!("!{tag} is no function of templates"))),
+        _ => Err(node.error(format!("!{tag} is not a template function"))),
     }
 }
 

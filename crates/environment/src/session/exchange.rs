@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use types::RequestId;
 
-/// What extensions are told about the function.
+/// What extensions learn about the function.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// The function's name.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::InvokeEvent;
 use crate::machine::ShutdownReason;
 
-/// What an extension is told.
+/// An event for an extension.
 #[derive(Clone, Debug)]
 pub(crate) enum ExtensionEvent {
     /// An invoke begins.

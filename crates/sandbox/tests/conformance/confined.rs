@@ -39,7 +39,7 @@ pub(crate) fn work(words: &[String], root: OwnedFd, input: OwnedFd) -> Vec<u8> {
         "long" => vec![b'x'; 1 << 20],
         #[expect(clippy::panic, reason = "a worker that breaks down is what is tried")]
         "panic" => panic!("as it was told"),
-        other => format!("{other} is no word").into_bytes(),
+        other => format!("{other} is not expected").into_bytes(),
     }
 }
 
@@ -129,7 +129,7 @@ async fn worker(host: &Host) -> TestResult<i32> {
         let mut found = processes_of(host.config.first_uid).into_iter();
         found.find(|pid| status(*pid, "Uid:").is_some_and(|uid| uid == user(host).to_string()))
     };
-    until("the work goes on", || {
+    until("the work continues", || {
         of_user().is_some_and(|pid| status(pid, "Seccomp:").as_deref() == Some("2"))
     })
     .await?;
@@ -215,7 +215,7 @@ async fn it_is_ended_when_its_time_is_over(host: &Host) -> TestResult {
     // It has closed its files and runs no more; the kernel may still be taking it down.
     let of_user = |pid: &i32| status(*pid, "Uid:") == Some(user(host).to_string());
     let gone = || !processes_of(host.config.first_uid).iter().any(of_user);
-    until("nothing of it goes on", gone).await
+    until("nothing of it continues", gone).await
 }
 
 async fn it_ends_with_its_guard(host: &Host) -> TestResult {

@@ -104,7 +104,7 @@ async fn one(host: &Host, spec: impl Fn() -> Spec) -> TestResult<Arc<dyn Instanc
     Err("descriptors are still lost".into())
 }
 
-/// The inits that stand ready, where no sandbox has been made: as many as the pools hold.
+/// The pooled inits, where no sandbox has been made: as many as the pools hold.
 async fn standing_ready(host: &Host) -> TestResult<Vec<i32>> {
     // Those of a spawner that was killed since still fill their places, until somebody asks for them.
     for root in &host.config.roots {
@@ -173,7 +173,7 @@ async fn all_is_well(host: &Host) -> TestResult {
     }
     expect(well > host.config.pool, format!("{well} could be made"))?;
     let none = || processes_of(host.config.first_uid).is_empty();
-    until("none but those that stand ready", none).await
+    until("none but the pooled ones", none).await
 }
 
 /// The cgroups in which there is a limit: those of sandboxes that have been taken from the pool.
@@ -243,7 +243,7 @@ async fn a_spawner_that_loses_descriptors_says_so_and_goes_on(host: &Host) -> Te
         allow_no_more(*spawner)?;
     }
     let mut told = 0;
-    // Those that stand ready are good.
+    // The pooled ones are good.
     for _ in 0..2 * host.config.pool + 2 {
         match made(making(host)).await? {
             Ok(sandbox) => sandbox.destroy().await,

@@ -217,7 +217,7 @@ async fn what_all_use_is_told(host: &Host) -> TestResult {
     running.says("up").await?;
     let load = host.engine().load()?;
     let more = load.memory_used.saturating_sub(before.memory_used);
-    // Those that stand ready come and go meanwhile.
+    // Pooled ones come and go meanwhile.
     expect(
         (40 * MB..90 * MB).contains(&more),
         format!("{before:?} {load:?}"),

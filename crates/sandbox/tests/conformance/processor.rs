@@ -59,7 +59,7 @@ impl Drop for Covered {
 
 async fn without_its_share_none_is_made(host: &Host) -> TestResult {
     let covered = Covered::cover(shares(host))?;
-    expect(covered.0.len() >= host.config.pool, "some stand ready")?;
+    expect(covered.0.len() >= host.config.pool, "some are pooled")?;
     let mut spec = host.spec();
     spec.cpu_millis = 500;
     let made = host.engine().create(spec).await;
@@ -79,7 +79,7 @@ async fn one_whose_share_cannot_be_restored_ends(host: &Host) -> TestResult {
     let ended = python(&sandbox, &hog).await?;
     expect(ended.exit == sandbox::Exit::Signal(9), "killed")?;
     sandbox.kill_all().await?;
-    // Those that stand ready have none at all, which is no number.
+    // Pooled ones have none at all, so the file has no number.
     let quota = |file: &PathBuf| -> Option<u64> {
         let text = std::fs::read_to_string(file).ok()?;
         text.split_whitespace().next()?.parse().ok()

@@ -63,7 +63,7 @@ async fn the_sandboxes_of_a_killed_spawner_end_and_others_are_made(host: &Host) 
     for started in [sleeping, standing] {
         expect(started.end().await?.exit == Exit::Signal(9), "killed")?;
     }
-    // Whatever stood ready has died too, and is not given to anybody.
+    // The pooled ones have died too, and are not given to anybody.
     let mut made = Vec::new();
     for _ in 0..2 * host.config.pool {
         let sandbox = host.sandbox().await?;

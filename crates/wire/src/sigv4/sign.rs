@@ -28,7 +28,7 @@ pub struct Signer<'k> {
 impl Signer<'_> {
     /// Signs a request: sets `x-amz-date`, `x-amz-security-token` and `authorization`. Signs
     /// `host`, `content-type` and every `x-amz-` header there is; the rest may change on the way.
-    /// S3 is told the body's hash as well, without which it takes nothing.
+    /// S3 gets the body's hash as well, without which it accepts nothing.
     pub fn sign(&self, parts: &mut Parts, body: &[u8], now: Timestamp) {
         let payload_hash = canonical::payload_hash(parts, body);
         if self.service == "s3" {

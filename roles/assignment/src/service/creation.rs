@@ -21,7 +21,7 @@ const WORKERS_TRIED_MAX: usize = 3;
 /// room of eighty of the smallest.
 const EVICTIONS_MAX: usize = 100;
 
-/// The first pause before a worker that has not heard is told again, and the longest.
+/// The first pause before a worker that did not answer is called again, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -104,7 +104,7 @@ async fn evict_oldest(shared: &Arc<Shared>) -> bool {
     true
 }
 
-/// A creation under way. However it ends, cancelled or panicking included, somebody is told:
+/// A creation under way. However it ends, even cancelled or panicking, a waiter is answered:
 /// the state counts creations, and a waiter relies on one.
 struct Attempt {
     shared: Arc<Shared>,
@@ -269,7 +269,7 @@ impl Attempt {
             }
             Err(error) => {
                 shared.metrics.not_created();
-                // What is made for an invoke is told with the id of the request that waits for it.
+                // A creation for an invoke is logged with the id of the request that waits for it.
                 if let (Purpose::Ahead, Some(reason)) = (self.purpose, error.reason_for_log()) {
                     tracing::warn!(
                         function = self.function.name.as_str(),

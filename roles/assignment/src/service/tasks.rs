@@ -7,7 +7,7 @@ use std::task::{Poll, ready};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinSet};
 
-/// Tasks that end by themselves (creations, shutdowns of environments) and tasks that go on.
+/// Tasks that end by themselves (creations, shutdowns of environments) and loops.
 pub(super) struct Tasks {
     /// Asked for work from anywhere: a waiter may be dropped outside the runtime.
     runtime: Handle,
@@ -24,7 +24,7 @@ impl Tasks {
         }
     }
 
-    /// Starts a task that goes on until [`Tasks::stop`].
+    /// Starts a task that runs until [`Tasks::stop`].
     pub(super) fn start_loop(&self, task: impl Future<Output = ()> + Send + 'static) {
         lock(&self.loops).spawn_on(task, &self.runtime);
     }

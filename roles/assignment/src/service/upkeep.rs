@@ -11,7 +11,7 @@ const TICK_EVERY: Duration = Duration::from_secs(1);
 /// environment; a minute of the busiest creation is some megabytes.
 const TICKS_PER_TRIM: u32 = 60;
 
-/// Goes on until it is dropped.
+/// Runs until it is dropped.
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut timer = tokio::time::interval(TICK_EVERY);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -62,7 +62,7 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize) {
             Err(Fenced) => {
                 tracing::error!(
                     partition = partition.name,
-                    "another replica has taken the lead; nothing is lent here any more"
+                    "another replica leads now; this one stops lending"
                 );
                 partition.lock().resign();
                 return;

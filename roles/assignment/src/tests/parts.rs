@@ -84,7 +84,7 @@ impl FakeWorker {
         self.inner.lock().unwrap().answers.push_back(error);
     }
 
-    /// Creations wait until told to go on.
+    /// Creations wait until told to continue.
     pub(crate) fn hold(&self, held: bool) {
         self.inner.lock().unwrap().held = held;
         self.changed.notify_waiters();

@@ -19,7 +19,7 @@ async fn a_restart_knows_what_lives_and_what_is_busy() {
     for _ in 0..3 {
         leases.push(assign(&service).await.unwrap().environment);
     }
-    // Killed: no shutdown. Meanwhile one ends its invoke, one goes on, one dies with nobody told.
+    // Killed: no shutdown. Meanwhile one ends its invoke, one continues, one dies without a report.
     // The last one's `Created` is written, and with it all that came before.
     drop(service);
     world.worker(1).set_busy(leases[1], true);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A permit that is out; the version is told if it counts as provisioned.
+/// A permit in use, with its version if it counts as provisioned.
 struct Out {
     function: usize,
     version: Option<u64>,

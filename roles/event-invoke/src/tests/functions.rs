@@ -287,7 +287,7 @@ fn recursive() -> Error {
         Why::Recursive,
         400,
         "RecursiveInvocationException",
-        "In circles.",
+        "Recursive.",
     )
 }
 

@@ -93,7 +93,7 @@ async fn a_noisy_function_does_not_hold_up_another() {
         assert!(last.at >= sent, "within a second");
     }
     let runs = ["f", "g", "h"].map(|noisy| world.functions.runs(noisy).len());
-    assert!(runs.iter().all(|runs| *runs > 60), "all go on: {runs:?}");
+    assert!(runs.iter().all(|runs| *runs > 60), "all continue: {runs:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! Who is told what becomes of an event, and what is kept of it otherwise.
+//! Where the outcome of an event goes, and what is kept without a destination.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(super) fn on_success(arn: &str) -> EventInvokeConfig {
     }
 }
 
-/// Told to [`QUEUE`] after the first failure.
+/// Delivered to [`QUEUE`] after the first failure.
 pub(super) fn once() -> EventInvokeConfig {
     EventInvokeConfig {
         retry_attempts_max: Some(0),
@@ -51,7 +51,7 @@ pub(super) fn always(does: Does) -> Function {
     }
 }
 
-/// The one record that was told.
+/// The one record that was delivered.
 pub(super) fn record(world: &World) -> Value {
     let told = world.services.taken();
     assert_eq!(told.len(), 1);
@@ -114,7 +114,7 @@ async fn a_dead_letter_queue_and_a_destination_are_both_told() {
     };
     world.functions.put("f", function);
     world.configure("f", once()).await;
-    // Each is told once, even if it does not listen at first, and neither waits for the other.
+    // Each gets it once, even if it does not listen at first, and neither waits for the other.
     world.services.answer(&[503, 200, 500, 429, 200]);
     let process = world.start("one");
     let event = world.event("f", "{\"n\":1}");
@@ -201,7 +201,7 @@ async fn what_no_destination_takes_is_kept_and_can_be_sent_again() {
     assert_eq!(
         world.functions.calls("f").len(),
         1,
-        "only its outcome is told again"
+        "only its outcome is delivered again"
     );
     assert_eq!(
         record(&world)["requestContext"]["condition"],
@@ -333,5 +333,8 @@ async fn an_answer_too_large_to_be_told_is_not_told_as_none() {
     assert_eq!(world.services.taken().len(), 0);
     let failed = failed(&process).await;
     let last = failed[0].last.as_deref();
-    assert_eq!(last, Some("the function's answer is too large to be told"));
+    assert_eq!(
+        last,
+        Some("the function's answer is too large for the record")
+    );
 }

@@ -121,7 +121,7 @@ impl Work {
         };
         // The function's owner has to look, not the operator.
         tracing::info!(function = %item.event.state.arn, request_id = %item.event.state.request,
-            destination, error = error.message, reason = error.reason_for_log(), "the outcome of an event is not taken where it should go");
+            destination, error = error.message, reason = error.reason_for_log(), "a destination did not accept the outcome of an event");
         let kept = Item {
             event: item.event.clone(),
             stage: Stage::Deliver(Delivery {

@@ -142,7 +142,7 @@ impl Work {
         match self.queue.send_for(&queue, body, now, &charge).await {
             Err(Error::Full { .. }) => {
                 tracing::info!(function = %item.event.state.arn, request_id = %item.event.state.request,
-                    "a failed event is not kept: there are as many of them as may be");
+                    "a failed event is not kept: their number has reached its limit");
                 Ok(())
             }
             kept => kept,

@@ -7,7 +7,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "what goes wrong outside of the test's own function fails it all the same"
+    reason = "what goes wrong outside the test's own function fails it nevertheless"
 )]
 
 mod functions;
@@ -45,7 +45,7 @@ fn every_accepted_event_is_invoked_though_processes_are_killed_and_frozen() {
         if disruption % 2 == 0 {
             process.kill();
         } else {
-            // The one before it goes on, with all that it believes to hold.
+            // The one before it continues, with all that it believes to hold.
             running.extend(frozen.take().map(Process::thaw));
             frozen = Some(process.freeze());
         }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use storage::Queue;
 use storage::queue::{Charge, Depth, Message, Receipt, Usage};
 
-/// Holds a thread until it is let go.
+/// Holds a thread until it is released.
 pub(crate) struct StandStill(pub(crate) Mutex<Option<mpsc::Receiver<()>>>);
 
 /// A queue that blocks one of its receivers' threads, after it has received messages.

@@ -170,7 +170,7 @@ fn frame(bytes: &[u8]) -> Next {
     }
 }
 
-/// The text in pieces that are no longer than a record may be. Bytes that are no text became longer when
+/// The text in pieces that are no longer than a record may be. Bytes that are not UTF-8 became longer when
 /// they were made one.
 pub(super) fn pieces(mut text: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {

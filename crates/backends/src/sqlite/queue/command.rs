@@ -67,7 +67,7 @@ pub(super) struct Taken {
     pub(super) messages: Vec<Message>,
     /// If there were none: when the first one is visible.
     pub(super) next: Option<Timestamp>,
-    /// If it waits: where it is told.
+    /// If it waits: where the messages will come.
     pub(super) later: Option<oneshot::Receiver<Vec<Message>>>,
 }
 

@@ -194,15 +194,15 @@ impl Evaluator<'_, '_> {
             Some((resource, attribute)) if !whole => self.attribute(at, resource, attribute)?,
             _ => self
                 .reference(at, name)?
-                .ok_or_else(|| at.error("AWS::NoValue is no text"))?,
+                .ok_or_else(|| at.error("AWS::NoValue is not a string"))?,
         };
         if let Value::Array(items) = &value {
             let texts: Option<Vec<String>> = items.iter().map(text_of).collect();
             return texts
                 .map(|texts| texts.join(","))
-                .ok_or_else(|| at.error(format!("{name} is no text")));
+                .ok_or_else(|| at.error(format!("{name} is not a string")));
         }
-        text_of(&value).ok_or_else(|| at.error(format!("{name} is no text")))
+        text_of(&value).ok_or_else(|| at.error(format!("{name} is not a string")))
     }
 
     fn join(&mut self, argument: &Node) -> Result<Option<Value>, Error> {

@@ -115,7 +115,7 @@ async fn forward(
                         .await;
                     return too_large_reply(STREAMED_RESPONSE_BYTES_MAX);
                 }
-                // When the caller has gone the rest is read and dropped: the invoke goes on.
+                // When the caller has gone the rest is read and dropped: the invoke continues.
                 let _ = sender.send(Ok(piece)).await;
             }
             Err(frame) => {

@@ -361,7 +361,7 @@ impl Model {
         }
         let effects = self.state.drain();
         self.carry_out(effects);
-        // What was begun before goes on and is found to be too late.
+        // Creations begun before continue and are found to be too late.
         while !self.creations.is_empty() {
             self.end_creation(0, true);
         }

@@ -73,13 +73,13 @@ impl Writer {
             let body = body.clone();
             self.waiting.give(queue, Message { receipt, body });
         } else {
-            // It is visible some other time than those who wait for it were told.
+            // It becomes visible at another time than its receivers expect.
             self.waiting.stir(queue);
         }
         Ok(())
     }
 
-    /// Takes what is visible; if that is nothing and it `waits`, it is told later.
+    /// Takes what is visible; if that is nothing and it `waits`, the answer comes later.
     pub(super) fn receive(
         &mut self,
         queue: &str,
