@@ -1,4 +1,4 @@
-//! Where the server is that a command speaks to, and by which key: found as AWS's own clients find it.
+//! Which server a command calls, and with which key: found as AWS's own clients find them.
 //!
 //! ```text
 //!   endpoint   --endpoint, AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL, the profile's, http://127.0.0.1:9100

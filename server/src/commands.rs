@@ -1,4 +1,4 @@
-//! The commands for people at a terminal.
+//! The commands for use at a terminal.
 
 use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;

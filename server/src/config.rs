@@ -1,4 +1,4 @@
-//! What can be set, where it is read from, and in which order it counts.
+//! The settings, where they are read from, and in which order they count.
 //!
 //! ```text
 //!   defaults  <  --config FILE (TOML)  <  LAMBENT_… variables  <  command line

@@ -1,4 +1,4 @@
-//! `lambent queues` and `lambent events`: what became of asynchronous invokes.
+//! `lambent queues` and `lambent events`: the state of asynchronous invokes.
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -197,7 +197,7 @@ impl FrontDoor {
                 let waits = parts.headers.contains_key(http::header::EXPECT);
                 let request = Request::from_parts(parts, Bytes::new());
                 let answer = self.take(request, destination, size, peer).await;
-                // Who asked before sending has sent nothing.
+                // A client that asked first (`Expect: 100-continue`) has sent nothing.
                 if !waits && let Ok(turn) = Arc::clone(&self.discards).try_acquire_owned() {
                     tokio::spawn(async move {
                         let _turn = turn;

@@ -1,4 +1,4 @@
-//! `lambent logs`: what a function has logged, read as CloudWatch Logs tells it, from wherever the server is.
+//! `lambent logs`: what a function has logged, read through CloudWatch Logs' API, wherever the server is.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;

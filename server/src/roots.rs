@@ -1,4 +1,4 @@
-//! Which languages there are: from the configuration to the worker's runtimes and the sandbox's roots.
+//! The available languages: from the configuration to the worker's runtimes and the sandbox's roots.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The service's own log: for people on a terminal, JSON otherwise.
+//! The service's own log: readable text on a terminal, JSON otherwise.
 //!
 //! An error is logged with its causes. What is in a line may come from anybody, so it stays on its line
 //! and a terminal does not obey it. A place in the code that has more and more to tell says how much it

@@ -1,4 +1,4 @@
-//! What people are shown: text of functions and callers may be anything, and a terminal is not to obey
+//! Output for people: text of functions and callers may be anything, and a terminal must not obey
 //! it. Everything that commands print goes through here, and so does the service's own log.
 
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! Which version of a language each runtime truly runs on: `python3.12` runs on the machine's Python,
+//! Which version of a language each runtime actually runs on: `python3.12` runs on the machine's Python,
 //! whatever that is, unless somebody says `[runtimes] strict = true`.
 //!
 //! The machine's own interpreters are asked (`--version`), each once, all at a time. Those of a root that the

@@ -1,4 +1,4 @@
-//! Cargo, called by what cargo has started.
+//! Cargo, called from a program that cargo has started.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The way of a request through all that can be refused before anything is counted or queued.
+//! Every check that can refuse a request before anything is counted or queued, in order.
 
 use std::sync::Arc;
 

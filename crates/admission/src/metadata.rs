@@ -103,7 +103,7 @@ impl Metadata {
             match self.follow(&ready, &mut told).await {
                 Ok(()) => tracing::debug!("the metadata watch fell behind and restarts"),
                 Err(error) if !told => {
-                    // Who started this may have gone already.
+                    // The task that started this may have gone already.
                     let _ = ready.send(Err(error)).await;
                     return;
                 }
@@ -134,7 +134,7 @@ impl Metadata {
         loop {
             let watching = std::future::poll_fn(|context| self.take_in(Some(context))).await;
             if !*told && watching.current {
-                // Who started this may have gone already.
+                // The task that started this may have gone already.
                 let _ = ready.send(Ok(())).await;
                 *told = true;
             }
@@ -238,8 +238,8 @@ impl Metadata {
     }
 
     /// Decides whether a request may do `action` (`lambda:InvokeFunction`,
-    /// `lambda:InvokeFunctionUrl`) to the function as `arn` names it. By the policies of who sent
-    /// it, if anybody signed ([`Requester::anonymous`] is for those who did not), and the resource
+    /// `lambda:InvokeFunctionUrl`) to the function as `arn` names it. By the policies of its
+    /// sender, if anybody signed ([`Requester::anonymous`] is for those who did not), and the resource
     /// policy of exactly that ARN: one of the function says nothing about its aliases. `keys` are
     /// condition keys that depend on the action, `lambda:FunctionUrlAuthType` say.
     ///

@@ -1,4 +1,4 @@
-//! `X-Amzn-Trace-Id`: taken from the caller if it is one, made otherwise.
+//! `X-Amzn-Trace-Id`: taken from the caller if valid, generated otherwise.
 //!
 //! ```text
 //!   Root=1-<8 hex: seconds>-<24 hex>;Parent=<16 hex>;Sampled=0|1[;Lineage=<8 hex>:<passes>|…]

@@ -1,4 +1,4 @@
-//! Signatures: from a request to who sent it.
+//! Signatures: from a request to its sender.
 
 use std::net::IpAddr;
 use std::sync::Arc;

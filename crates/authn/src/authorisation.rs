@@ -1,4 +1,4 @@
-//! May the sender of this request do this? One way to ask for every role that lets anybody in.
+//! May the sender of this request do this? One way to ask, for every role that serves requests.
 //!
 //! ```text
 //!   request ─▶ Requester (who, what they may, when, from where)
@@ -162,7 +162,7 @@ impl Requester {
         } = &self.circumstances;
         context.set("aws:CurrentTime", now.to_iso_text());
         context.set("aws:EpochTime", now.as_secs().to_string());
-        // What is served is plain HTTP; who puts TLS before it ends it there.
+        // Plain HTTP is served; a proxy in front terminates TLS.
         context.set("aws:SecureTransport", "false");
         if let Some(source) = source {
             context.set("aws:SourceIp", source.to_canonical().to_string());

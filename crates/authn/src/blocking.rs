@@ -1,4 +1,4 @@
-//! Work that would hold up other requests.
+//! Work that would delay other requests.
 
 /// Work on more bytes than this leaves the task that serves requests: hashing or parsing 1 MiB takes about a
 /// millisecond.

@@ -1,4 +1,4 @@
-//! Who sent a request, and may they do this? One way to ask for every role that lets anybody in.
+//! Who sent a request, and may they do this? One way to ask, for every role that serves requests.
 //!
 //! ```text
 //!   request ─▶ authenticate ─▶ Requester (who, what they may, when, from where)

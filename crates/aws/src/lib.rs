@@ -1,4 +1,4 @@
-//! Calls to other AWS services, or to whatever speaks as they do: signed, with bounded answers.
+//! Calls to other AWS services, or to compatible ones: signed, with bounded answers.
 //!
 //! ```text
 //!   s3, … ─▶ Request (service, path, headers, body) ─▶ Client: sign, connect or reuse, read ─▶ answer

@@ -1,4 +1,4 @@
-//! The stores that keep things: SQLite for rows, journals and queues, files for blobs.
+//! Durable stores: SQLite for rows, journals and queues, files for blobs.
 //!
 //! ```text
 //!   DATA-DIR/metadata.db     rows and journals        DATA-DIR/blobs/…     one file each

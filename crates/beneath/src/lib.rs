@@ -1,4 +1,4 @@
-//! Files below a folder that somebody else may have filled.
+//! Files below a folder whose content cannot be trusted.
 //!
 //! What a package, a layer or an image put into a folder are names, and any of them may be a link to
 //! anywhere. A process with more rights than the one that filled the folder must never look such a name up by a

@@ -1,4 +1,4 @@
-//! Removing whole trees, whatever is in them.
+//! Removes whole trees, whatever is in them.
 
 use std::io;
 use std::path::Path;

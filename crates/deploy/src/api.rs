@@ -1,4 +1,4 @@
-//! Speaking to the server: one signed request, one answer, and what an error says.
+//! Calls the server: one signed request, one answer, and what an error says.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is to be there: a template with its parameters given, SAM's types written out, conditions
+//! The desired state: a template with its parameters given, SAM's types written out, conditions
 //! decided, resources in an order in which they can be made.
 
 use std::collections::{BTreeMap, BTreeSet};

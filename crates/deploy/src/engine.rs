@@ -1,4 +1,4 @@
-//! Carrying a plan out: step by step, with a record of each, and back again if one fails.
+//! Carries out a plan: step by step, with a record of each, and rolls back if one fails.
 //!
 //! ```text
 //!   first             delete what a deploy began to make that did not come to its end

@@ -1,4 +1,4 @@
-//! Deploying templates: what SAM and CloudFormation describe, made through Lambda's own API.
+//! Deploys templates: creates what SAM and CloudFormation templates describe, through Lambda's own API.
 //!
 //! Read in this order: [`template`] is what the file says; [`survey`] what of it is not made here; [`sam`] writes SAM's types out in
 //! Lambda's own; [`resource`] knows the types there are; [`desired`] is what is to be there,

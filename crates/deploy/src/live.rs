@@ -1,4 +1,4 @@
-//! Resources as they are: making, changing and deleting them through the API.
+//! Live resources: creates, updates and deletes them through the API.
 //!
 //! One file for each family of types. Every operation may come twice, after a deploy that was
 //! killed: making what is there already is an error, deleting what is not is none. What has an id of

@@ -1,4 +1,4 @@
-//! In which order what a stack has is deleted.
+//! The order in which a stack's resources are deleted.
 
 use std::collections::BTreeSet;
 

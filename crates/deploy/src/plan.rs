@@ -1,4 +1,4 @@
-//! What has to be done so that what is there becomes what is wanted. Pure: the template and the
+//! The steps from the current to the desired state. Pure: the template and the
 //! record go in, steps come out.
 //!
 //! A value that refers to something not yet made is not known, so the plan then says that its

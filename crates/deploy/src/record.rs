@@ -1,4 +1,4 @@
-//! What a stack has: kept by the server, so that every machine sees the same.
+//! A stack's record, kept by the server, so that every machine sees the same.
 //!
 //! It is written before a resource is made (`made: false`, with the name it will have) or changed
 //! (`unsure`, with the values it may then have), and after. The deploy after one that was killed in

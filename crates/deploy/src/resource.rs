@@ -1,4 +1,4 @@
-//! The types of resources there are: which properties each has, and what a change of one means.
+//! The supported resource types: which properties each has, and what changing one means.
 
 mod types;
 

@@ -1,4 +1,4 @@
-//! What a template asks for that is not made here: all of it at once, and the template without it. Pure.
+//! Finds everything in a template that is not supported, all at once, and removes it. Pure.
 //!
 //! ```text
 //!   read ─▶ Node ──of──▶ Survey { found: line 9: events of type Api …, rest: Node } ──▶ Template

@@ -1,4 +1,4 @@
-//! What an execution environment hears and says: the Runtime API, the Extensions API and
+//! The APIs of an execution environment: the Runtime API, the Extensions API and
 //! subscriptions to telemetry.
 //!
 //! ```text

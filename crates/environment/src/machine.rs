@@ -1,4 +1,4 @@
-//! Who in an environment may say what, and who has asked for the next event.
+//! The state of an environment's conversation: which calls are allowed, and who has asked for the next event.
 //!
 //! ```text
 //!            begin_init            all asked for next          begin_invoke
@@ -282,7 +282,7 @@ impl Machine {
         })
     }
 
-    /// `GET /extension/event/next`. Nothing follows the shutdown event: who asks after it waits until it is killed.
+    /// `GET /extension/event/next`. Nothing follows the shutdown event: an extension that asks for more waits until it is killed.
     pub(crate) fn extension_next(&mut self, id: Uuid) -> Result<Vec<Effect>, Refusal> {
         let phase = self.phase;
         let extension = self

@@ -253,7 +253,7 @@ impl Session {
 
     /// Where subscriptions go. Once, before anything runs.
     pub fn deliver_telemetry(&self, telemetry: Arc<dyn Telemetry>) {
-        // Who comes second has no say.
+        // A second call changes nothing.
         let _ = self.telemetry.set(telemetry);
     }
 

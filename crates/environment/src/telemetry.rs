@@ -25,7 +25,7 @@ const ITEMS: RangeInclusive<u64> = 1_000..=10_000;
 const BYTES: RangeInclusive<u64> = 262_144..=1_048_576;
 /// How long items wait for others, milliseconds (AWS).
 const TIMEOUT_MS: RangeInclusive<u64> = 25..=30_000;
-/// Those of who does not say (AWS).
+/// The defaults (AWS).
 const DEFAULTS: (u64, u64, u64) = (10_000, 262_144, 1_000);
 
 /// Which API a subscription is of.

@@ -1,4 +1,4 @@
-//! Filter patterns as anybody may write them, against a model of them that is said as plainly as can be.
+//! Arbitrary filter patterns, compared with the plainest possible model.
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use filters::{Json, Pattern};

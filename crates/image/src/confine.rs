@@ -1,6 +1,6 @@
 //! Where packages are unpacked and merged: in a process that sees nothing else and may do nothing else.
 //!
-//! This crate says what is to be done ([`Task`]) and does it ([`work`]); who runs this program knows how to
+//! This crate says what is to be done ([`Task`]) and does it ([`work`]); the program that uses it knows how to
 //! make such a process, and says so as a [`Confine`].
 
 use std::fs::File;

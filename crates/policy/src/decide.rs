@@ -98,7 +98,7 @@ pub enum Why {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("User: {caller} is not authorized to perform: {action} on resource: {resource} {}", Reason(*.why, .action))]
 pub struct Denied {
-    /// ARN of who asked.
+    /// ARN of the requester.
     pub caller: String,
     /// What for.
     pub action: String,

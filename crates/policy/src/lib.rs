@@ -10,7 +10,7 @@
 //! it is evaluated.
 //!
 //! Architecture invariant: pure functions of their arguments. No clock (the time is a value of the
-//! [`Context`]), no IO, nothing of who keeps policies where.
+//! [`Context`]), no IO, no knowledge of where policies are kept.
 
 mod condition;
 mod context;

@@ -1,4 +1,4 @@
-//! Documents near policies, and decisions against a model of them that is said as plainly as can be.
+//! Documents near policies, and decisions, compared with the plainest possible model.
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod model;

@@ -10,7 +10,7 @@
 //!   iam-use/<access key>                 KeyUse          not watched: nobody decides by it
 //! ```
 //!
-//! Who has a policy, or is in a group, is written in their own row, together with the unique id of
+//! A principal's policies and groups are in its own row, together with the unique id of
 //! the policy or group that was meant. A reference to what is gone means nothing, even if there is
 //! another of the same name by now.
 

@@ -1,4 +1,4 @@
-//! Time as a thing that is passed in.
+//! Time as a parameter.
 //!
 //! Everything that decides by the clock takes a [`Clock`], so that tests cover six hours in
 //! milliseconds and a simulation owns time. Instants are milliseconds since 1970 (UTC): that is

@@ -1,4 +1,4 @@
-//! Chance as a thing that is passed in.
+//! Chance as a parameter.
 
 use ring::rand::SecureRandom as _;
 

@@ -1,4 +1,4 @@
-//! A word for the log that would else be said again and again.
+//! Log lines that would otherwise be repeated.
 
 use std::time::{Duration, Instant};
 

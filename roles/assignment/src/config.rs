@@ -1,4 +1,4 @@
-//! What an operator may set about assignment.
+//! Assignment's settings.
 
 use std::time::Duration;
 

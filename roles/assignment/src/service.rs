@@ -132,7 +132,7 @@ impl Service {
         self.shared.counts()
     }
 
-    /// From now on nothing is lent: who waits is refused, and environments are shut down as they
+    /// From now on nothing is lent: waiting callers are refused, and environments are shut down as they
     /// become idle.
     pub fn drain(&self) {
         for index in 0..self.shared.partitions.len() {

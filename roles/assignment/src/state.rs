@@ -14,7 +14,7 @@
 //!   its kind, made on demand or ahead ([`provisioned`]);
 //! - nobody waits while an idle environment of that very function key may be lent;
 //! - creations under way are at least as many as waiters that are not patient, so that everybody is served or
-//!   refused; who is patient is so for [`PATIENCE`] at most;
+//!   refused; a patient waiter is so for [`PATIENCE`] at most;
 //! - replaying the journal gives the same set of environments.
 //!
 //! Deliberately absent: IO, clocks, randomness, tokio. [`crate::service`] has them.
@@ -146,7 +146,7 @@ pub(crate) enum Effect {
     },
 }
 
-/// Environments by phase, and who waits.
+/// Environments by phase, and waiting callers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
     /// Being made.

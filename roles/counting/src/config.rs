@@ -1,4 +1,4 @@
-//! What an operator may set about counting.
+//! Counting's settings.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Taking events: into a queue, durably, or not at all.
+//! Accepts events: into a queue, durably, or not at all.
 
 use std::sync::Arc;
 use std::time::Duration;

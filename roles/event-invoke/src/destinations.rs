@@ -1,4 +1,4 @@
-//! Telling the outcome of an event: to a queue, a topic, a bus, a bucket or a function.
+//! Delivers the outcome of an event: to a queue, a topic, a bus, a bucket or a function.
 //!
 //! A destination gets the record; a dead-letter queue or topic gets the event as it came, with what went
 //! wrong in attributes. Requests are signed with the function's role, or with the key that the

@@ -1,4 +1,4 @@
-//! Work that can wait stands back where processors are short: how much of it is done at a time follows
+//! Work that can wait is reduced while processors are short: how much of it is done at a time follows
 //! how busy the machine is.
 
 use std::sync::Arc;

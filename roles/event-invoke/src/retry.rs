@@ -1,4 +1,4 @@
-//! What is to be done about an event that was tried. Pure.
+//! What to do with an event after an attempt. Pure.
 //!
 //! ```text
 //!   it ran well             ─▶ over

@@ -1,4 +1,4 @@
-//! How functions want their events to be treated: rows of the metadata table, kept in memory by
+//! The functions' settings for events: rows of the metadata table, kept in memory by
 //! watching it.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! How many of a function's events may be worked on at a time, learned from what becomes of them. Pure.
+//! How many of a function's events may be worked on at a time, learned from their results. Pure.
 //!
 //! ```text
 //!   begin: 8 ─▶ doubles while all goes well ─▶ throttled: half ─▶ one more each round ─▶ half …

@@ -1,4 +1,4 @@
-//! What a poller does with one message: invokes its event or tells its outcome, and then takes it out
+//! What a poller does with one message: invokes its event or delivers its outcome, and then takes it out
 //! of its queue, or puts it back for later.
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! What an operator may set about placement.
+//! Placement's settings.
 
 use std::time::Duration;
 

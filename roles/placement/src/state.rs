@@ -1,4 +1,4 @@
-//! What placement knows of the workers, and how it picks one.
+//! What placement knows about the workers, and how it picks one.
 //!
 //! The rule, in this order:
 //! 1. only workers heard from lately, not draining, not refused by the caller, with room;

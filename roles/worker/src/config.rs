@@ -1,4 +1,4 @@
-//! What can be set about a worker.
+//! A worker's settings.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! An environment comes: its place, its making, its init; and who watches over it.
+//! Creates an environment: its place, its sandbox, its init; and watches over it.
 
 use std::sync::Arc;
 

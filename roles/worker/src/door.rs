@@ -1,4 +1,4 @@
-//! The way from inside of an environment to Lambent's own API, where the operator opens one.
+//! Access from inside an environment to Lambent's own API, if the operator allows it.
 //!
 //! ```text
 //!   function ─▶ a port of its loopback ══ accepted here ══▶ the API's own address

@@ -1,4 +1,4 @@
-//! A machine that runs short: which environments end so that the others, and the machine, do not.
+//! A machine that runs short of memory or process ids: which environments are ended so that the others, and the machine, survive.
 //!
 //! ```text
 //!   every tenth of a second: what do all use? ──▶ enough ──▶ nothing

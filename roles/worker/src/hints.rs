@@ -1,4 +1,4 @@
-//! What a failure may have to do with how Lambent was set up: a line for people in the function's log. On
+//! Hints at failures that Lambent's setup may have caused: a line in the function's log. On
 //! AWS these failures have other reasons, or do not come, so nothing that people find about them helps. Pure.
 //!
 //! Only the error object of a failed invoke or init is read: a function that succeeds pays nothing.

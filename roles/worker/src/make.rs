@@ -1,4 +1,4 @@
-//! Making an environment: code, sandbox, log, conversation; then its init phase.
+//! Creates an environment: code, sandbox, log, conversation; then its init phase.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! What the platform tells of an environment: the events that are lines of its log, in text or in
+//! What the platform reports about an environment: the events that are lines of its log, in text or in
 //! JSON, and that extensions can subscribe to. Pure.
 
 use std::time::Duration;

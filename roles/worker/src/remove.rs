@@ -1,4 +1,4 @@
-//! An environment goes: asked for, or since its time is over; and its room with the last of its processes.
+//! Removes an environment: on request, or when its lease is over; its memory is free when its last process has ended.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

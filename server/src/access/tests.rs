@@ -1,4 +1,4 @@
-//! Which of all that is said counts.
+//! Which of several settings counts.
 
 use std::collections::BTreeMap;
 

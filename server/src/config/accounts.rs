@@ -1,4 +1,4 @@
-//! What can be set about accounts: their keys, their regions and how often they may do things.
+//! Settings for accounts: their keys, their regions and their rate limits.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What can be set about Lambent's own calls to other AWS services.
+//! Settings for Lambent's own calls to other AWS services.
 
 use std::collections::{BTreeMap, BTreeSet};
 

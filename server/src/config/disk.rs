@@ -1,4 +1,4 @@
-//! What can be set about what is kept on the disk: logs, and the system's reserve.
+//! Settings for data on the disk: logs, and the system's reserve.
 
 use serde::{Deserialize, Serialize};
 

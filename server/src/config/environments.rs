@@ -1,4 +1,4 @@
-//! What can be set about execution environments: their sandboxes, the worker, and how long they live.
+//! Settings for execution environments: their sandboxes, the worker, and how long they live.
 
 use std::net::Ipv4Addr;
 

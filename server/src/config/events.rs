@@ -1,4 +1,4 @@
-//! What can be set about the asynchronous plane.
+//! Settings for asynchronous invokes.
 
 use serde::{Deserialize, Serialize};
 use storage::queue::Usage;

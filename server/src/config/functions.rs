@@ -1,4 +1,4 @@
-//! What can be set for every function, and about the runtimes.
+//! Settings for all functions, and for the runtimes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What can be set about requests and answers: addresses, how much is read at a time, and how fast results go.
+//! Settings for requests and answers: addresses, limits on what is read at once, and the speed of results.
 
 use serde::{Deserialize, Serialize};
 use types::limits::{STREAM_BURST_BYTES, STREAM_BYTES_PER_SECOND};

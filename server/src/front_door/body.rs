@@ -1,4 +1,4 @@
-//! Reading bodies: at a least rate, within the budget, and of what is too large the size alone.
+//! Reads bodies: at a minimum rate and within the budget; of a body that is too large only the size.
 
 use std::time::Duration;
 

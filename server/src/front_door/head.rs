@@ -1,4 +1,4 @@
-//! What is refused of a request's head before anybody asks what it is for. Pure.
+//! Which request heads are refused before routing. Pure.
 
 use http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -20,7 +20,7 @@ pub(super) fn check(parts: &Parts, bare: bool) -> Result<(), ApiError> {
     if parts.method == Method::CONNECT {
         return Err(refused("This is not a proxy."));
     }
-    // Only this one is undone here. Who has sent a body in another would find it taken as it is.
+    // Only this coding is undone here. A body in any other would be accepted as it is.
     let codings = parts.headers.get_all(TRANSFER_ENCODING);
     let chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
     if !codings.iter().all(chunked) || codings.iter().count() > 1 {

@@ -47,7 +47,7 @@ struct Held {
     by_party: BTreeMap<IpAddr, u64>,
     by_account: BTreeMap<(IpAddr, Account), u64>,
     holders: BTreeMap<u64, Holder>,
-    /// Who waits for room.
+    /// Requests that wait for room.
     waiting: usize,
 }
 
@@ -72,7 +72,7 @@ pub(super) enum Part {
     Body,
 }
 
-/// Who sends something.
+/// One sender.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Whose {
     /// Of which address.
@@ -166,7 +166,7 @@ impl Holding {
         let _waiting = Waiting::new(&self.intake)?;
         let deadline = tokio::time::Instant::now() + WAIT_MAX;
         loop {
-            // Without news it is tried again: who was fast may have become slow.
+            // Without a change it is tried again: a fast sender may have become slow.
             let news = (tokio::time::Instant::now() + Duration::from_secs(1)).min(deadline);
             let _ = tokio::time::timeout_at(news, self.intake.freed.notified()).await;
             let done = attempt();

@@ -1,4 +1,4 @@
-//! How long somebody who is waited for may take: some time of grace, and more as they get on. Pure.
+//! How long a slow client may take: a period of grace, and more as it makes progress. Pure.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Accepting connections, and speaking HTTP on them.
+//! Accepts connections, and speaks HTTP on them.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Heads as anybody may write them, read as the server reads them.
+//! Arbitrary request heads, read as the server reads them.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! What of a function is provisioned, by the alias or version it was asked for. Pure.
+//! A function's provisioned concurrency, by the alias or version that has it. Pure.
 
 use std::collections::BTreeMap;
 

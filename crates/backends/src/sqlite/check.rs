@@ -1,4 +1,4 @@
-//! Looking for damage before a file is used.
+//! Checks a file for damage before it is used.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Opening the file: whose it is, which schema it has, how SQLite is to treat it.
+//! Opens the file: whether it is ours, which schema it has, how SQLite shall treat it.
 //!
 //! ```text
 //!   both files

@@ -1,4 +1,4 @@
-//! The end of what a stack has: of what was begun and not finished, of what was replaced, of what is
+//! Deletes resources of a stack: those that were started and not finished, of what was replaced, of what is
 //! not wanted any more.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! The way back.
+//! Rolls back.
 
 use super::{Cause, Engine, Error};
 use crate::record::{Leftover, Record, Recorded};

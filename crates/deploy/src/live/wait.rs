@@ -1,4 +1,4 @@
-//! Waiting until what was accepted is done.
+//! Waits until an accepted change is done.
 
 use std::time::Duration;
 

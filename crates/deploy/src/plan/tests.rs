@@ -1,4 +1,4 @@
-//! Plans, from what is there and what is wanted.
+//! Plans, from current and desired states.
 
 use std::collections::BTreeMap;
 

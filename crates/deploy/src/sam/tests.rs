@@ -1,4 +1,4 @@
-//! What SAM's types come to.
+//! What SAM's types expand to.
 
 use super::expand;
 use crate::template::Template;

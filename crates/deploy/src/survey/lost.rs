@@ -1,4 +1,4 @@
-//! What refers to something that is not made: again and again, until nothing more goes with it.
+//! Removes what refers to something that is not created, repeatedly, until nothing more depends on it.
 
 use super::edit::{entries_mut, items, keep};
 use super::{FUNCTION, Walk, rights, unknown_functions};

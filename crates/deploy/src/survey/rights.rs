@@ -1,4 +1,4 @@
-//! What gives rights and what takes them away: whether a template without it would allow more. Pure.
+//! Which parts grant rights and which restrict them: whether a template without a part would allow more. Pure.
 
 use crate::template::node::{Entry, Node};
 

@@ -1,4 +1,4 @@
-//! Working out what a value of a template is: the functions, parameters, attributes of resources.
+//! Evaluates a template's values: the functions, parameters, attributes of resources.
 //!
 //! What only comes to be during the deploy is not known yet when the plan is made. Such a value is
 //! worked out nevertheless, with a text in its place that says so, and the outcome says what it

@@ -1,4 +1,4 @@
-//! What a template says before anything in it is worked out: values that remember their line.
+//! A template before evaluation: values that remember their line.
 //!
 //! YAML's short forms are already the long ones: `!Ref x` is a map with the one key `Ref`, and
 //! `!GetAtt a.b` one with `Fn::GetAtt`, so that nobody after the parsers meets a tag.

@@ -1,4 +1,4 @@
-//! What can be given to a template from outside, and what it may be.
+//! A template's parameters, and their constraints.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a value refers to, before anything is known of it: the arrows of the graph.
+//! What a value refers to, before evaluation: the arrows of the graph.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Both APIs over a real socket, spoken by hand, and by those who mean harm.
+//! Both APIs over a real socket, with handwritten requests and hostile ones.
 
 mod answers;
 mod fuzz;

@@ -1,4 +1,4 @@
-//! Those who wait for an event: the runtime and extensions, each at most once.
+//! The processes that wait for an event: the runtime and extensions, each at most once.
 
 use std::collections::BTreeMap;
 

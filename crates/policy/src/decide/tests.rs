@@ -298,7 +298,7 @@ fn conditions_and_variables_are_part_of_it() {
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-    /// Whatever else is there: one more denial never lets anybody in, and who is denied stays so.
+    /// Whatever else is there: one more denial never allows anyone, and a denied requester stays so.
     #[test]
     fn a_denial_more_allows_nothing_more(
         allows in prop::collection::vec(any::<bool>(), 0..4),

@@ -1,4 +1,4 @@
-//! Descriptors that are lost on the way, since who receives them can have no more: each time somebody is
+//! Descriptors that are lost in transit, as their receiver can have no more: each time somebody is
 //! told, and nobody waits for what will not come.
 //!
 //! The limits are real ones, of this process or of the one that is to receive. Cases run one after the
@@ -25,7 +25,7 @@ pub(crate) const CASES: &[Case] = cases![
     an_init_that_loses_its_folders_or_an_output_says_so,
 ];
 
-/// Much less than any wait for an answer: who is told does not wait for its end.
+/// Much less than any wait for an answer: a notified caller does not wait for its end.
 const TOLD_WITHIN: Duration = Duration::from_secs(8);
 /// A pool that has given none for this long is empty.
 const EMPTY_AFTER: Duration = Duration::from_secs(1);
@@ -149,7 +149,7 @@ async fn made(
     making: JoinHandle<Result<Arc<dyn Instance>, Error>>,
 ) -> TestResult<Result<Arc<dyn Instance>, Error>> {
     let made = tokio::time::timeout(TOLD_WITHIN, making).await;
-    Ok(made.map_err(|_| "who makes a sandbox is not told in time")??)
+    Ok(made.map_err(|_| "the caller that creates a sandbox is not notified in time")??)
 }
 
 /// Whether descriptors were lost at this step.

@@ -1,4 +1,4 @@
-//! The way out: what it reaches and what it must not. The world is a network namespace of the test's.
+//! Outbound network: what it reaches and what it must not. The internet is a network namespace of the test.
 //!
 //! ```text
 //!   sandbox ══ host ══ world: 198.51.100.x (public), 10.100.x.1 (private), 169.254.169.254

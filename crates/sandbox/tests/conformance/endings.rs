@@ -1,4 +1,4 @@
-//! The end of what takes its time to end: killed processes give back what they have before they are gone.
+//! Slow endings: killed processes free their resources before they are gone.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};

@@ -27,7 +27,7 @@ pub(crate) const CASES: &[Case] = cases![
 pub(crate) const OWNER: &str = "--owner";
 
 /// The living processes of the users from `first_uid` on. Not counted are the dead that the
-/// kernel has not taken off its list yet, and who stands by in the pool.
+/// kernel has not taken off its list yet, and the pooled ones.
 pub(crate) fn processes_of(first_uid: u32) -> Vec<i32> {
     let users = first_uid..first_uid + 65_536;
     let uid_of = |pid: i32| -> Option<u32> {
@@ -247,7 +247,7 @@ pub(crate) fn be_owner(tag: &str, how: &str) -> TestResult {
             }
             // Before anything is created again: what waits in the pool has died too.
         }
-        // Who is killed cleans nothing up: the folder goes now, its mounts keep what they need.
+        // A killed process cleans nothing up: the folder goes now, its mounts keep what they need.
         folder.close()?;
         println!("{}", config.first_uid);
         if how == "orderly" || how == "bereft" {

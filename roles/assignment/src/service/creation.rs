@@ -1,4 +1,4 @@
-//! Making an environment, and having one shut down: the tasks that talk to workers.
+//! Creates environments and has them shut down: the tasks that talk to workers.
 
 use std::sync::Arc;
 use std::time::Duration;

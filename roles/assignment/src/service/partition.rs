@@ -38,7 +38,7 @@ pub(super) struct Inner {
 /// A record to be written.
 pub(super) struct Entry {
     pub(super) bytes: Bytes,
-    /// Whose `Created` it is, and who wants to know when it is durable.
+    /// Whose `Created` it is, and where to report when it is durable.
     pub(super) created: Option<(EnvironmentId, oneshot::Sender<()>)>,
 }
 

@@ -1,4 +1,4 @@
-//! The service's tasks, and who waits for them.
+//! The service's tasks, and how to wait for them.
 
 use std::future::{Future, poll_fn};
 use std::sync::{Mutex, MutexGuard};

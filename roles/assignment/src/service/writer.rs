@@ -1,4 +1,4 @@
-//! The one who writes a partition's journal: takes all that waits in one append, one at a time.
+//! Writes a partition's journal: all that waits in one append, one append at a time.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -234,7 +234,7 @@ impl State {
         Some(worker)
     }
 
-    /// From now on nothing is lent: who waits is refused, what is idle or becomes so is shut down.
+    /// From now on nothing is lent: waiting callers are refused, and idle environments are shut down, now or when they become idle.
     pub(crate) fn drain(&mut self) -> Vec<Effect> {
         self.draining = true;
         self.wish_for_nothing();

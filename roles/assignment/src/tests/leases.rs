@@ -39,7 +39,7 @@ async fn a_late_word_does_not_take_an_environment_from_its_next_borrower() {
     service.report(over(&first)).await.unwrap();
     let second = assign(&service).await.unwrap();
     assert_eq!(second.environment, first.environment);
-    // Said again, since its answer was lost; and given back by who never used it.
+    // Said again, since its answer was lost; and given back by a caller that never used it.
     service.report(over(&first)).await.unwrap();
     service
         .give_back(first.clone(), function("f", 1))

@@ -1,4 +1,4 @@
-//! Queues: GetQueueUrl and SendMessage of SQS's query protocol, which all its likes speak. Pure.
+//! Queues: GetQueueUrl and SendMessage of SQS's query protocol, which all compatible services speak. Pure.
 
 use super::{Call, Letter, form};
 use crate::destination::Place;

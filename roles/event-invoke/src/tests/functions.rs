@@ -1,4 +1,4 @@
-//! Functions by script, in the place of the synchronous way.
+//! Scripted functions, instead of the synchronous path.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! What becomes of single events.
+//! What happens to single events.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Queues, topics, buses and buckets by script, in the place of services.
+//! Scripted queues, topics, buses and buckets, instead of services.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

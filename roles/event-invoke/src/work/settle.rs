@@ -1,4 +1,4 @@
-//! What is written after a try: the event again, its outcome, or nothing more.
+//! What is written after an attempt: the event again, its outcome, or nothing.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What an invoke puts into the log and tells subscribers.
+//! What an invoke puts into the log and sends to subscribers.
 
 use std::time::Duration;
 

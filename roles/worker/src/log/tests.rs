@@ -1,4 +1,4 @@
-//! What becomes of lines.
+//! What happens to lines.
 
 use std::io::Write as _;
 

@@ -1,4 +1,4 @@
-//! Bringing a subscriber what it wants: HTTP or TCP to a port inside of its sandbox.
+//! Delivers to a subscriber what it wants: HTTP or TCP to a port inside of its sandbox.
 //!
 //! The listener may be hostile: every step has a time-out, and of an answer only its status
 //! counts. While the environment is frozen nobody can take anything, and the clock is stopped.

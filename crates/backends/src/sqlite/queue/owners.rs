@@ -1,4 +1,4 @@
-//! What is kept of each owner: counted in memory, and written in the transaction that changes it. So it
+//! How much is kept for each owner: counted in memory, and written in the transaction that changes it. So it
 //! is right after any crash, without counting again.
 
 use std::collections::HashMap;

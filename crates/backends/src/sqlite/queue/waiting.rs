@@ -98,7 +98,7 @@ impl Waiting {
         }
     }
 
-    /// The transaction ends: who has got something waits no longer.
+    /// The transaction ends: receivers that got something no longer wait.
     pub(super) fn finish(&mut self) {
         for queue in self.given.drain(..) {
             let Some(waiters) = self.queues.get_mut(&queue) else {

@@ -1,4 +1,4 @@
-//! What becomes of what processes write, honest or not.
+//! What happens to the output of processes, honest or not.
 
 use proptest::prelude::*;
 
