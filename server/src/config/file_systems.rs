@@ -130,7 +130,7 @@ mod tests {
         std::os::unix::fs::symlink("/usr", &link).unwrap();
         refused(
             &format!("path = '{}'", link.display()),
-            "leads over a symbolic link to /usr",
+            "leads through a symbolic link to /usr",
         );
     }
 

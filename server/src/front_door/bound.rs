@@ -29,7 +29,7 @@ pub(crate) async fn bind(address: &str) -> anyhow::Result<Bound> {
     };
     bind()
         .await
-        .with_context(|| format!("cannot listen on {address}"))
+        .with_context(|| format!("{address} cannot be listened on"))
 }
 
 /// A bound address at which no connections are accepted yet.
@@ -51,7 +51,7 @@ impl Bound {
     pub(crate) fn listen(self) -> anyhow::Result<(TcpListener, SocketAddr)> {
         let Self { socket, address } = self;
         let listener = socket.listen(BACKLOG);
-        let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+        let listener = listener.with_context(|| format!("{address} cannot be listened on"))?;
         Ok((listener, address))
     }
 }
