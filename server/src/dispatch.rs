@@ -131,7 +131,7 @@ impl Services {
     }
 }
 
-/// The refusal of a body that is larger than any request, whatever it is for and whoever signed it.
+/// The refusal of a body that is larger than any request, whatever it is for, whether signed or not.
 fn oversized(parts: &Parts, size: usize) -> Option<ApiError> {
     if size <= REQUEST_BYTES_MAX {
         return None;

@@ -1,4 +1,4 @@
-//! Execution roles, as whoever hands them to functions asks about them.
+//! Execution roles, as the control plane asks about them when it gives one to a function.
 
 use std::collections::BTreeMap;
 

@@ -25,7 +25,7 @@ const CODE: &str = "NotImplemented";
 const REST_CODE: &str = "NotImplementedException";
 
 /// The refusal of a request that was signed for a service that is not here; `None` if it was for
-/// one that is, or goes to a path of Lambda's API. Whether the signature is good is not looked at:
+/// one that is, or goes to a path of Lambda's API. The signature is not verified:
 /// the refusal would be the same.
 pub(super) fn refusal(parts: &Parts, request_id: RequestId) -> Option<Response<Bytes>> {
     let service = Signed::parse(parts).ok()?.service;
