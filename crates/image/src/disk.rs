@@ -62,7 +62,7 @@ pub(crate) struct Gone {
 }
 
 impl Disk {
-    /// Opens the folder, which is made if it is not there, and removes what cannot be used.
+    /// Opens the folder, which is created if missing, and removes what cannot be used.
     pub(crate) fn open(root: PathBuf, user: Option<u32>, leave: Leave) -> Result<Self, Error> {
         let disk = Self {
             root,

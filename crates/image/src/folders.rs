@@ -57,8 +57,8 @@ impl Deref for Unpacked {
 }
 
 impl Folders {
-    /// Unpacks `packages` by `confine` under the folder `cache`, which is made if it is not there. What nobody uses
-    /// takes at most `bytes_max` bytes together. Nothing is unpacked where the disk would have less
+    /// Unpacks `packages` by `confine` under the folder `cache`, which is created if missing. Folders that nobody uses
+    /// take at most `bytes_max` bytes together. Nothing is unpacked if the disk would have less
     /// than `reserve` bytes left.
     pub fn open(
         packages: Arc<Packages>,

@@ -76,7 +76,7 @@ impl Packages {
         }
     }
 
-    /// The names of packages that are kept, in their order, those after `after`, so many at most.
+    /// The names of the packages that are kept, in order, those after `after`, at most `limit`.
     pub async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, Error> {
         let after = after.map(blob_name);
         let names = self.blobs.list(FOLDER, after.as_deref(), limit).await?;
@@ -89,7 +89,7 @@ impl Packages {
         Ok(self.blobs.delete(&blob_name(image)).await?)
     }
 
-    /// The package as it was uploaded: what is kept under its name is looked at each time, and is
+    /// The package as it was uploaded: what is kept under its name is checked each time, and is
     /// [`Error::Damaged`] if its digest is not its name.
     pub async fn zip(&self, image: &str) -> Result<Option<Bytes>, Error> {
         let Some(zip) = self.blobs.get(&blob_name(image)).await? else {
@@ -105,7 +105,7 @@ impl Packages {
             tracing::error!(
                 image,
                 found = same,
-                "a package that is kept is damaged: it is not used"
+                "a stored package is damaged: it is not used"
             );
             return Err(Error::Damaged);
         }

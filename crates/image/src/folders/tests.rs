@@ -131,7 +131,7 @@ async fn what_was_used_longest_ago_makes_room_unless_it_is_held() {
     assert_eq!(
         noting.0.lock().unwrap().len(),
         asked + 2,
-        "unpacked and merged anew"
+        "unpacked and merged again"
     );
 }
 
