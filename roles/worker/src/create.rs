@@ -79,7 +79,7 @@ impl Service {
         self.metrics.environments.inc();
         self.metrics.created.inc();
         if !wanted || self.draining.is_cancelled() {
-            // Whoever would have it end has not found it; a shutdown waits for this.
+            // The caller that wants it to end has not found it; a shutdown waits for this.
             self.remove(id).await;
             return Err(Error::Full);
         }

@@ -28,7 +28,7 @@ impl Service {
         }
     }
 
-    /// Ends an environment that is not wanted any more, be it only about to be made or not even asked for yet.
+    /// Ends an environment that is no longer wanted, even if it is still being created or its request has not arrived yet.
     pub(crate) async fn destroy(self: &Arc<Self>, id: EnvironmentId) {
         self.lock().use_up(Instant::now(), id);
         self.remove(id).await;

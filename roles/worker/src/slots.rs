@@ -1,7 +1,7 @@
 //! The environments of a worker by their ids, and the ids that are used up. Pure.
 //!
-//! What asks for an environment may come late or twice. One that has been is never made again under its id: its
-//! leases would be good for a second invoke each, and nobody would know of it.
+//! A request to create an environment may come late or twice. An id is never used for a second environment: the first one's
+//! leases would be valid for another invoke each, and nobody would know of it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use types::EnvironmentId;
 
 use crate::environment::Environment;
 
-/// How long a used id is remembered. Nothing is on its way for so long.
+/// How long a used id is remembered. No request is in transit for longer.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// An environment, or the place for one that is being made.
@@ -78,7 +78,7 @@ impl Slots {
         }
     }
 
-    /// It is no more.
+    /// It has ended.
     pub(crate) fn remove(&mut self, now: Instant, id: EnvironmentId) -> Option<Slot> {
         self.use_up(now, id);
         self.slots.remove(&id)

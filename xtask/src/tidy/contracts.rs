@@ -24,11 +24,10 @@ pub fn check(files: &[File]) -> Vec<Finding> {
 fn types(path: &str, text: &str, test: &str) -> Vec<Finding> {
     let module = path.trim_start_matches(ARROWS).trim_end_matches(".rs");
     let mut derived = String::new();
-    // Whether the attribute goes on in the next line.
+    // Whether the attribute continues on the next line.
     let mut going_on = false;
     let mut findings = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
-        // It may go over several lines.
         if line.starts_with("#[derive(") {
             derived.clear();
             going_on = true;
@@ -81,7 +80,7 @@ mod tests {
             all.map(|finding| (finding.line, finding.rule)).collect()
         };
         let all_shown = found("asking::Asks asking::Told");
-        let rule = "Told goes by an arrow and does not serialise".to_owned();
+        let rule = "Told is sent over an arrow and does not serialise".to_owned();
         assert_eq!(all_shown, [(7, rule)]);
         assert_eq!(found("asking::Told").len(), 2);
     }

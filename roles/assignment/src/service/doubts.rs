@@ -1,6 +1,6 @@
 //! Environments that have been lent for long: does their worker run an invoke in them at all?
 //!
-//! A lease that is lost on its way is used by nobody, and a worker's word may be late. So the workers are asked, as a new
+//! A lease that is lost in transit is used by nobody, and a worker's report may be late. So the workers are asked, as a new
 //! leader asks them.
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,9 +14,9 @@ use types::{EnvironmentId, WorkerId};
 
 use super::Shared;
 
-/// Who has borrowed an environment for so long is at its worker by now.
+/// After this long the borrower of an environment has reached its worker.
 const LENT_LONG: Duration = Duration::from_secs(10);
-/// How often it is looked for such environments.
+/// How often to look for such environments.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long a worker may take to answer. One that does not is asked again.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
