@@ -94,7 +94,7 @@ class Server:
     def environment(self):
         """What the server's own commands are run with: nothing of ours names a setting by accident."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("LAMBENT_", "AWS_"))}
-        # The whole suite with the server's parts apart: each call takes so long each way.
+        # The whole suite with the server's parts apart: each call takes this long each way.
         if delay := os.environ.get("LAMBENT_TEST_ARROWS_DELAY_MS"):
             kept["LAMBENT_ARROWS_DELAY_MS"] = delay
         if self.runtimes:

@@ -23,7 +23,7 @@ struct Singleton {
 }
 
 impl Singletons {
-    /// Adds a work. `begin` begins it anew each time its lease is had; dropping what it makes stops it.
+    /// Adds a work. `begin` begins it each time its lease is had; dropping what it makes stops it.
     #[must_use]
     pub fn with<F>(mut self, name: &str, begin: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
