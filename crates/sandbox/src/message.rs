@@ -13,6 +13,8 @@
 //! lists are preceded by their length in four bytes. A function has no way to these sockets; all the
 //! same nothing that can be sent makes a reader panic or allocate beyond the message's own length.
 
+// Long: the messages and their forms in bytes, which must be read together.
+
 mod codec;
 
 use std::ffi::CString;

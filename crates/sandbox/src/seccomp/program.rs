@@ -8,6 +8,8 @@
 //!
 //! Pure: the program is data, and its tests run it in a small interpreter.
 
+// Long: one small compiler, and the interpreter that tests it.
+
 use std::collections::BTreeMap;
 
 use libc::sock_filter;
