@@ -13,7 +13,7 @@ use records::functions::{FunctionKey, FunctionVersion};
 /// Asks for an environment of a function version.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Assign {
-    /// The version to run, with all that is needed to make a new environment for it.
+    /// The version to run, with everything needed to create an environment for it.
     pub function: Arc<FunctionVersion>,
     /// The caller's availability zone; warm environments there are preferred.
     pub zone: Option<String>,
@@ -28,7 +28,7 @@ pub struct Lend {
     pub zone: Option<String>,
 }
 
-/// An environment lent to one invoke. It comes back by [`Report`]s of its worker, not by the borrower.
+/// An environment lent to one invoke. [`Report`]s of its worker return it, not the borrower.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Lease {
     /// The environment.
@@ -41,21 +41,22 @@ pub struct Lease {
     pub cold: bool,
 }
 
-/// Tells an environment's leases apart: each has a higher number than all before it, whoever gave them out.
+/// Orders the leases of an environment: each has a higher number than all before it, no matter who
+/// issued them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub struct LeaseNumber {
-    /// Which leader of the partition gave it out: where its claim stands in the journal.
+    /// Which leader of the partition issued it: the position of its claim in the journal.
     pub term: u64,
-    /// How many leases it had given out, this one included.
+    /// How many leases that leader had issued, including this one.
     pub count: u64,
 }
 
-/// What a worker says about an environment of its own.
+/// What a worker reports about one of its environments.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// The environment.
     pub environment: EnvironmentId,
-    /// Whose it is.
+    /// The function version it belongs to.
     pub function: FunctionKey,
     /// What happened.
     pub event: Event,
@@ -64,35 +65,34 @@ pub struct Report {
 /// See [`Report`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Event {
-    /// No invoke is under way, it takes the next one.
+    /// No invoke is running; it can take the next one.
     Idle {
-        /// The highest lease that the worker has seen of it. A newer one is still to be used.
+        /// The highest lease that the worker has seen for it. A newer one is still to be used.
         seen: LeaseNumber,
     },
-    /// It is no more, or will take no further invoke.
+    /// It has ended, or accepts no further invokes.
     Gone,
 }
 
-/// Environments of a function version that are to be kept ready ahead of invokes: provisioned
-/// concurrency.
+/// How many environments of a function version are to be kept ready: provisioned concurrency.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Provision {
     /// The version to run, with all that is needed to make environments for it.
     pub function: Arc<FunctionVersion>,
     /// How many.
     pub count: u32,
-    /// Whether they are kept from invokes for now.
+    /// Whether invokes may not use them for now.
     pub held: bool,
-    /// When they were asked for. A later time clears a recorded failure.
+    /// When they were requested. A later time clears a recorded failure.
     pub asked: Timestamp,
 }
 
-/// How a [`Provision`] stands.
+/// The state of a [`Provision`].
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Standing {
-    /// Environments that are there, lent or not.
+    /// Environments that exist, lent or not.
     pub ready: u32,
-    /// Why the last one to be made could not be; it is tried again.
+    /// Why the last attempt to create one failed; it is retried.
     pub failure: Option<Error>,
 }
 
@@ -105,31 +105,31 @@ pub enum Error {
         /// The function.
         function: String,
     },
-    /// The new environment could not be made.
+    /// The environment could not be created.
     #[error("the environment could not be made")]
     Create {
         /// Why.
         reason: Inner,
     },
-    /// No worker has what the function asks for.
+    /// No worker has what the function requires.
     #[error("{what}")]
     Unsupported {
-        /// For what.
+        /// Which requirement.
         what: Unsupported,
         /// What is missing.
         reason: Inner,
     },
-    /// Lambda may not become the function's role, or there is no such role.
+    /// Lambda may not assume the function's role, or the role does not exist.
     #[error("the role {role} cannot be assumed")]
     Role {
         /// Its ARN.
         role: String,
     },
-    /// A file system of the function's could not be shown to it.
+    /// A file system of the function could not be mounted.
     #[error("{0}")]
     FileSystem(FileSystemError),
-    /// Its init phase failed. Only told of environments made ahead of invokes: others run it again
-    /// within the first.
+    /// Its init phase failed. Only reported for provisioned environments: others repeat it within the
+    /// first invoke.
     #[error("the init phase failed: {error_type}")]
     Init {
         /// `Runtime.ExitError`, `Sandbox.Timedout` …
@@ -141,7 +141,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What lies beneath, for the server's own log.
+    /// The underlying cause, for the server's own log.
     pub fn reason_for_log(&self) -> Option<&str> {
         match self {
             Self::Create { reason } | Self::Unsupported { reason, .. } => Some(reason.for_log()),
@@ -163,25 +163,27 @@ impl Error {
 /// Lends environments.
 #[async_trait]
 pub trait Assignment: Send + Sync {
-    /// Lends an idle environment if there is one, and has none made. Asked twice, it lends two; see [`Assignment::assign`].
+    /// Lends an idle environment if there is one, and never creates one. A repeated call lends two; see
+    /// [`Assignment::assign`].
     async fn lend(&self, request: Lend) -> Result<Option<Lease>, Error>;
 
-    /// Lends an idle environment, or has one made and lends that; whichever is first. Dropping the
-    /// call gives up the place in line. Asked twice, it lends two; one whose borrower never comes is
-    /// taken for lost when it has been lent for longer than any invoke lasts.
+    /// Lends an idle environment, or has one created and lends that; whichever is first. Dropping the
+    /// call gives up the place in the queue. A repeated call lends two; one whose borrower never comes
+    /// counts as lost once it has been lent for longer than any invoke lasts.
     async fn assign(&self, request: Assign) -> Result<Lease, Error>;
 
-    /// Takes back an environment that its borrower does not use: nothing was run in it. Said late or twice, when it may
-    /// have been lent again, this changes nothing.
+    /// Takes back an environment that its borrower does not use: nothing ran in it. A late or repeated
+    /// call, when it may have been lent again, changes nothing.
     async fn give_back(&self, lease: Lease, function: FunctionKey) -> Result<(), Error>;
 
-    /// Tells all that is to be kept ready, and asks how it stands, in the same order. What is not
-    /// among it any more is let go. To be said again and again: what is known of it does not
+    /// Sets everything that is to be kept ready, and returns the state of each, in the same order. What
+    /// is no longer in the list is released. To be repeated all the time: this knowledge does not
     /// survive a restart, environments do.
     async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Standing>, Error>;
 
-    /// A worker's words, in the order in which they were said, to be said again until they are heard: an environment
-    /// whose report is lost is lent to nobody. Late or repeated reports are harmless: what is gone stays gone, and an
-    /// environment that has been lent again since stays lent.
+    /// A worker's reports, in the order in which they were made, to be repeated until they are
+    /// acknowledged: an environment whose report is lost is lent to nobody. Late or repeated reports
+    /// are harmless: what has ended stays ended, and an environment that has been lent again since
+    /// stays lent.
     async fn report(&self, reports: Vec<Report>) -> Result<(), Error>;
 }

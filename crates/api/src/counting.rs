@@ -1,7 +1,7 @@
 //! The counting service: may this function run once more right now?
 //!
-//! Counting keeps soft state only. The frontend tells the limits with every request, from its
-//! cached metadata, so counting never reads a store.
+//! Counting keeps soft state only. The frontend sends the limits with every request, from its cached
+//! metadata, so counting never reads a store.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -12,17 +12,18 @@ use crate::Kind;
 /// Asks for one concurrent execution.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Acquire {
-    /// The id that the permit gets, made by the asker: whoever does not hear the answer can still give it back.
+    /// The id that the permit gets, made by the caller: if the answer is lost, it can still give the
+    /// permit back.
     pub permit: PermitId,
     /// The account and region whose limit it counts against.
     pub scope: Scope,
-    /// The function, all versions together.
+    /// The function; all versions count together.
     pub function: FunctionName,
     /// The version to run.
     pub version: Version,
-    /// Environments of this version that are ready ahead of invokes and may be used.
+    /// Provisioned environments of this version that are ready and may be used.
     pub provisioned: u32,
-    /// Those asked for of all versions of the function together, ready or not.
+    /// Those requested for all versions of the function together, ready or not.
     pub provisioned_total: u32,
     /// The function's reserved concurrency, if it has one.
     pub reserved: Option<u32>,
@@ -31,11 +32,12 @@ pub struct Acquire {
     /// All reservations of the account in this region together, this function's included, and the
     /// provisioned concurrency of functions without one.
     pub reserved_total: u32,
-    /// How long the execution may last, milliseconds. The permit lapses some time after it, so that
-    /// a frontend that dies takes nothing with it for good.
+    /// How long the execution may last, milliseconds. The permit expires some time later, so that a
+    /// frontend that dies does not hold it forever.
     pub lasts_ms: u64,
-    /// Permits of the same scope that their holders need no longer: they are taken back first, so that whoever invokes one
-    /// after the other within its limit is never refused. Each may be given back again by [`Counting::release`].
+    /// Permits of the same scope that their holders no longer need: they are taken back first, so that
+    /// a caller that invokes one after the other within its limit is never refused. Each may be given
+    /// back again by [`Counting::release`].
     pub returned: Vec<PermitId>,
 }
 
@@ -51,7 +53,7 @@ pub struct Permit {
 /// Why not.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
-    /// The function's reservation is in full use.
+    /// The function's reservation is fully used.
     #[error("function {function} is at its reserved concurrency of {limit}")]
     FunctionConcurrency {
         /// The function.
@@ -59,7 +61,7 @@ pub enum Error {
         /// Its reservation.
         limit: u32,
     },
-    /// What the account's reservations leave is in full use.
+    /// What the account's reservations leave is fully used.
     #[error("the account is at its unreserved concurrency of {limit}")]
     AccountConcurrency {
         /// The unreserved pool.
@@ -103,10 +105,10 @@ impl Error {
 /// Grants and takes back concurrent executions.
 #[async_trait]
 pub trait Counting: Send + Sync {
-    /// Reserves one concurrent execution. Asked twice for one id, it grants once. What is asked for so late that the
-    /// permit has been given back is granted anew, used by nobody, and lapses.
+    /// Reserves one concurrent execution. A repeated call with one id grants once. If a call arrives
+    /// after its permit was given back, the permit is granted again, used by nobody, and expires.
     async fn acquire(&self, request: Acquire) -> Result<Permit, Error>;
 
-    /// Gives permits of one scope back. Releasing twice, or after they lapsed, is harmless.
+    /// Gives permits of one scope back. Releasing twice, or after they expired, is harmless.
     async fn release(&self, scope: Scope, permits: Vec<PermitId>) -> Result<(), Error>;
 }

@@ -15,14 +15,14 @@ pub struct Credentials {
     pub secret_access_key: Secret,
     /// The session token.
     pub session_token: Secret,
-    /// When they end.
+    /// When they expire.
     pub expires: Timestamp,
 }
 
 /// Why not.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
-    /// The text is no role's ARN.
+    /// The text is not the ARN of a role.
     #[error("{role} is not the ARN of a role")]
     Role {
         /// What was given.
@@ -49,9 +49,9 @@ pub trait RoleCredentials: Send + Sync {
     /// Keys of `role` for the environments of `function`. Every call makes new ones.
     async fn for_function(&self, role: &str, function: &FunctionArn) -> Result<Credentials, Error>;
 
-    /// Whether `role`, in the name of `function`, may do `action` (`sqs:SendMessage`) to `resource`, an
-    /// ARN of another service. A role that nobody has described is taken at its word where its own key
-    /// signs, and whoever knows of no descriptions takes every role so.
+    /// Whether `role`, on behalf of `function`, may do `action` (`sqs:SendMessage`) to `resource`, an
+    /// ARN of another service. A role that nobody has described is trusted where its own key signs, and
+    /// an implementation without descriptions trusts every role in this way.
     async fn may(
         &self,
         _role: &str,

@@ -1,4 +1,4 @@
-//! Events that are to be invoked later: taking them, and looking at those that wait or failed.
+//! Events that are invoked later: accepting them, and inspecting those that wait or failed.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use types::{FunctionArn, FunctionName, RequestId, Scope, Timestamp};
 use crate::Kind;
 use records::functions::FunctionVersion;
 
-/// An event whose caller was authenticated and authorised, for a function that is there.
+/// An event whose caller was authenticated and authorised, for a function that exists.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Accept {
-    /// The request, as its caller is told.
+    /// The request id, as its caller receives it.
     pub request: RequestId,
     /// As the caller named the function.
     pub arn: FunctionArn,
@@ -21,36 +21,36 @@ pub struct Accept {
     pub payload: Bytes,
     /// `X-Amzn-Trace-Id` for the function, with its lineage.
     pub trace: String,
-    /// The version that `arn` means at this moment, if that is known: should it be gone when the event is
-    /// to be invoked, its role and its dead-letter target are still told.
+    /// The version that `arn` resolves to at this moment, if known: if it has been deleted by the time
+    /// the event is to be invoked, its role and its dead-letter target are still used.
     pub function: Option<Arc<FunctionVersion>>,
 }
 
-/// A queue, for people.
+/// A queue, for display.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct QueueView {
     /// Its name.
     pub queue: String,
     /// Events that could be invoked now.
     pub waiting: u64,
-    /// Events that are being worked on, or wait for their next try.
+    /// Events that are being worked on, or wait for their next attempt.
     pub hidden: u64,
-    /// For how long the first of the waiting could have been invoked, milliseconds.
+    /// How long the first of the waiting events could have been invoked already, milliseconds.
     pub oldest_ms: u64,
 }
 
-/// A function's events, for people.
+/// A function's events, for display.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct FunctionView {
-    /// Events that have been accepted and are not done with, as far as looked.
+    /// Events that have been accepted and are unfinished, as far as the queues were searched.
     pub pending: Vec<EventView>,
-    /// Events that failed for good and went nowhere else.
+    /// Events that finally failed and were sent nowhere else.
     pub failed: Vec<EventView>,
-    /// Whether there is more in the queues than was looked at.
+    /// Whether the queues hold more than was searched.
     pub incomplete: bool,
 }
 
-/// One event, for people.
+/// One event, for display.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct EventView {
     /// Its request id.
@@ -61,7 +61,7 @@ pub struct EventView {
     pub accepted: Timestamp,
     /// How often it was invoked.
     pub invokes: u32,
-    /// What became of it last, if it was tried.
+    /// The outcome of its last attempt, if it was tried.
     pub last: Option<String>,
     /// Whether it was invoked and only its outcome is still to be delivered.
     pub delivering: bool,
@@ -70,7 +70,7 @@ pub struct EventView {
 /// Why not.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
-    /// More events are being taken than there is room for.
+    /// More events arrive than there is room for.
     #[error("too many events at a time")]
     Full,
     /// The queues cannot be reached.
@@ -91,16 +91,16 @@ impl Error {
 /// Keeps events and works on them.
 #[async_trait]
 pub trait Events: Send + Sync {
-    /// Takes an event. Durable on return; taken twice, it is invoked twice.
+    /// Accepts an event. Durable on return; a repeated call invokes it twice.
     async fn accept(&self, event: Accept) -> Result<(), Error>;
 
-    /// The queues there are.
+    /// All queues.
     async fn queues(&self) -> Result<Vec<QueueView>, Error>;
 
     /// A function's events.
     async fn function(&self, scope: &Scope, name: &FunctionName) -> Result<FunctionView, Error>;
 
-    /// Puts a function's failed events back, as if they had just been accepted, and says how many
-    /// they were. After a crash in the middle some may be there twice.
+    /// Puts a function's failed events back, as if they had just been accepted, and returns how many
+    /// there were. After a crash in the middle some may exist twice.
     async fn redrive(&self, scope: &Scope, name: &FunctionName) -> Result<u64, Error>;
 }

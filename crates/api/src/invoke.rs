@@ -1,5 +1,5 @@
-//! Invoking a function on behalf of an event: the way by which the asynchronous plane runs functions
-//! is the frontend's own, the one of synchronous invokes.
+//! Invoking a function on behalf of an event: the asynchronous plane runs functions through the
+//! frontend, in the same way as synchronous invokes.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use records::functions::FunctionVersion;
 /// Asks for one invoke.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Invoke {
-    /// The request, the same in every try.
+    /// The request, the same for every attempt.
     pub request: RequestId,
     /// As the caller named the function.
     pub arn: FunctionArn,
@@ -26,7 +26,7 @@ pub struct Invoke {
     pub trace: String,
 }
 
-/// What a name means at this moment.
+/// What a name resolves to at this moment.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Target {
     /// The version it resolves to.
@@ -40,7 +40,7 @@ pub struct Target {
 pub struct Outcome {
     /// The version that ran.
     pub function: Arc<FunctionVersion>,
-    /// Set when the function failed; the payload then tells how.
+    /// Set when the function failed; the payload then describes the failure.
     pub function_error: Option<FunctionError>,
     /// The result.
     pub payload: Bytes,
@@ -50,28 +50,28 @@ pub struct Outcome {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Error {
-    /// What is to be done about it.
+    /// What to do about it.
     pub why: Why,
-    /// The status a synchronous caller would be told.
+    /// The status that a synchronous caller would receive.
     pub status: u16,
-    /// The error's name, as a synchronous caller would be told.
+    /// The error's name that a synchronous caller would receive.
     pub code: String,
-    /// For people.
+    /// For display.
     pub message: String,
 }
 
 /// See [`Error`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Why {
-    /// There is no such function, version or alias.
+    /// The function, version or alias does not exist.
     NotFound,
-    /// Who asks has no right to it.
+    /// The caller is not allowed to do this.
     Denied,
     /// Too many invokes at this moment.
     Throttled,
-    /// The invoke is one pass too many through a chain that comes back to the function.
+    /// A recursive loop: the chain of invokes has come back to the function too often.
     Recursive,
-    /// Something is not in order that may be so later.
+    /// Something does not work now and may work later.
     Unavailable,
 }
 
@@ -90,13 +90,13 @@ impl Error {
 /// Runs functions by name.
 #[async_trait]
 pub trait Invoker: Send + Sync {
-    /// What `arn` means now.
+    /// What `arn` resolves to now.
     async fn target(&self, arn: &FunctionArn) -> Result<Target, Error>;
 
-    /// Whether whoever has these keys may invoke `arn`, and it is there.
+    /// Whether the owner of these keys may invoke `arn`, and it exists.
     async fn may_invoke(&self, keys: &Credentials, arn: &FunctionArn) -> Result<(), Error>;
 
-    /// Runs a function, counted as every invoke is, and returns when its result is there. Called
-    /// twice, it runs twice. Dropping the future lets the function run to its end.
+    /// Runs a function, counted as every invoke is, and returns when its result is available. A
+    /// repeated call runs it twice. After the future is dropped, the function still runs to its end.
     async fn invoke(&self, invoke: Invoke) -> Result<Outcome, Error>;
 }

@@ -1,11 +1,11 @@
-//! The arrows of the architecture picture: how one role speaks to another.
+//! The arrows of the architecture picture: how one role calls another.
 //!
 //! One module per arrow: a trait, its request and answer types, its error. Roles import this
 //! crate and never each other; `server` decides whether a trait is answered by the role itself in
 //! this process or by a client that reaches it over the network.
 //!
-//! What goes by an arrow is data, every call may fail, and every call may arrive twice or late; each method
-//! says what happens then.
+//! What is sent over an arrow is data, every call may fail, and every call may arrive twice or late;
+//! each method says what happens then.
 //!
 //! Architecture invariant: no IO and no state here, and nothing of AWS's wire format.
 

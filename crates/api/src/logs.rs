@@ -17,7 +17,7 @@ pub struct StreamName {
 /// One event: a line, or what a runtime framed as one.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LogEvent {
-    /// When it was taken in.
+    /// When it was received.
     #[serde(rename = "t")]
     pub time: Timestamp,
     /// The text, with its newline if it had one.

@@ -27,11 +27,11 @@ pub struct Placed {
     pub worker: WorkerId,
     /// The zone it is in.
     pub zone: String,
-    /// When the environment must be gone.
+    /// When the environment must have ended.
     pub lease_end: Timestamp,
 }
 
-/// What a worker says about itself, every second.
+/// What a worker reports about itself, every second.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Which worker.
@@ -53,7 +53,7 @@ pub struct Heartbeat {
 /// Why not.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
-    /// No healthy worker has so much memory left.
+    /// No healthy worker has that much memory left.
     #[error("no worker has {memory_mb} MB left")]
     NoCapacity {
         /// What was asked for.
@@ -74,10 +74,10 @@ impl Error {
 /// Knows the workers.
 #[async_trait]
 pub trait Placement: Send + Sync {
-    /// Picks a worker. The room is promised for a short while only; a worker may still refuse.
+    /// Picks a worker. The room is reserved for a short time only; a worker may still refuse.
     async fn place(&self, request: Place) -> Result<Placed, Error>;
 
-    /// A worker lives. The last word counts; a worker that is silent too long is unhealthy. One that is not heard is
-    /// followed by the next, so it is not repeated.
+    /// A worker's heartbeat. The last one counts; a worker that is silent too long is unhealthy. A
+    /// heartbeat that is lost is followed by the next, so it is not repeated.
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), Error>;
 }

@@ -1,6 +1,6 @@
-//! Preparation: code unpacked where it will run, before the first invoke needs it.
+//! Preparation: unpacks code where it will run, before the first invoke needs it.
 //!
-//! Nothing depends on it but the time that the first invoke takes: a worker unpacks what it does not have.
+//! Only the duration of the first invoke depends on it: a worker unpacks what it does not have.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -18,13 +18,13 @@ pub struct Prepare {
 /// Why not.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
-    /// A package cannot be unpacked, whoever tries.
+    /// A package that no worker can unpack.
     #[error("a package is not valid")]
     Invalid {
         /// Why.
         reason: Inner,
     },
-    /// What is kept under a package's name is not what was uploaded.
+    /// The content stored under a package's name is not what was uploaded.
     #[error("a package is damaged")]
     Damaged,
     /// It failed there; elsewhere, or later, it may not.
@@ -39,7 +39,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What lies beneath, for the server's own log.
+    /// The underlying cause, for the server's own log.
     pub fn reason_for_log(&self) -> Option<&str> {
         match self {
             Self::Invalid { reason } | Self::Failed { reason } => Some(reason.for_log()),
@@ -51,6 +51,6 @@ impl Error {
 /// Unpacks code.
 #[async_trait]
 pub trait Preparation: Send + Sync {
-    /// Returns when it is done. Asked twice, it is done once.
+    /// Returns when it is done. A repeated call does it once.
     async fn prepare(&self, request: Prepare) -> Result<(), Error>;
 }

@@ -15,7 +15,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The secret itself. Every use of this is a place to look at when secrets leak.
+    /// The secret itself. If secrets leak, check every use of this.
     pub fn expose(&self) -> &str {
         &self.0
     }

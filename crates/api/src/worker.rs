@@ -1,4 +1,4 @@
-//! The worker: makes environments and runs invokes in them.
+//! The worker: creates environments and runs invokes in them.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -24,9 +24,9 @@ pub struct Create {
     pub function: Arc<FunctionVersion>,
     /// The role's keys.
     pub credentials: Credentials,
-    /// When it must be gone, whether anybody has asked for that or not.
+    /// When it must have ended, whether anybody has asked for that or not.
     pub lease_end: Timestamp,
-    /// Whether it is made ahead of invokes: provisioned concurrency.
+    /// Whether it is a provisioned environment.
     pub ahead: bool,
 }
 
@@ -35,7 +35,7 @@ pub struct Create {
 pub struct Invoke {
     /// The environment.
     pub environment: EnvironmentId,
-    /// The lease by which it is used. One lease is good for one invoke.
+    /// The lease by which it is used. One lease is valid for one invoke.
     pub lease: LeaseNumber,
     /// The request, as its caller and the function see it.
     pub request: RequestId,
@@ -47,55 +47,55 @@ pub struct Invoke {
     pub client_context: Option<String>,
     /// `X-Amzn-Trace-Id` of the invoke.
     pub trace_id: String,
-    /// Whether the answer carries the last of the log. It then comes only when the invoke is over,
-    /// but for a streamed one.
+    /// Whether the answer carries the last of the log. The answer then comes only when the invoke has
+    /// ended, except for a streamed one.
     pub log_tail: bool,
 }
 
 /// What the function answered.
 #[derive(Debug)]
 pub struct Response {
-    /// Set when the function failed, whatever the way; the body then tells how.
+    /// Set when the function failed, in whatever way; the body then describes the failure.
     pub function_error: Option<FunctionError>,
     /// As the runtime declared it.
     pub content_type: Option<String>,
     /// The result.
     pub body: Body,
-    /// The last 4 KB of the invoke's log, if asked for. That of a streamed result comes with its end.
+    /// The last 4 KB of the invoke's log, if requested. For a streamed result it comes at the end.
     pub log_tail: Option<Bytes>,
 }
 
-/// `X-Amz-Function-Error`. Today's Lambda reports every failure so.
+/// `X-Amz-Function-Error`. Today's Lambda reports every failure this way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum FunctionError {
     /// Raised, crashed or timed out.
     Unhandled,
 }
 
-/// A result, whole or as it comes.
+/// A result, whole or streamed.
 #[derive(Debug)]
 pub enum Body {
     /// Whole.
     Full(Bytes),
-    /// Piece by piece; the runtime chose streaming.
+    /// In pieces; the runtime chose streaming.
     Stream(Stream),
 }
 
-/// A result on its way: pieces, then one [`StreamEvent::End`]; without that it was broken off. Its pace is its
-/// reader's: one that does not read makes the function wait. Dropping it lets the invoke go on with nobody
-/// listening.
+/// A result that is still arriving: pieces, then one [`StreamEvent::End`]; without that it was cut off.
+/// The reader sets the pace: if it does not read, the function waits. After the stream is dropped, the
+/// invoke continues with nobody listening.
 pub struct Stream(Pin<Box<dyn futures_core::Stream<Item = StreamEvent> + Send>>);
 
-/// What a streamed result is made of.
+/// What a streamed result consists of.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum StreamEvent {
     /// The next bytes.
     Piece(Bytes),
-    /// The last event, when the invoke is over if its log was asked for.
+    /// The last event. It comes when the invoke has ended if its log was requested.
     End {
         /// The function failed after it had begun to answer.
         error: Option<StreamError>,
-        /// The last 4 KB of the invoke's log, if asked for.
+        /// The last 4 KB of the invoke's log, if requested.
         log_tail: Option<Bytes>,
     },
 }
@@ -130,13 +130,13 @@ pub struct StreamError {
 /// Why not. All but [`Error::Internal`] mean that the function did not run.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
-    /// No such environment, or not any more.
+    /// No such environment, or no longer.
     #[error("{environment} is not here")]
     NotFound {
         /// The environment.
         environment: EnvironmentId,
     },
-    /// It runs another invoke: the worker is the arbiter of lending.
+    /// It runs another invoke: the worker decides who may use an environment.
     #[error("{environment} is busy")]
     Busy {
         /// The environment.
@@ -145,36 +145,36 @@ pub enum Error {
     /// The worker takes no new environments, or has no room.
     #[error("the worker is full or draining")]
     Full,
-    /// The sandbox could not be made.
+    /// The sandbox could not be created.
     #[error("the sandbox could not be made")]
     Sandbox {
         /// Why.
         reason: Inner,
     },
-    /// The version's code could not be had.
-    #[error("the code could not be had")]
+    /// The version's code could not be loaded.
+    #[error("the code could not be loaded")]
     Code {
         /// Why.
         reason: Inner,
     },
-    /// The function asks for what this worker does not have.
+    /// The function requires something that this worker does not have.
     #[error("{what}")]
     Unsupported {
-        /// For what.
+        /// Which requirement.
         what: Unsupported,
         /// What is missing.
         reason: Inner,
     },
-    /// A file system that the function is to have could not be shown to it.
+    /// A file system of the function could not be mounted.
     #[error("{0}")]
     FileSystem(FileSystemError),
-    /// The init phase of an environment made ahead failed; it is gone again.
+    /// The init phase of a provisioned environment failed; the environment has ended.
     #[error("the init phase failed: {error_type}")]
     Init {
         /// `Runtime.ExitError`, `Sandbox.Timedout` …
         error_type: String,
     },
-    /// The worker cannot be reached: what was asked has certainly not begun.
+    /// The worker cannot be reached: the requested call has certainly not begun.
     #[error("the worker cannot be reached")]
     Unavailable,
     /// The invoke may have begun, and its outcome is not known.
@@ -198,7 +198,7 @@ impl Error {
     }
 }
 
-/// What a function asks for and no worker has.
+/// What a function requires and no worker has.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Unsupported {
     /// Its runtime.
@@ -207,10 +207,10 @@ pub enum Unsupported {
         /// Its name.
         runtime: String,
     },
-    /// The processors that its code is made for.
+    /// The processor architecture that its code is built for.
     #[error("The architecture {architecture} is not supported here.")]
     Architecture {
-        /// As the function says.
+        /// As the function names it.
         architecture: String,
     },
 }
@@ -220,13 +220,13 @@ impl ForCallers for Unsupported {}
 /// Why a function does not get one of its file systems.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum FileSystemError {
-    /// The worker has none of that name, or it is not as it must be.
+    /// The worker has none of that name, or its folder is not as it must be.
     #[error("The function could not mount the file system of access point {arn}.")]
     Failure {
         /// The access point.
         arn: String,
     },
-    /// Where it is cannot be reached.
+    /// Its location cannot be reached.
     #[error("The function could not connect to the file system of access point {arn}.")]
     Connectivity {
         /// The access point.
@@ -255,22 +255,24 @@ impl FileSystemError {
 /// Runs environments.
 #[async_trait]
 pub trait Worker: Send + Sync {
-    /// Makes an environment and runs its init phase; returns when it takes invokes. An init that
-    /// fails is no error here: Lambda runs it again within the first invoke and answers that
-    /// invoke with its outcome. Unless it is made ahead: then nobody waits for it. Asked twice for one id, the second call is refused as busy.
+    /// Creates an environment and runs its init phase; returns when it takes invokes. An init that
+    /// fails is no error here: Lambda runs it again within the first invoke and answers that invoke
+    /// with its outcome. For a provisioned environment it is an error: no invoke waits for it. A
+    /// repeated call with one id is refused as busy.
     async fn create(&self, request: Create) -> Result<(), Error>;
 
-    /// Runs one invoke. Never runs the function twice by one lease: to a call that arrives again, or after one of a newer
-    /// lease, the answer is that the outcome is not known ([`Error::Internal`]). No transport may put that answer, or
-    /// any other of a repeated call, in the place of the first one's.
+    /// Runs one invoke. Never runs the function twice by one lease: a call that arrives again, or after
+    /// one of a newer lease, is answered that the outcome is not known ([`Error::Internal`]). No
+    /// transport may deliver that answer, or any other answer to a repeated call, in place of the first
+    /// one's.
     async fn invoke(&self, request: Invoke) -> Result<Response, Error>;
 
-    /// Shuts an environment down, with its shutdown phase. Harmless if it is gone. To be asked again until it is
-    /// heard: nobody else ends it.
+    /// Shuts an environment down, with its shutdown phase. Harmless if it has ended. To be repeated
+    /// until it is acknowledged: nobody else ends it.
     async fn destroy(&self, environment: EnvironmentId) -> Result<(), Error>;
 
-    /// The environments that live here, and whether each runs an invoke. For a new leader. A worker that does not
-    /// answer tells nothing: its environments may live.
+    /// The environments that live here, and whether each runs an invoke. For a new leader. If a worker
+    /// does not answer, nothing is known: its environments may live.
     async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error>;
 }
 

@@ -1,4 +1,4 @@
-//! Everything that goes by an arrow comes back equal from its serialised form.
+//! Everything that is sent over an arrow is equal after being serialised and read back.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 

@@ -24,7 +24,7 @@ use types::{EnvironmentId, FunctionArn, FunctionName, PermitId, Scope, WorkerId}
 use crate::relay::relay;
 use crate::{Faulty, Loses, Lost};
 
-/// Pieces of a streamed result that are on their way at most.
+/// The most pieces of a streamed result that are in transit.
 const PIECES_MAX: usize = 16;
 
 impl<A> Loses for Result<A, counting::Error> {
@@ -360,7 +360,7 @@ impl<T: Events + ?Sized + 'static> Events for Faulty<T> {
     }
 }
 
-/// Logs have no answer: what is lost is lost. They arrive in order and at once, for a delay of them delays nobody.
+/// Logs have no answer: what is lost is lost. They arrive in order and at once, as a delay of them delays nobody.
 impl<T: Logs + ?Sized> Logs for Faulty<T> {
     fn append(&self, stream: &StreamName, events: Vec<LogEvent>) {
         if !self.faults.breaks("logs.append") {

@@ -1,4 +1,4 @@
-//! What becomes of a call: decided by chance, carried out in tokio's time.
+//! What happens to a call: decided by chance, carried out in tokio's time.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,27 +10,29 @@ use types::Random;
 
 use crate::Seeded;
 
-/// Events of a history at most; the oldest go first.
+/// The most events in a history; the oldest are dropped first.
 const HISTORY_MAX: usize = 200;
 
-/// How long calls take, and what part of them goes wrong. What falls out of one part can fall into the next: of all
-/// calls at most `lost_before + lost_after` are lost.
+/// How long calls take, and which share of them fails. What does not fall into one share can fall into
+/// the next: at most `lost_before + lost_after` of all calls are lost.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Rates {
-    /// How long a request is on its way, at least and at most, and then an answer.
+    /// The least and the most time that a request is in transit, and then an answer.
     pub delay: (Duration, Duration),
-    /// The part of all calls of which the callee never hears.
+    /// The share of all calls that never reach the callee.
     pub lost_before: f64,
-    /// The part of all calls that the callee hears of, or will, and whose outcome the caller does not learn.
+    /// The share of all calls that reach the callee, now or later, and whose outcome the caller does
+    /// not learn.
     pub lost_after: f64,
-    /// The part of all calls that the callee hears once more, later. Nobody hears that answer.
+    /// The share of all calls that reach the callee once more, later. Nobody receives that answer.
     pub duplicated: f64,
-    /// How late what comes late can come: a duplicate, or a request whose caller has been told that it is lost.
+    /// How much later something can arrive: a duplicate, or a request whose caller has been told that
+    /// it is lost.
     pub late: Duration,
 }
 
 impl Rates {
-    /// No faults, and each way takes so long.
+    /// No faults, and this long in each direction.
     pub const fn fixed(delay: Duration) -> Self {
         Self {
             delay: (delay, delay),
@@ -50,41 +52,42 @@ impl Rates {
     }
 }
 
-/// What a caller knows of a call that was lost.
+/// What a caller knows about a call that was lost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lost {
-    /// The callee has not heard of it and will not.
+    /// The callee has not received it and will not.
     Before,
     /// The callee may have done it, or be doing it, or do it later.
     After,
 }
 
-/// In which way the outcome of a call is lost.
+/// How the outcome of a call is lost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Loss {
     /// The request.
     Request,
     /// The answer.
     Answer,
-    /// The connection, so long after the callee has heard; it goes on without a caller.
+    /// The connection, this long after the callee received the call; the callee continues without a
+    /// caller.
     Connection(Duration),
-    /// The connection, so long after the callee has heard; it stops in the middle.
+    /// The connection, this long after the callee received the call; the callee stops in the middle.
     Midway(Duration),
-    /// The caller's patience: the callee hears of it so much later.
+    /// The caller's patience: the callee receives the call this much later.
     Patience(Duration),
 }
 
-/// What becomes of one call.
+/// What happens to one call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Fate {
     there: Duration,
     back: Duration,
     loss: Option<Loss>,
-    /// So long after it was heard first.
+    /// How long after its first arrival.
     duplicate: Option<Duration>,
 }
 
-/// Decides what becomes of calls. Several arrows may share one, as they share a network.
+/// Decides what happens to calls. Several arrows may share one, as they share a network.
 pub struct Faults {
     chance: Seeded,
     began: Instant,
@@ -96,7 +99,7 @@ struct Inner {
     history: VecDeque<Event>,
 }
 
-/// A call that did not go well.
+/// A call that failed in some way.
 #[derive(Clone, Debug)]
 struct Event {
     after: Duration,
@@ -117,23 +120,24 @@ impl Faults {
         })
     }
 
-    /// No faults: each way takes so long.
+    /// No faults: this long in each direction.
     pub fn fixed(delay: Duration) -> Arc<Self> {
         Self::new(0, Rates::fixed(delay))
     }
 
-    /// From now on it goes like this. Calls under way go on as they were to.
+    /// Sets the rates from now on. Calls in progress continue as decided before.
     pub fn set(&self, rates: Rates) {
         self.lock().rates = rates;
     }
 
-    /// What has gone wrong lately, a line for each call, in order.
+    /// The latest faults, a line for each call, in order.
     pub fn history(&self) -> Vec<String> {
         self.lock().history.iter().map(Event::to_string).collect()
     }
 
-    /// Carries a call: has the callee asked by `ask` if the request arrives, and gives the answer if that arrives.
-    /// `what` names the call in the history. Giving up waiting takes the call back from a callee that is at it.
+    /// Carries a call: calls the callee through `ask` if the request arrives, and returns the answer if
+    /// that arrives. `what` names the call in the history. If the caller stops waiting, the callee
+    /// stops too.
     pub async fn carry<A, F>(&self, what: &'static str, ask: impl Fn() -> F) -> Result<A, Lost>
     where
         A: Send + 'static,
@@ -165,7 +169,7 @@ impl Faults {
                 pass(fate.back).await;
             }
             Some(Loss::Connection(after)) => {
-                // It ends by itself. That it took longer than the connection is no matter.
+                // It ends by itself. That it outlived the connection does not matter.
                 let _ = timeout(after, tokio::spawn(work)).await;
             }
             // It is dropped where it is.
@@ -181,7 +185,7 @@ impl Faults {
         Err(Lost::After)
     }
 
-    /// Whether what comes piece by piece breaks off here.
+    /// Whether a stream is cut off here.
     pub(crate) fn breaks(&self, what: &'static str) -> bool {
         let rates = self.lock().rates;
         let breaks = self.happens(rates.lost_after);
@@ -192,7 +196,7 @@ impl Faults {
         breaks
     }
 
-    /// How long one of these pieces is on its way.
+    /// How long one piece is in transit.
     pub(crate) fn delay(&self) -> Duration {
         let (least, most) = self.lock().rates.delay;
         self.between(least, most)
@@ -272,18 +276,18 @@ impl fmt::Display for Event {
             None => {}
             Some(Loss::Request) => write!(f, ", request lost")?,
             Some(Loss::Answer) => write!(f, ", answer lost")?,
-            Some(Loss::Connection(after)) => write!(f, ", broken off after {after:?}")?,
+            Some(Loss::Connection(after)) => write!(f, ", cut off after {after:?}")?,
             Some(Loss::Midway(after)) => write!(f, ", stopped after {after:?}")?,
-            Some(Loss::Patience(late)) => write!(f, ", given up, heard after {late:?}")?,
+            Some(Loss::Patience(late)) => write!(f, ", given up, received after {late:?}")?,
         }
         match self.fate.duplicate {
             None => Ok(()),
-            Some(later) => write!(f, ", heard again after {later:?}"),
+            Some(later) => write!(f, ", received again after {later:?}"),
         }
     }
 }
 
-/// Lets time pass. No time at all costs no turn of the runtime's.
+/// Lets time pass. Zero time does not cost a turn of the runtime.
 async fn pass(time: Duration) {
     if !time.is_zero() {
         sleep(time).await;

@@ -6,12 +6,13 @@
 //!                  Faults: what becomes of this call, by chance from a seed
 //! ```
 //!
-//! Read in this order: [`faults`] decides what becomes of a call and carries it; `arrows` and `stores` are each
-//! trait behind that; `relay` is what comes piece by piece. With a fixed delay and no loss it is the rehearsal of
-//! a network.
+//! Read in this order: [`faults`] decides what happens to a call and carries it; `arrows` and `stores`
+//! are each trait behind that; `relay` carries streams. With a fixed delay and no loss it is the
+//! rehearsal of a network.
 //!
-//! A call that is lost ends in the error by which its arrow says so: that the callee certainly did nothing, or that
-//! the outcome is not known. Where an arrow has one error for both, a repeat is harmless there by its contract.
+//! A call that is lost ends in the error that its arrow has for that: the callee certainly did nothing,
+//! or the outcome is not known. Where an arrow has one error for both, its contract makes a repeat
+//! harmless.
 
 mod arrows;
 pub mod faults;
@@ -24,14 +25,14 @@ use std::sync::Arc;
 pub use faults::{Faults, Lost, Rates};
 pub use seeded::Seeded;
 
-/// An arrow or a store that is reached by a network with [`Faults`].
+/// An arrow or a store that is reached through a network with [`Faults`].
 pub struct Faulty<T: ?Sized> {
     callee: Arc<T>,
     faults: Arc<Faults>,
 }
 
 impl<T: ?Sized> Faulty<T> {
-    /// Puts a network before `callee`.
+    /// Puts a network in front of `callee`.
     pub fn new(callee: Arc<T>, faults: Arc<Faults>) -> Self {
         Self { callee, faults }
     }
@@ -39,13 +40,13 @@ impl<T: ?Sized> Faulty<T> {
 
 /// An answer that can say that a call was lost.
 trait Loses {
-    /// What a caller is told of it.
+    /// What the caller learns about it.
     fn lost(lost: Lost) -> Self;
 }
 
 impl<T: ?Sized + Send + Sync + 'static> Faulty<T> {
-    /// Has the callee asked, if the request arrives, and gives the answer, if that arrives. `what` names the call
-    /// in the history.
+    /// Calls the callee if the request arrives, and returns the answer if that arrives. `what` names
+    /// the call in the history.
     async fn call<R, A, F>(
         &self,
         what: &'static str,

@@ -1,4 +1,5 @@
-//! What comes piece by piece: in order, each piece as late as its way is long, until it breaks off.
+//! Streams: the pieces arrive in order, each delayed by its time in transit, until the stream is cut
+//! off.
 
 use std::sync::Arc;
 
@@ -9,8 +10,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::Faults;
 
-/// Hands on what `source` gives. `room` pieces are on their way at most: with more, the source waits for the
-/// reader. When the reader goes, the source is dropped.
+/// Passes on what `source` yields. At most `room` pieces are in transit: with more, the source waits
+/// for the reader. When the reader goes, the source is dropped.
 pub(crate) fn relay<T, S>(
     what: &'static str,
     faults: Arc<Faults>,
@@ -47,7 +48,7 @@ async fn carry<T>(
             piece = next => piece,
         };
         let Some(piece) = piece else { return };
-        // One that was sent later does not come before.
+        // A piece that was sent later does not arrive earlier.
         last = last.max(Instant::now() + faults.delay());
         if faults.breaks(what) || sender.send((last, piece)).await.is_err() {
             return;

@@ -1,14 +1,15 @@
-//! Chance that comes out the same for the same seed.
+//! Random numbers that are the same for the same seed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use types::Random;
 
-/// Numbers from a seed, by SplitMix64. For tests and rehearsals alone: whoever knows one can tell the next.
+/// Numbers from a seed, by SplitMix64. For tests and rehearsals only: from one number the next can be
+/// computed.
 #[derive(Debug)]
 pub struct Seeded(AtomicU64);
 
-/// By how much the state goes up with each number: 2^64 by the golden ratio.
+/// How much the state grows with each number: 2^64 divided by the golden ratio.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Seeded {
@@ -17,7 +18,7 @@ impl Seeded {
         Self(AtomicU64::new(seed))
     }
 
-    /// Others from the same seed, which do not depend on how often this one is asked from here on.
+    /// Other numbers from the same seed, which do not depend on how often this one is used from now on.
     pub fn fork(&self) -> Self {
         Self::new(self.next_u64())
     }

@@ -1,7 +1,7 @@
 //! Stores behind a network.
 //!
-//! A store has one error for both ways in which a call is lost: a write may or may not have happened. A watch
-//! arrives late and breaks off, as one that falls behind does.
+//! A store has one error for both ways in which a call is lost: a write may or may not have happened. A
+//! watch is delayed and can be cut off, like one that falls behind.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use crate::relay::relay;
 use crate::{Faulty, Loses, Lost};
 
-/// Changes that are on their way to a watcher at most: one that does not take them is dropped by its table.
+/// The most changes in transit to a watcher: one that does not take them is dropped by its table.
 const CHANGES_MAX: usize = WATCH_BACKLOG / 2;
 
 /// Why a store cannot be reached.

@@ -1,4 +1,4 @@
-//! The file that keeps the keys, the newest first: read whole, replaced whole, and only ours to read.
+//! The file of the keys, the newest first: read whole, replaced whole, and readable by us only.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -9,10 +9,10 @@ use types::Random;
 
 use crate::master::{BYTES, KeyId, MasterKey};
 
-/// So many keys are kept at most: one more must be retired first.
+/// The most keys that are kept: one more requires that old ones are retired first.
 pub(crate) const KEYS_MAX: usize = 16;
 
-/// Reads the file; one of another length, or that others may read, is an error.
+/// Reads the file; one of an unexpected length, or that others may read, is an error.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<MasterKey>> {
     read_open(path, &File::open(path)?)
 }
@@ -40,7 +40,8 @@ fn read_open(path: &Path, file: &File) -> io::Result<Vec<MasterKey>> {
     Ok(keys.iter().copied().map(MasterKey).collect())
 }
 
-/// Makes the file with one key if it is not there. Several processes may do so at once: all get the same.
+/// Creates the file with one key if it does not exist. Several processes may do so at once: all get the
+/// same.
 pub(crate) fn make(path: &Path, random: &dyn Random) -> io::Result<()> {
     let aside = write_aside(path, &[fresh(random)], random)?;
     let linked = match fs::hard_link(&aside, path) {
@@ -72,19 +73,19 @@ pub(crate) fn change<T>(
     Ok(result)
 }
 
-/// Where it is noted by which key all is sealed.
+/// The file that notes by which key everything is sealed.
 fn settled(path: &Path) -> PathBuf {
     path.with_extension("settled")
 }
 
-/// Notes that all is sealed by that key.
+/// Notes that everything is sealed by that key.
 pub(crate) fn note_settled(path: &Path, id: KeyId, random: &dyn Random) -> io::Result<()> {
     let aside = path.with_extension(format!("{:016x}.new", random.next_u64()));
     fs::write(&aside, id.to_string())?;
     fs::rename(&aside, settled(path))
 }
 
-/// Whether all is sealed by that key.
+/// Whether everything is sealed by that key.
 pub(crate) fn is_settled(path: &Path, id: KeyId) -> io::Result<bool> {
     match fs::read_to_string(settled(path)) {
         Ok(noted) => Ok(noted == id.to_string()),
@@ -93,14 +94,14 @@ pub(crate) fn is_settled(path: &Path, id: KeyId) -> io::Result<bool> {
     }
 }
 
-/// A key that nobody has.
+/// A new random key.
 pub(crate) fn fresh(random: &dyn Random) -> MasterKey {
     let mut bytes = [0; BYTES];
     random.fill(&mut bytes);
     MasterKey(bytes)
 }
 
-/// The file that is at `path` now, locked: whoever had the lock before may have replaced it.
+/// The file that is at `path` now, locked: the previous holder of the lock may have replaced it.
 fn locked(path: &Path) -> io::Result<File> {
     loop {
         let file = File::open(path)?;
@@ -112,7 +113,7 @@ fn locked(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Written aside first, so that nobody ever reads half of it.
+/// Writes a separate file first, so that nobody ever reads half of it.
 fn write_aside(path: &Path, keys: &[MasterKey], random: &dyn Random) -> io::Result<PathBuf> {
     let aside = path.with_extension(format!("{:016x}.new", random.next_u64()));
     let mut file = OpenOptions::new()

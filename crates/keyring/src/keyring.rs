@@ -9,8 +9,8 @@ use types::{Random, Timestamp};
 use crate::file::{self, KEYS_MAX};
 use crate::master::{KeyId, MasterKey};
 
-/// The file is read again no sooner than so long after it was read, milliseconds: whoever sends us what no key of
-/// ours has sealed must not have us read all the time.
+/// The shortest time between two reads of the file, milliseconds: a client that sends tokens sealed by
+/// unknown keys must not make us read it all the time.
 const READ_AGAIN_MS: u64 = 1_000;
 
 /// See the module.
@@ -23,7 +23,7 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Reads the file, or makes it with one key and mode 0600 if it is not there. A file of another
+    /// Reads the file. If it does not exist, creates it with one key and mode 0600. A file of another
     /// form, or that others may read, is an error.
     pub fn open(path: &Path, random: &dyn Random) -> io::Result<Self> {
         let keys = match file::read(path) {
@@ -55,8 +55,8 @@ impl Keyring {
         Arc::clone(&keys.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the file again: something names a key that is not known here. No more often than once a second. True if
-    /// the keys have changed.
+    /// Reads the file again: something names a key that is not known here. No more often than once a
+    /// second. True if the keys have changed.
     pub fn read_again(&self, now: Timestamp) -> bool {
         let Some(path) = &self.path else {
             return false;
@@ -69,7 +69,7 @@ impl Keyring {
             }
             *read = now;
         }
-        // One that cannot be read now changes nothing: what is known goes on.
+        // A file that cannot be read now changes nothing: the known keys stay in use.
         let Ok(keys) = file::read(path) else {
             return false;
         };
@@ -81,7 +81,7 @@ impl Keyring {
         changed
     }
 
-    /// Notes that nothing that is kept is sealed by an older key than the newest any more, so that the others may be
+    /// Notes that nothing that is kept is sealed by a key older than the newest. The older keys may be
     /// retired once what they have sealed and is not kept has expired.
     pub fn note_settled(&self, random: &dyn Random) -> io::Result<()> {
         match &self.path {

@@ -1,16 +1,16 @@
-//! The installation's master keys: what every other key is derived from, and how one takes another's place.
+//! The installation's master keys: every other key is derived from them, and they can be replaced.
 //!
 //! ```text
 //!   newest   seals and signs             secret = newest | … | oldest, 32 bytes each
 //!   others   open what they have sealed
 //! ```
 //!
-//! What is sealed names its key, so that a new one can be put before the others ([`Keyring::rotate`]) and nothing
-//! sealed before is lost: a process that meets a key it does not know reads the file again. Once
-//! nothing is left that an old key sealed, it is removed ([`Keyring::retire`]).
+//! What is sealed names its key, so that a new one can be put before the others ([`Keyring::rotate`])
+//! and nothing sealed earlier is lost: a process that meets an unknown key reads the file again. Once
+//! nothing is left that an old key sealed, the key is removed ([`Keyring::retire`]).
 //!
-//! Read in this order: [`master`] is one key, [`keyring`] all of them, [`file`] where they are kept, [`sealing`] what
-//! most of them are for.
+//! Read in this order: [`master`] is one key, [`keyring`] all of them, [`file`] where they are kept,
+//! [`sealing`] their main use.
 
 mod file;
 mod keyring;

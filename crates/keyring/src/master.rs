@@ -7,12 +7,13 @@ use ring::hmac;
 /// Bytes of a master key, and of those derived from it.
 pub(crate) const BYTES: usize = 32;
 
-/// Tells keys apart, and says nothing of them.
+/// Distinguishes keys, and reveals nothing about them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub(crate) [u8; Self::BYTES]);
 
 impl KeyId {
-    /// Of so few keys, four bytes are enough; an unlucky one is not taken ([`crate::Keyring::rotate`]).
+    /// There are few keys, so four bytes are enough; a key whose id is in use is not taken
+    /// ([`crate::Keyring::rotate`]).
     pub(crate) const BYTES: usize = 4;
 }
 

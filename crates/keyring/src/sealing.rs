@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   base64url( 2 | key id (4) | nonce (12) | ciphertext of the data's JSON | tag (16) )    AES-256-GCM
-//!   base64url( 1              | nonce (12) | …                                         )    of before there were key ids
+//!   base64url( 1              | nonce (12) | …                                         )    from before key ids
 //! ```
 //!
 //! Nonces are random. One key may seal 2^32 texts before a repetition becomes likely enough to
@@ -23,10 +23,10 @@ use crate::master::{KeyId, MasterKey};
 const WITHOUT_ID: u8 = 1;
 const WITH_ID: u8 = 2;
 const NONCE_BYTES: usize = 12;
-/// Authenticated along, so that a text is of no use as anything else.
+/// Part of what is authenticated, so that a text cannot be used for another purpose.
 const PURPOSE: &[u8] = b"lambent session token 1";
-/// No longer text is looked at. A session token of the longest ARN takes about 3 KiB, and what may be given to
-/// a session another 6.
+/// Longer texts are not opened. A session token of the longest ARN takes about 3 KiB, and what may be
+/// given to a session another 6.
 const CHARACTERS_MAX: usize = 16_384;
 
 /// Seals and opens texts of one purpose.
@@ -36,7 +36,7 @@ pub struct Sealing {
     derived: RwLock<Derived>,
 }
 
-/// Keys of the purpose, the newest first, and of which master keys.
+/// Keys of the purpose, the newest first, each with the id of its master key.
 #[derive(Clone)]
 struct Derived {
     of: Arc<[MasterKey]>,
@@ -87,7 +87,7 @@ impl Sealing {
         BASE64.encode(text)
     }
 
-    /// What was sealed; `None` if it was sealed by no key of ours, or is something else.
+    /// What was sealed; `None` if none of our keys sealed it, or it is something else.
     pub fn open<T: DeserializeOwned>(&self, text: &str, now: Timestamp) -> Option<T> {
         if text.len() > CHARACTERS_MAX {
             return None;
@@ -121,7 +121,7 @@ impl Sealing {
             .is_some_and(|rest| rest.starts_with(&id.0))
     }
 
-    /// The keys of now.
+    /// The current keys.
     fn keys(&self) -> Arc<[(KeyId, LessSafeKey)]> {
         let of = self.keyring.keys();
         {

@@ -1,4 +1,4 @@
-//! What a caller hears, and what a callee does.
+//! What a caller learns, and what a callee does.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -6,7 +6,7 @@ use super::*;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Counts how often it was begun and ended; takes a while.
+/// Counts how often it began and ended; takes a while.
 #[derive(Default)]
 struct Callee {
     begun: AtomicU32,
@@ -67,11 +67,11 @@ async fn what_is_lost_after_is_done_or_stopped_and_done_once() {
         let known = callee.counts();
         sleep(100 * MS).await;
         match (known, callee.counts()) {
-            // Done, or begun and gone on with.
+            // Finished, or begun and continued.
             ((1, _), (1, 1)) => seen[0] += 1,
             // Stopped in the middle.
             ((1, 0), (1, 0)) => seen[1] += 1,
-            // Heard later.
+            // Received later.
             ((0, 0), (1, 1)) => seen[2] += 1,
             other => panic!("{other:?}"),
         }

@@ -83,7 +83,7 @@ fn a_key_can_be_rotated_while_two_processes_seal_and_open() {
     assert!(one.read_again(Timestamp::from_millis(5_000)));
     let after = sealing.seal(&held(), &SystemRandom);
     assert!(sealing.is_newest(&after) && !sealing.is_newest(&before));
-    // The other has not heard of the new key, and finds it when it is asked.
+    // The other has not read the new key, and finds it when it is needed.
     let now = Timestamp::from_millis(9_000);
     for text in [&before, &after] {
         assert_eq!(opening.open(text, now), Some(held()));
