@@ -1,5 +1,4 @@
-//! Where the outcomes of events and of batches go: `DestinationConfig`, and which ARNs may stand
-//! in it.
+//! Where the outcomes of events and of batches go: `DestinationConfig`, and which ARNs are valid in it.
 
 use serde::{Deserialize, Serialize};
 use types::{FunctionArn, FunctionRef, Region, Scope};
@@ -68,7 +67,7 @@ impl DestinationConfig {
         given(&self.on_failure)
     }
 
-    /// The refusal of a kind of destination that is not for this.
+    /// The refusal of a kind of destination that is not supported here.
     pub fn refused(&self) -> ApiError {
         let shown = |name: &str, side: Option<&str>| match side {
             Some(arn) => format!("{name}(destination={arn})"),
@@ -102,7 +101,7 @@ pub fn target(arn: &str, region: &Region) -> Result<Option<Target>, ApiError> {
         "sns" => Target::Topic,
         "events" if resource.starts_with("event-bus/") => Target::EventBus,
         "s3" => {
-            // All of a bucket, not a folder in it.
+            // A whole bucket, not a folder in it.
             let bucket = in_region.is_empty() && account.is_empty() && is_bucket(resource);
             return bucket
                 .then_some(Some(Target::Bucket))
@@ -134,7 +133,7 @@ fn function(arn: &str) -> Result<FunctionArn, ApiError> {
     })
 }
 
-/// The refusal of what is no destination at all.
+/// The refusal of an ARN that is no destination at all.
 pub fn invalid(arn: &str) -> ApiError {
     ApiError::invalid_parameter(format!("The destination ARN {arn} is invalid."))
 }

@@ -1,4 +1,4 @@
-//! Layers and their versions as they are answered.
+//! Layers and their versions as the API returns them.
 
 use records::layers::LayerVersion;
 use serde::Serialize;
@@ -55,7 +55,7 @@ impl<'v> LayerVersionAnswer<'v> {
 }
 
 impl<'v> LayerVersionItem<'v> {
-    /// As lists have it: without a description if there is none.
+    /// As lists return it: without a description if there is none.
     pub fn listed(layer: &LayerArn, version: &'v LayerVersion) -> Self {
         let mut item = Self::new(layer, version);
         item.description = item.description.filter(|text| !text.is_empty());

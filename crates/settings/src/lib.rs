@@ -1,12 +1,13 @@
-//! What callers of Lambda's API may say of functions, layers, aliases, permissions and event source mappings; what
-//! becomes of a row by it; and how the row is answered.
+//! What requests to Lambda's API may say about functions, layers, aliases, permissions and event source
+//! mappings; how a request changes a row; and how the row is returned.
 //!
 //! ```text
 //!   members of a request ─▶ rules ─▶ what becomes of the row ─▶ rules over the whole ─▶ the answer
 //! ```
 //!
-//! Pure: no clock, no table, nobody who asks. Who may ask and what is read and written is `roles/control`'s.
-//! Constraints of the public model, lengths and patterns, hold by now: `wire` checks them.
+//! Pure: no clock, no table, no caller's identity. Who may call and what is read and written is
+//! `roles/control`'s. The public model's constraints, lengths and patterns, have been checked: `wire`
+//! does that.
 
 pub mod destinations;
 pub mod functions;

@@ -1,6 +1,6 @@
-//! Event source mappings: the members of a request ([`Members`]), the source that they speak of ([`source`],
-//! [`Kind`]), what becomes of a mapping by them ([`apply`]), what it may be ([`check`]), and the answer
-//! ([`Answer`]).
+//! Event source mappings: the members of a request ([`Members`]), the source that they name
+//! ([`source`], [`Kind`]), how they change a mapping ([`apply`]), which mappings are valid ([`check`]),
+//! and the answer ([`Answer`]).
 
 mod answer;
 mod changes;

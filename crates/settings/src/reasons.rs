@@ -1,15 +1,15 @@
-//! Why a function is not active, as far as that is for its owner: what is no fault of its package is said in
-//! AWS's words for such, and nothing else of it is told.
+//! Why a function is not active, as far as its owner may know: what its package has not caused is
+//! reported in AWS's words for internal errors, and nothing else about it.
 
-/// `StateReasonCode` of what is no fault of the package.
+/// `StateReasonCode` of what the package has not caused.
 pub const INTERNAL: &str = "InternalError";
 /// `StateReason` of it.
 pub const INTERNAL_REASON: &str = "An internal error occurred. Please try again later.";
-/// The same where trying again is of no use before another upload.
+/// The same where a retry does not help before another upload.
 pub const DAMAGED_REASON: &str = "An internal error occurred. Please upload the code again.";
 
-/// The reason that is kept with a function, as it is shown: another version of this program may have kept
-/// more than its owner is to know.
+/// The reason that is kept with a function, as it is shown: another version of this program may have
+/// stored more than its owner may know.
 pub fn shown<'r>(code: &str, reason: &'r str) -> &'r str {
     match (code, reason) {
         (INTERNAL, DAMAGED_REASON) => DAMAGED_REASON,

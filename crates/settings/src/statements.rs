@@ -1,5 +1,5 @@
-//! From the members of AddPermission and AddLayerVersionPermission to the statement that AWS
-//! writes of them, and to the policy that has it.
+//! From the members of AddPermission and AddLayerVersionPermission to the statement that AWS makes of
+//! them, and to the policy that contains it.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub struct Permission {
     pub statement_id: Option<String>,
     /// `Action`.
     pub action: Option<String>,
-    /// `Principal`: whom it lets in.
+    /// `Principal`: whom it allows.
     pub principal: Option<String>,
     source_arn: Option<String>,
     source_account: Option<String>,
@@ -47,7 +47,7 @@ impl Permission {
         context
     }
 
-    /// The statement that lets somebody do something to `resource`, an exact ARN.
+    /// The statement that allows somebody to do something with `resource`, an exact ARN.
     pub fn statement(self, resource: &str) -> Result<Statement, ApiError> {
         let action = self.action.unwrap_or_default();
         let is_url = action == "lambda:InvokeFunctionUrl";
@@ -94,7 +94,7 @@ impl Permission {
     }
 }
 
-/// Adds a statement, if decisions can be made by it, its name is free and there is room.
+/// Adds a statement, if it can be evaluated, its id is free and there is room.
 pub fn add(policy: &mut ResourcePolicy, statement: Statement) -> Result<(), ApiError> {
     if policy
         .statements
@@ -107,7 +107,7 @@ pub fn add(policy: &mut ResourcePolicy, statement: Statement) -> Result<(), ApiE
             statement.sid
         )));
     }
-    // Half a variable in a source's ARN, say: the whole policy would deny.
+    // For example half a variable in a source's ARN: the whole policy would deny.
     if !statement.is_understood() {
         return Err(ApiError::invalid_parameter(
             "The provided permission is invalid: the policy that it would make has syntax errors.",
@@ -128,7 +128,7 @@ pub fn add(policy: &mut ResourcePolicy, statement: Statement) -> Result<(), ApiE
     Ok(())
 }
 
-/// Takes the statement of that name out.
+/// Removes the statement of that name.
 pub fn remove(policy: &mut ResourcePolicy, sid: &str) -> Result<(), ApiError> {
     let before = policy.statements.len();
     policy.statements.retain(|statement| statement.sid != sid);
@@ -147,7 +147,7 @@ const SERVICES: [&str; 4] = [
     ".aws.internal",
 ];
 
-/// The condition keys that are about a statement that is there.
+/// The condition keys that are about an existing statement.
 pub fn context(statement: &Statement) -> Context {
     const ROOT: (&str, &str) = ("arn:aws:iam::", ":root");
     let mut context = Context::new();
@@ -156,7 +156,7 @@ pub fn context(statement: &Statement) -> Context {
         Principal::Named(named) => named.values().next().map(String::as_str),
     };
     if let Some(text) = named {
-        // As whoever added it named the account.
+        // As the request that added it named the account.
         let account = text
             .strip_prefix(ROOT.0)
             .and_then(|rest| rest.strip_suffix(ROOT.1));
@@ -172,7 +172,7 @@ pub fn context(statement: &Statement) -> Context {
     context
 }
 
-/// `*`, an account, the ARN of somebody, or a service.
+/// `*`, an account, the ARN of a principal, or a service.
 fn principal(text: &str) -> Result<Principal, ApiError> {
     let named =
         |kind: &str, name: String| Ok(Principal::Named(BTreeMap::from([(kind.to_owned(), name)])));
@@ -187,7 +187,7 @@ fn principal(text: &str) -> Result<Principal, ApiError> {
         false if SERVICES.iter().any(|end| text.ends_with(end)) => "Service",
         false => return Err(nobody()),
     };
-    // Whatever a policy could not name is nobody.
+    // What a policy could not name is nobody.
     let document = serde_json::json!({ "Statement": {
         "Effect": "Allow", "Principal": { kind: text }, "Action": "*", "Resource": "*",
     }});

@@ -1,4 +1,4 @@
-//! What may stand in `AdditionalVersionWeights`.
+//! What is valid in `AdditionalVersionWeights`.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use records::functions::Configuration;
 use types::Version;
 use wire::ApiError;
 
-/// What holds of weights whatever versions exist, beyond the model's constraints.
+/// What must hold for weights whichever versions exist, beyond the model's constraints.
 pub fn check_weights(version: Version, weights: &BTreeMap<String, f64>) -> Result<(), ApiError> {
     if weights.len() > 1 {
         return Err(ApiError::invalid_parameter(

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::Error;
 
-/// The longest name, bytes: a local file system keeps a blob in a file of that name, and takes 255.
+/// The longest name, bytes: a local file system keeps a blob in a file of that name, and accepts 255.
 pub const NAME_BYTES_MAX: usize = 200;
 
 /// Checks a blob's name, so that none can leave the place where blobs are.
@@ -38,8 +38,8 @@ pub trait Blobs: Send + Sync {
     /// Its size in bytes, if there is one.
     async fn size(&self, name: &str) -> Result<Option<u64>, Error>;
 
-    /// Names that begin with a prefix, in their order, those after `after`, so many at most. Of blobs
-    /// put or deleted meanwhile it may tell or not.
+    /// At most `limit` names that begin with a prefix, in their order, those after `after`. A blob that
+    /// is put or deleted meanwhile may be included or not.
     async fn list(
         &self,
         prefix: &str,
@@ -47,6 +47,6 @@ pub trait Blobs: Send + Sync {
         limit: usize,
     ) -> Result<Vec<String>, Error>;
 
-    /// Deletes it; harmless if it is not there.
+    /// Deletes it; harmless if it does not exist.
     async fn delete(&self, name: &str) -> Result<(), Error>;
 }

@@ -1,7 +1,7 @@
 //! What every store must do, as functions over the traits, named by the promise they test.
 //!
-//! Each works on keys, partitions or names of its own, so that all may share one store. The macros
-//! make a test of each: a promise added here is tested everywhere, and cannot be forgotten.
+//! Each works on keys, partitions or names of its own, so that all may share one store. The macros make
+//! a test of each: a promise added here is tested everywhere, and cannot be forgotten.
 //!
 //! ```text
 //! storage::table_conformance!(Box::new(MemoryTable::default()));
@@ -118,7 +118,7 @@ macro_rules! blobs_conformance {
     };
 }
 
-/// What the macros above come to.
+/// What the macros above expand to.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! conformance_tests {

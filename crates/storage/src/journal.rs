@@ -14,7 +14,7 @@ pub const RECORD_BYTES_MAX: usize = 1024 * 1024;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Position(pub u64);
 
-/// A record and where it stands.
+/// A record and its position.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
     /// Its position; the next append expects the one after the last record's.
@@ -23,7 +23,7 @@ pub struct Record {
     pub bytes: Bytes,
 }
 
-/// The answer to an append. There are three, and a writer must live with each.
+/// The answer to an append. There are three, and a writer must handle each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Appended {
     /// The records are durable; the next append expects `next`.
@@ -31,7 +31,7 @@ pub enum Appended {
         /// The position after the last record.
         next: Position,
     },
-    /// Somebody else has appended: nothing was written. The writer is no leader any more.
+    /// Somebody else has appended: nothing was written. The writer is no longer the leader.
     Fenced {
         /// The position after the last record there is.
         next: Position,

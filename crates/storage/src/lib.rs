@@ -22,7 +22,7 @@ pub use room::{Boundless, Reserving, Room};
 pub use table::{Change, Consistency, Expect, Revision, Row, Table, Watch};
 pub use timely::Timely;
 
-/// A store that did not do as asked.
+/// Why a store did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The row is not as the writer expected it. Nothing was written.
@@ -31,8 +31,7 @@ pub enum Error {
         /// The row.
         key: String,
     },
-    /// A key, name or value breaks the rule of its trait. Nothing was written; asking again is
-    /// pointless.
+    /// A key, name or value breaks the rule of its trait. Nothing was written; a retry cannot succeed.
     #[error("the store takes no {what} like this: {rule}")]
     Invalid {
         /// `key`, `value`, `name`.
@@ -40,8 +39,8 @@ pub enum Error {
         /// The rule.
         rule: &'static str,
     },
-    /// There is no room for it: what it is kept for has all it may have, or the disk has no more than
-    /// its reserve. Nothing was written.
+    /// There is no room for it: its owner has as much as it may have, or the disk has no more than its
+    /// reserve. Nothing was written.
     #[error("there is no room for this: {what}")]
     Full {
         /// What is full.

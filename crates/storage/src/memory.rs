@@ -60,7 +60,7 @@ impl Rows {
     }
 
     fn tell(&mut self, key: &str, change: &Change) {
-        // A watcher whose channel is full or closed is dropped: it begins anew.
+        // A watcher whose channel is full or closed is dropped: it starts again.
         self.watchers.retain(|(prefix, watcher)| {
             !key.starts_with(prefix.as_str()) || watcher.try_send(change.clone()).is_ok()
         });
@@ -119,14 +119,14 @@ impl Table for MemoryTable {
     async fn watch(&self, prefix: &str) -> Result<Watch, Error> {
         let mut table = lock(&self.0);
         let rows: Vec<Row> = table.under(prefix, None).cloned().collect();
-        // The rows there are, the mark after them, and the backlog.
+        // The existing rows, the mark after them, and the backlog.
         let (sender, receiver) = mpsc::channel(rows.len() + 1 + WATCH_BACKLOG);
         for change in rows.into_iter().map(Change::Put).chain([Change::Current]) {
             sender
                 .try_send(change)
                 .expect("the channel was made for all of them");
         }
-        // Those who left while nothing changed under their prefix are not noticed otherwise.
+        // Watchers that left while nothing changed under their prefix are not noticed otherwise.
         table.watchers.retain(|(_, watcher)| !watcher.is_closed());
         table.watchers.push((prefix.to_owned(), sender));
         Ok(receiver)

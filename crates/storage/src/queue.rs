@@ -6,9 +6,9 @@
 //!                         └────────────────────┘
 //! ```
 //!
-//! Delivery is at least once. Whoever received a message holds it until the visibility timeout;
-//! a holder whose time ran out is not fenced: its ack still removes the message, even while another
-//! works on it, because the work is done. Delays and timeouts are good to 250 ms.
+//! Delivery is at least once. The receiver of a message holds it until the visibility timeout; a holder
+//! whose time ran out is not fenced: its ack still removes the message, even while another works on it,
+//! because the work is done. Delays and timeouts are accurate to 250 ms.
 
 use std::time::Duration;
 
@@ -21,13 +21,13 @@ use crate::Error;
 pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// The most messages of one receive.
 pub const RECEIVE_MAX: usize = 100;
-/// The most bytes of one receive's bodies together: as many as one message may have, so that a
-/// receiver knows what it gets itself into.
+/// The most bytes of one receive's bodies together: as many as one message may have, so that a receiver
+/// knows how much memory it needs.
 pub const RECEIVE_BYTES_MAX: usize = BODY_BYTES_MAX;
 /// The longest queue name, bytes.
 pub const NAME_BYTES_MAX: usize = 200;
 
-/// What a holder shows to prove which delivery of which message it holds.
+/// What a holder presents to prove which delivery of which message it holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Receipt {
     /// The message, unique in its queue.
@@ -45,14 +45,14 @@ pub struct Message {
     pub body: Bytes,
 }
 
-/// How much there is in a queue.
+/// How much a queue holds.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Depth {
     /// Messages that could be received now.
     pub visible: u64,
     /// Messages that are held or delayed.
     pub hidden: u64,
-    /// For how long the longest-waiting visible message could have been received.
+    /// How long the longest-waiting visible message could have been received already.
     pub oldest: Duration,
 }
 
@@ -63,7 +63,7 @@ impl Depth {
     }
 }
 
-/// What is kept of something.
+/// The amount kept for an owner.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Usage {
     /// How many messages.
@@ -73,7 +73,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// One message of so many bytes more.
+    /// One message of `bytes` more.
     pub fn with(self, bytes: u64) -> Self {
         Self {
             messages: self.messages.saturating_add(1),
@@ -81,18 +81,18 @@ impl Usage {
         }
     }
 
-    /// Whether this is no more than `most`.
+    /// Whether this does not exceed `most`.
     pub fn fits(self, most: Self) -> bool {
         self.messages <= most.messages && self.bytes <= most.bytes
     }
 }
 
-/// What may be kept of all whose owner begins with some words.
+/// The limit for everything whose owner begins with some words.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bound {
-    /// The owner's first words; empty for everything there is in the store.
+    /// The owner's first words; empty for everything in the store.
     pub of: String,
-    /// What that may have.
+    /// Its limit.
     pub most: Usage,
 }
 
@@ -104,12 +104,12 @@ pub struct Bound {
 pub struct Charge {
     /// The owner; at most [`NAME_BYTES_MAX`] bytes. Empty for the system itself.
     pub owner: String,
-    /// A message that would exceed one of these is refused; so is any where there are bounds and the
-    /// disk has no room. Without bounds it is the system's own, and always taken.
+    /// A message that would exceed one of these is refused; so is any message with bounds while the
+    /// disk has no room. A message without bounds is the system's own, and always accepted.
     pub bounds: Vec<Bound>,
 }
 
-/// The beginnings of an owner's path, the widest, which is that of all, first.
+/// The beginnings of an owner's path, starting with the widest, which contains everything.
 pub fn beginnings(owner: &str) -> impl Iterator<Item = &str> {
     let ends = owner.match_indices('/').map(|(end, _)| end);
     let whole = (!owner.is_empty()).then_some(owner.len());
@@ -153,16 +153,16 @@ pub fn check_queue(queue: &str) -> Result<(), Error> {
     })
 }
 
-/// Queues by name. A queue begins with the first message sent to it.
+/// Queues by name. A queue comes into being with the first message sent to it.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// Puts a message of the system's in, as [`Queue::send_for`] does.
+    /// Puts in a message of the system's own, as [`Queue::send_for`] does.
     async fn send(&self, queue: &str, body: Bytes, delay: Duration) -> Result<(), Error> {
         self.send_for(queue, body, delay, &Charge::default()).await
     }
 
-    /// Puts a message in, to be seen after `delay`. Durable on return. Sent twice, it is there twice.
-    /// [`Error::Full`] where that would exceed a bound.
+    /// Puts a message in, which becomes visible after `delay`. Durable on return. A repeated call puts
+    /// it in twice. [`Error::Full`] if that would exceed a bound.
     async fn send_for(
         &self,
         queue: &str,
@@ -171,11 +171,11 @@ pub trait Queue: Send + Sync {
         charge: &Charge,
     ) -> Result<(), Error>;
 
-    /// What is kept of each owner that has something, the system left out.
+    /// The amount kept for each owner that has something, without the system's own.
     async fn usage(&self) -> Result<Vec<(String, Usage)>, Error>;
 
-    /// Shows an owner's messages now that would be seen only in more than `beyond`: longer than anybody
-    /// holds one. Answers how many; of a large store it takes a while.
+    /// Makes those of an owner's messages visible now that would become visible only in more than
+    /// `beyond`: longer than anybody holds one. Returns how many; for a large store it takes a while.
     async fn show(&self, owner: &str, beyond: Duration) -> Result<u64, Error>;
 
     /// Takes up to `max` visible messages (at most [`RECEIVE_MAX`], and [`RECEIVE_BYTES_MAX`]), longest
@@ -197,14 +197,14 @@ pub trait Queue: Send + Sync {
         visibility: Duration,
     ) -> Result<bool, Error>;
 
-    /// Gives a held message back, to be seen after `delay`. `false` as in [`Queue::extend`].
+    /// Gives a held message back, to be visible after `delay`. `false` as in [`Queue::extend`].
     async fn release(&self, queue: &str, receipt: Receipt, delay: Duration) -> Result<bool, Error> {
         self.extend(queue, receipt, delay).await
     }
 
-    /// Puts `body` in the place of a held message, of the same owner, to be seen after `delay`: one of the two is there
-    /// at every moment, and after a crash both may be. `false` as in [`Queue::extend`], and nothing
-    /// was put in.
+    /// Replaces a held message by `body`, of the same owner, to be visible after `delay`: one of the
+    /// two exists at every moment, and after a crash both may. `false` as in [`Queue::extend`], and
+    /// nothing was put in.
     async fn replace(
         &self,
         queue: &str,
@@ -213,19 +213,19 @@ pub trait Queue: Send + Sync {
         delay: Duration,
     ) -> Result<bool, Error>;
 
-    /// Removes a message that is done. Durable on return; harmless if it is gone.
+    /// Removes a message that is finished. Durable on return; harmless if it no longer exists.
     async fn ack(&self, queue: &str, receipt: Receipt) -> Result<(), Error>;
 
-    /// How much there is. Nothing of a queue that does not exist.
+    /// How much a queue holds. Nothing for a queue that does not exist.
     async fn depth(&self, queue: &str) -> Result<Depth, Error>;
 
-    /// Of `limit` messages at most, held or not, in the order they were sent, the first `bytes` of
-    /// their bodies: for looking.
+    /// At most `limit` messages, held or not, in the order they were sent, with the first `bytes` of
+    /// their bodies: for inspection.
     async fn peek(&self, queue: &str, limit: usize, bytes: usize) -> Result<Vec<Bytes>, Error>;
 
     /// Names of the queues that begin with `prefix`, in order.
     async fn queues(&self, prefix: &str) -> Result<Vec<String>, Error>;
 
-    /// Deletes a queue if there is nothing in it. `false` if there is.
+    /// Deletes a queue if it is empty. `false` if it is not.
     async fn delete_if_empty(&self, queue: &str) -> Result<bool, Error>;
 }

@@ -1,5 +1,5 @@
-//! Room on the disk: below a reserve nothing new is taken of anybody, so that what the system writes for
-//! itself, and what ends or removes things, still can be written.
+//! Room on the disk: below a reserve nothing new is accepted from anybody, so that the system's own
+//! writes, and whatever ends or removes things, still succeed.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ impl Room for Boundless {
     }
 }
 
-/// A store as callers use it: nothing new is taken where there is no room. What is there can be changed
+/// A store as callers use it: it accepts nothing new while there is no room. What exists can be changed
 /// and removed.
 pub struct Reserving<T: ?Sized> {
     store: Arc<T>,
@@ -32,7 +32,7 @@ pub struct Reserving<T: ?Sized> {
 }
 
 impl<T: ?Sized> Reserving<T> {
-    /// Takes new things into `store` while there is room.
+    /// Accepts new things into `store` while there is room.
     pub fn new(store: Arc<T>, room: Arc<dyn Room>) -> Self {
         Self { store, room }
     }

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::Error;
 
-/// A row's revision. Goes up with every write to the table; never comes again.
+/// A row's revision. Increases with every write to the table, and is never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Revision(pub u64);
 
@@ -46,13 +46,13 @@ pub enum Expect {
 pub enum Change {
     /// The row is now so.
     Put(Row),
-    /// The row is no more.
+    /// The row was deleted.
     Delete {
         /// Its key.
         key: String,
     },
-    /// Everything that was there when the watch began has been told; what follows is news.
-    /// Comes exactly once.
+    /// Everything that existed when the watch began has been sent; what follows is new. Comes exactly
+    /// once.
     Current,
 }
 
@@ -61,7 +61,7 @@ pub const KEY_BYTES_MAX: usize = 1_024;
 /// The largest value, bytes. NATS's default limit of a message.
 pub const VALUE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Changes that a watcher may be behind before it is dropped. A thousand rows of a few kilobytes
+/// How many changes a watcher may be behind before it is dropped. A thousand rows of a few kilobytes
 /// are a few megabytes for each watcher at most, and a second of hard writing.
 pub const WATCH_BACKLOG: usize = 1_024;
 
@@ -82,8 +82,8 @@ pub fn check_row(key: &str, value: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The changes under a prefix, in order. Ends when the table does, or when the watcher is too
-/// slow to keep up: then it begins anew.
+/// The changes under a prefix, in order. Ends when the table does, or when the watcher is too slow to
+/// keep up: it then has to watch again.
 pub type Watch = mpsc::Receiver<Change>;
 
 /// A table of rows.
@@ -95,7 +95,7 @@ pub trait Table: Send + Sync {
     /// Writes a row if it is as expected, else [`Error::Conflict`]. Durable on return.
     async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, Error>;
 
-    /// Deletes a row if it is as expected, else [`Error::Conflict`]; deleting what is not there
+    /// Deletes a row if it is as expected, else [`Error::Conflict`]; deleting a row that does not exist
     /// with [`Expect::Any`] does nothing. Durable on return.
     async fn delete(&self, key: &str, expect: Expect) -> Result<(), Error>;
 

@@ -1,7 +1,7 @@
-//! A deadline for every call to a store: one that is not answered in time fails as unavailable.
+//! A deadline for every call to a store: a call that is not answered in time fails as unavailable.
 //!
-//! It may still have been carried out, as after every [`Error::Unavailable`]. Messages taken by a receive that
-//! timed out reappear when their visibility expires.
+//! It may still have been carried out, as after every [`Error::Unavailable`]. Messages taken by a
+//! receive that timed out become visible again when their visibility timeout ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::{
     Table, Watch,
 };
 
-/// A store, and how long each of its answers is waited for.
+/// A store, and how long to wait for each of its answers.
 pub struct Timely<T: ?Sized> {
     store: Arc<T>,
     within: Duration,
@@ -23,13 +23,13 @@ pub struct Timely<T: ?Sized> {
 
 /// Why a store counts as one that does not answer.
 #[derive(Debug, thiserror::Error)]
-#[error("nothing was heard for {within:?}")]
+#[error("no answer within {within:?}")]
 struct Silence {
     within: Duration,
 }
 
 impl<T: ?Sized> Timely<T> {
-    /// Waits for `within` for each answer of `store`.
+    /// Waits at most `within` for each answer of `store`.
     pub fn new(store: Arc<T>, within: Duration) -> Self {
         Self { store, within }
     }

@@ -1,4 +1,4 @@
-//! What can go wrong where a request is answered from rows: a refusal to tell the caller, or a fault to log.
+//! What can go wrong when a request is answered from rows: a refusal for the caller, or a fault to log.
 
 use wire::ApiError;
 
@@ -11,7 +11,7 @@ pub enum Failure {
     /// The caller is told why.
     #[error("the request is refused")]
     Refused(#[from] ApiError),
-    /// The table does not do as it should.
+    /// The table is not available or does not work.
     #[error("the metadata table does not work")]
     Table(#[source] storage::Error),
     /// A row cannot be read.
@@ -26,7 +26,7 @@ pub enum Failure {
     /// The account has as many as it may have.
     #[error("the account's quota of {} is reached", .0.name)]
     Quota(Quota),
-    /// Others change the row so often that this change found no room.
+    /// Others change the row so often that this change always lost the race.
     #[error("row {key} changes too often")]
     Contended {
         /// Its key.
@@ -35,7 +35,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What the caller is told. What is no fault of theirs is logged here, once.
+    /// The caller's error. What the caller has not caused is logged here, once.
     pub fn answer(self) -> ApiError {
         match self {
             Self::Refused(error) => error,
@@ -45,7 +45,7 @@ impl Failure {
                  other requests. Try again.",
             ),
             Self::Table(_) => {
-                log(&self, "a request failed for want of a store");
+                log(&self, "a request failed for lack of a store");
                 ApiError::unavailable()
             }
             Self::Row { .. } => {

@@ -1,10 +1,10 @@
-//! The metadata table as those who answer requests use it: typed rows, changed by compare-and-set.
+//! The metadata table as the roles that answer requests use it: typed rows, changed by compare-and-set.
 //!
-//! Every write names the revision that the row must still have. A change that loses the race is decided anew
-//! on what the row has become, [`TRIES_MAX`] times. What the rows are, `records` says.
+//! Every write names the revision that the row must still have. A change that loses the race is decided
+//! again on the new row, up to [`TRIES_MAX`] times. What the rows are, `records` says.
 //!
-//! Read [`Rows`] first; [`Quota`] is how many of a kind an account may have, [`Failure`] what can go wrong and
-//! what a caller is told of it, [`answering`] and [`log`] what the operator is.
+//! Read [`Rows`] first; [`Quota`] limits how many of a kind an account may have, [`Failure`] is what
+//! can go wrong and what a caller learns about it, [`answering`] and [`log`] what the operator learns.
 
 mod failure;
 mod quotas;

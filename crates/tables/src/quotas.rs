@@ -1,9 +1,10 @@
-//! How many rows of each kind an account may have, in all regions together: nothing that callers make
+//! How many rows of each kind an account may have, in all regions together: nothing that callers create
 //! grows without a bound.
 //!
-//! Counting reads all rows of the kind, so it is not done for every new one: what was counted is
-//! remembered, and what is made added to it. What goes is noticed when the bound seems to be reached: then
-//! they are counted anew, if any has gone since. Several writers at once may together make a few more.
+//! Counting reads all rows of the kind, so it is not done for every new one: the last count is
+//! remembered, and each new row is added to it. Deletions are noticed when the bound seems to be
+//! reached: then the rows are counted again, if any has been deleted since. Several writers at once may
+//! together create a few more.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,12 +13,12 @@ use http::StatusCode;
 use wire::ApiError;
 use wire::error::Fault;
 
-/// What there may be no more of.
+/// A kind of row with a maximum.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Quota {
     /// What the keys of its rows begin with, before the account.
     kind: &'static str,
-    /// As IAM calls the quota; elsewhere what there are too many of.
+    /// IAM's name of the quota; elsewhere what there are too many of.
     pub name: &'static str,
     /// Rows.
     pub max: usize,
@@ -27,8 +28,8 @@ const fn quota(kind: &'static str, name: &'static str, max: usize) -> Quota {
     Quota { kind, name, max }
 }
 
-/// IAM's are AWS's own, as are those of code signing. Of the others AWS has none or bounds them by bytes
-/// of code; these are far beyond what people make.
+/// IAM's are AWS's own, as are those of code signing. For the others AWS has none, or limits the bytes
+/// of code instead; these are far beyond what people create.
 const QUOTAS: [Quota; 21] = [
     quota("iam/user/", "UsersPerAccount", 5_000),
     quota("iam/group/", "GroupsPerAccount", 300),
@@ -74,7 +75,7 @@ pub(crate) struct Counted(Mutex<BTreeMap<String, Count>>);
 
 struct Count {
     rows: usize,
-    /// Whether rows may have gone since they were counted.
+    /// Whether rows may have been deleted since they were counted.
     fewer: bool,
 }
 
@@ -83,7 +84,7 @@ struct Count {
 pub(crate) enum Room {
     Yes,
     No,
-    /// They must be counted to tell.
+    /// They must be counted first.
     Unknown,
 }
 
@@ -98,14 +99,14 @@ impl Counted {
         }
     }
 
-    /// So many rows are under this prefix.
+    /// Sets the number of rows under this prefix.
     pub(crate) fn learn(&self, prefix: &str, rows: usize) {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = Count { rows, fewer: false };
         counted.insert(prefix.to_owned(), count);
     }
 
-    /// One more is.
+    /// One was added.
     pub(crate) fn add(&self, prefix: &str) {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counted.get_mut(prefix) {
@@ -113,7 +114,7 @@ impl Counted {
         }
     }
 
-    /// One may have gone.
+    /// One may have been deleted.
     pub(crate) fn note_gone(&self, prefix: &str) {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counted.get_mut(prefix) {
@@ -123,7 +124,7 @@ impl Counted {
 }
 
 impl Quota {
-    /// What the caller is told, where the service has no words of its own.
+    /// The caller's error, where the service has no words of its own.
     pub fn refusal(self) -> ApiError {
         let Self { name, max, .. } = self;
         ApiError::new(

@@ -44,7 +44,7 @@ impl Rows {
         row.map(|row| Ok((decode(&row)?, row.revision))).transpose()
     }
 
-    /// Changes a row: `change` decides on it as it is, and may be asked again. `missing` is the
+    /// Changes a row: `change` decides on the current row, and may be called again. `missing` is the
     /// refusal if there is none.
     pub async fn alter<T: Serialize + DeserializeOwned>(
         &self,
@@ -123,7 +123,7 @@ impl Rows {
         }
     }
 
-    /// Rows under a prefix by key, after that key, so many at most.
+    /// At most `limit` rows under a prefix by key, after that key.
     pub async fn page(
         &self,
         prefix: &str,
@@ -145,7 +145,7 @@ impl Rows {
         Ok(rows)
     }
 
-    /// Shows every row under a prefix, by key, without keeping them all in memory.
+    /// Passes every row under a prefix on, by key, without keeping them all in memory.
     pub async fn each(
         &self,
         prefix: &str,

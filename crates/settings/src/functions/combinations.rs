@@ -1,5 +1,5 @@
-//! Rules over several members of a configuration, looked at when all of a request has been put in:
-//! what a request leaves out counts as it was before.
+//! Rules over several members of a configuration, checked after the whole request has been applied:
+//! what a request leaves out keeps its previous value.
 
 use records::functions::{Configuration, SnapStart};
 use types::limits::{EPHEMERAL_MB_MIN, LAYERS_MAX, UNZIPPED_BYTES_MAX};
@@ -21,7 +21,7 @@ pub fn check_combinations(
     check_size(configuration)
 }
 
-/// Refuses lists of layers that no function can have, whatever the layers are.
+/// Refuses lists of layers that no function can have, independent of the layers themselves.
 pub fn check_layer_list(layers: &[types::LayerVersionArn]) -> Result<(), ApiError> {
     if layers.len() > LAYERS_MAX {
         return Err(ApiError::invalid_parameter(format!(
@@ -137,7 +137,7 @@ fn can_snap_start(runtime: &str) -> bool {
 
 fn check_size(configuration: &Configuration) -> Result<(), ApiError> {
     if configuration.layers.is_empty() {
-        // The package alone has been measured when it was taken in.
+        // The package alone was measured when it was accepted.
         return Ok(());
     }
     let layers = configuration.layers.iter().map(|l| l.unpacked_bytes);

@@ -1,6 +1,6 @@
-//! The members that CreateFunction and UpdateFunctionConfiguration share, as a request gives
-//! them. The model's constraints hold already; what ordinary functions have beyond it is looked at
-//! here, and what settings make of a configuration is in [`apply`].
+//! The members that CreateFunction and UpdateFunctionConfiguration share, as a request gives them. The
+//! model's constraints have been checked; this module checks what ordinary functions require beyond
+//! them, and [`apply`] applies settings to a configuration.
 
 mod apply;
 mod members;
@@ -51,12 +51,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether another role is to send to the dead-letter target, or the same one to another.
+    /// Whether another role is to send to the dead-letter target, or the same role to another target.
     pub fn concerns_dead_letters(&self) -> bool {
         self.role.is_some() || self.dead_letter_config.is_some()
     }
 
-    /// Adds what breaks constraints that the model does not have, or has wider.
+    /// Adds violations of constraints that the model does not have, or has wider.
     pub fn violations(&self, violations: &mut Violations) {
         let most = |max: u32| Some(i64::from(max));
         violations.range("timeout", self.timeout, None, most(TIMEOUT_SECONDS_MAX));
@@ -80,8 +80,8 @@ impl Settings {
         context
     }
 
-    /// Refuses what no function from a package can have, and what belongs to parts of the system
-    /// that are not there yet.
+    /// Refuses what no function from a package can have, and what belongs to parts of the system that
+    /// do not exist yet.
     pub fn refuse_what_is_not_for_packages(&self) -> Result<(), ApiError> {
         if self.image_config.as_ref().is_some_and(|i| !i.is_empty()) {
             return Err(ApiError::invalid_parameter(

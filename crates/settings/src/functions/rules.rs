@@ -1,4 +1,4 @@
-//! Rules that are no constraints of the model: what a function may be, and when it may change.
+//! Rules that are not constraints of the model: what a function may be, and when it may change.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ const TAG_KEY_CHARACTERS_MAX: usize = 128;
 /// Longest value of a tag (AWS's tagging rules).
 const TAG_VALUE_CHARACTERS_MAX: usize = 256;
 
-/// A role must be of the function's own account.
+/// A role must belong to the function's own account.
 pub fn check_role(role: &str, account: &AccountId) -> Result<(), ApiError> {
     match RoleArn::parse(role) {
         Some(role) if role.account == *account => Ok(()),
@@ -100,7 +100,7 @@ pub fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The caller's `RevisionId`, if given, must be the present one.
+/// The caller's `RevisionId`, if given, must be the current one.
 pub fn check_revision(given: Option<&str>, present: &str) -> Result<(), ApiError> {
     match given {
         Some(given) if given != present => Err(ApiError::precondition_failed(
@@ -111,7 +111,7 @@ pub fn check_revision(given: Option<&str>, present: &str) -> Result<(), ApiError
     }
 }
 
-/// `$LATEST` must be neither in the making nor in the middle of an update.
+/// `$LATEST` must be neither being created nor being updated.
 pub fn check_settled(function: &Function) -> Result<(), ApiError> {
     if let State::Pending = function.latest.state {
         return Err(ApiError::conflict(
@@ -125,7 +125,7 @@ pub fn check_settled(function: &Function) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The refusal of a change while another goes on.
+/// The refusal of a change while another is in progress.
 pub fn update_in_progress(function: &Function) -> ApiError {
     let arn = arn_of(function);
     ApiError::conflict(format!(
@@ -133,18 +133,18 @@ pub fn update_in_progress(function: &Function) -> ApiError {
     ))
 }
 
-/// Makes `next` the function's `$LATEST`: what ran until now serves until the update is settled.
+/// Makes `next` the function's `$LATEST`: the previous one serves invokes until the update is settled.
 pub fn begin_update(function: &mut Function, mut next: Configuration, revision_id: String) {
     let before = &function.latest;
     if !same_content(before, &next) {
         next.generation = next.generation.max(before.generation + 1);
     }
     next.revision_id = revision_id;
-    // A function that never came to life has nothing that could serve; the update makes it anew.
+    // A function that never became active has nothing that could serve; the update creates it again.
     match before.state {
         State::Active => {
             next.last_update = LastUpdate::InProgress;
-            // After an update that failed, it is still the one before that serves.
+            // After an update that failed, the version before that update still serves.
             if function.serving.is_none() {
                 function.serving = Some(std::sync::Arc::new(before.clone()));
             }

@@ -1,12 +1,12 @@
-//! Which runtimes a function may name: AWS's, as far as this installation can run them, and what its
-//! operator has added.
+//! Which runtimes a function may name: AWS's, as far as this installation can run them, and those that
+//! its operator has added.
 
 use std::collections::BTreeSet;
 
 use wire::ApiError;
 use wire::validation::set_text;
 
-/// The runtimes that AWS takes for a function, in the order in which its refusals name them.
+/// The runtimes that AWS accepts for a function, in the order in which its refusals name them.
 const CREATABLE: [&str; 25] = [
     "nodejs20.x",
     "python3.14",
@@ -34,7 +34,7 @@ const CREATABLE: [&str; 25] = [
     "provided.al2",
     "java8.al2",
 ];
-/// The runtimes that AWS had, and takes for no function any more.
+/// The runtimes that AWS had, and no longer accepts for any function.
 const BLOCKED: [&str; 20] = [
     "dotnetcore1.0",
     "dotnetcore2.0",
@@ -61,9 +61,9 @@ const BLOCKED: [&str; 20] = [
 /// What this installation can run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RuntimesHere {
-    /// Families, `python` say: every runtime of AWS's of that family.
+    /// Families, such as `python`: every runtime of AWS's of that family.
     pub families: BTreeSet<String>,
-    /// Runtimes that the operator has added by name, whether AWS has them or not.
+    /// Runtimes that the operator has added by name, whether they exist on AWS or not.
     pub exact: BTreeSet<String>,
 }
 
@@ -86,7 +86,7 @@ impl Default for RuntimesHere {
     }
 }
 
-/// A runtime must be one that AWS takes and that is here.
+/// A runtime must be one that AWS accepts and that this installation has.
 pub fn check_runtime(runtime: &str, here: &RuntimesHere) -> Result<(), ApiError> {
     if here.exact.contains(runtime) {
         return Ok(());
@@ -116,7 +116,7 @@ pub fn check_runtime(runtime: &str, here: &RuntimesHere) -> Result<(), ApiError>
     )))
 }
 
-/// `python3.12` is of `python`.
+/// `python3.12` belongs to `python`.
 fn family(runtime: &str) -> &str {
     let end = runtime.find(|letter: char| !letter.is_ascii_alphabetic());
     &runtime[..end.unwrap_or(runtime.len())]

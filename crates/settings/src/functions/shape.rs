@@ -1,4 +1,4 @@
-//! A function's configuration as it is answered.
+//! A function's configuration as the API returns it.
 
 use std::collections::BTreeMap;
 
@@ -145,8 +145,8 @@ struct LoggingConfig<'c> {
 }
 
 impl<'c> FunctionConfiguration<'c> {
-    /// As most operations answer it. `arn` is the function's as the answer should name it, with or
-    /// without a qualifier.
+    /// As most operations return it. `arn` is the function's ARN to return, with or without a
+    /// qualifier.
     pub fn new(arn: &FunctionArn, configuration: &'c Configuration) -> Self {
         Self {
             status: Some(Status::new(configuration)),
@@ -154,7 +154,7 @@ impl<'c> FunctionConfiguration<'c> {
         }
     }
 
-    /// As lists have it: without state and update status.
+    /// As lists return it: without state and update status.
     pub fn listed(arn: &FunctionArn, configuration: &'c Configuration) -> Self {
         let variables = configuration.environment.as_ref();
         Self {
@@ -238,7 +238,7 @@ impl<'c> FileSystemConfig<'c> {
 }
 
 impl SnapStartAnswer {
-    /// No environment comes from a snapshot yet, so that the optimisation is off for every version.
+    /// No environment starts from a snapshot yet, so the optimisation is off for every version.
     fn new(snap_start: SnapStart) -> Self {
         Self {
             apply_on: match snap_start {

@@ -1,4 +1,4 @@
-//! A mapping as it is answered: `EventSourceMappingConfiguration`.
+//! A mapping as the API returns it: `EventSourceMappingConfiguration`.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,22 @@ use super::members::{
 use super::source::Kind;
 use crate::destinations::DestinationConfig;
 
-/// What goes on with a mapping, as `State`. Changes are through when they are answered, as nothing
-/// polls yet; that they go on is told once, which is what clients expect to see before `Enabled`.
+/// What is happening to a mapping, as `State`. Changes are complete when they are answered, as nothing
+/// polls yet; one answer reports them as in progress, because clients expect to see that before
+/// `Enabled`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
     /// It is new.
     Creating,
-    /// Something but whether it is on has changed.
+    /// Something other than its being enabled has changed.
     Updating,
-    /// It has been switched on.
+    /// It has been enabled.
     Enabling,
-    /// It has been switched off.
+    /// It has been disabled.
     Disabling,
-    /// It is gone.
+    /// It has been deleted.
     Deleting,
-    /// `Enabled` or `Disabled`, as its owner wants it.
+    /// `Enabled` or `Disabled`, as its owner set it.
     Settled,
 }
 
@@ -62,7 +63,7 @@ pub struct Answer {
     logging_config: Option<LoggingConfig>,
 }
 
-/// What tells where records come from.
+/// What identifies the source of records.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "PascalCase")]
 struct SourceAnswer {
@@ -105,7 +106,7 @@ struct Reading {
     tumbling_window_in_seconds: Option<u32>,
 }
 
-/// What becomes of batches that fail.
+/// What happens to batches that fail.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "PascalCase")]
 struct FailureAnswer {
@@ -122,7 +123,7 @@ struct FailureAnswer {
 }
 
 impl Answer {
-    /// A mapping, and what goes on with it.
+    /// A mapping, and what is happening to it.
     pub fn new(mapping: Mapping, state: State) -> Self {
         let kind = Kind::of(&mapping.source);
         let filters: Vec<Filter> = mapping
@@ -136,7 +137,7 @@ impl Answer {
             event_source_mapping_arn: mapping.arn(),
             function_arn: mapping.function.to_string(),
             state: state.text(mapping.enabled),
-            // Lambda says the same in two ways.
+            // Lambda returns the same thing in two forms.
             state_transition_reason: match kind.is_queue() {
                 true => "USER_INITIATED",
                 false => "User action",

@@ -1,4 +1,4 @@
-//! What becomes of a mapping by a request.
+//! How a request changes a mapping.
 
 use records::event_sources::{Access, Failures, Mapping, Pollers, Source};
 use wire::ApiError;
@@ -16,7 +16,7 @@ pub fn defaults(mapping: &mut Mapping) {
     mapping.failures = Failures::default();
 }
 
-/// Puts what a request gives in place of what there was.
+/// Replaces the previous values by what a request gives.
 pub fn apply(members: &Members, mapping: &mut Mapping) {
     fn set<T: Clone>(place: &mut T, given: &Option<T>) {
         if let Some(given) = given {
@@ -44,7 +44,7 @@ pub fn apply(members: &Members, mapping: &mut Mapping) {
     if let Some(config) = &members.destination_config {
         mapping.failures.destination = config.on_failure().map(str::to_owned);
     }
-    // Below zero is for ever.
+    // Below zero means no limit.
     if let Some(retries) = members.maximum_retry_attempts {
         mapping.failures.retries_max = u32::try_from(retries).ok();
     }
@@ -83,8 +83,8 @@ pub fn apply(members: &Members, mapping: &mut Mapping) {
     }
 }
 
-/// Puts what a change gives of the source itself in place of what there was: topics, queues and
-/// consumer groups are for good.
+/// Replaces the parts of the source that a change gives. Topics, queues and consumer groups cannot be
+/// changed.
 pub fn apply_to_source(members: &Members, source: &mut Source) -> Result<(), ApiError> {
     let groups = [
         &members.amazon_managed_kafka_event_source_config,

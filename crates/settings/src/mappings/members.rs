@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::destinations::DestinationConfig;
 
-/// See the module. What only creation takes is left alone by an update.
+/// See the module. An update ignores what only creation accepts.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Members {
     pub(crate) event_source_arn: Option<String>,
-    /// Whose it is to be.
+    /// The function that it is for.
     pub function_name: Option<String>,
     pub(crate) enabled: Option<bool>,
     pub(crate) batch_size: Option<u32>,
@@ -133,7 +133,7 @@ pub(crate) struct PollerConfig {
 }
 
 impl Members {
-    /// The parameters that not every source takes, by the model's names, as far as they ask for
+    /// The parameters that not every source accepts, by the model's names, as far as they ask for
     /// something: an empty list or object does not.
     pub(crate) fn given(&self) -> Vec<&'static str> {
         let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
@@ -224,7 +224,7 @@ impl Members {
         given.map(|(name, _)| name).collect()
     }
 
-    /// Schema registries, which are asked for in either Kafka configuration.
+    /// Schema registries, which either Kafka configuration can name.
     pub fn has_schema_registry(&self) -> bool {
         let configs = [
             &self.amazon_managed_kafka_event_source_config,

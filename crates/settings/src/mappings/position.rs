@@ -27,7 +27,7 @@ pub fn starting_position(
             )));
         }
         Some("AT_TIMESTAMP") => StartingPosition::AtTimestamp(timestamp(members, now)?),
-        // AWS says so of brokers that it does not keep itself.
+        // AWS has this message for brokers that it does not run itself.
         _ if matches!(source, Source::SelfManagedKafka { .. }) => StartingPosition::TrimHorizon,
         _ => return Err(null("startingPosition")),
     };
@@ -43,7 +43,7 @@ pub fn starting_position(
 fn timestamp(members: &Members, now: Timestamp) -> Result<Timestamp, ApiError> {
     let seconds = members.starting_position_timestamp;
     let seconds = seconds.ok_or_else(|| null("startingPositionTimestamp"))?;
-    // Saturating: what lies before 1970 is 1970.
+    // Saturating: a time before 1970 counts as 1970.
     let at = Timestamp::from_millis((seconds * 1000.0) as u64);
     if at > now {
         return Err(ApiError::invalid_parameter(
@@ -53,7 +53,7 @@ fn timestamp(members: &Members, now: Timestamp) -> Result<Timestamp, ApiError> {
     Ok(at)
 }
 
-/// Lambda words this like a constraint of the model, and calls it otherwise.
+/// Lambda words this like a constraint of the model, and has another error code for it.
 fn null(at: &str) -> ApiError {
     ApiError::invalid_parameter(format!(
         "1 validation error detected: Value null at '{at}' failed to satisfy constraint: Member must \

@@ -1,4 +1,4 @@
-//! What a mapping may be.
+//! Which mappings are valid.
 
 use filters::Pattern;
 use records::event_sources::{Failures, Mapping, Source};
@@ -10,14 +10,14 @@ use crate::destinations::{Target, target};
 
 /// Filters of one mapping (AWS's quota where none has been raised).
 const FILTERS_MAX: usize = 5;
-/// Records of a queue's batch without a window at most (AWS).
+/// The most records in a batch of a queue without a window (AWS).
 const UNWINDOWED_BATCH_MAX: u32 = 10;
 /// The smallest age at which a record may be given up, seconds (AWS).
 const RECORD_AGE_SECONDS_MIN: u32 = 60;
-/// Functions of brokers and of Kafka have time for so long at most, seconds (AWS).
+/// The longest timeout that functions may have whose source is a broker or Kafka, seconds (AWS).
 pub const TIMEOUT_SECONDS_MAX: u32 = 840;
 
-/// How brokers of one's own are reached must be said.
+/// A mapping to one's own brokers must say how to reach them.
 pub fn check_access_is_given(members: &Members, source: &Source) -> Result<(), ApiError> {
     let missing = members.source_access_configurations.is_none();
     match source {
@@ -28,7 +28,7 @@ pub fn check_access_is_given(members: &Members, source: &Source) -> Result<(), A
     }
 }
 
-/// What must hold of a mapping as a whole.
+/// What must hold for a mapping as a whole.
 pub fn check(mapping: &Mapping) -> Result<(), ApiError> {
     let kind = Kind::of(&mapping.source);
     let refuse = |message: String| Err(ApiError::invalid_parameter(message));
@@ -125,7 +125,7 @@ fn check_filters(kind: Kind, filters: &[String]) -> Result<(), ApiError> {
             "The number of filters must be less than or equal to {FILTERS_MAX}."
         )));
     }
-    // Records of streams are JSON, and a pattern for a text would let none pass.
+    // Records of streams are JSON, and a pattern for plain text would match none.
     let data = match kind {
         Kind::Kinesis => Some("data"),
         Kind::DynamoDb => Some("dynamodb"),

@@ -1,4 +1,4 @@
-//! Which source a request speaks of, and which parameters go with it.
+//! Which source a request names, and which parameters it accepts.
 
 use records::event_sources::Source;
 use types::Region;
@@ -65,7 +65,7 @@ impl Kind {
         matches!(self, Self::Queue | Self::FifoQueue)
     }
 
-    /// Kafka, whoever runs it.
+    /// Kafka, on MSK or self-managed.
     pub fn is_kafka(self) -> bool {
         matches!(self, Self::ManagedKafka | Self::SelfManagedKafka)
     }
@@ -75,12 +75,12 @@ impl Kind {
         self.is_stream() || self.is_kafka() || self == Self::DocumentDb
     }
 
-    /// Records of one invoke where nothing is said (AWS).
+    /// The default number of records in one invoke (AWS).
     pub fn batch_size_default(self) -> u32 {
         if self.is_queue() { 10 } else { 100 }
     }
 
-    /// Records of one invoke at most (AWS).
+    /// The most records in one invoke (AWS).
     pub fn batch_size_max(self) -> u32 {
         match self {
             Self::FifoQueue => 10,
@@ -117,7 +117,7 @@ impl Kind {
         }
     }
 
-    /// Refuses parameters that do not go with the source.
+    /// Refuses parameters that the source does not accept.
     pub fn check(self, members: &Members) -> Result<(), ApiError> {
         let given = members.given();
         match given.into_iter().find(|parameter| !self.takes(parameter)) {
@@ -131,15 +131,15 @@ impl Kind {
     }
 }
 
-/// The refusal of destinations that a source has not.
+/// The refusal of destinations that a source does not support.
 pub fn unsupported_destinations() -> ApiError {
     ApiError::invalid_parameter(
         "Unsupported DestinationConfig parameter for given event source mapping type.",
     )
 }
 
-/// The source that a creation speaks of. `id` is the new mapping's, which names its consumer group
-/// where nothing else does.
+/// The source that a creation names. `id` is the new mapping's, which names its consumer group if the
+/// request does not.
 pub fn source(members: &Members, id: &str, region: &Region) -> Result<Source, ApiError> {
     let found = match (
         &members.event_source_arn,
@@ -224,7 +224,7 @@ fn document_db(arn: &str, members: &Members) -> Result<Source, ApiError> {
     })
 }
 
-/// The one name that a list must hold.
+/// The only name that a list must hold.
 fn only(parameter: &str, list: &Option<Vec<String>>) -> Result<String, ApiError> {
     match list.as_deref() {
         Some([one]) => Ok(one.clone()),

@@ -17,7 +17,7 @@ const NOW: Duration = Duration::ZERO;
 const SHORT: Duration = Duration::from_millis(300);
 /// A time that does not.
 const LONG: Duration = Duration::from_secs(600);
-/// Until what is to happen must have happened.
+/// The time within which the expected thing must have happened.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 async fn send(queue: &dyn Queue, name: &str, text: &str) {
@@ -29,7 +29,7 @@ async fn receive(queue: &dyn Queue, name: &str, visibility: Duration) -> Vec<Mes
     queue.receive(name, 10, visibility, NOW).await.unwrap()
 }
 
-/// Exactly one message, which must be there.
+/// Exactly one message, which must exist.
 async fn one(queue: &dyn Queue, name: &str, visibility: Duration) -> Message {
     let mut found = queue.receive(name, 10, visibility, DEADLINE).await.unwrap();
     assert_eq!(found.len(), 1, "{name}");
@@ -143,7 +143,7 @@ pub async fn a_late_ack_removes_no_other_message(queue: &dyn Queue) {
     send(queue, "again", "a").await;
     let late = one(queue, "again", LONG).await.receipt;
     queue.ack("again", late).await.unwrap();
-    // The queue begins anew, and its numbers do not.
+    // The queue starts again, and its numbers do not.
     assert!(queue.delete_if_empty("again").await.unwrap());
     send(queue, "again", "b").await;
     queue.ack("again", late).await.unwrap();
@@ -281,7 +281,7 @@ pub async fn the_largest_message_fits_and_a_larger_one_is_refused(queue: &dyn Qu
     assert!(matches!(replaced, Err(crate::Error::Invalid { .. })));
 }
 
-/// Of an owner of three words, with room for two messages and for five bytes.
+/// An owner of three words, with room for two messages and for five bytes.
 fn charge(account: &str, function: &str) -> Charge {
     let bound = |of: String| Bound {
         of,
@@ -318,10 +318,10 @@ pub async fn what_is_kept_for_an_owner_is_counted_and_bounded(queue: &dyn Queue)
     send(&other, "abcde").await.unwrap();
     let (messages, bytes) = (1, 4);
     assert_eq!(usage_of(queue, &f.owner).await, Usage { messages, bytes });
-    // The system's own are neither counted nor refused.
+    // The system's own messages are neither counted nor refused.
     queue.send("counting", Bytes::new(), NOW).await.unwrap();
 
-    // What takes a message's place is of the same owner; nothing that is there already is refused.
+    // A message's replacement has the same owner; nothing that exists already is refused.
     let mut held = receive(queue, "counting", LONG).await;
     held.retain(|message| message.body == "abcd");
     let body = Bytes::from_static(b"abcdefgh");

@@ -38,7 +38,7 @@ async fn keys(table: &dyn Table, prefix: &str, after: Option<&str>, limit: usize
 async fn next(watch: &mut Watch) -> Option<Change> {
     tokio::time::timeout(PATIENCE, watch.recv())
         .await
-        .expect("a change comes in time")
+        .expect("a change arrives in time")
 }
 
 pub async fn a_row_is_read_as_it_was_written(table: &dyn Table) {
@@ -192,17 +192,17 @@ pub async fn rows_are_listed_by_prefix_in_order_and_in_pages(table: &dyn Table) 
     assert_eq!(
         keys(table, "list/", Some("list/a0"), 100).await,
         all[3..],
-        "one that is not there"
+        "a key that does not exist"
     );
     assert_eq!(
         keys(table, "list/", Some("a"), 1).await,
         all[..1],
-        "one before the prefix"
+        "a key before the prefix"
     );
     assert_eq!(
         keys(table, "list/", Some("z"), 1).await,
         [""; 0],
-        "one after the prefix"
+        "a key after the prefix"
     );
     assert_eq!(keys(table, "list/a/", None, 100).await, ["list/a/1"]);
     assert_eq!(keys(table, "list/", None, 0).await, [""; 0]);
@@ -273,7 +273,7 @@ pub async fn a_watch_tells_what_is_there_then_what_changes(table: &dyn Table) {
     assert_eq!(next(&mut watch).await, last);
 
     for _ in 0..6 {
-        assert!(next(&mut others).await.is_some(), "each watcher is told");
+        assert!(next(&mut others).await.is_some(), "each watcher receives it");
     }
 }
 
@@ -304,7 +304,7 @@ pub async fn a_watch_tells_the_changes_of_a_key_in_order(table: &dyn Table) {
 
 pub async fn a_watcher_that_is_too_slow_is_dropped(table: &dyn Table) {
     let mut watch = table.watch("slow/").await.unwrap();
-    // Two chances for each change, as an implementation may have room of its own on the way.
+    // Two attempts for each change, as an implementation may have room of its own on the way.
     let many = WATCH_BACKLOG * 2 + 1;
     for turn in 0..many.div_ceil(64) {
         join_all((0..64).map(|number| async move {
@@ -321,5 +321,5 @@ pub async fn a_watcher_that_is_too_slow_is_dropped(table: &dyn Table) {
             "it ends, since not everything could be kept for it"
         );
     }
-    assert!(table.watch("slow/").await.is_ok(), "and begins anew");
+    assert!(table.watch("slow/").await.is_ok(), "and can be started again");
 }

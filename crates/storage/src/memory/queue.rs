@@ -24,7 +24,8 @@ pub struct MemoryQueue {
     queues: Mutex<BTreeMap<String, Messages>>,
     /// By owner. Locked after the queues.
     usage: Mutex<BTreeMap<Arc<str>, Usage>>,
-    /// The last message's number, of all queues: a queue that is deleted and begins anew has no number twice.
+    /// The last message's number, across all queues: a queue that is deleted and created again has no
+    /// number twice.
     last: AtomicU64,
     /// Something may have become visible, or will at another time than before.
     changed: Notify,
@@ -33,7 +34,7 @@ pub struct MemoryQueue {
 #[derive(Default)]
 struct Messages {
     messages: BTreeMap<u64, Kept>,
-    /// All of them by the time they are visible from.
+    /// All of them by the time from which they are visible.
     by_time: BTreeSet<(Timestamp, u64)>,
 }
 

@@ -1,5 +1,5 @@
-//! What a request's settings make of a configuration: everything it names takes the place of what
-//! was there, and an empty value takes it away, as Lambda has it.
+//! Applies a request's settings to a configuration: everything that the request names replaces the
+//! previous value, and an empty value removes it, as on Lambda.
 
 use records::functions::{Configuration, FileSystem, Layer, LogFormat, Logging, SnapStart, Vpc};
 use wire::ApiError;
@@ -10,17 +10,17 @@ use super::members::{LoggingConfig, VpcConfig};
 /// The level of a function's lines and of the platform's where JSON is asked for without one.
 const LEVEL_DEFAULT: &str = "INFO";
 
-/// What settings mean beyond what they say, found out before they are put in.
+/// What settings refer to, looked up before they are applied.
 #[derive(Default)]
 pub struct Resolved<'r> {
     /// The layers that `Layers` names, if it does.
     pub layers: Option<Vec<Layer>>,
-    /// What the installation calls its network.
+    /// The installation's name for its network.
     pub vpc_id: &'r str,
 }
 
 impl Settings {
-    /// Puts the settings into a configuration. The model's constraints hold by now.
+    /// Applies the settings to a configuration. The model's constraints have been checked.
     pub fn apply(&self, next: &mut Configuration, resolved: &Resolved<'_>) -> Result<(), ApiError> {
         put(&mut next.timeout_seconds, number(self.timeout));
         put(&mut next.memory_mb, number(self.memory_size));
@@ -128,7 +128,7 @@ fn number(given: Option<i64>) -> Option<u32> {
     given.and_then(|given| u32::try_from(given).ok())
 }
 
-/// A text that was given for good: an empty one stands for none.
+/// A text that was given as a new value: an empty one stands for none.
 fn given(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }

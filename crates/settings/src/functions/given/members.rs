@@ -10,7 +10,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Environment {
-    /// `Variables`; an environment without takes all away.
+    /// `Variables`; an environment without them removes all.
     pub variables: Option<Variables>,
 }
 
@@ -51,7 +51,7 @@ impl<'de> Visitor<'de> for InOrder {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Variables, A::Error> {
         let (mut values, mut named) = (BTreeMap::new(), Vec::new());
         while let Some((name, value)) = members.next_entry::<String, String>()? {
-            // Of two of one name the last counts.
+            // Of two with the same name the last counts.
             if values.insert(name.clone(), value).is_none() {
                 named.push(name);
             }

@@ -1,4 +1,4 @@
-//! Constraints in the service's words, and what settings make of a configuration.
+//! Constraints in the service's words, and how settings are applied to a configuration.
 
 use records::functions::{Configuration, LogFormat};
 
