@@ -49,13 +49,13 @@ pub(crate) struct Limits {
     pub(crate) socket_bytes: u64,
     /// Thousandths of a CPU; `None` where more than the host has was asked for.
     pub(crate) cpu_millis: Option<u32>,
-    /// What it gets beside others when there are not processors enough.
+    /// Its priority over other sandboxes when there are not enough processors.
     pub(crate) cpu_weight: CpuWeight,
     /// Processes and threads.
     pub(crate) processes: u32,
 }
 
-/// Microseconds of processor time in each period, for so many thousandths of a CPU.
+/// Microseconds of processor time in each period for a share of `cpu_millis` thousandths of a CPU.
 fn cpu_quota_us(cpu_millis: u32) -> u64 {
     (u64::from(cpu_millis) * CPU_PERIOD_US / 1_000).max(CPU_QUOTA_US_MIN)
 }
@@ -65,17 +65,17 @@ fn cpu_quota_us(cpu_millis: u32) -> u64 {
 pub(crate) struct Memory {
     /// Everything charged to it.
     pub(crate) used: u64,
-    /// The part of that which the kernel would give up if it were short: cached files.
+    /// The part of that which the kernel would reclaim if memory ran short: cached files.
     pub(crate) cache: u64,
 }
 
-/// The limiting part, which differs by where the host has its controllers.
+/// The limiting part, which depends on where the host has its controllers.
 pub(crate) trait Controllers: Send + Sync {
     /// Sets all limits.
     fn limit(&self, limits: &Limits) -> io::Result<()>;
-    /// Changes the processor's share alone, thousandths of a CPU.
+    /// Changes only the processor's share, thousandths of a CPU.
     fn limit_cpu(&self, cpu_millis: u32) -> io::Result<()>;
-    /// Changes what it gets beside others, see [`Limits::cpu_weight`].
+    /// Changes its priority over other sandboxes, see [`Limits::cpu_weight`].
     fn weigh_cpu(&self, weight: CpuWeight) -> io::Result<()>;
     /// Files to which a process writes "0" to come under the limits.
     fn entrances(&self) -> Vec<BorrowedFd<'_>>;
@@ -89,9 +89,9 @@ pub(crate) trait Controllers: Send + Sync {
     fn memory(&self) -> io::Result<Memory>;
     /// The most that was in use at once.
     fn memory_peak(&self) -> io::Result<u64>;
-    /// How many processes the kernel killed for want of memory.
+    /// How many processes the kernel killed for lack of memory.
     fn memory_kills(&self) -> io::Result<u64>;
-    /// The folders to remove, which are empty of processes and of folders by then.
+    /// The folders to remove, which by then contain no processes and no folders.
     fn folders(&self) -> &[PathBuf];
 }
 
@@ -106,7 +106,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Makes them. `home` is in the v2 tree; `init_uid` will own the entrance to `function`.
+    /// Creates them. `home` is in the v2 tree; `init_uid` will own the entrance to `function`.
     fn create(
         home: PathBuf,
         init_uid: u32,
@@ -149,14 +149,14 @@ impl Group {
         Ok(Duration::from_micros(value_of(&stat, "usage_usec")))
     }
 
-    /// Stops the function's processes, or lets them go on. The kernel does it as each next enters
-    /// or leaves it, which takes microseconds; asking whether it has costs far more than that.
+    /// Freezes the function's processes, or thaws them. The kernel does it as each next enters or
+    /// leaves it, which takes microseconds; asking whether it has costs far more than that.
     pub(crate) fn set_frozen(&self, frozen: bool) -> io::Result<()> {
         self.freeze
             .write_all_at(if frozen { b"1" } else { b"0" }, 0)
     }
 
-    /// Removes the folders. Busy while a process is still on its way out: try again then.
+    /// Removes the folders. Busy while a process is still exiting: try again then.
     pub(crate) fn remove(&self) -> io::Result<()> {
         for folder in [&self.function, &self.home]
             .into_iter()
@@ -170,7 +170,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // After an orderly end they are gone already; after another, the next sweep finds them.
+        // After a clean end they no longer exist; after another, the next sweep finds them.
         let _ = self.remove();
     }
 }
@@ -191,7 +191,8 @@ pub(crate) fn write_value(path: &Path, value: &str) -> io::Result<()> {
     open_write(path)?.write_all_at(value.as_bytes(), 0)
 }
 
-/// Weighs a group by the kernel's file of weights, in which a share is the number that `kernels` gives.
+/// Sets a group's weight in the kernel's file of weights, in which a share is the number that `kernels`
+/// gives.
 fn weigh(
     group: &Path,
     file: &str,
@@ -218,7 +219,7 @@ fn weigh(
     }
 }
 
-/// Reads a small file from its start, as the kernel writes it anew.
+/// Reads a small file from its start, as the kernel generates it for each read.
 pub(crate) fn read_from_start(file: &File) -> io::Result<String> {
     // The longest, memory.stat, has some 70 lines.
     let mut buffer = [0; 8192];

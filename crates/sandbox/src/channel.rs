@@ -35,7 +35,7 @@ impl Channel {
         Self::with_buffer(socket, vec![0; MESSAGE_BYTES_MAX])
     }
 
-    /// With a buffer that was allocated before; what is longer is refused.
+    /// With a buffer that was allocated before; a longer message is refused.
     pub(crate) fn with_buffer(socket: OwnedFd, buffer: Vec<u8>) -> Self {
         Self { socket, buffer }
     }
@@ -62,7 +62,7 @@ impl Channel {
 }
 
 impl Channel {
-    /// The end itself, for whoever reads on without a buffer.
+    /// The end itself, for a reader that continues without a buffer.
     pub(crate) fn into_socket(self) -> OwnedFd {
         self.socket
     }
@@ -90,7 +90,7 @@ impl AsyncChannel {
         reactor::watch(socket, interest).map(Self)
     }
 
-    /// Sends a message; it goes whole or not at all.
+    /// Sends a message, whole or not at all.
     pub(crate) async fn send(
         &self,
         message: &impl Message,
@@ -98,7 +98,7 @@ impl AsyncChannel {
     ) -> io::Result<()> {
         let bytes = message.encode();
         let attempt = || sockets::send(self.0.as_fd(), &bytes, fds, false);
-        // Nearly always there is room: then the reactor need not be asked.
+        // There is room nearly always: then the reactor is not needed.
         match attempt() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             done => return done,
@@ -108,7 +108,7 @@ impl AsyncChannel {
             .await
     }
 
-    /// Receives a message. Giving up waiting loses none.
+    /// Receives a message. If the caller stops waiting, none is lost.
     pub(crate) async fn receive<M: Message>(&self) -> io::Result<Received<M>> {
         let mut buffer = [0; 1024];
         let got = self

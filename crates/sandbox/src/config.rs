@@ -5,19 +5,19 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 
-/// The host users of a range, by twos: a sandbox takes two, and the last two are no sandbox's.
+/// The host users of a range, in pairs: a sandbox takes two, and the last two belong to no sandbox.
 pub(crate) const SLOTS_MAX: u32 = 32_768;
 
 /// What every sandbox of one run shares.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Names our parent cgroup, `lambent-<tag>`. The same for every run upon one data directory, so
+    /// Names our parent cgroup, `lambent-<tag>`. The same for every run with one data directory, so
     /// that the next run can remove what a killed one left. `[a-z0-9-]{1,32}`.
     pub tag: String,
     /// The root file systems sandboxes can have; each has a spawner of its own.
     pub roots: Vec<Root>,
-    /// The host folder under which every directory lives that a sandbox shows at `/var/task` or
-    /// `/opt`. It may be removed and made again.
+    /// The host folder under which every directory lives that a sandbox shows at `/var/task` or `/opt`.
+    /// It may be removed and created again.
     pub images: PathBuf,
     /// The first of the host's user numbers (and group numbers) that belong to sandboxes: the n-th
     /// sandbox takes `first_uid + 2n` for its init and the next one for the function. Nothing else
@@ -26,9 +26,9 @@ pub struct Config {
     /// How many network namespaces (with their listeners) and cgroups are kept ready.
     pub pool: usize,
     /// What all sandboxes may use together of the machine's memory, with their `/tmp`s and cached
-    /// files. At the limit the kernel takes cached files, then kills among them.
+    /// files. At the limit the kernel first reclaims cached files, then kills some of them.
     pub memory_bytes: u64,
-    /// What functions reach.
+    /// What functions can reach.
     pub network: Network,
     /// A port of the loopback inside that the owner listens on, too: see
     /// [`crate::Instance::take_door`].
@@ -40,19 +40,18 @@ pub struct Config {
 pub enum Network {
     /// Nothing: a loopback interface of their own.
     None,
-    /// The world, by address translation on this host. Needs the `nft` command, and switches
-    /// the host's IPv4 forwarding on.
+    /// The internet, by address translation on this host. Needs the `nft` command, and switches the
+    /// host's IPv4 forwarding on.
     Nat(Nat),
 }
 
-/// The way out of sandboxes. Refused are, besides what is said here: the host itself, other
-/// sandboxes, link-local addresses. IPv4 alone.
+/// The way out of sandboxes. In addition to what is configured here, these are refused: the host
+/// itself, other sandboxes, link-local addresses. IPv4 only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nat {
-    /// The first address of a net of 131 072 (`/15`) that is used nowhere else: four for each
-    /// sandbox.
+    /// The first address of a net of 131 072 (`/15`) that is used nowhere else: four for each sandbox.
     pub subnet: Ipv4Addr,
-    /// TCP ports of the host that functions may reach all the same.
+    /// TCP ports of the host that functions may reach nevertheless.
     pub allow_host_ports: Vec<u16>,
     /// Whether functions may reach private networks (`10.0.0.0/8` and its like).
     pub allow_private: bool,
@@ -61,7 +60,7 @@ pub struct Nat {
 /// A root file system, prepared once and shared read-only by the sandboxes that name it.
 #[derive(Clone, Debug)]
 pub struct Root {
-    /// By which a [`crate::Spec`] asks for it.
+    /// The name by which a [`crate::Spec`] selects it.
     pub name: String,
     /// Where its files come from.
     pub kind: RootKind,
@@ -79,7 +78,7 @@ pub enum RootKind {
 }
 
 impl Config {
-    /// The one of the range's users that no sandbox is: for [`crate::confine`].
+    /// The one of the range's users that no sandbox uses: for [`crate::confine`].
     pub fn confined_user(&self) -> u32 {
         self.first_uid.saturating_add(2 * SLOTS_MAX - 1)
     }

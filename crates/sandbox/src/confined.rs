@@ -1,4 +1,4 @@
-//! Work upon what a stranger sent, in a process that sees one folder and may do nothing else.
+//! Processes input from untrusted clients, in a process that sees one folder and may do nothing else.
 //!
 //! ```text
 //!   owner ──exec──▶ guard (its own program, one thread; still the host's root)
@@ -6,11 +6,12 @@
 //!                     │ clone3: new mount, pid, net, ipc, uts namespaces
 //!                     ▼
 //!                   worker: the folder is its root ──▶ user without rights ──▶ limits, seccomp ──▶ work
-//!                     └── its report through a pipe, whose end tells that nothing goes on any more
+//!                     └── its report through a pipe, which closes when all work has ended
 //! ```
 //!
-//! What [`confine`] runs is no sandbox of a function: it has no network interface, no `/proc`, no program to
-//! execute and some sixty system calls. It ends with its owner, as everything does, by the kernel's hand.
+//! What [`confine`] runs is no sandbox of a function: it has no network interface, no `/proc`, no
+//! program to execute and some sixty system calls. When its owner ends, the kernel ends it, like
+//! everything else.
 
 mod inside;
 
@@ -24,25 +25,26 @@ use crate::sys::confinement;
 
 pub use inside::become_confined_if_asked;
 
-/// What a guard is called: the first word of its command line.
+/// A guard's name: the first word of its command line.
 const CALLED: &str = "lambent-confined";
 /// This program, even if its file has been replaced since it was started.
 const MYSELF: &str = "/proc/self/exe";
-/// How long one that was killed may take to be gone.
+/// How long a killed one may take to exit.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a confined process is to do, and within which bounds.
 #[derive(Debug)]
 pub struct Confined<'a> {
-    /// For the work that [`become_confined_if_asked`] was given. Others on the machine may see them.
+    /// Arguments for the work that [`become_confined_if_asked`] was given. Others on the machine may
+    /// see them.
     pub words: &'a [String],
-    /// The folder that will be the process's root. It must be `user`'s, or let it pass.
+    /// The folder that will be the process's root. It must be `user`'s, or let `user` pass.
     pub root: BorrowedFd<'a>,
     /// A file it may read.
     pub input: OwnedFd,
-    /// The host's user, and group, that it is. Not 0, and nobody else's.
+    /// The host's user, and group, that it becomes. Not 0, and used by nothing else.
     pub user: u32,
-    /// How long it may take. Its processor time is bounded by the same, in whole seconds.
+    /// How long it may take. Its processor time has the same bound, in whole seconds.
     pub within: Duration,
     /// Bytes of each file that it writes.
     pub file_bytes_max: u64,
@@ -50,9 +52,9 @@ pub struct Confined<'a> {
     pub report_bytes_max: usize,
 }
 
-/// Has the work done and gives its report, which is empty if it broke down. Blocks; when it returns,
-/// nothing of the work goes on. `TimedOut` if it was killed for taking too long. Nothing of the report is
-/// to be trusted more than what the work was done upon.
+/// Has the work done and returns its report, which is empty if it crashed. Blocks; when it returns,
+/// nothing of the work is still running. `TimedOut` if it was killed for taking too long. The report is
+/// to be trusted no more than the input of the work.
 pub fn confine(task: Confined<'_>) -> io::Result<Vec<u8>> {
     if task.user == 0 || inside::asked() {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -69,7 +71,7 @@ pub fn confine(task: Confined<'_>) -> io::Result<Vec<u8>> {
         command.arg0(CALLED).env_clear();
         command.args(bounds.map(|bound| bound.to_string()));
         command.args(task.words);
-        // Three descriptors are all it needs, and three is what a program is started with.
+        // Three descriptors are all it needs, and a program is started with three.
         command.stdin(Stdio::from(task.input));
         command.stdout(Stdio::from(OwnedFd::from(writer)));
         command.stderr(Stdio::from(task.root.try_clone_to_owned()?));
@@ -86,7 +88,7 @@ pub fn confine(task: Confined<'_>) -> io::Result<Vec<u8>> {
     read.map(|()| report)
 }
 
-/// Kills a guard, and by that its worker, and waits until both are gone.
+/// Kills a guard, and with it its worker, and waits until both have exited.
 fn end(guard: &mut Child, reader: &mut PipeReader) {
     // It may have ended by itself.
     let _ = guard.kill();
@@ -96,7 +98,7 @@ fn end(guard: &mut Child, reader: &mut PipeReader) {
     }
 }
 
-/// Reads to the end, which is that of all who could write. Keeps so many bytes.
+/// Reads until all writers have closed. Keeps at most `most` bytes.
 fn read_until(
     reader: &mut PipeReader,
     deadline: Instant,

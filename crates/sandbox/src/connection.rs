@@ -1,8 +1,8 @@
-//! Connections between a sandbox's processes and the worker, whatever carries them.
+//! Connections between a sandbox's processes and the worker, over any transport.
 //!
-//! Processes of this machine speak by TCP on a loopback of their own. Another kind of sandbox has another
-//! carrier: a microVM its vsock, a test its memory. TCP is a case of its own, so that the usual way costs no
-//! indirect call and no allocation.
+//! Processes of this machine use TCP on a loopback of their own. Another kind of sandbox has another
+//! transport: a microVM its vsock, a test its memory. TCP is a case of its own, so that the usual way
+//! costs no indirect call and no allocation.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,25 +12,25 @@ use futures_core::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Bytes both ways.
+/// Bytes in both directions.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// A connection into or out of a sandbox.
 pub enum Connection {
-    /// By TCP.
+    /// Over TCP.
     Tcp(TcpStream),
-    /// By anything else.
+    /// Over anything else.
     Other(Box<dyn Duplex>),
 }
 
-/// The connections that processes inside make to a port of ours, in the order in which they come.
-/// An error concerns one connection; more may follow. None follows the end.
+/// The connections that processes inside make to a port of ours, in the order in which they arrive. An
+/// error concerns one connection; more may follow. None follows the end.
 pub enum Listener {
-    /// By TCP.
+    /// Over TCP.
     Tcp(TcpListener),
-    /// By anything else.
+    /// Over anything else.
     Other(Pin<Box<dyn Stream<Item = io::Result<Connection>> + Send>>),
 }
 

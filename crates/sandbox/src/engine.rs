@@ -1,4 +1,4 @@
-//! What every kind of sandbox offers: the border between the worker and isolation.
+//! What every kind of sandbox offers: the interface between the worker and isolation.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,16 +15,16 @@ use crate::spec::{CpuWeight, Process, Signal, Spec, Started};
 /// threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Load {
-    /// In use by all sandboxes: theirs, their `/tmp`s', their sockets', the kernel's for them. Without
-    /// cached files.
+    /// In use by all sandboxes: by their processes, their `/tmp`s, their sockets, and the kernel on
+    /// their behalf. Without cached files.
     pub memory_used: u64,
-    /// What the machine could give without harm to anybody.
+    /// What the machine could give without harming anything else.
     pub memory_available: u64,
     /// All that the machine has.
     pub memory_total: u64,
     /// Processes and threads of all sandboxes.
     pub processes: u64,
-    /// How many these may be.
+    /// The maximum of these.
     pub processes_max: u64,
 }
 
@@ -42,7 +42,7 @@ pub struct Usage {
 /// Makes sandboxes.
 #[async_trait]
 pub trait Engine: Send + Sync {
-    /// Makes one. Giving up waiting for the answer destroys it.
+    /// Makes one. If the caller stops waiting, it is destroyed.
     async fn create(&self, spec: Spec) -> Result<Arc<dyn Instance>, Error>;
 
     /// What all sandboxes use, however many there are: a few small files are read.
@@ -65,7 +65,7 @@ pub struct Lingering {
     pub ever: u64,
 }
 
-/// One sandbox. Dropping the last reference destroys it, in the background. Once a call has said
+/// One sandbox. Dropping the last reference destroys it, in the background. Once a call has returned
 /// [`Error::Gone`], [`Instance::dead`] is true.
 #[async_trait]
 pub trait Instance: Send + Sync {
@@ -94,43 +94,43 @@ pub trait Instance: Send + Sync {
     /// is in `/tmp` stays.
     async fn kill_all(&self) -> Result<(), Error>;
 
-    /// Stops all of the function's processes where they are. Twice is harmless.
+    /// Freezes all of the function's processes. Twice is harmless.
     fn freeze(&self) -> Result<(), Error>;
 
-    /// Lets them go on. Twice is harmless.
+    /// Thaws them. Twice is harmless.
     fn thaw(&self) -> Result<(), Error>;
 
     /// Changes its share of the processor, thousandths of one CPU: an init may have more than what
     /// follows.
     fn limit_cpu(&self, cpu_millis: u32) -> Result<(), Error>;
 
-    /// Changes what it gets beside others, see [`crate::Spec::cpu_weight`].
+    /// Changes its priority over other sandboxes, see [`crate::Spec::cpu_weight`].
     fn weigh_cpu(&self, weight: CpuWeight) -> Result<(), Error>;
 
     /// The processor time it has used. `None` if it is not known.
     fn cpu_used(&self) -> Option<Duration>;
 
-    /// The most memory that was in use at once, less what `/tmp` now holds. Zero if not known.
+    /// The most memory that was in use at once, minus what `/tmp` now holds. Zero if not known.
     fn memory_peak_bytes(&self) -> u64;
 
     /// What it uses now. Zeros if not known.
     fn usage(&self) -> Usage;
 
-    /// Destroys it since there is not enough of something for all: its processes are out of memory
-    /// first, then it ends.
+    /// Destroys it because some resource has run out for all sandboxes: its processes first fail for
+    /// lack of memory, then it ends.
     async fn exhaust(&self);
 
-    /// True since the sandbox used more memory than it may; every process of the function has been
+    /// True once the sandbox has used more memory than it may; every process of the function has been
     /// killed. [`Instance::kill_all`] makes it false again.
     fn out_of_memory(&self) -> watch::Receiver<bool>;
 
-    /// True since the sandbox as such ended, or was killed and did not end within some seconds.
+    /// True once the sandbox as such has ended, or was killed and did not end within some seconds.
     fn dead(&self) -> watch::Receiver<bool>;
 
-    /// True since nothing is left of the sandbox: its memory is free for others.
+    /// True once nothing is left of the sandbox: its memory is free for others.
     fn removed(&self) -> watch::Receiver<bool>;
 
     /// Kills everything inside and removes the sandbox. Harmless twice. Returns when it is done, or
-    /// after some seconds if killed processes take longer to end: [`Instance::removed`] then tells when.
+    /// after some seconds if killed processes take longer to end: [`Instance::removed`] then says when.
     async fn destroy(&self);
 }

@@ -2,11 +2,10 @@
 
 use std::io;
 
-/// What went wrong. Only [`Error::Exec`] and [`Error::Directory`] are the
-/// function's own doing.
+/// What went wrong. Only [`Error::Exec`] and [`Error::Directory`] are caused by the function itself.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A setting or a part of a specification that cannot be.
+    /// A setting or a part of a specification that is invalid.
     #[error("{field} must be {rule}")]
     Invalid {
         /// Which.
@@ -17,7 +16,7 @@ pub enum Error {
     /// [`crate::become_spawner_if_asked`] is not called, or not first.
     #[error("a program that makes sandboxes must first ask whether it is to be a spawner")]
     NotFirst,
-    /// A root's spawner has ended, and others in its stead have too. It is still being tried.
+    /// A root's spawner has ended, and so have its replacements. More are still being started.
     #[error("sandboxes of the root {root} cannot be made at present: their spawner does not live")]
     NoSpawner {
         /// The root's name.
@@ -29,7 +28,7 @@ pub enum Error {
         /// What is missing, in a few words.
         missing: &'static str,
     },
-    /// The sandbox that is made at the start, to see whether it can be, could not.
+    /// The sandbox that is made at the start, as a check, failed.
     #[error("this host cannot run sandboxes; {advice}")]
     NoSandboxes {
         /// What its operator can do.
@@ -43,25 +42,25 @@ pub enum Error {
     Step {
         /// What was being done.
         step: String,
-        /// The kernel's answer.
+        /// The kernel's error.
         #[source]
         source: io::Error,
     },
-    /// A shared folder could not be shown.
+    /// A shared folder could not be mounted.
     #[error("the shared folder of /mnt/{name} cannot be shown")]
     Share {
         /// The share's name.
         name: String,
-        /// The kernel's answer (`ENOENT`, `ELOOP` for a symbolic link on the way, `ETIMEDOUT` ...).
+        /// The kernel's error (`ENOENT`, `ELOOP` for a symbolic link on the way, `ETIMEDOUT` ...).
         #[source]
         source: io::Error,
     },
-    /// The program could not be executed: it is not there, may not be executed, or is no program.
+    /// The program could not be executed: it does not exist, may not be executed, or is not a program.
     #[error("cannot execute {path}")]
     Exec {
         /// The program, as the sandbox sees it.
         path: String,
-        /// The kernel's answer (`ENOENT`, `EACCES`, `ENOEXEC` ...).
+        /// The kernel's error (`ENOENT`, `EACCES`, `ENOEXEC` ...).
         errno: i32,
     },
     /// The working directory could not be entered.
@@ -69,13 +68,13 @@ pub enum Error {
     Directory {
         /// The directory, as the sandbox sees it.
         path: String,
-        /// The kernel's answer (`ENOENT`, `ENOTDIR`, `EACCES` ...).
+        /// The kernel's error (`ENOENT`, `ENOTDIR`, `EACCES` ...).
         errno: i32,
     },
     /// No root of that name was configured.
     #[error("no root named {name}")]
     NoSuchRoot {
-        /// The name asked for.
+        /// The requested name.
         name: String,
     },
     /// No started process has that number, or it has ended.
@@ -84,7 +83,7 @@ pub enum Error {
     /// The sandbox has ended.
     #[error("the sandbox is gone")]
     Gone,
-    /// One of our own processes said what it should not.
+    /// One of our own processes sent something that it should not.
     #[error("a sandbox process broke the protocol")]
     Protocol,
 }

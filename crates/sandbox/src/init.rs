@@ -6,11 +6,11 @@
 //!     ──▶ serve: Start, Signal, KillAll, [`interfaces`] ──▶ until the owner's socket closes, or SIGKILL
 //! ```
 //!
-//! It is user 0 of a user namespace that owns nothing but itself: the mount, network, pid, ipc and
-//! uts namespaces belong to the host's, so being 0 in here gives no right over any of them. The
-//! function runs as another user still, cannot look into this process, signal it, or reach its
-//! socket. Init never executes a program itself and takes in nothing that a function wrote: it sees
-//! of them only that and how they ended.
+//! It is user 0 of a user namespace that owns nothing but itself: the mount, network, pid, ipc and uts
+//! namespaces belong to the host's, so being 0 in here gives no right over any of them. The function
+//! runs as yet another user, cannot look into this process, signal it, or reach its socket. Init never
+//! executes a program itself and reads nothing that a function wrote: it sees only that its processes
+//! ended, and how.
 
 mod function;
 mod furnish;
@@ -39,7 +39,7 @@ pub(crate) struct Setup<'a> {
     /// The host's user that is 0 inside.
     pub(crate) uid: u32,
     pub(crate) control: OwnedFd,
-    /// For messages, allocated by the spawner: to do so here costs a dozen page faults.
+    /// For messages, allocated by the spawner: doing so here costs a dozen page faults.
     pub(crate) buffer: Vec<u8>,
     pub(crate) network: OwnedFd,
     /// The v2 cgroup of the function's processes.
@@ -51,10 +51,10 @@ pub(crate) struct Setup<'a> {
     pub(crate) alone: SingleThreaded,
 }
 
-/// What a failed step begins with that was to show a shared folder; the folder's name follows.
+/// The prefix of a failed step that was to mount a shared folder; the folder's name follows.
 pub(crate) const SHARE_STEP: &str = "show the shared folder ";
 
-/// The two facts of an error that fit a message.
+/// The two parts of an error that fit a message.
 pub(crate) fn step_and_errno(error: &Error) -> (String, i32) {
     match error {
         Error::Step { step, source } => (step.clone(), source.raw_os_error().unwrap_or(libc::EIO)),
@@ -66,7 +66,7 @@ pub(crate) fn step_and_errno(error: &Error) -> (String, i32) {
     }
 }
 
-/// That descriptors are lost since this process can have no more.
+/// The error that descriptors are lost since this process can have no more.
 pub(crate) fn lost(step: &'static str) -> Error {
     Error::step(step)(io::Error::from_raw_os_error(libc::EMFILE))
 }
@@ -102,7 +102,7 @@ pub(crate) fn run(setup: Setup<'_>) {
         filter,
         alone,
     });
-    // Without one the first start takes longer, and tells what is wrong.
+    // Without one the first start takes longer, and reports what is wrong.
     let standby = begun.as_ref().ok();
     let standby = standby.and_then(|launch| Standby::fork(launch, &mut buffer).ok());
     let mut channel = Channel::with_buffer(control, buffer);
@@ -142,11 +142,11 @@ pub(crate) fn run(setup: Setup<'_>) {
         starting: BTreeMap::new(),
         started: BTreeSet::new(),
     };
-    // An error means that the owner is gone; this process's end takes everything inside with it.
+    // An error means that the owner has ended; when this process ends, so does everything inside.
     let _ = serving.serve();
 }
 
-/// A process that has been forked and has not yet told whether it could be executed.
+/// A process that has been forked and has not yet reported whether it could be executed.
 struct Starting {
     request: u32,
     forked: Forked,
@@ -178,7 +178,7 @@ impl Serving<'_> {
                 .chain(self.interfaces.descriptors())
                 .collect();
             files::wait_readable(&fds, &mut ready)?;
-            // Started is said before Exited, whichever was seen first.
+            // Started is sent before Exited, whichever was seen first.
             for (pid, _) in starting
                 .iter()
                 .zip(&ready[2..])
@@ -195,7 +195,7 @@ impl Serving<'_> {
             if ready[0] {
                 match self.channel.receive::<Request>()? {
                     Received::Message(request, fds) => self.handle(request, fds)?,
-                    // Only a start has some, and says that it has not got them.
+                    // Only a start has some, and reports that it has not received them.
                     Received::Cut(request) => self.handle(request, Vec::new())?,
                     Received::Closed => return Ok(()),
                 }

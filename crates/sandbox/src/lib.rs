@@ -10,12 +10,12 @@
 //!                     the function's processes (uid 993 inside, no capability, seccomp)
 //! ```
 //!
-//! [`ProcessEngine::start`] starts the spawners, by executing its own program once more: so that
-//! one can be started again at any time, with threads and secrets in this process. Therefore
+//! [`ProcessEngine::start`] starts the spawners by executing its own program once more: so one can be
+//! started again at any time, with threads and secrets in this process. Therefore
 //! [`become_spawner_if_asked`] is the first thing such a program does. The [`Engine`] then makes
 //! [`Instance`]s. When a spawner dies, its sandboxes die with it and another takes its place. When the
-//! owner dies, by whatever means, everything below it dies by the kernel's hand; [`sweep`] removes the
-//! empty cgroup folders that then remain.
+//! owner dies, by whatever means, the kernel kills everything below it; [`sweep`] removes the empty
+//! cgroup folders that then remain.
 //!
 //! Invariants: a function's process is never a child of the owner's, never shares a user, a network
 //! namespace or a cgroup with another sandbox, and has no descriptor but its three standard streams.

@@ -1,12 +1,12 @@
-//! What this machine's kernel has for all who run on it, sandboxes or not.
+//! What this machine's kernel has for everything that runs on it, sandboxes or not.
 
 use std::fs;
 use std::io;
 
 use crate::sys::files;
 
-/// How many processes and threads there can be at once: what numbers there are for them, and what
-/// the kernel has memory for.
+/// How many processes and threads there can be at once: how many numbers there are for them, and how
+/// many the kernel has memory for.
 pub(crate) fn processes() -> io::Result<u64> {
     let number = |file: &str| -> io::Result<u64> {
         let text = fs::read_to_string(file)?;
@@ -25,7 +25,7 @@ pub(crate) fn processes() -> io::Result<u64> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
     pub(crate) total: u64,
-    /// What could be had now without harm to what runs.
+    /// What could be used now without harm to other programs.
     pub(crate) available: u64,
 }
 
@@ -46,15 +46,15 @@ fn parse_memory(meminfo: &str) -> Option<Memory> {
     })
 }
 
-/// How many bytes the sockets of all sandboxes may buffer together: half of what the kernel lets TCP
-/// have before it takes from every connection of the machine. `None` if the kernel does not say.
+/// How many bytes the sockets of all sandboxes may buffer together: half of what the kernel allows TCP
+/// before it takes from every connection of the machine. `None` if the kernel does not say.
 pub(crate) fn socket_bytes() -> Option<u64> {
     let text = fs::read_to_string("/proc/sys/net/ipv4/tcp_mem").ok()?;
     parse_socket_bytes(&text, files::page_bytes())
 }
 
-/// The file has three numbers of pages: from where on the kernel is at ease again, uneasy, and gives
-/// no more.
+/// The file has three numbers of pages: below the first the kernel is not under pressure, above the
+/// second it is, and above the third it gives no more.
 fn parse_socket_bytes(tcp_mem: &str, page_bytes: u64) -> Option<u64> {
     let at_ease: u64 = tcp_mem.split_whitespace().next()?.parse().ok()?;
     at_ease.checked_mul(page_bytes).map(|bytes| bytes / 2)

@@ -1,17 +1,17 @@
-//! What the owner, a spawner and a sandbox's init say to one another, and its form in bytes.
+//! The messages between the owner, a spawner and a sandbox's init, and their encoding.
 //!
 //! ```text
 //!   owner ──Build──▶ spawner ──Created (request 0) | Failed──▶ owner
 //!   owner ──Create + descriptors──▶ spawner ──Created + process handle | Failed──▶ owner
 //!   owner ──Furnish + shared folders──▶ init ──Ready + /tmp | Failed──▶ owner
 //!   owner ──Start + output | Signal | KillAll──▶ init
-//!   init  ──Execute + output, report──▶ the process that stands by
+//!   init  ──Execute + output, report──▶ the standby
 //!   init  ──Started | NotStarted | Signalled | Killed | Exited──▶ owner
 //! ```
 //!
-//! All ends are the same program, so there are no versions. Integers are little-endian, texts and
-//! lists are preceded by their length in four bytes. A function has no way to these sockets; all the
-//! same nothing that can be sent makes a reader panic or allocate beyond the message's own length.
+//! All ends are the same program, so there are no versions. Integers are little-endian, texts and lists
+//! are preceded by their length in four bytes. A function cannot reach these sockets; nevertheless
+//! nothing that can be sent makes a reader panic or allocate beyond the message's own length.
 
 // Long: the messages and their forms in bytes, which must be read together.
 
@@ -25,16 +25,16 @@ use crate::config::RootKind;
 use crate::spec::Exit;
 use codec::{Reader, Writer};
 
-/// The longest message: an environment and arguments, above all.
+/// The longest message: mostly an environment and arguments.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 128 << 10;
 
-/// The first thing that a spawner is told: the root that its sandboxes will have.
+/// A spawner's first message: the root that its sandboxes will have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Build {
     pub(crate) kind: RootKind,
     /// [`crate::Root::runtimes`].
     pub(crate) runtimes: PathBuf,
-    /// Who resolves names for the sandboxes, if they have a way out.
+    /// The servers that resolve names for the sandboxes, if they have a way out.
     pub(crate) resolvers: Vec<Ipv4Addr>,
 }
 
@@ -50,19 +50,19 @@ pub(crate) struct Create {
 /// A shared folder, whose mount comes along as a descriptor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mount {
-    /// Shown at `/mnt/<name>`.
+    /// Mounted at `/mnt/<name>`.
     pub(crate) name: String,
     pub(crate) read_only: bool,
     /// The host's user and group as whom the function reads and writes; `None` as its sandbox's.
     pub(crate) user: Option<(u32, u32)>,
 }
 
-/// What a sandbox is to be: the first thing that its init is told. The mounts that come along as
-/// descriptors: of the code, of `/opt` if there is one, and of the shares in their order.
+/// What a sandbox is to be: its init's first message. The mounts that come along as descriptors: of the
+/// code, of `/opt` if there is one, and of the shares in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Furnish {
     pub(crate) hostname: String,
-    /// Whether something is shown at `/opt`.
+    /// Whether something is mounted at `/opt`.
     pub(crate) opt: bool,
     /// A directory below [`crate::Root::runtimes`], which the spawner keeps.
     pub(crate) runtime: Option<String>,
@@ -71,7 +71,7 @@ pub(crate) struct Furnish {
     pub(crate) open_files_max: u32,
 }
 
-/// What init tells the process that stands by. The output and the pipe for failures come along.
+/// What init sends to the standby. The output and the pipe for failures come along.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Execute {
     pub(crate) argv: Vec<CString>,
@@ -102,7 +102,7 @@ impl Spawned {
     }
 }
 
-/// What init is asked to do.
+/// A request to init.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Start {
@@ -121,7 +121,7 @@ pub(crate) enum Request {
     },
 }
 
-/// How far a start got: from the second stage on it is the caller's program that is at fault.
+/// How far a start got: from the second stage on the caller's program is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Prepare,
@@ -129,7 +129,7 @@ pub(crate) enum Stage {
     Execute,
 }
 
-/// What init says.
+/// A message from init.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Ready,

@@ -4,14 +4,14 @@
 //!   sandbox eth0 10.x.x.2/30 ══ l<tag>-<slot> 10.x.x.1/30 host ──▶ masqueraded ──▶ the world
 //! ```
 //!
-//! Each sandbox has a pair of interfaces with a net of four addresses. The host's packet filter lets
-//! through what goes to the world and its answers; everything else is refused: the host itself (but
-//! for the ports configured), other sandboxes, link-local addresses (where clouds have credentials to
-//! give), private networks unless allowed, and whatever claims another sender's address. IPv6 is
-//! neither configured nor let through.
+//! Each sandbox has a pair of interfaces with a net of four addresses. The host's packet filter passes
+//! traffic to the internet and its answers; everything else is refused: the host itself (except for the
+//! ports configured), other sandboxes, link-local addresses (where clouds offer credentials), private
+//! networks unless allowed, and packets with a forged sender address. IPv6 is neither configured nor
+//! passed.
 //!
-//! The kernel remembers each flow in a table that the whole machine shares. So each sandbox has a bounded
-//! number of them and begins a bounded number each second, and what is silent is soon forgotten.
+//! The kernel remembers each flow in a table that the whole machine shares. So each sandbox has a
+//! bounded number of them and begins a bounded number each second, and silent ones are soon forgotten.
 //!
 //! The pairs vanish with their namespaces. The rules are one table named after the tag, which the
 //! next run replaces and [`crate::sweep`] removes.
@@ -25,7 +25,7 @@ use crate::cgroup::parent_name;
 use crate::config::Nat;
 use crate::error::Error;
 
-/// Never the world: this host, loopback, link-local, multicast and reserved.
+/// Never part of the internet: this host, loopback, link-local, multicast and reserved.
 const NOWHERE: &str = "0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3";
 /// Private networks (RFC 1918) and the shared address space (RFC 6598).
 const PRIVATE: &str = "10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, 192.168.0.0/16";
@@ -50,10 +50,10 @@ const TIMEOUTS: &str = "
         policy = { unreplied : 20, replied : 120 };
     }";
 
-/// Where to read which servers resolve names: the second is what stands behind a local stub.
+/// Where to read which servers resolve names: the second has the servers behind a local stub.
 const RESOLVER_FILES: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
 
-/// What all host-side interfaces of a tag's sandboxes begin with: 8 of the 15 bytes a name may have.
+/// The prefix of all host-side interfaces of a tag's sandboxes: 8 of the 15 bytes a name may have.
 pub(crate) fn interface_prefix(tag: &str) -> String {
     // Two tags that share a prefix share their rules, which only makes them stricter.
     let hash = types::fnv::hash_32(&[tag.as_bytes()]);
@@ -83,7 +83,7 @@ fn parse_resolvers(text: &str) -> Vec<Ipv4Addr> {
         .collect()
 }
 
-/// Lets sandboxes out, by the rules. Replaces what an earlier run left.
+/// Gives sandboxes a way out, by the rules. Replaces what an earlier run left.
 pub(crate) fn open(tag: &str, nat: &Nat) -> Result<(), Error> {
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").map_err(Error::step("forward packets"))?;
     let table = fs::read_to_string(TABLE_FILE).ok();
@@ -99,7 +99,7 @@ pub(crate) fn open(tag: &str, nat: &Nat) -> Result<(), Error> {
             },
         )
     };
-    // A kernel without timeouts of one's own remembers for as long as it does for all.
+    // A kernel without timeouts per rule remembers flows for as long as all others.
     match filter(&rules(true)).or_else(|_| filter(&rules(false))) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Unsupported {
             missing: "network access needs the nft command",
@@ -108,9 +108,9 @@ pub(crate) fn open(tag: &str, nat: &Nat) -> Result<(), Error> {
     }
 }
 
-/// Removes the rules; forwarding stays as it is, for others may rely on it.
+/// Removes the rules; forwarding stays as it is, as others may rely on it.
 pub(crate) fn close(tag: &str) {
-    // The addition makes that there is something to delete. Without nft there never was.
+    // The addition makes sure that there is something to delete. Without nft there never was.
     let _ = filter(&format!(
         "add table inet {0}\ndelete table inet {0}\n",
         parent_name(tag)
@@ -145,7 +145,7 @@ struct Flows {
     timeouts: bool,
 }
 
-/// How many flows a sandbox may have where the machine's table holds so many.
+/// How many flows a sandbox may have where the machine's table holds `table` of them.
 fn flows_max(table: Option<u64>) -> u64 {
     table.map_or(FLOWS_MAX, |table| {
         (table / FLOWS_SHARE).clamp(16, FLOWS_MAX)

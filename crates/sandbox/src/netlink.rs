@@ -99,7 +99,7 @@ impl Netlink {
         self.ask(NEW_LINK, 0, &link(index, UP)).map(drop)
     }
 
-    /// Sends everything that is for elsewhere out by an interface.
+    /// Sends everything with an outside destination through an interface.
     pub(crate) fn default_route(&self, index: u32, gateway: Ipv4Addr) -> io::Result<()> {
         let family = libc::AF_INET as u8;
         let mut request = Body(vec![

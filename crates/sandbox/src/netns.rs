@@ -1,10 +1,9 @@
 //! Network namespaces: each with its own loopback and, on it, the Runtime API's listening socket.
 //!
-//! A namespace has no name anywhere, it is a descriptor: when the last holder ends it is gone, even
-//! when that was by SIGKILL. The owner accepts from outside what is connected inside, so no
-//! interface pair and no address is needed for the Runtime API, only for a way out: see
-//! [`crate::nat`]. None is ever used twice: its sockets
-//! and counters would tell of the sandbox before.
+//! A namespace has no name anywhere, it is a descriptor: when the last holder ends it disappears, even
+//! if that was by SIGKILL. The owner accepts from outside what is connected inside, so no interface
+//! pair and no address is needed for the Runtime API, only for a way out: see [`crate::nat`]. None is
+//! ever used twice: its sockets and counters would reveal something about the previous sandbox.
 
 use std::fs::{self, File};
 use std::io;
@@ -17,10 +16,10 @@ use crate::nat::{addresses, interface_prefix};
 use crate::netlink::Netlink;
 use crate::sys::namespaces;
 
-/// Where Lambda's Runtime API is, inside. Runtimes get it from their environment, so it need not be
-/// this port; extensions in the wild have it written in.
+/// Where Lambda's Runtime API is, inside. Runtimes read it from their environment, so it need not be
+/// this port; published extensions have it hard-coded.
 const RUNTIME_API_PORT: u16 = 9001;
-/// What a sandbox's end of its way out is called, inside.
+/// The name of a sandbox's end of its way out, inside.
 const INTERFACE: &str = "eth0";
 
 /// A network namespace, ready.
@@ -28,11 +27,11 @@ pub(crate) struct Network {
     pub(crate) namespace: OwnedFd,
     pub(crate) listener: TcpListener,
     pub(crate) door: Option<TcpListener>,
-    /// Tells how many sockets there are in it.
+    /// Says how many sockets there are in it.
     pub(crate) sockets: File,
 }
 
-/// Makes namespaces. Belongs to one thread, which goes in and out of them.
+/// Makes namespaces. Belongs to one thread, which enters and leaves them.
 pub(crate) struct Maker {
     home: File,
     way_out: Option<WayOut>,
@@ -40,10 +39,10 @@ pub(crate) struct Maker {
     door: Option<u16>,
 }
 
-/// What it takes to connect a namespace with the host's.
+/// What is needed to connect a namespace with the host's.
 struct WayOut {
     nat: Nat,
-    /// What the host's interfaces begin with.
+    /// The prefix of the host's interfaces.
     prefix: String,
     /// In the host's namespace.
     home: Netlink,
@@ -67,7 +66,7 @@ impl Maker {
         })
     }
 
-    /// Makes the one of a slot. This thread is back home afterwards, else it would keep the
+    /// Makes the one of a slot. This thread is back in its own afterwards, otherwise it would keep the
     /// namespace alive.
     pub(crate) fn make(&self, slot: u32) -> io::Result<Network> {
         namespaces::unshare_network()?;
@@ -94,21 +93,21 @@ impl Maker {
     }
 }
 
-/// What a namespace's kernel keeps for it that is charged to nobody, and how little of it is enough.
-/// Most of these have been a namespace's own for years, others not on each kernel.
+/// Memory of the kernel for a namespace that is charged to nobody, and how little of it is enough. Most
+/// of these have been a namespace's own for years, others not on each kernel.
 const BOUNDS: &[(&str, &str)] = &[
     // Connections that wait to be accepted, for each listener.
     ("core/somaxconn", "256"),
-    // What a socket may take besides its buffers, as it was for decades.
+    // What a socket may take in addition to its buffers, as it was for decades.
     ("core/optmem_max", "20480"),
-    // The second number is what a connection that nobody has accepted buffers; whoever reads gets more.
+    // The second number is what a connection that nobody has accepted buffers; its reader gets more.
     ("ipv4/tcp_rmem", "4096 32768 4194304"),
-    // Connections that are over and may still be spoken of.
+    // Closed connections whose late packets may still arrive.
     ("ipv4/tcp_max_tw_buckets", "4096"),
-    // Parts of packets whose other parts have not come.
+    // Fragments of packets whose other fragments have not arrived.
     ("ipv4/ipfrag_low_thresh", "196608"),
     ("ipv4/ipfrag_high_thresh", "262144"),
-    // No neighbours by IPv6, of which the machine has one small table for all: the loopback keeps it.
+    // No neighbours by IPv6, for which the machine has one small table: the loopback keeps it.
     ("ipv6/conf/default/disable_ipv6", "1"),
 ];
 
@@ -142,10 +141,10 @@ impl WayOut {
         let name = format!("{}{slot}", self.prefix);
         let inside = Netlink::open()?;
         match inside.add_pair(INTERFACE, &name, home) {
-            // Of a server that was killed: the kernel takes its namespaces apart by and by, and the
-            // slot is ours now.
+            // From a server that was killed: the kernel removes its namespaces over time, and the slot
+            // is ours now.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                // It may be gone by itself this moment.
+                // It may disappear by itself at this moment.
                 let _ = self.home.remove(&name);
                 inside.add_pair(INTERFACE, &name, home)?;
             }

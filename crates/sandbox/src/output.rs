@@ -1,8 +1,9 @@
-//! What processes print, whatever carries it.
+//! What processes print, over any transport.
 //!
-//! A reader does two things: it waits until something is there, and it takes what is there at this moment
-//! without waiting. By the second, whatever was printed before an invoke ended is read before its end is put
-//! down. A pipe can do both without a task and without a copy in between, so it is a case of its own.
+//! A reader does two things: it waits until something is available, and it reads what is available at
+//! this moment without waiting. So everything that was printed before an invoke ended is read before
+//! its end is recorded. A pipe can do both without a task and without a copy in between, so it is a
+//! case of its own.
 
 use std::future::poll_fn;
 use std::io;
@@ -14,12 +15,13 @@ use tokio::net::unix::pipe;
 
 use crate::error::Error;
 
-/// Where a process prints to. What several processes print to one comes in the order in which they wrote it.
+/// Where a process prints to. What several processes print to one arrives in the order in which they
+/// wrote it.
 #[derive(Clone, Debug)]
 pub enum Outlet {
     /// The write end of a pipe.
     Pipe(Arc<OwnedFd>),
-    /// What the sandbox that gave it calls by this number.
+    /// The number by which the sandbox that created it knows it.
     Numbered(u64),
 }
 

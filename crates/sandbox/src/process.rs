@@ -5,9 +5,9 @@
 //!   create: take from the pool ──▶ limits ──▶ tell init what to be ──▶ Ready ──▶ Instance
 //! ```
 //!
-//! A spawner may die, and its sandboxes with it: [`keeper`] starts another, and what was being made is
-//! made anew. Making a sandbox is a task of the engine's own: when whoever asked no longer waits, it is made to
-//! the end and then destroyed, so nothing is ever half made and forgotten.
+//! A spawner may die, and its sandboxes with it: [`keeper`] starts another, and unfinished sandboxes
+//! are made again. Making a sandbox is a task of the engine's own: when the caller stops waiting, it is
+//! finished and then destroyed, so nothing is ever left half made.
 
 mod connecting;
 mod cpu;
@@ -49,17 +49,17 @@ use pool::{Pool, Slots};
 use reaper::Reaper;
 use wanted::{image_trees, wanted};
 
-/// How long a sandbox is made anew for, when its init dies under the making. All that stood ready may
-/// die one after the other when their spawner has.
+/// For how long a sandbox is made again when its init dies during the making. All pooled ones may die
+/// one after the other when their spawner has.
 const ANEW_WITHIN: Duration = Duration::from_secs(3);
 /// How long an engine's shutdown may take.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(20);
 
-/// Descriptors of this process that a sandbox takes at most: its cgroups' files, its listeners, its
+/// The most descriptors of this process that a sandbox takes: its cgroups' files, its listeners, its
 /// control socket and its process. Of its spawner's it takes one.
 pub const DESCRIPTORS: u64 = 16;
 
-/// Raises this process's limit of open files as far as it may, and gives it.
+/// Raises this process's limit of open files as far as it may, and returns it.
 pub fn raise_open_files() -> Result<u64, Error> {
     privileges::raise_open_files().map_err(Error::step("raise the limit of open files"))
 }
@@ -80,7 +80,7 @@ struct Shared {
     hierarchies: Arc<Hierarchies>,
     /// By the name of the root.
     pools: BTreeMap<String, Arc<Pool>>,
-    /// Thousandths of a CPU that the host has: a quota from there on would bind nothing.
+    /// Thousandths of a CPU that the host has: a larger quota would have no effect.
     host_cpu_millis: u32,
     opener: Opener,
     reaper: Arc<Reaper>,
@@ -88,16 +88,16 @@ struct Shared {
     next: AtomicU64,
     /// What has not been destroyed yet, by the order of making.
     live: Mutex<BTreeMap<u64, Arc<Sandbox>>>,
-    /// Makings, and destructions of what was dropped. Owned here, joined by `shutdown`.
+    /// Sandboxes being made, and destructions of what was dropped. Owned here, joined by `shutdown`.
     tasks: Mutex<JoinSet<()>>,
 }
 
 impl ProcessEngine {
-    /// Finds the host's cgroups, starts the spawners and waits until all their roots stand, and begins
-    /// to fill the pools. Must be called within a runtime, in a program whose `main` begins with
+    /// Finds the host's cgroups, starts the spawners and waits until all their roots are ready, and
+    /// begins to fill the pools. Must be called within a runtime, in a program whose `main` begins with
     /// [`crate::become_spawner_if_asked`]. Raises this process's limit of open files as far as it may.
     ///
-    /// One sandbox is made and ended before it returns. Where that cannot be, [`Error::NoSandboxes`] says
+    /// One sandbox is made and ended before it returns. Where that fails, [`Error::NoSandboxes`] says
     /// what the host lacks.
     pub async fn start(config: Config) -> Result<Arc<Self>, Error> {
         config.check()?;
@@ -157,7 +157,7 @@ impl Engine for ProcessEngine {
         let (answer, created) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
         self.shared.own_task(async move {
-            // If nobody waits any more, dropping the handle destroys the sandbox.
+            // If the caller no longer waits, dropping the handle destroys the sandbox.
             let _ = answer.send(shared.create(spec).await);
         });
         let handle = created.await.map_err(|_| Error::Gone)??;
@@ -208,7 +208,7 @@ impl Engine for ProcessEngine {
 
 impl Shared {
     /// Makes a sandbox, and another if its init dies before it is ready: nothing of the function's has
-    /// run by then, so it was its spawner's end, or somebody else's doing.
+    /// run by then, so its spawner ended, or something else killed it.
     async fn create(self: &Arc<Self>, spec: Spec) -> Result<Handle, Error> {
         let began = Instant::now();
         loop {
@@ -253,7 +253,7 @@ impl Shared {
         }
     }
 
-    /// Ends the spawners with all that lives under them, and what is under way.
+    /// Ends the spawners with everything below them, and the sandboxes being made.
     async fn end_all(self: &Arc<Self>) {
         for pool in self.pools.values() {
             Arc::clone(pool).stop().await;
@@ -261,7 +261,7 @@ impl Shared {
         loop {
             let live: Vec<_> = locked(&self.live).values().cloned().collect();
             let none = live.is_empty();
-            // Side by side: each may take its time.
+            // In parallel: each may take its time.
             let mut ends = JoinSet::new();
             for sandbox in live {
                 let shared = Arc::clone(self);
@@ -299,8 +299,8 @@ impl Shared {
     }
 
     fn own_task(&self, task: impl Future<Output = ()> + Send + 'static) {
-        // Outside a runtime (it is being torn down) the task cannot run; the kernel then does what
-        // is left when this process ends.
+        // Outside a runtime (it is being shut down) the task cannot run; the kernel then does what is
+        // left when this process ends.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let mut tasks = locked(&self.tasks);
             while tasks.try_join_next().is_some() {}
@@ -309,7 +309,7 @@ impl Shared {
     }
 }
 
-/// Says so where environments could use up the process numbers that there are for all of them.
+/// Warns where environments could use up the process numbers that there are for all of them.
 fn tell_of_few_processes(hierarchies: &Hierarchies) {
     if let Ok(together) = hierarchies.together()
         && together.processes_max < PROCESSES_ENOUGH
@@ -322,7 +322,7 @@ fn tell_of_few_processes(hierarchies: &Hierarchies) {
     }
 }
 
-/// Starts a spawner for each root, in their order, and waits until all their roots stand.
+/// Starts a spawner for each root, in their order, and waits until all their roots are ready.
 async fn keepers(config: &Config) -> Result<Vec<Keeper>, Error> {
     let resolvers = match config.network {
         Network::None => Vec::new(),
@@ -345,7 +345,7 @@ async fn keepers(config: &Config) -> Result<Vec<Keeper>, Error> {
     Ok(keepers)
 }
 
-/// A lock whose holder panicked still guards what it guards: each change under ours is one step.
+/// A lock whose holder panicked still protects its data: each change under ours is one step.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,11 +5,11 @@
 //!   init:  no setuid, no devices, read-only, whose files ──▶ attach at /mnt/<name>
 //! ```
 //!
-//! It is done for each sandbox anew: what the operator mounted, made or removed meanwhile counts.
-//! A function can write to such a folder, so nothing in a path may be a symbolic link: with a
-//! folder below it that is shared too, a link would lead the next sandbox to wherever it wants.
-//! A network's file system may not answer for ever; who asks for it waits no longer than
-//! [`MOUNT_WITHIN`], in a thread that nobody else needs.
+//! It is done for each sandbox separately: what the operator mounted, created or removed meanwhile
+//! counts. A function can write to such a folder, so nothing in a path may be a symbolic link: with a
+//! folder below it that is shared too, a link would lead the next sandbox to wherever it wants. A
+//! network file system may never answer; a caller waits no longer than [`MOUNT_WITHIN`], in a thread
+//! that nobody else needs.
 
 use std::fs::File;
 use std::io;
@@ -27,14 +27,15 @@ use crate::sys::{files, mounts};
 
 /// How long a folder may take to be found: as long as a function's init phase.
 const MOUNT_WITHIN: Duration = Duration::from_secs(10);
-/// How many may be looked for at once. One that does not answer keeps its thread for as long.
+/// How many may be opened at once. One that does not answer keeps its thread for as long.
 const THREADS_MAX: usize = 64;
-/// Shares of one sandbox: as many descriptors as a message has room for beside those of code and layers.
+/// Shares of one sandbox: as many descriptors as a message has room for in addition to those of code
+/// and layers.
 const SHARES_MAX: usize = 8;
 /// "nobody", the user and group that stand in for root.
 const NOBODY: u32 = 65_534;
 
-/// A folder of the host that a sandbox has besides its own.
+/// A folder of the host that a sandbox has in addition to its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
     /// Shown at `/mnt/<name>`: letters, digits, `-`, `_` and `.`.
@@ -44,7 +45,7 @@ pub struct Share {
     pub folder: PathBuf,
     /// Whether nothing may be written to it.
     pub read_only: bool,
-    /// As whom.
+    /// The user to access it as.
     pub user: ShareUser,
 }
 
@@ -89,7 +90,7 @@ impl Share {
     }
 }
 
-/// Refuses lists that could not be shown together.
+/// Refuses lists that could not be mounted together.
 pub(crate) fn check_all(shares: &[Share]) -> Result<(), Error> {
     let again = |at: usize| {
         shares[..at]
@@ -115,7 +116,7 @@ fn below_root(path: &Path) -> Option<&Path> {
     (plain && inside.components().next().is_some()).then_some(inside)
 }
 
-/// A folder that was found: what init is told of it, and what it is given.
+/// A folder that was found: what init is told about it, and its descriptors.
 pub(crate) struct Opened {
     pub(crate) mount: Mount,
     tree: OwnedFd,
@@ -158,7 +159,7 @@ impl Opener {
         // Not one of the runtime's: those are waited for at the end.
         let thread = std::thread::Builder::new().name("sandbox-share".to_owned());
         thread.spawn(move || {
-            // Whoever asked may have stopped waiting.
+            // The caller may have stopped waiting.
             let _ = done.send(open(&share));
             drop(turn);
         })?;

@@ -1,9 +1,9 @@
 //! A spawner: the small process that sandboxes are forked from.
 //!
-//! It is the owner's own program, executed anew: so it has one thread and may fork at the price of
-//! a few pages, it holds none of the owner's memory, and it can be started whenever one is missing. It
-//! lives in the root that its sandboxes will have, so that they need no pivot; it does
-//! one thing after another and ends when the owner's socket does.
+//! It is the owner's own program, executed again: so it has one thread and may fork at the price of a
+//! few pages, it holds none of the owner's memory, and it can be started whenever one is missing. It
+//! lives in the root that its sandboxes will have, so that they need no pivot; it does one thing after
+//! another and ends when the owner's socket closes.
 //!
 //! ```text
 //!   wait for Build ──▶ the root ──▶ Created, request 0
@@ -38,14 +38,14 @@ use crate::users::{self, Maps};
 
 pub(crate) use root::{EMPTY, PRIVATE};
 
-/// What a spawner is called: the first word of its command line. The second says whose it is.
+/// A spawner's name: the first word of its command line. The second says whose it is.
 const CALLED: &str = "lambent-spawner";
 /// This program, even if its file has been replaced since it was started.
 const MYSELF: &str = "/proc/self/exe";
 
 /// In a process that [`start`] made, does a spawner's work and does not return; in any other, does
-/// nothing. To be called first of all by a program that makes sandboxes: a spawner must have one
-/// thread, and wants nothing of what the program does otherwise.
+/// nothing. A program that makes sandboxes has to call it before everything else: a spawner must have
+/// one thread, and needs nothing of what the program otherwise does.
 pub fn become_spawner_if_asked() {
     if !asked() {
         return;
@@ -58,7 +58,7 @@ pub fn become_spawner_if_asked() {
             run(socket, alone);
         }
     };
-    // The program's own code must not go on in this process, whatever happens.
+    // The program's own code must not continue in this process, whatever happens.
     let _ = std::panic::catch_unwind(work);
     processes::exit_now(1);
 }
@@ -68,8 +68,8 @@ fn asked() -> bool {
     words.next().as_deref() == Some(OsStr::new(CALLED)) && words.count() == 1
 }
 
-/// Keeps what this process knows from others: it leaves no core dump, and only who may look into any
-/// process may look into it. The same for what it starts, as far as dumps go.
+/// Hides this process's memory from others: it leaves no core dump, and only a process that may look
+/// into any process may look into it. The same for what it starts, as far as dumps are concerned.
 pub fn keep_secrets() -> Result<(), Error> {
     privileges::no_core_dumps()
         .and_then(|()| privileges::not_inspectable())
@@ -77,7 +77,7 @@ pub fn keep_secrets() -> Result<(), Error> {
 }
 
 /// Starts a spawner whose end of the socket is `socket`. It lives for as long as the calling thread at
-/// most, and has nothing of this process's environment. `label` is for people who list processes.
+/// most, and has nothing of this process's environment. `label` is shown in lists of processes.
 pub(crate) fn start(socket: OwnedFd, label: &str) -> Result<Child, Error> {
     if asked() {
         // It would start another, and that one too.
@@ -105,7 +105,7 @@ fn run(socket: OwnedFd, alone: Option<SingleThreaded>) {
         Ok(_) => Spawned::Created { request: 0 },
         Err(error) => failed(0, error),
     };
-    // A failure to speak means that the owner is gone: so is the reason to live.
+    // A failure to send means that the owner has ended: so this process ends too.
     let (Ok(()), Ok(alone)) = (channel.send(&first, &[]), settled) else {
         return;
     };
@@ -143,7 +143,7 @@ fn failed(request: u32, error: &Error) -> Spawned {
     }
 }
 
-/// Cuts this process loose from what it inherited, all but its life.
+/// Detaches this process from what it inherited; it still ends with its owner.
 fn settle(channel: &Channel) -> Result<(), Error> {
     privileges::die_with_parent().map_err(Error::step("tie a spawner's life to its owner's"))?;
     processes::new_session().map_err(Error::step("leave the owner's session"))?;
@@ -158,11 +158,11 @@ fn settle(channel: &Channel) -> Result<(), Error> {
     files::close_all_but(&[0, 1, 2, channel.as_raw_fd()])
         .map_err(Error::step("close inherited descriptors"))?;
     std::mem::forget(null);
-    // Half the scale: where the machine runs out of memory, sandboxes go before their owner.
+    // Half the scale: if the machine runs out of memory, sandboxes are killed before their owner.
     fs::write("/proc/self/oom_score_adj", "500")
         .map_err(Error::step("offer to be killed first"))?;
     files::set_creation_mask(0o022);
-    // Here, where the host's rights are: what is forked from this process has them no more.
+    // Here, where the host's rights are: what is forked from this process no longer has them.
     privileges::lift_limits().map_err(Error::step("lift the limits that were inherited"))
 }
 
@@ -170,7 +170,7 @@ fn settle(channel: &Channel) -> Result<(), Error> {
 struct Spawning {
     alone: SingleThreaded,
     /// User namespaces by the host's user that is 0 inside. Kept, as they are nothing but a map of
-    /// numbers; a sandbox that comes later under the same number finds nothing in it.
+    /// numbers; a later sandbox with the same number finds nothing in it.
     users: BTreeMap<u32, File>,
     filter: Vec<sock_filter>,
     /// Never used here: each init takes its copy.

@@ -18,7 +18,7 @@ pub const FUNCTION_GID: u32 = 990;
 /// The least memory a sandbox can be given, so that a program can be loaded at all.
 const MEMORY_BYTES_MIN: u64 = 16 << 20;
 
-/// One sandbox to be.
+/// The specification of one sandbox.
 #[derive(Clone, Debug)]
 pub struct Spec {
     /// Names it in logs: `[a-z0-9-]`, 64 at most, unique.
@@ -33,11 +33,11 @@ pub struct Spec {
     pub runtime: Option<PathBuf>,
     /// Folders of the host shown below `/mnt`. Eight at most.
     pub shares: Vec<Share>,
-    /// What the function's processes may use together, `/tmp` and page cache not counted.
+    /// What the function's processes may use together, without `/tmp` and page cache.
     pub memory_bytes: u64,
     /// Processor time, in thousandths of one CPU.
     pub cpu_millis: u32,
-    /// What it gets beside other sandboxes when there are not processors enough for all.
+    /// Its priority over other sandboxes when there are not enough processors for all.
     pub cpu_weight: CpuWeight,
     /// Processes and threads at once.
     pub processes_max: u32,
@@ -45,17 +45,18 @@ pub struct Spec {
     pub open_files_max: u32,
     /// The size of the private `/tmp`.
     pub tmp_bytes: u64,
-    /// What the sandbox calls itself.
+    /// The sandbox's host name.
     pub hostname: String,
 }
 
-/// What a sandbox gets of the processors beside others when there are not enough for all.
+/// How a sandbox shares the processors with others when there are not enough for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CpuWeight {
     /// In proportion to this, in thousandths of a processor: one of 2000 gets twice what one of 1000 does.
     Share(u32),
-    /// What the others leave. Whenever one of them has something to do, it goes first, at once: a share
-    /// alone has it wait for the kernel's next tick. Before Linux 5.15 it is the least share.
+    /// What the others leave. Whenever one of them has something to do, it runs first, at once: with a
+    /// share alone it would wait for the kernel's next tick. Before Linux 5.15 it is the smallest
+    /// share.
     Rest,
 }
 

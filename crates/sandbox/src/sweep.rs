@@ -1,9 +1,9 @@
-//! Removing what a run left that was killed before it could tidy up.
+//! Removing the remains of a run that was killed before it could clean up.
 //!
 //! Its processes have died with it by then: spawners with their owner, inits with their spawner,
 //! functions with their init. What remains are cgroup folders, which hold nothing, and the packet
-//! filter's rules for interfaces that no longer exist. Should a process
-//! still live in one it is killed first.
+//! filter's rules for interfaces that no longer exist. A process that still lives in one is killed
+//! first.
 
 use std::fs;
 use std::io;
@@ -18,7 +18,7 @@ use crate::sys::processes;
 
 /// How long killed processes may take to leave their cgroup.
 const EMPTY_WITHIN: Duration = Duration::from_secs(5);
-/// How often it is looked whether they have.
+/// How often this is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// How deep our folders are: parent, sandbox, function.
 const DEPTH_MAX: u32 = 3;
@@ -79,7 +79,7 @@ fn remove_tree(folder: &Path, depth: u32, swept: &mut Swept) -> io::Result<()> {
     Ok(())
 }
 
-/// Kills what lives in a group, and says how many that were.
+/// Kills the processes of a group, and returns how many there were.
 fn kill_members(folder: &Path) -> io::Result<usize> {
     let members = match fs::read_to_string(folder.join("cgroup.procs")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),

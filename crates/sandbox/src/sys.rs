@@ -1,8 +1,8 @@
 //! The kernel's calls that Rust's library does not offer, each behind a safe function.
 //!
-//! All the unsafe code of the workspace's sandbox is in this folder, so that the rest of it can be
-//! read for what it decides. A function here makes one call, or the few that belong together, checks
-//! the answer and owns what it returns; it decides nothing.
+//! All the unsafe code of the workspace's sandbox is in this folder, so that the rest can be read for
+//! its decisions. A function here makes one call, or the few that belong together, checks the answer
+//! and owns what it returns; it decides nothing.
 //!
 //! Paths and strings are given a terminating zero here; a zero inside one is an error, never a cut.
 #![expect(
@@ -26,7 +26,7 @@ use std::ffi::CString;
 use std::io;
 use std::path::Path;
 
-/// Turns the kernel's `-1` into the error it left.
+/// Turns the kernel's `-1` into the error it set.
 fn check(result: impl Into<i64>) -> io::Result<i64> {
     match result.into() {
         -1 => Err(io::Error::last_os_error()),

@@ -25,9 +25,9 @@ impl Maps {
         }
     }
 
-    /// For a mount: what is `user`'s and `group`'s on disk belongs to the sandbox's `uid`, and what that
-    /// one makes is theirs. All others are who they are, so that their files' modes mean what they
-    /// mean on the host.
+    /// For a mount: what belongs to `user` and `group` on disk belongs to the sandbox's `uid`, and what
+    /// that one creates is theirs. All others are who they are, so that their files' modes mean the
+    /// same as on the host.
     pub(crate) fn of_mount((user, group): (u32, u32), uid: u32) -> Self {
         Self {
             users: all_but(user, uid),

@@ -14,10 +14,10 @@ use crate::machine;
 /// The controllers without which there is no isolation.
 const CONTROLLERS: [&str; 3] = ["memory", "cpu", "pids"];
 
-/// A limit for all sockets together that never binds: an exbibyte.
+/// A limit for all sockets together that is never reached: an exbibyte.
 const SOCKET_BYTES_UNBOUND: u64 = 1 << 60;
 
-/// Where the processes go that were in our parent's parent, if they are in the way. It stays.
+/// Where processes of our parent's parent are moved if they are in the way. It stays.
 const OWNERS: &str = "lambent-owners";
 
 /// The folder of all sandboxes with one tag, in each hierarchy but v1's of processors.
@@ -25,7 +25,7 @@ pub(crate) fn parent_name(tag: &str) -> String {
     format!("lambent-{tag}")
 }
 
-/// How the folders of sandboxes are named where they have no common parent. No tag has a dot.
+/// The prefix of sandboxes' folders where they have no common parent. No tag has a dot.
 fn names_begin(tag: &str) -> String {
     format!("lambent-{tag}.")
 }
@@ -99,7 +99,7 @@ fn own_paths(cgroups: &str) -> [PathBuf; 4] {
     ]
 }
 
-/// Every folder that [`Hierarchies::prepare`] with this tag may have made, v2's first.
+/// Every folder that [`Hierarchies::prepare`] with this tag may have created, v2's first.
 pub(crate) fn candidates(tag: &str) -> io::Result<Vec<PathBuf>> {
     let mounts = Mounts::read()?;
     let own = own_paths(&fs::read_to_string("/proc/self/cgroup")?);
@@ -114,7 +114,7 @@ pub(crate) fn candidates(tag: &str) -> io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// The folders of sandboxes that have no common parent, in a folder that may not be there.
+/// The folders of sandboxes that have no common parent, in a folder that may not exist.
 fn without_parent(top: &Path, tag: &str) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(top) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -144,8 +144,9 @@ pub(crate) struct Hierarchies {
 struct Parents {
     memory: PathBuf,
     pids: PathBuf,
-    /// Those of processors have no parent of ours. The kernel would first decide between it and this server,
-    /// and one hostile sandbox would use up all others' turn: milliseconds, again and again.
+    /// Those of processors have no parent of ours. The kernel would first decide between it and this
+    /// server, and one hostile sandbox would use up the turn of all others: milliseconds, again and
+    /// again.
     processors: PathBuf,
     /// How their names begin.
     begin: String,
@@ -160,8 +161,8 @@ impl Parents {
 }
 
 impl Hierarchies {
-    /// Finds the hierarchies and makes our parent in each: at the top, or where the top is not ours
-    /// to write, below the group this process is in. All sandboxes together may use `memory_bytes`.
+    /// Finds the hierarchies and creates our parent in each: at the top, or if we may not write there,
+    /// below the group this process is in. All sandboxes together may use `memory_bytes`.
     pub(crate) fn prepare(tag: &str, memory_bytes: u64) -> Result<Self, Error> {
         let read = Error::step("read where cgroups are mounted");
         let mounts = Mounts::read().map_err(read)?;
@@ -258,7 +259,7 @@ impl Hierarchies {
         })
     }
 
-    /// Makes the groups of one sandbox, whose init will be the host's user `init_uid`.
+    /// Creates the groups of one sandbox, whose init will be the host's user `init_uid`.
     pub(crate) fn create(&self, init_uid: u32) -> io::Result<Group> {
         let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
         let made = Group::create(self.v2.join(&name), init_uid, |home| {
@@ -271,7 +272,7 @@ impl Hierarchies {
         made.inspect_err(|_| self.discard(&name))
     }
 
-    /// Removes what there is of groups that were half made.
+    /// Removes what exists of groups that were only partly created.
     fn discard(&self, name: &str) {
         let home = self.v2.join(name);
         let v1 = self.v1.iter().flat_map(|parents| parents.of(name));
@@ -294,7 +295,7 @@ impl Hierarchies {
     }
 }
 
-/// Makes our parent at the top of a hierarchy or else below our own group; gives where and it.
+/// Creates our parent at the top of a hierarchy or else below our own group; returns where and it.
 fn make_parent(mount: &Path, own: &Path, tag: &str) -> io::Result<(PathBuf, PathBuf)> {
     let make = |top: PathBuf| {
         let parent = top.join(parent_name(tag));
@@ -306,14 +307,14 @@ fn make_parent(mount: &Path, own: &Path, tag: &str) -> io::Result<(PathBuf, Path
     make(mount.to_owned()).or_else(|_| make(mount.join(own)))
 }
 
-/// The top of a hierarchy, or if it is not ours to write, our own group in it.
+/// The top of a hierarchy, or if we may not write there, our own group in it.
 fn writable(mount: &Path, own: &Path, tag: &str) -> io::Result<PathBuf> {
     let (top, parent) = make_parent(mount, own, tag)?;
     remove_folder(&parent)?;
     Ok(top)
 }
 
-/// Lets the groups below `folder` have limits.
+/// Allows the groups below `folder` to have limits.
 fn pass_controllers_down(folder: &Path) -> io::Result<()> {
     let file = folder.join("cgroup.subtree_control");
     CONTROLLERS

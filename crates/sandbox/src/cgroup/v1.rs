@@ -10,8 +10,8 @@ use super::{
     read_from_start, read_number, value_of, weigh, write_value,
 };
 
-/// The kernel's shares of what weighs one whole processor, and their bounds. The server, and whatever else
-/// runs on the machine, has 1024 and so its turn four times as soon.
+/// The kernel's shares that correspond to one whole processor, and their bounds. The server, and other
+/// programs of the machine, have 1024 and so get their turn four times as soon.
 const SHARES: u64 = 256;
 const SHARES_MIN: u64 = 2;
 const SHARES_MAX: u64 = 262_144;
@@ -48,7 +48,7 @@ pub(super) struct V1 {
     folders: [PathBuf; 3],
     entrances: [File; 3],
     usage: File,
-    /// What sockets buffer, which v1 does not count with the rest. Where the kernel tells it.
+    /// What sockets buffer, which v1 does not count with the rest. Where the kernel reports it.
     sockets: Option<File>,
     kernel: Option<File>,
     peak: File,
@@ -93,7 +93,7 @@ impl Controllers for V1 {
             }
             done => done?,
         }
-        // Off unless asked for: what sockets buffer would else be nobody's.
+        // Off unless asked for: what sockets buffer would otherwise be charged to nobody.
         limit_sockets(memory, limits.socket_bytes)?;
         // Always, since a share may be set later.
         write_value(&cpu.join("cpu.cfs_period_us"), &CPU_PERIOD_US.to_string())?;

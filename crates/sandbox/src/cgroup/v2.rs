@@ -13,7 +13,7 @@ use super::{
     read_number, value_of, weigh, write_value,
 };
 
-/// What init itself may come to use: its copied pages and page tables, some hundred KiB.
+/// What init itself may use over time: its copied pages and page tables, some hundred KiB.
 const INIT_BYTES: u64 = 2 << 20;
 
 /// What a group and all below it use.
@@ -82,7 +82,7 @@ impl Controllers for V2 {
     }
 
     fn weigh_cpu(&self, weight: CpuWeight) -> io::Result<()> {
-        // Those beside it are sandboxes, too, so that only what they weigh beside each other matters.
+        // The sibling groups are sandboxes, too, so only their weights relative to each other matter.
         weigh(&self.home, "cpu.weight", weight, |share| {
             u64::from(share).clamp(1, 10_000)
         })

@@ -21,14 +21,14 @@ const OPEN_FILES_MAX: u64 = 512;
 /// Memory of a worker, bytes, its program's own included.
 const MEMORY_BYTES_MAX: u64 = 2 << 30;
 
-/// In a process that [`super::confine`] made, does `work` upon its words, its root and its input, and does
-/// not return; in any other, does nothing. To be called first of all, as
+/// In a process that [`super::confine`] started, does `work` with its arguments, its root and its
+/// input, and does not return; in any other, does nothing. To be called before everything else, as
 /// [`crate::become_spawner_if_asked`].
 pub fn become_confined_if_asked(work: impl FnOnce(&[String], OwnedFd, OwnedFd) -> Vec<u8>) {
     if !asked() {
         return;
     }
-    // The program's own code must not go on in this process, whatever happens.
+    // The program's own code must not continue in this process, whatever happens.
     let ended = std::panic::catch_unwind(AssertUnwindSafe(|| guard(work)));
     processes::exit_now(i32::from(!matches!(ended, Ok(Ok(())))));
 }
@@ -38,7 +38,7 @@ pub(super) fn asked() -> bool {
     words.next().as_deref() == Some(OsStr::new(CALLED)) && words.count() >= 3
 }
 
-/// What a guard was told.
+/// A guard's arguments.
 struct Told {
     user: u32,
     seconds: u64,
@@ -93,10 +93,10 @@ fn guard(work: impl FnOnce(&[String], OwnedFd, OwnedFd) -> Vec<u8>) -> io::Resul
         report.as_raw_fd(),
         root.as_raw_fd(),
     ])?;
-    // Half the scale: where the machine runs out of memory, this goes before its owner.
+    // Half the scale: if the machine runs out of memory, this is killed before its owner.
     fs::write("/proc/self/oom_score_adj", "500")?;
     files::set_creation_mask(0o022);
-    // Of this mount namespace, and so to be copied in it.
+    // Of this mount namespace, and so copied with it.
     let tree = mounts::clone_mount(root.as_fd())?;
     mounts::restrict(tree.as_fd(), false, None)?;
     drop(root);
@@ -132,7 +132,7 @@ fn guard(work: impl FnOnce(&[String], OwnedFd, OwnedFd) -> Vec<u8>) -> io::Resul
     }
 }
 
-/// Nothing is read from the standard streams or told by them from here on.
+/// From here on nothing is read from or written to the standard streams.
 fn silence() -> io::Result<()> {
     let null = File::options().read(true).write(true).open("/dev/null")?;
     for stream in 0..=2 {
@@ -153,7 +153,7 @@ impl Worker {
         } = self;
         privileges::die_with_parent()?;
         mounts::unshare_into_private()?;
-        // Any folder serves to enter by; this one surely exists, and is covered only in here.
+        // Any folder can serve as mount point; this one surely exists, and is covered only in here.
         let entrance = Path::new("/proc");
         mounts::attach(tree.as_fd(), entrance)?;
         drop(tree);
@@ -171,7 +171,7 @@ impl Worker {
         privileges::not_inspectable()?;
         // The change of user has undone it.
         privileges::die_with_parent()?;
-        // As a place only: its owner may let others pass without letting them look.
+        // As a path only: its owner may let others pass without letting them list it.
         let root = files::open_directory(Path::new("/"))?;
         let kept = [input.as_raw_fd(), report.as_raw_fd(), root.as_raw_fd()];
         files::close_all_but(&[&[0, 1, 2], &kept[..]].concat())?;

@@ -1,4 +1,4 @@
-//! Starting one of the function's processes: from a copy of init to a program without any right.
+//! Starting one of the function's processes: from a copy of init to a program without any rights.
 //!
 //! ```text
 //!   fork into the cgroup ──▶ v1 cgroups, cgroup namespace, session, limits ──▶ user 993, no
@@ -61,8 +61,8 @@ const FILTER: u8 = 6;
 const CHANGE_DIRECTORY: u8 = 9;
 const EXECUTE: u8 = 10;
 
-/// Memory that a process may keep from being moved, as on Lambda: pinned for the kernel's own use, it is
-/// counted nowhere else.
+/// Memory that a process may lock, as on Lambda: pinned for the kernel's own use, it is counted nowhere
+/// else.
 const LOCKED_BYTES: u64 = 64 << 10;
 
 /// Processes and threads of the function's user, as on Lambda. The cgroup has a limit of its own beyond it.
@@ -71,17 +71,17 @@ const USER_PROCESSES: u64 = 742;
 /// Why a process was not started: in which stage, at which step, with which error.
 pub(super) type Failure = (Stage, &'static str, i32);
 
-/// A process on its way to be a program.
+/// A process that is becoming a program.
 pub(super) struct Forked {
     pub(super) pid: i32,
-    /// Tells how it went, see [`read_report`].
+    /// Reports how it went, see [`read_report`].
     pub(super) report: PipeReader,
-    /// Where it hands over what hears of its calls, before it becomes the program.
+    /// Where it hands over the listener for its calls, before it becomes the program.
     pub(super) settled: OwnedFd,
 }
 
 impl Forked {
-    /// What hears of its calls, once it is known that it has become the program.
+    /// The listener for its calls, once it is known that it has become the program.
     pub(super) fn listener(&self) -> Option<OwnedFd> {
         let fds = sockets::receive(self.settled.as_fd(), &mut [0], false)
             .ok()?
@@ -90,7 +90,7 @@ impl Forked {
     }
 }
 
-/// Hands init what hears of this process's calls.
+/// Hands init the listener for this process's calls.
 pub(super) fn hand_over(to: BorrowedFd<'_>, listener: Option<OwnedFd>) -> io::Result<()> {
     let listener = listener.as_ref().map(OwnedFd::as_fd);
     sockets::send(to, &[1], listener.as_slice(), true)
@@ -124,8 +124,8 @@ impl Launch<'_> {
         }
     }
 
-    /// Gives up everything that a function's process must not have. `users` where it still is in the
-    /// host's user namespace. Gives what hears of its calls, for [`hand_over`].
+    /// Gives up everything that a function's process must not have. `users` if it still is in the
+    /// host's user namespace. Returns the listener for its calls, for [`hand_over`].
     pub(super) fn settle(&self, users: Option<&File>) -> Result<Option<OwnedFd>, (u8, io::Error)> {
         let steps: [&dyn Fn() -> io::Result<()>; SETTLE_STEPS] = [
             &|| self.enter_cgroups(),
@@ -184,12 +184,12 @@ fn set_limits() -> io::Result<()> {
     privileges::no_core_dumps()?;
     privileges::limit(Resource::LockedMemory, LOCKED_BYTES)?;
     privileges::limit(Resource::Processes, USER_PROCESSES)?;
-    // Whatever the owner itself was given.
+    // The limits and settings that the owner itself was given.
     privileges::limit(Resource::RealTimePriority, 0)?;
     privileges::limit(Resource::Niceness, 0)
 }
 
-/// Enters the sandbox's user namespace, with rights there that cannot be had back once given up.
+/// Enters the sandbox's user namespace, with rights there that cannot be regained once given up.
 pub(super) fn enter_users(users: &File) -> io::Result<()> {
     namespaces::enter_users(users.as_fd())?;
     // Not before: entering a user namespace fills the set again.
@@ -208,7 +208,7 @@ fn drop_rights() -> io::Result<()> {
 
 pub(super) fn tell(reporter: &mut PipeWriter, step: u8, error: &io::Error) {
     let errno = error.raw_os_error().unwrap_or(libc::EIO).to_le_bytes();
-    // If even this fails, the exit status 127 says the rest.
+    // If even this fails, the exit status 127 reports it.
     let _ = reporter.write_all(&[step, errno[0], errno[1], errno[2], errno[3]]);
 }
 

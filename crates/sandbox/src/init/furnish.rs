@@ -1,8 +1,7 @@
-//! From a copy of the spawner to a sandbox: everything up to the first word to the owner.
+//! From a copy of the spawner to a sandbox: everything up to the first message to the owner.
 //!
-//! First what any sandbox has, then what this one is to have, both of which take the host's rights,
-//! then giving them up. Once done, neither this process nor any
-//! it forks can get them back.
+//! First what any sandbox has, then what this one is to have, both of which need the host's rights,
+//! then giving them up. Afterwards neither this process nor any it forks can get them back.
 
 use std::fs::{self, File};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -21,9 +20,9 @@ use crate::users::{self, Maps};
 /// namespace (`SYS_ADMIN`). As bits by capability number.
 const INIT_CAPABILITIES: u64 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 21;
 
-/// Files of `/proc` that tell of the host or act upon it. Most are the host's root's to begin with, and this
-/// is the second lock. The last four are not: what interrupts and disks do from one moment to the next tells
-/// what others do.
+/// Files of `/proc` that reveal something about the host or change it. Most belong to the host's root
+/// to begin with, and this is the second lock. The last four do not: interrupt and disk counters from
+/// one moment to the next reveal what others do.
 const MASKED: &[&str] = &[
     "kcore",
     "keys",
@@ -41,7 +40,7 @@ const MASKED: &[&str] = &[
 /// How long others wait, and a way to have the kernel watch that.
 const PRESSURE: &str = "pressure";
 
-/// What needs no knowledge of the sandbox to be. Gives `/dev/null`.
+/// What does not depend on which sandbox it will be. Returns `/dev/null`.
 pub(super) fn begin(network: OwnedFd) -> Result<OwnedFd, Error> {
     signals::heed_children();
     // Waiting in the pool it must not outlive its spawner either.
@@ -54,7 +53,7 @@ pub(super) fn begin(network: OwnedFd) -> Result<OwnedFd, Error> {
 }
 
 /// Makes this process the init of a sandbox. `uid` is the host's user that it will be, `trees` the
-/// mounts that came along. Gives the root of `/tmp`, as a place only.
+/// mounts that came along. Returns the root of `/tmp`, as a path only.
 pub(super) fn finish(
     wanted: &Furnish,
     trees: Vec<OwnedFd>,
@@ -91,13 +90,13 @@ fn mount_all(
     let options = format!("size={},mode=1777,uid={root},gid={root}", wanted.tmp_bytes);
     mounts::mount("tmpfs", Path::new("/tmp"), libc::MS_NODEV, &options)
         .map_err(Error::step("mount /tmp"))?;
-    // For good: nobody inside can take the cover off. To unmount would wait for all processors.
+    // Permanently: nobody inside can remove the cover. To unmount would wait for all processors.
     mounts::bind(Path::new(EMPTY), Path::new(PRIVATE))
         .map_err(Error::step("cover the folders mounted from"))
 }
 
-/// Shows one of the private folder's runtimes. Its mount is read-only, without setuid and devices, since
-/// the one it is copied from is.
+/// Mounts one of the private folder's runtimes. Its mount is read-only, without setuid and devices,
+/// since the one it is copied from is.
 fn show_runtime(path: &str) -> std::io::Result<()> {
     let folder = files::open_directory(&Path::new(PRIVATE).join("runtimes"))?;
     let place = files::open_beneath(folder.as_fd(), Path::new(path))?;
@@ -105,7 +104,7 @@ fn show_runtime(path: &str) -> std::io::Result<()> {
     mounts::attach(tree.as_fd(), Path::new("/var/runtime"))
 }
 
-/// Shows the shared folders below `/mnt`, to which nothing else can then be added. `user` is the
+/// Mounts the shared folders below `/mnt`, to which nothing else can then be added. `user` is the
 /// host's that the function is.
 fn share_all(
     shares: &[Mount],
@@ -156,8 +155,8 @@ fn share_one(
     mounts::attach(tree.as_fd(), &place)
 }
 
-/// Waits for a child's end, so that nobody takes it for one of the function's. Another that ends
-/// meanwhile is the one that stands by, which is found out by who starts it.
+/// Waits for a child's end, so that it is not mistaken for one of the function's. Another child that
+/// ends meanwhile is the standby, and whatever starts it will notice.
 fn collect(process: i32) -> std::io::Result<()> {
     loop {
         match processes::reap(true)? {
@@ -181,7 +180,8 @@ fn proc() -> std::io::Result<()> {
         }
     }
     let sys = proc.join("sys");
-    // Shared memory ends with those who share it: else a killed function's would stay charged.
+    // Shared memory ends with the processes that share it: otherwise a killed function's would stay
+    // charged.
     fs::write(sys.join("kernel/shm_rmid_forced"), "1")?;
     mounts::bind(&sys, &sys)?;
     mounts::make_read_only(&sys, flags)

@@ -1,12 +1,12 @@
-//! Giving functions the routing socket, by which they are told their interfaces and addresses.
+//! Giving functions the routing socket, from which they learn their interfaces and addresses.
 //!
 //! ```text
 //!   function: socket(AF_NETLINK) ──waits──▶ init: how many are there? ──▶ one more, or ENOBUFS
 //! ```
 //!
-//! The kernel charges to nobody what waits to be read from such a socket, 200 KB each as it comes.
-//! Nothing of the kernel's bounds how many a user has, and the filter of system calls cannot count. So
-//! init makes them, as many as are of use. Resolvers of names make one for each question, and do
+//! The kernel charges to nobody what waits to be read from such a socket, up to 200 KB each. No limit
+//! of the kernel bounds how many a user has, and the filter of system calls cannot. So init makes them,
+//! as many as are useful. Resolvers of names make one for each query, and do without if they get none.
 //! without if they get none.
 
 use std::fs;
@@ -23,11 +23,11 @@ const SOCKETS_MAX: u64 = 16;
 const CALLS_MAX: u32 = 16;
 const TURN: Duration = Duration::from_millis(16);
 
-/// Who may ask, and what they have been given.
+/// The listeners, and the sockets that have been given out.
 pub(super) struct Interfaces {
-    /// One for each process that was started; its children's calls are heard there, too.
+    /// One for each process that was started; its children's calls arrive there, too.
     listeners: Vec<OwnedFd>,
-    /// No fewer than there are.
+    /// At least the real number.
     sockets: u64,
     turn: Instant,
     calls: u32,
@@ -43,7 +43,7 @@ impl Interfaces {
         }
     }
 
-    /// Hears the calls of one more process.
+    /// Receives the calls of one more process.
     pub(super) fn listen(&mut self, listener: OwnedFd) {
         self.listeners.push(listener);
     }
@@ -53,7 +53,7 @@ impl Interfaces {
         self.listeners.iter().map(|listener| listener.as_raw_fd())
     }
 
-    /// Answers what waits, one call of each process.
+    /// Answers the waiting calls, one for each process.
     pub(super) fn answer(&mut self) -> io::Result<()> {
         let mut index = 0;
         while let Some(listener) = self.listeners.get(index) {
@@ -84,7 +84,7 @@ impl Interfaces {
         }
     }
 
-    /// Makes the socket that is asked for, and says whether it is to be closed by exec.
+    /// Makes the requested socket, and says whether it is to be closed by exec.
     fn make(&mut self, call: &Call) -> io::Result<(OwnedFd, bool)> {
         if self.sockets >= SOCKETS_MAX {
             self.sockets = count(&fs::read_to_string("/proc/self/net/protocols")?)?;
@@ -92,7 +92,7 @@ impl Interfaces {
         if self.sockets >= SOCKETS_MAX {
             return Err(io::Error::from_raw_os_error(libc::ENOBUFS));
         }
-        // The kernel, too, takes no more than the low half.
+        // The kernel, too, reads only the low half.
         let kind = call.arguments[1] as libc::c_int;
         let socket = sockets::routing_of_kind(kind)?;
         self.sockets += 1;
@@ -102,7 +102,7 @@ impl Interfaces {
     fn wait_for_turn(&mut self) {
         self.calls += 1;
         if self.calls > CALLS_MAX {
-            // Woken early, it only answers sooner.
+            // If it is woken early, it only answers sooner.
             std::thread::park_timeout(TURN.saturating_sub(self.turn.elapsed()));
         }
         if self.turn.elapsed() >= TURN {

@@ -1,8 +1,8 @@
 //! The first of the function's processes, forked and settled before it is known what it will run.
 //!
-//! It waits in the pool along with its init, with all rights given up already: what is left to do
-//! when a program is to start is to connect its streams and to execute. Later starts are forked when
-//! they come. If it has ended meanwhile (killed along with others), so is the first.
+//! It waits in the pool along with its init, with all rights given up already: to start a program, only
+//! connecting its streams and executing is left. Later processes are forked on demand. If it has ended
+//! meanwhile (killed along with others), so is the first.
 
 use std::io::{self, PipeWriter};
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -42,7 +42,7 @@ impl Standby {
         }
     }
 
-    /// Has it become a program.
+    /// Makes it become a program.
     pub(super) fn start(self, program: &Program) -> io::Result<Forked> {
         let (report, reporter) = io::pipe()?;
         let execute = Execute {
@@ -61,7 +61,7 @@ impl Standby {
     }
 }
 
-/// The life of one. Whatever fails before it is told what to run is found out by who tells it.
+/// The life of one. If anything fails before its start is requested, the requester notices.
 fn wait(launch: &Launch<'_>, mut channel: Channel) {
     if privileges::set_process_name(c"lambent-standby").is_err() {
         return;

@@ -1,4 +1,4 @@
-//! Every message survives the wire, and nothing else gets through.
+//! Every message survives encoding and decoding, and nothing else is accepted.
 
 use super::*;
 
@@ -128,7 +128,8 @@ fn a_zero_inside_a_text_is_refused() {
     assert_eq!(Request::decode(&bytes), None);
 }
 
-/// That these bytes are a message only if they are what it is written as, and cost no more than they are.
+/// Checks that these bytes are a message only if they are its encoding, and cost no more than their
+/// length.
 fn is_exact<M: Message>(bytes: &[u8]) -> bool {
     M::decode(bytes).is_none_or(|message| message.encode() == bytes)
 }
@@ -137,7 +138,7 @@ fn is_exact<M: Message>(bytes: &[u8]) -> bool {
 fn fuzz_spawner_messages() {
     use proptest::prelude::*;
 
-    // Small numbers are kinds and lengths, and lead further in than others do.
+    // Small numbers are kinds and lengths, and get further than others.
     let number =
         prop_oneof![4 => 0_u32..9, 1 => any::<u32>()].prop_map(|n| n.to_le_bytes().to_vec());
     let part = prop_oneof![number, proptest::collection::vec(any::<u8>(), 0..12)];

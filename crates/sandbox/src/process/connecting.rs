@@ -13,7 +13,7 @@ use crate::connection::{Connection, Listener};
 use crate::error::Error;
 use crate::sys::namespaces;
 
-/// How long a connection into a sandbox may take: nobody is further away than the loopback.
+/// How long a connection into a sandbox may take: everything is on the loopback.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
 /// Takes a listening socket that has not been taken.
@@ -29,7 +29,7 @@ pub(super) async fn connect(init: BorrowedFd<'_>, port: u16) -> Result<Connectio
     let init = init.try_clone_to_owned();
     let init = init.map_err(Error::step("copy a process's handle"))?;
     let (done, connected) = oneshot::channel();
-    // A thread of its own, which ends in the namespace it went into.
+    // A thread of its own, which ends in the namespace it entered.
     let thread = std::thread::Builder::new().name("sandbox-connect".to_owned());
     let spawned = thread.spawn(move || {
         let _ = done.send(connect_inside(init.as_fd(), port));

@@ -44,16 +44,16 @@ impl Inside {
         Ok(())
     }
 
-    /// Lets what is being killed use all of the host's processors, so that it ends soon. Without effect
-    /// on what is started later: see [`Inside::restore_cpu`].
+    /// Lets killed processes use all of the host's processors, so that they end soon. Without effect on
+    /// what is started later: see [`Inside::restore_cpu`].
     pub(super) fn lift_cpu(&self) {
         let mut cpu = locked(&self.cpu);
         if cpu.share.is_none() || cpu.lifted {
             return;
         }
-        // First noted: what may be lifted is restored.
+        // Noted first: what may be lifted is restored.
         cpu.lifted = true;
-        // Twice what there is binds nobody, and unlike no quota at all has no other cost.
+        // Twice what exists limits nobody, and unlike no quota at all has no other cost.
         let all = cpu.host_millis.saturating_mul(2);
         if let Err(error) = self.group.controllers().limit_cpu(all) {
             // It then takes its time.
@@ -62,8 +62,8 @@ impl Inside {
         }
     }
 
-    /// Sets the share again if it was lifted. After this was said for each program that was asked to be
-    /// started, none runs with more than its share.
+    /// Sets the share again if it was lifted. After this was called for each requested start of a
+    /// program, none runs with more than its share.
     pub(super) fn restore_cpu(&self) -> io::Result<()> {
         let mut cpu = locked(&self.cpu);
         if let (true, Some(share)) = (cpu.lifted, cpu.share) {

@@ -1,11 +1,11 @@
-//! The end of one sandbox: killed, waited for a while, and what then still lives left to the reaper.
+//! The end of one sandbox: killed, waited for a while; what then still lives is left to the reaper.
 //!
 //! ```text
 //!   kill ──▶ 10 ms ──▶ lift the quota ──▶ gone? ──▶ cgroups removed ──▶ users free
-//!                                           └─10 s─▶ told to be dead ──▶ reaper ──▶ the same, when it is
+//!                                           └─10 s─▶ reported dead ──▶ reaper ──▶ the same, when it is
 //! ```
 //!
-//! A killed process gives back what it has in its own time, and with a small share of a processor that
+//! A killed process releases its resources in its own time, and with a small share of a processor that
 //! can be long: nothing of the function's runs any more, so the share is lifted.
 
 use std::os::fd::AsFd as _;
@@ -19,14 +19,14 @@ use crate::sys::files;
 
 /// How long a killed sandbox is waited for, with the removal of its cgroups.
 pub(super) const END_WITHIN: Duration = Duration::from_secs(10);
-/// What has not ended by then has more to do than its share of a processor allows. Most ends take a
-/// millisecond or two and are spared the lifting.
+/// What has not ended by then has more to do than its share of a processor allows. Most end within a
+/// millisecond or two, and their share is not lifted.
 pub(super) const LIFT_AFTER: Duration = Duration::from_millis(10);
 /// How often busy cgroups are tried, while it is waited for them.
 const REMOVE_EVERY: Duration = Duration::from_micros(500);
 
 impl Sandbox {
-    /// Ends it. Whoever comes while another does waits for that one.
+    /// Ends it. A caller that arrives while another does so waits for that one.
     pub(super) async fn destroy(self: &Arc<Self>, reaper: &Reaper) {
         self.destroyed.get_or_init(|| self.end(reaper)).await;
     }
@@ -36,7 +36,8 @@ impl Sandbox {
         if tokio::time::timeout(END_WITHIN, self.gone()).await.is_ok() {
             return;
         }
-        // Whoever waits for a word of it waits in vain. Its supervisor goes on, and sees it end.
+        // Callers that wait for an answer from it wait in vain. Its supervisor continues, and sees it
+        // end.
         self.inside.close();
         let sandbox = &self.inside.id;
         tracing::error!(
@@ -56,7 +57,7 @@ impl Sandbox {
             .is_err()
         {
             self.inside.lift_cpu();
-            // Its sender is here.
+            // Its sender is in this struct.
             let _ = ended.await;
         }
         while !self.try_finish() {
@@ -64,9 +65,9 @@ impl Sandbox {
         }
     }
 
-    /// Removes what there is of it. False while init lives, or processes are in its cgroups still.
+    /// Removes what exists of it. False while init lives, or processes are still in its cgroups.
     fn try_finish(&self) -> bool {
-        // It leaves its cgroup before it waits for the others. If that cannot be asked, it is later.
+        // It leaves its cgroup before it waits for the others. If that cannot be checked, it is later.
         if !files::is_readable(self.inside.process.get_ref().as_fd()).unwrap_or(false) {
             return false;
         }

@@ -98,7 +98,8 @@ impl Sandbox {
             memory_kills: AtomicU32::new(0),
             closed: AtomicBool::new(false),
         });
-        // It ends by itself when init has, and by nobody's hand: it answers who waits for a word of init's.
+        // It ends by itself when init has, and nothing else ends it: it answers everyone who waits for
+        // a message of init's.
         tokio::spawn(supervise(Arc::clone(&inside)));
         Ok(Self {
             number,
@@ -115,7 +116,7 @@ impl Sandbox {
         self.number
     }
 
-    /// Sets the limits and has init furnish the sandbox, with these folders beside its own.
+    /// Sets the limits and has init furnish the sandbox, with these folders in addition to its own.
     pub(super) async fn furnish(
         &self,
         wanted: &Furnish,
@@ -162,7 +163,7 @@ impl Sandbox {
         waiter: Waiter,
     ) -> Result<(), Error> {
         locked(&self.inside.waiters).insert(number, waiter);
-        // Looked at after the insertion: either we see it closed, or closing sees the waiter.
+        // Checked after the insertion: either we see it closed, or closing sees the waiter.
         let sent = if self.inside.closed.load(Ordering::SeqCst) {
             Err(Error::Gone)
         } else {
@@ -206,7 +207,7 @@ impl Drop for Handle {
     }
 }
 
-/// What `work` comes to, or an error that names `step` when it takes too long.
+/// The result of `work`, or an error that names `step` when it takes too long.
 async fn in_time<T>(
     limit: Duration,
     step: &'static str,
@@ -271,7 +272,7 @@ impl Instance for Handle {
             .ask(request, &start, &[output.as_fd()], waiter)
             .await?;
         drop(output);
-        // After the request, so that a killing for want of memory on the way cannot leave it lifted.
+        // After the request, so that a kill for lack of memory on the way cannot leave it lifted.
         if let Err(error) = self.sandbox.inside.restore_cpu() {
             self.sandbox.inside.kill();
             return Err(Error::step("limit a sandbox's processor")(error));
@@ -369,7 +370,7 @@ impl Instance for Handle {
     }
 
     async fn exhaust(&self) {
-        // First said: whoever sees its processes end can see why.
+        // Noted first: callers that see its processes end can see why.
         self.sandbox.inside.out_of_memory.send_replace(true);
         self.destroy().await;
     }

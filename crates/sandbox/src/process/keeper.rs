@@ -4,8 +4,8 @@
 //!   start ──▶ Up ──ended──▶ Down ──pause──▶ start ...      stop: Stopped, from any
 //! ```
 //!
-//! The kernel ends a spawner with the thread that started it, so that thread is this one and no
-//! other. Whoever wants a sandbox while there is no spawner waits a little for the next.
+//! The kernel ends a spawner with the thread that started it, so that thread is this one and no other.
+//! A caller that wants a sandbox while there is no spawner waits a little for the next.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -20,13 +20,14 @@ use crate::error::Error;
 use crate::message::Build;
 use crate::sys::processes;
 
-/// How long a sandbox's making waits for a spawner: some restarts, and no client's patience.
+/// How long the making of a sandbox waits for a spawner: some restarts, and not as long as a client
+/// would wait.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// A spawner that lived for so long was well: its end is not the next one's fault.
+/// A spawner that lived for this long was healthy: its end is not counted against the next one.
 const WELL_AFTER: Duration = Duration::from_secs(30);
 /// The pause before the second start in a row; each further one is twice as long.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
-/// The longest pause: what the host lacks may be there again.
+/// The longest pause: the host may have again what it lacked.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// Keeps one root's spawner. Dropping it ends the spawner, and with it all of the root's sandboxes.
@@ -39,7 +40,7 @@ pub(super) struct Keeper {
 pub(super) struct Kept {
     /// The root's name.
     root: String,
-    /// Whose spawner it is, for people who list processes.
+    /// Whose spawner it is, shown in lists of processes.
     label: String,
     build: Build,
     state: Mutex<State>,
@@ -54,7 +55,7 @@ enum State {
 }
 
 impl Keeper {
-    /// Starts the first spawner; the receiver hears whether its root stands.
+    /// Starts the first spawner; the receiver learns whether its root is ready.
     pub(super) fn start(
         tag: &str,
         root: String,
@@ -77,7 +78,7 @@ impl Keeper {
         Ok((Self { kept, thread }, stands))
     }
 
-    /// For those who want sandboxes.
+    /// For callers that want sandboxes.
     pub(super) fn kept(&self) -> Arc<Kept> {
         Arc::clone(&self.kept)
     }
@@ -87,7 +88,7 @@ impl Keeper {
         let before = std::mem::replace(&mut *locked(&self.kept.state), State::Stopped);
         self.kept.changed.notify_all();
         if let State::Up(_, process) = before {
-            // The end of its socket would do, unless something holds the process up.
+            // Closing its socket would do, unless something blocks the process.
             let _ = processes::signal_handle(process.as_fd(), libc::SIGKILL);
         }
         if let Some(thread) = locked(&self.thread).take() {
@@ -104,8 +105,8 @@ impl Drop for Keeper {
 }
 
 impl Kept {
-    /// Has a sandbox's init forked. [`Error::Gone`] if the spawner ended over it: whatever was given
-    /// to it is not to be used again.
+    /// Has a sandbox's init forked. [`Error::Gone`] if the spawner ended meanwhile: nothing that was
+    /// given to it may be used again.
     pub(super) fn create(&self, uid: u32, fds: &[BorrowedFd<'_>]) -> Result<OwnedFd, Error> {
         let down = |state: &mut State| matches!(state, State::Down);
         let state = self
@@ -117,13 +118,13 @@ impl Kept {
             State::Down | State::Stopped => Err(self.missing()),
         };
         if let Err(Error::Gone | Error::Protocol) = &created {
-            // Others need not find out too. One that has not ended does so by its socket's end.
+            // Others need not find out too. One that has not ended does so when its socket closes.
             *state = State::Down;
         }
         created
     }
 
-    /// That there is no spawner, as an error.
+    /// The error that there is no spawner.
     pub(super) fn missing(&self) -> Error {
         Error::NoSpawner {
             root: self.root.clone(),
@@ -134,10 +135,10 @@ impl Kept {
     fn keep(&self, first: oneshot::Sender<Result<(), Error>>) {
         let mut spawner = match self.start() {
             Ok(process) => process,
-            // Whoever waits for the first one decides what its failure means.
+            // The caller that waits for the first one decides what its failure means.
             Err(error) => return drop(first.send(Err(error))),
         };
-        // Nobody may wait for it any more; the keeper is then dropped and this one told to stop.
+        // Nobody may wait for it any more; the keeper is then dropped and this thread is told to stop.
         let _ = first.send(Ok(()));
         let mut in_a_row = 0;
         let mut began = Instant::now();
@@ -173,7 +174,7 @@ impl Kept {
         }
     }
 
-    /// Starts a spawner and lets it be asked.
+    /// Starts a spawner and makes it available.
     fn start(&self) -> Result<SpawnerProcess, Error> {
         let started = spawning::start(&self.build, &self.label);
         let (spawner, process) = started.map_err(|error| match error {
@@ -182,7 +183,7 @@ impl Kept {
         })?;
         let handle = process.handle()?;
         let mut state = locked(&self.state);
-        // Told to stop meanwhile, the new one is dropped here, and ends by that.
+        // If it was told to stop meanwhile, the new one is dropped here, and ends with that.
         if !matches!(*state, State::Stopped) {
             *state = State::Up(spawner, handle);
         }
@@ -191,7 +192,7 @@ impl Kept {
         Ok(process)
     }
 
-    /// Nothing is to be asked of the one that ended. False when it was meant to end.
+    /// Sends nothing more to the one that ended. False when it was meant to end.
     fn ended(&self) -> bool {
         let mut state = locked(&self.state);
         if matches!(*state, State::Stopped) {
@@ -212,8 +213,8 @@ impl Kept {
     }
 }
 
-/// How long to wait before a spawner is started in the stead of one that ended, when so many in a row
-/// were not well. The first is started at once: one accident is no pattern.
+/// How long to wait before a spawner is started in place of one that ended, after `in_a_row` that were
+/// not healthy. The first is started at once: one accident is no pattern.
 fn pause(in_a_row: u32) -> Duration {
     match in_a_row {
         0 => Duration::ZERO,

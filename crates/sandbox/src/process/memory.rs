@@ -5,10 +5,10 @@
 //! 128 MB itself. The kernel offers no limit for the one without the other, so:
 //!
 //! - its hard limit is memory plus the whole of `/tmp`. Nothing ever gets past that;
-//! - what is the function's own is watched: all that is charged, less what `/tmp` holds, less cached
-//!   files. Whoever is over its memory is killed, all of it.
+//! - what is the function's own is watched: everything charged, minus what `/tmp` holds, minus cached
+//!   files. A function that is over its memory is killed, all of it.
 //!
-//! So a function can be over its memory for the moment between two looks. Raising the hard limit as
+//! So a function can be over its memory for the moment between two checks. Raising the hard limit as
 //! `/tmp` fills was rejected: a write to `/tmp` would race the raise, and fail with "out of memory"
 //! when it won.
 
@@ -18,12 +18,12 @@ use crate::cgroup::Memory;
 
 /// How fast a function can take memory: some 1 us for each page of 4 KiB, on more than one CPU.
 const BYTES_PER_MS: u64 = 8 << 20;
-/// The shortest time between two looks: a function at its limit must not keep the owner busy.
+/// The shortest time between two checks: a function at its limit must not keep the owner busy.
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 /// The longest: larger pages come faster than [`BYTES_PER_MS`] says.
 pub(super) const PAUSE_MAX: Duration = Duration::from_millis(50);
 
-/// The least that sockets may buffer: a few large results on their way.
+/// The least that sockets may buffer: a few large results in transit.
 const SOCKET_BYTES_MIN: u64 = 16 << 20;
 
 /// How much of a function's memory its sockets may buffer: a quarter, which is about what Linux gives
@@ -32,8 +32,9 @@ pub(super) fn socket_bytes(memory_bytes: u64) -> u64 {
     (memory_bytes / 4).max(SOCKET_BYTES_MIN)
 }
 
-/// The most sockets that a sandbox may have, accepted or not: both ends of as many connections as Lambda
-/// gives an environment descriptors. What waits in one that nobody has accepted is charged to nobody.
+/// The most sockets that a sandbox may have, accepted or not: both ends of as many connections as
+/// Lambda gives an environment descriptors. What waits in one that nobody has accepted is charged to
+/// nobody.
 pub(super) const SOCKETS_MAX: u64 = 2_048;
 
 /// How many sockets there are, by the text of a network's `sockstat`.
@@ -59,7 +60,7 @@ pub(super) fn bytes_left(limit: u64, memory: Memory, tmp_bytes: u64) -> Option<u
     limit.checked_sub(own_bytes(memory, tmp_bytes))
 }
 
-/// How long to wait with the next look when this much is left.
+/// How long to wait until the next check when this much is left.
 pub(super) fn pause(bytes_left: u64) -> Duration {
     Duration::from_millis(bytes_left / BYTES_PER_MS).clamp(PAUSE_MIN, PAUSE_MAX)
 }

@@ -1,9 +1,9 @@
-//! Sandboxes made ahead, as far as they are all alike: some threads for each root.
+//! Pooled sandboxes, prepared as far as they are all alike: some threads for each root.
 //!
 //! A thread makes one after the other and hands them on through a channel that holds as many as the
-//! pool should: when it is full the threads wait, so the channel is the pool. Most of making a
-//! sandbox is done here, before anybody asks: network namespace, cgroups, and an init that waits to be
-//! told what it is to be.
+//! pool should: when it is full the threads wait, so the channel is the pool. Most of making a sandbox
+//! is done here, before anybody asks: network namespace, cgroups, and an init that waits to be told
+//! what it is to be.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -28,9 +28,9 @@ use crate::sys::{files, processes};
 /// Threads for each root. One waits for the kernel as often as it works: making a network namespace
 /// takes turns with removing others.
 const THREADS: usize = 2;
-/// How long a thread waits after a failure: what the host is short of does not come back at once.
+/// How long a thread waits after a failure: what the host lacks does not come back at once.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
-/// How many makings in a row may be lost with their spawner before that is told.
+/// How many attempts in a row may be lost with their spawner before that is logged.
 const LOST_MAX: u32 = 4;
 /// How long the cgroups of what is discarded may stay busy.
 const REMOVE_WITHIN: Duration = Duration::from_secs(2);
@@ -53,13 +53,13 @@ pub(super) struct Prepared {
 
 impl Prepared {
     fn has_ended(&self) -> bool {
-        // If that cannot be asked, whoever takes it finds out.
+        // If that cannot be checked, whatever takes it will notice.
         files::is_readable(self.process.as_fd()).unwrap_or(false)
     }
 
-    /// Ends it unused, waiting for that.
+    /// Ends it unused, and waits for that.
     fn discard(self, reaper: &Reaper) {
-        // If it cannot be killed, the end of its control socket ends it.
+        // If it cannot be killed, closing its control socket ends it.
         let _ = processes::signal_handle(self.process.as_fd(), libc::SIGKILL);
         let Self { slot, group, .. } = self;
         Remains { group, slot }.leave(reaper);
@@ -73,7 +73,7 @@ pub(super) struct Remains {
 }
 
 impl Remains {
-    /// Removes what there is. False while a process lives there.
+    /// Removes what exists. False while a process lives there.
     pub(super) fn gone(&mut self) -> bool {
         !matches!(self.group.remove(), Err(error) if error.raw_os_error() == Some(libc::EBUSY))
     }
@@ -123,7 +123,7 @@ impl Pool {
         config: &Config,
         (hierarchies, slots, reaper): (Arc<Hierarchies>, Arc<Slots>, Arc<Reaper>),
     ) -> Result<Self, Error> {
-        // One is the least: it is then made when the one before is taken.
+        // One is the least: the next is made when this one is taken.
         let (sender, receiver) = mpsc::channel(config.pool.max(1));
         let mut threads = Vec::new();
         for _ in 0..THREADS {
@@ -152,14 +152,14 @@ impl Pool {
         })
     }
 
-    /// Takes one, waiting for it to be made if there is none. Those that died with their spawner are
-    /// passed over.
+    /// Takes one; if there is none, waits for it to be made. Those that died with their spawner are
+    /// skipped.
     pub(super) async fn take(&self) -> Result<Prepared, Error> {
         let mut ready = self.ready.lock().await;
         loop {
             match ready.recv().await {
                 None => return Err(Error::Gone),
-                // A failure that has been superseded is old news.
+                // A failure that has been superseded is no longer of interest.
                 Some(Err(_)) if !ready.is_empty() => {}
                 Some(Ok(prepared)) if prepared.has_ended() => {
                     // A panic there is a bug and was reported there.
@@ -202,7 +202,7 @@ impl Making {
         loop {
             let mut made = self.make();
             if matches!(made, Err(Error::Gone)) {
-                // Its spawner died over it: the next one is waited for, unless they all do so.
+                // Its spawner died during it: the next one is waited for, unless they all do so.
                 lost += 1;
                 if lost < LOST_MAX {
                     continue;
@@ -211,7 +211,8 @@ impl Making {
             }
             lost = 0;
             let failed = made.is_err();
-            // Whoever wants one is told only if there is no other. One that ends says so itself.
+            // A caller that wants one learns of the failure only if there is no other. A keeper that
+            // has stopped is logged elsewhere.
             if let Err(error @ Error::Step { .. }) = &made
                 && !failing
             {
@@ -250,7 +251,7 @@ impl Making {
         let process = match created {
             Ok(process) => process,
             Err(error) => {
-                // It may have been forked all the same: it ends with its control socket.
+                // It may have been forked nevertheless: it ends with its control socket.
                 drop(control);
                 Remains { group, slot }.leave(&self.reaper);
                 return Err(error);

@@ -1,5 +1,5 @@
-//! One sandbox made, used and ended before any is needed: so that a host that cannot have them is told of
-//! at the start, and not by every invoke.
+//! One sandbox made, used and ended before any is needed: so that a host that cannot run them is
+//! reported at the start, and not by every invoke.
 
 use std::ffi::CString;
 
@@ -9,11 +9,11 @@ use crate::engine::Instance as _;
 use crate::error::Error;
 use crate::spec::{CpuWeight, Process, Spec};
 
-/// No root has it.
+/// A name that no root has.
 const ABSENT: &str = "/lambent-probe";
 
 impl ProcessEngine {
-    /// Makes a sandbox of each root and goes through all that is done to one.
+    /// Makes a sandbox of each root and does everything with it that is ever done to one.
     pub(super) async fn probe(&self, config: &Config) -> Result<(), Error> {
         for root in &config.roots {
             let spec = Spec {
@@ -43,8 +43,8 @@ impl ProcessEngine {
     }
 }
 
-/// Starts a program that is not there: that it is not is found out by a process which has been through
-/// everything that every program goes through.
+/// Starts a program that does not exist: the error comes from a process that has taken every step that
+/// every program takes.
 async fn run_nothing(sandbox: &super::Handle) -> Result<(), Error> {
     let (output, _) = sandbox.outlet()?;
     let started = sandbox.start(Process {
@@ -60,7 +60,7 @@ async fn run_nothing(sandbox: &super::Handle) -> Result<(), Error> {
     }
 }
 
-/// What `error` means for who runs this host.
+/// What `error` means for the operator of this host.
 pub(super) fn explain(error: Error) -> Error {
     let advice = advice(&error);
     Error::NoSandboxes {

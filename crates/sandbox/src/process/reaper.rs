@@ -1,8 +1,9 @@
-//! What was killed and has not ended yet: kept until it is gone, however long that takes.
+//! What was killed and has not ended yet: kept until it has, however long that takes.
 //!
-//! A killed process may take long to end: it has much to give back, or the kernel holds it up (a file
+//! A killed process may take long to end: it has much to release, or the kernel blocks it (a file
 //! system that does not answer). Until then its memory, cgroups and users are taken, and must not be
-//! another sandbox's. Nobody waits for that: whoever ends a sandbox hands it over after some seconds.
+//! given to another sandbox. Nobody waits for that: the caller that ends a sandbox hands it over after
+//! some seconds.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,14 +15,14 @@ use tokio::task::JoinSet;
 use super::locked;
 use crate::engine::Lingering;
 
-/// The first pause between two looks; each further one is twice as long.
+/// The first pause between two checks; each further one is twice as long.
 const LOOK_FIRST: Duration = Duration::from_millis(10);
 /// The longest.
 const LOOK_MAX: Duration = Duration::from_secs(1);
 
 /// Keeps what does not end.
 pub(super) struct Reaper {
-    /// Asked from threads outside of it, too.
+    /// Also called from threads outside the runtime.
     runtime: Handle,
     tasks: Mutex<JoinSet<()>>,
     now: Arc<AtomicU64>,
@@ -61,7 +62,7 @@ impl Reaper {
         tasks.spawn_on(look, &self.runtime);
     }
 
-    /// How much is kept.
+    /// How many are kept.
     pub(super) fn lingering(&self) -> Lingering {
         Lingering {
             now: self.now.load(Ordering::Relaxed),

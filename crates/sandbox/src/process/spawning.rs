@@ -13,11 +13,11 @@ use crate::spawner;
 use crate::sys::{files, processes};
 
 /// How long a spawner may take to answer. It takes a millisecond, and seconds on a machine that is very
-/// busy; one that takes longer is held up by the kernel, and not to be waited for. It lives on, with its
+/// busy; one that takes longer is blocked by the kernel, and is not waited for. It lives on, with its
 /// sandboxes.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
-/// One spawner, as whoever has its lock asks it. Dropping it ends the spawner.
+/// One spawner, as the holder of its lock uses it. Dropping it ends the spawner.
 pub(super) struct SpawnerHandle {
     channel: Channel,
     requests: u32,
@@ -29,7 +29,7 @@ pub(super) struct SpawnerProcess {
     handle: OwnedFd,
 }
 
-/// Starts a spawner and waits until its root stands. It ends with the calling thread.
+/// Starts a spawner and waits until its root is ready. It ends with the calling thread.
 pub(super) fn start(build: &Build, label: &str) -> Result<(SpawnerHandle, SpawnerProcess), Error> {
     let (ours, theirs) = channel::pair().map_err(Error::step("make a spawner's socket"))?;
     let child = spawner::start(theirs, label)?;
@@ -41,7 +41,7 @@ pub(super) fn start(build: &Build, label: &str) -> Result<(SpawnerHandle, Spawne
     let mut channel = Channel::new(ours);
     let built = tell(&mut channel, build);
     if let Err(error) = built {
-        // Ended by its socket's end, if not already.
+        // Closing its socket has ended it, if it had not ended already.
         drop(channel);
         process.wait();
         return Err(error);
@@ -54,7 +54,7 @@ fn tell(channel: &mut Channel, build: &Build) -> Result<(), Error> {
     ask(channel, build, &[], 0).map(|_| ())
 }
 
-/// Asks, and gives what came with the answer. [`Error::Gone`] if the spawner has ended.
+/// Sends a request, and returns what came with the answer. [`Error::Gone`] if the spawner has ended.
 fn ask(
     channel: &mut Channel,
     question: &impl Message,
@@ -68,7 +68,8 @@ fn ask(
         let left = deadline.saturating_duration_since(Instant::now());
         let received = channel.receive_within::<Spawned>(left);
         match received.map_err(gone_or("hear from a spawner"))? {
-            // To one who waited no longer; without its owner's socket that sandbox ends by itself.
+            // For a caller that stopped waiting; without its owner's socket that sandbox ends by
+            // itself.
             Received::Message(answer, _) | Received::Cut(answer) if answer.is_before(request) => {}
             Received::Message(Spawned::Created { request: told }, fds) if told == request => {
                 return Ok(fds);
@@ -91,7 +92,7 @@ fn ask(
     }
 }
 
-/// For `map_err`: an end of the socket that is no more, or else the step that failed.
+/// For `map_err`: that the other end of the socket has ended, or else the step that failed.
 pub(super) fn gone_or(step: &'static str) -> impl FnOnce(io::Error) -> Error {
     move |error| match error.kind() {
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Error::Gone,
@@ -100,7 +101,7 @@ pub(super) fn gone_or(step: &'static str) -> impl FnOnce(io::Error) -> Error {
 }
 
 impl SpawnerHandle {
-    /// Has a sandbox's init forked; gives its handle.
+    /// Has a sandbox's init forked; returns its handle.
     pub(super) fn create(&mut self, uid: u32, fds: &[BorrowedFd<'_>]) -> Result<OwnedFd, Error> {
         self.requests = self.requests.wrapping_add(1);
         let request = self.requests;
@@ -110,7 +111,7 @@ impl SpawnerHandle {
 }
 
 impl SpawnerProcess {
-    /// To kill it by.
+    /// For killing it.
     pub(super) fn handle(&self) -> Result<OwnedFd, Error> {
         let copy = self.handle.try_clone();
         copy.map_err(Error::step("copy a process's handle"))

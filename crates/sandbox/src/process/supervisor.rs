@@ -1,7 +1,7 @@
-//! The task of one sandbox: hears its init, watches its memory, sees it end.
+//! The task of one sandbox: receives its init's messages, watches its memory, sees it end.
 //!
-//! It holds everything the sandbox's callers share and ends by itself once init has: then every
-//! waiter gets its answer. Nothing that a function does can stop it from coming to that.
+//! It holds everything the sandbox's callers share and ends by itself once init has: then every waiter
+//! gets its answer. Nothing that a function does can prevent that.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -41,7 +41,7 @@ pub(super) struct Inside {
     /// Readable when init, and so everything in the sandbox, has ended.
     pub(super) process: AsyncFd<OwnedFd>,
     pub(super) group: Group,
-    /// Tells how many sockets there are.
+    /// Says how many sockets there are.
     pub(super) sockets: File,
     pub(super) cpu: Mutex<Cpu>,
     /// The function's memory, without `/tmp`.
@@ -56,7 +56,7 @@ pub(super) struct Inside {
     pub(super) next_request: AtomicU32,
     /// The started processes, by number inside.
     pub(super) exits: Mutex<BTreeMap<u32, oneshot::Sender<Exit>>>,
-    /// How many processes the kernel had killed for want of memory when that was last seen.
+    /// How many processes the kernel had killed for lack of memory at the last check.
     pub(super) memory_kills: AtomicU32,
     /// Set when init has ended: nobody is to wait for it any more.
     pub(super) closed: AtomicBool,
@@ -91,7 +91,7 @@ pub(super) async fn supervise(inside: Arc<Inside>) {
                 Ok(Received::Closed) => hearing = false,
                 Err(error) => {
                     hearing = false;
-                    // An init that was killed with a word of ours unread ends so, too.
+                    // An init that was killed with an unread message of ours also ends this way.
                     if error.kind() != io::ErrorKind::ConnectionReset {
                         inside.give_up(&error);
                     }
@@ -114,8 +114,8 @@ impl Inside {
         }
     }
 
-    /// A word of init's is lost. Whoever waits for it must not wait for ever, and what it said is not
-    /// known: the sandbox ends.
+    /// A message of init's is lost. Its waiter must not wait forever, and the content of the message is
+    /// not known: the sandbox ends.
     fn give_up(&self, error: &io::Error) {
         let told = error as &dyn std::error::Error;
         tracing::error!(
@@ -137,16 +137,17 @@ impl Inside {
         self.kill();
     }
 
-    /// Whether the kernel has killed since this was last asked.
+    /// Whether the kernel has killed since the last call.
     pub(super) fn kernel_killed(&self) -> io::Result<bool> {
         let kills = self.group.controllers().memory_kills()? as u32;
         Ok(self.memory_kills.swap(kills, Ordering::AcqRel) != kills)
     }
 
-    /// Has init kill the function's processes. Nothing that is started later can be hit: who killed
-    /// all before starting again has heard so from this task, and not before this was sent.
+    /// Has init kill the function's processes. Nothing that is started later can be hit: a caller that
+    /// killed all before starting again has received the answer from this task, and not before this was
+    /// sent.
     pub(super) async fn kill_for_memory(&self) -> io::Result<()> {
-        // First said, then done: whoever sees the processes end can see why.
+        // Noted first, then done: callers that see the processes end can see why.
         self.out_of_memory.send_replace(true);
         self.lift_cpu();
         self.channel
@@ -201,13 +202,13 @@ impl Inside {
     }
 
     async fn exited(&self, pid: u32, exit: Exit) {
-        // The kernel's killing may be heard of only after this: look before telling.
+        // The kernel's kill may become known only after this: check before answering.
         if exit == Exit::Signal(libc::SIGKILL) && self.kernel_killed().unwrap_or(false) {
-            // If this fails the mark's own turn does it again.
+            // If this fails, the check at the mark does it again.
             let _ = self.kill_for_memory().await;
         }
         if let Some(waiter) = locked(&self.exits).remove(&pid) {
-            // Not to care how a process ends is the caller's right.
+            // The caller may ignore how a process ends.
             let _ = waiter.send(exit);
         }
     }
@@ -243,7 +244,7 @@ impl Inside {
 
     fn done(&self, request: u32, result: Result<(), Error>) {
         if let Some(Waiter::Done(answer)) = self.take_waiter(request) {
-            // The caller may have given up waiting; it is done all the same.
+            // The caller may have given up waiting; it is done nevertheless.
             let _ = answer.send(result);
         }
     }
@@ -255,9 +256,9 @@ impl Inside {
     /// Init has ended, or is given up: answers everybody.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        // First said: whoever sees processes end can see why.
+        // Noted first: callers that see processes end can see why.
         self.dead.send_replace(true);
-        // Dropping a waiter's sender tells it that the sandbox is gone.
+        // Dropping a waiter's sender tells it that the sandbox has ended.
         locked(&self.waiters).clear();
         for (_, exit) in std::mem::take(&mut *locked(&self.exits)) {
             let _ = exit.send(Exit::Signal(libc::SIGKILL));

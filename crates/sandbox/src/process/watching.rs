@@ -1,12 +1,12 @@
-//! Watching one sandbox's memory: looking often enough, and killing when it is too much.
+//! Watching one sandbox's memory: checking often enough, and killing when it is too much.
 //!
 //! ```text
-//!   look ──▶ over? kill ──▶ sleep for as long as it takes to fill what is left ──▶ look ...
-//!              frozen: park ──▶ thawed ──▶ look ...
+//!   check ──▶ over? kill ──▶ sleep for as long as it takes to fill what is left ──▶ check ...
+//!              frozen: park ──▶ thawed ──▶ check ...
 //! ```
 //!
-//! Looking costs a few microseconds, and nothing while the sandbox is frozen. Having the kernel tell
-//! instead was tried and rejected: a v1 kernel takes a grace period (some 10 ms) to set a mark, and
+//! A check costs a few microseconds, and nothing while the sandbox is frozen. Notifications by the
+//! kernel were tried and rejected: a v1 kernel takes a grace period (some 10 ms) to set a mark, and
 //! removing a cgroup meanwhile waits for that with the lock of all cgroups held; v2's `memory.high`
 //! slows a function down that does no harm.
 
@@ -31,7 +31,7 @@ pub(super) struct Frozen {
 }
 
 impl Frozen {
-    /// Said after freezing and before thawing. Costs next to nothing unless the watch is parked.
+    /// Called after freezing and before thawing. Costs next to nothing unless the watch is parked.
     pub(super) fn set(&self, frozen: bool) {
         self.frozen.store(frozen, Ordering::SeqCst);
         if !frozen && self.parked.swap(false, Ordering::SeqCst) {
@@ -41,7 +41,7 @@ impl Frozen {
 
     async fn wait_until_thawed(&self) {
         self.parked.store(true, Ordering::SeqCst);
-        // Looked at after parking: either it is seen thawed here, or whoever thaws sees it parked.
+        // Checked after parking: either it is seen thawed here, or the thawing caller sees it parked.
         if self.frozen.load(Ordering::SeqCst) {
             self.thawed.notified().await;
         }
@@ -56,7 +56,7 @@ pub(super) struct Watching {
 }
 
 impl Watching {
-    /// Begins with an empty sandbox.
+    /// Starts with an empty sandbox.
     pub(super) fn begin(inside: Arc<Inside>) -> Self {
         Self {
             look_at: Instant::now() + memory::pause(inside.memory_bytes),
@@ -64,7 +64,8 @@ impl Watching {
         }
     }
 
-    /// Waits until it is time to [`Watching::look`]. Giving up waiting only postpones that.
+    /// Waits until it is time to [`Watching::look`]. If the caller stops waiting, that is only
+    /// postponed.
     pub(super) async fn due(&self) {
         tokio::time::sleep_until(self.look_at).await;
         if self.inside.frozen.frozen.load(Ordering::SeqCst) {
@@ -89,7 +90,7 @@ impl Watching {
         let inside = &self.inside;
         let killed = inside.kernel_killed()?;
         let used = inside.group.controllers().memory_used()?;
-        // Whoever uses no more than its memory in all does not use more of its own.
+        // A function that uses no more than its memory in total does not use more of its own.
         let left = match inside.memory_bytes.checked_sub(used) {
             Some(left) => Some(left),
             None => {

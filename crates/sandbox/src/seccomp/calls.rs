@@ -7,12 +7,12 @@
 //! because all sandboxes would share it: asynchronous I/O contexts, flushing whole file systems, and
 //! filter programs of a function's own, whose compiled code fills a budget of the whole machine.
 //! `clone3` is absent since its flags are in memory that a filter cannot see; libraries fall back to
-//! `clone`, whose flags are looked at. The routing socket, which
-//! tells a program its interfaces, is handed out by init, a few at once: what waits in one is charged to
-//! nobody. Watching files is
-//! refused as where no watch is left: a watch upon a file that sandboxes share tells of the others.
+//! `clone`, whose flags are checked. The routing socket, which tells a program its interfaces, is
+//! handed out by init, a few at once: what waits in one is charged to nobody. Watching files is refused
+//! as if no watch were left: a watch on a file that sandboxes share reveals what the others do.
 //!
-//! What a call does is looked at where it hangs on its arguments: [`options`] has those of sockets.
+//! Where the answer to a call depends on its arguments, they are checked: [`options`] has those of
+//! sockets.
 
 use std::collections::BTreeMap;
 
@@ -41,9 +41,9 @@ const DEVICE_CONTROLS: &[u32] = &[0x5412, 0x541C, 0x1, 0xC020_660B];
 /// Linux as usual, and asking what it is. Others switch address space randomisation off.
 const PERSONALITIES: &[u32] = &[0, 0xFFFF_FFFF];
 
-/// Filters of a function's own, as a kernel without them answers. Strict mode needs no memory.
+/// A function's own filters, answered as by a kernel without them. Strict mode needs no memory.
 const SECCOMP_FILTERS: &[u32] = &[libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_GET_NOTIF_SIZES];
-/// As [`SECCOMP_FILTERS`], by the older call; memory maps that tools like CRIU alone need; keeping
+/// As [`SECCOMP_FILTERS`], by the older call; memory maps that only tools like CRIU need; keeping
 /// others off a processor's core; and [`SHARED_PAGES`] for a whole process.
 const PROCESS_CONTROLS: &[u32] = &[
     libc::PR_SET_SECCOMP as u32,
@@ -52,11 +52,12 @@ const PROCESS_CONTROLS: &[u32] = &[
     67, // PR_SET_MEMORY_MERGE
 ];
 
-/// Having the kernel find others' pages with the same content, as where it does not: how long a write
-/// takes then tells whether there is one.
+/// Having the kernel merge pages of the same content across processes, answered as by a kernel that
+/// cannot: how long a write takes then reveals whether there is one.
 const SHARED_PAGES: &[u32] = &[libc::MADV_MERGEABLE as u32];
 
-/// Watching a folder (`F_NOTIFY`) tells of other sandboxes as inotify does; leases have others wait.
+/// Watching a folder (`F_NOTIFY`) reveals what other sandboxes do, as inotify does; leases make others
+/// wait.
 const FILE_CONTROLS: &[u32] = &[1026, 1024];
 
 /// Pages of the machine's reserve of large ones, which no limit of a sandbox counts: by call, the
@@ -67,30 +68,30 @@ const LARGE_PAGES: &[(libc::c_long, u8, u32)] = &[
     (libc::SYS_shmget, 2, libc::SHM_HUGETLB as u32),
 ];
 
-/// A policy of memory costs some hundred bytes that are charged to nobody, and a file without bytes
-/// can have one for each of its pages. Libraries take it that there is one node.
+/// A memory policy costs some hundred bytes that are charged to nobody, and an empty file can have one
+/// for each of its pages. Libraries then assume that there is one node.
 const NODES: &[libc::c_long] = &[
     libc::SYS_mbind,
     libc::SYS_set_mempolicy,
     libc::SYS_get_mempolicy,
 ];
 
-/// Advice to drop a file from the cache, which sandboxes share: others would have to read it anew.
+/// Advice to drop a file from the cache, which sandboxes share: others would have to read it again.
 const DROP_FROM_CACHE: Fate = Fate::Unheeded {
     argument: 3,
     value: libc::POSIX_FADV_DONTNEED as u32,
     pointer: None,
 };
 
-/// Setting limits, of which that of core dumps stays: see [`crate::sys::privileges::no_core_dumps`]. By
-/// call, the argument that names the limit, and the one that says whether it is set or only asked.
+/// Setting limits. That of core dumps stays: see [`crate::sys::privileges::no_core_dumps`]. By call,
+/// the argument that names the limit, and the one that says whether it is set or only read.
 const CORE_LIMITS: &[(libc::c_long, u8, Option<u8>)] = &[
     (libc::SYS_setrlimit, 0, None),
     (libc::SYS_prlimit64, 1, Some(2)),
 ];
 
-/// What sockets may be made of: what programs speak and no family or protocol for which a kernel
-/// would load a module.
+/// What sockets may be made of: what programs use, and no family or protocol for which a kernel would
+/// load a module.
 const SOCKETS: &[SocketRule] = &[
     SocketRule {
         family: libc::AF_UNIX as u32,
@@ -183,7 +184,7 @@ pub(crate) fn filter() -> Vec<sock_filter> {
     set(&[libc::SYS_madvise], none_of(2, SHARED_PAGES, libc::EINVAL));
     set(&[libc::SYS_fcntl], none_of(1, FILE_CONTROLS, libc::EINVAL));
     for (call, argument, bits) in LARGE_PAGES {
-        // As where none is free.
+        // As if none were free.
         let (argument, bits, errno) = (*argument, *bits, libc::ENOMEM);
         set(
             &[*call],
@@ -313,7 +314,7 @@ const LEGACY: &[libc::c_long] = &[
 #[cfg(target_arch = "aarch64")]
 const LEGACY: &[libc::c_long] = &[];
 
-/// Above [`FIRST_NEW`], but "absent" would be a lie that programs act upon.
+/// Above [`FIRST_NEW`], but "absent" would be a wrong answer on which programs act.
 #[rustfmt::skip] // one to a line, it would be three pages
 const NEW_BUT_REFUSED: &[libc::c_long] = &[
     libc::SYS_open_tree, libc::SYS_move_mount, libc::SYS_fsopen, libc::SYS_fsconfig,

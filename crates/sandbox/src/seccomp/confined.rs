@@ -1,4 +1,4 @@
-//! What a confined process needs to read one file and to make others below its root.
+//! What a confined process needs to read one file and to create others below its root.
 //!
 //! No new processes or threads, no program to execute, no socket, no signal to others, no mounts, no other
 //! namespaces, no device controls.
@@ -13,7 +13,7 @@ use super::program::{Fate, compile};
 const FIRST_NEW: u32 = 424;
 
 const CALLS: &[libc::c_long] = &[
-    // What is open.
+    // For open files.
     libc::SYS_read,
     libc::SYS_readv,
     libc::SYS_pread64,
@@ -27,7 +27,7 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_ftruncate,
     libc::SYS_copy_file_range,
     libc::SYS_sendfile,
-    // What is below the root.
+    // For what is below the root.
     libc::SYS_openat,
     libc::SYS_openat2,
     libc::SYS_getdents64,

@@ -1,13 +1,13 @@
 //! Which options of sockets a function may set.
 //!
-//! An allow list by level and number. Left out, each because it reaches beyond the socket: programs
-//! and their compiled code (`SO_ATTACH_*`), protocols upon TCP (`TCP_ULP`), keys of connections, IP
-//! options and extension headers, groups of receivers (multicast) and flow labels, of which each takes
+//! An allow list by level and number. Left out, each because it reaches beyond the socket: programs and
+//! their compiled code (`SO_ATTACH_*`), protocols on top of TCP (`TCP_ULP`), keys of connections, IP
+//! options and extension headers, groups of receivers (multicast) and flow labels, each of which takes
 //! kernel memory that is charged to nobody or a number from a table of the whole machine.
 //!
-//! The sizes of buffers can be set and are not heeded: the kernel's own choice is bounded by the
-//! sandbox's network, what a function asks for only by the machine's `net.core.rmem_max`. Libraries set
-//! them in passing, so that an error would break more than it says.
+//! The sizes of buffers can be set, without effect: the kernel's own choice is bounded by the sandbox's
+//! network, what a function asks for only by the machine's `net.core.rmem_max`. Libraries set them in
+//! passing, so an error would break more than it is worth.
 
 use super::program::OptionRule;
 
@@ -31,7 +31,7 @@ pub(super) const OPTIONS: &[OptionRule] = &[
             (40, 43),
             // SELECT_ERR_QUEUE, BUSY_POLL, MAX_PACING_RATE.
             (45, 47),
-            // ZEROCOPY, TXTIME, BINDTOIFINDEX, and the times of before with 64 bits.
+            // ZEROCOPY, TXTIME, BINDTOIFINDEX, and earlier times in 64 bits.
             (60, 67),
         ],
         unheeded: &[libc::SO_SNDBUF as u32, libc::SO_RCVBUF as u32],

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   wrong architecture? ──▶ kill
-//!   number < n ? ──┬── ... a balanced tree over ranges of numbers with one fate ...
-//!                  └── ... leaves: allow | refuse | absent | look at arguments
+//!   number < n ? ──┬── ... a balanced tree over ranges of numbers with one outcome ...
+//!                  └── ... leaves: allow | refuse | absent | check arguments
 //! ```
 //!
 //! Pure: the program is data, and its tests run it in a small interpreter.
@@ -38,7 +38,7 @@ pub(super) enum Fate {
     Allow,
     /// "Operation not permitted".
     Refuse,
-    /// "Function not implemented", as an older kernel would say: libraries then do without.
+    /// "Function not implemented", as an older kernel would answer: libraries then do without.
     Absent,
     /// Allowed if the argument has none of the bits, else answered with this error.
     NoBits {
@@ -57,8 +57,8 @@ pub(super) enum Fate {
         values: &'static [u32],
         errno: i32,
     },
-    /// Allowed unless the argument is this value, and the pointer, if one is named, is not null. Else it is
-    /// answered as done, and nothing is.
+    /// Allowed unless the argument is this value, and the pointer, if one is named, is not null.
+    /// Otherwise it is answered as successful, and nothing is done.
     Unheeded {
         argument: u8,
         value: u32,
@@ -66,11 +66,11 @@ pub(super) enum Fate {
     },
     /// Never allowed, and answered with this error.
     Error(i32),
-    /// Allowed if family, kind and protocol of a socket are among these. What asks for the routing
-    /// socket of the kernel waits for the sandbox's init to answer.
+    /// Allowed if family, kind and protocol of a socket are among these. A request for the kernel's
+    /// routing socket waits for the sandbox's init to answer.
     Socket(&'static [SocketRule]),
-    /// Allowed if level and number of a socket's option are among these, else answered as a kernel
-    /// does that has no such option.
+    /// Allowed if level and number of a socket's option are among these, else answered like a kernel
+    /// that has no such option.
     SocketOption(&'static [OptionRule]),
 }
 
@@ -91,11 +91,11 @@ pub(super) struct SocketRule {
     /// Without the flags that share its argument.
     pub(super) kinds: &'static [u32],
     pub(super) protocols: &'static [u32],
-    /// Whether init is asked, rather than the kernel.
+    /// Whether init answers, rather than the kernel.
     pub(super) by_init: bool,
 }
 
-/// The bits of a socket's kind that say the kind (and not `SOCK_CLOEXEC`, `SOCK_NONBLOCK`).
+/// The bits of a socket's kind that identify the kind (and not `SOCK_CLOEXEC`, `SOCK_NONBLOCK`).
 const SOCKET_KIND_BITS: u32 = 0xF;
 
 /// Makes the program. Calls that are not in `fates` are refused below `first_new`, else absent.
@@ -236,7 +236,7 @@ fn leaf(fate: Fate) -> Vec<sock_filter> {
     }
 }
 
-/// Returns "allow" if the socket is of this rule; else goes on after it.
+/// Returns "allow" if the socket is of this rule; else continues after it.
 fn socket_rule(rule: &SocketRule) -> Vec<sock_filter> {
     let found = if rule.by_init { ask_init() } else { allow() };
     let mut verdict = vec![load_argument(2)];
@@ -262,7 +262,7 @@ fn socket_rule(rule: &SocketRule) -> Vec<sock_filter> {
     code
 }
 
-/// Answers if the option is of this rule's level; else goes on after it.
+/// Answers if the option is of this rule's level; else continues after it.
 fn option_rule(rule: &OptionRule) -> Vec<sock_filter> {
     let mut code = vec![load_argument(2)];
     for option in rule.unheeded {
@@ -288,7 +288,7 @@ fn short(distance: usize) -> u8 {
     u8::try_from(distance).expect("a rule is some fifty steps")
 }
 
-/// The low half of an argument: the kernel takes no more of it for the calls we look into.
+/// The low half of an argument: for the calls whose arguments we check, the kernel reads no more of it.
 fn load_argument(index: u8) -> sock_filter {
     statement(LOAD, ARGUMENTS_AT + 8 * u32::from(index))
 }

@@ -1,7 +1,7 @@
 //! The `/etc` of a root: written for sandboxes, with the few files copied that programs need.
 //!
-//! Never the host's users, passwords, keys or configuration. What is copied is readable by everyone
-//! on the host anyway; what isn't is skipped, so that a mistake in the list gives nothing away.
+//! Never the host's users, passwords, keys or configuration. What is copied is readable by everyone on
+//! the host anyway; what isn't is skipped, so that a mistake in the list reveals nothing.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub(super) enum Source {
     /// The host's: only [`HOST_FILES`].
     Host,
-    /// An image's, whole: it was made to be given to functions.
+    /// An image's, as a whole: it was made to be given to functions.
     Image(PathBuf),
 }
 

@@ -1,4 +1,4 @@
-//! What programs written for AWS Lambda look for in a root, whoever's `/usr` it shows: the entry point of
+//! What programs written for AWS Lambda expect in a root, whichever `/usr` it shows: the entry point of
 //! AWS's images, languages in `/var/lang/bin`, and bash as the shell.
 
 use std::fs;
@@ -10,7 +10,7 @@ use crate::sys::mounts;
 
 /// The program that AWS's images begin with.
 const ENTRYPOINT: &str = "lambda-entrypoint.sh";
-/// It takes the handler and starts the runtime, as AWS's does. Nothing here goes by it.
+/// It takes the handler and starts the runtime, as AWS's does. Nothing here uses it.
 const ENTRYPOINT_TEXT: &str = "#!/bin/sh
 if [ $# -ne 1 ]; then
   echo \"entrypoint requires the handler name to be the first argument\" 1>&2
@@ -20,10 +20,10 @@ export _HANDLER=\"$1\"
 exec /var/runtime/bootstrap
 ";
 
-/// Where AWS has the languages, and where they are here; the first that is there is linked to.
+/// Where AWS has the languages, and where they are here; the first that exists is linked to.
 const LANGUAGES: &str = "var/lang/bin";
 const PLACES: [&str; 2] = ["/usr/bin", "/usr/local/bin"];
-/// Names without a number, and how the numbers go on.
+/// Names without a number, and how the numbers continue.
 const UNNUMBERED: [(&str, &str); 5] = [
     ("python3", "python3"),
     ("python", "python3"),
@@ -37,10 +37,10 @@ const PYTHON_MINORS: std::ops::RangeInclusive<u32> = 8..=14;
 /// `/bin/sh` is bash on Amazon Linux: scripts say `source`.
 const SHELLS: (&str, &str) = ("/usr/bin/bash", "/bin/sh");
 
-/// Writes into a root that is being laid out. What an image brings of it stays.
+/// Writes into a root that is being laid out. What an image has already stays.
 pub(super) fn write(new: &Path) -> io::Result<()> {
     let entrypoint = new.join(ENTRYPOINT);
-    // New or not at all: what an image has here may be a link, which would lead out of the root.
+    // Created or left alone: what an image has here may be a link, which would lead out of the root.
     let made = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -66,8 +66,8 @@ pub(super) fn write(new: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Links `name` to the first of these programs that the root has. Links among them are not followed: they
-/// are meant for the inside.
+/// Links `name` to the first of these programs that the root has. Links among them are not followed:
+/// they are meant for the inside.
 fn link(new: &Path, folder: &Path, name: &str, programs: &[&str]) -> io::Result<()> {
     let paths = programs
         .iter()
@@ -82,14 +82,15 @@ fn link(new: &Path, folder: &Path, name: &str, programs: &[&str]) -> io::Result<
     }
 }
 
-/// Shows bash where the shell is; to be called in the root itself, whose links then lead within it. A
-/// root without bash keeps its shell.
+/// Mounts bash over the shell; to be called in the root itself, where its links stay inside. A root
+/// without bash keeps its shell.
 pub(super) fn have_bash() -> io::Result<()> {
     let (bash, shell) = (Path::new(SHELLS.0), Path::new(SHELLS.1));
     let (Ok(from), Ok(to)) = (bash.canonicalize(), shell.canonicalize()) else {
         return Ok(());
     };
-    // A program that is many, by the name it is called, is not to become one.
+    // A multi-call program, which acts by the name it is called by, must not be replaced by one
+    // program.
     let is_many = to.file_name().is_some_and(|name| name == "busybox");
     if from == to || is_many || !from.is_file() {
         return Ok(());

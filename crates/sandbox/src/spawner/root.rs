@@ -4,7 +4,7 @@
 //!   /                 a small file system in memory
 //!   /usr ...          the host's or an image's, read-only, no setuid, no devices
 //!   /etc              made for it: see [`super::etc`]
-//!   /lambda-entrypoint.sh /var/lang/bin    what people look for in AWS's: see [`super::lambda`]
+//!   /lambda-entrypoint.sh /var/lang/bin    what programs expect as on AWS: see [`super::lambda`]
 //!   /dev              five harmless devices
 //!   /proc /tmp /opt /mnt /var/task /var/runtime    empty: each sandbox mounts its own
 //!   /.private         the folder that runtimes' mounts come from; covered by /.empty before a sandbox's
@@ -30,13 +30,13 @@ pub(crate) const PRIVATE: &str = "/.private";
 /// An empty folder that nobody inside may read, to cover [`PRIVATE`] with.
 pub(crate) const EMPTY: &str = "/.empty";
 
-/// What of a host's root is shown besides `/usr`: since Debian 12 these are links into it.
+/// What is shown of a host's root in addition to `/usr`: since Debian 12 these are links into it.
 const HOST_ENTRIES: &[&str] = &["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"];
-/// What of an image's root is not shown, since it is ours to make or has no meaning.
+/// What is not shown of an image's root, since it is ours to create or has no meaning.
 const OURS: &[&str] = &[
     "dev", "etc", "proc", "sys", "tmp", "run", "var", "opt", "mnt", ".private", ".empty",
 ];
-/// What an image's `/var` is not shown of, for the same reason.
+/// What is not shown of an image's `/var`, for the same reason.
 const OURS_IN_VAR: &[&str] = &["task", "run", "tmp", "log", "cache", "lock"];
 /// `/dev`: name and device number. A sandbox has no terminal and no shared memory, as on Lambda.
 const DEVICES: &[(&str, u32, u32)] = &[
@@ -53,7 +53,7 @@ const DEVICE_LINKS: &[(&str, &str)] = &[
     ("stderr", "/proc/self/fd/2"),
 ];
 
-/// One entry of the root to be.
+/// One entry of the new root.
 enum Entry {
     Link(PathBuf),
     Tree(OwnedFd),
@@ -75,7 +75,7 @@ pub(super) fn build(build: &Build) -> Result<(), Error> {
         RootKind::Host => etc::Source::Host,
         RootKind::Directory(folder) => etc::Source::Image(folder.join("etc")),
     };
-    // Any directory serves to build upon; this one surely exists, and is covered only in here.
+    // Any directory can serve as mount point; this one surely exists, and is covered only in here.
     let new = runtimes;
     mounts::mount("tmpfs", new, 0, "mode=0755,size=64m").map_err(Error::step("make a root"))?;
     lay(new, &entries).map_err(Error::step("lay out the root"))?;

@@ -1,4 +1,4 @@
-//! What a confined process is given and kept from, beside what every process of ours is.
+//! What a confined process has and may not do, in addition to what holds for every process of ours.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use super::check;
 
-/// New namespaces for a confined process. Its user namespace is entered later, when there is nothing left
-/// to be done that takes rights over the others.
+/// New namespaces for a confined process. Its user namespace is entered later, when nothing is left to
+/// be done that needs rights over the others.
 pub(crate) const NAMESPACES: u64 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNET
@@ -41,7 +41,7 @@ pub(crate) fn readable_until(fd: BorrowedFd<'_>, deadline: Instant) -> io::Resul
     };
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        // Rounded up: to be asked for less than a millisecond must not be a busy wait.
+        // Rounded up: a wait of less than a millisecond must not become a busy wait.
         let millis = i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX);
         // SAFETY: polled is one valid pollfd for the whole call.
         match check(unsafe { libc::poll(&raw mut polled, 1, millis) }) {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::{c_path, check};
 
-/// Opens a directory below `directory`, for use as a place only (`O_PATH`). Nothing in `path` may
-/// lead out of `directory` or be a symbolic link.
+/// Opens a directory below `directory`, for use as a path only (`O_PATH`). Nothing in `path` may lead
+/// out of `directory` or be a symbolic link.
 pub(crate) fn open_beneath(directory: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
     let path = c_path(path)?;
     // SAFETY: an all-zero open_how is valid; its fields are plain integers.
@@ -30,7 +30,7 @@ pub(crate) fn open_beneath(directory: BorrowedFd<'_>, path: &Path) -> io::Result
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
-/// Opens a directory for use as a place only (`O_PATH`).
+/// Opens a directory for use as a path only (`O_PATH`).
 pub(crate) fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     let path = c_path(path)?;
     let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
@@ -107,7 +107,7 @@ fn close_range(first: u32, last: u32, flags: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Sets the mode that new files are refused.
+/// Sets the mode bits that new files must not have.
 pub(crate) fn set_creation_mask(mask: libc::mode_t) {
     // SAFETY: takes an integer and cannot fail.
     unsafe { libc::umask(mask) };
@@ -123,7 +123,7 @@ pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> io::Result<bool> {
     is_readable_within(fd, Duration::ZERO)
 }
 
-/// Waits so long at most until the descriptor is readable or closed; says whether it is.
+/// Waits until the descriptor is readable or closed, for at most this long; says whether it is.
 pub(crate) fn is_readable_within(fd: BorrowedFd<'_>, limit: Duration) -> io::Result<bool> {
     let mut ready = Vec::new();
     let limit_ms = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
@@ -131,7 +131,7 @@ pub(crate) fn is_readable_within(fd: BorrowedFd<'_>, limit: Duration) -> io::Res
     Ok(ready.contains(&true))
 }
 
-/// Waits for so many milliseconds at most, and without end if that is below zero.
+/// Waits at most this many milliseconds, and forever if the number is negative.
 fn poll(fds: &[RawFd], limit_ms: i32, ready: &mut Vec<bool>) -> io::Result<()> {
     let mut polled: Vec<libc::pollfd> = fds
         .iter()

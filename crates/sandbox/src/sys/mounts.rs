@@ -44,7 +44,7 @@ pub(crate) fn mount(
     )
 }
 
-/// Shows one file or directory at another place too, with the flags of the mount it comes from.
+/// Mounts one file or directory at another place too, with the flags of the mount it comes from.
 pub(crate) fn bind(source: &Path, target: &Path) -> io::Result<()> {
     mount_raw(Some(source), target, None, libc::MS_BIND, "")
 }
@@ -175,10 +175,10 @@ pub(crate) fn attach(tree: BorrowedFd<'_>, target: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes `new_root` the root of this mount namespace and forgets the old one altogether.
+/// Makes `new_root` the root of this mount namespace and drops the old one altogether.
 pub(crate) fn pivot(new_root: &Path) -> io::Result<()> {
     std::env::set_current_dir(new_root)?;
-    // SAFETY: both paths are terminated strings. "." twice stacks the old root upon the new one.
+    // SAFETY: both paths are terminated strings. "." twice stacks the old root on the new one.
     check(unsafe { libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()) })?;
     unmount(Path::new("."))?;
     std::env::set_current_dir("/")

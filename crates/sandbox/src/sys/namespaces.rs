@@ -16,7 +16,7 @@ pub(crate) fn unshare_network() -> io::Result<()> {
     unshare(libc::CLONE_NEWNET)
 }
 
-/// Makes this thread's cgroup the root of what it can see of them.
+/// Makes this thread's cgroup the root of the part of the tree that it can see.
 pub(crate) fn unshare_cgroups() -> io::Result<()> {
     unshare(libc::CLONE_NEWCGROUP)
 }
@@ -45,7 +45,7 @@ fn enter(namespace: BorrowedFd<'_>, kind: libc::c_int) -> io::Result<()> {
     Ok(())
 }
 
-/// Names the machine, in this process's UTS namespace.
+/// Sets the host name, in this process's UTS namespace.
 pub(crate) fn set_host_name(name: &str) -> io::Result<()> {
     // SAFETY: the pointer and the length are of one valid string.
     check(unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) })?;

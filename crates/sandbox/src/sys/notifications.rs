@@ -1,4 +1,4 @@
-//! System calls that wait for another process to say what comes of them (`seccomp_unotify(2)`).
+//! System calls that wait until another process decides their outcome (`seccomp_unotify(2)`).
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -13,17 +13,17 @@ pub(crate) struct Call {
     pub(crate) arguments: [u64; 6],
 }
 
-/// What there is to hear of those who have a filter.
+/// The state of a filter's listener.
 pub(crate) enum Pending {
-    /// One of them waits.
+    /// A call waits.
     Call,
     /// None does.
     Nothing,
-    /// There are none any more, and there will not be.
+    /// No process with this filter is left, so none ever will.
     Over,
 }
 
-/// Looks, without waiting.
+/// Checks, without waiting.
 pub(crate) fn pending(listener: BorrowedFd<'_>) -> io::Result<Pending> {
     let mut polled = libc::pollfd {
         fd: listener.as_raw_fd(),
@@ -39,7 +39,7 @@ pub(crate) fn pending(listener: BorrowedFd<'_>) -> io::Result<Pending> {
     })
 }
 
-/// Takes the call that waits; `None` if its caller has been killed meanwhile.
+/// Takes the waiting call; `None` if its caller has been killed meanwhile.
 pub(crate) fn receive(listener: BorrowedFd<'_>) -> io::Result<Option<Call>> {
     // SAFETY: an all-zero notification is valid, and the kernel demands it.
     let mut notification: libc::seccomp_notif = unsafe { MaybeUninit::zeroed().assume_init() };
@@ -57,7 +57,7 @@ pub(crate) fn receive(listener: BorrowedFd<'_>) -> io::Result<Option<Call>> {
     }
 }
 
-/// Has the call end with an error. That its caller has been killed is none.
+/// Makes the call end with an error. A caller that has been killed is no error.
 pub(crate) fn refuse(listener: BorrowedFd<'_>, call: &Call, errno: i32) -> io::Result<()> {
     let mut response = libc::seccomp_notif_resp {
         id: call.id,
@@ -74,7 +74,7 @@ pub(crate) fn refuse(listener: BorrowedFd<'_>, call: &Call, errno: i32) -> io::R
     }
 }
 
-/// Has the call end with a descriptor of its own for what `given` is.
+/// Makes the call end with a descriptor of its own for what `given` is.
 pub(crate) fn give(
     listener: BorrowedFd<'_>,
     call: &Call,

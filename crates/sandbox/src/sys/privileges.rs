@@ -5,11 +5,11 @@ use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 
 use super::check;
 
-/// The highest capability number asked about. The kernel refuses those it doesn't know, which ends
+/// The highest capability number that is tried. The kernel refuses those it doesn't know, which ends
 /// the loop; 63 is what its 64-bit sets can hold at most.
 const LAST_CAPABILITY: libc::c_ulong = 63;
 
-/// Keep these capabilities out of reach for good: no rights from being user 0 at exec, no ambient
+/// Keep these capabilities out of reach permanently: no rights from being user 0 at exec, no ambient
 /// set, no keeping of capabilities across a change of user; each locked.
 const SECURE_BITS: libc::c_ulong = 0x01 | 0x02 | 0x20 | 0x40 | 0x80;
 
@@ -81,7 +81,7 @@ pub(crate) fn no_new_privileges() -> io::Result<()> {
     control(libc::PR_SET_NO_NEW_PRIVS, 1)
 }
 
-/// Nobody without rights over this process's user namespace may look into it.
+/// Only a process with rights over this process's user namespace may look into it.
 pub(crate) fn not_inspectable() -> io::Result<()> {
     control(libc::PR_SET_DUMPABLE, 0)
 }
@@ -91,7 +91,7 @@ pub(crate) fn die_with_parent() -> io::Result<()> {
     control(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)
 }
 
-/// What tools that list processes show: 15 bytes at most.
+/// The name that tools for listing processes show: 15 bytes at most.
 pub(crate) fn set_process_name(name: &std::ffi::CStr) -> io::Result<()> {
     control(libc::PR_SET_NAME, name.as_ptr() as libc::c_ulong)
 }
@@ -120,9 +120,10 @@ pub(crate) enum Resource {
     Processes,
 }
 
-/// What functions have without a limit of their own, as on Lambda: what counts is the cgroup's memory, and the
-/// time of an invoke. Not signals that wait: the kernel makes room for them whatever a cgroup's limit is. Not the
-/// size of files: who limits the server in that means shared folders, to which functions write.
+/// The limits that are lifted for functions, as on Lambda: what counts is the cgroup's memory, and the
+/// time of an invoke. Not pending signals: the kernel makes room for them whatever a cgroup's limit is.
+/// Not the size of files: an operator who limits that for the server means shared folders, to which
+/// functions write.
 const UNLIMITED: [libc::__rlimit_resource_t; 7] = [
     libc::RLIMIT_CPU,
     libc::RLIMIT_DATA,
@@ -135,8 +136,8 @@ const UNLIMITED: [libc::__rlimit_resource_t; 7] = [
 /// Bytes of a stack at first (AWS). It may be made larger.
 const STACK_BYTES: u64 = 8 << 20;
 
-/// Takes away the limits that whoever started the server gave it, and gives stacks those of Lambda. Takes the
-/// host's rights; a host that does not give them keeps its limits.
+/// Removes the limits that the server's parent process set, and gives stacks those of Lambda. Needs the
+/// host's rights; on a host that does not give them, the limits stay.
 pub(crate) fn lift_limits() -> io::Result<()> {
     let all = UNLIMITED.map(|resource| (resource, libc::RLIM_INFINITY));
     for (resource, soft) in all.into_iter().chain([(libc::RLIMIT_STACK, STACK_BYTES)]) {
@@ -172,14 +173,14 @@ fn set(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> io::Result<
 }
 
 /// Neither this process nor its children leave a core dump, nor start the machine's program that takes
-/// them: which runs as the machine's root and reads what a stranger's process was. A limit of nothing does
-/// not keep the kernel from starting that program; a limit of one byte, which it takes for the mark of
-/// that program itself, does.
+/// them: it runs as the machine's root and reads the memory of an untrusted process. A limit of zero
+/// does not keep the kernel from starting that program; a limit of one byte, which the kernel treats as
+/// the mark of that program itself, does.
 pub(crate) fn no_core_dumps() -> io::Result<()> {
     limit(Resource::Core, 1)
 }
 
-/// Raises the soft limit of open descriptors to the hard one; gives that.
+/// Raises the soft limit of open descriptors to the hard one; returns that.
 pub(crate) fn raise_open_files() -> io::Result<u64> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -196,9 +197,9 @@ pub(crate) fn raise_open_files() -> io::Result<u64> {
 /// The process that waits can be killed, and is not disturbed otherwise. Since Linux 5.19.
 const WAIT_UNDISTURBED: libc::c_ulong = 1 << 5;
 
-/// Puts a filter upon every system call this process and its children will ever make. Gives what
-/// hears of the calls that wait for an answer; `None` if the kernel offers none, or somebody around
-/// this process listens already: such calls are absent then.
+/// Installs a filter on every system call this process and its children will ever make. Returns the
+/// listener for the calls that wait for an answer; `None` if the kernel offers none, or another
+/// listener around this process exists already: such calls are absent then.
 pub(crate) fn install_filter(program: &[libc::sock_filter]) -> io::Result<Option<OwnedFd>> {
     let listening = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     for flags in [listening | WAIT_UNDISTURBED, listening] {

@@ -15,7 +15,7 @@ use crate::spec::Exit;
 pub(crate) struct SingleThreaded(PhantomData<*const ()>);
 
 impl SingleThreaded {
-    /// Looks. `None` when there are more threads.
+    /// Checks. `None` when there are more threads.
     pub(crate) fn prove() -> io::Result<Option<Self>> {
         let threads = std::fs::read_dir("/proc/self/task")?.count();
         Ok((threads == 1).then_some(Self(PhantomData)))
@@ -62,8 +62,8 @@ pub(crate) fn fork(
         arguments.flags |= INTO_CGROUP;
         arguments.cgroup = cgroup.as_raw_fd() as u64;
     }
-    // SAFETY: without CLONE_VM the child gets a copy of all memory and goes on with this stack. No
-    // other thread exists (the proof), so no lock of the library is held by one that is gone.
+    // SAFETY: without CLONE_VM the child gets a copy of all memory and continues with this stack. No
+    // other thread exists (the proof), so no lock of the library is held by one that no longer exists.
     let pid = check(unsafe {
         libc::syscall(
             libc::SYS_clone3,
@@ -82,7 +82,7 @@ pub(crate) fn fork(
     }))
 }
 
-/// Ends this process at once, running no one's clean-up.
+/// Ends this process at once, without anybody's clean-up.
 pub(crate) fn exit_now(status: i32) -> ! {
     // SAFETY: takes an integer and does not return.
     unsafe { libc::_exit(status) }

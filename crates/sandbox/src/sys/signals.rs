@@ -60,7 +60,7 @@ pub(crate) fn watch_children() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
-/// Lets every signal through.
+/// Unblocks every signal.
 pub(crate) fn unblock_all() {
     let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
     // SAFETY: set is a valid place for a signal set; sigemptyset initialises it before its use.

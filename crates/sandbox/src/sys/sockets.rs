@@ -28,7 +28,7 @@ pub(crate) fn routing() -> io::Result<OwnedFd> {
     routing_of_kind(libc::SOCK_RAW)
 }
 
-/// The same, of a kind and with flags that somebody else names.
+/// The same, of a kind and with flags that the caller names.
 pub(crate) fn routing_of_kind(kind: libc::c_int) -> io::Result<OwnedFd> {
     let kind = kind | libc::SOCK_CLOEXEC;
     // SAFETY: takes integers.
@@ -87,12 +87,12 @@ pub(crate) fn send(
     }
 }
 
-/// A message that came.
+/// A received message.
 pub(crate) struct Got {
     /// Its bytes; 0 means that the other end is closed.
     pub(crate) length: usize,
-    /// What came with it. `None` where any of it is lost: there were too many, or this process can
-    /// have no more.
+    /// What came with it. `None` if any of it is lost: there were too many, or this process can have no
+    /// more.
     pub(crate) fds: Option<Vec<OwnedFd>>,
 }
 
@@ -121,7 +121,7 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> 
             Err(error) => return Err(error),
         }
     };
-    // Taken in any case, so that what came of a message that was cut is closed.
+    // Taken in any case, so that the descriptors of a message that was cut are closed.
     let fds = take_descriptors(&message);
     if message.msg_flags & libc::MSG_TRUNC != 0 {
         return Err(io::Error::other(
