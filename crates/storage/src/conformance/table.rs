@@ -273,7 +273,10 @@ pub async fn a_watch_tells_what_is_there_then_what_changes(table: &dyn Table) {
     assert_eq!(next(&mut watch).await, last);
 
     for _ in 0..6 {
-        assert!(next(&mut others).await.is_some(), "each watcher receives it");
+        assert!(
+            next(&mut others).await.is_some(),
+            "each watcher receives it"
+        );
     }
 }
 
@@ -321,5 +324,8 @@ pub async fn a_watcher_that_is_too_slow_is_dropped(table: &dyn Table) {
             "it ends, since not everything could be kept for it"
         );
     }
-    assert!(table.watch("slow/").await.is_ok(), "and can be started again");
+    assert!(
+        table.watch("slow/").await.is_ok(),
+        "and can be started again"
+    );
 }
