@@ -177,7 +177,7 @@ impl Control {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// An alias with everything that a request names put in place of what was there.
+    /// An alias with everything that a request names replaced.
     async fn changed_alias(
         &self,
         function: &Function,
@@ -201,16 +201,16 @@ impl Control {
                 .additional(function, arn, alias.version, weights)
                 .await?;
         } else if let Some((other, weight)) = alias.additional {
-            // Kept as it was, so it must go with the version that the alias points at now.
+            // Unchanged, so it must be compatible with the version that the alias points at now.
             let kept = BTreeMap::from([(other.to_string(), weight)]);
             self.additional(function, arn, alias.version, &kept).await?;
         }
         Ok(alias)
     }
 
-    /// Writes an alias in place of what was there `before`; `false` if that has changed. Then
-    /// looks whether its versions are still there, and takes it back if not: a version's deletion
-    /// looks for aliases after it, so that one of the two always sees the other.
+    /// Replaces the alias `before` by another; `false` if it has changed. Then checks whether its
+    /// versions still exist, and undoes the write if not: a version's deletion looks for aliases after
+    /// it, so that one of the two always sees the other.
     async fn write_alias(
         &self,
         arn: &FunctionArn,
@@ -264,7 +264,7 @@ impl Control {
         Ok(version)
     }
 
-    /// The second version of an alias, which must exist and go with the first.
+    /// The second version of an alias, which must exist and be compatible with the first.
     async fn additional(
         &self,
         function: &Function,

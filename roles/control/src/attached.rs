@@ -1,4 +1,4 @@
-//! What is attached to one qualifier of a function: written only while the qualifier is there.
+//! What is attached to one qualifier of a function: written only while the qualifier exists.
 
 use serde::Serialize;
 use storage::Expect;
@@ -11,15 +11,15 @@ use crate::failure::Failure;
 use crate::service::Control;
 
 impl Control {
-    /// The function, if it and its qualifier are there.
+    /// The function, if it and its qualifier exist.
     pub(crate) async fn attachable(&self, arn: &FunctionArn) -> Result<Function, Failure> {
         let (function, _) = self.functions.existing(arn).await?;
         self.version_of(&function, arn).await?;
         Ok(function)
     }
 
-    /// Writes a row; `false` if it is not as expected. If the qualifier is deleted meanwhile, its
-    /// rows may have been swept before this one was there: then it is taken back.
+    /// Writes a row; `false` if it is not as expected. If the qualifier is deleted meanwhile, its rows
+    /// may have been swept before this one existed: then the write is undone.
     pub(crate) async fn attach(
         &self,
         kind: &str,
@@ -39,8 +39,8 @@ impl Control {
     }
 }
 
-/// Says of an alias that is not there what operations on aliases, permissions and provisioned
-/// concurrency say. It is not there either if its function is not.
+/// The error for a missing alias of operations on aliases, permissions and provisioned concurrency. The
+/// alias is missing too if its function is.
 pub(crate) fn alias_missing(arn: &FunctionArn) -> impl Fn(Failure) -> Failure {
     move |failure| match (failure, &arn.qualifier) {
         (Failure::Refused(error), Some(Qualifier::Alias(_)))
@@ -52,7 +52,7 @@ pub(crate) fn alias_missing(arn: &FunctionArn) -> impl Fn(Failure) -> Failure {
     }
 }
 
-/// Says of a function that is not there what operations on its settings say.
+/// The error for a missing function of operations on its settings.
 pub(crate) fn function_missing(failure: Failure) -> Failure {
     match failure {
         Failure::Refused(error) if error.status == http::StatusCode::NOT_FOUND => {

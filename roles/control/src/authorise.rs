@@ -1,4 +1,4 @@
-//! May the caller do this? What every operation asks before it looks at anything.
+//! Authorisation: what every operation checks before it reads anything.
 //!
 //! ```text
 //!   request ─▶ Standing: the resource policy and tags of the function that the path names
@@ -25,7 +25,7 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::service::Control;
 
-/// What is known of the function that a request names, as far as policies ask for it.
+/// What policies need to know about the function that a request names.
 #[derive(Default)]
 pub(crate) struct Standing {
     /// As the request names it.
@@ -35,9 +35,8 @@ pub(crate) struct Standing {
 }
 
 impl Control {
-    /// Looks the function up that the path names. An account itself needs no policy for what it
-    /// owns, and nothing is looked up for it. A name that is none is refused later, in its
-    /// operation's own words.
+    /// Looks up the function that the path names. An account itself needs no policy for what it owns,
+    /// so nothing is looked up for it. An invalid name is refused later, in its operation's own words.
     pub(crate) async fn standing(
         &self,
         requester: &Requester,
@@ -56,7 +55,7 @@ impl Control {
             return Ok(Standing::default());
         };
         let own = arn.scope.account == scope.account;
-        // A denial in a resource's policy holds for the account, too; AddPermission makes none.
+        // A denial in a resource's policy applies to the account, too; AddPermission creates none.
         if own && requester.is_root() {
             return Ok(Standing::default());
         }
@@ -71,8 +70,8 @@ impl Control {
         })
     }
 
-    /// The policy of exactly that ARN, if it has one. What was made for another function or alias
-    /// of that name is none.
+    /// The policy of exactly that ARN, if it has one. A policy of an earlier function or alias with
+    /// that name does not count.
     pub(crate) async fn resource_policy(
         &self,
         function: &Function,
@@ -87,9 +86,9 @@ impl Control {
             .filter(|policy| policy.bound_to == bound_to))
     }
 
-    /// Refuses if the caller may not hand that role to Lambda, or if Lambda may not become it. A
-    /// role that IAM does not know is taken, unless `[functions] unknown_roles` refuses it: what it
-    /// may do, `role_actions` says.
+    /// Refuses if the caller may not pass that role to Lambda, or if Lambda may not assume it. A role
+    /// that IAM does not know is accepted, unless `[functions] unknown_roles` refuses it: what it may
+    /// do, `role_actions` says.
     pub(crate) async fn check_pass_role(
         &self,
         call: &Call<'_>,
@@ -120,7 +119,7 @@ impl Control {
         Ok(())
     }
 
-    /// The alias that an ARN names, if it names one that is there.
+    /// The alias that an ARN names, if it names one that exists.
     pub(crate) async fn alias_of(&self, arn: &FunctionArn) -> Result<Option<Alias>, Failure> {
         let Some(Qualifier::Alias(name)) = &arn.qualifier else {
             return Ok(None);
@@ -131,8 +130,8 @@ impl Control {
 }
 
 impl Call<'_> {
-    /// The function that the path and `Qualifier` name, if the caller may do this to it, with
-    /// condition keys that the operation has.
+    /// The function that the path and `Qualifier` name, if the caller may do this to it, with condition
+    /// keys that the operation has.
     pub(crate) fn function_with(
         &self,
         naming: Naming,

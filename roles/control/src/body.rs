@@ -17,7 +17,7 @@ pub(crate) async fn parse<T: DeserializeOwned + Send + 'static>(
 /// Reads a small JSON body.
 pub(crate) fn parse_now<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let body = if body.is_empty() { b"{}" } else { body };
-    // The place and kind of what is wrong, and nothing of the value: it may be a secret.
+    // The position and kind of the error, and nothing of the value: it may be a secret.
     types::json::from_slice(body).map_err(|error| {
         let what = match error.classify() {
             serde_json::error::Category::Data => "a member has the wrong type or is there twice",

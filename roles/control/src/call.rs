@@ -1,4 +1,4 @@
-//! One verified request to Lambda's API: who asks, what for, and of which function.
+//! One verified request to Lambda's API: its caller, its operation, and its function.
 
 use authn::authorisation::Requester;
 use authn::run_blocking;
@@ -15,19 +15,19 @@ use crate::authorise::Standing;
 /// See the module.
 pub(crate) struct Call<'r> {
     pub(crate) requester: Requester,
-    /// What policies say about the function it names.
+    /// What policies need to know about the function it names.
     pub(crate) standing: Standing,
     /// The caller's account, and the region they signed for.
     pub(crate) scope: Scope,
     pub(crate) matched: Match,
     pub(crate) query: Option<&'r str>,
     pub(crate) body: &'r Bytes,
-    /// The host the caller reached us by.
+    /// The host name by which the caller reached us.
     pub(crate) host: &'r str,
 }
 
 impl Call<'_> {
-    /// Refuses what breaks the model's constraints, so that operations see none of it.
+    /// Refuses what violates the model's constraints, so that operations see none of it.
     pub(crate) async fn check_model(&self) -> Result<(), ApiError> {
         let (matched, body) = (self.matched.clone(), self.body.clone());
         let query = self.query.map(str::to_owned);
@@ -44,14 +44,14 @@ impl Call<'_> {
         Ok(arn)
     }
 
-    /// The function that the path and `Qualifier` name, whatever the caller may do.
+    /// The function that the path and `Qualifier` name, without authorisation.
     pub(crate) fn named_function(&self, naming: Naming) -> Result<FunctionArn, ApiError> {
         let name = self.matched.parameter("FunctionName");
         let qualifier = query_value(self.query, "Qualifier");
         resolve(naming, name, qualifier.as_deref(), &self.scope)
     }
 
-    /// The function that the path names, of an operation that is about the whole function.
+    /// The function that the path names, for an operation on the whole function.
     pub(crate) fn unqualified_function(&self) -> Result<FunctionArn, ApiError> {
         self.unqualified_function_with(Context::new())
     }

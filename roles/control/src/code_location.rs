@@ -1,11 +1,11 @@
-//! `Code.Location`: a link to a package as it was uploaded, good for ten minutes.
+//! `Code.Location`: a link to a package as it was uploaded, valid for ten minutes.
 //!
 //! ```text
 //!   http://<host the caller used>/_lambent/code/<hex SHA-256>?X-Amz-Signature=…
 //! ```
 //!
-//! It is pre-signed by a key of our own, known to nobody else,
-//! so that having a link gives nothing but that package.
+//! It is pre-signed by a key of our own, known to nobody else, so that a link gives access to that
+//! package only.
 
 use std::sync::Arc;
 
@@ -20,16 +20,16 @@ use wire::sigv4::{Form, Signed, Signer, Verifier};
 use crate::failure::Failure;
 use crate::service::Control;
 
-/// Where links lead.
+/// Where links point.
 pub(crate) const PATH: &str = "/_lambent/code/";
-/// How long a link is good (AWS: ten minutes).
+/// How long a link is valid (AWS: ten minutes).
 const SECONDS: u32 = 600;
 /// The key's id, the region and the service that links are signed for: no caller can have these.
 const KEY_ID: &str = "LAMBENTCODELINKS";
 const REGION: &str = "lambent";
 const SERVICE: &str = "lambent-code";
 
-/// Signs links by the newest master key, and knows those of the others.
+/// Signs links by the newest master key, and verifies those of the others.
 pub(crate) struct CodeLinks {
     keyring: Arc<Keyring>,
     verifier: Verifier,
@@ -76,7 +76,7 @@ impl Control {
         self.verify_link(&signed, parts)?;
         let image = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
         let zip = self.code.zip(image).await.map_err(|error| match error {
-            // Told where it was found.
+            // Logged where it was found.
             image::Error::Damaged => ApiError::service("The package is damaged.").into(),
             error => Failure::Images(error),
         })?;

@@ -1,7 +1,7 @@
 //! Code signing configs, and which function has which ([`functions`]).
 //!
-//! No signature can be verified here: that would need AWS's signing service. So code is what it is
-//! without one, untrusted: refused where a config enforces, deployed and logged where it warns.
+//! No signature can be verified here: that would need AWS's signing service. So all code counts as
+//! unsigned, untrusted: refused where a config enforces, deployed and logged where it warns.
 
 mod functions;
 
@@ -93,7 +93,7 @@ impl Control {
         let key = config_key(&config.scope, &config.id);
         match self.rows.put(&key, &config, Expect::Absent).await? {
             Some(_) => Ok(json(StatusCode::CREATED, &Answer::new(config))),
-            // 68 random bits twice the same.
+            // The same 68 random bits twice.
             None => Err(Failure::contended(key)),
         }
     }
@@ -140,8 +140,8 @@ impl Control {
         Ok(json(StatusCode::OK, &answer))
     }
 
-    /// Refused while a function has it. A function that is given it meanwhile is seen by the second
-    /// look, and the config put back.
+    /// Refused while a function uses it. A function that gets it meanwhile is seen by the second check,
+    /// and the config is restored.
     pub(crate) async fn delete_code_signing(
         &self,
         call: &Call<'_>,
@@ -195,7 +195,7 @@ impl Control {
 }
 
 impl Body {
-    /// What is given in place of what was there.
+    /// Replaces the given members.
     fn put_into(&self, config: &mut CodeSigningConfig) {
         if let Some(description) = &self.description {
             config.description.clone_from(description);
@@ -237,7 +237,7 @@ impl Shown {
     }
 }
 
-/// Whose config an ARN names, and its id. The model's pattern has been checked.
+/// The account whose config an ARN names, and the config's id. The model's pattern has been checked.
 pub(crate) fn parts(arn: &str) -> Option<(Scope, String)> {
     let parts: Vec<&str> = arn.split(':').collect();
     let [_, _, "lambda", region, account, "code-signing-config", id] = parts[..] else {

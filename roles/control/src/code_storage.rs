@@ -1,12 +1,12 @@
-//! How much code an account keeps in a region: packages of `$LATEST`, of versions and of layers,
-//! each counted as often as it is kept, as Lambda does. A package that takes more than
-//! [`UNPACKED`] times its own size once it is unpacked counts as more than it is: what an account may keep bounds
-//! what its packages take of the disk.
+//! How much code an account keeps in a region: packages of `$LATEST`, of versions and of layers, each
+//! counted as often as it is kept, as Lambda does. A package that takes more than [`UNPACKED`] times
+//! its own size once it is unpacked counts for more than its size: the limit on what an account keeps
+//! also bounds the disk that its packages take.
 //!
-//! Counting looks at every row of the account, so it is not done for every package: what was
-//! counted is remembered and what comes added to it. What goes away is noticed when the limit seems
-//! to be reached, for then it is counted anew. Several control planes may together let in a little
-//! more than the limit.
+//! Counting reads every row of the account, so it is not done for every package: the last count is
+//! remembered, and each new package is added to it. Deletions are noticed when the limit seems to be
+//! reached: then it is counted again. Several control planes may together accept a little more than the
+//! limit.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -25,7 +25,7 @@ use crate::service::Control;
 /// How many times its size a package may take unpacked before that counts. Code is usually three or
 /// four times as large as its zip.
 const UNPACKED: u64 = 4;
-/// Versions looked at per function at once.
+/// Versions read per function at once.
 const BATCH: usize = 256;
 
 /// Bytes that each account and region keeps at most, as far as it has been counted.
@@ -33,7 +33,7 @@ const BATCH: usize = 256;
 pub(crate) struct CodeStorage(Mutex<BTreeMap<Scope, u64>>);
 
 impl CodeStorage {
-    /// Takes room for so many bytes, if there surely is.
+    /// Reserves room for `bytes`, if there surely is enough.
     fn take(&self, scope: &Scope, bytes: u64, limit: u64) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(kept) = known.get_mut(scope) else {
@@ -58,7 +58,7 @@ pub(crate) fn counted(bytes: u64, unpacked_bytes: u64) -> u64 {
 }
 
 impl Control {
-    /// Refuses a package of so many bytes if there is no room for it.
+    /// Refuses a package of `bytes` if there is no room for it.
     pub(crate) async fn check_code_storage(
         &self,
         scope: &Scope,

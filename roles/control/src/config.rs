@@ -1,4 +1,4 @@
-//! What an operator can say about the control plane.
+//! What an operator can configure for the control plane.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,27 +26,28 @@ pub struct Config {
     pub rates: Rates,
     /// How function URLs are written.
     pub urls: Urls,
-    /// The runtimes that are here.
+    /// The runtimes of this installation.
     pub runtimes: RuntimesHere,
     /// Those of them that are refused here, and why.
     pub runtimes_refused: BTreeMap<String, String>,
-    /// The architecture of functions that name none. AWS's is `x86_64`; where no worker has that,
-    /// it would only make functions that cannot run.
+    /// The architecture of functions that name none. AWS's is `x86_64`; where no worker has that, the
+    /// default would only create functions that cannot run.
     pub architecture: String,
     /// Bytes of all packages that an account keeps in a region.
     pub code_bytes_max: u64,
-    /// Bytes of packages that an account uploads at most in the time that those stay that nothing names.
+    /// The most bytes of packages that an account uploads within the time for which unused packages are
+    /// kept.
     pub upload_bytes_max: u64,
-    /// How long packages are kept that nothing names any more. Longer than any request to the control
-    /// plane and any invoke takes.
+    /// How long packages are kept after the last reference to them is gone. Longer than any request to
+    /// the control plane and any invoke takes.
     pub unused_packages_kept: Duration,
     /// Packages that are used though no function and no layer names them.
     pub operators_packages: BTreeSet<String>,
     /// Whether functions may name roles that IAM does not know.
     pub unknown_roles_accepted: bool,
-    /// The operator's key, if it signs in roles' stead what their functions' settings have sent.
+    /// The operator's key, if it signs in place of roles what their functions' settings send.
     pub operator_key: Option<Arc<OperatorKey>>,
-    /// What answers call the network that functions run in, `VpcId`: there is one for all.
+    /// The `VpcId` that answers name for the network that functions run in: there is one for all.
     pub vpc_id: String,
     /// ARNs of the access points whose file systems functions can have.
     pub access_points: BTreeSet<String>,
@@ -62,7 +63,7 @@ impl Config {
     }
 
     /// Whether an access point is one of the installation's that functions of this account can have:
-    /// their own account's alone.
+    /// only those of their own account.
     pub(crate) fn has_folder(&self, account: &types::AccountId, access_point: &str) -> bool {
         access_point.split(':').nth(4) == Some(account.as_str())
             && self.access_points.contains(access_point)
@@ -72,7 +73,7 @@ impl Config {
 /// How the address of a function URL is written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Urls {
-    /// `http`, or `https` where something in front of us ends TLS.
+    /// `http`, or `https` if a proxy in front of us terminates TLS.
     pub scheme: String,
     /// What follows `<id>.lambda-url.<region>.`, with the port if it is not the scheme's own.
     pub domain: String,
@@ -95,7 +96,7 @@ impl Default for Urls {
     }
 }
 
-/// Calls a second of one account in one region; as many may come at once.
+/// Calls a second of one account in one region; the same number may arrive at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rates {
     /// GetFunction.

@@ -1,4 +1,4 @@
-//! Where the outcomes of events go: what a destination must be beside the ARN of one.
+//! Where the outcomes of events go: what a destination must be, in addition to a valid ARN.
 
 use settings::destinations::{DestinationConfig, Target, invalid, target};
 use types::FunctionArn;
@@ -8,9 +8,9 @@ use crate::failure::Failure;
 use crate::service::Control;
 
 impl Control {
-    /// Refuses destinations of events that cannot be: FIFO queues and topics, buckets for
-    /// successes, other regions, functions that are not there, the function itself, and what the
-    /// function's role has no rights to.
+    /// Refuses invalid destinations of events: FIFO queues and topics, buckets for successes, other
+    /// regions, functions that do not exist, the function itself, and what the function's role has no
+    /// rights to.
     pub(crate) async fn check_event_destinations(
         &self,
         (function, role): (&FunctionArn, &str),

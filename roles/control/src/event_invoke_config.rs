@@ -49,7 +49,7 @@ struct List {
 }
 
 impl Control {
-    /// Replaces what was there.
+    /// Replaces the previous settings.
     pub(crate) async fn put_event_invoke_config(
         &self,
         call: &Call<'_>,
@@ -114,7 +114,7 @@ impl Control {
         let (rows, next_marker) = page.of_rows(self.rows.all(&prefix).await?, &prefix);
         let mut function_event_invoke_configs = Vec::new();
         for row in &rows {
-            // Keys are built from qualifiers, so one that is none was not written by us.
+            // Keys are built from qualifiers, so one without a valid qualifier was not written by us.
             let Ok(qualifier) = Qualifier::parse(&row.key[prefix.len()..]) else {
                 continue;
             };
@@ -160,7 +160,7 @@ fn no_config(arn: &FunctionArn) -> ApiError {
     ))
 }
 
-/// Of a function or qualifier that is not there it is said that it has no settings.
+/// A missing function or qualifier is reported as one without settings.
 fn config_missing(arn: &FunctionArn) -> impl Fn(Failure) -> Failure {
     move |failure| match failure {
         Failure::Refused(error) if error.status == StatusCode::NOT_FOUND => no_config(arn).into(),
@@ -175,7 +175,7 @@ impl Body {
             && self.destination_config.is_none()
     }
 
-    /// What is given in place of what was there.
+    /// Replaces the given members.
     fn over(&self, before: EventInvokeConfig, now: Timestamp) -> EventInvokeConfig {
         let (on_success, on_failure) = match &self.destination_config {
             Some(given) => (
@@ -208,7 +208,7 @@ impl Answer {
     }
 }
 
-/// The function with its qualifier, which is `$LATEST` where none is given.
+/// The function with its qualifier, which is `$LATEST` if none is given.
 pub(crate) fn latest_named(arn: FunctionArn) -> FunctionArn {
     match arn.qualifier {
         None => arn.qualified(Qualifier::Version(Version::Latest)),

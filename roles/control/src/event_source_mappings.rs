@@ -1,7 +1,7 @@
-//! Event source mappings: the resource. Pollers, which come by themselves, read its rows.
+//! Event source mappings: the resource. Pollers, which are separate, read its rows.
 //!
-//! What a request may say of them, and what is answered, is `settings::mappings`; that there are no two alike,
-//! [`claims`].
+//! What a request may contain, and the answers, are `settings::mappings`; that no two are alike is
+//! ensured by [`claims`].
 
 mod claims;
 
@@ -32,7 +32,7 @@ use crate::failure::Failure;
 use crate::page::Page;
 use crate::service::Control;
 
-/// Mappings of one answer at most (AWS).
+/// The most mappings in one answer (AWS).
 const PAGE_MAX: usize = 100;
 
 #[derive(Serialize)]
@@ -177,8 +177,8 @@ impl Control {
         Ok(json(StatusCode::OK, &answer))
     }
 
-    /// The mapping that the path names, if the caller may do this to it; and to the function that
-    /// it is to have from now on, where one is named.
+    /// The mapping that the path names, if the caller may do this to it, and to the function that it is
+    /// to have from now on, if one is named.
     async fn mapping(
         &self,
         call: &Call<'_>,
@@ -207,7 +207,7 @@ impl Control {
         found.ok_or_else(|| not_found().into())
     }
 
-    /// The function that a request names, which must be there and end in time for its source.
+    /// The function that a request names, which must exist and have a timeout that suits its source.
     async fn mapped_function(
         &self,
         call: &Call<'_>,

@@ -1,4 +1,4 @@
-//! What can go wrong while a request is served: a refusal to tell the caller, or a fault to log.
+//! What can go wrong while a request is served: a refusal for the caller, or a fault to log.
 
 use tables::log;
 use wire::ApiError;
@@ -12,10 +12,10 @@ pub(crate) enum Failure {
     /// Rows cannot be read or written as they should.
     #[error(transparent)]
     Rows(tables::Failure),
-    /// The package store does not do as it should.
+    /// The package store is not available or does not work.
     #[error("the package store does not work")]
     Images(#[source] image::Error),
-    /// A function's code could not be made ready.
+    /// A function's code could not be prepared.
     #[error("code cannot be made ready where it runs")]
     Preparation(#[source] api::preparation::Error),
     /// The store that callers name packages in does not answer.
@@ -33,12 +33,12 @@ impl From<tables::Failure> for Failure {
 }
 
 impl Failure {
-    /// Others change the row with that key so often that this change found no room.
+    /// Others change the row with that key so often that this change always lost the race.
     pub(crate) fn contended(key: impl Into<String>) -> Self {
         Self::Rows(tables::Failure::Contended { key: key.into() })
     }
 
-    /// What lies beneath, for the server's own log.
+    /// The underlying cause, for the server's own log.
     pub(crate) fn reason_for_log(&self) -> Option<&str> {
         match self {
             Self::Preparation(error) => error.reason_for_log(),
@@ -46,13 +46,13 @@ impl Failure {
         }
     }
 
-    /// What the caller is told. What is no fault of theirs is logged here, once.
+    /// The caller's error. What the caller has not caused is logged here, once.
     pub(crate) fn answer(self) -> ApiError {
         match self {
             Self::Refused(error) => error,
             Self::Rows(failure) => failure.answer(),
             Self::Images(_) | Self::Preparation(_) | Self::Packages(_) => {
-                log(&self, "a request failed for want of a store");
+                log(&self, "a request failed for lack of a store");
                 ApiError::unavailable()
             }
         }

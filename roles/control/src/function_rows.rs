@@ -1,7 +1,7 @@
 //! Functions, versions and aliases as rows of the metadata table.
 //!
-//! Every write is a compare-and-set by row revision. A change that loses the race is decided anew
-//! on what the row has become, [`TRIES_MAX`] times.
+//! Every write is a compare-and-set by row revision. A change that loses the race is decided again on
+//! the new row, up to [`TRIES_MAX`] times.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl FunctionRows {
         Ok(self.rows.get(&function_key(scope, name)).await?)
     }
 
-    /// The function; not found is a refusal that names it as the caller did.
+    /// The function; if it is not found, the refusal names it as the caller did.
     pub(crate) async fn existing(
         &self,
         arn: &FunctionArn,
@@ -54,7 +54,7 @@ impl FunctionRows {
         Ok(self.rows.put(&key, function, Expect::Absent).await?)
     }
 
-    /// Changes a function: `change` decides on the row as it is, and may be asked again.
+    /// Changes a function: `change` decides on the current row, and may be called again.
     pub(crate) async fn change<T>(
         &self,
         arn: &FunctionArn,
@@ -84,14 +84,14 @@ impl FunctionRows {
         Ok(written.is_some())
     }
 
-    /// Deletes a function, then its versions, aliases and what is attached to them. What a crash leaves of the latter means
-    /// nothing without the function, and is swept when the name is used again.
+    /// Deletes a function, then its versions, aliases and what is attached to them. What a crash leaves
+    /// of the latter means nothing without the function, and is swept when the name is used again.
     pub(crate) async fn delete_function(&self, arn: &FunctionArn) -> Result<(), Failure> {
         for _ in 0..TRIES_MAX {
             let (function, revision) = self.existing(arn).await?;
             let key = function_key(&function.scope, &function.name);
-            // Written once more first: every version and alias there is now is older than that
-            // write, and what a new function of this name will have is younger.
+            // Written once more first: every existing version and alias is older than that write, and
+            // those of a new function of this name will be newer.
             let touched = self
                 .rows
                 .put(&key, &function, Expect::Revision(revision))
@@ -104,8 +104,8 @@ impl FunctionRows {
         Err(Failure::contended(function_key(&arn.scope, &arn.name)))
     }
 
-    /// Removes versions, aliases and what is attached, as far as it is not newer than `revision`:
-    /// that of a function that had the name before.
+    /// Removes versions, aliases and what is attached, as far as it is not newer than `revision`: those
+    /// of an earlier function with that name.
     pub(crate) async fn sweep(
         &self,
         scope: &Scope,
@@ -126,7 +126,7 @@ impl FunctionRows {
         Ok(())
     }
 
-    /// Removes what is attached to a qualifier that is no more.
+    /// Removes what is attached to a qualifier that was deleted.
     pub(crate) async fn detach(&self, arn: &FunctionArn) -> Result<(), Failure> {
         for kind in ATTACHED {
             self.rows
@@ -136,7 +136,7 @@ impl FunctionRows {
         Ok(())
     }
 
-    /// Functions of a scope by name, after that name, so many at most.
+    /// At most `limit` functions of a scope by name, after that name.
     pub(crate) async fn functions(
         &self,
         scope: &Scope,
@@ -164,7 +164,7 @@ impl FunctionRows {
         Ok(self.rows.get(&version_key(scope, name, number)).await?)
     }
 
-    /// Published versions by number, after that number, so many at most.
+    /// At most `limit` published versions by number, after that number.
     pub(crate) async fn versions(
         &self,
         function: &Function,
@@ -241,7 +241,7 @@ impl FunctionRows {
         Ok(self.rows.put(&key, alias, expect).await?)
     }
 
-    /// Deletes an alias if it is as expected; harmless if it is not there.
+    /// Deletes an alias if it is as expected; harmless if it does not exist.
     pub(crate) async fn delete_alias(
         &self,
         scope: &Scope,
@@ -256,7 +256,7 @@ impl FunctionRows {
     }
 }
 
-/// The refusal that says there is no such function, version or alias.
+/// The refusal for a missing function, version or alias.
 pub(crate) fn not_found(arn: &FunctionArn) -> ApiError {
     ApiError::not_found(format!("Function not found: {arn}"))
 }

@@ -1,4 +1,4 @@
-//! Functions: the operations. What a request may say of them, and what is answered, is `settings::functions`.
+//! Functions: the operations. What a request may contain, and the answers, are `settings::functions`.
 
 mod create;
 mod delete;

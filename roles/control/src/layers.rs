@@ -4,8 +4,8 @@
 //!   publish: package ─▶ a number, by compare-and-set ─▶ the version's row ─▶ answered
 //! ```
 //!
-//! A version never changes. A function that uses one keeps what it needs of it (`records::functions::Layer`),
-//! so that deleting the version takes nothing from the function.
+//! A version never changes. A function that uses one keeps what it needs of it
+//! (`records::functions::Layer`), so that deleting the version does not affect the function.
 
 mod list;
 mod name;
@@ -68,7 +68,7 @@ impl Control {
         };
         let key = layer_version_key(&arn.scope, &arn.name, version.number);
         let written = self.rows.put(&key, &version, Expect::Absent).await?;
-        // Nobody else was given this number.
+        // No other request was given this number.
         written.ok_or(Failure::contended(key))?;
         let location = self.code_link(call.host, &version.image);
         Ok(json(
@@ -95,7 +95,7 @@ impl Control {
         self.answer_layer_version(call, &arn).await
     }
 
-    /// Deleting what is not there is fine.
+    /// Deleting a version that does not exist is fine.
     pub(crate) async fn delete_layer_version(
         &self,
         call: &Call<'_>,
@@ -106,7 +106,7 @@ impl Control {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// The version, if it is there and the caller may use it.
+    /// The version, if it exists and the caller may use it.
     pub(crate) async fn usable_layer_version(
         &self,
         call: &Call<'_>,
@@ -115,7 +115,7 @@ impl Control {
         let found = self.rows.get::<LayerVersion>(&key(arn)).await?;
         let version = found.map(|(version, _)| version);
         let policy = version.as_ref().and_then(|v| v.policy.as_ref());
-        // Whatever the layer is wanted for: to read it or to give it to a function.
+        // For either use of the layer: reading it, or giving it to a function.
         let action = Operation::GetLayerVersion.action();
         call.authorise_by(action, policy, &arn.layer.scope.account, &arn.to_string())?;
         Ok(version)

@@ -1,4 +1,4 @@
-//! The control plane: Lambda's REST API but for its invokes, and what goes on after its answers.
+//! The control plane: Lambda's REST API except for invokes, and the background work behind it.
 //!
 //! ```text
 //!   request ─▶ service ─▶ operations ─▶ authorise ─▶ functions | versions | aliases | … ─▶ rows ─▶ Table
@@ -6,9 +6,9 @@
 //!                                          settle (in the background) ─────────┘
 //! ```
 //!
-//! What a caller is told has been written is durable. What takes longer goes on in [`Settler`]:
-//! a function stays `Pending`, or its update `InProgress`, until its code is ready to run, and a
-//! control plane that was killed in between takes it up again when it starts.
+//! A write that is acknowledged to the caller is durable. Work that takes longer continues in
+//! [`Settler`]: a function stays `Pending`, or its update `InProgress`, until its code is ready to run,
+//! and a control plane that was killed in between resumes when it starts.
 
 mod account;
 mod aliases;

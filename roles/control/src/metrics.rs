@@ -8,13 +8,13 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Registry;
 
-/// Has the counts of the packages shown among the metrics.
+/// Adds the counts of the packages to the metrics.
 pub fn register_metrics(registry: &mut Registry, packages: &Arc<Packages>) {
     let registry = registry.sub_registry_with_prefix("control");
     registry.register_collector(Box::new(Damaged(Arc::downgrade(packages))));
 }
 
-/// Weak: who scrapes must not keep a store alive.
+/// Weak: a scrape must not keep a store alive.
 struct Damaged(Weak<Packages>);
 
 impl std::fmt::Debug for Damaged {

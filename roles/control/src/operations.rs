@@ -1,4 +1,4 @@
-//! Which operation of Lambda's API a request is for: verified, let through, and handed to what answers it.
+//! Which operation of Lambda's API a request is for: verified, throttled, and passed to its handler.
 
 use bytes::Bytes;
 use http::Response;

@@ -1,12 +1,12 @@
-//! What people are told of a package that cannot be taken or made ready: AWS's words for what is wrong with
-//! the package itself, and for all else that it was no fault of theirs. Why it was one of ours is for the
-//! server's log. Pure.
+//! The errors for a package that is not accepted or cannot be prepared: AWS's words for what is wrong
+//! with the package itself, and AWS's words for internal errors in all other cases. The cause of an
+//! internal error is for the server's log. Pure.
 
 use api::preparation;
 use settings::reasons::{DAMAGED_REASON, INTERNAL, INTERNAL_REASON};
 use types::limits::UNZIPPED_BYTES_MAX;
 
-/// AWS's words for a package that is none.
+/// AWS's words for an invalid package.
 const NO_ZIP: &str =
     "Could not unzip uploaded file. Please check your file, then try to upload again.";
 /// What is wrong with the package itself; `None` if it is not at fault.
@@ -16,7 +16,7 @@ pub(crate) fn of_package(error: &image::Error) -> Option<String> {
         image::Error::TooLarge { .. } => Some(format!(
             "Unzipped size must be smaller than {UNZIPPED_BYTES_MAX} bytes"
         )),
-        // What to look for stands behind AWS's words.
+        // The details follow AWS's words.
         image::Error::BadEntry { name, problem } => Some(format!(
             "{NO_ZIP} (entry {name:?} of the package {})",
             problem.words()
@@ -30,11 +30,11 @@ pub(crate) fn of_package(error: &image::Error) -> Option<String> {
     }
 }
 
-/// `StateReasonCode` and `StateReason` of a function whose code cannot be made ready. Only what is wrong with
-/// the package itself is its owner's to mend.
+/// `StateReasonCode` and `StateReason` of a function whose code cannot be prepared. Its owner can only
+/// fix what is wrong with the package itself.
 pub(crate) fn state_reason(error: &preparation::Error) -> (String, String) {
     let (code, reason) = match error {
-        // What it is was told when it was uploaded, if it could be seen then.
+        // The details were reported at the upload, if they could be seen then.
         preparation::Error::Invalid { .. } => ("InvalidZipFileException", NO_ZIP),
         preparation::Error::Damaged => (INTERNAL, DAMAGED_REASON),
         preparation::Error::Failed { .. } | preparation::Error::Unavailable => {
@@ -52,7 +52,7 @@ mod tests {
 
     use super::*;
 
-    /// Every failure that is not the package's own, each with `secret` wherever it can be.
+    /// Every failure that the package has not caused, each with `secret` wherever possible.
     fn inner_failures(secret: &str) -> Vec<preparation::Error> {
         let reason = Inner::new(secret);
         vec![

@@ -6,15 +6,15 @@ use storage::Row;
 use wire::ApiError;
 use wire::uri::query_value;
 
-/// Items of one answer, whatever `MaxItems` says (AWS).
+/// The most items in one answer, whatever `MaxItems` says (AWS).
 pub(crate) const PAGE_MAX: usize = 50;
 
-/// What page is asked for.
+/// The requested page.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Page {
-    /// The last item of the page before, as [`Page::marker`] named it.
+    /// The last item of the previous page, as [`Page::marker`] named it.
     pub(crate) after: Option<String>,
-    /// Items at most.
+    /// The most items.
     pub(crate) limit: usize,
 }
 
@@ -48,7 +48,7 @@ impl Page {
     }
 
     /// This page of rows that are sorted by key, and the marker of the next one if there is more.
-    /// What follows `prefix` in a row's key is what markers name.
+    /// Markers name what follows `prefix` in a row's key.
     pub(crate) fn of_rows(&self, mut rows: Vec<Row>, prefix: &str) -> (Vec<Row>, Option<String>) {
         let place = |row: &Row| row.key[prefix.len()..].to_owned();
         rows.retain(|row| {
@@ -63,7 +63,8 @@ impl Page {
         (rows, marker)
     }
 
-    /// The marker that makes the next page begin after `item`. Opaque, so that nobody builds on it.
+    /// The marker that makes the next page begin after `item`. Opaque, so that clients do not depend on
+    /// its form.
     pub(crate) fn marker(item: &str) -> String {
         BASE64.encode(item)
     }

@@ -1,8 +1,9 @@
-//! AddPermission, RemovePermission, GetPolicy: who else may use a function, a version or an alias.
+//! AddPermission, RemovePermission, GetPolicy: which other principals may use a function, a version or
+//! an alias.
 //!
-//! A policy belongs to exactly the name it was made under: that of the function says nothing about
-//! its aliases. It is bound to the function of its day (`records::policies::binding`), so that what a
-//! crash leaves of it lets nobody into a new function of that name.
+//! A policy belongs to exactly the name it was created under: that of the function says nothing about
+//! its aliases. It is bound to the function that existed then (`records::policies::binding`), so that
+//! what a crash leaves of it allows nobody to use a new function of that name.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -115,7 +116,7 @@ impl Control {
         Ok(json(StatusCode::OK, &shown))
     }
 
-    /// The condition keys that RemovePermission has: what the statement says that is to go.
+    /// The condition keys that RemovePermission has: the contents of the statement to remove.
     async fn context_of(&self, arn: &FunctionArn, sid: &str) -> Result<Context, Failure> {
         let Some((function, _)) = self.functions.function(&arn.scope, &arn.name).await? else {
             return Ok(Context::new());
@@ -126,8 +127,8 @@ impl Control {
         Ok(statement.map(context).unwrap_or_default())
     }
 
-    /// Changes a policy: `change` decides on it as it is, empty where there is none, and by the revision
-    /// of what it belongs to; it may be asked again.
+    /// Changes a policy: `change` decides on the current one, empty if there is none, and on the
+    /// revision of what it belongs to; it may be called again.
     async fn change_policy(
         &self,
         arn: &FunctionArn,
@@ -166,7 +167,7 @@ impl Control {
         Err(Failure::contended(key))
     }
 
-    /// The function's own policy and the function have one revision when the former has changed.
+    /// The function's own policy and the function share a revision once the policy has changed.
     async fn follow_policy(&self, arn: &FunctionArn, revision_id: String) -> Result<(), Failure> {
         if arn.qualifier.is_some() {
             return Ok(());
@@ -190,7 +191,7 @@ fn check_revision(given: Option<&str>, present: [&str; 2]) -> Result<(), ApiErro
     }
 }
 
-/// What GetPolicy says where there is no policy.
+/// GetPolicy's error if there is no policy.
 pub(crate) fn nothing() -> ApiError {
     ApiError::not_found("The resource you requested does not exist.")
 }

@@ -1,4 +1,4 @@
-//! Provisioned concurrency of aliases and versions: what is asked for. What comes of it is
+//! Provisioned concurrency of aliases and versions: the requested configuration. Its allocation is
 //! [`crate::provisioning`]'s.
 
 use bytes::Bytes;
@@ -88,7 +88,7 @@ impl Control {
         Ok(json(StatusCode::OK, &Answer::new(None, row)))
     }
 
-    /// Deleting what is not there is no error.
+    /// Deleting a configuration that does not exist is no error.
     pub(crate) async fn delete_provisioned(
         &self,
         call: &Call<'_>,
@@ -112,7 +112,7 @@ impl Control {
         let (rows, next_marker) = page.of_rows(self.rows.all(&prefix).await?, &prefix);
         let mut provisioned_concurrency_configs = Vec::new();
         for row in &rows {
-            // Keys are built from qualifiers, so one that is none was not written by us.
+            // Keys are built from qualifiers, so one without a valid qualifier was not written by us.
             let Ok(qualifier) = Qualifier::parse(&row.key[prefix.len()..]) else {
                 continue;
             };
@@ -126,8 +126,8 @@ impl Control {
         Ok(json(StatusCode::OK, &answer))
     }
 
-    /// Whether an alias that is to become `alias` may: with provisioned concurrency it can point only
-    /// at a published version that has none of its own.
+    /// Whether an alias may become `alias`: with provisioned concurrency it can point only at a
+    /// published version that has none of its own.
     pub(crate) async fn check_provisioned_alias(
         &self,
         arn: &FunctionArn,
@@ -146,7 +146,7 @@ impl Control {
         Ok(())
     }
 
-    /// Writes what is asked for, if there is room for it. Nobody else changes the function's
+    /// Writes the requested configuration, if there is room for it. Nobody else changes the function's
     /// concurrency meanwhile.
     async fn request_provisioned(
         &self,
@@ -206,7 +206,7 @@ impl Control {
         Ok(())
     }
 
-    /// The alias or version must be there, and be one that environments can be made for.
+    /// The alias or version must exist, and be one that environments can be created for.
     async fn check_provisionable(
         &self,
         function: &Function,
@@ -228,7 +228,7 @@ impl Control {
         self.check_provisioned_once(arn, version.version).await
     }
 
-    /// A version has provisioned concurrency by itself or by one alias, not by two of these.
+    /// A version gets provisioned concurrency by itself or through one alias, not from two of these.
     async fn check_provisioned_once(
         &self,
         arn: &FunctionArn,
@@ -282,7 +282,7 @@ impl Answer {
     }
 }
 
-/// The alias or version that a request is about whose configuration may be there.
+/// The alias or version of a request, whose configuration may exist.
 fn named(call: &Call<'_>) -> Result<FunctionArn, ApiError> {
     let arn = call.function(Naming::Plain)?;
     published(arn).map_err(|_| {

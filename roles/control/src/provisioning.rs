@@ -1,15 +1,15 @@
-//! Keeps provisioned concurrency as it was asked for: tells assignment what is to be ready, and
-//! writes down how it stands.
+//! Keeps provisioned concurrency as it was requested: tells assignment what is to be ready, and records
+//! the status.
 //!
 //! ```text
 //!   rows: settings, aliases, versions ─▶ plan ─▶ Assignment::provision ─▶ plan ─▶ rows: status, numbers
 //! ```
 //!
-//! A reconciler: every second, and at once when something was changed, it looks at all settings as
-//! they are and says all that is wanted. It remembers nothing between two turns, so that it makes no
-//! difference whether one was missed, or this process or assignment's began anew. Only one works at a time, by a
-//! lease: two would say the same, write by compare-and-set, and at worst undo for a second what the other has just
-//! read more newly.
+//! A reconciler: every second, and at once after a change, it reads all settings and sends the complete
+//! list of what is to be ready. It remembers nothing between two turns, so it makes no difference
+//! whether one was missed, or whether this process or assignment's restarted. Only one works at a time,
+//! by a lease: two would send the same, write by compare-and-set, and at worst undo for a second what
+//! the other has just written from newer data.
 
 mod plan;
 
@@ -29,7 +29,7 @@ use crate::failure::Failure;
 use crate::function_rows::FunctionRows;
 use plan::Target;
 
-/// How often it looks: an environment that ended is missed for so long at most.
+/// The time between two turns: at most this long until an environment that ended is replaced.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// See the module. Dropping its future stops it, which loses nothing.
@@ -40,7 +40,7 @@ pub struct Provisioner {
     changed: Arc<Notify>,
 }
 
-/// One setting, with all that is known of it.
+/// One setting, with everything that is known about it.
 struct Setting {
     key: String,
     revision: Revision,
@@ -78,19 +78,20 @@ impl Provisioner {
                 // What is ready stays so; the next turn tries again.
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "provisioned concurrency cannot be looked at"
+                    "provisioned concurrency cannot be reconciled"
                 );
             }
         }
     }
 
-    /// One look at everything.
+    /// One turn over all settings.
     pub(crate) async fn turn(&self) -> Result<(), Failure> {
         let mut settings = Vec::new();
         for row in self.rows.all(PROVISIONED).await? {
             settings.extend(self.setting(&row).await?);
         }
-        // Of what is not heard nothing is known, and nothing changes; it is said again within a second.
+        // If the call fails, the status is not known, and nothing changes; it is repeated within a
+        // second.
         let Some(standings) = self.tell(&settings).await else {
             return Ok(());
         };
@@ -107,20 +108,20 @@ impl Provisioner {
             }
         }
         if released {
-            // Before the frontends hear that they may be used, and count on it.
+            // Before the frontends learn that they may be used, and rely on it.
             if self.tell(&settings).await.is_none() {
                 return Ok(());
             }
         }
         for (key, revision, row) in changed {
-            // If somebody was faster, the next turn looks at what they wrote.
+            // If another writer was faster, the next turn reads what it wrote.
             let expect = Expect::Revision(revision);
             self.rows.put(&key, &row, expect).await?;
         }
         Ok(())
     }
 
-    /// Tells all that is wanted, and says how it stands, by setting and version. `None` if nobody heard it.
+    /// Sends the complete list, and returns the status by setting and version. `None` if the call failed.
     async fn tell(&self, settings: &[Setting]) -> Option<BTreeMap<(String, Version), Standing>> {
         let mut keys = Vec::new();
         let mut wanted = Vec::new();
@@ -142,7 +143,7 @@ impl Provisioner {
         Some(keys.into_iter().zip(standings).collect())
     }
 
-    /// Reads what belongs to a setting. `None` if its function or alias is no more: the row is swept
+    /// Reads what belongs to a setting. `None` if its function or alias was deleted: the row is swept
     /// with these.
     async fn setting(&self, row: &Row) -> Result<Option<Setting>, Failure> {
         let decoded = decode::<Provisioned>(row);
@@ -163,7 +164,7 @@ impl Provisioner {
                 versions.insert(allocation.version, Arc::new(version));
             }
         }
-        // Of a version that is gone there is nothing to keep.
+        // For a deleted version nothing is kept ready.
         allocations
             .retain(|allocation| !allocation.leaving || versions.contains_key(&allocation.version));
         Ok(Some(Setting {

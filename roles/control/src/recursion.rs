@@ -1,4 +1,4 @@
-//! What happens to a function that calls itself in circles: `RecursiveLoop`.
+//! What happens to a function that calls itself in a recursive loop: `RecursiveLoop`.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};

@@ -1,9 +1,9 @@
-//! May a function's role do what the function's settings will have it do?
+//! Whether a function's role may do what the function's settings require.
 //!
-//! Asked when a destination or a dead-letter target is set: who sets it hears of what is missing, not only
-//! whoever looks at metrics later. What the target's own policy says is not known here, unless the target
-//! is a function. Of a role that IAM does not know nothing can be said: it is taken at its word, but where
-//! the operator's key signs in its stead.
+//! Checked when a destination or a dead-letter target is set: the caller that sets it learns what is
+//! missing, not only somebody who reads metrics later. The target's own policy is not known here,
+//! unless the target is a function. About a role that IAM does not know nothing is known: it is
+//! trusted, except where the operator's key signs in its place.
 
 use authn::authorisation::{Ask, Circumstances, Requester};
 use authn::identity;
@@ -44,7 +44,7 @@ impl Control {
         }
     }
 
-    /// Refuses a destination that the role of the function `from` may not tell anything.
+    /// Refuses a destination that the role of the function `from` may not send to.
     pub(crate) async fn check_destination_rights(
         &self,
         (from, role): (&FunctionArn, &str),
@@ -79,7 +79,7 @@ impl Control {
         }
     }
 
-    /// Whether the operator's key, if it signs, may be used upon `resource` for that function.
+    /// Whether the operator's key, if it signs, may be used on `resource` for that function.
     fn reaches(&self, function: &FunctionArn, resource: &str) -> bool {
         let key = self.config.operator_key.as_ref();
         key.is_none_or(|key| key.reaches(&function.scope.account, resource))
@@ -93,7 +93,7 @@ impl Control {
         Ok(policy.and_then(|policy| policy.compile()))
     }
 
-    /// Whether a session of the role as the function has one may do an action to a resource, which
+    /// Whether a session of the role, as the function has one, may do an action to a resource, which
     /// may have a policy.
     async fn role_may(
         &self,
@@ -114,7 +114,7 @@ impl Control {
         let key = match self.roles.key_of(role, function).await {
             Ok(key) => key,
             Err(identity::Error::Unavailable) => return Err(ApiError::unavailable().into()),
-            // Deleted just now: that is told when it is to be used.
+            // Deleted just now: that is reported when it is used.
             Err(identity::Error::Unknown | identity::Error::Expired) => return Ok(!is_vouched),
         };
         let requester = Requester::signed(

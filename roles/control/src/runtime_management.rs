@@ -1,7 +1,7 @@
 //! When the runtime of a version is replaced by a newer one: `UpdateRuntimeOn`.
 //!
 //! An installation has one build of each runtime, and its operator replaces that. So the setting is
-//! kept and answered, and changes nothing about what runs.
+//! kept and returned, and changes nothing about what runs.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -72,7 +72,7 @@ impl Control {
 }
 
 impl Setting {
-    /// A version of the runtime goes with `Manual`, and with nothing else.
+    /// A runtime version is valid with `Manual`, and with nothing else.
     fn check(&self, arn: &FunctionArn) -> Result<(), ApiError> {
         let mode = self.update_runtime_on.as_str();
         match (&self.runtime_version_arn, mode) {

@@ -1,4 +1,4 @@
-//! The control plane: what it is made of, and how a request comes to its answer.
+//! The control plane: what it is made of, and how a request is answered.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,30 +31,30 @@ use crate::uploads::Uploads;
 
 /// The largest request body (AWS: a 50 MB package in base64, and room for the rest).
 pub const REQUEST_BYTES_MAX: usize = 70_167_211;
-/// Functions that wait to be settled. When it is full the settler finds them by itself, later.
+/// Functions that wait to be settled. When it is full, the settler finds them by itself, later.
 const JOBS_MAX: usize = 1_024;
 
 /// What the control plane needs.
 pub struct Dependencies {
-    /// Where functions are written down.
+    /// Where functions are stored.
     pub table: Arc<dyn Table>,
-    /// Where their code is kept.
+    /// Where their code is stored.
     pub code: Arc<Packages>,
-    /// Has it unpacked where it will run.
+    /// Unpacks it where it will run.
     pub preparation: Arc<dyn Preparation>,
-    /// Where packages are that are not sent in a request.
+    /// Where packages are read from that are not sent in a request.
     pub packages: Arc<dyn PackageSource>,
     /// Verifies signatures.
     pub authenticator: Arc<Authenticator>,
-    /// What is known of execution roles.
+    /// What is known about execution roles.
     pub roles: Arc<dyn Roles>,
-    /// Signs links to packages; nobody else has it.
+    /// Signs links to packages; no one else has it.
     pub keyring: Arc<Keyring>,
-    /// Tells the time.
+    /// The time.
     pub clock: Arc<dyn Clock>,
     /// Makes ids.
     pub random: Arc<dyn Random>,
-    /// What the operator says.
+    /// What the operator has configured.
     pub config: Config,
 }
 
@@ -85,8 +85,8 @@ pub fn is_own(path: &str) -> bool {
 }
 
 impl Control {
-    /// A control plane and the part of it that works in the background: run that for as long as
-    /// this serves.
+    /// A control plane and the part of it that works in the background: run that for as long as this
+    /// serves.
     pub fn new(dependencies: Dependencies) -> (Self, Settler) {
         let Dependencies {
             table,
@@ -132,9 +132,9 @@ impl Control {
         (control, settler)
     }
 
-    /// Answers a request to Lambda (all operations but the invokes) or to Lambent's own API, or for a package
-    /// by a link we gave out, whatever comes of it. It must not be dropped before its end: a change of several
-    /// rows would stop half way.
+    /// Answers a request to Lambda (all operations but the invokes) or to Lambent's own API, or for a
+    /// package by a link we issued; never fails. It must not be dropped before its end: a change of
+    /// several rows would stop half way.
     pub async fn answer(&self, parts: &Parts, body: &Bytes, id: RequestId) -> Response<Bytes> {
         let path = parts.uri.path();
         let answer = if path.starts_with(code_location::PATH) {
@@ -147,8 +147,8 @@ impl Control {
         answer.unwrap_or_else(|failure| failure.answer().response(id))
     }
 
-    /// Asks the settler to look at a function. Loses nothing if it cannot take the request: it
-    /// then looks at all functions.
+    /// Asks the settler to check a function. Loses nothing if it cannot take the request: it then
+    /// checks all functions.
     pub(crate) fn settle(&self, arn: &FunctionArn) {
         let job = Job {
             scope: arn.scope.clone(),
@@ -159,7 +159,7 @@ impl Control {
         }
     }
 
-    /// The part that keeps provisioned concurrency as it was asked for: run that, too, by a lease.
+    /// The part that keeps provisioned concurrency as it was requested: run that, too, by a lease.
     pub fn provisioner(&self, assignment: Arc<dyn Assignment>) -> Provisioner {
         Provisioner::new(
             Arc::clone(&self.rows),
@@ -179,7 +179,7 @@ impl Control {
         )
     }
 
-    /// Has provisioned concurrency looked at without delay.
+    /// Has provisioned concurrency reconciled without delay.
     pub(crate) fn provision(&self) {
         self.provision.notify_one();
     }

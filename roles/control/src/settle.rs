@@ -1,10 +1,10 @@
-//! What goes on after an answer: functions that are `Pending` or being updated become what they
-//! were told to be, once their code is ready to run.
+//! The work behind an answer: functions that are `Pending` or being updated get their new state once
+//! their code is ready to run.
 //!
-//! A reconciler: it looks at a function as it is and does what is missing, so that it makes no
-//! difference whether it was asked, found the function by itself, or is run twice. It looks at all
-//! functions when it starts, which is how what a crash interrupted goes on, and afterwards when it
-//! has missed one.
+//! A reconciler: it reads a function as it is and does what is missing, so it makes no difference
+//! whether it was asked, found the function by itself, or is run twice. It checks all functions when it
+//! starts, which is how interrupted work is resumed after a crash, and later whenever it has missed
+//! one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,21 +23,21 @@ use crate::failure::Failure;
 use crate::function_rows::FunctionRows;
 use crate::package_words;
 
-/// What was missed for want of room among the jobs, or failed because a store did not answer,
-/// waits no longer than this.
+/// What was missed for lack of room among the jobs, or failed because a store did not answer, waits no
+/// longer than this.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
-/// All functions are looked at after so many times [`LOOK_AGAIN`] even if nothing is known to have
-/// been missed: another control plane may have died.
+/// After this many times [`LOOK_AGAIN`] all functions are checked even if nothing is known to have been
+/// missed: another control plane may have died.
 const LOOK_ANYWAY: u32 = 20;
-/// Functions of one account looked at at once, at most: further ones count as missed. Whose turn it
-/// is to unpack is decided by workers, fairly between accounts.
+/// The most functions of one account in progress at once: further ones count as missed. Workers decide
+/// whose turn it is to unpack, fairly between accounts.
 const OF_ONE_MAX: usize = 256;
-/// Functions looked at at once, at most.
+/// The most functions in progress at once.
 const AT_ONCE: usize = 16 * OF_ONE_MAX;
-/// How often the same code is tried that cannot be unpacked for a reason that may pass.
+/// How many times the same code is tried that cannot be unpacked for a reason that may pass.
 const TRIES_MAX: u32 = 3;
 
-/// A function to look at.
+/// A function to settle.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Job {
     pub(crate) scope: Scope,
@@ -51,7 +51,7 @@ pub struct Settler {
     jobs: mpsc::Receiver<Job>,
 }
 
-/// Something was missed: all functions must be looked at. Shared with whoever can miss something.
+/// Something was missed: all functions must be checked. Shared with everything that can miss something.
 pub(crate) type Missed = Arc<AtomicBool>;
 
 struct Worker {
@@ -59,7 +59,7 @@ struct Worker {
     functions: FunctionRows,
     preparation: Arc<dyn Preparation>,
     random: Arc<dyn Random>,
-    /// Of unsettled functions alone: the package that could not be unpacked, and how often.
+    /// Only of unsettled functions: the package that could not be unpacked, and how many times.
     tries: Mutex<BTreeMap<Job, (String, u32)>>,
 }
 
@@ -83,7 +83,7 @@ impl Settler {
         }
     }
 
-    /// Works until there is nobody left to work for.
+    /// Works until nobody needs it any more.
     pub async fn run(mut self) {
         let mut again = tokio::time::interval(LOOK_AGAIN);
         again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -109,7 +109,7 @@ impl Settler {
                     None => break,
                 },
                 _ = again.tick() => {
-                    // The first look, at the start, is for what a crash interrupted.
+                    // The first check, at the start, is for what a crash interrupted.
                     let anyway = ticks % LOOK_ANYWAY == 0;
                     ticks = ticks.wrapping_add(1);
                     if self.worker.missed.swap(false, Ordering::Relaxed) || anyway {
@@ -135,11 +135,11 @@ impl Settler {
     }
 }
 
-/// The functions that are looked at.
+/// The functions in progress.
 #[derive(Default)]
 struct UnderWay {
     tasks: HashMap<task::Id, Job>,
-    /// With whether it must be looked at again: it was asked for meanwhile.
+    /// With whether it must be checked again: it was requested meanwhile.
     jobs: BTreeMap<Job, bool>,
     /// How many each account has.
     of: BTreeMap<AccountId, usize>,
@@ -152,7 +152,7 @@ impl UnderWay {
         self.jobs.contains_key(job) || (self.jobs.len() < AT_ONCE && of_account < OF_ONE_MAX)
     }
 
-    /// Whether it is under way already; then it will be looked at again.
+    /// Whether it is in progress already; then it will be checked again.
     fn again(&mut self, job: &Job) -> bool {
         self.jobs.get_mut(job).map(|again| *again = true).is_some()
     }
@@ -163,7 +163,7 @@ impl UnderWay {
         self.tasks.insert(task, job);
     }
 
-    /// The function of a task that has ended, if it must be looked at again.
+    /// The function of a task that has ended, if it must be checked again.
     fn end(&mut self, task: task::Id) -> Option<Job> {
         let job = self.tasks.remove(&task)?;
         if let Some(count) = self.of.get_mut(&job.scope.account) {
@@ -209,7 +209,7 @@ impl Worker {
                 error = &error as &dyn std::error::Error,
                 reason = error.reason_for_log(),
                 "a function cannot be settled yet: it or its update stays pending, and clients that wait for it \
-                 (aws lambda wait) go on waiting"
+                 (aws lambda wait) keep waiting"
             );
         }
     }
@@ -254,7 +254,7 @@ impl Worker {
         self.settle_latest(&arn, &function, &outcome).await
     }
 
-    /// Counts a try that failed; whether it was the last.
+    /// Counts a failed attempt; returns whether it was the last.
     fn is_last_try(&self, job: &Job, configuration: &Configuration) -> bool {
         let image = &configuration.code.image;
         let mut tries = self.tries();
@@ -285,8 +285,8 @@ impl Worker {
         self.preparation.prepare(prepare).await
     }
 
-    /// The version that was published together with this `$LATEST` shares its fate. It goes first:
-    /// a crash after it leaves `$LATEST` to be looked at again.
+    /// The version that was published together with this `$LATEST` gets the same result. It goes first:
+    /// after a crash in between, `$LATEST` is checked again.
     async fn settle_version(&self, function: &Function, outcome: &Outcome) -> Result<(), Failure> {
         let (scope, name, number) = (&function.scope, &function.name, function.published);
         let Some((mut version, revision)) = self.functions.version(scope, name, number).await?
@@ -299,7 +299,7 @@ impl Worker {
             return Ok(());
         }
         version.state = state(outcome);
-        // If somebody was faster the row is as it should be, or gone.
+        // If another writer was faster, the row is as it should be, or deleted.
         let expect = Expect::Revision(revision);
         self.functions
             .put_version(scope, name, number, &version, expect)
@@ -346,7 +346,7 @@ impl Worker {
     }
 }
 
-/// Fine, or why not: AWS's reason code, and words.
+/// Success, or why not: AWS's reason code, and words.
 type Outcome = Result<(), (String, String)>;
 
 fn state(outcome: &Outcome) -> State {
@@ -359,12 +359,12 @@ fn state(outcome: &Outcome) -> State {
     }
 }
 
-/// Whether trying again is of no use.
+/// Whether a retry is useless.
 fn is_lasting(error: &preparation::Error) -> bool {
     matches!(error, preparation::Error::Invalid { .. })
 }
 
-/// Whether something about the function is still under way.
+/// Whether something about the function is still in progress.
 fn is_unsettled(function: &Function) -> bool {
     function.publishing.is_some()
         || function.latest.state == State::Pending

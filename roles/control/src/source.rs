@@ -8,15 +8,15 @@ use types::limits::UNZIPPED_BYTES_MAX;
 use wire::ApiError;
 use wire::error::Fault;
 
-/// Bytes of a package that is not sent in a request, at most: one that unpacks to what a function
-/// may have is no larger.
+/// The most bytes of a package that is not sent in a request: one that unpacks to what a function may
+/// have is no larger.
 pub const PACKAGE_BYTES_MAX: usize = UNZIPPED_BYTES_MAX as usize;
 
 /// Where packages are read from that are not sent in a request.
 #[async_trait]
 pub trait PackageSource: Send + Sync {
-    /// Reads an object of at most [`PACKAGE_BYTES_MAX`] bytes, for a function of that region.
-    /// Reading again is harmless.
+    /// Reads an object of at most [`PACKAGE_BYTES_MAX`] bytes, for a function of that region. Reading
+    /// again is harmless.
     async fn read(&self, object: &Object, region: &Region) -> Result<Bytes, SourceError>;
 }
 
@@ -31,13 +31,13 @@ pub struct Object {
     pub version: Option<String>,
 }
 
-/// Why an object could not be had.
+/// Why an object could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The installation names no store.
     #[error("no store of objects is configured")]
     Unconfigured,
-    /// The store said no.
+    /// The store refused.
     #[error("the store refuses: {code}: {message}")]
     Refused {
         /// `NoSuchKey`, `AccessDenied` …
@@ -54,8 +54,8 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// What the caller is told, in the service's words. A store that does not answer is the
-    /// operator's affair.
+    /// The caller's error, in the service's words. A store that does not answer is the operator's
+    /// problem.
     pub(crate) fn answer(&self, object: &Object) -> ApiError {
         let Object { bucket, key, .. } = object;
         match self {

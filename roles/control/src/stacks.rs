@@ -7,9 +7,9 @@
 //!   DELETE /lambent/stacks/<name>?revision=<n>
 //! ```
 //!
-//! Signed as requests to Lambda are. What a record says is the client's affair; here it is bytes
-//! that are JSON. A client that has not seen the last write is refused with status 409, so that of two deploys at
-//! once one notices.
+//! Signed as requests to Lambda are. The contents of a record are the client's business; here it is
+//! bytes that are JSON. A client that has not seen the last write is refused with status 409, so that
+//! of two concurrent deploys one notices.
 
 use authn::authorisation::{Ask, Requester};
 use bytes::Bytes;
@@ -32,8 +32,8 @@ use crate::service::Control;
 
 /// Where these paths begin.
 pub(crate) const PATH: &str = "/lambent/stacks";
-/// Bytes of a record: as many as a row has. One with the most resources that a template may have is about as
-/// long.
+/// The most bytes of a record: those of a row. A record with the most resources that a template may
+/// have is about as long.
 const RECORD_BYTES_MAX: usize = VALUE_BYTES_MAX;
 
 impl Control {

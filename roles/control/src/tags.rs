@@ -77,7 +77,7 @@ impl Control {
     pub(crate) async fn list_tags(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let resource = self.tagged(call, Context::new()).await?;
         let key = resource.key();
-        // Of every kind of row the tags are the member `tags`.
+        // In every kind of row the tags are the member `tags`.
         let found = self.rows.get::<TaggedRow>(&key).await?;
         let (row, _) = found.ok_or_else(|| resource.missing())?;
         Ok(json(StatusCode::OK, &Tags { tags: row.tags }))
@@ -151,7 +151,7 @@ impl Resource {
         let scope = Scope { account, region };
         match kind {
             "event-source-mapping" => Ok(Self::Mapping(scope, id.to_ascii_lowercase())),
-            // Nobody has any.
+            // There are none.
             "capacity-provider" => {
                 call.authorise(&scope.account, text)?;
                 let message = format!("Capacity provider not found: {text}");

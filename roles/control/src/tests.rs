@@ -20,5 +20,5 @@ mod updates;
 mod urls;
 mod versions;
 
-/// A function as it is once it has been settled.
+/// A function once it has been settled.
 pub(crate) use records::examples::function;

@@ -4,8 +4,8 @@
 //!   GetFunction ─▶ its own     GetPolicy ─▶ its own     everything else ─▶ one together
 //! ```
 //!
-//! A bucket holds a second's worth: so many may come at once. It is asked once it is known who
-//! calls and what for, so that nobody uses up another's calls, and before anything is read or
+//! A bucket holds a second's worth: that many calls may arrive at once. It is checked once the caller
+//! and the operation are known, so that nobody uses up another's calls, and before anything is read or
 //! written. Soft state: a restart fills every bucket.
 
 use std::collections::HashMap;
@@ -17,11 +17,11 @@ use wire::rest::Operation;
 
 use crate::config::Rates;
 
-/// Seconds after which a call that was refused may be tried again: then at least as many are let
-/// through as a bucket holds.
+/// Seconds after which a refused call may be retried: by then at least as many are accepted as a bucket
+/// holds.
 const RETRY_AFTER_SECONDS: u32 = 1;
-/// Accounts and regions remembered before those are looked for that need not be: any region's name
-/// that a caller thinks of has buckets.
+/// How many accounts and regions are remembered before idle ones are removed: any region name that a
+/// caller invents has buckets.
 const SCOPES_REMEMBERED: usize = 1_024;
 
 /// See the module.
@@ -101,7 +101,7 @@ mod tests {
         }
     }
 
-    /// How many of a hundred calls are let through.
+    /// How many of a hundred calls are accepted.
     fn admitted(throttle: &Throttle, millis: u64, region: &str, operation: Operation) -> usize {
         let now = Timestamp::from_millis(millis);
         let admit = |_: &u32| throttle.admit(now, &scope(region), operation).is_ok();
@@ -165,7 +165,7 @@ mod tests {
                 .iter()
                 .collect();
             let region = format!("eu-{word}-{digit}");
-            // A second apart: by then the buckets of those before are full again.
+            // A second apart: by then the buckets of the previous calls are full again.
             let now = Timestamp::from_millis(number * 1_000);
             let admitted = throttle.admit(now, &scope(&region), Operation::ListTags);
             assert!(admitted.is_ok());

@@ -1,15 +1,15 @@
 //! Packages that no function, version or layer names any more are removed, in the background.
 //!
 //! ```text
-//!   sweep:  nothing names it ─▶ marked with the time ─▶ … so long ─▶ going ─▶ removed ─▶ mark gone
-//!                                       └── named again: mark gone     └── looked at once more
+//!   sweep:  nothing names it ─▶ marked with the time ─▶ … a while ─▶ going ─▶ removed ─▶ mark gone
+//!                                       └── named again: mark gone     └── checked once more
 //!   publish:  mark gone (waits for one that is going) ─▶ package kept ─▶ row that names it
 //! ```
 //!
-//! A package is kept before the row that names it is written, and what has been acknowledged must
-//! never go. So whoever publishes takes the mark away first, by compare-and-set: the package then has
-//! the whole time again, and the row needs only to be written within it, which is a matter of seconds.
-//! The time serves what still runs, too: environments of a function that was deleted, links to its
+//! A package is kept before the row that names it is written, and what has been acknowledged must never
+//! be removed. So a request that publishes removes the mark first, by compare-and-set: the package then
+//! has the whole time again, and the row only has to be written within it, which is a matter of
+//! seconds. The time also serves what still runs: environments of a deleted function, links to its
 //! package. One control plane sweeps, by a lease.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,16 +27,17 @@ use types::{Clock, Timestamp};
 
 use crate::failure::Failure;
 
-/// A look for every quarter of the time that packages are kept, within these bounds: a look reads all
+/// A sweep for every quarter of the time that packages are kept, within these bounds: a sweep reads all
 /// rows of functions.
 const EVERY_MIN: Duration = Duration::from_secs(1);
 const EVERY_MAX: Duration = Duration::from_secs(15 * 60);
 /// Names of packages read at once.
 const NAMES_BATCH: usize = 4_096;
-/// Packages that are going at once: who publishes one of them waits for all.
+/// The most packages that are being removed at once: a request that publishes one of them waits for
+/// all.
 const GOING_MAX: usize = 32;
-/// Who publishes a package that is just going looks again after this time; removing one file takes
-/// less.
+/// A request that publishes a package that is just being removed checks again after this time; removing
+/// one file takes less.
 const GOING: Duration = Duration::from_millis(100);
 
 type Marks = BTreeMap<String, (UnusedPackage, Revision)>;
@@ -47,7 +48,7 @@ pub struct UnusedPackages {
     code: Arc<Packages>,
     clock: Arc<dyn Clock>,
     kept: Duration,
-    /// Packages that no row names and that are used all the same.
+    /// Packages that no row names and that are used nevertheless.
     operators: BTreeSet<String>,
 }
 
@@ -84,7 +85,7 @@ impl UnusedPackages {
         }
     }
 
-    /// One look. Where a row cannot be read nothing is removed: it may name any package.
+    /// One sweep. If a row cannot be read, nothing is removed: it may name any package.
     pub(crate) async fn sweep(&self) -> Result<(), Failure> {
         let used = self.used().await?;
         let marks = self.marks().await?;
@@ -96,7 +97,7 @@ impl UnusedPackages {
                 Next::Wait => {}
                 Next::Keep => {
                     let key = unused_package_key(&image);
-                    // If it is not as expected somebody else has taken it away.
+                    // If it is not as expected, somebody else has removed it.
                     let expect = Expect::Revision(revision);
                     self.rows.delete(&key, expect).await?;
                 }
@@ -109,8 +110,8 @@ impl UnusedPackages {
         Ok(())
     }
 
-    /// Sees to it that nobody can begin to use these any more, then removes them unless somebody
-    /// has: a version whose deletion was taken back was named by no row for a moment.
+    /// Makes sure that nobody can begin to use these any more, then removes them unless somebody has: a
+    /// version whose deletion was undone was not named by any row for a moment.
     async fn remove(&self, old: &[(String, UnusedPackage, Revision)]) -> Result<(), Failure> {
         let mut going = Vec::new();
         for (image, mark, revision) in old {
@@ -176,8 +177,8 @@ impl UnusedPackages {
         marks.collect()
     }
 
-    /// The packages that are named. Functions are read first: a version is in its function's row
-    /// before it has one of its own.
+    /// The packages that are named. Functions are read first: a version is in its function's row before
+    /// it has one of its own.
     async fn used(&self) -> Result<BTreeSet<String>, Failure> {
         let mut used = self.operators.clone();
         let each = self.rows.each(FUNCTIONS, |row| {
@@ -208,7 +209,7 @@ fn name(configuration: &Configuration, used: &mut BTreeSet<String>) {
     used.extend(configuration.layers.iter().map(|layer| layer.image.clone()));
 }
 
-/// What is to be done about a package with a mark.
+/// What to do about a package with a mark.
 #[derive(PartialEq, Eq, Debug)]
 enum Next {
     Wait,
@@ -217,7 +218,7 @@ enum Next {
     Remove,
 }
 
-/// One that is going already is not let off here: somebody may be at it.
+/// One that is being removed already does not go back: a removal may be in progress.
 fn next(mark: UnusedPackage, used: bool, now: Timestamp, kept: Duration) -> Next {
     if mark.going {
         Next::Remove
@@ -230,7 +231,7 @@ fn next(mark: UnusedPackage, used: bool, now: Timestamp, kept: Duration) -> Next
     }
 }
 
-/// Says that a package is about to be used. It stays from now on for as long as unused packages
+/// Announces that a package is about to be used. It stays from now on for as long as unused packages
 /// are kept; a row must name it by then.
 pub(crate) async fn claim_package(rows: &Rows, image: &str) -> Result<(), Failure> {
     let key = unused_package_key(image);
@@ -266,7 +267,7 @@ mod tests {
         // The clock was set back: then it takes longer.
         check(false, false, 0, Next::Wait);
         check(false, true, 9_000, Next::Keep);
-        // What was begun is finished; whether it is used is asked again then.
+        // What was begun is finished; whether it is used is checked again then.
         check(true, false, 0, Next::Remove);
         check(true, true, 0, Next::Remove);
     }

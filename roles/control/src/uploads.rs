@@ -1,6 +1,6 @@
-//! How much each account has uploaded of late. What replaces other code, and what no function ever names,
-//! is on the disk until it is removed; so that one account alone cannot fill it in that time, its uploads
-//! have a bound. Soft state: a start counts anew.
+//! How much each account has uploaded lately. What replaces other code, and what no function ever
+//! names, is on the disk until it is removed; so that one account alone cannot fill it in that time,
+//! its uploads have a bound. Soft state: a restart counts from zero.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use types::{AccountId, Timestamp};
 
-/// Uploads of so long are counted as one.
+/// Uploads within this time are counted as one.
 const STEP: Duration = Duration::from_secs(60);
 
 /// By account: when, and how many bytes, the oldest first.
@@ -16,7 +16,8 @@ const STEP: Duration = Duration::from_secs(60);
 pub(crate) struct Uploads(Mutex<BTreeMap<AccountId, VecDeque<(Timestamp, u64)>>>);
 
 impl Uploads {
-    /// Takes room for so many bytes, if the account has with them no more than `most` within so long.
+    /// Reserves room for `bytes`, if the account has no more than `most` including them, in the last
+    /// `within`.
     pub(crate) fn take(
         &self,
         account: &AccountId,
@@ -24,7 +25,7 @@ impl Uploads {
         (within, most): (Duration, u64),
     ) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever has not uploaded for so long is forgotten, so that there are no more than are busy.
+        // An account without uploads in that time is forgotten, so that only active ones take memory.
         all.retain(|_, uploads| {
             uploads.retain(|(at, _)| now.since(*at) < within);
             !uploads.is_empty()
@@ -57,10 +58,10 @@ mod tests {
             |account, seconds, bytes| uploads.take(account, (at(seconds), bytes), (hour, 10));
         assert!(take(&one, 0, 4) && take(&one, 30, 2) && take(&one, 1_800, 4));
         assert!(!take(&one, 1_900, 1));
-        assert!(take(&other, 1_900, 10), "another's have their own");
-        assert!(take(&one, 3_600, 6), "what is long ago is removed by now");
+        assert!(take(&other, 1_900, 10), "another account has its own");
+        assert!(take(&one, 3_600, 6), "old uploads have been removed by now");
         assert!(!take(&one, 3_601, 1));
         assert!(!take(&one, 100_000, u64::MAX));
-        assert_eq!(uploads.0.lock().unwrap().len(), 0, "nobody is busy");
+        assert_eq!(uploads.0.lock().unwrap().len(), 0, "no account is active");
     }
 }

@@ -59,7 +59,7 @@ impl Control {
         let key = attached_key(URLS, &arn);
         let found = self.rows.get::<Url>(&key).await?;
         let expect = match found {
-            // What a deleted function leaves behind until it is swept is in nobody's way.
+            // What a deleted function leaves until it is swept does not block a new one.
             Some((left, revision)) if !left.is_bound_to(&bound_to) => Expect::Revision(revision),
             _ => Expect::Absent,
         };
@@ -169,9 +169,9 @@ impl Control {
         ))
     }
 
-    /// What the path and `Qualifier` name, if the caller may do this to it: the function itself, or
-    /// an alias. `$LATEST` is the function. Policies may ask for the kind of URL: the one asked for,
-    /// or that there is.
+    /// What the path and `Qualifier` name, if the caller may do this to it: the function itself, or an
+    /// alias. `$LATEST` is the function. Policies may depend on the auth type of the URL: the requested
+    /// one, or the existing one.
     async fn function_or_alias(
         &self,
         call: &Call<'_>,
@@ -207,7 +207,7 @@ impl Control {
         }
     }
 
-    /// What a URL of this function or alias is bound to; refuses if there is no such one.
+    /// What a URL of this function or alias is bound to; refuses if there is none.
     async fn url_target(&self, arn: &FunctionArn) -> Result<String, Failure> {
         let found = self.functions.function(&arn.scope, &arn.name).await?;
         let (function, _) = found.ok_or_else(no_function)?;
@@ -216,7 +216,7 @@ impl Control {
         bound_to.ok_or_else(|| no_function().into())
     }
 
-    /// The URL of this function or alias. One that was made for another of the same name is none.
+    /// The URL of this function or alias. The URL of an earlier one with the same name does not count.
     async fn url_of(&self, arn: &FunctionArn) -> Result<Option<(Url, Revision)>, Failure> {
         let Some(found) = self.rows.get::<Url>(&attached_key(URLS, arn)).await? else {
             return Ok(None);
@@ -229,7 +229,7 @@ impl Control {
     }
 
     /// A deletion of the function or alias removes what is attached after it; one of the two sees the
-    /// other. What was written at this revision for one that is gone is taken back, and refused.
+    /// other. What was written at this revision for one that was deleted is undone, and refused.
     async fn still_there(&self, url: &Url, key: &str, written: Revision) -> Result<(), Failure> {
         let gone = match self.url_target(&url.function).await {
             Ok(bound_to) if url.is_bound_to(&bound_to) => return Ok(()),
@@ -254,7 +254,7 @@ impl Control {
     }
 }
 
-/// What a URL of `arn` is bound to, if that is there: the function itself, or one of these aliases.
+/// What a URL of `arn` is bound to, if that exists: the function itself, or one of these aliases.
 fn binding_of(arn: &FunctionArn, function: &Function, aliases: &[Alias]) -> Option<String> {
     match &arn.qualifier {
         Some(Qualifier::Alias(name)) => {
@@ -265,7 +265,7 @@ fn binding_of(arn: &FunctionArn, function: &Function, aliases: &[Alias]) -> Opti
     }
 }
 
-/// What operations on URLs say of a function or alias that is not there.
+/// The error of operations on URLs for a missing function or alias.
 fn no_function() -> ApiError {
     ApiError::not_found("Function does not exist")
 }
@@ -274,14 +274,14 @@ fn no_url() -> ApiError {
     ApiError::not_found("The resource you requested does not exist.")
 }
 
-/// 165 bits by chance: nobody guesses one, and none comes twice.
+/// 165 random bits: nobody guesses one, and none occurs twice.
 fn new_id(random: &dyn Random) -> String {
     const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
     let mut id = String::with_capacity(ID_CHARACTERS);
     while id.len() < ID_CHARACTERS {
         let mut bytes = [0; ID_CHARACTERS];
         random.fill(&mut bytes);
-        // 252 is seven times 36: the rest would make some letters likelier.
+        // 252 is seven times 36: the rest would make some letters more likely.
         let fair = bytes.iter().filter(|byte| **byte < 252);
         let letters = fair.map(|byte| char::from(LETTERS[usize::from(byte % 36)]));
         id.extend(letters.take(ID_CHARACTERS - id.len()));

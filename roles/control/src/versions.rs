@@ -48,7 +48,7 @@ impl Control {
         if body.publish_to.is_some() {
             return Err(ApiError::not_implemented("managed instances (PublishTo)").into());
         }
-        // One that a crash left half done comes first.
+        // One that a crash left unfinished comes first.
         self.functions.finish_publishing(&arn).await?;
         let (present, _) = self.functions.existing(&arn).await?;
         if present.published_generation != present.latest.generation {
@@ -90,7 +90,7 @@ impl Control {
         let (function, _) = self.functions.existing(&arn).await?;
         let mut versions = Vec::new();
         let after = match &page.after {
-            // `$LATEST` stands first, so only the first page has it.
+            // `$LATEST` comes first, so only the first page has it.
             None => {
                 versions.push(function.latest.clone());
                 0
@@ -139,7 +139,7 @@ impl Control {
         Ok(found.map(|(version, _)| version))
     }
 
-    /// Puts the function's `$LATEST` in line to be published, unless it has been already.
+    /// Marks the function's `$LATEST` to be published, unless it has been already.
     pub(crate) fn begin_publishing(
         &self,
         function: &mut Function,

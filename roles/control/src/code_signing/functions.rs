@@ -52,9 +52,9 @@ impl Control {
         let config = &body.code_signing_config_arn;
         let context = Context::new().with("lambda:CodeSigningConfigArn", config.clone());
         let arn = whole_function(call, context.clone())?;
-        // It is done to both.
+        // It changes both.
         call.authorise_with(&arn.scope.account, config, context)?;
-        // The config is looked at first.
+        // The config is checked first.
         let config = self
             .signing_config_named(&arn, &body.code_signing_config_arn)
             .await?;
@@ -117,7 +117,7 @@ impl Control {
         Ok(json(StatusCode::OK, &answer))
     }
 
-    /// The config that a function is to have, which must be there: of its own account and region.
+    /// The config that a function is to have, which must exist: in its own account and region.
     async fn signing_config_named(
         &self,
         function: &FunctionArn,
@@ -146,7 +146,7 @@ impl Control {
         Ok(Some(config))
     }
 
-    /// Gives a function a config. If the config is deleted meanwhile, it is taken back.
+    /// Attaches a config to a function. If the config is deleted meanwhile, that is undone.
     pub(crate) async fn sign_function(
         &self,
         arn: &FunctionArn,
@@ -180,7 +180,7 @@ impl Control {
         }
     }
 
-    /// What a qualifier says does not matter: the config is the function's.
+    /// The qualifier does not matter: the config is the function's.
     async fn signed(&self, arn: &FunctionArn) -> Result<Option<Signed>, Failure> {
         let function = FunctionArn {
             qualifier: None,
@@ -193,7 +193,7 @@ impl Control {
         Ok(found.map(|(signed, _)| signed))
     }
 
-    /// By name. What a function that was deleted has left does not count.
+    /// By name. The remains of a deleted function do not count.
     pub(super) async fn functions_signed_by(
         &self,
         scope: &Scope,
@@ -213,7 +213,7 @@ impl Control {
     }
 }
 
-/// Whether code that nobody trusted has signed may be deployed.
+/// Whether code without a trusted signature may be deployed.
 fn check_code(config: &CodeSigningConfig, arn: &FunctionArn) -> Result<(), ApiError> {
     if config.untrusted == Untrusted::Warn {
         tracing::info!(function = %arn, config = %config.id, "code without a trusted signature is deployed");

@@ -1,17 +1,17 @@
-//! What functions of a scope have for themselves alone, and room for more of it.
+//! What functions of a scope have reserved for themselves, and room for more of it.
 //!
 //! ```text
 //!   concurrency-claim/<account>/<region>      Claims
 //!
-//!   1. a claim is added, by compare-and-set      it stands behind all that were there
+//!   1. a claim is added, by compare-and-set      behind all existing ones
 //!   2. rows and the claims before it are summed  no room: the claim is taken out, refused
 //!   3. the function's row, or that of its provisioned concurrency, is written
 //!   4. the claim is taken out
 //! ```
 //!
-//! Two requests at once are so one behind the other: the second counts what the first is about to
-//! write. A function is claimed for once at a time, which keeps its reservation and its provisioned
-//! concurrency in step too. What a crash leaves lapses.
+//! So of two concurrent requests one is behind the other: the second counts what the first is about to
+//! write. A function has one claim at a time, which also keeps its reservation and its provisioned
+//! concurrency consistent. What a crash leaves expires.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,7 +30,7 @@ use crate::service::Control;
 
 /// A request that takes longer between claim and write has died: stores answer within seconds.
 const LAPSES_AFTER: Duration = Duration::from_secs(15);
-/// How often a place in line is tried for. Most tries are lost to another that found its place.
+/// How many times a claim is tried. Most attempts fail because another claim was added first.
 const CLAIM_TRIES_MAX: usize = 100;
 /// While another request changes the same function: it takes a few milliseconds.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -41,11 +41,11 @@ struct Claims {
     claims: Vec<Claim>,
 }
 
-/// One request under way.
+/// One request in progress.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Claim {
     function: FunctionName,
-    /// What the function will have for itself alone.
+    /// What the function will have for itself.
     share: u64,
     since: Timestamp,
     id: String,
@@ -56,22 +56,22 @@ struct Claim {
 pub(crate) enum Change {
     /// The function's reservation becomes this.
     Reserve(u32),
-    /// So much is provisioned under the qualifier that the function is named with.
+    /// This much is provisioned under the qualifier that the function is named with.
     Provision(u32),
 }
 
-/// A claim of ours. To be given to [`Control::end_claim`], whatever came of it.
+/// A claim of ours. To be given to [`Control::end_claim`], whatever its outcome.
 pub(crate) struct Claimed {
     scope: Scope,
     function: FunctionName,
     share: u64,
     id: String,
-    /// What was claimed before.
+    /// The claims before it.
     before: Vec<Claim>,
 }
 
 impl Control {
-    /// Takes a place in line to change what a function has for itself alone.
+    /// Adds a claim, to change what a function has for itself.
     pub(crate) async fn claim(
         &self,
         arn: &FunctionArn,
@@ -91,7 +91,7 @@ impl Control {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
-            // Nobody else changes the function's share now, if the claim is taken.
+            // Nobody else changes the function's share now, if the claim is added.
             let share = self.share_after(arn, change).await?;
             let before = row.claims.clone();
             row.claims.push(Claim {
@@ -129,7 +129,7 @@ impl Control {
         }
     }
 
-    /// Provisioned concurrency of the function once so much is asked for under this qualifier.
+    /// Provisioned concurrency of the function if `requested` is set under this qualifier.
     pub(crate) async fn provisioned_with(
         &self,
         arn: &FunctionArn,
@@ -144,8 +144,7 @@ impl Control {
         Ok(others + u64::from(requested))
     }
 
-    /// Whether the account has room for what is claimed. Lowering a
-    /// share always fits.
+    /// Whether the account has room for what is claimed. Lowering a share always fits.
     pub(crate) async fn has_room(&self, claimed: &Claimed) -> Result<bool, Failure> {
         let mut shares = self.shares(&claimed.scope).await?;
         let present = shares.remove(&claimed.function).unwrap_or_default();
@@ -153,7 +152,7 @@ impl Control {
             return Ok(true);
         }
         for claim in &claimed.before {
-            // What it has already is not given away before the claim is carried out.
+            // What it has already is not given to others before the claim is carried out.
             let other = shares.entry(claim.function.clone()).or_default();
             *other = claim.share.max(*other);
         }
@@ -163,7 +162,7 @@ impl Control {
         Ok(others.saturating_add(claimed.share) <= most)
     }
 
-    /// Takes a claim out. If that fails it lapses.
+    /// Removes a claim. If that fails, it expires.
     pub(crate) async fn end_claim(&self, claimed: Claimed) {
         let key = claims_key(&claimed.scope);
         for _ in 0..CLAIM_TRIES_MAX {
@@ -178,8 +177,8 @@ impl Control {
         }
     }
 
-    /// What each function of a scope has for itself alone: its reservation, of which provisioned
-    /// concurrency is a part, or else that.
+    /// What each function of a scope has for itself: its reservation, of which provisioned concurrency
+    /// is a part, or else that.
     pub(crate) async fn shares(
         &self,
         scope: &Scope,
@@ -206,7 +205,7 @@ impl Control {
         Ok(functions.into_iter().filter_map(share).collect())
     }
 
-    /// Provisioned concurrency asked for of all aliases and versions of a function, by qualifier.
+    /// Provisioned concurrency requested for all aliases and versions of a function, by qualifier.
     pub(crate) async fn provisioned_of(
         &self,
         arn: &FunctionArn,

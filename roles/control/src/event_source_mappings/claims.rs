@@ -6,8 +6,9 @@
 //!   claim ─▶ write the mapping ─▶ confirm the claim (the same row written once more)
 //! ```
 //!
-//! A claim whose mapping is not there, or is another by now, was left by a crash or belongs to
-//! somebody between the first two steps; whoever takes it over makes that one's confirmation fail.
+//! A claim whose mapping does not exist, or has changed by now, was left by a crash or belongs to a
+//! request between the first two steps; the request that takes it over makes the other's confirmation
+//! fail.
 
 use records::event_sources::{Claim, Mapping, Source, claim_key, mapping_key};
 use ring::digest::{SHA256, digest};
@@ -24,7 +25,7 @@ pub(super) struct Claimed {
     revision: Revision,
 }
 
-/// Who has what is wanted.
+/// Who has claimed the same identity.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Taken {
     /// Its mapping.
@@ -100,7 +101,7 @@ pub(super) async fn confirm(rows: &Rows, claimed: &Claimed) -> Result<bool, Fail
     Ok(written.is_some())
 }
 
-/// Gives up what a mapping that is gone, or is another now, had claimed.
+/// Gives up the claim of a mapping that was deleted or has changed.
 pub(super) async fn release(rows: &Rows, mapping: &Mapping) -> Result<(), Failure> {
     let key = claim_key(&mapping.scope, &identity(mapping));
     if let Some((claim, revision)) = rows.get::<Claim>(&key).await?

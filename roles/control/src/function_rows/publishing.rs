@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!   1. function row: publishing = version n          decided, by compare-and-set
-//!   2. version row n                                  the same, whoever writes it
+//!   2. version row n                                  the same, whichever request writes it
 //!   3. function row: published = n, publishing gone   now it counts
 //! ```
 //!
-//! Steps 2 and 3 may be done by anybody and more than once: by the request that decided, by the
-//! next request that finds them undone, or by the settler after a crash.
+//! Steps 2 and 3 may be done by any request and more than once: by the request that decided, by the
+//! next request that finds them unfinished, or by the settler after a crash.
 
 use records::functions::{Configuration, Function};
 use storage::Expect;
@@ -17,7 +17,7 @@ use super::{FunctionRows, TRIES_MAX};
 use crate::failure::Failure;
 
 impl FunctionRows {
-    /// Finishes the publishing that is under way, if one is.
+    /// Finishes the publishing that is in progress, if there is one.
     pub(crate) async fn finish_publishing(&self, arn: &FunctionArn) -> Result<(), Failure> {
         for _ in 0..TRIES_MAX {
             let Some((mut function, revision)) = self.function(&arn.scope, &arn.name).await? else {
@@ -39,8 +39,8 @@ impl FunctionRows {
         Err(Failure::contended(arn.to_string()))
     }
 
-    /// Writes a version's row unless somebody has. A row of the same number with another revision
-    /// id is what a crash left of a function that had the name before.
+    /// Writes a version's row unless it has been written. A row of the same number with another
+    /// revision id is what a crash left of an earlier function with that name.
     async fn write_version(
         &self,
         function: &Function,

@@ -60,7 +60,7 @@ impl Control {
         self.check_layer_regions(call, &body.settings)?;
         let role = body.settings.role.as_deref().unwrap_or_default();
         self.check_pass_role(call, role, &arn).await?;
-        // Looked at before the work with the package, and decided when the row is written.
+        // Checked before the work with the package, and decided when the row is written.
         let taken = || ApiError::conflict(format!("Function already exist: {}", arn.name));
         if self
             .functions
@@ -136,7 +136,7 @@ impl Body {
     fn name(&self, call: &Call<'_>) -> Result<FunctionArn, ApiError> {
         let text = self.function_name.as_deref().unwrap_or_default();
         if !text.contains(':') && text.chars().count() > NAME_CHARACTERS_MAX {
-            // Lambda words this like a constraint of the model, and calls it otherwise.
+            // Lambda words this like a constraint of the model, and has another error code for it.
             return Err(ApiError::invalid_parameter(format!(
                 "1 validation error detected: Value '{text}' at 'functionName' failed to satisfy \
                  constraint: Member must have length less than or equal to {NAME_CHARACTERS_MAX}"
@@ -192,7 +192,8 @@ impl Body {
         }
     }
 
-    /// Functions from images: what is wrong with one comes before that there are none yet.
+    /// Functions from images: errors in their members are reported before the fact that images are not
+    /// supported yet.
     fn refuse_image(&self) -> ApiError {
         let settings = &self.settings;
         let layers = settings.layers.as_ref().is_some_and(|l| !l.is_empty());
@@ -250,9 +251,9 @@ impl Body {
     }
 }
 
-/// Where a new function's generations begin: somewhere else each time, so that environments of a
-/// deleted function are never taken for those of a new one of the same name. 48 bits leave room
-/// to count upward.
+/// Where a new function's generations begin: at a random number, so that environments of a deleted
+/// function are never mistaken for those of a new one of the same name. 48 bits leave room to count
+/// upward.
 fn first_generation(random: &dyn Random) -> u64 {
     1 + (random.next_u64() >> 16)
 }

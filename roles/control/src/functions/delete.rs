@@ -1,7 +1,7 @@
 //! DeleteFunction: the whole function, or one published version.
 //!
-//! Packages stay in the image store: equal ones are kept once and may be another version's;
-//! [`crate::unused_packages`] will tell.
+//! Packages stay in the image store: equal ones are kept once and may belong to another version;
+//! [`crate::unused_packages`] finds out.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -38,14 +38,14 @@ impl Control {
                 return Err(ApiError::invalid_parameter(message).into());
             }
         }
-        // Environments of what is no more are let go.
+        // Environments of what was deleted are released.
         self.provision();
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// A version that is not there is deleted already; one that an alias points at stays. An alias
-    /// that is made to point at it meanwhile is seen by the second look, and the version put back;
-    /// see also `write_alias`.
+    /// A missing version counts as deleted; one that an alias points at stays. An alias that is made to
+    /// point at it meanwhile is seen by the second check, and the version is restored; see also
+    /// `write_alias`.
     async fn delete_version(&self, arn: &FunctionArn, number: u64) -> Result<(), Failure> {
         let function = FunctionArn {
             qualifier: None,
@@ -68,7 +68,7 @@ impl Control {
             return Err(refusal);
         }
         self.functions.detach(arn).await?;
-        // If the last version is no more, publishing makes a new one even if nothing changed.
+        // If the last version was deleted, publishing makes a new one even if nothing changed.
         let forget = |function: &mut Function| {
             if function.published == number {
                 function.published_generation = 0;

@@ -81,7 +81,7 @@ impl CodeMembers {
 }
 
 impl Control {
-    /// Checks a request's package, of a function or layer of that scope, and keeps it.
+    /// Checks a request's package, for a function or layer of that scope, and keeps it.
     pub(crate) async fn publish_code(
         &self,
         call: &Call<'_>,
@@ -109,7 +109,7 @@ impl Control {
             return Err(ApiError::throttled("Rate exceeded", reason, None).into());
         }
         let package = Packages::check(zip.clone()).await.map_err(refused)?;
-        // Everything that a package has takes some room.
+        // Everything in a package takes some room.
         if package.unpacked_bytes == 0 {
             return Err(nothing_in_it().into());
         }
@@ -120,8 +120,8 @@ impl Control {
         Ok(package)
     }
 
-    /// Refuses an object that the caller may not read themselves: the store does not hear who asks, and
-    /// may be shown the operator's key.
+    /// Refuses an object that the caller may not read themselves: the store does not learn who the
+    /// caller is, and may be accessed with the operator's key.
     fn check_reader(&self, call: &Call<'_>, object: &Object, scope: &Scope) -> Result<(), Failure> {
         let resource = format!("arn:aws:s3:::{}/{}", object.bucket, object.key);
         let action = match object.version {
@@ -153,7 +153,7 @@ impl Control {
 async fn decoded(text: String) -> Result<Bytes, ApiError> {
     let decoded = run_blocking(text.len(), move || BASE64.decode(text)).await;
     let zip = decoded.map_err(|_| {
-        // The base64 itself is the SDK's part; what is wrong here never was a package.
+        // The base64 itself is the SDK's part; an error here is not about the package.
         ApiError::serialization("Could not parse request body into json: ZipFile is not base64")
     })?;
     if zip.len() > ZIP_UPLOAD_BYTES_MAX {
@@ -168,7 +168,7 @@ fn nothing_in_it() -> ApiError {
     ApiError::invalid_parameter("Uploaded file must be a non-empty zip")
 }
 
-/// What a caller is told of a package that cannot be taken.
+/// The caller's error for a package that is not accepted.
 fn refused(error: image::Error) -> Failure {
     match package_words::of_package(&error) {
         Some(reason) => ApiError::invalid_parameter(reason).into(),

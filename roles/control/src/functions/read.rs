@@ -90,7 +90,7 @@ impl Control {
             Some(_) => self.all_versions(call, &page).await?,
             None => self.latest_versions(call, &page).await?,
         };
-        // One more than asked for was looked for: whether it is there says whether to go on.
+        // One more than requested was read: its existence says whether there is a next page.
         let more = items.len() > page.limit;
         items.truncate(page.limit);
         let next_marker = items
@@ -185,7 +185,7 @@ impl Control {
         Ok(())
     }
 
-    /// The configuration that `arn`'s qualifier means: `$LATEST`, a published version, or the
+    /// The configuration that `arn`'s qualifier resolves to: `$LATEST`, a published version, or the
     /// version an alias points at.
     pub(crate) async fn version_of(
         &self,
@@ -216,7 +216,7 @@ impl Control {
 
 /// One entry of a list.
 struct Item {
-    /// Where it stands, for the next page to begin after it.
+    /// Its position, after which the next page begins.
     place: String,
     arn: FunctionArn,
     configuration: Configuration,

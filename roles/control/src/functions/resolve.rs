@@ -1,4 +1,4 @@
-//! What settings mean beyond what they say: the layers behind their ARNs.
+//! What settings refer to: the layers behind their ARNs.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::service::Control;
 
 impl Control {
-    /// Finds out what a request's settings need to be put in.
+    /// Looks up what is needed to apply a request's settings.
     pub(super) async fn resolve(
         &self,
         call: &Call<'_>,
@@ -28,7 +28,7 @@ impl Control {
         })
     }
 
-    /// Refuses layers of another region, whether they are there or not.
+    /// Refuses layers of another region, whether they exist or not.
     pub(super) fn check_layer_regions(
         &self,
         call: &Call<'_>,
@@ -46,7 +46,7 @@ impl Control {
         }
     }
 
-    /// The layers of a function to be, which must be there and the caller's to use.
+    /// The layers of a function, which must exist and be accessible to the caller.
     async fn layers_of(&self, call: &Call<'_>, arns: &[String]) -> Result<Vec<Layer>, Failure> {
         let parse = |arn: &String| LayerVersionArn::parse(arn).map_err(|_| missing(arn));
         let arns: Vec<_> = arns.iter().map(parse).collect::<Result<_, _>>()?;
@@ -66,7 +66,7 @@ impl Control {
     }
 }
 
-/// A layer version that is not there. Those that AWS itself brings (`awslayer`) are not here either.
+/// A missing layer version. Those that AWS itself provides (`awslayer`) do not exist here either.
 fn missing(arn: &impl Display) -> ApiError {
     ApiError::invalid_parameter(format!("Layer version {arn} does not exist."))
 }

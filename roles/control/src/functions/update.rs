@@ -1,5 +1,5 @@
-//! UpdateFunctionCode and UpdateFunctionConfiguration: both change `$LATEST`, and the version
-//! before goes on serving until the change is settled.
+//! UpdateFunctionCode and UpdateFunctionConfiguration: both change `$LATEST`, and the previous version
+//! serves until the change is settled.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -57,7 +57,7 @@ impl Control {
             check_revision(body.revision_id.as_deref(), &function.latest.revision_id)?;
             check_settled(function)
         };
-        // Refused before the work with the package if it can be; decided when the row is written.
+        // Refused before the work with the package if possible; decided when the row is written.
         self.functions.finish_publishing(&arn).await?;
         check(&self.functions.existing(&arn).await?.0)?;
         self.check_function_code(&arn).await?;
@@ -77,7 +77,7 @@ impl Control {
             check_combinations(&next, |point| {
                 self.config.has_folder(&arn.scope.account, point)
             })?;
-            // New code makes a new version even if it is the old code over again.
+            // New code makes a new version even if it is equal to the old code.
             next.generation += 1;
             begin_update(function, next, self.new_revision_id());
             if body.publish == Some(true) {
@@ -141,7 +141,7 @@ impl Control {
             check_environment(variables)?;
         }
         self.check_layer_regions(call, &settings)?;
-        // A function that is not there is told before what else is wrong with its layers.
+        // A missing function is reported before errors in its layers.
         let (before, _) = self.functions.existing(&arn).await?;
         let resolved = self.resolve(call, &settings).await?;
         if settings.concerns_dead_letters() {
@@ -173,7 +173,7 @@ impl Control {
         ))
     }
 
-    /// What the update would make of the function, which is left as it is.
+    /// What the update would make of the function, which stays unchanged.
     async fn dry_run(
         &self,
         arn: &FunctionArn,
@@ -201,7 +201,7 @@ impl Control {
     }
 }
 
-/// The function an update is about. Only `$LATEST` can be updated.
+/// The function to update. Only `$LATEST` can be updated.
 fn latest_only(call: &Call<'_>, context: Context) -> Result<FunctionArn, ApiError> {
     let arn = call.unqualified_function_with(context)?;
     match &arn.qualifier {

@@ -42,7 +42,7 @@ struct ListLayerVersions<'v> {
     next_marker: Option<String>,
 }
 
-/// Which versions are asked for.
+/// Which versions are requested.
 struct Wanted {
     runtime: Option<String>,
     architecture: Option<String>,
@@ -61,7 +61,7 @@ impl Wanted {
         Ok(wanted)
     }
 
-    /// A version that does not say what it is meant for is not found by what it might be.
+    /// A version without declared compatibility is not found by a filter.
     fn matches(&self, version: &LayerVersion) -> bool {
         let has = |list: &Option<Vec<String>>, wanted: Option<&String>| {
             wanted.is_none_or(|wanted| list.iter().flatten().any(|name| name == wanted))
@@ -72,8 +72,7 @@ impl Wanted {
 }
 
 impl Control {
-    /// Layers by name, each with the newest of its versions that is asked for; one that has none
-    /// is left out.
+    /// Layers by name, each with the newest of its versions that match; one that has none is left out.
     pub(crate) async fn list_layers(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         call.authorise(&call.scope.account, "*")?;
         let wanted = Wanted::parse(call.query)?;
@@ -91,7 +90,7 @@ impl Control {
             };
             let versions = self.layer_versions(&arn, &wanted).await?;
             found.extend(versions.into_iter().next().map(|version| (arn, version)));
-            // One more than asked for says whether there is more.
+            // One more than requested says whether there is more.
             if found.len() > page.limit {
                 break;
             }
@@ -112,7 +111,7 @@ impl Control {
         Ok(json(StatusCode::OK, &answer))
     }
 
-    /// A layer's versions, the newest first. One that is not there has none.
+    /// A layer's versions, the newest first. A missing layer has none.
     pub(crate) async fn list_layer_versions(
         &self,
         call: &Call<'_>,

@@ -1,4 +1,4 @@
-//! How callers name a layer, its versions, and what it is meant for.
+//! How callers name a layer, its versions, and its compatibility.
 
 use types::{ForCallers as _, LayerArn, LayerName, LayerVersionArn};
 use wire::ApiError;
@@ -6,7 +6,8 @@ use wire::validation::Violations;
 
 use crate::call::Call;
 
-/// Every runtime that lists of layers can be asked for, in the order in which AWS's refusals name them.
+/// Every runtime that lists of layers can be filtered by, in the order in which AWS's refusals name
+/// them.
 const LISTED: [&str; 56] = [
     "ruby3.5",
     "ruby2.6",
@@ -95,7 +96,7 @@ pub(super) fn named_version(call: &Call<'_>) -> Result<LayerVersionArn, ApiError
     }
 }
 
-/// Adds that a text is no runtime's name.
+/// Adds that a text is not the name of a runtime.
 pub(super) fn check_runtime(runtime: Option<&str>, violations: &mut Violations) {
     violations.one_of("compatibleRuntime", runtime, &LISTED);
 }

@@ -1,5 +1,5 @@
-//! Who else may use a layer version: AddLayerVersionPermission, GetLayerVersionPolicy,
-//! RemoveLayerVersionPermission. The policy is part of the version's row and goes with it.
+//! Which other accounts may use a layer version: AddLayerVersionPermission, GetLayerVersionPolicy,
+//! RemoveLayerVersionPermission. The policy is part of the version's row and is deleted with it.
 
 use std::collections::BTreeMap;
 
@@ -98,7 +98,7 @@ impl Control {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// Changes the policy as it is, if it is the one that the caller knows; gives its revision.
+    /// Changes the current policy, if it is the one that the caller knows; returns its revision.
     async fn change_layer_policy(
         &self,
         call: &Call<'_>,

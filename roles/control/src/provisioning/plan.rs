@@ -1,19 +1,19 @@
-//! What is to be there for one setting of provisioned concurrency, and what follows from what is
-//! there. Pure.
+//! Which environments a setting of provisioned concurrency needs, and its status, from those that
+//! exist. Pure.
 
 use api::assignment::{Error, Standing};
 use records::functions::Alias;
 use records::provisioned::{Allocation, Provisioned, Status};
 use types::{ForCallers as _, Version};
 
-/// So many environments of a version.
+/// The number of environments wanted of a version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Target {
     pub(super) version: Version,
     pub(super) wanted: u32,
 }
 
-/// Of a version itself.
+/// For a version itself.
 pub(super) fn of_version(version: Version, requested: u32) -> Vec<Target> {
     vec![Target {
         version,
@@ -21,8 +21,8 @@ pub(super) fn of_version(version: Version, requested: u32) -> Vec<Target> {
     }]
 }
 
-/// Of an alias: by weight, if it has two versions. A share is rounded down in favour of the version
-/// it points at, `$LATEST` has none.
+/// For an alias: by weight, if it has two versions. A share is rounded down in favour of the version it
+/// points at; `$LATEST` has none.
 pub(super) fn of_alias(alias: &Alias, requested: u32) -> Vec<Target> {
     let second = alias.additional.map(|(version, weight)| {
         // A fraction of a u32 is one.
@@ -39,8 +39,8 @@ pub(super) fn of_alias(alias: &Alias, requested: u32) -> Vec<Target> {
     targets.filter(exists).collect()
 }
 
-/// The allocations for these targets. One whose version is no target any more stays until the
-/// others are complete.
+/// The allocations for these targets. One whose version is no longer a target stays until the others
+/// are complete.
 pub(super) fn allocations(before: &[Allocation], targets: &[Target]) -> Vec<Allocation> {
     let known = |version| before.iter().find(move |known| known.version == version);
     let staying = targets.iter().map(|target| Allocation {
@@ -61,7 +61,7 @@ pub(super) fn allocations(before: &[Allocation], targets: &[Target]) -> Vec<Allo
     staying.chain(leaving).collect()
 }
 
-/// How a setting stands, from how its allocations do.
+/// The status of a setting, from those of its allocations.
 pub(super) fn settled(
     row: &Provisioned,
     mut allocations: Vec<Allocation>,
@@ -82,7 +82,7 @@ pub(super) fn settled(
         None => Status::InProgress,
     };
     if status != Status::InProgress {
-        // Either it is not needed any more, or its room may be what is missing.
+        // Either it is no longer needed, or its room may be what is missing.
         allocations.retain(|allocation| !allocation.leaving);
     }
     for allocation in &mut allocations {
@@ -99,7 +99,7 @@ fn is_complete(allocation: &Allocation) -> bool {
     allocation.allocated >= allocation.wanted
 }
 
-/// What a failure is called; `None` for what is only for the moment.
+/// The name of a failure; `None` for a temporary one.
 fn reason(error: &Error) -> Option<String> {
     let reason = match error {
         Error::Init { .. } => "FUNCTION_ERROR_INIT_FAILURE",
@@ -144,7 +144,7 @@ mod tests {
         Standing { ready, failure }
     }
 
-    /// One look at a setting with these targets.
+    /// One turn for a setting with these targets.
     fn look(
         row: &Provisioned,
         targets: &[Target],

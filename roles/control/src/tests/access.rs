@@ -1,4 +1,4 @@
-//! Who is let in, and what the others are told.
+//! Who is accepted, and what all others receive.
 
 use std::time::Duration;
 
@@ -123,7 +123,7 @@ async fn a_function_of_another_account_is_denied_and_one_of_another_region_unrea
     );
     let answer = world.send(&west, "GET", FUNCTIONS, b"").await;
     assert_eq!(answer.body["Functions"], Value::Array(Vec::new()));
-    // One that is not served would have limits of its own.
+    // An unserved one would have limits of its own.
     let invented = Signer {
         region: "us-west-3",
         ..signer("AKIATEST", "secret")

@@ -1,4 +1,4 @@
-//! Requests at once for what an account has, and what a crash leaves of them.
+//! Concurrent requests for an account's concurrency, and what a crash leaves of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +64,8 @@ async fn a_claim_that_a_crash_left_holds_nothing_up_for_long() {
     let left = json!({"claims": [{"function": "f", "share": 800, "since": since, "id": "x"}]});
     let value = left.to_string().into();
     world.table.put(CLAIMS, value, Expect::Any).await.unwrap();
-    // It may still be carried out: what it wants is not another's, and its function waits for it.
+    // It may still be carried out: what it claims is not given to others, and its function waits for
+    // it.
     assert_eq!(reserve(&world, "g", 101).await.0, 400);
     assert_eq!(reserve(&world, "f", 1).await.0, 409);
     assert_eq!(reserve(&world, "g", 100).await.0, 200);

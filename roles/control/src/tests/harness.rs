@@ -51,7 +51,7 @@ pub(super) struct World {
     pub(super) control: Arc<Control>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) keys: Arc<Keys>,
-    /// Asks IAM and STS of the same accounts.
+    /// Calls IAM and STS of the same accounts.
     pub(super) client: Client,
     pub(super) table: Arc<MemoryTable>,
     pub(super) blobs: Arc<MemoryBlobs>,
@@ -140,7 +140,7 @@ impl World {
         reserve: u64,
     ) -> (Self, Settler) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_769_854_830_123)));
-        // The clock stands still, so that what the rates let through would never come back.
+        // The clock does not move, so what the rates allowed would never come back.
         let rates = Rates {
             get_function: u32::MAX,
             get_policy: u32::MAX,
@@ -279,7 +279,7 @@ impl World {
         world
     }
 
-    /// Waits until a member of the function's configuration is so.
+    /// Waits until a member of the function's configuration has this value.
     pub(super) async fn wait(&self, name: &str, member: &str, expected: &str) -> Value {
         for _ in 0..2_000 {
             let found = self
@@ -318,7 +318,7 @@ impl Drop for World {
 }
 
 impl Answer {
-    /// The message of a refusal, whichever way its member is written.
+    /// The message of a refusal, however its member is written.
     pub(super) fn message(&self) -> &str {
         let message = self
             .body
@@ -375,7 +375,7 @@ pub(super) fn create(name: &str) -> Value {
     })
 }
 
-/// `create` with members put in or, where null, taken out.
+/// `create` with members added or, where null, removed.
 pub(super) fn create_with(members: Value) -> Value {
     let mut body = create("f");
     for (key, value) in members.as_object().unwrap() {

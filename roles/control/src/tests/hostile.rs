@@ -1,4 +1,5 @@
-//! Nothing that a caller with a good key sends brings the control plane down, or out of its words.
+//! Nothing that an authenticated caller sends crashes the control plane, or makes it answer in other
+//! than AWS's words.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -42,7 +43,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Targets near those of real requests, as a client may encode them.
+/// Targets similar to those of real requests, as a client may encode them.
 fn any_target() -> impl Strategy<Value = String> {
     let name = prop_oneof![
         Just("f".to_owned()),
@@ -90,7 +91,7 @@ fn every_answer_is_typed() {
         prop_assume!(target.parse::<http::Uri>().is_ok());
         let mut sent = body.clone();
         if whole && body.is_object() {
-            // A good request with hostile members.
+            // A valid request with hostile members.
             sent = create("f");
             sent.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
         }

@@ -1,4 +1,4 @@
-//! Resource policies: made, shown, taken back, and obeyed.
+//! Resource policies: created, shown, removed, and obeyed.
 
 use serde_json::{Value, json};
 use wire::sigv4::Signer;

@@ -1,4 +1,4 @@
-//! What assignment is told of provisioned concurrency, turn by turn.
+//! What assignment is asked for provisioned concurrency, turn by turn.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,11 +13,11 @@ use super::harness::World;
 const PC: &str = "/2019-09-30/functions/f/provisioned-concurrency?Qualifier=";
 const FUNCTION: &str = "/2015-03-31/functions/f";
 
-/// Has so many environments of everything ready, and keeps what it was told.
+/// Has `ready` environments of everything ready, and records the requests.
 #[derive(Default)]
 struct Told {
     ready: Mutex<u32>,
-    /// Of every telling: version, count, held.
+    /// For each request: version, count, held.
     wishes: Mutex<Vec<Vec<(String, u32, bool)>>>,
     deaf: Mutex<bool>,
 }
@@ -143,7 +143,7 @@ async fn two_over_one_table_come_to_the_same() {
     let settled = world.table.list(list, None, 10).await.unwrap();
     assert_eq!(settled[0].key, key);
     told.take();
-    // From then on they say the same again and again, and neither writes over the other.
+    // From then on they send the same again and again, and neither overwrites the other.
     for _ in 0..3 {
         let (first, second) = tokio::join!(other.turn(), one.turn());
         assert!(first.is_ok() && second.is_ok());

@@ -1,4 +1,4 @@
-//! What a crash interrupts goes on; what it leaves behind does no harm.
+//! What a crash interrupts is resumed; what it leaves behind does no harm.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ async fn functions_left_pending_or_in_progress_are_settled_after_a_restart() {
 #[tokio::test]
 async fn a_publish_that_a_crash_interrupted_is_finished_with_what_was_decided() {
     let world = World::with_function().await;
-    // As a crash leaves it: decided in the function's row, and an old row of that number about.
+    // As a crash leaves it: decided in the function's row, and an old row of that number exists.
     let mut function = super::function("f");
     let name = function.name.clone();
     let (present, revision) = world
@@ -170,7 +170,7 @@ async fn a_package_that_there_is_no_room_for_is_tried_some_times_and_then_failed
     world.call("POST", FUNCTIONS, create("f")).await;
     let running = tokio::spawn(settler.run());
     let mut found = Vec::new();
-    // Looked at at once, and again every 15 s.
+    // Checked immediately, and again every 15 s.
     for seconds in [1, 45] {
         tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
         let look = world.get("/2015-03-31/functions/f/configuration").await;

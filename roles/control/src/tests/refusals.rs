@@ -1,4 +1,4 @@
-//! What is refused of functions, in the service's words.
+//! Refusals about functions, in the service's words.
 
 use serde_json::{Value, json};
 

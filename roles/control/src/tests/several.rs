@@ -1,7 +1,7 @@
-//! Two control planes over one table: random changes by both at once, each behind a network that takes its time.
+//! Two control planes over one table: random changes by both at once, each behind a network with delays.
 //!
-//! Whatever they do, nothing that was acknowledged is lost, no limit is exceeded, and when they are done every
-//! function settles.
+//! Whatever they do, nothing that was acknowledged is lost, no limit is exceeded, and when they are
+//! done every function settles.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -22,14 +22,14 @@ use types::limits::{ACCOUNT_CONCURRENCY, UNRESERVED_CONCURRENCY_MIN};
 use super::harness::{Answer, FUNCTIONS, World, create, zip};
 
 const SEEDS: u64 = 100;
-/// Changes that each control plane is asked for.
+/// How many changes each control plane is asked for.
 const CHANGES: u64 = 30;
 /// Changed by both, and never deleted.
 const KEPT: &str = "kept";
-/// Made, changed and deleted by both.
+/// Created, changed and deleted by both.
 const OTHERS: [&str; 2] = ["g", "h"];
 
-/// Everything wished for is there.
+/// Everything requested exists.
 struct Ready;
 
 #[async_trait]
@@ -62,17 +62,17 @@ impl Assignment for Ready {
 /// What has been acknowledged of the function that is kept.
 #[derive(Default)]
 struct Acknowledged {
-    /// Of each member, its latest value. Only one control plane is asked to change it.
+    /// The latest value of each member. Only one control plane is asked to change it.
     members: BTreeMap<&'static str, Value>,
     /// Descriptions of versions.
     versions: BTreeMap<String, String>,
 }
 
-/// One control plane, and who asks it.
+/// One control plane, and its client.
 struct Plane {
     world: World,
     chance: Seeded,
-    /// What it alone changes of the function that is kept.
+    /// The member of the kept function that only it changes.
     member: &'static str,
     acknowledged: Arc<Mutex<Acknowledged>>,
 }
@@ -80,7 +80,7 @@ struct Plane {
 impl Plane {
     async fn ask(&self, method: &str, target: &str, body: Value) -> Answer {
         let answer = self.world.call(method, target, body).await;
-        // Refusals are fine: others are at it, it is not there, there is no room. Faults are not.
+        // Refusals are fine: others change it, it does not exist, there is no room. Faults are not.
         assert!(
             answer.status < 500 || answer.status == 503,
             "{method} {target}: {} {}",
@@ -103,7 +103,7 @@ impl Plane {
                     let told = answer.body["Description"].as_str().unwrap().to_owned();
                     let mut acknowledged = self.acknowledged.lock().unwrap();
                     let before = acknowledged.versions.insert(version, told.clone());
-                    // Without a change there is no new version, and the old one is answered.
+                    // Without a change there is no new version, and the old one is returned.
                     assert!(before.is_none_or(|before| before == told));
                 }
             }
@@ -136,7 +136,7 @@ impl Plane {
         }
     }
 
-    /// Some change of some function that both make and delete.
+    /// Some change of some function that both create and delete.
     async fn change_other(&self, number: u64) {
         let name = OTHERS[self.chance.below(2) as usize];
         let function = format!("{FUNCTIONS}/{name}");
@@ -186,7 +186,7 @@ impl Plane {
     }
 }
 
-/// What functions have for themselves, by what the API says of each.
+/// What functions have for themselves, by what the API says about each.
 async fn reserved(world: &World) -> u64 {
     let mut sum = 0;
     for name in OTHERS {
@@ -279,7 +279,7 @@ async fn history(seed: u64) {
     }
 }
 
-/// Waits until what is provisioned for a function is there.
+/// Waits until what is provisioned for a function exists.
 async fn settled(world: &World, name: &str) {
     let target = format!("/2019-09-30/functions/{name}/provisioned-concurrency?List=ALL");
     for _ in 0..2_000 {

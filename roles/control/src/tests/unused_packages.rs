@@ -1,4 +1,4 @@
-//! Packages go when nothing names them any more, and never before.
+//! Packages are removed when nothing names them any more, and never before.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl World {
         )
     }
 
-    /// Two looks, and the time that unused packages are kept between them.
+    /// Two sweeps, and the time that unused packages are kept between them.
     async fn swept(&self) {
         self.sweeper(&[]).sweep().await.unwrap();
         self.clock.advance(KEPT);
@@ -144,7 +144,7 @@ async fn what_is_named_again_has_all_its_time_again() {
     world.sweeper(&[]).sweep().await.unwrap();
     assert!(world.mark(&image).await.is_some());
     world.clock.advance(KEPT);
-    // It has had its time, and somebody publishes it: kept, with no row that names it yet.
+    // Its time is over, and somebody publishes it: kept, with no row that names it yet.
     claim_package(&world.control.rows, &image).await.unwrap();
     world.sweeper(&[]).sweep().await.unwrap();
     assert!(world.packages().await.contains(&image));
@@ -164,7 +164,7 @@ async fn who_publishes_what_is_going_waits_and_keeps_it_anew() {
     let world = World::with_function().await;
     let image = world.image("f").await;
     world.delete(&format!("{FUNCTIONS}/f")).await;
-    // As a control plane leaves it that dies in the midst of it.
+    // As a control plane leaves it that dies in the middle.
     world.set_mark(&image, true).await;
     let sweeper = world.sweeper(&[]);
     let (created, swept) = tokio::join!(world.call("POST", FUNCTIONS, create("g")), async {
@@ -206,11 +206,11 @@ async fn the_operators_package_stays_and_nothing_goes_while_a_row_cannot_be_read
     assert!(world.packages().await.is_empty());
 }
 
-/// Functions come and go, and with them again and again the last that names a package.
+/// Functions come and go, and with them repeatedly the last that names a package.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_acknowledged_function_is_without_its_package_however_looks_and_requests_meet() {
     let world = Arc::new(World::new());
-    // While a request is under way less than the time that packages are kept goes by.
+    // A request takes less time than packages are kept.
     let under_way = Arc::new(RwLock::new(()));
     let mut tasks = JoinSet::new();
     for client in 0..4 {
@@ -239,7 +239,7 @@ async fn no_acknowledged_function_is_without_its_package_however_looks_and_reque
             let nobody = under_way.write().await;
             world.clock.advance(KEPT);
             drop(nobody);
-            // Else a look that finds nothing to wait for would never let the end of the others be seen.
+            // Otherwise a sweep that finds nothing to wait for would never let the others finish.
             tokio::task::yield_now().await;
         }
     };

@@ -43,7 +43,7 @@ async fn a_url_that_a_deletion_missed_is_not_the_next_functions() {
         .call("DELETE", &format!("{FUNCTIONS}/f"), json!(null))
         .await;
     let left = || world.table.put(KEY, row.value.clone(), Expect::Any);
-    // As an update leaves it that was under way meanwhile. Without a function there is no URL.
+    // As an update leaves it that was in progress meanwhile. Without a function there is no URL.
     left().await.unwrap();
     assert_eq!(world.get(URL).await.status, 404);
     world.call("POST", FUNCTIONS, create("f")).await;
@@ -61,7 +61,7 @@ async fn a_url_that_a_deletion_missed_is_not_the_next_functions() {
             (404, "ResourceNotFoundException")
         );
     }
-    // It is in nobody's way.
+    // It blocks nobody.
     let made = make(&world).await;
     let shown = world.get(URL).await;
     assert_eq!(shown.body["FunctionUrl"], made["FunctionUrl"]);

@@ -1,4 +1,4 @@
-//! Of operations upon what belongs to functions.
+//! Of operations on what belongs to functions.
 
 use serde_json::{Value, json};
 use wire::uri::encode;
