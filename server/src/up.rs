@@ -4,8 +4,8 @@
 //!   configuration ─▶ data folder ─▶ bind ─▶ stores ─▶ roles ─▶ listen ─▶ `ready` ─▶ serve ─▶ drain
 //! ```
 //!
-//! Signals are handled from the first moment: whatever a start waits for, it ends when it is told to.
-//! Nothing is listened to before it can be answered.
+//! Signals are handled from the first moment: whatever a start waits for, it ends on a signal. The
+//! server does not listen before it can answer.
 //!
 //! All-in-one and cluster differ only in what is put behind the `Arc<dyn …>`s here.
 
@@ -42,7 +42,7 @@ use crate::{cli, telemetry};
 use admin_address::AdminAddress;
 use descriptors::{Descriptors, Wanted};
 
-/// Whatever still runs when all is over is not waited for any longer.
+/// What still runs when everything is over is not waited for any longer.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// The least that requests may take together: the largest, which brings a package, has 67 MB.
 const REQUESTS_MB_MIN: u64 = 128;
@@ -63,8 +63,8 @@ pub(crate) fn up(options: &cli::Up) -> anyhow::Result<ExitCode> {
         threads: events.handle().clone(),
     };
     let ended = runtime.block_on(serve(start, signals));
-    // What hangs in a disk that does not answer would hang here, too. Of a start that did not come to its
-    // end nothing is waited for: it has acknowledged nothing.
+    // What hangs in a disk that does not answer would hang here, too. A start that was interrupted is
+    // not waited for: it has acknowledged nothing.
     let patience = match ended {
         Ok(Ended::AfterServing) => ENDS_WITHIN,
         _ => Duration::ZERO,
@@ -88,10 +88,10 @@ struct Start {
     threads: Handle,
 }
 
-/// What stands when the start is over.
+/// What exists when the start is over.
 struct Started {
     running: roles::Running,
-    /// Of clients, at a time at each address.
+    /// Of clients, concurrently at each address.
     connections: usize,
     api: Bound,
     admin: Option<AdminAddress>,
@@ -300,7 +300,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     Ok(Ended::AfterServing)
 }
 
-/// What the front door takes at a time.
+/// The limits of the front door.
 fn bounds(config: &Config) -> anyhow::Result<front_door::Bounds> {
     const MB: u64 = 1024 * 1024;
     let requests = &config.requests;

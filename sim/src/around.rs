@@ -1,4 +1,4 @@
-//! What is around the roles of a world, as little of it as they need.
+//! What surrounds the roles of a world, as little of it as they need.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl RoleCredentials for AnyRole {
     }
 }
 
-/// Keys that nobody looks at.
+/// Keys that nobody checks.
 pub fn any_keys() -> Credentials {
     Credentials {
         access_key_id: "ASIA".to_owned(),
@@ -33,7 +33,7 @@ pub fn any_keys() -> Credentials {
     }
 }
 
-/// Knows no key: whoever invokes here is let in without one.
+/// Knows no key: an invoke needs none here.
 pub(crate) struct NoKeys;
 
 #[async_trait]

@@ -17,21 +17,21 @@ use crate::function::Ledger;
 pub(crate) use instance::Inside;
 use instance::Sandbox;
 
-/// How sandboxes fare.
+/// How sandboxes behave.
 #[derive(Clone, Copy, Debug)]
 pub struct Habits {
-    /// How long it takes to make one, at least and at most.
+    /// The least and the most time it takes to make one.
     pub making: (Duration, Duration),
-    /// The part of them that cannot be made.
+    /// The share of them that cannot be made.
     pub not_made: f64,
-    /// How long a runtime takes until it asks for its first event, at least and at most.
+    /// The least and the most time until a runtime asks for its first event.
     pub init: (Duration, Duration),
-    /// The part of runtimes that end before they have asked for one.
+    /// The share of runtimes that end before they have asked for one.
     pub init_fails: f64,
 }
 
 impl Habits {
-    /// All is made, and without time.
+    /// Everything succeeds, and takes no time.
     pub const AT_ONCE: Self = Self {
         making: (Duration::ZERO, Duration::ZERO),
         not_made: 0.0,
@@ -57,7 +57,7 @@ pub struct TaskEngine {
 }
 
 impl TaskEngine {
-    /// Sandboxes that fare by chance from a seed; what their functions do is noted in `ledger`.
+    /// Sandboxes that behave by chance from a seed; what their functions do is noted in `ledger`.
     pub fn new(seed: u64, habits: Habits, ledger: Arc<Ledger>) -> Arc<Self> {
         Arc::new(Self {
             chance: Arc::new(Seeded::new(seed)),
@@ -68,7 +68,7 @@ impl TaskEngine {
         })
     }
 
-    /// From now on they fare like this.
+    /// From now on they behave like this.
     pub fn set(&self, habits: Habits) {
         *locked(&self.habits) = habits;
     }

@@ -1,4 +1,4 @@
-//! What functions do, as their events say, and what is noted of it.
+//! What functions do, as their events say, and the record of it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,16 +14,16 @@ pub struct Event {
     pub number: u64,
     /// How long it takes.
     pub millis: u64,
-    /// What then comes of it.
+    /// Its outcome.
     pub deed: Deed,
 }
 
-/// What comes of an invoke.
+/// The outcome of an invoke.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Deed {
     /// A result.
     Answer,
-    /// A result, piece by piece.
+    /// A result, streamed.
     Stream,
     /// A part of a result; then the process ends.
     BreakStream,
@@ -41,7 +41,7 @@ pub enum Deed {
     Vanish,
 }
 
-/// What a function answers: which event it had, and how often it had it.
+/// What a function answers: which event it had, and how many times it had it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Result {
     /// The event's number.
@@ -78,16 +78,16 @@ pub struct Ledger(Mutex<Notes>);
 
 #[derive(Default)]
 struct Notes {
-    /// How often each event was begun with.
+    /// How many times each event was begun.
     runs: BTreeMap<u64, u32>,
-    /// What each sandbox is at.
+    /// What each sandbox is running.
     at: BTreeMap<String, u64>,
-    /// What must not be.
+    /// Violations.
     wrong: Vec<String>,
 }
 
 impl Ledger {
-    /// A function begins with an event; says how often that has happened.
+    /// A function begins an event; returns how many times that has happened.
     pub(crate) fn begin(&self, sandbox: &str, number: u64) -> u32 {
         let mut notes = self.lock();
         if let Some(other) = notes.at.insert(sandbox.to_owned(), number) {
@@ -104,17 +104,17 @@ impl Ledger {
         runs
     }
 
-    /// A sandbox is at nothing any more.
+    /// A sandbox no longer runs anything.
     pub(crate) fn end(&self, sandbox: &str) {
         self.lock().at.remove(sandbox);
     }
 
-    /// How often an event was begun with.
+    /// How many times an event was begun.
     pub fn runs(&self, number: u64) -> u32 {
         self.lock().runs.get(&number).copied().unwrap_or(0)
     }
 
-    /// What was seen that must not be.
+    /// The violations that were seen.
     pub fn wrong(&self) -> Vec<String> {
         self.lock().wrong.clone()
     }

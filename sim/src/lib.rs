@@ -1,18 +1,20 @@
-//! The whole synchronous path in one process and without a kernel: real roles over sandboxes that are tasks, with a
-//! network between them that loses and repeats, in a time that passes as fast as it can.
+//! The whole synchronous path in one process and without a kernel: real roles over sandboxes that are
+//! tasks, with a network between them that loses and repeats, in simulated time that passes as fast as
+//! possible.
 //!
 //! ```text
 //!   a test ──▶ frontend ──┬──▶ counting
 //!                         ├──▶ assignment ──▶ placement
 //!                         └──▶ workers ──▶ engine: processes are tasks that speak the Runtime API
-//!             every arrow by way of `faulty`
+//!             every arrow through `faulty`
 //! ```
 //!
-//! Read in this order: [`world`] puts it together; [`network`] is between its roles, [`workers`] are its machines, [`around`] is the rest; [`engine`] is what stands for sandboxes, [`process`] for what
-//! runs in them; [`function`] is what functions do and what is noted of it; [`trial`] is a random history and
+//! Read in this order: [`world`] puts it together; [`network`] is between its roles, [`workers`] are
+//! its machines, [`around`] is the rest; [`engine`] stands in for sandboxes, [`process`] for what runs
+//! in them; [`function`] is what functions do and the record of it; [`trial`] is a random history and
 //! what must hold in it.
 //!
-//! Everything random comes from one seed. The one place where roles meet; nothing imports it.
+//! All randomness comes from one seed. The one place where roles meet; nothing imports it.
 
 #![expect(
     clippy::unwrap_used,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use faulty::{Faults, Rates, Seeded};
 use types::Random as _;
 
-/// What becomes of the calls of each arrow.
+/// What happens to the calls of each arrow.
 pub struct Network {
     /// To counting.
     pub counting: Arc<Faults>,
@@ -13,7 +13,7 @@ pub struct Network {
     pub assignment: Arc<Faults>,
     /// To placement, from assignment and workers.
     pub placement: Arc<Faults>,
-    /// From assignment to whoever issues keys.
+    /// From assignment to the issuer of keys.
     pub credentials: Arc<Faults>,
     /// To workers, from frontends and assignment.
     pub workers: Arc<Faults>,
@@ -22,7 +22,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// One that is quick and loses nothing.
+    /// One that is fast and loses nothing.
     pub(crate) fn begin(chance: &Seeded) -> Self {
         let quick = || Faults::new(chance.next_u64(), Rates::default());
         Self {
@@ -35,14 +35,14 @@ impl Network {
         }
     }
 
-    /// From now on all arrows fare like this.
+    /// From now on all arrows behave like this.
     pub fn set_arrows(&self, rates: Rates) {
         self.arrows()
             .into_iter()
             .for_each(|faults| faults.set(rates));
     }
 
-    /// What has gone wrong lately, in order.
+    /// The latest faults, in order.
     pub fn history(&self) -> Vec<String> {
         let all = self.arrows().into_iter().chain([&self.journal]);
         let mut history: Vec<String> = all.flat_map(|faults| faults.history()).collect();

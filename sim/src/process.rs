@@ -1,4 +1,4 @@
-//! What runs in a sandbox: a task that speaks the Runtime API by hand, over memory.
+//! What runs in a sandbox: a task that implements the Runtime API's protocol by hand, over memory.
 
 use std::io;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use crate::function::{Deed, Event, Result};
 /// How many pieces a streamed result has.
 const PIECES: u64 = 4;
 
-/// What the Runtime API said.
+/// What the Runtime API answered.
 struct Reply {
     /// The `Lambda-Runtime-Aws-Request-Id` header.
     request: String,
     body: Vec<u8>,
 }
 
-/// A runtime with its function, until it ends. A conversation that ends is an end of its own, too.
+/// A runtime with its function, until it ends. It also ends when its connection closes.
 pub(crate) async fn run(inside: Arc<Inside>) -> Exit {
     sleep(inside.script.init).await;
     if inside.script.fails {

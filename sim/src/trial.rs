@@ -1,10 +1,10 @@
 //! A random history of invokes, faults and machines that fail, and what must hold in it.
 //!
 //! - No event is run twice, and no environment runs two at a time.
-//! - Who is told of a result has it of a run; who is told that nothing was run, of none.
-//! - When all is well again, every invoke ends, every environment comes to be idle or gone, every permit comes
-//!   back, no environment is left that assignment does not know, and all functions can be invoked as often at a time
-//!   as they may.
+//! - A caller that receives a result has it from a run; for a caller that learns that nothing was run, nothing was.
+//! - After recovery, every invoke ends, every environment becomes idle or ends, every permit is given
+//!   back, no environment is left that assignment does not know, and all functions can be invoked at
+//!   their full concurrency.
 
 mod history;
 
@@ -16,12 +16,12 @@ use faulty::Rates;
 use crate::engine::Habits;
 use history::Trial;
 
-/// So many seeds are named at most, of those in which something does not hold.
+/// The most failing seeds that are named.
 const SHOWN_MAX: usize = 20;
-/// The variable with the seeds to be run instead: one, or the first and the one after the last, `200..5000`.
+/// The variable with the seeds to run instead: one, or the first and the one after the last, `200..5000`.
 pub const SEEDS_VARIABLE: &str = "LAMBENT_SIM_SEEDS";
 
-/// What goes wrong in a history.
+/// What fails in a history.
 #[derive(Clone, Copy, Debug)]
 pub struct Trouble {
     /// The most of each kind of fault of the network.
@@ -30,13 +30,13 @@ pub struct Trouble {
     pub journal: Rates,
     /// The most of each kind of failure of sandboxes.
     pub habits: Habits,
-    /// How many machines fail at most, and how many are cut off for a while.
+    /// The most machines that fail, and that are cut off for a while.
     pub machines: u64,
-    /// Until when environments may be taken for busy that are not, when all is well again.
+    /// Until when environments may be counted as busy that are not, after recovery.
     pub quiet_within: Duration,
 }
 
-/// What a history came to.
+/// The result of a history.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts {
     /// Invokes that had a result.
@@ -45,13 +45,13 @@ pub struct Facts {
     pub failed: u32,
     /// Invokes that were not run.
     pub refused: u32,
-    /// Invokes of which nothing is known.
+    /// Invokes with an unknown outcome.
     pub lost: u32,
-    /// How long it took until all was quiet.
+    /// How long it took until everything was idle.
     pub quiet: Duration,
 }
 
-/// What did not hold, and what went before.
+/// The violations, and what preceded them.
 #[derive(Debug)]
 pub struct Broken {
     seed: u64,
@@ -78,7 +78,7 @@ impl fmt::Display for Broken {
 ///
 /// # Panics
 ///
-/// If something does not hold: with the seed and what went before.
+/// If something does not hold: with the seed and what preceded it.
 pub fn run(name: &str, seeds: std::ops::Range<u64>, trouble: &Trouble) -> Facts {
     let began = std::time::Instant::now();
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get());

@@ -1,4 +1,4 @@
-//! Machines with a worker each: they come, go, and are cut off; and who knows of them.
+//! Machines with a worker each: they come, go, and are cut off; and the membership that knows them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,9 +20,9 @@ pub struct Machine {
     pub id: WorkerId,
     /// Its sandboxes.
     pub engine: Arc<TaskEngine>,
-    /// The worker itself, to be looked at without a network.
+    /// The worker itself, for checks without a network.
     pub worker: worker::Handle,
-    /// The last stretch of the network to it and from it.
+    /// The last part of the network to it and from it.
     pub line: Arc<Faults>,
     power: Power,
 }
@@ -40,7 +40,7 @@ impl Power {
         *self.0.borrow()
     }
 
-    /// What the machine answers; nothing once it does not run.
+    /// What the machine answers; nothing once it no longer runs.
     async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut power = self.0.subscribe();
         tokio::select! {
@@ -68,7 +68,7 @@ impl Machine {
         }
     }
 
-    /// The power goes off: it says nothing any more, and nothing runs there.
+    /// Loses power: it sends nothing any more, and nothing runs there.
     pub fn fail(&self) {
         self.power.0.send_replace(false);
         self.engine.end_all();
@@ -79,7 +79,7 @@ impl Machine {
         self.power.is_on()
     }
 
-    /// Cuts it off from everybody, or connects it again.
+    /// Disconnects it from everybody, or connects it again.
     pub fn cut_off(&self, off: bool) {
         self.line.set(match off {
             true => Rates::cut_off(),
@@ -88,14 +88,14 @@ impl Machine {
     }
 }
 
-/// Who knows the machines, as a membership does: one that has gone is known a while longer.
+/// The machines that are known, as by a membership service: one that has gone is known a while longer.
 pub struct Directory {
     network: Arc<Faults>,
     known: Mutex<BTreeMap<WorkerId, Arc<Machine>>>,
 }
 
 impl Directory {
-    /// Nobody, by that network.
+    /// No machines, reached through that network.
     pub(crate) fn new(network: Arc<Faults>) -> Self {
         Self {
             network,
@@ -107,7 +107,7 @@ impl Directory {
         self.lock().insert(machine.id, machine);
     }
 
-    /// Strikes a machine off.
+    /// Removes a machine from the list.
     pub fn forget(&self, id: WorkerId) {
         self.lock().remove(&id);
     }
@@ -128,7 +128,7 @@ impl Workers for Directory {
         let line = Arc::clone(&machine.line);
         let network = Arc::clone(&self.network);
         let far = Faulty::new(Arc::new(Powered(machine)), network);
-        // First what it may not even get to: what is said not to have arrived has no duplicate.
+        // First the part that may lose it: a call that is reported as lost has no duplicate.
         Some(Arc::new(Faulty::new(Arc::new(far), line)))
     }
 }
@@ -168,7 +168,7 @@ impl Worker for Powered {
     }
 }
 
-/// What a worker speaks to, as long as its machine runs. Afterwards nobody hears it.
+/// The peers of a worker, as long as its machine runs. Afterwards nobody receives its calls.
 pub(crate) struct From<T: ?Sized> {
     callee: Arc<T>,
     power: Power,

@@ -34,7 +34,7 @@ use crate::function::{Event, Ledger};
 use crate::network::Network;
 use crate::workers::{Directory, From, Machine, Power};
 
-/// A function of a world's.
+/// A function of the world.
 #[derive(Clone, Debug)]
 pub struct Function {
     /// Its name.
@@ -45,18 +45,18 @@ pub struct Function {
     pub timeout_seconds: u32,
 }
 
-/// What a world begins with.
+/// How a world begins.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// From which everything random comes.
+    /// The seed of all randomness.
     pub seed: u64,
     /// How many machines there are.
     pub machines: u32,
-    /// What there is to be invoked.
+    /// The functions that can be invoked.
     pub functions: Vec<Function>,
     /// Concurrent executions of the account.
     pub account_concurrency: u32,
-    /// How sandboxes fare.
+    /// How sandboxes behave.
     pub habits: Habits,
 }
 
@@ -66,11 +66,11 @@ pub struct World {
     pub clock: Arc<TokioClock>,
     /// Between all roles.
     pub network: Network,
-    /// Who knows the machines.
+    /// The machines that are known.
     pub directory: Arc<Directory>,
-    /// Counting itself, to be looked at without a network.
+    /// Counting itself, for checks without a network.
     pub counting: Arc<counting::Service>,
-    /// Assignment itself, to be looked at without a network.
+    /// Assignment itself, for checks without a network.
     pub assignment: Arc<assignment::Service>,
     /// What functions have done.
     pub ledger: Arc<Ledger>,
@@ -91,7 +91,7 @@ impl World {
     /// How long an environment lives at most.
     pub const LEASE_MAX: Duration = Duration::from_secs(1_200);
 
-    /// Puts it together, with a network that is quick and loses nothing.
+    /// Puts it together, with a network that is fast and loses nothing.
     pub async fn begin(plan: &Plan) -> Self {
         let chance = Arc::new(Seeded::new(plan.seed));
         let clock = Arc::new(TokioClock::begin());
@@ -205,12 +205,12 @@ impl World {
         for _ in 0..plan.machines {
             world.add_machine();
         }
-        // All machines have told that they are there.
+        // All machines have sent their first heartbeat.
         tokio::time::sleep(Duration::from_millis(1)).await;
         world
     }
 
-    /// Another machine comes.
+    /// Adds another machine.
     pub fn add_machine(&self) -> Arc<Machine> {
         let id = WorkerId::random(self.chance.as_ref());
         let seed = self.chance.next_u64();
@@ -244,7 +244,7 @@ impl World {
         self.invoking(function, event).await
     }
 
-    /// The same as a task can have it.
+    /// The same as a future that a task can own.
     pub fn invoking(
         &self,
         function: &str,
@@ -280,18 +280,18 @@ impl World {
         Arc::clone(&self.versions[function])
     }
 
-    /// Chance of this world's.
+    /// Random numbers of this world's.
     pub fn chance(&self) -> &Seeded {
         &self.chance
     }
 
-    /// Waits until no invoke is under way in the frontend. None can begin any more.
+    /// Waits until no invoke is in progress in the frontend. None can begin any more.
     pub async fn drain(&self) {
         self.frontend.drain().await;
     }
 }
 
-/// By way of a network.
+/// Through a network.
 fn far<T: ?Sized>(callee: Arc<T>, network: &Arc<Faults>) -> Arc<Faulty<T>> {
     Arc::new(Faulty::new(callee, Arc::clone(network)))
 }

@@ -1,4 +1,4 @@
-//! What becomes of an invoke and of an environment when one thing fails.
+//! What happens to an invoke and to an environment when one thing fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,7 +95,7 @@ async fn an_invoke_on_a_machine_that_fails_is_lost_and_the_next_one_runs_elsewhe
     assert_eq!(status(&invoking.await.unwrap()), 500);
     sleep(SECOND).await;
     assert_eq!(world.ledger.runs(1), 1);
-    // Nobody has noticed that it is gone.
+    // Nobody has noticed that it has ended.
     let outcome = world.invoke("f", &Event::answered(2, 0)).await;
     assert!(is_answered(&outcome), "{outcome:?}");
     world.directory.forget(failed.id);
@@ -188,7 +188,7 @@ async fn an_environment_that_has_been_is_not_made_again_by_a_request_that_comes_
     worker.destroy(id).await.unwrap();
     let gone = Err(WorkerError::NotFound { environment: id });
     assert_eq!(worker.create(create.clone()).await, gone);
-    // The order to end it may even come first.
+    // The request to end it may even arrive first.
     let create = self::create(&world);
     let id = create.environment;
     worker.destroy(id).await.unwrap();

@@ -27,8 +27,8 @@ fn without_faults_all_is_soon_at_rest() {
     run("no faults", 0..30, &NONE);
 }
 
-/// A permit that was asked for once more when it had been given back lapses: a timeout of three seconds, ten for an init,
-/// and a minute.
+/// A permit that was requested once more after it had been given back expires: a timeout of three
+/// seconds, ten for an init, and a minute.
 const QUIET_WITHIN: Duration = Duration::from_secs(80);
 
 /// A network that loses and repeats.

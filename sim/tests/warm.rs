@@ -8,7 +8,7 @@ use sim::function::Event;
 use sim::world::{Function, Plan, World};
 
 const MS: Duration = Duration::from_millis(1);
-/// How often one warm invoke may go there and back, one after the other.
+/// The most sequential round trips of one warm invoke.
 const ROUND_TRIPS_MAX: f64 = 3.0;
 
 async fn world() -> World {
@@ -38,7 +38,7 @@ async fn a_warm_invoke_goes_there_and_back_twice() {
         let outcome = world.invoke("f", &Event::answered(number, 0)).await;
         assert_eq!(outcome.unwrap().function_error, None);
         let took = world.clock.elapsed() - began;
-        // The report is on its way; the next invoke comes when it has arrived.
+        // The report is in transit; the next invoke comes when it has arrived.
         tokio::time::sleep(100 * MS).await;
         took.as_secs_f64() / (2 * MS).as_secs_f64()
     };

@@ -10,18 +10,18 @@ use tokio::net::TcpListener;
 use crate::config::Admin;
 use crate::front_door::{self, Bound};
 
-/// What is listened to where the default address is taken.
+/// The address that is used where the default address is taken.
 const FREE: &str = "127.0.0.1:0";
 
-/// An address that is bound, and not yet open.
+/// An address that is bound, and does not accept connections yet.
 pub(super) struct AdminAddress {
     bound: Bound,
     gives_way: bool,
 }
 
 impl AdminAddress {
-    /// Binds what the configuration says; `None` if it says that there is none. Where the default is taken
-    /// a free port will do, which the log tells.
+    /// Binds the configured address; `None` if there is none. If the default address is taken, a free
+    /// port is used instead, which the log names.
     pub(super) async fn bind(config: &Admin) -> anyhow::Result<Option<Self>> {
         match config.listen.as_str() {
             "" => Ok(None),
@@ -40,7 +40,8 @@ impl AdminAddress {
         })
     }
 
-    /// Lets connections in. Another server that began at the same moment may have been faster.
+    /// Starts to accept connections. Another server that started at the same moment may have been
+    /// faster.
     pub(super) async fn listen(self) -> anyhow::Result<(TcpListener, SocketAddr)> {
         let wished = self.bound.address().to_string();
         match self.bound.listen() {
@@ -84,7 +85,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_servers_that_start_at_the_same_moment_both_start() {
-        // Bound and not yet open, which the kernel allows to several.
+        // Bound and not yet listening, which the kernel allows to several.
         let free = TcpListener::bind(FREE).await.unwrap().local_addr().unwrap();
         let address = async || {
             AdminAddress::bind_to(&free.to_string(), true)

@@ -1,4 +1,4 @@
-//! The arrows between the roles of one process: direct, or as late as a network would have them.
+//! The arrows between the roles of one process: direct, or with the delay of a network.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,18 +1,19 @@
-//! How this process shares out the descriptors it may have. Pure, but for asking how many those are.
+//! How this process shares out the descriptors it may have. Pure, except for reading how many those
+//! are.
 //!
-//! Whoever runs out of them fails in ways that nobody tells: a connection that is not accepted, a
-//! message that loses what came with it. So their number bounds what is begun: connections that are
-//! taken, sandboxes that stand ready, environments at a time. Below a floor there is no use in starting.
+//! A process without free descriptors fails in ways that nobody notices: a connection that is not
+//! accepted, a message that loses what came with it. So their number bounds what is started: accepted
+//! connections, pooled sandboxes, concurrent environments. Below a floor the server does not start.
 
 use anyhow::{Context as _, bail};
 
-/// What the process itself has: stores, logs, threads' wakers, listeners, calls to other services.
+/// What the process itself needs: stores, logs, threads' wakers, listeners, calls to other services.
 const OWN: u64 = 192;
-/// Connections of clients at each address, at the least.
+/// The fewest connections of clients at each address.
 const CONNECTIONS_MIN: u64 = 64;
-/// And at the most.
+/// And the most.
 const CONNECTIONS_MAX: u64 = 10_000;
-/// Environments below which a server is of no use.
+/// With fewer environments a server is useless.
 const ENVIRONMENTS_MIN: u64 = 4;
 /// So that an environment with extensions can live at the floor.
 const LINES_MIN: u64 = 32;
@@ -20,20 +21,20 @@ const LINES_MIN: u64 = 32;
 /// The shares.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Descriptors {
-    /// Connections of clients at a time, at each address.
+    /// Concurrent connections of clients, at each address.
     pub(crate) connections: usize,
-    /// Sandboxes kept ready for each root.
+    /// Pooled sandboxes for each root.
     pub(crate) pool: usize,
-    /// Environments at a time.
+    /// Concurrent environments.
     pub(crate) environments: usize,
     /// Connections within environments beyond those that each may have in any case.
     pub(crate) lines: usize,
 }
 
-/// What is wanted, as far as it takes descriptors.
+/// What is configured, as far as it takes descriptors.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
-    /// Addresses at which clients are taken.
+    /// Addresses at which clients connect.
     pub(crate) addresses: u64,
     /// Root file systems, each with a pool.
     pub(crate) roots: u64,
@@ -42,7 +43,7 @@ pub(crate) struct Wanted {
 }
 
 impl Descriptors {
-    /// Raises what this process may have as far as it may, and shares that out.
+    /// Raises this process's limit as far as it may, and shares out the result.
     pub(crate) fn claim(wanted: Wanted) -> anyhow::Result<Self> {
         let limit = sandbox::raise_open_files();
         let limit = limit.context("the limit of open files cannot be raised")?;
@@ -57,8 +58,8 @@ impl Descriptors {
                  raise the limit (ulimit -n, or LimitNOFILE= of its service)"
             );
         }
-        // A fourth of what is beyond the floor for clients, a fourth for sandboxes that stand ready. Of
-        // what is left, two thirds for what each environment has in any case, and one for what some have
+        // A quarter of what is beyond the floor for clients, a quarter for pooled sandboxes. Of what is
+        // left, two thirds for what each environment has in any case, and one third for what some have
         // beyond that.
         let spare = limit - floor;
         let connections = CONNECTIONS_MIN + spare / 4 / wanted.addresses;
@@ -79,7 +80,7 @@ impl Descriptors {
         })
     }
 
-    /// With one sandbox ready for each root, and the least of everything else.
+    /// With one pooled sandbox for each root, and the least of everything else.
     fn floor(wanted: Wanted) -> u64 {
         OWN + CONNECTIONS_MIN * wanted.addresses
             + wanted.roots * sandbox::DESCRIPTORS

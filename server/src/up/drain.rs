@@ -1,7 +1,7 @@
-//! Stopping without losing anything: no new requests, finish the old ones, end the environments, close
-//! the stores. And stopping in any case: no part is waited for without end, and 929 s after it was told
-//! to this process ends, whatever holds it up. What still lives then is ended by the kernel along with it,
-//! and its empty folders are removed by the next start.
+//! Stopping without losing anything: accept no new requests, finish the old ones, end the environments,
+//! close the stores. And stopping in any case: no part is waited for indefinitely, and 929 s after the
+//! stop signal this process ends, whatever holds it up. What still lives then is ended by the kernel
+//! along with it, and its empty folders are removed by the next start.
 
 use std::time::{Duration, Instant};
 
@@ -13,24 +13,25 @@ use super::roles::Running;
 /// Connections that stay open without a request are closed by their keep-alive; whatever still
 /// runs after the longest function time is cut off.
 const INVOKES_WITHIN: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 + 1);
-/// The shutdown phase of environments takes 2 s at most, and their killed processes 10 s. A journal that
-/// cannot be written is not waited for any longer: the next start knows that all of them are gone.
+/// The shutdown phase of environments takes 2 s at most, and their killed processes 10 s. A journal
+/// that cannot be written is not waited for any longer: the next start knows that all of them have
+/// ended.
 const ENVIRONMENTS_WITHIN: Duration = Duration::from_secs(12);
-/// What goes on in the background ends where it waits, or is left.
+/// Background tasks end where they wait, or are abandoned.
 const BACKGROUND_WITHIN: Duration = Duration::from_secs(2);
-/// The roles themselves: a moment's work, but for a disk that does not answer.
+/// The roles themselves: a moment's work, except for a disk that does not answer.
 const DROPPED_WITHIN: Duration = Duration::from_secs(3);
-/// A system that stops services gives them so long (docs/running.md), and then kills.
+/// How long service managers wait after the stop signal (docs/running.md) before they kill.
 const GIVEN: Duration = Duration::from_secs(930);
 
-/// How long stopping may take in all, if those who told us to stop wait for `given`: it is for us to end
-/// before they do it, so that the log says why.
+/// How long stopping may take in all, if the service manager waits for `given`: we end before it kills
+/// us, so that the log says why.
 fn last(given: Duration) -> Duration {
     given.saturating_sub(Duration::from_secs(1))
 }
 
-/// Ends this process when its time to stop is over, should anything hold it up. To be called when it
-/// is told to stop.
+/// Ends this process when its time to stop is over, should anything hold it up. To be called on the
+/// stop signal.
 pub(super) fn end_in_time() {
     end_after(last(GIVEN));
 }
@@ -54,8 +55,8 @@ fn end_after(time: Duration) {
     }
 }
 
-/// Stops everything in the order of the picture, top down. Cuts off what still runs when it is told
-/// to stop `again`.
+/// Stops everything in the order of the picture, top down. Cuts off what still runs on a second signal,
+/// `again`.
 pub(super) async fn drain(
     mut running: Running,
     mut serving: JoinSet<()>,
@@ -99,7 +100,7 @@ pub(super) async fn drain(
     let dropped = tokio::task::spawn_blocking(move || drop(running));
     let dropped = tokio::time::timeout(DROPPED_WITHIN, dropped).await.is_ok();
     if !stores.close().await || !dropped {
-        // All that was acknowledged is on the disk. What is dropped from here on would wait for it, too.
+        // Everything acknowledged is on the disk. What is dropped from here on would wait for it, too.
         tracing::error!("the disk does not answer: this process ends as it is");
         std::process::exit(1);
     }

@@ -1,8 +1,8 @@
-//! The threads of the asynchronous plane: as many as half of the processors, kept to that half, and
-//! behind all other threads there.
+//! The threads of the asynchronous plane: as many as half of the processors, pinned to that half, with
+//! a lower priority than all other threads there.
 //!
-//! A flood of events has these threads and no others. On the other processors nothing of it runs that
-//! a synchronous invoke would have to wait for.
+//! A flood of events has these threads and no others. On the other processors nothing of it runs that a
+//! synchronous invoke would have to wait for.
 
 use anyhow::Context as _;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -10,8 +10,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::config::Config;
 
-/// How far behind those of synchronous invokes the threads stand when there is more to do than
-/// processors (`nice`): a tenth of their share, never nothing.
+/// The `nice` value of these threads compared with those of synchronous invokes, when there is more to
+/// do than processors: a tenth of their share, never nothing.
 const NICENESS: i32 = 10;
 
 /// Starts them.
@@ -30,7 +30,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Runtime> {
     runtime.context("no threads for events could be started")
 }
 
-/// For the calling thread, and those it begins: to Linux, threads are processes in this.
+/// For the calling thread, and those it starts: to Linux, threads are processes in this.
 fn stand_behind(processors: usize) {
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         tracing::warn!(%error, "could not lower the priority of event threads");
@@ -42,7 +42,7 @@ fn stand_behind(processors: usize) {
     }
 }
 
-/// The last so many processors of a set: the first ones have most of the interrupts to serve already.
+/// The last `count` processors of a set: the first ones already serve most of the interrupts.
 fn last(allowed: &CpuSet, count: usize) -> CpuSet {
     let mut last = CpuSet::new();
     let all = (0..CpuSet::MAX_CPU).rev();

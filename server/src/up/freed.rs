@@ -1,19 +1,19 @@
 //! Freed memory goes back to the machine.
 //!
-//! The allocator keeps what a burst of large requests has had: hundreds of MB, for good. Now and then
-//! it is told to give back what is free.
+//! The allocator permanently keeps what a burst of large requests has used: hundreds of MB. So it is
+//! told now and then to give back what is free.
 
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How often it is looked at.
+/// How often the memory in use is measured.
 const EVERY: Duration = Duration::from_secs(20);
 /// Growth that is worth the walk through the allocator's memory, bytes: some milliseconds for it.
 const WORTH_BYTES: u64 = 16 << 20;
 const PAGE_BYTES: u64 = 4096;
 
-/// So many looks after the last time it is done again even without growth: what was in use then may be free.
+/// After this many measurements it is done again even without growth: what was in use then may be free now.
 const AGAIN_AFTER: u32 = 3;
 
 /// Gives back freed memory whenever that is worth it. Never ends.
@@ -53,7 +53,7 @@ impl Growth {
         }
     }
 
-    /// To be asked at each look.
+    /// To be called at each measurement.
     fn is_worth_it(&mut self, resident: u64) -> bool {
         self.looks = self.looks.saturating_add(1);
         self.lowest = self.lowest.min(resident);
@@ -73,7 +73,7 @@ impl Growth {
     }
 }
 
-/// What of this process is in memory; 0 if the kernel does not say.
+/// How much of this process is in memory; 0 if the kernel does not say.
 fn resident_bytes() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = text.split_whitespace().nth(1);

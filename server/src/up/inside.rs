@@ -1,12 +1,12 @@
-//! What functions find of Lambent itself, where `[functions] api` is on: its API, on their loopback.
+//! What functions see of Lambent itself, where `[functions] api` is on: its API, on their loopback.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Where the API is inside of every sandbox, on the loopback: the port it has by default outside.
 pub(super) const PORT: u16 = 9_100;
-/// The variables by which SDKs and the AWS CLI find the services that Lambent is; all others stay
-/// where they are.
+/// The variables by which SDKs and the AWS CLI find the services that Lambent provides; all others keep
+/// their endpoints.
 const VARIABLES: [&str; 4] = [
     "AWS_ENDPOINT_URL_LAMBDA",
     "AWS_ENDPOINT_URL_STS",
@@ -14,7 +14,7 @@ const VARIABLES: [&str; 4] = [
     "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
 ];
 
-/// What functions get beneath what the operator and they themselves say.
+/// The variables that functions get, unless the operator or the function itself sets them.
 pub(super) fn variables() -> BTreeMap<String, String> {
     let url = format!("http://127.0.0.1:{PORT}");
     VARIABLES.map(|name| (name.to_owned(), url.clone())).into()

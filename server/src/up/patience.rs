@@ -1,4 +1,4 @@
-//! What a start waits for, but not for ever.
+//! Waiting for the parts of a start, with a deadline.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 /// A part of a start that takes longer has failed.
 const START_WITHIN: Duration = Duration::from_secs(60);
 
-/// Does work of a start that blocks, and does not wait for it for ever.
+/// Runs blocking work of a start, and does not wait for it forever.
 pub(super) async fn aside<T: Send + 'static>(
     what: &'static str,
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
@@ -16,7 +16,7 @@ pub(super) async fn aside<T: Send + 'static>(
     aside_on(&Handle::current(), what, work).await?
 }
 
-/// The same beside those threads.
+/// The same on these threads.
 pub(super) async fn aside_on<T: Send + 'static>(
     threads: &Handle,
     what: &'static str,
@@ -26,11 +26,11 @@ pub(super) async fn aside_on<T: Send + 'static>(
     done.with_context(|| format!("{what}: this has panicked"))
 }
 
-/// Waits for a part of a start, but not for ever.
+/// Waits for a part of a start, but not forever.
 pub(super) async fn within<T>(
     what: &'static str,
     work: impl Future<Output = T>,
 ) -> anyhow::Result<T> {
     let done = tokio::time::timeout(START_WITHIN, work).await;
-    done.map_err(|_| anyhow!("{what}: nothing was heard of it for {START_WITHIN:?}"))
+    done.map_err(|_| anyhow!("{what}: not finished after {START_WITHIN:?}"))
 }

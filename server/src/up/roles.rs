@@ -40,17 +40,17 @@ pub(crate) struct Running {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) assignment: Arc<::assignment::Service>,
     pub(crate) worker: ::worker::Handle,
-    /// What the other roles' weak references lead to.
+    /// Keeps alive what the other roles' weak references point to.
     pub(crate) _near: Arc<dyn Worker>,
     pub(crate) registry: Arc<Mutex<Registry>>,
     pub(super) stores: Stores,
     /// Held to the end.
     pub(crate) data: DataDir,
-    /// What goes on until the end: watches, timers.
+    /// What runs until the end: watches, timers.
     pub(crate) background: JoinSet<()>,
 }
 
-/// What every role is made of, beside what the others are to it.
+/// What every role is made of, in addition to the other roles.
 struct Common<'s> {
     config: &'s Config,
     stores: &'s Stores,

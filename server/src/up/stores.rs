@@ -14,13 +14,13 @@ use types::SystemClock;
 use super::patience::aside_on;
 use crate::config::Config;
 
-/// A store that has not answered for so long does not: whoever asked it is told so.
+/// A store that has not answered for this long is treated as unavailable: the call fails.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// The same for a package, which is up to 250 MB on a slow disk.
 const BLOB_WITHIN: Duration = Duration::from_secs(120);
 /// Leases read at once.
 const LEASES_BATCH: usize = 1_000;
-/// Closing is not waited for any longer. All that was acknowledged is on disk before.
+/// Closing is not waited for any longer. Everything acknowledged is on disk before.
 pub(super) const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// See the module.
@@ -28,7 +28,7 @@ pub(super) const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 pub(super) struct Stores {
     /// Rows, for the system's own.
     pub(super) table: Arc<dyn Table>,
-    /// Rows, for what callers have made: nothing new on a full disk.
+    /// Rows, for what callers create: nothing new on a full disk.
     pub(super) callers_table: Arc<dyn Table>,
     pub(super) journal: Arc<dyn Journal>,
     pub(super) blobs: Arc<dyn Blobs>,
@@ -40,9 +40,9 @@ pub(super) struct Stores {
     sqlite_queue: Arc<SqliteQueue>,
 }
 
-/// Opens all stores in the data folder; `threads` are those of the asynchronous plane. The writers of its
-/// store and of logs stand there, behind whatever a synchronous invoke waits for: a function can write
-/// more log than a processor can put away.
+/// Opens all stores in the data folder; `threads` are those of the asynchronous plane. The writers of
+/// its store and of logs run there, with a lower priority than anything that a synchronous invoke waits
+/// for: a function can write more log than a processor can store.
 pub(super) async fn open(
     config: &Config,
     folder: &Path,
@@ -104,8 +104,8 @@ pub(super) async fn open(
     })
 }
 
-/// The data folder belongs to this process alone: whoever has leases in its table is dead, and need not be
-/// waited for.
+/// The data folder belongs to this process alone: the holders of leases in its table are dead, and need
+/// not be waited for.
 async fn forget_leases(table: &dyn Table) -> Result<(), storage::Error> {
     loop {
         let rows = table.list("lease/", None, LEASES_BATCH).await?;
@@ -134,8 +134,8 @@ fn log_bounds(config: &Config) -> logs::Bounds {
 }
 
 impl Stores {
-    /// Brings everything into the files themselves, so that they can be copied without their logs. False if
-    /// the disk does not answer: whoever drops what is left of a store then waits for it.
+    /// Brings everything into the files themselves, so that they can be copied without their logs.
+    /// False if the disk does not answer: dropping the rest of a store then waits for it.
     pub(super) async fn close(self) -> bool {
         let closing = async {
             let (metadata, queues) =

@@ -41,7 +41,7 @@ struct Parts {
     ledger: Arc<Ledger>,
 }
 
-/// A sandbox, as a process within sees it.
+/// A sandbox, as a process inside sees it.
 pub(crate) struct Inside {
     pub(crate) id: String,
     pub(crate) script: Script,

@@ -1,4 +1,4 @@
-//! The processes of one sandbox, as tasks that stand still while it is frozen.
+//! The processes of one sandbox, as tasks that stop while it is frozen.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -19,7 +19,7 @@ struct Inner {
     last: u32,
     running: BTreeMap<u32, Running>,
     frozen: bool,
-    /// Those who wait to go on.
+    /// The processes that wait to continue.
     thawed: Vec<Waker>,
 }
 
@@ -29,7 +29,7 @@ struct Running {
 }
 
 impl Processes {
-    /// Starts one that does `work` and then ends so.
+    /// Starts one that does `work` and then exits with its result.
     pub(super) fn start(
         self: &Arc<Self>,
         work: impl Future<Output = Exit> + Send + 'static,
@@ -80,7 +80,7 @@ impl Processes {
         }
     }
 
-    /// Holds all where they are, or lets them go on.
+    /// Stops all, or lets them continue.
     pub(super) fn set_frozen(&self, frozen: bool) {
         let mut inner = self.lock();
         inner.frozen = frozen;

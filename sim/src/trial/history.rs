@@ -1,4 +1,4 @@
-//! One history: invokes, what goes wrong meanwhile, and what is looked at then and afterwards.
+//! One history: invokes, the faults during them, and the checks during and after it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,12 +18,12 @@ const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 /// How long the faults last.
 const TROUBLE: Duration = Duration::from_secs(20);
-/// How long an invoke may take when all is well again: its own time, that of its tries, and that of two inits.
+/// How long an invoke may take after recovery: its own time, that of its attempts, and that of two inits.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
-/// How often it is looked whether all is quiet.
+/// How often it is checked whether everything is idle.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// A history under way.
+/// A history in progress.
 pub(super) struct Trial<'a> {
     seed: u64,
     chance: Seeded,
@@ -34,7 +34,7 @@ pub(super) struct Trial<'a> {
     history: Vec<(Duration, String)>,
 }
 
-/// An event, its function, what came of it, and when.
+/// An event, its function, its outcome, and when.
 type Outcomes = JoinSet<(Event, String, Result<Outcome, Error>, Instant)>;
 
 impl<'a> Trial<'a> {
@@ -50,7 +50,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Lives through it.
+    /// Runs it.
     pub(super) async fn run(mut self) -> Result<Facts, Broken> {
         let plan = self.plan();
         let world = World::begin(&plan).await;
@@ -61,7 +61,7 @@ impl<'a> Trial<'a> {
         tokio::join!(self.invoke(&world, &plan, &mut outcomes), accidents);
         self.heal(&world).await;
         self.collect(&world, outcomes).await;
-        // What is still on its way arrives.
+        // What is still in transit arrives.
         sleep(self.trouble.network.late.max(self.trouble.journal.late)).await;
         if self.wrong.is_empty() {
             self.come_to_rest(&world).await;
@@ -202,10 +202,10 @@ impl<'a> Trial<'a> {
             machine.cut_off(false);
             machine.engine.set(Habits::AT_ONCE);
         }
-        self.note("all is well again".to_owned());
+        self.note("everything has recovered".to_owned());
     }
 
-    /// Waits for all invokes and looks at what their callers were told.
+    /// Waits for all invokes and checks what their callers received.
     async fn collect(&mut self, world: &World, mut outcomes: Outcomes) {
         let end = Instant::now() + ENDS_WITHIN;
         while let Ok(Some(ended)) = tokio::time::timeout_at(end, outcomes.join_next()).await {
@@ -252,7 +252,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Waits until nothing is under way anywhere.
+    /// Waits until nothing is in progress anywhere.
     async fn come_to_rest(&mut self, world: &World) {
         let began = Instant::now();
         let rest = async {
@@ -268,7 +268,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// What is not as it is when nobody invokes.
+    /// What differs from the state without invokes.
     async fn unrest(&self, world: &World) -> Vec<String> {
         let mut unrest = Vec::new();
         let counts = world.assignment.counts();
@@ -290,7 +290,7 @@ impl<'a> Trial<'a> {
         if environments.values().any(|busy| *busy) {
             unrest.push("an environment is busy".to_owned());
         }
-        // Of those on machines that have failed it hears when it lends one.
+        // It learns about those on failed machines when it lends one.
         if environments.len() > counts.idle {
             let there = environments.len();
             unrest.push(format!(
@@ -300,7 +300,7 @@ impl<'a> Trial<'a> {
         unrest
     }
 
-    /// Invokes every function as often at a time as it may.
+    /// Invokes every function at its full concurrency.
     async fn invoke_all(&mut self, world: &World, plan: &Plan) {
         let mut number = 1 << 32;
         let reserved: u32 = plan.functions.iter().filter_map(|f| f.reserved).sum();

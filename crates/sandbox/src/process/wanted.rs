@@ -1,4 +1,4 @@
-//! From what a sandbox is to be to what its init is sent: settings, and mounts of its code.
+//! From the specification of a sandbox to its init's first message: settings, and mounts of its code.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::process::pool::Pool;
 use crate::spec::Spec;
 use crate::sys::{files, mounts};
 
-/// What the sandbox's init is told, but for shared folders, which must be found first.
+/// The message to the sandbox's init, without shared folders, which must be found first.
 pub(super) fn wanted(spec: &Spec, pool: &Pool) -> Result<Furnish, Error> {
     let runtime = |path| below(path, &pool.runtimes, "runtime");
     Ok(Furnish {
@@ -22,8 +22,8 @@ pub(super) fn wanted(spec: &Spec, pool: &Pool) -> Result<Furnish, Error> {
     })
 }
 
-/// Detached mounts of the code and of what is at `/opt`: read-only, without setuid and devices. Found anew
-/// for each sandbox, since the folder of all images may have been removed and made again.
+/// Detached mounts of the code and of what is at `/opt`: read-only, without setuid and devices. Looked
+/// up for each sandbox, since the folder of all images may have been removed and created again.
 pub(super) fn image_trees(spec: &Spec, pool: &Pool) -> Result<Vec<OwnedFd>, Error> {
     let mut trees = Vec::new();
     for (path, field, step) in [

@@ -1,4 +1,4 @@
-//! Who has which environment: the role, over its journal.
+//! Which environments exist and which are lent: the role, over its journal.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The control plane, with what goes on in it in the background.
+//! The control plane, with its background tasks.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::identity::Keyring;
 use crate::config::{UnknownRoles, Urls};
 use crate::packages;
 
-/// A control plane that is silent for so long has its works done by another.
+/// If a control plane is silent for this long, another one takes over its background tasks.
 const LEASE_TERM: Duration = Duration::from_secs(30);
 
 /// What it works with.
@@ -109,7 +109,7 @@ fn urls(config: &Urls, address: SocketAddr) -> anyhow::Result<control::Urls> {
         bail!("urls.scheme: {scheme} is neither http nor https");
     }
     let domain = match domain.as_str() {
-        // Browsers, curl and most resolvers take every name below it for the loopback.
+        // Browsers, curl and most resolvers resolve every name below it to the loopback.
         "" => format!("localhost:{}", address.port()),
         domain => domain.to_owned(),
     };
@@ -117,7 +117,7 @@ fn urls(config: &Urls, address: SocketAddr) -> anyhow::Result<control::Urls> {
     Ok(control::Urls { scheme, domain })
 }
 
-/// What of the worker's runtimes functions may name.
+/// Which of the worker's runtimes functions may name.
 fn runtimes_here(runtimes: &worker::Runtimes) -> RuntimesHere {
     RuntimesHere {
         families: runtimes.families.keys().cloned().collect(),

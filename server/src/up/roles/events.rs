@@ -84,10 +84,10 @@ pub(super) async fn start(
 }
 
 impl Plane {
-    /// No more events are begun; those that are being invoked end first.
+    /// No more events are started; those that are being invoked end first.
     pub(in crate::up) async fn shutdown(&mut self) {
         self.stop.cancel();
-        // It has ended, or has panicked and was told of; the events are in the store either way.
+        // It has ended, or has panicked and was reported; the events are in the store either way.
         let _ = (&mut self.pollers).await;
     }
 }

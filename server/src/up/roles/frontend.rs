@@ -1,4 +1,4 @@
-//! The way in of invokes, and what is asked of each before it runs or is queued.
+//! The entry point of invokes, and the checks of each before it runs or is queued.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(super) struct With {
     pub(super) workers: Arc<dyn Workers>,
 }
 
-/// What is asked of every invoke: there when it knows all functions.
+/// The checks of every invoke: ready when it knows all functions.
 pub(super) async fn admission(
     common: &Common<'_>,
     keyring: &Keyring,

@@ -1,4 +1,4 @@
-//! Who is who: the keys that let everybody in, and IAM and STS.
+//! Authentication: all access keys, and IAM and STS.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::Common;
 use crate::config::{Config, UnknownRoles};
 use crate::data_dir::DataDir;
 
-/// What lets requests in.
+/// What authenticates requests.
 pub(super) struct Keyring {
     pub(super) keys: Arc<Keys>,
     pub(super) master: Arc<keyring::Keyring>,

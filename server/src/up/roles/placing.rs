@@ -1,4 +1,4 @@
-//! The roles whose state is soft: where there is room, and how many may run.
+//! The roles with soft state: where there is room, and how many may run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(super) fn placement(
     placement
 }
 
-/// What may run at a time.
+/// How many may run at a time.
 pub(super) fn counting(
     common: &Common<'_>,
     registry: &mut Registry,

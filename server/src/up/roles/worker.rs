@@ -21,12 +21,13 @@ use crate::workers::OneWorker;
 
 /// Megabytes of log a second that take a tenth of a processor to read, cut and write.
 const LOG_MB_PER_PROCESSOR: u64 = 4;
-/// A package that is removed goes with what was unpacked of it, within this.
+/// If a package is removed, the code unpacked from it goes within this time.
 const PACKAGES_EVERY_MIN: Duration = Duration::from_secs(1);
 const PACKAGES_EVERY_MAX: Duration = Duration::from_secs(15 * 60);
-/// Unpacked code that nobody runs takes a tenth of the disk at most, if nothing else is said.
+/// Unpacked code that no environment runs takes a tenth of the disk at most, unless configured
+/// otherwise.
 const CACHE_SHARE: u64 = 10;
-/// And no less than four of the largest functions take.
+/// And at least as much as four of the largest functions take.
 const CACHE_BYTES_MIN: u64 = 1 << 30;
 
 /// What it works with.
@@ -42,7 +43,7 @@ pub(super) struct With {
 /// The worker, and ways to it.
 pub(super) struct Made {
     pub(super) handle: worker::Handle,
-    /// What weak references lead to.
+    /// What weak references point to.
     pub(super) near: Arc<dyn Worker>,
     pub(super) all: Arc<dyn Workers>,
 }
@@ -114,7 +115,7 @@ pub(super) async fn everybodys_opt(
         .publish(zip.into())
         .await
         .context("functions.opt")?;
-    // Unpacked now, so that a package that cannot be is told of now.
+    // Unpacked now, so that a package that cannot be unpacked is reported now.
     folders
         .folder(&config.account.id, &published.image)
         .await
@@ -158,7 +159,8 @@ fn worker_config(
     })
 }
 
-/// What one account's functions may print: as configured, else what takes a tenth of the processors to keep.
+/// How much one account's functions may print: as configured, else what takes a tenth of the processors
+/// to keep.
 fn log_bytes_per_second(config: &Config) -> u64 {
     let mb = match config.logs.account_mb_per_second {
         0 => {
@@ -170,8 +172,8 @@ fn log_bytes_per_second(config: &Config) -> u64 {
     mb.saturating_mul(1024 * 1024)
 }
 
-/// What environments may have together: as configured, else seven eighths of what the machine has. The
-/// rest is for the server, the system and the kernel's own use.
+/// How much memory environments may have together: as configured, else seven eighths of the machine's.
+/// The rest is for the server, the system and the kernel's own use.
 pub(in crate::up) fn memory_mb(config: &Config) -> anyhow::Result<u64> {
     match config.worker.memory_mb {
         0 => {
