@@ -1,4 +1,4 @@
-//! From what happened to what the caller is told: one table for each arrow's errors. Pure.
+//! From what happened to the caller's answer: one table for each arrow's errors. Pure.
 
 use api::worker::{FileSystemError, FunctionError, Response as Answer};
 use api::{assignment, counting};
@@ -12,8 +12,8 @@ use wire::error::Fault;
 
 use crate::body::{Body, invoke_complete, payload_chunk};
 
-/// Seconds after which a throttled caller may try again. Permits come free within an invoke's
-/// time, which is not known; a second is what Lambda itself says.
+/// Seconds after which a throttled caller may retry. Permits become free within an invoke's time, which
+/// is not known; a second is what Lambda itself says.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// A throttle, with the reason Lambda gives for it.
@@ -32,7 +32,7 @@ pub(crate) fn counting(error: &counting::Error) -> ApiError {
     ApiError::throttled("Rate Exceeded.", Some(reason), Some(RETRY_AFTER_SECONDS))
 }
 
-/// No environment could be had.
+/// There is no environment for the invoke.
 pub(crate) fn assignment(error: &assignment::Error) -> ApiError {
     match error {
         assignment::Error::NoCapacity { .. } | assignment::Error::Unavailable => {
@@ -57,14 +57,14 @@ pub(crate) fn assignment(error: &assignment::Error) -> ApiError {
 /// The exception of [`recursive`].
 pub(crate) const RECURSIVE: &str = "RecursiveInvocationException";
 
-/// The function has come back to itself too often.
+/// The function has called itself too often.
 pub(crate) fn recursive() -> ApiError {
     let message = "Lambda has detected your function being invoked in a recursive loop with other \
                    AWS resources and stopped your function's invocation.";
     ApiError::new(StatusCode::BAD_REQUEST, RECURSIVE, Fault::User, message)
 }
 
-/// A file system could not be had.
+/// A file system could not be mounted.
 fn file_system(error: &FileSystemError) -> ApiError {
     let (status, code) = match error {
         FileSystemError::Failure { .. } => (StatusCode::FORBIDDEN, "EFSMountFailureException"),
@@ -129,7 +129,7 @@ pub(crate) fn dry_run() -> Response<Bytes> {
     response
 }
 
-/// Puts on what every answer carries.
+/// Adds the headers that every answer has.
 pub(crate) fn sign_off(response: &mut Response<Body>, request: RequestId, trace: &str) {
     let headers = response.headers_mut();
     let id = HeaderValue::try_from(request.to_string()).expect("a UUID is a header's text");
@@ -183,7 +183,7 @@ mod tests {
             unavailable,
         ];
         assert_eq!(told, expected);
-        // The operator reads it beside the request's id.
+        // The operator finds the reason in the log, next to the request id.
         let logged = all.each_ref().map(|error| error.reason_for_log());
         let inner = reason();
         let some = Some(inner.for_log());

@@ -1,14 +1,15 @@
-//! How long an invoke that certainly did not run is given other environments. Pure.
+//! For how long an invoke that certainly did not run is given other environments. Pure.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 use types::Backoff;
 
-/// For how long in all. Where processors are short, an environment can be lent long before its runtime gets
-/// to ask for another event; its invoke goes to the next one then, however often that happens.
+/// The time for all attempts. When processors are short, an environment can be lent long before its
+/// runtime gets to ask for another event; its invoke then goes to the next one, however often that
+/// happens.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// So many are tried one straight after the other.
+/// How many attempts follow each other without a pause.
 const STRAIGHT: u32 = 8;
 /// Then there is a pause before each.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
@@ -22,7 +23,7 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// Those of an invoke that begins now.
+    /// The attempts of an invoke that begins now.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             over: now + PATIENCE,

@@ -5,7 +5,7 @@
 //!                  framed as it is read:  bytes as they are │ messages of an event stream
 //! ```
 //!
-//! A whole body, which nearly all are, costs no allocation beside its bytes.
+//! A whole body, as nearly all are, costs no allocation in addition to its bytes.
 
 use std::task::{Context, Poll};
 
@@ -22,7 +22,7 @@ use wire::event_stream::Message;
 pub enum Body {
     /// All of it.
     Whole(Bytes),
-    /// Piece by piece.
+    /// Streamed.
     Stream(Stream),
 }
 
@@ -32,22 +32,22 @@ impl From<Bytes> for Body {
     }
 }
 
-/// What a body that did not come to its end is called: its connection must be broken off, so that
-/// nobody takes it for whole.
+/// The error of a body that did not reach its end: its connection must be closed early, so that it is
+/// not mistaken for a complete one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the function's stream ended before it was complete")]
 pub struct Broken;
 
-/// What becomes of events.
+/// How events are sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Framing {
-    /// The bytes as they are; a failure breaks them off.
+    /// The bytes as they are; a failure cuts them off.
     Plain,
     /// Messages `PayloadChunk`, at the end `InvokeComplete`.
     EventStream,
 }
 
-/// A body that comes piece by piece. Dropping it tells the invoke that nobody listens.
+/// A streamed body. Dropping it tells the invoke that nobody listens.
 #[derive(Debug)]
 pub struct Stream {
     /// What was read of the first piece and not used.

@@ -1,4 +1,4 @@
-//! Invokes on behalf of events: the way of synchronous ones, without a request by HTTP.
+//! Invokes on behalf of events: in the same way as synchronous ones, without an HTTP request.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::answer::RECURSIVE;
 use crate::run::{Delivery, Ran};
 use crate::service::Frontend;
 
-/// The arrow's end: invokes go on in tasks that hold the frontend.
+/// The arrow's implementation: invokes continue in tasks that hold the frontend.
 struct OfEvents(Arc<Frontend>);
 
 impl Frontend {
@@ -74,7 +74,7 @@ impl Invoker for OfEvents {
     }
 }
 
-/// What is to be done about a refusal.
+/// What to do about a refusal.
 fn error(refused: ApiError) -> Error {
     let why = match refused.status {
         StatusCode::NOT_FOUND => Why::NotFound,

@@ -1,4 +1,4 @@
-//! An environment for an invoke, and the invoke in it.
+//! Getting an environment for an invoke, and running the invoke in it.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -18,17 +18,17 @@ use crate::answer;
 use crate::attempts::Attempts;
 use crate::service::Frontend;
 
-/// What is known of idle environments before an invoke is counted.
+/// What is known about idle environments before an invoke is counted.
 pub(crate) enum Warm {
-    /// There was one, which is lent to it.
+    /// There was one, and it is lent to the invoke.
     Lent(Lease),
-    /// Nothing: it was not asked for, or there was none.
+    /// Nothing: it was not requested, or there was none.
     NotKnown,
 }
 
 impl Frontend {
-    /// Asks counting and, if that does not answer at once, assignment beside it: for an idle environment only, since
-    /// nothing may be made for an invoke that is then refused.
+    /// Calls counting and, if that does not answer at once, assignment in parallel: for an idle
+    /// environment only, since nothing may be created for an invoke that is then refused.
     pub(crate) async fn count_and_lend(
         &self,
         acquire: Acquire,
@@ -47,14 +47,14 @@ impl Frontend {
             zone: self.config.zone.clone(),
         };
         let (permit, lent) = tokio::join!(permit, self.with.assignment.lend(lend));
-        // Whether assignment cannot be reached is seen when it is asked again.
+        // If assignment cannot be reached, the next call shows that.
         let warm = lent.ok().flatten().map_or(Warm::NotKnown, Warm::Lent);
         (permit, warm)
     }
 
-    /// Nothing is run in it after all.
+    /// Returns it unused.
     pub(crate) async fn give_back(&self, found: &Found, lease: Lease) {
-        // Not heard, it is taken for lost when it has been lent for longer than any invoke lasts.
+        // If this is lost, it counts as lost when it has been lent for longer than any invoke lasts.
         let _ = self
             .with
             .assignment
@@ -122,7 +122,7 @@ impl Frontend {
         };
         match worker.invoke(invoke).await {
             Ok(answer) => Some(Ok(answer)),
-            // If it is busy, it will say itself when it is idle.
+            // If it is busy, it reports itself when it is idle.
             Err(api::worker::Error::Busy { .. } | api::worker::Error::Unavailable) => None,
             Err(api::worker::Error::NotFound { .. }) => {
                 self.lost(found, lease.environment).await;
@@ -137,7 +137,7 @@ impl Frontend {
         }
     }
 
-    /// An environment, idle or made for it.
+    /// An environment, idle or created for it.
     async fn assign(&self, id: RequestId, found: &Found) -> Result<Lease, ApiError> {
         let assign = Assign {
             function: Arc::clone(&found.function),
@@ -152,7 +152,7 @@ impl Frontend {
             }
             Err(error) => {
                 let (told, reason) = (&error as &dyn std::error::Error, error.reason_for_log());
-                // What the function asks for is its owner's affair, the rest the operator's.
+                // The owner is responsible for what the function requires, the operator for the rest.
                 match error.kind() {
                     Kind::Invalid => {
                         tracing::info!(request_id = %id, error = told, reason, "a function cannot be run here");
@@ -173,7 +173,7 @@ impl Frontend {
             function,
             event: Event::Gone,
         };
-        // Not heard, it is taken for lost when it has been lent for longer than any invoke lasts.
+        // If this is lost, it counts as lost when it has been lent for longer than any invoke lasts.
         let _ = self.with.assignment.report(vec![report]).await;
     }
 }

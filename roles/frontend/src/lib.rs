@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Stateless: any frontend serves any request. Nothing is invoked twice: only what certainly did not
-//! run is tried again. Events of the asynchronous plane come in by [`Frontend::invoker`].
+//! run is tried again. Events of the asynchronous plane arrive through [`Frontend::invoker`].
 
 mod answer;
 mod attempts;

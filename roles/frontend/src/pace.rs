@@ -1,17 +1,17 @@
-//! How fast a streamed result may go. Pure.
+//! How fast a streamed result may be sent. Pure.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The first bytes of a stream go as fast as they come; each of the rest takes its time.
+/// The first bytes of a stream are sent as fast as they arrive; the rest is paced.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
-    /// Bytes that may still go at once.
+    /// Bytes that may still be sent at once.
     free: u64,
     /// Bytes a second after that; 0 for no bound.
     per_second: u64,
-    /// When all that has gone has taken its time.
+    /// When everything that was sent has used up its time.
     until: Option<Instant>,
 }
 
@@ -24,7 +24,7 @@ impl Pace {
         }
     }
 
-    /// When a piece of so many bytes may go; `None` for now.
+    /// When a piece of `bytes` may be sent; `None` for now.
     pub(crate) fn next(&mut self, bytes: usize, now: Instant) -> Option<Instant> {
         let bytes = bytes as u64;
         let free = bytes.min(self.free);
@@ -34,7 +34,7 @@ impl Pace {
             return None;
         }
         let takes = Duration::from_nanos(paced.saturating_mul(1_000_000_000) / self.per_second);
-        // Time in which nothing came is not saved up.
+        // Time in which nothing arrived is not saved up.
         let from = self.until.map_or(now, |until| until.max(now));
         self.until = Some(from + takes);
         self.until

@@ -1,8 +1,8 @@
-//! Permits: asked for before an invoke, given back after its answer.
+//! Permits: requested before an invoke, given back after its answer.
 //!
-//! Nobody waits for a permit to be given back. It goes with the next request of its scope, so that a caller who
-//! invokes one after the other within its limit is never refused; and by itself, together with all that
-//! have come back meanwhile.
+//! Nobody waits until a permit has been given back. It is returned with the next request of its scope,
+//! so that a caller that invokes one after the other within its limit is never refused; and by a call
+//! of its own, together with all others that were returned meanwhile.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,17 +12,17 @@ use std::time::Duration;
 use api::counting::{Acquire, Counting, Error, Permit};
 use types::{Backoff, PermitId, Random, Scope};
 
-/// So many go with a request at most.
+/// The most that are returned with a request.
 const WITH_REQUEST_MAX: usize = 64;
-/// So many are given back by one call at most.
+/// The most that are returned by one call.
 const AT_ONCE_MAX: usize = 1_000;
-/// The first pause before counting is told again, and the longest.
+/// The first pause before a failed return is repeated, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// How often counting is told in all, some four seconds long. Permits that it never hears of lapse.
+/// How many times a return is tried, some four seconds in all. Permits whose return is lost expire.
 const TELLS_MAX: u32 = 10;
 
-/// The permits of this frontend that are on their way back.
+/// The permits of this frontend that are being returned.
 pub(crate) struct Permits {
     counting: Arc<dyn Counting>,
     /// The upper half of every id, random; the lower half is counted. Unique without asking the kernel
@@ -36,7 +36,7 @@ pub(crate) struct Permits {
 #[derive(Default)]
 struct Back {
     permits: Vec<PermitId>,
-    /// Whether somebody is telling counting of them.
+    /// Whether a task is returning them to counting.
     telling: bool,
 }
 
@@ -51,13 +51,13 @@ impl Permits {
         }
     }
 
-    /// An id for a permit to ask for.
+    /// An id for a permit to request.
     pub(crate) fn id(&self) -> PermitId {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         PermitId::from_uuid(uuid::Uuid::from_u64_pair(self.epoch, number))
     }
 
-    /// Asks for a permit, and says which ones are not needed any more.
+    /// Requests a permit, and says which ones are no longer needed.
     pub(crate) async fn acquire(&self, mut request: Acquire) -> Result<Permit, Error> {
         let back = self.lock().get(&request.scope).map(Back::some);
         request.returned = back.unwrap_or_default();
@@ -72,7 +72,7 @@ impl Permits {
         answer
     }
 
-    /// A permit is not needed any more. The next request says so, or [`Permits::tell`].
+    /// A permit is no longer needed. The next request says so, or [`Permits::tell`].
     pub(crate) fn put_back(&self, scope: &Scope, permit: PermitId) {
         let mut back = self.lock();
         match back.get_mut(scope) {
@@ -85,7 +85,7 @@ impl Permits {
         }
     }
 
-    /// Gives back what is to be given back, unless somebody is at it.
+    /// Returns what is to be returned, unless a task already does.
     pub(crate) async fn tell(&self, scope: &Scope) {
         let mut pauses = Backoff::new(PAUSE_MIN, PAUSE_MAX);
         let mut tells = 0;
@@ -135,7 +135,7 @@ impl Permits {
 }
 
 impl Back {
-    /// Those that came back first, as many as go with a request.
+    /// The oldest of those that came back, as many as a request may return.
     fn some(&self) -> Vec<PermitId> {
         self.permits
             .iter()
@@ -144,7 +144,7 @@ impl Back {
             .collect()
     }
 
-    /// The next to tell counting of. After the last nobody is telling.
+    /// The next to return to counting. After the last no task is returning any.
     fn batch(&mut self) -> Vec<PermitId> {
         let batch: Vec<PermitId> = self.permits.iter().take(AT_ONCE_MAX).copied().collect();
         self.telling = !batch.is_empty();
@@ -160,7 +160,7 @@ mod tests {
 
     use super::*;
 
-    /// Counting of one concurrent execution, which may be told to hear nothing.
+    /// Counting of one concurrent execution, which can be told not to receive anything.
     struct One {
         out: Mutex<Option<PermitId>>,
         releases: Semaphore,
@@ -268,7 +268,7 @@ mod tests {
         tokio::task::yield_now().await;
         for _ in 0..10 {
             permits.put_back(&scope(), permits.id());
-            // Somebody is at it.
+            // A task is returning them.
             permits.tell(&scope()).await;
         }
         counting.releases.add_permits(100);

@@ -1,15 +1,15 @@
-//! The one way in which every invoke runs: counted, given an environment, counted back.
+//! The one way in which every invoke runs: counted, given an environment, and its permit returned.
 //!
 //! ```text
 //!   acquire ─┬─▶ worker ─▶ whole result ─▶ Ran::Whole ─▶ release
 //!   lend ────┘        └──▶ stream ─▶ Ran::Stream, pumped ─▶ StreamEvent::End ─▶ release
 //! ```
 //!
-//! Counting and assignment are asked at once, and nobody waits for a permit's return: a warm invoke costs two
-//! ways there and back, one to those two and one to the worker.
+//! Counting and assignment are called at the same time, and nobody waits for a permit's return: a warm
+//! invoke costs two round trips, one to those two and one to the worker.
 //!
-//! Each runs in a task of its own: a function that has begun runs to its end, and counts until
-//! then, whether its caller still listens or not.
+//! Each runs in a task of its own: a function that has begun runs to its end, and counts until then,
+//! whether its caller still listens or not.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,19 +34,19 @@ use crate::service::Frontend;
 /// Pieces of a streamed result between invoke and body. The socket's buffer is behind it, and the
 /// worker's before it.
 const PIECES_MAX: usize = 2;
-/// A client that takes nothing for so long has gone, whatever its connection says.
+/// A client that reads nothing for this long has gone, whatever the state of its connection.
 const STALL_MAX: Duration = Duration::from_secs(60);
 
-/// How a result is wanted.
+/// In which form a result is wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Delivery {
     /// In one piece, whatever the runtime chose.
     Whole,
-    /// As it comes.
+    /// As it arrives.
     Streamed,
 }
 
-/// What an invoke came to.
+/// The result of an invoke.
 pub(crate) enum Ran {
     /// A result in one piece. The answer's own body is empty.
     Whole(Answer, Bytes),
@@ -62,7 +62,7 @@ pub(crate) enum Ran {
 type Told = oneshot::Sender<Result<Ran, ApiError>>;
 
 impl Frontend {
-    /// Runs an invoke and returns when its result is there, or has begun.
+    /// Runs an invoke and returns when its result is available, or has begun.
     pub(crate) async fn start(
         self: &Arc<Self>,
         id: RequestId,
@@ -83,7 +83,7 @@ impl Frontend {
             .map_err(|_| ApiError::service("The invoke was lost."))?
     }
 
-    /// Counts, then runs, then counts back. Whom it tells may have gone.
+    /// Counts, then runs, then returns the permit. Its receiver may have gone.
     async fn run(&self, id: RequestId, admitted: Admitted, delivery: Delivery, told: Told) {
         let function = &admitted.found.function;
         let timeout = u64::from(function.configuration.timeout_seconds);
@@ -110,7 +110,7 @@ impl Frontend {
                 if let Warm::Lent(lease) = warm {
                     self.give_back(&admitted.found, lease).await;
                 }
-                // There may be one that was granted though its answer was lost.
+                // A permit may have been granted although its answer was lost.
                 return self.permits.tell(&scope).await;
             }
         };
@@ -149,8 +149,8 @@ impl Frontend {
         tokio::join!(tell_listener, self.permits.tell(&scope));
     }
 
-    /// Passes a stream on, no faster than it may go and than it is read; returns its end and where to send it, if
-    /// it was not broken off and anybody still listens.
+    /// Passes a stream on, at most at its pace and as fast as it is read; returns its end and where to
+    /// send it, if it was not cut off and somebody still listens.
     async fn pump(
         &self,
         mut stream: Stream,
@@ -170,7 +170,7 @@ impl Frontend {
                     break;
                 }
             };
-            // With nobody listening the rest is read and dropped: the function runs to its end.
+            // If nobody listens, the rest is read and dropped: the function runs to its end.
             let Some(events) = &listener else { continue };
             self.metrics.streamed_bytes.inc_by(piece.len() as u64);
             if let Some(until) = pace.next(piece.len(), Instant::now()) {
@@ -186,8 +186,8 @@ impl Frontend {
     }
 }
 
-/// Collects a streamed result for a caller who wants it in one piece, and perhaps the log's end with it. Of one that
-/// is broken off nobody knows what it would have become.
+/// Collects a streamed result for a caller that wants it in one piece, and perhaps the log's end with
+/// it. If it is cut off, its outcome is not known.
 async fn whole(mut answer: Answer, body: Body, log_tail: bool) -> Result<Ran, ApiError> {
     let mut stream = match body {
         Body::Full(body) => return Ok(Ran::Whole(answer, body)),
@@ -210,7 +210,7 @@ async fn whole(mut answer: Answer, body: Body, log_tail: bool) -> Result<Ran, Ap
             }
         }
         if failure.is_some() && !log_tail {
-            // Nobody reads the rest; the function goes on.
+            // Nobody reads the rest; the function continues.
             break;
         }
     }

@@ -22,14 +22,14 @@ use crate::permits::Permits;
 use crate::run::{Delivery, Ran};
 use crate::starts::Starts;
 
-/// What can be set about a frontend.
+/// The settings of a frontend.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Its availability zone; environments there are preferred.
     pub zone: Option<String>,
     /// Concurrent executions of every account and region.
     pub account_concurrency: u32,
-    /// Bytes of a streamed result that go as fast as they come (AWS: 6 MB).
+    /// Bytes of a streamed result that are sent as fast as they arrive (AWS: 6 MB).
     pub stream_burst_bytes: u64,
     /// Bytes a second of the rest (AWS: 2 MB); 0 for no bound.
     pub stream_bytes_per_second: u64,
@@ -43,7 +43,7 @@ pub struct Dependencies {
     pub clock: Arc<dyn Clock>,
     /// Makes ids and choices.
     pub random: Arc<dyn Random>,
-    /// Lets in, or not.
+    /// Admits requests, or not.
     pub admission: Arc<Admission>,
     /// Knows limits.
     pub counting: Arc<dyn Counting>,
@@ -51,7 +51,7 @@ pub struct Dependencies {
     pub assignment: Arc<dyn Assignment>,
     /// Finds workers.
     pub workers: Arc<dyn Workers>,
-    /// Tells how short the processors are that functions run on.
+    /// Measures how short the processors are that functions run on.
     pub pressure: Arc<dyn Pressure>,
 }
 
@@ -60,10 +60,10 @@ pub struct Frontend {
     pub(crate) config: Config,
     pub(crate) with: Dependencies,
     pub(crate) metrics: Metrics,
-    /// Who begins when.
+    /// Which invokes may begin when.
     pub(crate) starts: Starts,
     pub(crate) permits: Permits,
-    /// Invokes under way: they go on when their callers hang up.
+    /// Invokes in progress: they continue when their callers hang up.
     pub(crate) tasks: TaskTracker,
 }
 
@@ -80,8 +80,8 @@ impl Frontend {
         })
     }
 
-    /// Answers the operation that `matched` is: Invoke or InvokeWithResponseStream. `size` is how
-    /// many bytes the body had; if that is more than it may have, the rest was left out.
+    /// Answers the operation in `matched`: Invoke or InvokeWithResponseStream. `size` is how many bytes
+    /// the body had; if that is more than it may have, the rest was left out.
     pub async fn invoke(
         self: &Arc<Self>,
         request: Request<Bytes>,
@@ -105,7 +105,7 @@ impl Frontend {
         response
     }
 
-    /// Waits for the invokes under way. None must begin any more.
+    /// Waits for the invokes in progress. No more may begin.
     pub async fn drain(&self) {
         self.tasks.close();
         self.tasks.wait().await;
@@ -121,7 +121,7 @@ impl Frontend {
         match admitted.request.invocation_type {
             InvocationType::DryRun => return Ok(answer::dry_run().map(Body::Whole)),
             InvocationType::Event => {
-                // These go to the other data plane, whoever sends them here.
+                // These belong to the other data plane; no caller may send them here.
                 return Err(ApiError::service("The invoke was lost."));
             }
             InvocationType::RequestResponse => {}

@@ -2,16 +2,17 @@
 //!
 //! ```text
 //!   an invoke ──▶ processors are free ──────────────────▶ begins
-//!             └─▶ they are short ──▶ in line ──▶ a place ─▶ begins ──▶ answer, or HELD ──▶ the place is free
+//!             └─▶ they are short ──▶ queued ───▶ a place ─▶ begins ──▶ answer, or HELD ──▶ the place is free
 //!                                       └─── WAIT_MAX ───▶ begins
 //! ```
 //!
-//! The kernel shares processors among all that run. So of many invokes that begin together all are answered
-//! late, and each has an environment of its own. One after another, they are answered as fast, the last
-//! one no later, and few environments serve all. This holds for the first moments of an invoke: one that
-//! takes longer, because it computes or because it waits for something else, has no place any more.
+//! The kernel shares processors among everything that runs. So of many invokes that begin together all
+//! are answered late, and each has an environment of its own. One after another, they are answered as
+//! fast, the last one no later, and few environments serve all. This holds for the first moments of an
+//! invoke: one that takes longer, because it computes or because it waits for something else, no longer
+//! has a place.
 //!
-//! Each account has places and a line of its own: whoever invokes much waits for themselves.
+//! Each account has its own places and its own queue: an account that invokes much waits for itself.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -23,15 +24,16 @@ use tokio::time::{Instant, timeout, timeout_at};
 use types::pressure::{FREE, SHORT};
 use types::{AccountId, Pressure};
 
-/// Places of an account for each processor. One invoke runs, the request or the answer of another is read or written, and
-/// one more waits for the processor that is free first: with two, processors have nothing to do at times.
+/// Places of an account for each processor. One invoke runs, the request or the answer of another is
+/// read or written, and one more waits for the processor that is free first: with two, processors are
+/// sometimes idle.
 const PLACES: u32 = 3;
-/// For how long an invoke has a place at most.
+/// The longest time for which an invoke has a place.
 const HELD: Duration = Duration::from_millis(2);
-/// How long an invoke waits for one at most.
+/// The longest time that an invoke waits for one.
 const WAIT_MAX: Duration = Duration::from_millis(50);
 
-/// How often it is looked whether processors are short.
+/// How often it is checked whether processors are short.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The places, and whether they are needed.
@@ -48,7 +50,7 @@ struct Inner {
     places: HashMap<AccountId, Arc<Semaphore>>,
 }
 
-/// What was seen when it was last looked.
+/// The result of the last check.
 struct Look {
     at: Instant,
     stalled: Option<Duration>,
@@ -92,7 +94,7 @@ impl Starts {
         }
     }
 
-    /// The places of an account if processors are short. Whoever asks first after a while looks.
+    /// The places of an account if processors are short. The first call after a while checks.
     fn places(&self, account: &AccountId) -> Option<Arc<Semaphore>> {
         let mut inner = self.lock();
         let Inner { look, places } = &mut *inner;
@@ -109,7 +111,7 @@ impl Starts {
             };
         }
         if !look.short {
-            // Those in line still have theirs.
+            // Queued invokes still have theirs.
             places.clear();
             return None;
         }
@@ -127,7 +129,7 @@ impl Starts {
 }
 
 impl Place {
-    /// Does what an invoke begins with; the place is free afterwards, or before if that takes long.
+    /// Does what an invoke begins with; the place is free afterwards, or earlier if that takes long.
     pub(crate) async fn during<T>(self, work: impl Future<Output = T>) -> T {
         let Some(place) = self.place else {
             return work.await;
@@ -141,7 +143,7 @@ impl Place {
     }
 }
 
-/// Whether processors are short, of which something has waited for so long in the time that passed.
+/// Whether processors are short, if something has waited for `waited` of the time that `passed`.
 fn is_short(before: bool, waited: Duration, passed: Duration) -> bool {
     let most = if before { FREE } else { SHORT };
     waited.as_secs_f64() > passed.as_secs_f64() * most
@@ -189,7 +191,7 @@ mod tests {
         starts
     }
 
-    /// How many of so many that take `takes` ran at once, and how long all took.
+    /// How many of `count` tasks that take `takes` ran at once, and how long all took.
     async fn at_once(starts: &Arc<Starts>, count: usize, takes: Duration) -> (usize, Duration) {
         let began = Instant::now();
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));

@@ -38,11 +38,11 @@ use crate::service::Frontend;
 use event::Facts;
 use prelude::Beginning;
 
-/// Why a request to a URL has no response of the function's.
+/// Why a request to a URL has no response from the function.
 enum Refusal {
-    /// The caller, or the moment, is to blame.
+    /// The caller, or a temporary condition, is the cause.
     Api(ApiError),
-    /// The function failed or said no response.
+    /// The function failed or did not return a response.
     BadGateway,
 }
 
@@ -65,7 +65,7 @@ impl Frontend {
         Some((url.function.scope.account.clone(), url.auth))
     }
 
-    /// The URL of a target. A host's name leads to those of its own region alone.
+    /// The URL of a target. A host name leads only to those of its own region.
     fn url_of(&self, target: &Target<'_>) -> Option<Arc<Url>> {
         let url = self.with.admission.metadata().url(&target.id)?;
         let region = url.function.scope.region.as_str();
@@ -198,7 +198,8 @@ impl Frontend {
         Ok((caller, signed.access_key_id))
     }
 
-    /// A URL takes two permissions: to use URLs of its kind, and to invoke the function by one.
+    /// A URL requires two permissions: to use URLs of its auth type, and to invoke the function through
+    /// one.
     fn authorise_url(&self, caller: Option<&Caller>, asked: &Asked<'_>) -> Result<(), ApiError> {
         let function = &asked.url.function;
         let requester = match caller {
@@ -245,7 +246,7 @@ struct Asked<'r> {
     trace: &'r Trace,
 }
 
-/// The response to a result that is whole.
+/// The response to a whole result.
 fn whole(mode: InvokeMode, answer: &Answer, result: Bytes) -> Result<Response<Body>, Refusal> {
     if answer.function_error.is_some() {
         return Err(Refusal::BadGateway);
@@ -259,7 +260,7 @@ fn whole(mode: InvokeMode, answer: &Answer, result: Bytes) -> Result<Response<Bo
     }
     match mode {
         InvokeMode::Buffered => Ok(result::response(&result)?.map(Body::Whole)),
-        // What a function that does not stream returns is not looked into here.
+        // What a function returns that does not stream is not interpreted here.
         InvokeMode::ResponseStream => Ok(result::plain(content_type).map(|()| Body::Whole(result))),
     }
 }
@@ -274,7 +275,7 @@ async fn streamed(
     loop {
         let piece = match events.recv().await {
             Some(StreamEvent::Piece(piece)) => piece,
-            // All there was, and it is nothing.
+            // That was everything, and it is empty.
             Some(StreamEvent::End { error: None, .. }) if !has_prelude => {
                 return Ok(result::plain(content_type).map(|()| Body::Whole(Bytes::new())));
             }
@@ -292,7 +293,7 @@ async fn streamed(
     }
 }
 
-/// What AWS says of a URL that nobody has: that it is nobody's to call, without a word why.
+/// AWS's answer for a URL that does not exist: that access is denied, without a reason.
 fn no_url(id: RequestId) -> Response<Body> {
     let mut response = ApiError::access_denied("").response(id);
     *response.body_mut() = Bytes::from_static(br#"{"Message":null}"#);
@@ -307,7 +308,7 @@ fn forbidden() -> ApiError {
     )
 }
 
-/// What the caller sees of a function that failed: nothing of how.
+/// What the caller sees of a failed function: no details.
 fn bad_gateway() -> Response<Body> {
     let mut response = Response::new(Body::Whole(Bytes::from_static(b"Internal Server Error")));
     *response.status_mut() = StatusCode::BAD_GATEWAY;

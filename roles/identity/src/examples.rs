@@ -1,4 +1,5 @@
-//! People as tests of other roles need them: users with keys and policies, and what they ask of IAM and STS.
+//! Users and roles as tests of other roles need them: with keys and policies, and their calls to IAM
+//! and STS.
 
 #![expect(
     clippy::unwrap_used,
@@ -22,7 +23,7 @@ pub const ROOT: &str = "AKIATEST";
 /// The id of another account's key, that of 111111111111, with the same secret.
 pub const OTHER_ROOT: &str = "AKIAOTHER";
 
-/// Keys as somebody holds them.
+/// Keys as a client holds them.
 #[derive(Clone, Debug)]
 pub struct Held {
     /// `AKIA…`, or `ASIA…` with a token.
@@ -54,7 +55,7 @@ pub fn root() -> Held {
 }
 
 impl Held {
-    /// Keys as answers of IAM and STS tell them.
+    /// Keys as IAM and STS return them.
     pub fn told(xml: &str) -> Self {
         Self {
             id: element(xml, "AccessKeyId"),
@@ -92,7 +93,7 @@ pub fn allow(action: &str, resource: &str) -> String {
     )
 }
 
-/// Somebody who asks IAM and STS.
+/// A client of IAM and STS.
 pub struct Client {
     /// Both.
     pub service: Service,
@@ -108,7 +109,7 @@ impl Client {
         self.service.answer(&parts, &body, id).await
     }
 
-    /// Asks a service for something; gives the status and the XML.
+    /// Calls a service; returns the status and the XML.
     pub async fn ask(
         &self,
         keys: &Held,
@@ -130,7 +131,7 @@ impl Client {
         (answer.status().as_u16(), text)
     }
 
-    /// Asks IAM as the account itself for what must succeed; gives the XML.
+    /// Calls IAM as the account itself, and must succeed; returns the XML.
     pub async fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> String {
         let (status, xml) = self.ask(&root(), "iam", action, parameters).await;
         assert_eq!(status, 200, "{action}: {xml}");

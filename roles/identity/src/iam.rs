@@ -5,8 +5,8 @@
 //!   form ─▶ constraints of the model ─▶ authorise ─▶ one row, by compare-and-set ─▶ XML
 //! ```
 //!
-//! Two rules span rows: what is attached to somebody, or has members, cannot be deleted. There are
-//! no transactions; [`references`] keeps them all the same.
+//! Two rules span rows: what is attached to an entity, or has members, cannot be deleted. There are no
+//! transactions; [`references`] ensures them nevertheless.
 //!
 //! Modules in reading order: `call` is a request, `operations` says what answers it; `entities`,
 //! `keys`, `uses`, `inline`, `attached`, `references`, `renames`, `policies`, `versions`,
@@ -63,7 +63,7 @@ pub(crate) struct Iam {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     user_keys: UserKeys,
-    /// Knows what keys were used for.
+    /// Records what keys were used for.
     identities: Arc<dyn Identities>,
 }
 
@@ -106,7 +106,7 @@ impl Iam {
         ))
     }
 
-    /// Whom a request names, if the caller may do this to them.
+    /// The entity that a request names, if the caller may do this to it.
     async fn entity(&self, call: &Call<'_>, kind: EntityKind) -> Result<Entity, QueryError> {
         let name = call.entity_name(kind)?;
         let key = entity_key(kind, call.account(), name);
@@ -123,7 +123,7 @@ impl Iam {
         }
     }
 
-    /// Changes an entity: `change` decides on the row as it is, and may be asked again.
+    /// Changes an entity: `change` decides on the current row, and may be called again.
     async fn change<T>(
         &self,
         call: &Call<'_>,
@@ -154,7 +154,7 @@ impl Iam {
         Err(contended(key))
     }
 
-    /// Everybody of one kind in an account, by name.
+    /// All entities of one kind in an account, by name.
     async fn entities(
         &self,
         kind: EntityKind,
@@ -175,7 +175,7 @@ impl Iam {
         read.map_err(fault)
     }
 
-    /// A unique id: four letters that say of what, and sixteen more.
+    /// A unique id: four letters for the kind, and sixteen more.
     fn new_id(&self, prefix: &str) -> String {
         let mut bytes = [0; 10];
         self.random.fill(&mut bytes);
@@ -238,7 +238,7 @@ fn fault(failure: Failure) -> QueryError {
     }
 }
 
-/// As members of answers begin with it: `UserName`, `UserId`.
+/// The prefix of members in answers: `UserName`, `UserId`.
 const fn title(kind: EntityKind) -> &'static str {
     match kind {
         EntityKind::User => "User",

@@ -1,10 +1,9 @@
-//! Who has which access key, and temporary keys for whoever becomes a role.
+//! All access keys, and temporary keys for assumed roles.
 //!
 //! Root keys are a list in the configuration, users' keys are with their users. Temporary keys are
-//! written down nowhere: the session token that goes with one holds everything about it, sealed
-//! ([`sessions`]), so that any server with the same [`Keyring`] knows it, and a restart forgets
-//! none. What a session may do is looked up at every request: nothing of that is in its token but
-//! what limits it.
+//! stored nowhere: the session token that goes with one holds everything about it, sealed
+//! ([`sessions`]), so that any server with the same [`Keyring`] accepts it, and a restart forgets none.
+//! What a session may do is looked up at every request: its token contains only what limits it.
 
 mod directory;
 mod key_ids;
@@ -40,7 +39,7 @@ use uses::Uses;
 /// An access key of an account itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RootKey {
-    /// `AKIA…`, or whatever the operator chose.
+    /// `AKIA…`, or any id that the operator chose.
     pub access_key_id: String,
     /// Its secret.
     pub secret: Secret,
@@ -48,12 +47,12 @@ pub struct RootKey {
     pub account: AccountId,
 }
 
-/// Roles that IAM does not know: functions may name them, and nobody has said what they may do.
+/// Roles that IAM does not know: functions may name them, and they have no described permissions.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UnknownRoles {
-    /// Whether there are any: if not, a function must name a role that has been made.
+    /// Whether they are accepted: if not, a function must name an existing role.
     pub accepted: bool,
-    /// Patterns of what their sessions may do beside `sts:GetCallerIdentity`:
+    /// Patterns of what their sessions may do in addition to `sts:GetCallerIdentity`:
     /// `lambda:InvokeFunction`, `lambda:*`.
     pub actions: Vec<String>,
 }
@@ -70,9 +69,9 @@ impl Default for UnknownRoles {
 /// All access keys.
 pub struct Keys {
     roots: BTreeMap<String, AccessKey>,
-    /// What sessions of roles may do that nobody has described; `None` if there are none.
+    /// What sessions of undescribed roles may do; `None` if there are none.
     unknown_roles: Option<Arc<Permissions>>,
-    /// The operator's key, if it signs in roles' stead.
+    /// The operator's key, if it signs in place of roles.
     operator_key: Option<Arc<OperatorKey>>,
     sessions: Sessions,
     opener: Opener,
@@ -123,8 +122,8 @@ impl Keys {
 }
 
 impl Keys {
-    /// These, where a key of the operator's signs what functions' settings have sent: other services
-    /// see the operator, so that it must be asked here what a function may reach.
+    /// These, where a key of the operator's signs what functions' settings send: other services see the
+    /// operator, so what a function may reach must be checked here.
     #[must_use]
     pub fn with_operator_key(self, operator_key: Option<Arc<OperatorKey>>) -> Self {
         Self {
@@ -252,7 +251,7 @@ impl Keys {
         })
     }
 
-    /// What is left of `permissions` in a session that something was given to.
+    /// What remains of `permissions` in a session with session policies.
     fn limited(&self, permissions: Arc<Permissions>, given: &Given) -> Arc<Permissions> {
         let Given {
             policy,
@@ -264,7 +263,7 @@ impl Keys {
             return permissions;
         }
         let mut own = Permissions::clone(&permissions);
-        // Keys of tags are alike whatever their case, and those of the session count.
+        // Tag keys are case-insensitive, and those of the session count.
         let given_too = |key: &String| tags.keys().any(|given| given.eq_ignore_ascii_case(key));
         own.tags.retain(|key, _| !given_too(key));
         own.tags.extend(tags.clone());
@@ -283,7 +282,7 @@ impl Keys {
         let role = RoleArn::parse(arn).ok_or(Error::Unknown)?;
         let known = self.directory.role(&role, arn).await;
         let known = known.map_err(|_| Error::Unavailable)?;
-        // A session ends with its role, even if another of that name is made.
+        // A session ends with its role, even if another of that name is created.
         if let Some(id) = id
             && known.as_ref().is_none_or(|known| known.entity.id != id)
         {

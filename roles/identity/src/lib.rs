@@ -1,13 +1,13 @@
-//! Who is who: IAM and STS, as far as Lambda's users need them, and every access key.
+//! Identity: IAM and STS, as far as Lambda's users need them, and every access key.
 //!
 //! ```text
-//!   request ─▶ service ─▶ authn ─▶ iam ─▶ rows ─▶ Table ─▶ keys, which lets everybody in
+//!   request ─▶ service ─▶ authn ─▶ iam ─▶ rows ─▶ Table ─▶ keys, which authenticates everybody
 //!                           │      sts ─▶ a session, sealed in its token        ▲
 //!                           └───────────────────────────────────────────────────┘
 //! ```
 //!
-//! [`Keys`] is what the other roles see: it implements `authn::identity::Identities`, `authn::roles::Roles` and
-//! `api::credentials::RoleCredentials`. What is written down is IAM's rows alone.
+//! [`Keys`] is what the other roles see: it implements `authn::identity::Identities`,
+//! `authn::roles::Roles` and `api::credentials::RoleCredentials`. Only IAM's rows are stored.
 
 #[cfg(any(test, feature = "examples"))]
 pub mod examples;

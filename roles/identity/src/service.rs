@@ -1,4 +1,4 @@
-//! Requests to IAM and STS, which speak the same protocol: a form, answered in XML.
+//! Requests to IAM and STS, which use the same protocol: a form, answered in XML.
 
 use std::sync::Arc;
 
@@ -20,17 +20,17 @@ use crate::sts::{self, Sts};
 
 /// What the role needs.
 pub struct Dependencies {
-    /// Where users, groups, roles and policies are written down.
+    /// Where users, groups, roles and policies are stored.
     pub table: Arc<dyn Table>,
-    /// Who has which access key.
+    /// All access keys.
     pub identities: Arc<dyn Identities>,
     /// Verifies their signatures.
     pub authenticator: Arc<Authenticator>,
     /// What users' secrets and sessions are sealed by.
     pub keyring: Arc<Keyring>,
-    /// Tells the time.
+    /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Makes ids and secrets.
+    /// Random ids and secrets.
     pub random: Arc<dyn Random>,
 }
 
@@ -80,12 +80,13 @@ impl Service {
         Resealing::new(Arc::clone(&self.iam), Arc::clone(&self.keyring))
     }
 
-    /// The part that writes down when users' access keys were used: run that, too.
+    /// The part that stores when users' access keys were used: run that, too.
     pub fn key_uses(&self) -> KeyUses {
         KeyUses::new(Arc::clone(&self.iam))
     }
 
-    /// Answers a request, whatever comes of it, in the words of the service that it was signed for.
+    /// Answers a request, and never fails: errors are in the words of the service that it was signed
+    /// for.
     pub async fn answer(&self, parts: &Parts, body: &Bytes, id: RequestId) -> Response<Bytes> {
         let namespace = match Signed::parse(parts) {
             Ok(signed) if signed.service == "iam" => IAM_NAMESPACE,
@@ -124,7 +125,8 @@ impl Service {
             };
             return self.sts.answer(&call, request_id).await;
         }
-        // Users and accounts do not speak to IAM with temporary keys, unless by a second factor.
+        // Users and accounts cannot call IAM with temporary keys, except with multi-factor
+        // authentication.
         let kind = requester.principal().map(|principal| &principal.kind);
         if requester.session().is_some() && !matches!(kind, Some(PrincipalKind::Role { .. })) {
             return Err(QueryError::invalid_client_token());

@@ -1,10 +1,10 @@
-//! STS: who am I, and becoming somebody else for a while.
+//! STS: the caller's identity, and assuming another one for a while.
 //!
 //! ```text
 //!   form ─▶ constraints ─▶ may they? ─▶ a session, sealed in its token ─▶ XML
 //! ```
 //!
-//! Nothing is written: a session is known again by its token ([`crate::keys`]).
+//! Nothing is stored: a session is recognised by its token ([`crate::keys`]).
 
 mod assume_role;
 mod given;
@@ -28,7 +28,7 @@ use crate::keys::{Sessions, account_of};
 
 /// STS's version of its API.
 const VERSION: &str = "2011-06-15";
-/// Operations of the public model beside those that are here.
+/// Operations of the public model that are not implemented.
 const OTHERS: [&str; 7] = [
     "AssumeRoleWithSAML",
     "AssumeRoleWithWebIdentity",
@@ -38,7 +38,7 @@ const OTHERS: [&str; 7] = [
     "GetFederationToken",
     "GetWebIdentityToken",
 ];
-/// Those of them that nobody signs: the identity comes from elsewhere.
+/// Those of them that are not signed: the identity comes from elsewhere.
 const UNSIGNED: [&str; 2] = ["AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"];
 
 /// See the module.
@@ -69,7 +69,7 @@ fn error(status: StatusCode, code: &'static str, message: impl Into<String>) -> 
     }
 }
 
-/// The refusal of an operation that takes no signature and is not there; `None` for all others.
+/// The refusal of an unsigned operation that is not implemented; `None` for all others.
 pub(crate) fn unsigned(query: &Query) -> Option<QueryError> {
     let action = query.action.as_str();
     UNSIGNED
@@ -78,7 +78,7 @@ pub(crate) fn unsigned(query: &Query) -> Option<QueryError> {
 }
 
 impl Call<'_> {
-    /// Refuses users and accounts with temporary keys: with these they only become roles.
+    /// Refuses users and accounts with temporary keys: with these they can only assume roles.
     fn refuse_sessions(&self) -> Result<(), QueryError> {
         let kind = self.requester.principal().map(|principal| &principal.kind);
         match (self.requester.session(), kind) {
@@ -130,7 +130,7 @@ impl Sts {
         ))
     }
 
-    /// Whose account a key belongs to: told by its id alone, for everybody's keys.
+    /// Whose account a key belongs to: determined from its id alone, for all keys.
     async fn access_key_info(&self, call: &Call<'_>) -> Result<String, QueryError> {
         let id = call.query.parameter("AccessKeyId").unwrap_or_default();
         call.refuse_sessions()?;
@@ -149,7 +149,7 @@ impl Sts {
     }
 }
 
-/// Everybody may ask who they are: it takes no permission.
+/// All callers may ask for their identity: it requires no permission.
 fn caller_identity(call: &Call<'_>) -> String {
     let Some(principal) = call.requester.principal() else {
         return String::new();

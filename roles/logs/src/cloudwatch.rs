@@ -5,8 +5,8 @@
 //!                          │ rows (metadata table)     │ files (crate::store)
 //! ```
 //!
-//! A group is a row; its streams and events are files. The group of a function comes into being
-//! with the first line: whoever asks for it next writes its row ([`groups`]).
+//! A group is a row; its streams and events are files. A function's group comes into being with the
+//! first line: the next request that names it writes its row ([`groups`]).
 
 mod constraints;
 mod filter;
@@ -41,16 +41,16 @@ use crate::store::{LogReader, LogStore};
 
 pub use keeper::Keeper;
 
-/// What every action's name has before it.
+/// The prefix of every action's name.
 const TARGET: &str = "Logs_20140328";
 /// The largest request (AWS: 1 MB of events, which JSON may write six times as long).
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Searches at a time; more wait. Each reads up to 32 MiB and holds a page of 1 MB.
+/// Concurrent searches; more wait. Each reads up to 32 MiB and holds a page of 1 MB.
 const SEARCHES_MAX: usize = 4;
 /// Files that cannot be read within this are not waited for.
 const READ_WITHIN: Duration = Duration::from_secs(60);
 
-/// Actions of the public model that are not there.
+/// Actions of the public model that are not implemented.
 const OTHERS: &str = include_str!("cloudwatch/others.txt");
 
 /// See the module.
@@ -60,7 +60,7 @@ pub(crate) struct CloudWatch {
     clock: Arc<dyn Clock>,
     retention_days: Option<u32>,
     searches: Arc<Semaphore>,
-    /// Told when a group's retention has changed.
+    /// Notified when a group's retention has changed.
     changed: Arc<Notify>,
 }
 
@@ -79,7 +79,7 @@ enum Error {
     /// The caller is told why.
     #[error("the request is refused")]
     Refused(#[from] JsonError),
-    /// The table does not do as it should.
+    /// The table is not available or does not work.
     #[error("the metadata table does not work")]
     Table(#[from] Failure),
     /// The files do not.
@@ -173,8 +173,8 @@ impl CloudWatch {
         }
     }
 
-    /// Refuses if the caller may not do this to that resource, which is or belongs to the group of
-    /// that name. An account itself needs no policy, and nothing is looked up for it.
+    /// Refuses if the caller may not do this to that resource, which is or belongs to the group of that
+    /// name. An account itself needs no policy, so nothing is looked up for it.
     async fn may(
         &self,
         ask: &Ask<'_>,
@@ -193,16 +193,16 @@ impl CloudWatch {
         Ok(ask.may_with(resource, context)?)
     }
 
-    /// Reads files, aside from the tasks that serve requests.
+    /// Reads files, outside the tasks that serve requests.
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(LogReader) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        // Never closed, so that there is always a turn.
+        // Never closed, so a permit is always available in the end.
         let turn = Arc::clone(&self.searches).acquire_owned().await.ok();
         let reader = self.store.reader();
         let work = tokio::task::spawn_blocking(move || {
-            // Held by the work itself: it goes on when whoever asked for it has gone.
+            // Held by the work itself: it continues when its caller has gone.
             let _turn = turn;
             work(reader)
         });
@@ -254,7 +254,7 @@ fn too_many() -> JsonError {
     JsonError::refused("LimitExceededException", "Resource limit exceeded.")
 }
 
-/// What the caller is told. What is no fault of theirs is logged here, once.
+/// The caller's error. What the caller has not caused is logged here, once.
 fn told(error: Error) -> JsonError {
     match error {
         Error::Refused(error) => error,
@@ -262,7 +262,10 @@ fn told(error: Error) -> JsonError {
         Error::Table(failure) => failure.answer().into(),
         Error::Files(error) if error.kind() == io::ErrorKind::QuotaExceeded => too_many(),
         Error::Files(error) => {
-            log(&error, "a request failed for want of log files");
+            log(
+                &error,
+                "a request failed because log files could not be used",
+            );
             wire::ApiError::unavailable().into()
         }
     }

@@ -9,13 +9,13 @@ use prometheus_client::registry::Registry;
 
 use crate::store::LogStore;
 
-/// Has the store's counts shown among the metrics.
+/// Adds the store's counts to the metrics.
 pub fn register_metrics(registry: &mut Registry, store: &Arc<LogStore>) {
     let registry = registry.sub_registry_with_prefix("logs");
     registry.register_collector(Box::new(Counts(Arc::downgrade(store))));
 }
 
-/// Weak: who scrapes must not keep a store alive.
+/// Weak: a scrape must not keep a store alive.
 struct Counts(Weak<LogStore>);
 
 impl std::fmt::Debug for Counts {
@@ -33,7 +33,7 @@ impl Collector for Counts {
             ("events_written", "Log events kept", store.written_events()),
             (
                 "events_dropped",
-                "Log events lost for want of room or by a failing disk",
+                "Log events lost for lack of room or by a failing disk",
                 store.dropped_events(),
             ),
         ];

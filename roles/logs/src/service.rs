@@ -16,24 +16,24 @@ use wire::sigv4::Signed;
 use crate::cloudwatch::{CloudWatch, Keeper};
 use crate::store::LogStore;
 
-/// What an operator can say about logs.
+/// What an operator can configure for logs.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The regions that are served.
     pub regions: Regions,
-    /// Days that groups keep what they have, if nobody says otherwise; `None` for ever.
+    /// The default retention in days; `None` for ever.
     pub retention_days: Option<u32>,
 }
 
 /// What the role needs.
 pub struct Dependencies {
-    /// Where groups are written down.
+    /// Where groups are stored.
     pub table: Arc<dyn Table>,
-    /// Where events are kept.
+    /// Where events are stored.
     pub store: Arc<LogStore>,
     /// Verifies signatures.
     pub authenticator: Arc<Authenticator>,
-    /// Tells the time.
+    /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -64,7 +64,7 @@ impl Service {
         (service, keeper)
     }
 
-    /// Answers a request, whatever comes of it.
+    /// Answers a request, and never fails.
     pub async fn answer(&self, parts: &Parts, body: &Bytes, id: RequestId) -> Response<Bytes> {
         let answer = self.verified(parts, body).await;
         answer.unwrap_or_else(|error| error.response(id))

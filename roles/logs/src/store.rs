@@ -8,10 +8,10 @@
 //! Read in this order: [`segment`] says what the files are, [`writer`] and [`appending`] write
 //! them, [`room`] keeps them from filling the disk, [`index`] and [`search`] find what is in them.
 //!
-//! Logs are best effort, as in Lambda: what does not fit is dropped and counted, and nothing waits
-//! for a disk.
+//! Logs are best effort, as in Lambda: what does not fit is dropped and counted, and nothing waits for
+//! a disk.
 //!
-//! Architecture invariant: whatever a group or stream is called, its file is inside the folder.
+//! Architecture invariant: whatever the name of a group or stream, its file is inside the folder.
 
 mod appending;
 mod index;
@@ -45,9 +45,10 @@ use writer::Command;
 
 /// Commands that wait for the writer. An environment sends one per line or burst of lines.
 const COMMANDS_MAX: usize = 8_192;
-/// A disk that has not written for so long is not waited for.
+/// A disk that has not written for this long is not waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-/// Bytes of events that wait for the writer, about 64 MiB: what a slow disk may cost in memory.
+/// The most bytes of events that wait for the writer, about 64 MiB: what a slow disk may cost in
+/// memory.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Keeps log events in files. Dropping it writes what is waiting, then stops its thread.
@@ -59,14 +60,14 @@ pub struct LogStore {
     counts: Arc<Counts>,
 }
 
-/// Events of one stream on their way to its file.
+/// Events of one stream that wait to be written.
 struct Batch {
     stream: StreamName,
     events: Vec<LogEvent>,
     bytes: usize,
 }
 
-/// What the store knows of itself.
+/// The store's counts of its own work.
 #[derive(Debug, Default)]
 struct Counts {
     waiting_bytes: AtomicUsize,
@@ -75,8 +76,8 @@ struct Counts {
 }
 
 impl LogStore {
-    /// Logs in `folder`, which is made if it is not there, and a thread that writes them while there is
-    /// room.
+    /// Logs in `folder`, which is created if it does not exist, and a thread that writes them while
+    /// there is room.
     pub fn open(folder: PathBuf, bounds: Bounds, room: Arc<dyn Room>) -> io::Result<Self> {
         path::make_folder(&folder)?;
         let (sender, receiver) = sync_channel(COMMANDS_MAX);
@@ -99,7 +100,7 @@ impl LogStore {
         self.reader.clone()
     }
 
-    /// Events that were not kept, for want of room or because writing failed.
+    /// Events that were not kept, for lack of room or because writing failed.
     pub fn dropped_events(&self) -> u64 {
         self.counts.dropped_events.load(Ordering::Relaxed)
     }
@@ -109,13 +110,13 @@ impl LogStore {
         self.counts.written_events.load(Ordering::Relaxed)
     }
 
-    /// Keeps events and says when they are in their file.
+    /// Stores events and returns when they are in their file.
     pub(crate) async fn put(&self, stream: StreamName, lines: Vec<Line>) -> io::Result<()> {
         let (done, answer) = oneshot::channel();
         self.ask(Command::Put(stream, lines, done), answer).await
     }
 
-    /// Makes a stream; false if it is there.
+    /// Creates a stream; false if it exists.
     pub(crate) async fn create_stream(
         &self,
         stream: StreamName,
@@ -126,7 +127,7 @@ impl LogStore {
             .await
     }
 
-    /// Removes a stream; false if it is not there.
+    /// Removes a stream; false if it does not exist.
     pub(crate) async fn delete_stream(&self, stream: StreamName) -> io::Result<bool> {
         let (done, answer) = oneshot::channel();
         self.ask(Command::DeleteStream(stream, done), answer).await
@@ -142,7 +143,7 @@ impl LogStore {
     /// Removes what was written to a group before then, a file at a time.
     pub(crate) fn expire(&self, scope: Scope, group: String, before: Timestamp) {
         if let Some(sender) = &self.sender {
-            // If there is no room for it, it is said again before long.
+            // If there is no room for it, it is repeated before long.
             let _ = sender.try_send(Command::Expire(scope, group, before));
         }
     }
@@ -200,7 +201,7 @@ impl Drop for LogStore {
     fn drop(&mut self) {
         drop(self.sender.take());
         if let Some(writer) = self.writer.take() {
-            // A writer that panicked has said so; there is nothing more to do about it here.
+            // A writer that panicked has reported it; there is nothing more to do about it here.
             let _ = writer.join();
         }
     }

@@ -92,7 +92,7 @@ impl World {
         (answer.status().as_u16(), error.to_owned())
     }
 
-    /// Asks for something about a group.
+    /// Sends a request about a group.
     async fn group(&self, action: &str, name: &str) -> (u16, String) {
         let signer = Signer {
             access_key_id: "AKIATEST",
@@ -129,7 +129,7 @@ async fn log_groups_have_a_quota_and_making_one_does_not_read_the_others() {
     let key = |name: &str| format!("log-group/000000000000/us-east-1/{name}");
     let row = world.table.get(&key("first"), Consistency::Strong).await;
     let row = row.unwrap().unwrap().value;
-    // As many as there may be, which only who reads them all learns of.
+    // The maximum, which only a reader of all of them learns.
     for number in 1..10_000 {
         let key = key(&format!("g{number}"));
         let put = world.table.put(&key, row.clone(), Expect::Absent).await;

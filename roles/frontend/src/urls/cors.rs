@@ -1,14 +1,14 @@
-//! Cross-origin resource sharing: what browsers are told about pages of other origins. Pure.
+//! Cross-origin resource sharing: what browsers learn about pages of other origins. Pure.
 //!
-//! Where it is configured the service answers preflights itself and its headers take the place of
-//! the function's; where it is not, all of it is the function's affair.
+//! Where it is configured the service answers preflights itself and its headers replace the function's;
+//! where it is not, the function is responsible for all of it.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use records::urls::Cors;
 
-/// What a function's own answer may not say where it is configured.
+/// The headers that a function's own answer may not set where it is configured.
 const OWN: [HeaderName; 6] = [
     header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
     header::ACCESS_CONTROL_ALLOW_HEADERS,
@@ -18,7 +18,7 @@ const OWN: [HeaderName; 6] = [
     header::ACCESS_CONTROL_MAX_AGE,
 ];
 
-/// The answer to a preflight; `None` if the request is none.
+/// The answer to a preflight; `None` if the request is not one.
 pub(super) fn preflight(cors: &Cors, parts: &Parts) -> Option<Response<()>> {
     let method = parts.headers.get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
     if parts.method != Method::OPTIONS || !parts.headers.contains_key(header::ORIGIN) {
@@ -48,7 +48,7 @@ pub(super) fn preflight(cors: &Cors, parts: &Parts) -> Option<Response<()>> {
     Some(response)
 }
 
-/// Puts on an answer what is configured, in place of what the function said.
+/// Sets the configured headers, in place of the function's.
 pub(super) fn apply(cors: &Cors, request: &HeaderMap, answer: &mut HeaderMap) {
     for name in OWN {
         answer.remove(name);
@@ -62,13 +62,13 @@ pub(super) fn apply(cors: &Cors, request: &HeaderMap, answer: &mut HeaderMap) {
     }
 }
 
-/// Lets the request's origin in, if it may come; whether it may.
+/// Allows the request's origin, if it is in the list; returns whether it is.
 fn allow_origin(cors: &Cors, request: &HeaderMap, answer: &mut HeaderMap) -> bool {
     let allowed = cors.allow_origins.as_deref().unwrap_or_default();
     let credentials = cors.allow_credentials == Some(true);
     let any = allowed.iter().any(|origin| origin == "*");
     if !any || credentials {
-        // The answer depends on who asks: caches must know.
+        // The answer depends on the origin: caches must know.
         answer.append(header::VARY, HeaderValue::from_static("Origin"));
     }
     let Some(origin) = request.get(header::ORIGIN) else {
@@ -78,7 +78,7 @@ fn allow_origin(cors: &Cors, request: &HeaderMap, answer: &mut HeaderMap) -> boo
     if !any && !allowed.iter().any(|pattern| matches(pattern, given)) {
         return false;
     }
-    // With credentials a browser does not take the star.
+    // With credentials a browser does not accept the star.
     let value = match any && !credentials {
         true => HeaderValue::from_static("*"),
         false => origin.clone(),
@@ -101,7 +101,7 @@ fn matches(pattern: &str, origin: &str) -> bool {
     }
 }
 
-/// A list as a header; the star is what was asked for, which every browser takes.
+/// A list as a header; the star becomes what was requested, which every browser accepts.
 fn listed(list: &[String], asked: Option<&HeaderValue>) -> Option<HeaderValue> {
     match asked {
         Some(asked) if list.iter().any(|entry| entry == "*") => Some(asked.clone()),

@@ -24,7 +24,7 @@ pub(super) struct Facts<'r> {
     /// The path as the function sees it.
     pub(super) path: &'r str,
     pub(super) body: &'r [u8],
-    /// Who signed, by which access key; `None` for URLs that ask for no signature.
+    /// Who signed, by which access key; `None` for URLs that require no signature.
     pub(super) caller: Option<(&'r Principal, &'r str)>,
     /// Where the connection comes from.
     pub(super) peer: IpAddr,
@@ -98,10 +98,10 @@ struct Http<'r> {
     user_agent: Option<&'r str>,
 }
 
-/// The placeholder of what function URLs do not have.
+/// The placeholder for what function URLs do not have.
 const DEFAULT: &str = "$default";
-/// Headers of the connection, which are no part of the request; what proves the caller is not for the
-/// function either.
+/// Headers of the connection, which are not part of the request; the caller's credentials are not for
+/// the function either.
 const LEFT_OUT: [HeaderName; 8] = [
     header::CONNECTION,
     header::EXPECT,
@@ -120,8 +120,8 @@ pub(super) struct TooLarge {
     pub(super) bytes: usize,
 }
 
-/// JSON on its way. It may be six times as long as what it is made of: of what is too long only
-/// the size is kept.
+/// JSON being written. It may be six times as long as its input: if it is too long only the size is
+/// kept.
 #[derive(Default)]
 struct Written {
     bytes: Vec<u8>,
@@ -275,7 +275,7 @@ fn query_parameters(query: &str) -> BTreeMap<String, String> {
     parameters
 }
 
-/// As text where its type says that it is one and it is, else in base64; `None` if there is none.
+/// As text if its content type says that it is text and it is, else in base64; `None` if there is none.
 fn body<'b>(headers: &HeaderMap, body: &'b [u8]) -> (Option<Cow<'b, str>>, bool) {
     if body.is_empty() {
         return (None, false);
@@ -288,7 +288,7 @@ fn body<'b>(headers: &HeaderMap, body: &'b [u8]) -> (Option<Cow<'b, str>>, bool)
     }
 }
 
-/// `text/*`, JSON, XML and JavaScript. All else, forms among it, is binary to Lambda.
+/// `text/*`, JSON, XML and JavaScript. Everything else, including forms, is binary to Lambda.
 fn is_text(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default();
     let kind = kind.trim().to_ascii_lowercase();

@@ -1,5 +1,5 @@
-//! The head before a streamed response's body: JSON, then eight zero bytes, then the body. It
-//! comes in pieces, cut anywhere, from a function that may write anything.
+//! The head before a streamed response's body: JSON, then eight zero bytes, then the body. It arrives
+//! in pieces, cut anywhere, from a function that may write anything.
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
@@ -22,7 +22,8 @@ pub(super) struct Beginning {
 }
 
 impl Beginning {
-    /// Takes the next piece. The head and what of the body has come, once the head is whole.
+    /// Takes the next piece. Returns the head and the received part of the body, once the head is
+    /// whole.
     pub(super) fn take(
         &mut self,
         piece: &[u8],
@@ -33,7 +34,7 @@ impl Beginning {
             .windows(DELIMITER.len())
             .position(|window| window == DELIMITER);
         match found {
-            // However it was cut: the head may have come in one piece with the body.
+            // However it was cut: the head may have arrived in one piece with the body.
             Some(at) if self.looked_at + at > BYTES_MAX => Err(Malformed),
             Some(at) => {
                 let json = self.bytes.split_to(self.looked_at + at);

@@ -22,7 +22,7 @@ use members::{Cookies, HEADERS_MAX, Headers, Scalar};
 /// Bytes of their names and values together (AWS: 1 MB for line and headers).
 const HEADER_BYTES_MAX: usize = 1024 * 1024;
 
-/// A result that says no response.
+/// A result that describes no response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the function's result is no response")]
 pub(super) struct Malformed;
@@ -54,7 +54,7 @@ struct Prelude {
     cookies: Option<Cookies>,
 }
 
-/// The response that a whole result says.
+/// The response that a whole result describes.
 pub(super) fn response(result: &Bytes) -> Result<Response<Bytes>, Malformed> {
     let has_status = is_object(result)
         && serde_json::from_slice::<HasStatus>(result)
@@ -87,7 +87,7 @@ pub(super) fn response(result: &Bytes) -> Result<Response<Bytes>, Malformed> {
     Ok(with_default_type(head.map(|()| body), "application/json"))
 }
 
-/// The head that a streamed response's prelude says.
+/// The head that a streamed response's prelude describes.
 pub(super) fn prelude(json: &[u8]) -> Result<Response<()>, Malformed> {
     if !is_object(json) {
         return Err(Malformed);
@@ -166,8 +166,8 @@ fn head(
     Ok(response)
 }
 
-/// Headers that describe the connection, or that the service sets, are sent under another name, as
-/// AWS does it.
+/// Headers that describe the connection, or that the service sets, are sent under another name, as on
+/// AWS.
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Result<(), Malformed> {
     let name = match name.as_str() {
         "connection" => HeaderName::from_static("x-amzn-remapped-connection"),
@@ -185,7 +185,7 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Resu
     Ok(())
 }
 
-/// A number, or a text of one. A response below 200 would not be the last, so it is none.
+/// A number, or a text that is one. A response below 200 would not be final, so it is invalid.
 fn status_code(value: &Scalar) -> Result<StatusCode, Malformed> {
     let (Scalar::Written(text) | Scalar::Text(text)) = value else {
         return Err(Malformed);
@@ -195,7 +195,7 @@ fn status_code(value: &Scalar) -> Result<StatusCode, Malformed> {
     StatusCode::from_u16(code.ok_or(Malformed)?).map_err(|_| Malformed)
 }
 
-/// Nothing stands for no header.
+/// An empty value stands for no header.
 fn header_value(value: Scalar) -> Result<Option<HeaderValue>, Malformed> {
     let (Scalar::Written(text) | Scalar::Text(text)) = value else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Managed policies of users, groups and roles: as what they may, and as what limits them.
+//! Managed policies of users, groups and roles: as permissions, and as permissions boundaries.
 
 use records::iam::{Boundary, Entity, EntityKind, entity_key};
 use wire::query::QueryError;
@@ -89,13 +89,13 @@ impl Iam {
         Ok(String::new())
     }
 
-    /// The managed policy that is to limit somebody.
+    /// The managed policy that is to be a permissions boundary.
     pub(super) async fn boundary(&self, call: &Call<'_>, arn: &str) -> Result<Managed, QueryError> {
         let policy = self.managed(call, arn).await?;
         policy.ok_or_else(|| no_boundary(arn))
     }
 
-    /// Takes a reference back whose target went meanwhile, and refuses.
+    /// Removes a reference whose target was deleted meanwhile, and refuses.
     async fn take_back(
         &self,
         entity: &Entity,
@@ -103,13 +103,13 @@ impl Iam {
         refusal: QueryError,
     ) -> Answer {
         let key = entity_key(entity.kind, &entity.account, &entity.name);
-        // If they are gone, so is the reference.
+        // If the entity was deleted, so was the reference.
         self.alter(&key, || refusal.clone(), change).await?;
         Err(refusal)
     }
 }
 
-/// A reference to what limits.
+/// A reference to a permissions boundary.
 pub(super) fn bound(arn: &str, policy: &Managed) -> Boundary {
     Boundary {
         arn: arn.to_owned(),

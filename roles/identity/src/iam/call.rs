@@ -1,4 +1,4 @@
-//! One verified request to IAM: its parameters, and whether its sender may.
+//! One verified request to IAM: its parameters, and whether its sender may do it.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ impl Call<'_> {
         self.query.parameter(name).filter(|text| !text.is_empty())
     }
 
-    /// A parameter that must be there.
+    /// A required parameter.
     pub(super) fn required(&self, name: &str) -> Result<&str, QueryError> {
         self.given(name).ok_or_else(|| {
             let at = name[..1].to_ascii_lowercase() + &name[1..];
@@ -82,7 +82,7 @@ impl Call<'_> {
         keys.collect()
     }
 
-    /// Whom it is about. Of some operations on users that is the caller, where nobody is named.
+    /// The entity it is about. For some operations on users that is the caller, if nobody is named.
     pub(super) fn entity_name(&self, kind: EntityKind) -> Result<&str, QueryError> {
         let member = match kind {
             EntityKind::User => "UserName",
@@ -105,7 +105,7 @@ impl Call<'_> {
         self.may_with(resource, Context::new())
     }
 
-    /// Refuses if the caller may not do this to them.
+    /// Refuses if the caller may not do this to that entity.
     pub(super) fn may_to(&self, entity: &Entity) -> Result<(), QueryError> {
         let mut context = resource_tags(&entity.tags);
         if let Some(boundary) = &entity.boundary {
@@ -131,7 +131,7 @@ impl Call<'_> {
         decided.map_err(|denied| QueryError::access_denied(denied.told()))
     }
 
-    /// The refusal of what nobody may do, in the words in which AWS has it.
+    /// The refusal of what nobody may do, in AWS's words.
     pub(super) fn denied(&self, resource: &str) -> QueryError {
         let who = self.requester.principal();
         let who = who.map(|caller| caller.arn.as_str()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Everything of an account at once: GetAccountAuthorizationDetails.
+//! All entities of an account at once: GetAccountAuthorizationDetails.
 
 use records::iam::{Entity, EntityKind, ManagedPolicy, policies_prefix};
 
@@ -97,7 +97,7 @@ fn entity(one: &Entity, groups: &[&Entity]) -> String {
                 .map(|group| member("member", &group.name));
             xml::whole(one) + &group("GroupList", &names.collect::<String>())
         }
-        // What these have no such members for is left out.
+        // Members that these do not have are left out.
         EntityKind::Role => role(one) + &group("InstanceProfileList", ""),
         EntityKind::Group => xml::brief(one),
     };

@@ -1,5 +1,5 @@
-//! Users, groups and roles: made, shown, changed, deleted. They differ in little more than the
-//! names of members.
+//! Users, groups and roles: created, read, changed, deleted. They differ in little more than the names
+//! of members.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use super::rules::{given_tags, trust};
 use super::xml::{brief, group, member, whole};
 use super::{Answer, Iam, contended, fault, in_use, missing, taken, title};
 
-/// Seconds a session lasts at most, where nothing is said (AWS).
+/// The most seconds a session lasts, by default (AWS).
 const SESSION_SECONDS: u32 = 3_600;
 
 impl Iam {
@@ -43,7 +43,7 @@ impl Iam {
         Ok(group(title(kind), &whole(&made)))
     }
 
-    /// Takes back what was made if the policy that limits it went meanwhile.
+    /// Undoes the creation if the permissions boundary was deleted meanwhile.
     async fn keep_bounded(
         &self,
         key: &str,
@@ -72,7 +72,7 @@ impl Iam {
             EntityKind::Role => trust(call, "AssumeRolePolicyDocument")?,
             EntityKind::User | EntityKind::Group => String::new(),
         };
-        // Whether there is such a policy is looked at by who may do this.
+        // Whether there is such a policy is checked after authorisation.
         let boundary = call.given("PermissionsBoundary");
         let boundary = boundary.map(|arn| records::iam::Boundary {
             arn: arn.to_owned(),
@@ -139,7 +139,7 @@ impl Iam {
         Err(contended(&key))
     }
 
-    /// Refuses to delete what has something, or is something to somebody.
+    /// Refuses to delete an entity that has something, or that something refers to.
     async fn check_unused(&self, call: &Call<'_>, found: &Entity) -> Result<(), QueryError> {
         let must = |first: &str| {
             Err(in_use(&format!(

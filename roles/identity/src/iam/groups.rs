@@ -1,4 +1,4 @@
-//! Who is in which group.
+//! Which users are in which group.
 
 use records::iam::{Entity, EntityKind, entity_key};
 
@@ -65,7 +65,7 @@ impl Iam {
         Ok(String::new())
     }
 
-    /// The group that a request names, and the row of the user it names. Whoever may change the
+    /// The group that a request names, and the row of the user it names. A caller that may change the
     /// group needs no right to change the user, as on AWS.
     async fn group_and_user(
         &self,

@@ -52,7 +52,7 @@ impl Iam {
     }
 }
 
-/// A policy's name and what it says.
+/// A policy's name and its document.
 pub(super) fn inline(name: &str, text: &str) -> String {
     member("PolicyName", name) + &shown("PolicyDocument", text)
 }

@@ -1,8 +1,7 @@
 //! AWS's managed policies that Lambda's users attach. `managed.json` has them as AWS publishes
 //! them: name, version, dates, document.
 //!
-//! Of `ReadOnlyAccess`, which lists every service there is, it has those that functions commonly
-//! meet.
+//! Of `ReadOnlyAccess`, which lists every service there is, it has those that functions commonly use.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -14,7 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::keys::base32;
 
-/// Before the names of `managed.json`.
+/// The prefix of the names in `managed.json`.
 const PREFIX: &str = "arn:aws:iam::aws:policy/";
 
 /// One of AWS's managed policies.
@@ -23,7 +22,7 @@ pub(crate) struct AwsPolicy {
     /// `/` or `/service-role/`.
     pub(crate) path: String,
     pub(crate) name: String,
-    /// Number of the version that counts; of the others nothing is known here.
+    /// Number of the default version; the others are not known here.
     pub(crate) version: u32,
     /// As ISO 8601 texts.
     pub(crate) created: String,

@@ -11,7 +11,7 @@ use super::{Answer, Iam, no_such};
 impl Iam {
     pub(super) async fn operation(&self, call: &Call<'_>) -> Answer {
         let action = call.query.action.as_str();
-        // Most are there for users, groups and roles alike: `PutUserPolicy`, `PutRolePolicy`.
+        // Most exist for users, groups and roles alike: `PutUserPolicy`, `PutRolePolicy`.
         for (word, kind) in [("User", User), ("Role", Role), ("Group", Group)] {
             if let Some((verb, rest)) = action.split_once(word)
                 && let Some(answer) = self.of_entity(call, kind, verb, rest).await
@@ -43,7 +43,7 @@ impl Iam {
         }
     }
 
-    /// What there is for several kinds, by what stands before and after the kind's name.
+    /// What exists for several kinds, by what precedes and follows the kind's name.
     async fn of_entity(
         &self,
         call: &Call<'_>,
@@ -93,7 +93,7 @@ impl Iam {
         })
     }
 
-    /// What nobody can have here, so that it is known that they have none.
+    /// What nobody can have here, so that clients learn that they have none.
     async fn without_any(&self, call: &Call<'_>) -> Answer {
         let (kind, list) = match call.query.action.as_str() {
             "ListInstanceProfilesForRole" => (Role, "InstanceProfiles"),

@@ -1,6 +1,6 @@
 //! Pages of lists: `Marker`, `MaxItems`, `IsTruncated`.
 //!
-//! A marker names the last item of its page, so that what is made or deleted in between neither
+//! A marker names the last item of its page, so that what is created or deleted in between neither
 //! shifts nor repeats the others.
 
 use base64::Engine as _;
@@ -10,7 +10,7 @@ use wire::query::QueryError;
 use super::call::Call;
 use super::xml::{group, member};
 
-/// Items of a page where nothing is said (AWS).
+/// The default number of items in a page (AWS).
 const ITEMS: usize = 100;
 
 /// One page of a list.
@@ -21,7 +21,7 @@ pub(super) struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// The page that is asked for. `key` orders the items, and no two have the same.
+    /// The requested page. `key` orders the items, and no two have the same.
     pub(super) fn of(
         call: &Call<'_>,
         mut items: Vec<T>,

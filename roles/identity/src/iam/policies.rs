@@ -1,4 +1,4 @@
-//! Managed policies: an account's own, and AWS's to be looked at.
+//! Managed policies: an account's own, and AWS's, which are read-only.
 
 use std::collections::BTreeMap;
 
@@ -133,7 +133,7 @@ impl Iam {
             Some("User") => Some(EntityKind::User),
             Some("Role") => Some(EntityKind::Role),
             Some("Group") => Some(EntityKind::Group),
-            // A filter for kinds of policies, of which this may be one.
+            // A filter for kinds of policies, which may exclude this one.
             Some("LocalManagedPolicy") if matches!(found, Managed::Aws(_)) => return Ok(nobody()),
             Some("AWSManagedPolicy") if matches!(found, Managed::Own(..)) => return Ok(nobody()),
             _ => None,
@@ -182,7 +182,7 @@ impl Iam {
         }
     }
 
-    /// The same of operations that change it, or are about what AWS's have none of.
+    /// The same for operations that change it, or that AWS's policies do not support.
     pub(super) async fn own_policy(&self, call: &Call<'_>) -> Result<ManagedPolicy, QueryError> {
         match self.policy(call).await? {
             Managed::Own(policy, _) => Ok(policy),
@@ -220,7 +220,7 @@ enum Listed {
 }
 
 impl Listed {
-    /// As those refer to it who have it.
+    /// As the entities that have it refer to it.
     fn reference(&self) -> (String, &str) {
         match self {
             Self::Own(policy) => (policy.arn(), &policy.id),

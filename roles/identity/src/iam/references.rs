@@ -1,16 +1,16 @@
-//! What has a policy or is in a group, and what that keeps from being deleted.
+//! What has a policy or is in a group, and what that prevents from being deleted.
 //!
 //! ```text
 //!   attach                                 delete
-//!   1  write the reference                 1  read what is to go, at revision r
-//!   2  write what is referred to anew,     2  look for references: any is a conflict
-//!      as it is; gone: take 1 back         3  delete at revision r; changed: from 1
+//!   1  write the reference                 1  read what to delete, at revision r
+//!   2  rewrite what is referred to,        2  look for references: any is a conflict
+//!      unchanged; deleted: undo 1          3  delete at revision r; changed: from 1
 //! ```
 //!
-//! Either the deletion looks after the reference was written, and finds it. Or it looked before:
-//! then it had read before, too, and of the two writes of the one row, attach's second and the
-//! deletion's third, the later fails. A crash between 1 and 2 of attach leaves a reference that
-//! nobody was told of; if what it means is deleted, it means nothing ([`records::iam`]).
+//! Either the deletion searches after the reference was written, and finds it. Or it searched before:
+//! then it had also read before, and of the two writes of the one row, attach's second and the
+//! deletion's third, the later fails. A crash between 1 and 2 of attach leaves a reference that was
+//! never acknowledged; if its target is deleted, it means nothing ([`records::iam`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,14 +30,14 @@ use super::{Iam, contended, fault, invalid_input, no_such};
 /// All kinds that can have policies.
 pub(super) const KINDS: [EntityKind; 3] = [EntityKind::User, EntityKind::Group, EntityKind::Role];
 
-/// A managed policy, whoever manages it.
+/// A managed policy, the customer's own or AWS's.
 pub(super) enum Managed {
     Own(ManagedPolicy, Revision),
     Aws(&'static AwsPolicy),
 }
 
 impl Managed {
-    /// What references have beside the ARN.
+    /// What references have in addition to the ARN.
     pub(super) fn id(&self) -> &str {
         match self {
             Self::Own(policy, _) => &policy.id,
@@ -47,7 +47,7 @@ impl Managed {
 }
 
 impl Iam {
-    /// The managed policy with that ARN, if the caller may refer to it and it is there.
+    /// The managed policy with that ARN, if the caller may refer to it and it exists.
     pub(super) async fn managed(
         &self,
         call: &Call<'_>,
@@ -72,7 +72,7 @@ impl Iam {
         Ok(found.map(|(policy, revision)| Managed::Own(policy, revision)))
     }
 
-    /// Step 2 of attach for a policy; `false` if it is gone.
+    /// Step 2 of attach for a policy; `false` if it was deleted.
     pub(super) async fn hold_policy(&self, policy: &Managed) -> Result<bool, QueryError> {
         match policy {
             Managed::Aws(_) => Ok(true),
@@ -83,13 +83,13 @@ impl Iam {
         }
     }
 
-    /// Step 2 of attach for a group; `false` if it is gone.
+    /// Step 2 of attach for a group; `false` if it was deleted.
     pub(super) async fn hold_group(&self, group: &Entity) -> Result<bool, QueryError> {
         let key = entity_key(EntityKind::Group, &group.account, &group.name);
         self.hold(&key, &group.id).await
     }
 
-    /// Writes the row anew, as it is.
+    /// Rewrites the row unchanged.
     async fn hold(&self, key: &str, id: &str) -> Result<bool, QueryError> {
         #[derive(Deserialize)]
         struct Identified {
@@ -107,7 +107,7 @@ impl Iam {
             if same.is_ok_and(|same| same.id != id || same.moved) {
                 return Ok(false);
             }
-            // Somebody else's write is as good.
+            // Another request's write has the same effect.
             if raced {
                 return Ok(true);
             }
@@ -120,7 +120,7 @@ impl Iam {
         Err(contended(key))
     }
 
-    /// Which of somebody's managed policies are there.
+    /// Which of an entity's managed policies exist.
     pub(super) async fn live_attached(
         &self,
         call: &Call<'_>,
@@ -146,7 +146,7 @@ impl Iam {
         Ok(groups)
     }
 
-    /// Everybody in the account who may have policies.
+    /// All entities of the account that may have policies.
     pub(super) async fn everybody(&self, account: &AccountId) -> Result<Vec<Entity>, QueryError> {
         let mut all = Vec::new();
         for kind in KINDS {
@@ -156,12 +156,12 @@ impl Iam {
     }
 }
 
-/// Whether somebody has that policy.
+/// Whether an entity has that policy.
 pub(super) fn has(entity: &Entity, arn: &str, id: &str) -> bool {
     entity.attached.get(arn).is_some_and(|meant| meant == id)
 }
 
-/// Whether that policy limits somebody.
+/// Whether that policy is an entity's permissions boundary.
 pub(super) fn is_limited_by(entity: &Entity, arn: &str, id: &str) -> bool {
     let boundary = entity.boundary.as_ref();
     boundary.is_some_and(|boundary| boundary.arn == arn && boundary.id == id)

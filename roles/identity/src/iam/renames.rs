@@ -1,16 +1,16 @@
-//! Users and groups under another name or path. The name is the row's key, and there is no way to
+//! Giving users and groups another name or path. The name is the row's key, and there is no way to
 //! write two rows at once.
 //!
 //! ```text
-//!   1  write the new row, moving from the old one       not there yet
-//!   2  mark the old row as moved, if it is as copied    now it is there, and the old one is not
+//!   1  write the new row, moving from the old one       not valid yet
+//!   2  mark the old row as moved, if it is as copied    now it is valid, and the old one is not
 //!   3  say in the new row that it has moved
 //!   4  delete the mark
 //! ```
 //!
-//! Whoever finds a crash's remains between 2 and 4 finishes them, and whoever finds a new row
-//! whose old one is not marked may take the name: they change the old row first, so that step 2
-//! of a slow rename fails.
+//! A request that finds a crash's remains between 2 and 4 finishes them, and a request that finds a new
+//! row whose old one is not marked may take the name: it changes the old row first, so that step 2 of a
+//! slow rename fails.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ impl Iam {
             entity.path = path.to_owned();
             entity
         };
-        // The right to the name that it will have is asked for, too, as on AWS.
+        // The right to the new name is required, too, as on AWS.
         call.may_to(&renamed(&named))?;
         let new = entity_key(kind, call.account(), new_name);
         if new == old {
@@ -85,12 +85,12 @@ impl Iam {
             deleted.map_err(fault)?;
             return Ok(false);
         }
-        // It is done; what remains, others do if this does not come to it.
+        // The rename is done; what remains, others do if this process does not.
         self.finish(old).await?;
         Ok(true)
     }
 
-    /// The entity in that row, if it is there.
+    /// The entity in that row, if it exists.
     pub(super) async fn read(&self, key: &str) -> Result<Option<(Entity, Revision)>, QueryError> {
         let found = self.rows.get::<Entity>(key).await.map_err(fault)?;
         let Some((entity, revision)) = found else {
@@ -105,7 +105,7 @@ impl Iam {
         Ok(there.then_some((entity, revision)))
     }
 
-    /// Writes a row under a name that nobody has; `None` if somebody has it.
+    /// Writes a row under a free name; `None` if it is taken.
     pub(super) async fn put_new(
         &self,
         key: &str,
@@ -137,7 +137,7 @@ impl Iam {
         Err(contended(key))
     }
 
-    /// Keeps a rename from being done: `false` if it is.
+    /// Prevents a rename from being done: `false` if it is.
     async fn stop(&self, from: &str, to: &Entity) -> Result<bool, QueryError> {
         for _ in 0..TRIES_MAX {
             let found = self.rows.get::<Entity>(from).await.map_err(fault)?;
@@ -162,7 +162,7 @@ impl Iam {
             let Some((mark, revision)) = found.filter(|(mark, _)| mark.moved) else {
                 return Ok(());
             };
-            // A mark has the name that its entity was given.
+            // A mark has the new name of its entity.
             let new = entity_key(mark.kind, &mark.account, &mark.name);
             let came = self.rows.get::<Entity>(&new).await.map_err(fault)?;
             let came = came
@@ -183,7 +183,7 @@ impl Iam {
     }
 }
 
-/// Leaves of all rows of one kind, by key, those that are there.
+/// Keeps only the rows, of all rows of one kind by key, that exist.
 pub(super) fn those_there(all: BTreeMap<String, Entity>) -> Vec<Entity> {
     let there = |entity: &&Entity| {
         let before = entity.moving_from.as_ref();

@@ -1,4 +1,5 @@
-//! After a master key has been rotated: what older ones have sealed of users' access keys is sealed by the newest.
+//! After a master key has been rotated: users' access keys that older keys have sealed are sealed again
+//! by the newest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +13,14 @@ use types::Timestamp;
 
 use super::Iam;
 
-/// Between two looks at the master keys.
+/// The time between two checks of the master keys.
 const EVERY: Duration = Duration::from_secs(15);
 
-/// Seals access keys anew. Any number of servers may do so at once.
+/// Seals access keys again. Any number of servers may do so at once.
 pub struct Resealing {
     iam: Arc<Iam>,
     keyring: Arc<Keyring>,
-    /// The newest key when all was sealed by it.
+    /// The newest key when everything was sealed by it.
     settled: Option<KeyId>,
 }
 

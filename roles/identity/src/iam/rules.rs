@@ -11,13 +11,13 @@ use wire::query::{Query, QueryError};
 use super::call::Call;
 use super::{error, invalid_input, limit, title};
 
-/// Characters of a managed policy, white space aside (AWS).
+/// Characters of a managed policy, without white space (AWS).
 pub(super) const MANAGED_CHARACTERS_MAX: usize = 6_144;
-/// Characters of a role's trust policy, white space aside (AWS's default).
+/// Characters of a role's trust policy, without white space (AWS's default).
 const TRUST_CHARACTERS_MAX: usize = 2_048;
-/// Tags of one thing (AWS).
+/// Tags of one resource (AWS).
 pub(super) const TAGS_MAX: usize = 50;
-/// Bytes of documents for each character that counts: white space does not count, and yet it is kept.
+/// Bytes of documents for each character that counts: white space does not count, but is stored.
 pub(super) const BYTES_PER_CHARACTER_MAX: usize = 4;
 
 /// Names that AWS refuses in words of their own.
@@ -31,7 +31,7 @@ const NAMES: [&str; 7] = [
     "InstanceProfileName",
 ];
 
-/// Refuses names with characters that no name has.
+/// Refuses names with invalid characters.
 pub(super) fn check_names(query: &Query) -> Result<(), QueryError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
     for (name, value) in &query.parameters {
@@ -52,7 +52,7 @@ pub(super) fn size(document: &str) -> usize {
     document.chars().filter(counts).count()
 }
 
-/// A document that can be understood.
+/// A document that can be parsed.
 pub(super) fn document(call: &Call<'_>, name: &str, form: Form) -> Result<String, QueryError> {
     let text = call.required(name)?;
     Policy::parse(text, form).map_err(|malformed| {
@@ -62,7 +62,7 @@ pub(super) fn document(call: &Call<'_>, name: &str, form: Form) -> Result<String
     Ok(text.to_owned())
 }
 
-/// Who may become a role.
+/// A trust policy: who may assume a role.
 pub(super) fn trust(call: &Call<'_>, name: &str) -> Result<String, QueryError> {
     let text = document(call, name, Form::Trust)?;
     if size(&text) > TRUST_CHARACTERS_MAX
@@ -74,7 +74,7 @@ pub(super) fn trust(call: &Call<'_>, name: &str) -> Result<String, QueryError> {
     Ok(text)
 }
 
-/// What a managed policy is to say.
+/// The document of a managed policy.
 pub(super) fn managed(call: &Call<'_>) -> Result<String, QueryError> {
     let text = document(call, "PolicyDocument", Form::Identity)?;
     if size(&text) > MANAGED_CHARACTERS_MAX
@@ -90,7 +90,7 @@ pub(super) fn too_large() -> QueryError {
     limit(message)
 }
 
-/// Refuses more of inline policies than somebody may have.
+/// Refuses more bytes of inline policies than an entity may have.
 pub(super) fn check_inline(entity: &Entity) -> Result<(), QueryError> {
     // AWS's quotas.
     let max = match entity.kind {
@@ -110,7 +110,7 @@ pub(super) fn check_inline(entity: &Entity) -> Result<(), QueryError> {
     Ok(())
 }
 
-/// The tags that a request gives. Keys are alike whatever their case.
+/// The tags that a request gives. Keys are case-insensitive.
 pub(super) fn given_tags(call: &Call<'_>) -> Result<BTreeMap<String, String>, QueryError> {
     let given = call.tags();
     let alike: BTreeSet<String> = given.iter().map(|(key, _)| key.to_lowercase()).collect();
@@ -126,7 +126,7 @@ pub(super) fn given_tags(call: &Call<'_>) -> Result<BTreeMap<String, String>, Qu
     Ok(given.into_iter().map(own).collect())
 }
 
-/// Adds tags; what differs in case alone is replaced.
+/// Adds tags; a key that differs in case only is replaced.
 pub(super) fn add_tags(
     tags: &mut BTreeMap<String, String>,
     new: &BTreeMap<String, String>,
@@ -144,13 +144,13 @@ pub(super) fn add_tags(
     }
 }
 
-/// Takes tags off.
+/// Removes tags.
 pub(super) fn remove_tags(tags: &mut BTreeMap<String, String>, keys: &[&str]) {
     let gone: BTreeSet<String> = keys.iter().map(|key| key.to_lowercase()).collect();
     tags.retain(|key, _| !gone.contains(&key.to_lowercase()));
 }
 
-/// Refuses one more managed policy than somebody may have (AWS's default: ten).
+/// Refuses one more managed policy than an entity may have (AWS's default: ten).
 pub(super) fn check_attached(entity: &Entity) -> Result<(), QueryError> {
     const MAX: usize = 10;
     match entity.attached.len() > MAX {

@@ -34,7 +34,7 @@ fn iam(table: Arc<dyn Table>) -> Iam {
     iam_and_keys(table).0
 }
 
-/// With what lets its users in.
+/// With the directory that authenticates its users.
 fn iam_and_keys(table: Arc<dyn Table>) -> (Iam, Arc<Keys>) {
     iam_and_keys_of(table, &Arc::new(Keyring::from_bytes([7; 32])))
 }
@@ -87,7 +87,7 @@ fn root() -> Requester {
     requester(PrincipalKind::Root, arn, permissions)
 }
 
-/// The user `ann`, who may what that policy says.
+/// The user `ann`, with the permissions of that policy.
 fn ann(policy: &str) -> Requester {
     let permissions = Permissions {
         policies: vec![Arc::new(Policy::parse(policy, Form::Identity).unwrap())],
@@ -119,13 +119,13 @@ async fn ask(
     Ok(String::from_utf8(answer.to_vec()).unwrap())
 }
 
-/// Asks as the account itself for what must succeed.
+/// Calls as the account itself, and must succeed.
 async fn done(iam: &Iam, action: &str, parameters: &[(&str, &str)]) -> String {
     let answer = ask(iam, &root(), action, parameters).await;
     answer.unwrap_or_else(|error| panic!("{action}: {error}"))
 }
 
-/// Asks as the account itself for what must be refused, and says how.
+/// Calls as the account itself, must be refused, and returns the error.
 async fn refused(iam: &Iam, action: &str, parameters: &[(&str, &str)]) -> (String, String) {
     let error = ask(iam, &root(), action, parameters).await.unwrap_err();
     (error.code.to_owned(), error.message)

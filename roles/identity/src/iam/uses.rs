@@ -1,7 +1,7 @@
 //! When users' access keys were last used.
 //!
-//! Whoever lets a request in notes that in memory; it is written down every now and then, and
-//! before anybody is told. What a server that is killed has not written by then is forgotten.
+//! The server that authenticates a request notes the use in memory; it is stored every now and then,
+//! and before any answer reports it. What a server that is killed has not stored by then is forgotten.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use super::call::Call;
 use super::xml::{group, member};
 use super::{Answer, Iam, fault};
 
-/// Between two writings.
+/// The time between two writes.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Writes uses down.
+/// Stores uses.
 pub struct KeyUses(Arc<Iam>);
 
 impl KeyUses {
@@ -69,7 +69,7 @@ impl Iam {
         Ok(member("UserName", &user.name) + &group("AccessKeyLastUsed", &shown))
     }
 
-    /// Writes down what was noted.
+    /// Stores what was noted.
     async fn write_uses(&self) -> Result<(), Failure> {
         for (id, last) in self.identities.take_uses() {
             self.write_use(&key_use_row(&id), &last).await?;
@@ -80,7 +80,7 @@ impl Iam {
     async fn write_use(&self, row: &str, last: &KeyUse) -> Result<(), Failure> {
         for _ in 0..TRIES_MAX {
             let expect = match self.rows.get::<KeyUse>(row).await? {
-                // Another server has seen it later.
+                // Another server has seen a later use.
                 Some((known, _)) if known.at >= last.at => return Ok(()),
                 Some((_, revision)) => Expect::Revision(revision),
                 None => Expect::Absent,
@@ -94,9 +94,9 @@ impl Iam {
         })
     }
 
-    /// Forgets a key that is deleted. If that fails, a row stays that nobody asks for.
+    /// Forgets a deleted key. If that fails, a row stays that nobody reads.
     pub(super) async fn forget_use(&self, id: &str) {
-        // What was noted of it and is not written yet would come after.
+        // A use that was noted and is not stored yet would be stored later.
         if let Err(error) = self.write_uses().await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,

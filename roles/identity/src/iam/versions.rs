@@ -1,4 +1,4 @@
-//! What a managed policy has said: at most five versions, one of which counts.
+//! The versions of a managed policy: at most five, one of which is the default.
 
 use records::iam::{ManagedPolicy, PolicyVersion};
 use wire::query::QueryError;

@@ -10,7 +10,7 @@ use super::managed::AwsPolicy;
 use super::paging::list;
 use super::title;
 
-/// A document, as IAM answers it.
+/// A document, as IAM returns it.
 pub(super) fn document(name: &str, text: &str) -> String {
     member(
         name,
@@ -73,9 +73,9 @@ pub(super) fn key(user: &str, key: &UserKey) -> String {
 /// How often a managed policy is used.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Uses {
-    /// By those who may what it says.
+    /// As permissions.
     pub(super) attached: usize,
-    /// By those whom it limits.
+    /// As a permissions boundary.
     pub(super) boundary: usize,
 }
 

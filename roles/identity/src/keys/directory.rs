@@ -1,11 +1,11 @@
-//! Users, groups, roles and managed policies in memory, for every request asks who signed it.
+//! Users, groups, roles and managed policies in memory, as every request needs to know who signed it.
 //!
-//! A table tells its watchers of a write before it acknowledges it: whoever asks takes in first
-//! what has been told, and so sees every change that was acknowledged before. A watch that has
-//! ended is begun anew by the next who asks.
+//! A table sends a write to its watchers before it acknowledges it: each lookup first applies what has
+//! been received, and so sees every change that was acknowledged before. A watch that has ended is
+//! started again by the next lookup.
 //!
-//! What somebody may do is put together when it is first asked for, and again after a change of
-//! theirs, of any group or of any managed policy.
+//! An entity's permissions are collected on the first request, and again after a change of the entity,
+//! of any group or of any managed policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,7 +43,7 @@ struct State {
     keys: BTreeMap<String, BTreeSet<String>>,
     /// Rows of groups and roles that cannot be read.
     damaged: BTreeSet<String>,
-    /// What was put together, by row.
+    /// The collected permissions, by row.
     known: BTreeMap<String, Arc<Known>>,
 }
 
@@ -53,7 +53,7 @@ struct Read {
     inline: Vec<Arc<Policy>>,
 }
 
-/// A managed policy as it counts.
+/// The content of a managed policy.
 struct Held {
     /// Its ARN and id; `None` if its row cannot be read.
     named: Option<(String, String)>,
@@ -68,7 +68,7 @@ impl Directory {
         }
     }
 
-    /// The role with that ARN, which is `named`, if anybody has described it.
+    /// The role with that ARN, which is `named`, if it is described.
     pub(super) async fn role(
         &self,
         named: &RoleArn<'_>,
@@ -77,7 +77,7 @@ impl Directory {
         self.refresh().await?;
         let key = entity_key(EntityKind::Role, &named.account, named.name);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // It must not be taken for one that nobody has described.
+        // It must not be mistaken for an undescribed one.
         if state.damaged.contains(&key) {
             return Err(Error::Unavailable("the role's row is damaged".into()));
         }
@@ -121,7 +121,7 @@ impl Directory {
         loop {
             let mut watch = self.table.watch(IAM).await?;
             let mut fresh = State::default();
-            // A watch that ends before it is current was too slow: it begins anew.
+            // A watch that ends before it is current was too slow: it is started again.
             while let Some(change) = watch.recv().await {
                 if change != Change::Current {
                     fresh.apply(change);
@@ -134,7 +134,7 @@ impl Directory {
         }
     }
 
-    /// Takes in what has been told; `false` if the watch has ended.
+    /// Applies what has been received; `false` if the watch has ended.
     fn take_in(&self) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -232,8 +232,8 @@ impl State {
         there.then_some(found)
     }
 
-    /// A reference to what is gone says nothing; of what cannot be read, everything is denied, so
-    /// that none of its denials is lost.
+    /// A reference to something deleted has no effect; for what cannot be read, everything is denied,
+    /// so that none of its denials is lost.
     fn permissions(&self, of: &Read) -> Permissions {
         let mut policies = Vec::new();
         self.add_own(of, &mut policies);
@@ -311,13 +311,13 @@ pub(super) fn read(text: &str) -> Arc<Policy> {
     Arc::new(policy.unwrap_or_else(|_| Policy::deny_all()))
 }
 
-/// Whether Lambda may become this role for that function.
+/// Whether Lambda may assume this role for that function.
 pub(super) fn lambda_may_become(role: &Entity, function: &FunctionArn) -> bool {
     let Ok(trust) = Policy::parse(&role.trust, Form::Trust) else {
         return false;
     };
     let lambda = Caller::Service("lambda.amazonaws.com");
-    // For whom a service asks: a role may trust it in the name of an account or function alone.
+    // For whom a service asks: a role may trust it only on behalf of an account or a function.
     let context = Context::new()
         .with("aws:SourceAccount", function.scope.account.as_str())
         .with("aws:SourceArn", function.to_string());

@@ -1,19 +1,19 @@
-//! Ids of access keys and of those who have them, as AWS writes them.
+//! Ids of access keys and of their owners, as AWS writes them.
 //!
 //! ```text
 //!   ASIA ┊ base32( 1 | account, 40 bits | chance, 39 bits )
 //! ```
 //!
-//! The id of a temporary key names its account, so that it can be told without having the key.
+//! The id of a temporary key names its account, so that the account is known without the key.
 
 use types::{AccountId, Random};
 
-/// What ids of temporary keys begin with.
+/// The prefix of temporary keys' ids.
 const TEMPORARY: &str = "ASIA";
 /// Letters after the prefix.
 const CHARACTERS: usize = 16;
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-/// Bits of chance after the account's.
+/// Random bits after the account's.
 const CHANCE_BITS: u32 = 39;
 
 /// A new id of a temporary key of that account.
@@ -30,7 +30,7 @@ pub(super) fn is_temporary(id: &str) -> bool {
     id.starts_with(TEMPORARY)
 }
 
-/// The account that an id names; `None` if it is none of a temporary key.
+/// The account that an id names; `None` if it is not the id of a temporary key.
 pub(crate) fn account_of(id: &str) -> Option<AccountId> {
     let letters = id
         .strip_prefix(TEMPORARY)

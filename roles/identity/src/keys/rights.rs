@@ -1,9 +1,9 @@
-//! May a function's role do what the system is about to do in its name?
+//! Whether a function's role may do what the system is about to do in its name.
 //!
-//! Asked each time, by whoever does it: a right that was there when a setting was made may have gone
-//! since. Other services may ask again, by the key that signs; those that do not, or that see a key of the
-//! operator's, rely on this. Under the operator's key a function reaches what [`OperatorKey`] says and no
-//! more, and a role that IAM does not know may do what unknown roles may.
+//! Checked each time, by the caller that acts: a right that existed when a setting was made may have
+//! been removed since. Other services may check again, by the key that signs; those that do not, or
+//! that see a key of the operator's, rely on this. Under the operator's key a function reaches what
+//! [`OperatorKey`] says and no more, and a role that IAM does not know may do what unknown roles may.
 //!
 //! [`OperatorKey`]: authn::operator_key::OperatorKey
 

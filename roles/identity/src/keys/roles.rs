@@ -1,4 +1,4 @@
-//! Execution roles: their keys for functions, and what is known of them for whoever hands them to functions.
+//! Execution roles: their keys for functions, and what a caller that passes them needs to know.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use types::{FunctionArn, RoleArn};
 use super::directory::lambda_may_become;
 use super::{Given, Keys, Subject};
 
-/// How long a function's credentials are good. Longer than any environment lives, so that an
+/// How long a function's credentials are valid. Longer than any environment lives, so that an
 /// environment never has to fetch new ones.
 pub(super) const SESSION: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// For how long a session is good that is begun only to ask what it may.
+/// How long a session is valid that is begun only to check its permissions.
 const ASKING: Duration = Duration::from_secs(60);
 
 #[async_trait]

@@ -1,7 +1,7 @@
-//! Sessions: temporary keys, for whoever asks STS and for functions.
+//! Sessions: temporary keys, for callers of STS and for functions.
 //!
-//! Nothing of a session is written down. All there is to know of it is in its token, signed and sealed; whose
-//! it is, is looked up at every request, and what they may do with it.
+//! Nothing of a session is stored. Everything about it is in its token, signed and sealed; its owner,
+//! and what they may do with it, is looked up at every request.
 //!
 //! ```text
 //!   token = sealed( session | Ed25519 signature )     sealed: it has the session's secret in it
@@ -39,7 +39,7 @@ pub(crate) struct Session {
     pub(crate) expires: Timestamp,
     /// Whose it is.
     pub(crate) subject: Subject,
-    /// What came with it.
+    /// What was given to it.
     #[serde(default)]
     pub(crate) given: Given,
 }
@@ -47,13 +47,13 @@ pub(crate) struct Session {
 /// Whose a session is.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Subject {
-    /// Somebody who has become a role.
+    /// Somebody who has assumed a role.
     Role {
         /// The role's account.
         account: AccountId,
         /// ARN of the role.
         arn: String,
-        /// Its unique id, if anybody had described it: the session ends with that role.
+        /// Its unique id, if the role was described: the session ends with that role.
         id: Option<String>,
         /// The session's name.
         session: String,
@@ -91,10 +91,10 @@ pub(crate) struct Given {
     /// Tags, before those of the role.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) tags: BTreeMap<String, String>,
-    /// Which of these go on to sessions begun with this one.
+    /// Which of these are passed on to sessions begun with this one.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) transitive: BTreeSet<String>,
-    /// Who is behind it; goes on as well.
+    /// The source identity; passed on as well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) source_identity: Option<String>,
 }
@@ -113,10 +113,11 @@ impl Subject {
 const SEALED: &str = "session-tokens";
 /// What they are signed for.
 const SIGNED: &str = "session-signatures";
-/// Tokens whose signature is known to be good. When there are more, all are verified once more.
+/// How many tokens with a valid signature are remembered. When there are more, all are verified once
+/// more.
 const VERIFIED_MAX: usize = 4_096;
 
-/// What is sealed in a token: a session, and who has begun it.
+/// What is sealed in a token: a session, and its signature.
 #[derive(Serialize, Deserialize)]
 struct Minted {
     /// The session's JSON, as it was signed.
@@ -125,11 +126,11 @@ struct Minted {
     signature: String,
 }
 
-/// Knows sessions again. It can begin none: a token is signed by a key that is not here.
+/// Verifies sessions. It can begin none: it does not have the key that signs tokens.
 pub(crate) struct Opener {
     sealing: Sealing,
     keyring: Arc<Keyring>,
-    /// Digests of tokens. Verifying takes longer than all else of a request.
+    /// Digests of tokens. Verifying takes longer than everything else in a request.
     verified: Mutex<HashSet<Vec<u8>>>,
 }
 
@@ -281,7 +282,7 @@ mod tests {
         };
         let forged = begin(&forger);
         assert_eq!(open(&forged, forged.session_token.expose()), None);
-        // Another session under a signature that is good.
+        // Another session under a valid signature.
         let minted: Minted = opener
             .sealing
             .open(made.session_token.expose(), Timestamp::default())

@@ -1,4 +1,4 @@
-//! When users' access keys were last used, until somebody writes it down.
+//! When users' access keys were last used, until that is stored.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use records::iam::KeyUse;
 use types::Timestamp;
 
-/// Keys that are remembered. Of more the use is not noted until they have been taken: that is
-/// ten thousand users at work within a minute.
+/// The most keys that are remembered. Uses of more keys are not noted until these have been taken: that
+/// is ten thousand users at work within a minute.
 const KEYS_MAX: usize = 10_000;
 
 /// The last use of each key since they were last taken.
@@ -15,7 +15,7 @@ const KEYS_MAX: usize = 10_000;
 pub(super) struct Uses(Mutex<BTreeMap<String, KeyUse>>);
 
 impl Uses {
-    /// Takes note. Of a key that does the same again only the time is written, in memory.
+    /// Notes a use. If a key repeats the same use, only the time is updated, in memory.
     pub(super) fn note(&self, id: &str, service: &str, region: &str, at: Timestamp) {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = uses.get_mut(id) {
@@ -36,7 +36,7 @@ impl Uses {
         }
     }
 
-    /// Hands over what was noted.
+    /// Returns what was noted, and forgets it.
     pub(super) fn take(&self) -> Vec<(String, KeyUse)> {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *uses).into_iter().collect()

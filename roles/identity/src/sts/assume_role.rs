@@ -1,4 +1,4 @@
-//! AssumeRole: becoming a role, if it lets the caller and the caller's own policies do.
+//! AssumeRole: assuming a role, if it trusts the caller and the caller's own policies allow it.
 //!
 //! ```text
 //!   sts:AssumeRole ─┐
@@ -6,7 +6,7 @@
 //!   sts:SetSourceIdentity ┘  (the last two where there is something to tag or set)
 //! ```
 //!
-//! Nobody learns by asking which roles there are: a role that is not there refuses as any other.
+//! Callers cannot find out which roles exist: a role that does not exist is refused like any other.
 
 use std::time::Duration;
 
@@ -23,9 +23,9 @@ use super::tags::Tags;
 use super::{Call, Sts, credentials, error};
 use crate::keys::{Given, Subject, assumed_role};
 
-/// Seconds a session lasts where nothing is said (AWS).
+/// The default seconds a session lasts (AWS).
 const SECONDS: u32 = 3_600;
-/// Seconds a session lasts at most that was begun with a session of a role (AWS).
+/// The most seconds a session lasts that was begun with a session of a role (AWS).
 const CHAINED_SECONDS_MAX: u32 = 3_600;
 
 impl Sts {
@@ -98,7 +98,7 @@ fn refused(message: &str) -> QueryError {
 }
 
 impl Call<'_> {
-    /// The role, if it lets the caller become it so.
+    /// The role, if it allows the caller to assume it in this way.
     fn trusted(
         &self,
         role: Option<Entity>,
@@ -137,7 +137,7 @@ impl Call<'_> {
         Ok(role)
     }
 
-    /// The condition keys that becoming a role has.
+    /// The condition keys that assuming a role has.
     fn context(&self, role: &Entity, tags: &Tags) -> Context {
         let mut context = Context::new();
         let session = self.requester.session();
@@ -194,7 +194,7 @@ impl Call<'_> {
         number.transpose()
     }
 
-    /// Nobody here has a second factor, so that none is right.
+    /// Nobody here has a second factor, so no code is right.
     pub(super) fn refuse_second_factors(&self) -> Result<(), QueryError> {
         let given = |name| self.query.parameter(name).is_some();
         let message = match (given("SerialNumber"), given("TokenCode")) {

@@ -1,4 +1,4 @@
-//! What limits a session: policies that come with it, and how much of them there may be.
+//! Session policies: policies that limit a session, and how large they may be.
 
 use http::StatusCode;
 use policy::{Form, Policy};
@@ -14,8 +14,8 @@ use crate::keys::Given;
 const PLAIN_CHARACTERS_MAX: usize = 2_048;
 /// Managed policies (AWS).
 const POLICIES_MAX: usize = 10;
-/// Bytes of policies and tags together, as the token holds them. AWS does not tell its own bound;
-/// this one keeps tokens well below what clients and proxies take as one header.
+/// Bytes of policies and tags together, as the token holds them. AWS does not publish its own bound;
+/// this one keeps tokens well below what clients and proxies accept as one header.
 const PACKED_BYTES_MAX: usize = 4_096;
 
 fn malformed(message: String) -> QueryError {
@@ -79,7 +79,7 @@ impl Sts {
     }
 }
 
-/// `PackedPolicySize`: how much of what a session may hold it does hold, in percent. `None` where
+/// `PackedPolicySize`: which share of what a session may hold it does hold, in percent. `None` if
 /// nothing was given.
 pub(super) fn packed_size(given: &Given) -> Result<Option<usize>, QueryError> {
     if given.policy.is_none() && given.managed.is_empty() && given.tags.is_empty() {

@@ -8,13 +8,13 @@ use wire::query::QueryError;
 use super::{Call, Sts, credentials};
 use crate::keys::{Given, Subject};
 
-/// Seconds such a session lasts where nothing is said (AWS).
+/// The default seconds such a session lasts (AWS).
 const SECONDS: u32 = 43_200;
-/// Seconds a session of an account itself lasts at most (AWS).
+/// The most seconds a session of an account itself lasts (AWS).
 const ROOT_SECONDS_MAX: u32 = 3_600;
 
 impl Sts {
-    /// Takes no permission: what the session may do, its user may already.
+    /// Requires no permission: what the session may do, its user may already.
     pub(super) fn session_token(&self, call: &Call<'_>) -> Result<String, QueryError> {
         let refused = || {
             let message = "Cannot call GetSessionToken with session credentials";
@@ -37,7 +37,7 @@ impl Sts {
                 let key = call.access_key_id.to_owned();
                 (Subject::Root { account, key }, asked.min(ROOT_SECONDS_MAX))
             }
-            // A role has temporary keys alone.
+            // A role has only temporary keys.
             PrincipalKind::Role { .. } => return Err(refused()),
         };
         let begun = (self.clock.now(), Duration::from_secs(u64::from(seconds)));

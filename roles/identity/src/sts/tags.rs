@@ -1,4 +1,4 @@
-//! Tags of a session: those asked for, and those of the session that asks, as far as they go on.
+//! Tags of a session: the requested ones, and the transitive ones of the calling session.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,16 +7,16 @@ use wire::query::{Query, QueryError};
 
 use super::error;
 
-/// Tags, and which of them go on to sessions begun with the new one.
+/// Tags, and which of them are transitive.
 #[derive(PartialEq, Eq, Default, Debug)]
 pub(super) struct Tags {
-    /// Those that were asked for.
+    /// The requested ones.
     pub(super) asked: BTreeMap<String, String>,
-    /// The keys that were asked to go on.
+    /// The keys that were requested to be transitive.
     pub(super) asked_to_go_on: BTreeSet<String>,
     /// All the new session has.
     pub(super) all: BTreeMap<String, String>,
-    /// Those of them that go on.
+    /// The transitive ones.
     pub(super) transitive: BTreeSet<String>,
 }
 
@@ -29,7 +29,7 @@ fn refused<T>(message: String) -> Result<T, QueryError> {
 }
 
 impl Tags {
-    /// Reads `Tags` and `TransitiveTagKeys`; `inherited` come from the session that asks.
+    /// Reads `Tags` and `TransitiveTagKeys`; `inherited` come from the calling session.
     pub(super) fn read(
         query: &Query,
         inherited: &BTreeMap<String, String>,
@@ -77,7 +77,7 @@ impl Tags {
     }
 }
 
-/// Keys of tags are alike whatever their case.
+/// Tag keys are case-insensitive.
 fn same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }

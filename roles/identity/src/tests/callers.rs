@@ -1,4 +1,4 @@
-//! Who is let in, and what the others are told.
+//! Who is accepted, and what all others receive.
 
 use api::credentials::RoleCredentials as _;
 use bytes::Bytes;

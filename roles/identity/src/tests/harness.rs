@@ -1,4 +1,4 @@
-//! IAM and STS in memory, and what their keys let people do.
+//! IAM and STS in memory, and what their keys allow.
 
 use std::sync::Arc;
 
@@ -99,7 +99,7 @@ impl World {
         }
     }
 
-    /// Whether these keys let somebody do GetFunction and ListFunctions.
+    /// Whether the owner of these keys may do GetFunction and ListFunctions.
     pub(super) async fn may(&self, keys: &Held) -> (bool, bool) {
         let request = Request::get("/").header("host", "localhost:9100");
         let (mut parts, ()) = request.body(()).unwrap().into_parts();

@@ -1,4 +1,4 @@
-//! Sessions: what they may, for how long, and what is left of them when whose they are is gone.
+//! Sessions: what they may do, for how long, and what is left of them when their owner is deleted.
 
 use crate::examples::{Held, allow, element, root};
 

@@ -1,4 +1,4 @@
-//! Becoming a role: who may, and with what.
+//! Assuming a role: who may, and with what.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ async fn whom_the_roles_account_is_left_to_say_needs_permission() {
         )
     );
     assert!(world.become_role(&bob, &[]).await.is_ok());
-    // What is not there refuses as what is.
+    // What does not exist is refused like what does.
     let absent = "arn:aws:iam::000000000000:role/absent";
     let refused = world
         .become_role(&bob, &[("RoleArn", absent)])
@@ -71,7 +71,7 @@ async fn whom_the_roles_account_is_left_to_say_needs_permission() {
             "AccessDenied: User: arn:aws:iam::000000000000:user/bob is not authorized to perform: sts:AssumeRole on resource: {absent}"
         )
     );
-    // The trust changes, and so does at once who may.
+    // The trust policy changes, and at once so does who may.
     let nobody = trust("arn:aws:iam::000000000000:user/zoe", "");
     let change = [("RoleName", "worker"), ("PolicyDocument", nobody.as_str())];
     world.client.iam("UpdateAssumeRolePolicy", &change).await;
@@ -129,7 +129,7 @@ async fn tags_are_asked_for_seen_and_go_on() {
     let (session, xml) = world.become_role(&ann, &tags).await.unwrap();
     assert_eq!(element(&xml, "SourceIdentity"), "ann@home");
     assert_eq!(world.may(&session).await, (true, false));
-    // A role that does not let sessions be tagged is not reached with tags that go on.
+    // A role that does not allow session tags cannot be assumed with transitive tags.
     let plain = r#"{"Statement":{"Effect":"Allow","Principal":{"AWS":"000000000000"},"Action":"sts:AssumeRole"}}"#;
     world.role("plain", plain, by_tag).await;
     let at_plain = ("RoleArn", "arn:aws:iam::000000000000:role/plain");

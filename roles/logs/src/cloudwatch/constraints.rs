@@ -47,7 +47,7 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// What may stand in a tag: letters, blanks and digits of any script, and a few signs.
+/// The characters of a tag: letters, blanks and digits of any script, and a few signs.
 fn is_tag_character(c: char) -> bool {
     c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c)
 }
@@ -75,7 +75,7 @@ impl Check {
         self
     }
 
-    /// A part of a group's name that others are looked for by.
+    /// A part of a group's name to search for.
     pub(super) fn group_part(&mut self, at: &str, part: Option<&String>) -> &mut Self {
         let part = part.map(String::as_str);
         self.0.pattern(at, part, GROUP_PART);

@@ -155,7 +155,7 @@ impl From<Found> for Event {
     }
 }
 
-/// Names an event for good: 56 digits, as AWS's have, that sort by time.
+/// Identifies an event permanently: 56 digits, as AWS's have, that sort by time.
 fn event_id(place: &Place) -> String {
     let hash = digest(&SHA256, place.stream.as_bytes());
     let hash = hash.as_ref().first_chunk().copied().unwrap_or_default();

@@ -93,8 +93,8 @@ impl CloudWatch {
     }
 }
 
-/// Where to go on forwards and backwards from a page. At an end it is where the page was asked
-/// for, so that its token comes again.
+/// The tokens for the next page forwards and backwards. At an end, the page's own position, so that its
+/// token is repeated.
 fn borders(
     direction: Direction,
     page: &Page,
@@ -111,7 +111,7 @@ fn borders(
         position: 0,
     };
     let here = from.unwrap_or(nothing);
-    // A page may be empty because so much was read for it; then the same way goes on.
+    // A page may be empty because too much was read for it; then the same direction continues.
     match (&page.rest, direction) {
         (Some(rest), Direction::Forward) => (rest.clone(), here),
         (Some(rest), Direction::Backward) => (here, rest.clone()),

@@ -1,4 +1,4 @@
-//! Log groups and how long they keep what they have.
+//! Log groups and their retention.
 
 mod describe;
 
@@ -18,7 +18,7 @@ use wire::json_rpc::{JsonError, nothing};
 use super::constraints::Check;
 use super::{Ask, CloudWatch, Error};
 
-/// Kinds of groups (the public model). All are kept alike.
+/// Kinds of groups (the public model). All are stored alike.
 const CLASSES: [&str; 3] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"];
 /// Retentions there are, days (AWS).
 const DAYS: [u32; 22] = [
@@ -42,7 +42,7 @@ pub(super) struct Named {
     retention_in_days: Option<i64>,
 }
 
-/// The refusal that says there is no such group.
+/// The refusal for a missing group.
 pub(super) fn no_group() -> JsonError {
     JsonError::refused(
         "ResourceNotFoundException",
@@ -50,7 +50,7 @@ pub(super) fn no_group() -> JsonError {
     )
 }
 
-/// The refusal of something that breaks a rule beyond the model.
+/// The refusal of something that violates a rule beyond the model.
 pub(super) fn invalid(message: impl Into<String>) -> JsonError {
     JsonError::refused("InvalidParameterException", message)
 }
@@ -109,7 +109,7 @@ impl CloudWatch {
             )
             .into());
         }
-        // The files first: a group whose row is gone and whose files are there would come back.
+        // The files first: a group whose row was deleted and whose files exist would come back.
         self.store
             .delete_group(ask.scope.clone(), name.clone())
             .await?;
@@ -200,7 +200,7 @@ impl CloudWatch {
         Ok(name)
     }
 
-    /// A group, which must be there.
+    /// A group, which must exist.
     pub(super) async fn group(&self, scope: &Scope, name: &str) -> Result<LogGroup, Error> {
         let found = self.find(scope, name).await?;
         Ok(found.map(|(group, _)| group).ok_or_else(no_group)?)
@@ -225,7 +225,7 @@ impl CloudWatch {
         Err(Failure::Contended { key }.into())
     }
 
-    /// From when on a group's events are shown.
+    /// The time from which a group's events are shown.
     pub(super) fn kept_since(&self, group: &LogGroup) -> Timestamp {
         kept_since(
             self.clock.now(),
@@ -258,13 +258,13 @@ impl CloudWatch {
             protected: false,
             tags: BTreeMap::new(),
         };
-        // Whoever else does the same at this moment writes the same.
+        // A concurrent request for the same group writes the same.
         self.rows.put(&key, &group, Expect::Absent).await?;
         Ok(self.rows.get(&key).await?)
     }
 }
 
-/// From when on events are kept for so many days.
+/// The time from which events are kept for `days` days.
 pub(super) fn kept_since(now: Timestamp, days: Option<u32>) -> Timestamp {
     let Some(days) = days.filter(|days| *days > 0) else {
         return Timestamp::default();
@@ -273,7 +273,7 @@ pub(super) fn kept_since(now: Timestamp, days: Option<u32>) -> Timestamp {
     Timestamp::from_millis(now.as_millis().saturating_sub(millis))
 }
 
-/// The group that a name or an ARN means.
+/// The group that a name or an ARN identifies.
 pub(super) fn name_of(scope: &Scope, identifier: &str) -> Result<String, JsonError> {
     let Some(rest) = identifier.strip_prefix("arn:") else {
         return Ok(identifier.to_owned());

@@ -12,9 +12,9 @@ use types::{Clock, Scope, Timestamp};
 use super::groups::kept_since;
 use crate::store::LogStore;
 
-/// How often groups are looked at.
+/// How often groups are checked.
 const EVERY: Duration = Duration::from_secs(60);
-/// An event may be so much newer than the moment at which its file was written (AWS: 2 hours).
+/// An event may be newer by this than the moment at which its file was written (AWS: 2 hours).
 const AHEAD_MAX: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// See the module. Dropping its future stops it, which loses nothing.
@@ -68,12 +68,12 @@ impl Keeper {
                 return;
             }
         };
-        // A damaged row is reported where somebody asks for it.
+        // A damaged row is reported when a request reads it.
         let groups = rows.iter().filter_map(|row| decode::<LogGroup>(row).ok());
         let mut told: BTreeMap<(Scope, String), Option<u32>> = groups
             .map(|group| ((group.scope, group.name), group.retention_days))
             .collect();
-        // Those that nobody has asked for yet are files alone.
+        // Groups that no request has named yet are files only.
         let reader = self.store.reader();
         let files = tokio::task::spawn_blocking(move || reader.all_groups());
         for group in files.await.ok().and_then(Result::ok).unwrap_or_default() {

@@ -1,4 +1,4 @@
-//! Filter patterns: which events are wanted.
+//! Filter patterns: which events match.
 //!
 //! ```text
 //!   ERROR "exact phrase" -exclude        terms: all of the first kind, none of the second
@@ -8,7 +8,7 @@
 //!   [ip, user, ..., status=4*, bytes]    events of fields, with blanks   [`fields`]
 //! ```
 //!
-//! Reading a pattern takes time and room in proportion to its length, and so does matching.
+//! Parsing a pattern takes time and memory in proportion to its length, and so does matching.
 
 mod fields;
 mod json;
@@ -20,16 +20,16 @@ use types::ForCallers;
 
 use lexer::{Lexer, Token};
 
-/// What a regular expression may take, bytes: patterns have 1 024 characters.
+/// The most bytes of a compiled regular expression: patterns have 1 024 characters.
 const REGEX_BYTES_MAX: usize = 256 * 1024;
 
-/// Why a pattern is none.
+/// Why a pattern is invalid.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(super) enum Error {
     /// A term that needs quotes.
     #[error("Invalid character(s) in term '{term}'")]
     Term { term: String },
-    /// A regular expression that is none.
+    /// An invalid regular expression.
     #[error("Invalid regular expression: {regex}")]
     Regex { regex: String },
     /// Anything else.
@@ -78,7 +78,7 @@ impl Pattern {
         }
     }
 
-    /// Whether an event's message is wanted.
+    /// Whether an event's message matches.
     pub(super) fn matches(&self, message: &str) -> bool {
         match self {
             Self::All => true,
@@ -119,7 +119,7 @@ impl Terms {
             Term::Text(text) => message.contains(text.as_str()),
             Term::Regex(regex) => regex.is_match(message),
         };
-        // Beside terms that must or must not be there, those that may be mean nothing.
+        // Next to required and excluded terms, optional ones have no effect.
         let any = match self.all.is_empty() && self.none.is_empty() {
             true => self.any.is_empty() || self.any.iter().any(is_in),
             false => true,
@@ -128,7 +128,7 @@ impl Terms {
     }
 }
 
-/// Whether a term may stand without quotes.
+/// Whether a term may be written without quotes.
 fn is_plain(word: &str) -> bool {
     word.chars().all(|c| c.is_alphanumeric() || c == '_')
 }

@@ -20,13 +20,13 @@ use crate::store::Line;
 const EVENTS_MAX: usize = 10_000;
 /// Bytes of one request's events (AWS).
 const BYTES_MAX: usize = 1_048_576;
-/// What an event counts beside its message (AWS).
+/// What an event counts in addition to its message (AWS).
 const EVENT_BYTES: usize = 26;
 /// How far the events of one request may be apart (AWS).
 const SPAN_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-/// Older ones are not taken (AWS: 14 days).
+/// Older ones are not accepted (AWS: 14 days).
 const AGE_MAX: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-/// Later ones are not taken (AWS: 2 hours).
+/// Later ones are not accepted (AWS: 2 hours).
 const AHEAD_MAX: Duration = Duration::from_secs(2 * 60 * 60);
 
 #[derive(Deserialize, Default)]
@@ -48,13 +48,13 @@ struct Event {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Taken {
-    /// Nobody needs it any more, but old programs look for it.
+    /// Nobody needs it any more, but old programs read it.
     next_sequence_token: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     rejected_log_events_info: Option<Rejected>,
 }
 
-/// What was not taken.
+/// What was not accepted.
 #[derive(Serialize, PartialEq, Eq, Debug, Default)]
 #[serde(rename_all = "camelCase")]
 struct Rejected {
@@ -100,7 +100,7 @@ impl CloudWatch {
         }))
     }
 
-    /// Refuses if there is no such stream.
+    /// Refuses if the stream does not exist.
     async fn check_stream(&self, stream: &StreamName) -> Result<(), Error> {
         let stream = stream.clone();
         let there = self.read(move |reader| {
@@ -155,7 +155,7 @@ impl Put {
     }
 }
 
-/// What must hold of all events of a request together.
+/// What must hold for all events of a request together.
 fn check_batch(events: &[(Timestamp, String)]) -> Result<(), JsonError> {
     let bytes: usize = events
         .iter()
@@ -181,7 +181,7 @@ fn check_batch(events: &[(Timestamp, String)]) -> Result<(), JsonError> {
     Ok(())
 }
 
-/// Which events are taken, and why the others aren't. They are in chronological order.
+/// Which events are accepted, and why the others aren't. They are in chronological order.
 fn sort_out(
     events: &[(Timestamp, String)],
     now: Timestamp,

@@ -61,7 +61,7 @@ struct Shown {
     stored_bytes: u64,
 }
 
-/// The refusal that says there is no such stream.
+/// The refusal for a missing stream.
 pub(super) fn no_stream() -> JsonError {
     JsonError::refused(
         "ResourceNotFoundException",
@@ -142,7 +142,7 @@ impl CloudWatch {
         }))
     }
 
-    /// The stream that a request names, of a group that is there. The stream may not be.
+    /// The stream that a request names, of an existing group. The stream may not exist.
     async fn named_stream(&self, ask: &Ask<'_>) -> Result<StreamName, Error> {
         let named: Named = ask.members()?;
         let mut check = Check::default();
@@ -166,7 +166,7 @@ impl CloudWatch {
 }
 
 impl Describe {
-    /// Checks the request; gives whether to order by time, and how many are wanted.
+    /// Checks the request; returns whether to order by time, and how many are wanted.
     fn check(&self) -> Result<(bool, usize), JsonError> {
         let mut check = Check::default();
         check

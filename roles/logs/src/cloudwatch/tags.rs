@@ -1,4 +1,4 @@
-//! Tags of log groups, in the two ways in which they are spoken of.
+//! Tags of log groups, in the two ways in which requests name them.
 
 use std::collections::BTreeMap;
 
@@ -163,7 +163,7 @@ impl Resource {
         check
     }
 
-    /// The group that the ARN means.
+    /// The group that the ARN identifies.
     fn group(&self, ask: &Ask<'_>) -> Result<String, JsonError> {
         let arn = self.resource_arn.as_deref().unwrap_or_default();
         match arn.starts_with("arn:") {

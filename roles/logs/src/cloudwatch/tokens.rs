@@ -1,5 +1,4 @@
-//! Tokens that name where a list or a search goes on. Opaque to clients, and whatever they make of
-//! them is refused.
+//! Tokens that name where a list or a search continues. Opaque to clients; changed ones are refused.
 
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use crate::store::{Direction, Place};
 /// The longest token there is: a name of 512 characters and two numbers, in base64.
 const TOKEN_BYTES_MAX: usize = 4_096;
 
-/// A place after a name.
+/// A position after a name.
 pub(super) fn of_name(name: &str) -> String {
     BASE64.encode(name)
 }
@@ -26,7 +25,7 @@ pub(super) fn name(token: &str) -> Result<String, JsonError> {
     name.ok_or_else(wrong)
 }
 
-/// A place among streams.
+/// A position among streams.
 pub(super) fn of_place(place: &Place) -> String {
     of_name(&format!(
         "{}/{}/{}",
@@ -50,7 +49,7 @@ pub(super) fn place(token: &str) -> Result<Place, JsonError> {
     }
 }
 
-/// A place in one stream and which way to go from there: `f/…/s`, `b/…/s`.
+/// A position in one stream and the direction to continue in: `f/…/s`, `b/…/s`.
 pub(super) fn of_stream(direction: Direction, place: &Place) -> String {
     let way = match direction {
         Direction::Forward => 'f',

@@ -1,4 +1,4 @@
-//! One stream's last segment, open for more.
+//! One stream's last segment, open for appending.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -12,7 +12,7 @@ use super::path;
 use super::room::Taken;
 use super::segment::{Head, Line};
 
-/// Lines are gathered to so many bytes before they are written.
+/// Lines are collected up to this many bytes before they are written.
 const BUFFER_BYTES: usize = 1024 * 1024;
 
 /// See the module.
@@ -20,18 +20,18 @@ pub(super) struct Appending {
     folder: PathBuf,
     name: StreamName,
     created: Timestamp,
-    /// `None` where it was removed and nothing has come since.
+    /// `None` if it was removed and nothing has arrived since.
     file: Option<File>,
     path: PathBuf,
     base: u64,
     bytes: u64,
-    /// What was written that nobody has counted yet.
+    /// What was written and not counted yet.
     written: Taken,
     buffer: Vec<u8>,
 }
 
 impl Appending {
-    /// Opens the last segment of a stream, or makes its first. What it needs around it is there.
+    /// Opens the last segment of a stream, or creates its first. The files and folders around it exist.
     pub(super) fn open(folder: &Path, name: &StreamName, now: Timestamp) -> io::Result<Self> {
         let group = path::group_folder(folder, &name.scope, &name.group);
         let files = path::stream_files(&group)?;
@@ -62,7 +62,7 @@ impl Appending {
         &self.path
     }
 
-    /// What was written since this was last asked.
+    /// What was written since the last call.
     pub(super) fn take_written(&mut self) -> Taken {
         std::mem::take(&mut self.written)
     }
@@ -93,12 +93,12 @@ impl Appending {
         Ok(())
     }
 
-    /// Whether so much was written that it is time to count it.
+    /// Whether enough was written that it is time to count it.
     pub(super) fn has_grown(&self) -> bool {
         self.written.bytes >= BUFFER_BYTES as u64
     }
 
-    /// Goes on in a new segment.
+    /// Continues in a new segment.
     fn rotate(&mut self) -> io::Result<()> {
         self.base += self.bytes;
         self.bytes = 0;
@@ -107,14 +107,14 @@ impl Appending {
         self.begin()
     }
 
-    /// The segment was removed. What comes goes on in a new one, which is made then.
+    /// The segment was removed. What arrives next is written to a new one, which is created then.
     pub(super) fn lost(&mut self) {
         self.file = None;
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.file.is_none() {
-            // Its name may be gone as well.
+            // The file of its name may have been removed as well.
             path::prepare(&self.folder, &self.name)?;
             self.rotate()?;
         }
@@ -138,7 +138,7 @@ impl Appending {
         Ok(())
     }
 
-    /// What a crash left without its end must not swallow the next line.
+    /// An unfinished line from a crash must not swallow the next line.
     fn end_line(&mut self) -> io::Result<()> {
         let mut last = [0];
         if let Some(file) = &mut self.file {
@@ -163,7 +163,7 @@ fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// When the stream of a segment was made, if its first line tells.
+/// When the stream of a segment was created, if its first line says so.
 fn created(file: &mut File) -> io::Result<Option<Timestamp>> {
     // `{"c":` and at most twenty digits.
     let mut start = [0; 32];

@@ -1,7 +1,7 @@
 //! Which part of a segment holds which times, so that a search reads only what it must.
 //!
-//! Made by reading a segment once, and then only what is new; kept in memory, some 40 bytes for
-//! every [`CHUNK_BYTES`] of log.
+//! Built by reading a segment once, and then only what is new; kept in memory, some 40 bytes for every
+//! [`CHUNK_BYTES`] of log.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,11 +12,10 @@ use std::time::SystemTime;
 
 use super::segment::{self, Head, Segment};
 
-/// What is read at once by a search: many lines, and few enough that reading one too many costs
-/// little.
+/// How much a search reads at once: many lines, and few enough that reading one too many costs little.
 const CHUNK_BYTES: u64 = 64 * 1024;
 
-/// Whole lines that stand together, and when what they tell happened.
+/// Consecutive whole lines, and the times of their events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Chunk {
     /// Where in the file it begins.
@@ -27,17 +26,17 @@ pub(super) struct Chunk {
     pub(super) max: u64,
 }
 
-/// What is known of a segment.
+/// What is known about a segment.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Index {
     pub(super) chunks: Vec<Chunk>,
-    /// When its stream was made, if its first line tells.
+    /// When its stream was created, if its first line says so.
     pub(super) created: Option<u64>,
-    /// When it last got an event.
+    /// When it last received an event.
     pub(super) ingested: u64,
     /// How far it has been read.
     read: u64,
-    /// The file it tells of.
+    /// The file it describes.
     identity: Option<(u64, Option<SystemTime>)>,
 }
 
@@ -54,7 +53,7 @@ impl Index {
         self.identity == Some(segment.identity) && self.read == segment.bytes
     }
 
-    /// Reads what has come since. A file that is gone has nothing.
+    /// Reads what was added since. A deleted file has nothing.
     fn update(&mut self, segment: &Segment) -> io::Result<()> {
         let identity = Some(segment.identity);
         if self.identity != identity || segment.bytes < self.read {
@@ -81,7 +80,7 @@ impl Index {
         loop {
             line.clear();
             reader.read_until(b'\n', &mut line)?;
-            // What has no end yet is still being written.
+            // A line without its end is still being written.
             if !line.ends_with(b"\n") {
                 return Ok(());
             }
@@ -117,7 +116,7 @@ impl Index {
     }
 }
 
-/// A stream with what is known of its segments.
+/// A stream with what is known about its segments.
 #[derive(Clone, Debug)]
 pub(super) struct Indexed {
     pub(super) stream: Arc<str>,
@@ -131,8 +130,7 @@ pub(super) struct Indices(Arc<Mutex<BTreeMap<PathBuf, Group>>>);
 type Group = BTreeMap<PathBuf, Arc<Index>>;
 
 impl Indices {
-    /// The streams of a group that `wanted` says yes to, as they are now. Files that are gone are
-    /// forgotten.
+    /// The streams of a group that `wanted` accepts, as they are now. Deleted files are forgotten.
     pub(super) fn of_group(
         &self,
         folder: &Path,
@@ -147,7 +145,7 @@ impl Indices {
             let mut indexed = Vec::new();
             for segment in segments {
                 let mut index = known.remove(&segment.path).unwrap_or_default();
-                // Unwanted ones are read when somebody wants them.
+                // Unwanted ones are read when they are wanted.
                 if wanted && !index.covers(&segment) {
                     Arc::make_mut(&mut index).update(&segment)?;
                 }
@@ -175,7 +173,7 @@ impl Indices {
 }
 
 impl Indexed {
-    /// When the stream was made.
+    /// When the stream was created.
     pub(super) fn created(&self) -> u64 {
         let told = self.segments.iter().find_map(|(_, index)| index.created);
         told.or_else(|| self.times().map(|(first, _)| first))
@@ -191,7 +189,7 @@ impl Indexed {
         })
     }
 
-    /// When it last got an event.
+    /// When it last received an event.
     pub(super) fn ingested(&self) -> Option<u64> {
         let all = self.segments.iter().map(|(_, index)| index.ingested);
         all.max().filter(|time| *time > 0)

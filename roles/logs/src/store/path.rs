@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!   /aws/lambda/f   ─▶  =%2Faws%2Flambda%2Ff
-//!   a long name     ─▶  ~<hex SHA-256>, with the name itself in ~<hex>.name beside it
+//!   a long name     ─▶  ~<hex SHA-256>, with the name itself in ~<hex>.name next to it
 //! ```
 //!
-//! What stands behind a stream's component is in [`super::segment`].
+//! What follows a stream's component is in [`super::segment`].
 //!
-//! Everything but letters, digits, `-` and `_` is percent-encoded, and `=` stands in front, so that
-//! no name is empty, `.`, `..` or has a slash.
+//! Everything but letters, digits, `-` and `_` is percent-encoded, and `=` comes first, so that no name
+//! is empty, `.`, `..` or has a slash.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -21,13 +21,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use ring::digest::{SHA256, digest};
 use types::{AccountId, Region, Scope};
 
-/// What stands for itself beside letters and digits.
+/// What is not encoded, in addition to letters and digits.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
-/// Longer names are hashed: file systems take 255 bytes, and a position and `.jsonl` come behind.
+/// Longer names are hashed: file systems accept 255 bytes, and a position and `.jsonl` follow.
 const ENCODED_BYTES_MAX: usize = 230;
-/// What a stream's file ends with.
+/// The suffix of a stream's file.
 const STREAM: &str = ".jsonl";
-/// What the file that holds a hashed name ends with.
+/// The suffix of the file that holds a hashed name.
 const NAME: &str = ".name";
 
 /// Where a scope's groups are.
@@ -52,7 +52,7 @@ pub(super) fn segment_file(root: &Path, name: &StreamName, base: u64) -> PathBuf
     group_folder(root, &name.scope, &name.group).join(file)
 }
 
-/// The file that holds a stream's name, if its name is too long to be that of a file.
+/// The file that holds a stream's name, if its name is too long for a file's.
 pub(super) fn name_file(root: &Path, name: &StreamName) -> Option<PathBuf> {
     let component = component(&name.stream);
     let folder = group_folder(root, &name.scope, &name.group);
@@ -61,7 +61,7 @@ pub(super) fn name_file(root: &Path, name: &StreamName) -> Option<PathBuf> {
         .then(|| folder.join(format!("{component}{NAME}")))
 }
 
-/// Makes what a stream's file needs around it.
+/// Creates what a stream's file needs around it.
 pub(super) fn prepare(root: &Path, name: &StreamName) -> io::Result<()> {
     let scope = scope_folder(root, &name.scope);
     let group = group_folder(root, &name.scope, &name.group);
@@ -97,7 +97,7 @@ pub(super) fn groups(folder: &Path) -> io::Result<Vec<String>> {
     Ok(groups)
 }
 
-/// A file of a stream, as its name tells.
+/// A file of a stream, as its name describes it.
 pub(super) struct StreamFile {
     /// The file's name.
     pub(super) name: String,
@@ -122,7 +122,7 @@ pub(super) fn stream_files(folder: &Path) -> io::Result<Vec<StreamFile>> {
     Ok(found.collect())
 }
 
-/// Forgets the name of a group whose folder is gone.
+/// Removes the name of a group whose folder was deleted.
 pub(super) fn forget_group(root: &Path, scope: &Scope, group: &str) -> io::Result<()> {
     let component = component(group);
     if !component.starts_with('~') {
@@ -134,7 +134,7 @@ pub(super) fn forget_group(root: &Path, scope: &Scope, group: &str) -> io::Resul
     }
 }
 
-/// Forgets the names of streams in a group's folder whose files are gone.
+/// Removes the names of streams in a group's folder whose files were deleted.
 pub(super) fn forget_streams(group: &Path) -> io::Result<()> {
     let mut names = Vec::new();
     let mut kept = BTreeSet::new();
@@ -146,7 +146,7 @@ pub(super) fn forget_streams(group: &Path) -> io::Result<()> {
         let Ok(file) = entry?.file_name().into_string() else {
             continue;
         };
-        // Only these have names beside them.
+        // Only these have names next to them.
         if !file.starts_with('~') {
             continue;
         }
@@ -165,7 +165,7 @@ pub(super) fn forget_streams(group: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a folder and those above it, for us alone.
+/// Creates a folder and those above it, accessible to us only.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
@@ -184,7 +184,7 @@ fn component(name: &str) -> String {
     format!("~{hex}")
 }
 
-/// Writes down a name that its component does not tell.
+/// Stores a name that its component does not contain.
 fn remember(folder: &Path, name: &str) -> io::Result<()> {
     let component = component(name);
     if !component.starts_with('~') {
@@ -203,7 +203,7 @@ fn remember(folder: &Path, name: &str) -> io::Result<()> {
     }
 }
 
-/// What is in a folder, but for files that hold names; nothing if there is none.
+/// What is in a folder, without files that hold names; nothing if there is none.
 fn entries(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -218,7 +218,7 @@ fn entries(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The name a component stands for; `None` if it is not of our making.
+/// The name a component stands for; `None` if we did not create it.
 fn decode(folder: &Path, component: &str) -> Option<String> {
     match component.strip_prefix('=') {
         Some(encoded) => {

@@ -9,8 +9,8 @@ use super::index::{Indexed, Indices};
 use super::search::{Page, Search};
 use super::{path, segment};
 
-/// Reads groups, streams and events. All calls wait for the disk. Copies share what they have
-/// learned of it.
+/// Reads groups, streams and events. All calls wait for the disk. Copies share what they have learned
+/// from it.
 #[derive(Clone, Debug)]
 pub(crate) struct LogReader {
     folder: PathBuf,
@@ -25,12 +25,12 @@ pub(crate) struct StreamFacts {
     pub(crate) created: u64,
     /// Of its first and its last event.
     pub(crate) times: Option<(u64, u64)>,
-    /// When it last got an event.
+    /// When it last received an event.
     pub(crate) ingested: Option<u64>,
 }
 
 impl LogReader {
-    /// Reads the logs in `folder`, whoever writes them.
+    /// Reads the logs in `folder`, whichever process writes them.
     pub(crate) fn new(folder: PathBuf) -> Self {
         let indices = Indices::default();
         Self { folder, indices }
@@ -57,14 +57,14 @@ impl LogReader {
         Ok(segments.into_keys().collect())
     }
 
-    /// When a group's folder was made, if it has one.
+    /// When a group's folder was created, if it has one.
     pub(crate) fn group_made(&self, scope: &Scope, group: &str) -> io::Result<Option<Timestamp>> {
         let metadata = match std::fs::metadata(path::group_folder(&self.folder, scope, group)) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        // Not every file system knows when a folder was made.
+        // Not every file system records when a folder was created.
         let made = metadata.created().or_else(|_| metadata.modified())?;
         Ok(Some(segment::timestamp(made)))
     }
@@ -79,7 +79,7 @@ impl LogReader {
             .sum())
     }
 
-    /// The streams of a group that `wanted` says yes to, by name.
+    /// The streams of a group that `wanted` accepts, by name.
     pub(crate) fn describe(
         &self,
         scope: &Scope,
@@ -96,7 +96,7 @@ impl LogReader {
         Ok(facts.collect())
     }
 
-    /// Searches the streams of a group that `wanted` says yes to.
+    /// Searches the streams of a group that `wanted` accepts.
     pub(crate) fn search(
         &self,
         scope: &Scope,

@@ -1,6 +1,6 @@
-//! How much disk logs may take, and what goes first: of whoever has too much, what was written longest
-//! ago. Nobody's logs go because another account writes: a group makes room in itself, an account in
-//! itself, and where all together have too much, whoever has most makes it.
+//! How much disk logs may take, and what is removed first: the oldest of the group or account that has
+//! too much. An account's logs are never removed because another account writes: a group makes room in
+//! itself, an account in itself, and if all together have too much, the account with the most makes it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,17 +25,17 @@ pub struct Bounds {
     pub account_groups_max: u64,
 }
 
-/// The least that an account may take of its share at a time: a tenth is freed at once, for finding the
-/// oldest means to look at all.
+/// The least that is removed from an account at a time: a tenth is freed at once, as finding the oldest
+/// means reading the whole folder.
 fn freed(max: u64) -> u64 {
     max - max / 10
 }
 
-/// A segment is at most this long, so that what is old goes in pieces.
+/// A segment is at most this long, so that old logs are removed in pieces.
 const SEGMENT_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// A segment is at least this long: a file a line would be no help.
+/// A segment is at least this long: one file for each line would not help.
 const SEGMENT_BYTES_MIN: u64 = 64 * 1024;
-/// A group consists of at least so many segments when it is full.
+/// A group consists of at least this many segments when it is full.
 const SEGMENTS_MIN: u64 = 16;
 
 impl Bounds {
@@ -88,7 +88,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// What the logs in `folder` take. What cannot be looked at now is looked at when it grows.
+    /// What the logs in `folder` take. What cannot be read now is counted when it grows.
     pub(super) fn new(folder: &Path, bounds: Bounds) -> Self {
         let mut room = Self {
             bounds,
@@ -115,7 +115,7 @@ impl Room {
             || of_account.is_none_or(|(_, groups)| *groups < self.bounds.account_groups_max)
     }
 
-    /// A group has grown; answers what was removed to make room.
+    /// A group has grown; returns what was removed to make room.
     pub(super) fn grown(&mut self, group: &Path, by: Taken) -> Vec<PathBuf> {
         self.count(group, by);
         let bounds = self.bounds;
@@ -142,10 +142,10 @@ impl Room {
         removed
     }
 
-    /// Removes of whoever has most, until all have no more than `keep` together.
+    /// Removes from the account with the most, until all have no more than `keep` together.
     fn level(&mut self, keep: u64) -> Vec<PathBuf> {
         let mut removed = Vec::new();
-        // Each turn brings the largest down to the next, so there are no more turns than accounts.
+        // Each turn brings the largest down to the next, so there are at most as many turns as accounts.
         for _ in 0..self.accounts.len() {
             if self.total <= keep {
                 break;
@@ -169,7 +169,7 @@ impl Room {
         removed
     }
 
-    /// Removes what was last written to before then; answers what was removed.
+    /// Removes what was last written to before then; returns what was removed.
     pub(super) fn expire(&mut self, group: &Path, before: Timestamp) -> Vec<PathBuf> {
         let mut old = oldest(&[group.to_owned()]);
         old.retain(|(_, segment)| segment.modified < before);

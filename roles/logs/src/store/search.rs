@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Chunks are read in the order of their earliest event, until none that is left can hold an event
-//! before the last of the page. Searching backwards is the same with time turned round.
+//! before the last of the page. Searching backwards is the same with time reversed.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,14 +16,14 @@ use std::sync::Arc;
 use super::index::{Chunk, Indexed};
 use super::segment::{Line, Segment};
 
-/// What an event counts beside its message, as CloudWatch Logs counts it.
+/// What an event counts in addition to its message, as CloudWatch Logs counts it.
 const EVENT_BYTES: usize = 26;
 /// Bytes of events in one page (AWS: 1 MB).
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
-/// Bytes read for one page. What then stands before all that is unread is the page; the next goes on.
+/// Bytes read for one page. What then precedes everything unread is the page; the next continues.
 const READ_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
-/// Where an event stands among all of a group: by time, then by stream, then by its position.
+/// The position of an event among all of a group: by time, then by stream, then by its position in it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Place {
     /// Milliseconds since 1970.
@@ -36,12 +36,12 @@ pub(crate) struct Place {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Found {
     pub(crate) place: Place,
-    /// When we were told of it, milliseconds since 1970.
+    /// When we received it, milliseconds since 1970.
     pub(crate) ingested: u64,
     pub(crate) message: String,
 }
 
-/// Which way to search.
+/// The direction of the search.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Direction {
     /// From the earliest.
@@ -50,29 +50,29 @@ pub(crate) enum Direction {
     Backward,
 }
 
-/// What is wanted.
+/// What is searched for.
 pub(crate) struct Search<'s> {
     pub(crate) direction: Direction,
     /// Times, milliseconds since 1970: from the first, and before the second.
     pub(crate) times: (u64, u64),
-    /// Where to go on: forward from there, it included; backward before there.
+    /// Where to continue: forward from there, including it; backward before there.
     pub(crate) from: Option<Place>,
-    /// Events at most.
+    /// The most events.
     pub(crate) limit: usize,
-    /// Whether an event's message is wanted.
+    /// Whether an event's message matches.
     pub(crate) matches: &'s dyn Fn(&str) -> bool,
 }
 
 /// What was found.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// By place, whichever way was searched.
+    /// By position, in either direction.
     pub(crate) events: Vec<Found>,
-    /// Where to go on, as [`Search::from`] takes it, unless all has been searched.
+    /// Where to continue, as [`Search::from`] takes it, unless everything has been searched.
     pub(crate) rest: Option<Place>,
 }
 
-/// One chunk that may hold what is wanted; its times are turned if the search is.
+/// One chunk that may hold what is searched for; its times are reversed if the search is.
 struct Candidate<'i> {
     min: u64,
     stream: &'i Arc<str>,
@@ -80,7 +80,7 @@ struct Candidate<'i> {
     chunk: Chunk,
 }
 
-/// The first events so far, by their place as the search sees it.
+/// The first events so far, by their position as the search orders them.
 #[derive(Default)]
 struct Kept {
     events: BTreeMap<Place, Found>,
@@ -90,7 +90,7 @@ struct Kept {
 }
 
 impl Direction {
-    /// A number as this way of searching orders it.
+    /// A number as this direction orders it.
     fn turn(self, number: u64) -> u64 {
         match self {
             Self::Forward => number,
@@ -98,7 +98,7 @@ impl Direction {
         }
     }
 
-    /// A place as this way of searching orders it. A backward search is of one stream.
+    /// A position as this direction orders it. A backward search covers one stream.
     fn turn_place(self, place: Place) -> Place {
         Place {
             time: self.turn(place.time),
@@ -133,7 +133,7 @@ impl Search<'_> {
         Ok(self.page(kept, frontier))
     }
 
-    /// The first place that a turned search is to look at.
+    /// The first position that a reversed search is to read.
     fn begin(&self, place: Place) -> Place {
         let turned = self.direction.turn_place(place);
         match self.direction {
@@ -295,7 +295,7 @@ impl Place {
     }
 }
 
-/// The lines of a chunk; none if its file has gone.
+/// The lines of a chunk; none if its file was deleted.
 fn read_chunk(candidate: &Candidate<'_>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     match File::open(&candidate.segment.path) {

@@ -1,4 +1,4 @@
-//! The files of a stream: segments, so that what is old can go without what is new.
+//! The files of a stream: segments, so that old events can be removed without new ones.
 //!
 //! ```text
 //!   =<stream>.jsonl                    the first, from position 0
@@ -6,11 +6,11 @@
 //!
 //!   {"c":1769854830123}                when the stream was made: the first line of each
 //!   {"t":…,"m":"…"}                    an event
-//!   {"t":…,"i":…,"m":"…"}              one that was told later than it happened
+//!   {"t":…,"i":…,"m":"…"}              one that was received later than it happened
 //! ```
 //!
-//! A position counts the bytes of a stream since it was made. Together with an event's time it
-//! names the event for good, whatever of the stream is still there.
+//! A position counts the bytes of a stream since it was created. Together with an event's time it
+//! identifies the event permanently, whatever part of the stream still exists.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,14 +33,14 @@ pub(super) struct Segment {
     pub(super) bytes: u64,
     /// When it was last written to.
     pub(super) modified: Timestamp,
-    /// Tells the file from another of the same name: inode and birth.
+    /// Distinguishes the file from another of the same name: inode and birth.
     pub(super) identity: (u64, Option<SystemTime>),
 }
 
 /// The first line of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Head {
-    /// When the stream was made.
+    /// When the stream was created.
     #[serde(rename = "c")]
     pub(super) created: Timestamp,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Line {
     /// When it happened.
     #[serde(rename = "t")]
     pub(crate) time: Timestamp,
-    /// When we were told, if that was another time.
+    /// When we received it, if that was another time.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     pub(crate) ingested: Option<Timestamp>,
     /// The text.
@@ -66,7 +66,7 @@ pub(super) fn of_group(folder: &Path) -> io::Result<BTreeMap<String, Vec<Segment
         let path = folder.join(&file.name);
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
-            // It has gone meanwhile.
+            // It was deleted meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };

@@ -180,9 +180,9 @@ async fn streams_and_groups_come_and_go_as_they_are_told() {
     assert!(store.delete_stream(name.clone()).await.unwrap());
     assert!(!store.delete_stream(name.clone()).await.unwrap());
     assert!(reader.streams(&name.scope, &long).unwrap().is_empty());
-    // What comes later does not look like what was there before.
+    // What comes later does not look like what existed before.
     store
-        .put(name.clone(), vec![line(1, 1, "anew")])
+        .put(name.clone(), vec![line(1, 1, "again")])
         .await
         .unwrap();
     let page = reader.search(
@@ -191,7 +191,7 @@ async fn streams_and_groups_come_and_go_as_they_are_told() {
         |_| true,
         &all(9, Direction::Forward, None),
     );
-    assert_eq!(messages(&page.unwrap()), ["anew"]);
+    assert_eq!(messages(&page.unwrap()), ["again"]);
     store
         .delete_group(name.scope.clone(), long.clone())
         .await
@@ -224,7 +224,7 @@ async fn what_is_expired_goes_file_by_file() {
         "g".to_owned(),
         Timestamp::from_millis(2_000_000),
     );
-    // It is open, and goes on in a new file.
+    // It is open, and continues in a new file.
     store.append(&old, vec![event(3_000_000, "after")]);
     let reader = store.reader();
     drop(store);

@@ -1,4 +1,4 @@
-//! The thread that writes log files. Nobody else changes them.
+//! The thread that writes log files. Nothing else changes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,22 +18,22 @@ use super::room::{Bounds, Room, Taken};
 use super::segment::{self, Line};
 use super::{Batch, Counts};
 
-/// Files held open. More streams than this in use at once cost an open per burst.
+/// Files held open. More streams than this in use at once cost one open for each burst.
 const FILES_MAX: usize = 128;
 /// Batches taken together: lines of one stream then cost one write.
 const TOGETHER: usize = 256;
 
-/// What the thread is told to do. Whoever asked may have gone when it is done.
+/// A command to the thread. Its sender may have gone when it is done.
 pub(super) enum Command {
     /// Keeps what functions print.
     Append(Batch),
-    /// Keeps events that somebody wants to know are kept.
+    /// Stores events whose sender waits until they are stored.
     Put(StreamName, Vec<Line>, oneshot::Sender<io::Result<()>>),
-    /// Makes an empty stream; answers whether it was not there.
+    /// Creates an empty stream; returns whether it did not exist.
     CreateStream(StreamName, Timestamp, oneshot::Sender<io::Result<bool>>),
-    /// Removes a stream; answers whether it was there.
+    /// Removes a stream; returns whether it existed.
     DeleteStream(StreamName, oneshot::Sender<io::Result<bool>>),
-    /// Removes a group with all that is in it.
+    /// Removes a group with everything in it.
     DeleteGroup(Scope, String, oneshot::Sender<io::Result<()>>),
     /// Removes the segments of a group that were last written to before then.
     Expire(Scope, String, Timestamp),
@@ -48,7 +48,7 @@ pub(super) struct Writer {
     files: BTreeMap<StreamName, OpenFile>,
     /// Counts uses, to find the file that was not used for longest.
     uses: u64,
-    /// Whether the last write failed: said once, not for every line.
+    /// Whether the last write failed: logged once, not for every line.
     failing: bool,
 }
 
@@ -88,7 +88,7 @@ impl Writer {
                         count += 1;
                     }
                     other => {
-                        // What came before must be written before.
+                        // What arrived before must be written before.
                         self.write_all(std::mem::take(&mut together));
                         self.obey(other);
                     }
@@ -164,8 +164,8 @@ impl Writer {
         }
     }
 
-    /// Writes lines, and after each megabyte or so makes room for it: however much comes at once, no more
-    /// is on disk than there may be.
+    /// Writes lines, and after each megabyte or so makes room for it: however much arrives at once, no
+    /// more is on disk than there may be.
     fn append(&mut self, stream: &StreamName, lines: impl Iterator<Item = Line>) -> io::Result<()> {
         let mut lines = lines.peekable();
         let segment_bytes = self.room.bounds().segment_bytes();
@@ -175,7 +175,7 @@ impl Writer {
             }
             let made = first.ingested.unwrap_or(first.time);
             let mut open = self.take(stream, made)?;
-            // What fails is not put back: the file may end in half a line, and opening it anew sees to
+            // What fails is not put back: the file may end in half a line, and opening it again repairs
             // that.
             let mut done = Ok(());
             while done.is_ok()
@@ -201,7 +201,7 @@ impl Writer {
         self.removed(removed);
     }
 
-    /// The stream's file, taken from those that are open or opened.
+    /// The stream's file, from the open ones or opened now.
     fn take(&mut self, stream: &StreamName, now: Timestamp) -> io::Result<Appending> {
         if let Some(open) = self.files.remove(stream) {
             return Ok(open.file);
@@ -227,7 +227,7 @@ impl Writer {
         self.files.insert(stream.clone(), OpenFile { file, used });
     }
 
-    /// Files were removed: those of them that are open go on in a new one, if more comes.
+    /// Files were removed: those of them that are open continue in a new one, if more arrives.
     fn removed(&mut self, removed: Vec<PathBuf>) {
         let groups: BTreeSet<PathBuf> = removed
             .iter()

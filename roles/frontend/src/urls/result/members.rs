@@ -1,5 +1,5 @@
-//! The members of a result that say the head of a response, read within bounds: what a function
-//! writes would otherwise take many times its bytes in memory before it is looked at.
+//! The members of a result that describe the head of a response, read within bounds: otherwise what a
+//! function writes would take many times its bytes in memory before it is checked.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub(super) enum Scalar {
     Text(String),
 }
 
-/// Names and values as they stand there.
+/// Names and values as they were written.
 #[derive(Default)]
 pub(super) struct Headers(pub(super) Vec<(String, Scalar)>);
 

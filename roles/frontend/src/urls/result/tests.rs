@@ -1,4 +1,4 @@
-//! Results and the responses they say.
+//! Results and the responses they describe.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -116,7 +116,7 @@ fn what_is_no_response_is_malformed() {
     }
 }
 
-/// A result with so many headers and cookies, each with a value of so many bytes.
+/// A result with this many headers and cookies, each with a value of `bytes` bytes.
 fn many(headers: usize, cookies: usize, bytes: usize) -> String {
     let value = "v".repeat(bytes);
     let headers: Map<String, Value> = (0..headers)
@@ -216,7 +216,7 @@ fn an_answer() -> impl Strategy<Value = String> {
     prop_oneof![4 => structured, 1 => "\\PC{0,60}", 1 => "[{}\\[\\]\":,a-zA-Z0-9]{0,60}"]
 }
 
-/// What HTTP, and whoever stands between function and client, takes for one response.
+/// What HTTP, and any proxy between function and client, treats as one response.
 fn is_sound(head: &Response<()>) -> bool {
     let describes_the_connection = |name: &HeaderName| {
         [

@@ -263,7 +263,7 @@ async fn names_documents_and_tags_are_refused_in_the_services_words() {
     assert_eq!(linked.0, "NotImplemented");
 }
 
-/// Every operation there is, asked with what nobody should send.
+/// Every operation there is, called with invalid input.
 #[tokio::test]
 async fn hostile_requests_are_refused_and_nothing_breaks() {
     const OPERATIONS: [&str; 24] = [
@@ -337,7 +337,7 @@ async fn hostile_requests_are_refused_and_nothing_breaks() {
             );
         }
     }
-    // Bad input changes nothing that is there, but for what was asked of somebody by their name.
+    // Invalid input changes nothing that exists, except for what was asked about a user by name.
     let users = done(&iam, "ListUsers", &[]).await;
     assert!(users.matches("<UserName>").count() <= 1);
 }

@@ -1,4 +1,4 @@
-//! What people may do by what is written: the other side of the same rows.
+//! What users may do by what is stored: the other side of the same rows.
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -44,7 +44,7 @@ impl World {
         may(&self.keys, &self.key, action).await == Some(true)
     }
 
-    /// Writes something that is no row.
+    /// Writes something that is not a valid row.
     async fn damage(&self, row: &str) {
         let written = self
             .table
@@ -60,7 +60,7 @@ async fn made_key(iam: &Iam) -> String {
     id.split('<').next().unwrap().to_owned()
 }
 
-/// Whether whoever has that key may do that; `None` if nobody has it.
+/// Whether the owner of that key may do that; `None` if nobody has it.
 async fn may(keys: &Keys, key: &str, action: &str) -> Option<bool> {
     let found = keys.access_key(key, None).await.ok()?;
     let question = Question {
@@ -105,7 +105,7 @@ async fn members_may_what_their_groups_may_and_no_longer() {
     world.done("UpdateGroup", &renamed).await;
     assert!(world.may("lambda:ListFunctions").await);
     assert!(!world.may("lambda:GetFunction").await);
-    // What can be read no more may have been a denial.
+    // What can no longer be read may have been a denial.
     world.damage("iam/group/000000000000/h").await;
     assert!(!world.may("lambda:ListFunctions").await);
 }
@@ -118,7 +118,7 @@ async fn a_managed_policy_of_the_same_name_is_another() {
     world.done("CreatePolicy", &made).await;
     world.done("AttachUserPolicy", &attach).await;
     assert!(world.may("lambda:GetFunction").await);
-    // As if an attachment had been cut off and its policy deleted.
+    // As if an attachment had been interrupted and its policy deleted.
     let row = "iam/policy/000000000000/p";
     world.table.delete(row, Expect::Any).await.unwrap();
     assert!(!world.may("lambda:GetFunction").await);
@@ -186,7 +186,7 @@ fn a_key_is_good_at_every_step_of_a_rename() {
         drop(cut_off);
         let renamed = run(ask(&iam, &caller, "GetUser", &[("UserName", "v")])).is_ok();
         let name = if renamed { "v" } else { "u" };
-        // What it may do is what the row says that counts.
+        // Its permissions are what the valid row says.
         let gone = [("UserName", name), ("PolicyName", "p")];
         run(done(&iam, "DeleteUserPolicy", &gone));
         assert_eq!(run(may(&keys, &key, "lambda:GetFunction")), Some(false));

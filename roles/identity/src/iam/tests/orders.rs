@@ -1,5 +1,5 @@
-//! Every order in which two requests' steps can come, as long as they do not interrupt each other more than
-//! [`SWITCHES_MAX`] times.
+//! Every order in which two requests' steps can happen, as long as they do not interrupt each other
+//! more than [`SWITCHES_MAX`] times.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,8 +14,8 @@ use storage::{Consistency, Error, Expect, Revision, Row, Table, Watch};
 use super::{ask, done, iam, root};
 use crate::iam::Iam;
 
-/// A table whose every operation waits for one more poll, so that whoever polls decides in which
-/// order the operations of several requests come.
+/// A table whose every operation waits for one more poll, so that the poller decides in which order the
+/// operations of several requests happen.
 pub(super) struct Stepping(pub(super) MemoryTable);
 
 /// Pending once.
@@ -66,7 +66,7 @@ impl Table for Stepping {
 
 pub(super) type Request<'r> = (&'r str, &'r [(&'r str, &'r str)]);
 
-/// Runs something to its end.
+/// Runs a future to its end.
 pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     let mut future = Box::pin(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -77,8 +77,8 @@ pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Runs two requests in the order that `schedule` says, bit by bit: whether each was done. Steps
-/// that were possible are counted.
+/// Runs two requests in the order that `schedule` says, step by step: returns whether each was done.
+/// Possible steps are counted.
 fn interleaved(
     iam: &Iam,
     one: Request<'_>,
@@ -105,10 +105,10 @@ fn interleaved(
     (done[0].unwrap(), done[1].unwrap())
 }
 
-/// How often one request is interrupted for the other.
+/// How many times one request is interrupted for the other.
 const SWITCHES_MAX: usize = 6;
 
-/// All ways to go on with the one or to switch to the other, as a tree is walked.
+/// All ways to continue with the one or to switch to the other, traversed as a tree.
 #[derive(Default)]
 struct Schedule {
     /// Whether to switch, at each step.
@@ -144,8 +144,8 @@ impl Schedule {
     }
 }
 
-/// Runs `one` against `other` in every order. `check` is told who succeeded, and looks at what is
-/// there then.
+/// Runs `one` against `other` in every order. `check` receives which succeeded, and checks what exists
+/// then.
 pub(super) fn in_every_order(
     before: &[Request<'_>],
     one: Request<'_>,

@@ -1,4 +1,4 @@
-//! Rules that span rows, under every order in which two requests' steps can come.
+//! Rules that span rows, under every order in which two requests' steps can happen.
 
 use super::orders::{Request, in_every_order, run};
 use super::{ALLOW, POLICY, TRUST, done};

@@ -1,4 +1,4 @@
-//! Users and groups that are given another name, under every order in which two requests' steps can come.
+//! Users and groups that are renamed, under every order in which two requests' steps can happen.
 
 use std::future::Future as _;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ fn a_user_has_one_name_whatever_happens_meanwhile() {
             (true, true) => panic!("two have one name"),
             (true, false) => &["v"],
             (false, true) => &["u", "v"],
-            // Each kept the other from it until both gave up.
+            // Each prevented the other until both gave up.
             (false, false) => &["u"],
         };
         assert_eq!(users(iam), expected);
@@ -85,7 +85,7 @@ fn a_rename_that_is_cut_off_anywhere_leaves_one_name_and_both_usable() {
         }
         let keys = run(done(&iam, "ListAccessKeys", &[("UserName", there)]));
         assert!(keys.contains("AKIA"));
-        // What it left neither takes a name nor brings anybody back.
+        // What it left neither takes a name nor restores an entity.
         run(done(&iam, "CreateUser", &[("UserName", free)]));
         assert_eq!(users(&iam), ["u", "v"]);
         run(done(&iam, "DeleteUser", &[("UserName", free)]));

@@ -29,7 +29,7 @@ async fn access_keys_are_sealed_anew_and_open_when_the_old_master_key_is_gone() 
     Keyring::rotate(&path, &SystemRandom).unwrap();
     assert!(
         Keyring::retire(&path, &SystemRandom).is_err(),
-        "not before they are sealed anew"
+        "not before they are sealed again"
     );
     resealing.look(at(15)).await.unwrap();
     assert_eq!(Keyring::retire(&path, &SystemRandom).unwrap().len(), 1);

@@ -122,7 +122,7 @@ impl CloudWatch {
 }
 
 impl Describe {
-    /// Checks the request; gives how many groups are wanted.
+    /// Checks the request; returns how many groups are wanted.
     fn check(&self) -> Result<usize, JsonError> {
         let mut check = Check::default();
         check

@@ -4,18 +4,18 @@ use super::Error;
 use super::lexer::{FIELDS, Lexer, Token};
 use super::value::{Comparison, Value};
 
-/// Fields of a message that are looked at; patterns are shorter.
+/// How many fields of a message are compared; patterns are shorter.
 const FIELDS_MAX: usize = 1_024;
 
 /// What fields there must be.
 #[derive(Debug)]
 pub(in super::super) struct Fields {
     before: Vec<Field>,
-    /// With `...`: what stands behind the fields that may be any number.
+    /// With `...`: what follows the fields that may be any number.
     behind: Option<Vec<Field>>,
 }
 
-/// What must hold of a field: any of these, each all of its comparisons.
+/// What must hold for a field: any of these, each all of its comparisons.
 type Field = Vec<Vec<(Comparison, Value)>>;
 
 impl Fields {
@@ -117,7 +117,7 @@ fn field(lexer: &mut Lexer<'_>) -> Result<Field, Error> {
     }
 }
 
-/// A message's fields: between blanks, and what stands in quotes or brackets is one.
+/// A message's fields: separated by blanks; text in quotes or brackets is one.
 fn split(message: &str) -> Vec<&str> {
     let mut fields = Vec::new();
     let mut rest = message.trim();

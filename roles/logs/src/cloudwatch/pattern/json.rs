@@ -6,10 +6,10 @@ use super::Error;
 use super::lexer::{JSON, Lexer, Token};
 use super::value::{Comparison, Value};
 
-/// How deep parentheses may stand in each other.
+/// How deep parentheses may be nested.
 const DEPTH_MAX: usize = 32;
 
-/// What must hold of an event.
+/// What must hold for an event.
 #[derive(Debug)]
 pub(in super::super) enum Condition {
     All(Vec<Condition>),
@@ -26,7 +26,7 @@ pub(in super::super) enum Step {
     Each,
 }
 
-/// What must hold of a member.
+/// What must hold for a member.
 #[derive(Debug)]
 pub(in super::super) enum Test {
     Compare(Comparison, Value),
@@ -49,7 +49,7 @@ impl Condition {
         }
     }
 
-    /// Whether a message is JSON of which this holds.
+    /// Whether a message is JSON for which this holds.
     pub(super) fn matches_text(&self, message: &str) -> bool {
         let message = message.trim();
         if !message.starts_with(['{', '[']) {
@@ -186,7 +186,7 @@ fn test(lexer: &mut Lexer<'_>) -> Result<Test, Error> {
     }
 }
 
-/// Reads `$.a.b[0].c[*]` and `$['a b']`, whose brackets no blank divides.
+/// Parses `$.a.b[0].c[*]` and `$['a b']`, whose brackets contain no blank.
 fn steps(word: &str) -> Result<Vec<Step>, Error> {
     let mut rest = word
         .strip_prefix('$')

@@ -1,15 +1,15 @@
-//! The words of filter patterns.
+//! The tokens of filter patterns.
 
 use super::Error;
 
-/// What ends a word beside blanks, in terms: nothing.
+/// What ends a token, in addition to blanks, in terms: nothing.
 pub(super) const TERMS: &str = "";
 /// In conditions on JSON.
 pub(super) const JSON: &str = "(){}=<>!&|";
 /// In conditions on fields.
 pub(super) const FIELDS: &str = "()[]=<>!&|,";
 
-/// One word.
+/// One token.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Token {
     /// Between double quotes, which may hold `\"` and `\\`.
@@ -53,7 +53,7 @@ impl<'t> Lexer<'t> {
         Some(None)
     }
 
-    /// The next word; a sign is one of those in `ends`.
+    /// The next token; a sign is one of those in `ends`.
     pub(super) fn next(&mut self, ends: &str) -> Result<Option<Token>, Error> {
         self.rest = self.rest.trim_start();
         let Some(first) = self.rest.chars().next() else {
@@ -69,7 +69,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// The next word without taking it.
+    /// The next token without taking it.
     pub(super) fn peek(&self, ends: &str) -> Result<Option<Token>, Error> {
         Self { rest: self.rest }.next(ends)
     }

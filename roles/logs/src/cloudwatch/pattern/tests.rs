@@ -1,4 +1,4 @@
-//! What patterns mean, and that nothing anybody writes is more than an error.
+//! What patterns mean, and that any text is at worst an error.
 
 use proptest::prelude::*;
 

@@ -19,7 +19,7 @@ pub(in super::super) enum Comparison {
 /// What to compare with.
 #[derive(Debug)]
 pub(in super::super) enum Value {
-    /// A text in which `*` stands for any.
+    /// A text in which `*` stands for any characters.
     Text(String),
     /// A number, and as it was written.
     Number(f64, String),
@@ -67,7 +67,7 @@ impl Value {
         }
     }
 
-    /// Whether texts can be told by this comparison: they have no order.
+    /// Whether texts can be compared in this way: they have no order.
     pub(super) fn check(&self, comparison: Comparison) -> Result<(), Error> {
         let ordered = !matches!(comparison, Comparison::Equal | Comparison::Unequal);
         match (self, ordered) {
@@ -105,7 +105,7 @@ impl Value {
     }
 }
 
-/// Whether a text is one that a pattern with stars speaks of.
+/// Whether a text matches a pattern with stars.
 fn matches_wildcards(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();

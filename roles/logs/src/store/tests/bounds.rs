@@ -168,7 +168,7 @@ fn what_was_written_longest_ago_makes_room() {
     );
     let newest = reader.search(&scope, "g", |_| true, &all(1, Direction::Backward, None));
     assert_eq!(newest.unwrap().events[0].place.time, 999);
-    // A new run knows what is there, and its positions go on.
+    // A new run knows what exists, and its positions continue.
     let store = open(folder.path().to_owned(), SMALL).unwrap();
     for group in ["h", "i", "j"] {
         for time in 0..80 {
