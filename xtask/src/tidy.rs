@@ -18,9 +18,6 @@ use anyhow::Result;
 
 use crate::tree;
 
-/// Folders that do not keep the rules on length and words yet. To be removed, one after the other.
-const UNFINISHED: [&str; 0] = [];
-
 /// One broken rule at one place.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
