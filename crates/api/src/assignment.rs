@@ -106,7 +106,7 @@ pub enum Error {
         function: String,
     },
     /// The environment could not be created.
-    #[error("the environment could not be made")]
+    #[error("the environment could not be created")]
     Create {
         /// Why.
         reason: Inner,

@@ -146,7 +146,7 @@ pub enum Error {
     #[error("the worker is full or draining")]
     Full,
     /// The sandbox could not be created.
-    #[error("the sandbox could not be made")]
+    #[error("the sandbox could not be created")]
     Sandbox {
         /// Why.
         reason: Inner,

@@ -17,7 +17,9 @@ pub enum Error {
     #[error("a program that makes sandboxes must first ask whether it is to be a spawner")]
     NotFirst,
     /// A root's spawner has ended, and so have its replacements. More are still being started.
-    #[error("sandboxes of the root {root} cannot be made at present: their spawner does not live")]
+    #[error(
+        "sandboxes of the root {root} cannot be created at present: their spawner is not running"
+    )]
     NoSpawner {
         /// The root's name.
         root: String,

@@ -35,7 +35,7 @@ pub struct Object {
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The installation names no store.
-    #[error("no store of objects is configured")]
+    #[error("no object store is configured")]
     Unconfigured,
     /// The store refused.
     #[error("the store refuses: {code}: {message}")]
@@ -49,7 +49,7 @@ pub enum SourceError {
     #[error("the object has more than {PACKAGE_BYTES_MAX} bytes")]
     TooLarge,
     /// The store does not answer.
-    #[error("the store of objects cannot be used")]
+    #[error("the object store cannot be used")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

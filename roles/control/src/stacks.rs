@@ -121,7 +121,7 @@ impl Control {
         body: &Bytes,
     ) -> Result<Response<Bytes>, Failure> {
         if body.len() > RECORD_BYTES_MAX {
-            let message = format!("a stack's record has {RECORD_BYTES_MAX} bytes at most");
+            let message = format!("a stack's record may have at most {RECORD_BYTES_MAX} bytes");
             return Err(ApiError::too_large(message).into());
         }
         let record: Box<RawValue> = parse(body).await?;

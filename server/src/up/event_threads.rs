@@ -27,7 +27,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Runtime> {
         .on_thread_start(move || stand_behind(threads))
         .enable_all()
         .build();
-    runtime.context("no threads for events could be started")
+    runtime.context("the threads for events could not be started")
 }
 
 /// For the calling thread, and those it starts: to Linux, threads are processes in this.

@@ -58,7 +58,7 @@ pub(super) async fn open(
     let room = Arc::clone(&space) as Arc<dyn Room>;
     let remembered = Remembered::open(&folder.join("remembered"), accept_older);
     let remembered = remembered.context(
-        "what the databases were cannot be read (--accept-older-data takes them as they are)",
+        "the record of the databases' state cannot be read (--accept-older-data accepts them as they are)",
     )?;
     let opening = Opening {
         remembered: Some(Arc::new(remembered)),
@@ -144,7 +144,7 @@ impl Stores {
                 let error = &failed as &dyn std::error::Error;
                 tracing::warn!(
                     error,
-                    "a database's log is not brought into it; both are kept"
+                    "a database's write-ahead log could not be merged into it; both are kept"
                 );
             }
             // The last to hold the log store: dropping it writes what still waits, and blocks.

@@ -42,7 +42,7 @@ impl Sandbox {
         let sandbox = &self.inside.id;
         tracing::error!(
             sandbox,
-            "a killed sandbox does not end; its room stays taken until it has"
+            "a killed sandbox does not end; its memory and users stay reserved until it has"
         );
         reaper.keep(Arc::clone(self), |sandbox| sandbox.try_finish());
     }

@@ -105,7 +105,7 @@ fn reason(error: &Error) -> Option<String> {
         Error::Init { .. } => "FUNCTION_ERROR_INIT_FAILURE",
         Error::NoCapacity { .. } => "There is no room for all of the requested environments.",
         Error::Unsupported { what, .. } => return Some(what.told()),
-        Error::Create { .. } => "The environments could not be made.",
+        Error::Create { .. } => "The environments could not be created.",
         Error::Role { .. } => "The role defined for the function cannot be assumed by Lambda.",
         Error::FileSystem(error) => return Some(error.told()),
         Error::Unavailable => return None,

@@ -69,7 +69,7 @@ impl Resealing {
                 .await?;
         }
         if let Err(error) = self.keyring.note_settled(self.iam.random.as_ref()) {
-            tracing::warn!(%error, "it cannot be noted that all is sealed by the newest master key");
+            tracing::warn!(%error, "cannot record that everything is sealed by the newest master key");
             return Ok(());
         }
         tracing::info!(key = %newest, "every access key is sealed by the newest master key");

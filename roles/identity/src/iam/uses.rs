@@ -37,7 +37,7 @@ impl KeyUses {
             if let Err(error) = self.0.write_uses().await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "uses of access keys cannot be written down"
+                    "uses of access keys cannot be stored"
                 );
             }
         }
@@ -100,14 +100,14 @@ impl Iam {
         if let Err(error) = self.write_uses().await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "uses of access keys are not written down"
+                "uses of access keys are not stored"
             );
         }
         let deleted = self.rows.delete(&key_use_row(id), Expect::Any).await;
         if let Err(error) = deleted {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the use of a deleted access key stays written down"
+                "the use of a deleted access key remains stored"
             );
         }
     }

@@ -189,7 +189,7 @@ impl Call<'_> {
         let text = self.query.parameter("DurationSeconds");
         let number = text.map(|text| {
             text.parse()
-                .map_err(|_| refused("DurationSeconds is no number"))
+                .map_err(|_| refused("DurationSeconds is not a number"))
         });
         number.transpose()
     }

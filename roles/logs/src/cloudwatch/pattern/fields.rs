@@ -31,7 +31,7 @@ impl Fields {
             if lexer.peek(FIELDS)? == Some(Token::Word("...".to_owned())) {
                 lexer.next(FIELDS)?;
                 if fields.behind.replace(Vec::new()).is_some() {
-                    return Err(syntax("only one ... can be there"));
+                    return Err(syntax("only one ... is allowed"));
                 }
             } else {
                 let field = field(&mut lexer)?;
@@ -49,7 +49,7 @@ impl Fields {
         }
         match lexer.rest().trim().is_empty() {
             true => Ok(fields),
-            false => Err(syntax("something stands behind the closing bracket")),
+            false => Err(syntax("there is text after the closing bracket")),
         }
     }
 
@@ -88,7 +88,7 @@ fn field(lexer: &mut Lexer<'_>) -> Result<Field, Error> {
             return Err(syntax("a field's name is missing"));
         };
         if *name.get_or_insert_with(|| word.clone()) != word {
-            return Err(syntax("a field's conditions are of that field alone"));
+            return Err(syntax("all conditions of a field must name that field"));
         }
         let comparison = match lexer.peek(FIELDS)? {
             Some(Token::Sign(sign)) => Comparison::parse(sign),

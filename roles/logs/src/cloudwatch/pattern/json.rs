@@ -45,7 +45,7 @@ impl Condition {
         expect(&mut lexer, "}")?;
         match lexer.rest().trim().is_empty() {
             true => Ok(condition),
-            false => Err(syntax("something stands behind the closing brace")),
+            false => Err(syntax("there is text after the closing brace")),
         }
     }
 
@@ -139,7 +139,7 @@ fn all(lexer: &mut Lexer<'_>, depth: usize) -> Result<Condition, Error> {
 
 fn one(lexer: &mut Lexer<'_>, depth: usize) -> Result<Condition, Error> {
     if depth > DEPTH_MAX {
-        return Err(syntax("parentheses stand too deep in each other"));
+        return Err(syntax("parentheses are nested too deep"));
     }
     match lexer.next(JSON)? {
         Some(Token::Sign("(")) => {
@@ -172,7 +172,7 @@ fn test(lexer: &mut Lexer<'_>) -> Result<Test, Error> {
         _ => return Err(syntax("a comparison is missing")),
     };
     let Some(Token::Word(next)) = next else {
-        return Err(syntax("IS and NOT want a word"));
+        return Err(syntax("a keyword is missing after IS or NOT"));
     };
     match (
         word.to_ascii_uppercase().as_str(),
@@ -204,7 +204,7 @@ fn steps(word: &str) -> Result<Vec<Step>, Error> {
                 (Some(name), _) => Step::Member(name.to_owned()),
                 (None, Ok(index)) => Step::Element(index),
                 (None, Err(_)) if text == "*" => Step::Each,
-                (None, Err(_)) => return Err(syntax("an index is no number")),
+                (None, Err(_)) => return Err(syntax("an index is not a number")),
             });
             rest = behind;
         } else if let Some(name) = rest.strip_prefix('.') {
