@@ -51,6 +51,6 @@ impl Error {
 /// Unpacks code.
 #[async_trait]
 pub trait Preparation: Send + Sync {
-    /// Returns when it is done. A repeated call does it once.
+    /// Returns when it is done. If it is called twice, the work is done once.
     async fn prepare(&self, request: Prepare) -> Result<(), Error>;
 }
