@@ -15,6 +15,7 @@ pub mod credentials;
 pub mod events;
 pub mod invoke;
 pub mod logs;
+pub mod lost;
 pub mod placement;
 pub mod preparation;
 pub mod secret;
@@ -23,4 +24,5 @@ pub mod worker;
 mod kind;
 
 pub use kind::Kind;
+pub use lost::{Loses, Lost};
 pub use secret::Secret;

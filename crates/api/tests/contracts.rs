@@ -6,7 +6,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use api::{
-    Secret, assignment, counting, credentials, events, invoke, logs, placement, preparation, worker,
+    Secret, assignment, counting, credentials, events, invoke, logs, lost, placement, preparation,
+    worker,
 };
 use bytes::Bytes;
 use records::examples;
@@ -213,6 +214,11 @@ fn what_placement_hears_and_says() {
         placement::Error::NoCapacity { memory_mb: 10_240 },
         placement::Error::Unavailable,
     ]);
+}
+
+#[test]
+fn what_is_lost() {
+    comes_back([lost::Lost::Before, lost::Lost::After]);
 }
 
 #[test]

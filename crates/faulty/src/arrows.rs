@@ -11,7 +11,7 @@ use api::assignment::{self, Assign, Assignment, Lease, Lend, Provision, Report, 
 use api::counting::{self, Acquire, Counting, Permit};
 use api::credentials::{self, Credentials, RoleCredentials};
 use api::events::{self, Accept, Events, FunctionView, QueueView};
-use api::invoke::{self, Invoker, Outcome, Target, Why};
+use api::invoke::{self, Invoker, Outcome, Target};
 use api::logs::{LogEvent, Logs, StreamName};
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
 use api::preparation::{self, Preparation, Prepare};
@@ -27,65 +27,29 @@ use crate::{Faulty, Loses, Lost};
 /// The most pieces of a streamed result that are in transit.
 const PIECES_MAX: usize = 16;
 
-impl<A> Loses for Result<A, counting::Error> {
-    fn lost(_: Lost) -> Self {
-        Err(counting::Error::Unavailable)
-    }
+/// Each arrow's error says it by `api::Loses`.
+macro_rules! loses {
+    ($($arrow:ident),* $(,)?) => {
+        $(
+            impl<A> Loses for Result<A, $arrow::Error> {
+                fn lost(lost: Lost) -> Self {
+                    Err(api::Loses::lost(lost))
+                }
+            }
+        )*
+    };
 }
 
-impl<A> Loses for Result<A, assignment::Error> {
-    fn lost(_: Lost) -> Self {
-        Err(assignment::Error::Unavailable)
-    }
-}
-
-impl<A> Loses for Result<A, placement::Error> {
-    fn lost(_: Lost) -> Self {
-        Err(placement::Error::Unavailable)
-    }
-}
-
-impl<A> Loses for Result<A, credentials::Error> {
-    fn lost(_: Lost) -> Self {
-        Err(credentials::Error::Unavailable)
-    }
-}
-
-impl<A> Loses for Result<A, preparation::Error> {
-    fn lost(_: Lost) -> Self {
-        Err(preparation::Error::Unavailable)
-    }
-}
-
-impl<A> Loses for Result<A, events::Error> {
-    fn lost(_: Lost) -> Self {
-        Err(events::Error::Unavailable)
-    }
-}
-
-impl<A> Loses for Result<A, worker::Error> {
-    fn lost(lost: Lost) -> Self {
-        Err(match lost {
-            Lost::Before => worker::Error::Unavailable,
-            Lost::After => worker::Error::Internal,
-        })
-    }
-}
-
-impl<A> Loses for Result<A, invoke::Error> {
-    fn lost(lost: Lost) -> Self {
-        let (status, code) = match lost {
-            Lost::Before => (503, "ServiceUnavailableException"),
-            Lost::After => (500, "ServiceException"),
-        };
-        Err(invoke::Error {
-            why: Why::Unavailable,
-            status,
-            code: code.to_owned(),
-            message: "The call was lost on its way.".to_owned(),
-        })
-    }
-}
+loses!(
+    counting,
+    assignment,
+    placement,
+    preparation,
+    credentials,
+    events,
+    worker,
+    invoke
+);
 
 #[async_trait]
 impl<T: Counting + ?Sized + 'static> Counting for Faulty<T> {

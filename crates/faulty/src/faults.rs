@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use api::Lost;
 use tokio::time::{Instant, sleep, timeout};
 use types::Random;
 
@@ -50,15 +51,6 @@ impl Rates {
             ..Self::fixed(Duration::ZERO)
         }
     }
-}
-
-/// What a caller knows about a call that was lost.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lost {
-    /// The callee has not received it and will not.
-    Before,
-    /// The callee may have done it, or be doing it, or do it later.
-    After,
 }
 
 /// How the outcome of a call is lost.

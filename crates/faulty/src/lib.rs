@@ -22,7 +22,8 @@ mod stores;
 
 use std::sync::Arc;
 
-pub use faults::{Faults, Lost, Rates};
+use api::Lost;
+pub use faults::{Faults, Rates};
 pub use seeded::Seeded;
 
 /// An arrow or a store that is reached through a network with [`Faults`].

@@ -1,0 +1,135 @@
+//! Each arrow at both ends: what the caller's side sends, what the callee's side calls, and who may.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::assignment::{self, Assign, Assignment, Lease, Lend, Provision, Report, Standing};
+use api::counting::{self, Acquire, Counting, Permit};
+use api::credentials::{self, Credentials, RoleCredentials};
+use api::events::{self, Accept, Events, FunctionView, QueueView};
+use api::invoke::{self, Invoke, Invoker, Outcome, Target};
+use api::placement::{self, Heartbeat, Place, Placed, Placement};
+use api::preparation::{self, Preparation, Prepare};
+use async_trait::async_trait;
+use records::functions::FunctionKey;
+use types::{FunctionArn, FunctionName, PermitId, Scope};
+
+use crate::line::Far;
+use crate::roles::Role;
+use crate::served::Served;
+
+/// What is answered from memory.
+const PROMPT: Duration = Duration::from_secs(1);
+/// What waits for a store.
+const STORED: Duration = Duration::from_secs(25);
+/// What waits for an environment to be created: code of 250 MB to unpack, and an init of ten seconds.
+const CREATED: Duration = Duration::from_secs(150);
+/// An invoke: 15 minutes, and what is around it.
+const INVOKED: Duration = Duration::from_secs(1_000);
+
+/// Both ends of an arrow. For each method: its arguments, each with its type in the trait and in the
+/// message; its answer, its deadline, and the roles that may call it. An argument that the trait takes
+/// by reference is marked `as ref`.
+macro_rules! arrow {
+    (
+        $arrow:ident, $serve:ident, $module:ident, {
+            $($method:ident ( $($argument:ident : $given:ty => $sent:ty $(as $by:tt)?),* ) -> $answer:ty,
+                within $within:expr, by [$($caller:ident),*];)*
+        }
+    ) => {
+        #[async_trait]
+        impl $arrow for Far<dyn $arrow> {
+            $(
+                async fn $method(&self, $($argument: $given),*)
+                    -> Result<$answer, $module::Error>
+                {
+                    let path = concat!("/lambent.", stringify!($arrow), "/", stringify!($method));
+                    self.line.call(path, $within, &($(arrow!(@sent $argument $(as $by)?),)*)).await
+                }
+            )*
+        }
+
+        impl Served {
+            #[doc = concat!("Serves the arrow `", stringify!($arrow), "`.")]
+            pub fn $serve(&mut self, near: Arc<dyn $arrow>) {
+                $(
+                    let callee = Arc::clone(&near);
+                    self.method(
+                        concat!("/lambent.", stringify!($arrow), "/", stringify!($method)),
+                        &[$(Role::$caller),*],
+                        move |request: ($($sent,)*)| {
+                            let callee = Arc::clone(&callee);
+                            async move {
+                                let ($($argument,)*) = request;
+                                callee.$method($(arrow!(@given $argument $(as $by)?)),*).await
+                            }
+                        },
+                    );
+                )*
+                drop(near);
+            }
+        }
+    };
+    (@sent $argument:ident) => { &$argument };
+    (@sent $argument:ident as ref) => { $argument };
+    (@given $argument:ident) => { $argument };
+    (@given $argument:ident as ref) => { &$argument };
+}
+
+arrow!(Counting, counting, counting, {
+    acquire(request: Acquire => Acquire) -> Permit, within PROMPT, by [Frontend];
+    release(
+        scope: Scope => Scope,
+        permits: Vec<PermitId> => Vec<PermitId>
+    ) -> (), within PROMPT, by [Frontend];
+});
+
+arrow!(Assignment, assignment, assignment, {
+    lend(request: Lend => Lend) -> Option<Lease>, within PROMPT, by [Frontend];
+    assign(request: Assign => Assign) -> Lease, within CREATED, by [Frontend];
+    give_back(
+        lease: Lease => Lease,
+        function: FunctionKey => FunctionKey
+    ) -> (), within PROMPT, by [Frontend];
+    provision(wanted: Vec<Provision> => Vec<Provision>) -> Vec<Standing>, within PROMPT, by [Control];
+    report(reports: Vec<Report> => Vec<Report>) -> (), within PROMPT, by [Worker, Frontend];
+});
+
+arrow!(Placement, placement, placement, {
+    place(request: Place => Place) -> Placed, within PROMPT, by [Assignment];
+    heartbeat(heartbeat: Heartbeat => Heartbeat) -> (), within PROMPT, by [Worker];
+});
+
+arrow!(Preparation, preparation, preparation, {
+    prepare(request: Prepare => Prepare) -> (), within CREATED, by [Control];
+});
+
+arrow!(RoleCredentials, credentials, credentials, {
+    for_function(role: &str => String as ref, function: &FunctionArn => FunctionArn as ref) -> Credentials,
+        within STORED, by [Assignment, EventInvoke];
+    may(
+        role: &str => String as ref,
+        function: &FunctionArn => FunctionArn as ref,
+        action: &str => String as ref,
+        resource: &str => String as ref
+    ) -> bool,
+        within STORED, by [EventInvoke];
+});
+
+arrow!(Events, events, events, {
+    accept(event: Accept => Accept) -> (), within STORED, by [Frontend, EventInvoke];
+    queues() -> Vec<QueueView>, within STORED, by [Frontend, EventInvoke];
+    function(scope: &Scope => Scope as ref, name: &FunctionName => FunctionName as ref) -> FunctionView,
+        within STORED, by [Frontend, EventInvoke];
+    redrive(scope: &Scope => Scope as ref, name: &FunctionName => FunctionName as ref) -> u64,
+        within STORED, by [Frontend, EventInvoke];
+});
+
+arrow!(Invoker, invoker, invoke, {
+    target(arn: &FunctionArn => FunctionArn as ref) -> Target, within STORED, by [EventInvoke];
+    may_invoke(
+        keys: &Credentials => Credentials as ref,
+        arn: &FunctionArn => FunctionArn as ref
+    ) -> (), within STORED, by [EventInvoke];
+    invoke(invoke: Invoke => Invoke) -> Outcome, within INVOKED, by [EventInvoke];
+});

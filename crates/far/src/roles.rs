@@ -1,0 +1,125 @@
+//! Who is at the other end: roles, as certificates name them.
+//!
+//! A process has one certificate of the cluster's authority. Its DNS names say what the process is:
+//!
+//! ```text
+//!   frontend.role.lambent   one for each of its roles
+//!   h1.host.lambent         its host
+//!   a.zone.lambent          its zone
+//! ```
+//!
+//! A caller connects to a role by its name, so that TLS itself refuses a process that has not that role; a callee reads
+//! the names of the caller's certificate.
+
+use tonic::transport::CertificateDer;
+use tonic::transport::{Certificate, Identity};
+use webpki::EndEntityCert;
+
+/// What a process is in the cluster.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Role {
+    /// Functions and their settings.
+    Control,
+    /// IAM, STS and keys.
+    Identity,
+    /// Synchronous invokes.
+    Frontend,
+    /// Concurrency.
+    Counting,
+    /// Environments lent.
+    Assignment,
+    /// Workers chosen.
+    Placement,
+    /// Environments run.
+    Worker,
+    /// Asynchronous invokes.
+    EventInvoke,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Control,
+        Self::Identity,
+        Self::Frontend,
+        Self::Counting,
+        Self::Assignment,
+        Self::Placement,
+        Self::Worker,
+        Self::EventInvoke,
+    ];
+
+    /// As certificates and configurations name it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::Identity => "identity",
+            Self::Frontend => "frontend",
+            Self::Counting => "counting",
+            Self::Assignment => "assignment",
+            Self::Placement => "placement",
+            Self::Worker => "worker",
+            Self::EventInvoke => "event-invoke",
+        }
+    }
+
+    /// The DNS name in the certificate of a process that has it.
+    pub fn dns_name(self) -> String {
+        format!("{}{ROLE}", self.word())
+    }
+}
+
+const ROLE: &str = ".role.lambent";
+const HOST: &str = ".host.lambent";
+const ZONE: &str = ".zone.lambent";
+
+/// The other end of a connection, as its certificate says.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Peer {
+    /// What it may act as.
+    pub roles: Vec<Role>,
+    /// Its host.
+    pub host: String,
+    /// Its availability zone.
+    pub zone: String,
+}
+
+impl Peer {
+    /// Reads a certificate whose chain TLS has verified. One that names nothing of ours is a peer without roles.
+    pub(crate) fn of(certificate: &CertificateDer<'_>) -> Self {
+        let mut peer = Self::default();
+        let Ok(certificate) = EndEntityCert::try_from(certificate) else {
+            return peer;
+        };
+        for name in certificate.valid_dns_names() {
+            if let Some(word) = name.strip_suffix(ROLE) {
+                let known = Role::ALL.into_iter();
+                peer.roles.extend(known.filter(|role| role.word() == word));
+            } else if let Some(host) = name.strip_suffix(HOST) {
+                host.clone_into(&mut peer.host);
+            } else if let Some(zone) = name.strip_suffix(ZONE) {
+                zone.clone_into(&mut peer.zone);
+            }
+        }
+        peer
+    }
+}
+
+/// What a process proves itself with, and whom it trusts. All in PEM.
+#[derive(Clone)]
+pub struct Certificates {
+    /// The cluster's authority.
+    pub authority: Certificate,
+    /// The process's own certificate and key.
+    pub own: Identity,
+}
+
+impl Certificates {
+    /// Of these PEM texts.
+    pub fn from_pem(authority: &str, certificate: &str, key: &str) -> Self {
+        Self {
+            authority: Certificate::from_pem(authority),
+            own: Identity::from_pem(certificate, key),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Two ends over loopback, with certificates of a cluster's authority.
+
+mod calls;
+mod refusals;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Certificates, Line, Role, Served};
+
+/// A cluster's authority.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        Self(CertifiedIssuer::self_signed(params, key).unwrap())
+    }
+
+    /// A certificate for a process with these roles.
+    fn certify(&self, roles: &[Role]) -> Certificates {
+        self.certify_until(roles, 4096)
+    }
+
+    fn certify_until(&self, roles: &[Role], year: i32) -> Certificates {
+        let mut names: Vec<String> = roles.iter().map(|role| role.dns_name()).collect();
+        names.push("h1.host.lambent".to_owned());
+        names.push("a.zone.lambent".to_owned());
+        let mut params = CertificateParams::new(names).unwrap();
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(year, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Certificates::from_pem(&self.0.pem(), &certificate.pem(), &key.serialize_pem())
+    }
+}
+
+/// A process that serves, until it is dropped.
+struct Server {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    async fn start(served: Served, certificates: Certificates) -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap(), served, certificates).await
+    }
+
+    async fn start_at(address: SocketAddr, served: Served, certificates: Certificates) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let task =
+            tokio::spawn(async move { served.serve(listener, &certificates, stopped).await });
+        Self {
+            address,
+            stop,
+            task,
+        }
+    }
+
+    fn line(&self, role: Role, certificates: &Certificates) -> Line {
+        Line::new(role, self.address, certificates).unwrap()
+    }
+
+    /// Ends it as a kill does: no call is finished.
+    async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+/// Every arrow that a process can serve, with nothing behind any.
+fn everything() -> Served {
+    let mut served = Served::default();
+    let nothing = Arc::new(calls::Nothing);
+    served.counting(nothing.clone());
+    served.assignment(nothing.clone());
+    served.placement(nothing.clone());
+    served.worker(nothing);
+    served
+}

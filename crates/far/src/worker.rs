@@ -1,0 +1,146 @@
+//! The worker's arrow, whose results can come in pieces.
+//!
+//! ```text
+//!   invoke ─▶ Head, with a whole result in it        the one frame
+//!          └▶ Head, then each StreamEvent            frames; HTTP/2's window is the pace
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::worker::{
+    Body, Create, Error, FunctionError, Invoke, Response, Stream, StreamEvent, Worker,
+};
+use api::{Loses as _, Lost};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::{once, unfold};
+use serde::{Deserialize, Serialize};
+use tonic::Status;
+use types::EnvironmentId;
+
+use crate::line::{Far, lost};
+use crate::message::{decode, encode};
+use crate::roles::Role;
+use crate::served::Served;
+
+/// An environment is created within this: code of 250 MB to unpack, and an init of ten seconds.
+const CREATED: Duration = Duration::from_secs(150);
+/// An environment ends within this: the invoke under way, and its shutdown phase.
+const DESTROYED: Duration = Duration::from_secs(1_000);
+const PROMPT: Duration = Duration::from_secs(1);
+
+const CREATE: &str = "/lambent.Worker/create";
+const INVOKE: &str = "/lambent.Worker/invoke";
+const DESTROY: &str = "/lambent.Worker/destroy";
+const ENVIRONMENTS: &str = "/lambent.Worker/environments";
+
+/// A [`Response`] without its stream.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    function_error: Option<FunctionError>,
+    content_type: Option<String>,
+    /// `None` if it comes in pieces.
+    body: Option<Bytes>,
+    log_tail: Option<Bytes>,
+}
+
+#[async_trait]
+impl Worker for Far<dyn Worker> {
+    async fn create(&self, request: Create) -> Result<(), Error> {
+        self.line.call(CREATE, CREATED, &request).await
+    }
+
+    async fn invoke(&self, request: Invoke) -> Result<Response, Error> {
+        let begun = self.line.pieces(INVOKE, &request).await;
+        let mut frames = begun.map_err(|status| Error::lost(lost(INVOKE, &status)))?;
+        let unknown = || Error::lost(Lost::After);
+        let head = frames.message().await.map_err(|_| unknown())?;
+        let head: Result<Head, Error> =
+            decode(&head.ok_or_else(unknown)?).map_err(|_| unknown())?;
+        let Head {
+            function_error,
+            content_type,
+            body,
+            log_tail,
+        } = head?;
+        let body = match body {
+            Some(body) => Body::Full(body),
+            // One that breaks off ends without its last event.
+            None => Body::Stream(Stream::new(unfold(frames, async |mut frames| {
+                let event = frames.message().await.ok()??;
+                Some((decode::<StreamEvent>(&event).ok()?, frames))
+            }))),
+        };
+        Ok(Response {
+            function_error,
+            content_type,
+            body,
+            log_tail,
+        })
+    }
+
+    async fn destroy(&self, environment: EnvironmentId) -> Result<(), Error> {
+        self.line.call(DESTROY, DESTROYED, &environment).await
+    }
+
+    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error> {
+        self.line.call(ENVIRONMENTS, PROMPT, &()).await
+    }
+}
+
+impl Served {
+    /// Serves the arrow `Worker`.
+    pub fn worker(&mut self, near: Arc<dyn Worker>) {
+        const ASSIGNMENT: &[Role] = &[Role::Assignment];
+        let worker = Arc::clone(&near);
+        self.method(CREATE, ASSIGNMENT, move |request: Create| {
+            let worker = Arc::clone(&worker);
+            async move { worker.create(request).await }
+        });
+        let worker = Arc::clone(&near);
+        self.method(DESTROY, ASSIGNMENT, move |environment: EnvironmentId| {
+            let worker = Arc::clone(&worker);
+            async move { worker.destroy(environment).await }
+        });
+        let worker = Arc::clone(&near);
+        self.method(ENVIRONMENTS, ASSIGNMENT, move |(): ()| {
+            let worker = Arc::clone(&worker);
+            async move { worker.environments().await }
+        });
+        self.in_pieces(INVOKE, &[Role::Frontend], move |request: Invoke| {
+            let worker = Arc::clone(&near);
+            async move {
+                let (head, stream) = match worker.invoke(request).await {
+                    Ok(response) => apart(response),
+                    Err(error) => (Err(error), None),
+                };
+                let head = encode(&head)?;
+                let pieces = unfold(stream, async |stream| {
+                    let mut stream = stream?;
+                    let event = stream.next().await?;
+                    Some((encode(&event), Some(stream)))
+                });
+                Ok(once(async move { Ok::<_, Status>(head) })
+                    .chain(pieces)
+                    .boxed())
+            }
+        });
+    }
+}
+
+/// The first frame of an answer, and what follows.
+fn apart(response: Response) -> (Result<Head, Error>, Option<Stream>) {
+    let (body, stream) = match response.body {
+        Body::Full(body) => (Some(body), None),
+        Body::Stream(stream) => (None, Some(stream)),
+    };
+    let head = Head {
+        function_error: response.function_error,
+        content_type: response.content_type,
+        body,
+        log_tail: response.log_tail,
+    };
+    (Ok(head), stream)
+}
