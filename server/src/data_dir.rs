@@ -18,6 +18,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
+use data_encoding::HEXLOWER;
 use types::{Random, Region};
 
 use caller::Caller;
@@ -73,10 +74,7 @@ impl DataDir {
     pub(crate) fn tag(&self) -> String {
         let text = self.path.as_os_str().as_encoded_bytes();
         let digest = ring::digest::digest(&ring::digest::SHA256, text);
-        digest.as_ref()[..6]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        HEXLOWER.encode(&digest.as_ref()[..6])
     }
 
     /// The first of 65 536 of the host's user numbers, chosen by the folder: far above those of

@@ -4,8 +4,7 @@
 //!   Root=1-<8 hex: seconds>-<24 hex>;Parent=<16 hex>;Sampled=0|1[;Lineage=<8 hex>:<passes>|…]
 //! ```
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER;
 use types::{Random, Timestamp};
 use wire::lineage;
 use wire::uri::decode;
@@ -41,11 +40,11 @@ impl Trace {
         random.fill(&mut bytes);
         let root = match field("Root").filter(|root| is_root(root)) {
             Some(root) => root.to_owned(),
-            None => format!("1-{:08x}-{}", now.as_secs(), hex(&bytes[..12])),
+            None => format!("1-{:08x}-{}", now.as_secs(), HEXLOWER.encode(&bytes[..12])),
         };
         let parent = match field("Parent").filter(|parent| is_hex(parent, 16)) {
             Some(parent) => parent.to_owned(),
-            None => hex(&bytes[12..]),
+            None => HEXLOWER.encode(&bytes[12..]),
         };
         Self {
             root,
@@ -87,16 +86,6 @@ fn is_root(text: &str) -> bool {
 
 fn is_hex(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 #[cfg(test)]

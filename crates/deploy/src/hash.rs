@@ -1,13 +1,9 @@
 //! SHA-256 as text.
 
+use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 
 /// In hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digest = digest(&SHA256, bytes);
-    digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    HEXLOWER.encode(digest(&SHA256, bytes).as_ref())
 }

@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 
 use beneath::{Folder, Kind};
+use data_encoding::HEXLOWER;
 use types::limits::UNZIPPED_BYTES_MAX;
 
 use crate::leave::Leave;
@@ -30,8 +31,7 @@ pub(crate) fn merge(layers: &[Folder], into: &Folder, leave: Leave) -> io::Resul
 /// Names what [`merge`] makes of these packages.
 pub(crate) fn name(images: &[&str]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, images.join("/").as_bytes());
-    let hex: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
-    format!("{PREFIX}{hex}")
+    format!("{PREFIX}{}", HEXLOWER.encode(digest.as_ref()))
 }
 
 /// Whether that is such a name.

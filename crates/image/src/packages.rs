@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use storage::Blobs;
 
 use crate::{Error, unpack};
@@ -55,7 +56,7 @@ impl Packages {
         let checked = blocking(move || {
             let digest = digest(&zip);
             Ok(Published {
-                image: hex(&digest),
+                image: HEXLOWER.encode(&digest),
                 sha256_base64: STANDARD.encode(&digest),
                 bytes: zip.len() as u64,
                 unpacked_bytes: unpack::check(Cursor::new(&zip))?,
@@ -96,7 +97,7 @@ impl Packages {
             return Ok(None);
         };
         let (read, same) = blocking(move || {
-            let name = hex(&digest(&zip));
+            let name = HEXLOWER.encode(&digest(&zip));
             Ok((zip, name))
         })
         .await?;
@@ -140,10 +141,6 @@ fn blob_name(image: &str) -> String {
 fn image_of(blob: &str) -> Option<String> {
     let image = blob.strip_prefix(FOLDER)?.strip_suffix(ENDING)?;
     Some(image.to_owned())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{AccountId, AliasName, FunctionName, NameError, Region, Scope, Version};
@@ -45,11 +46,8 @@ impl fmt::Display for Qualifier {
 /// Names what a runtime's functions run (`RuntimeVersionArn`); the same name gives the same hash.
 pub fn runtime_version_arn(runtime: &str, region: &Region) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, runtime.as_bytes());
-    let mut arn = format!("arn:aws:lambda:{region}::runtime:");
-    for byte in digest.as_ref() {
-        arn.push_str(&format!("{byte:02x}"));
-    }
-    arn
+    let hash = HEXLOWER.encode(digest.as_ref());
+    format!("arn:aws:lambda:{region}::runtime:{hash}")
 }
 
 /// A function as a caller named it; what was left out is `None`.

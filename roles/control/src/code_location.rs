@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use api::Secret;
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use keyring::{Keyring, MasterKey};
@@ -105,10 +106,5 @@ impl Control {
 }
 
 fn secret(key: &MasterKey) -> Secret {
-    let key = key.derive("code-links");
-    Secret::new(
-        key.iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>(),
-    )
+    Secret::new(HEXLOWER.encode(&key.derive("code-links")))
 }

@@ -41,6 +41,7 @@ use std::sync::Arc;
 use authn::authorisation::Requester;
 use authn::identity::Identities;
 use bytes::Bytes;
+use data_encoding::BASE32_NOPAD;
 use http::{Response, StatusCode};
 use records::iam::{Entity, EntityKind, entities_prefix, entity_key};
 use serde::de::DeserializeOwned;
@@ -55,7 +56,7 @@ pub(crate) use managed::managed;
 pub use reseal::Resealing;
 pub use uses::KeyUses;
 
-use crate::keys::{UserKeys, base32};
+use crate::keys::UserKeys;
 
 /// See the module.
 pub(crate) struct Iam {
@@ -179,7 +180,7 @@ impl Iam {
     fn new_id(&self, prefix: &str) -> String {
         let mut bytes = [0; 10];
         self.random.fill(&mut bytes);
-        format!("{prefix}{}", base32(&bytes))
+        format!("{prefix}{}", BASE32_NOPAD.encode(&bytes))
     }
 }
 

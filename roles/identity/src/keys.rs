@@ -20,6 +20,7 @@ use api::Secret;
 use async_trait::async_trait;
 use authn::identity::{self, AccessKey, Error, Identities, Principal, PrincipalKind};
 use authn::operator_key::OperatorKey;
+use data_encoding::BASE32_NOPAD;
 use keyring::Keyring;
 use policy::{Form, Permissions, Policy};
 use records::iam::Entity;
@@ -30,7 +31,7 @@ use storage::Table;
 use types::{AccountId, Clock, Random, RoleArn};
 
 use directory::Directory;
-pub(crate) use key_ids::{account_of, base32};
+pub(crate) use key_ids::account_of;
 pub(crate) use sessions::{Given, Sessions, Subject};
 use sessions::{Opener, Session};
 pub(crate) use user_keys::UserKeys;
@@ -329,7 +330,7 @@ fn user_principal(user: &Entity) -> Principal {
 /// A role's unique id, `AROA` and 17 letters: made from its ARN, since nothing records roles.
 fn role_id(role: &str) -> String {
     let hash = digest(&SHA256, role.as_bytes());
-    format!("AROA{:.17}", base32(&hash.as_ref()[..11]))
+    format!("AROA{:.17}", BASE32_NOPAD.encode(&hash.as_ref()[..11]))
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use data_encoding::HEXLOWER;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -240,19 +243,10 @@ fn number(version: &Value) -> u64 {
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-/// A hash in hexadecimal digits as Lambda writes it.
+/// A hash in hexadecimal digits as Lambda writes it. Of what is no such digits it is empty, as no package's is.
 fn base64_of(hex: &str) -> String {
-    use base64::Engine as _;
-    let digits: Vec<u8> = hex
-        .bytes()
-        .filter_map(|b| char::from(b).to_digit(16))
-        .map(|d| d as u8)
-        .collect();
-    let bytes: Vec<u8> = digits
-        .chunks(2)
-        .map(|pair| pair.iter().fold(0, |sum, digit| sum << 4 | digit))
-        .collect();
-    base64::engine::general_purpose::STANDARD.encode(bytes)
+    let bytes = HEXLOWER.decode(hex.as_bytes());
+    STANDARD.encode(bytes.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -262,5 +256,6 @@ mod tests {
     #[test]
     fn a_hash_is_written_as_lambda_writes_it() {
         assert_eq!(base64_of("000102ff"), "AAEC/w==");
+        assert_eq!(base64_of("no hash"), "");
     }
 }

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use data_encoding::HEXLOWER;
 use http::request::Parts;
 use ring::digest::{SHA256, digest};
 
@@ -48,7 +49,7 @@ impl Canonical<'_> {
     pub(super) fn string_to_sign(&self, time: &str, scope: &str) -> String {
         let mut hashing = Hashing::new();
         self.write(&mut hashing);
-        let hash = hex(hashing.finish().as_ref());
+        let hash = HEXLOWER.encode(hashing.finish().as_ref());
         format!("{ALGORITHM}\n{time}\n{scope}\n{hash}")
     }
 
@@ -84,19 +85,8 @@ impl Canonical<'_> {
 pub(super) fn payload_hash(parts: &Parts, body: &[u8]) -> Cow<'static, str> {
     match parts.headers.get(super::CONTENT_HASH) {
         Some(value) if value == UNSIGNED_PAYLOAD => Cow::Borrowed(UNSIGNED_PAYLOAD),
-        _ => Cow::Owned(hex(digest(&SHA256, body).as_ref())),
+        _ => Cow::Owned(HEXLOWER.encode(digest(&SHA256, body).as_ref())),
     }
-}
-
-/// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        out.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    out
 }
 
 fn path(path: &str, out: &mut impl Out) {

@@ -1,5 +1,6 @@
 //! Signing: for our own clients, and for the links we give out.
 
+use data_encoding::HEXLOWER;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 use ring::hmac;
@@ -119,7 +120,7 @@ impl Signer<'_> {
     fn signature(&self, time: &str, scope: &str, canonical: Canonical<'_>) -> String {
         let key = derive(self.secret, &time[..8], self.region, self.service);
         let to_sign = canonical.string_to_sign(time, scope);
-        canonical::hex(hmac::sign(&key, to_sign.as_bytes()).as_ref())
+        HEXLOWER.encode(hmac::sign(&key, to_sign.as_bytes()).as_ref())
     }
 }
 

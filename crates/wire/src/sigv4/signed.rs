@@ -4,6 +4,7 @@ mod header;
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use http::request::Parts;
 use types::Timestamp;
 
@@ -318,19 +319,12 @@ pub(super) fn incomplete(message: String) -> Error {
     Error::Incomplete { message }
 }
 
+/// The 32 bytes that 64 lower-case digits are.
 pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
-    let bytes = text.as_bytes();
-    if bytes.len() != 64 {
+    let mut out = [0; 32];
+    if text.len() != 2 * out.len() {
         return None;
     }
-    let mut out = [0; 32];
-    for (place, pair) in bytes.chunks_exact(2).enumerate() {
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
-        };
-        out[place] = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
+    HEXLOWER.decode_mut(text.as_bytes(), &mut out).ok()?;
     Some(out)
 }

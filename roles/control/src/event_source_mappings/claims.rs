@@ -10,6 +10,7 @@
 //! request between the first two steps; the request that takes it over makes the other's confirmation
 //! fail.
 
+use data_encoding::HEXLOWER;
 use records::event_sources::{Claim, Mapping, Source, claim_key, mapping_key};
 use ring::digest::{SHA256, digest};
 use storage::{Expect, Revision};
@@ -55,11 +56,7 @@ pub(super) fn identity(mapping: &Mapping) -> String {
         Source::Queue { arn } | Source::Kinesis { arn } | Source::DynamoDb { arn } => arn.clone(),
     };
     let text = format!("{}\n{source}", mapping.function);
-    let hash = digest(&SHA256, text.as_bytes());
-    hash.as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    HEXLOWER.encode(digest(&SHA256, text.as_bytes()).as_ref())
 }
 
 /// Claims a mapping's identity for it.

@@ -6,12 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use data_encoding::BASE32_NOPAD;
 use policy::{Form, Policy};
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-
-use crate::keys::base32;
 
 /// The prefix of the names in `managed.json`.
 const PREFIX: &str = "arn:aws:iam::aws:policy/";
@@ -81,7 +80,7 @@ impl AwsPolicy {
     /// A unique id that is always the same. AWS publishes none.
     pub(crate) fn id(&self) -> String {
         let hash = digest(&SHA256, self.arn.as_bytes());
-        format!("ANPA{:.17}", base32(&hash.as_ref()[..11]))
+        format!("ANPA{:.17}", BASE32_NOPAD.encode(&hash.as_ref()[..11]))
     }
 }
 

@@ -6,13 +6,13 @@
 //!
 //! The id of a temporary key names its account, so that the account is known without the key.
 
+use data_encoding::BASE32_NOPAD;
 use types::{AccountId, Random};
 
 /// The prefix of temporary keys' ids.
 const TEMPORARY: &str = "ASIA";
 /// Letters after the prefix.
 const CHARACTERS: usize = 16;
-const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// Random bits after the account's.
 const CHANCE_BITS: u32 = 39;
 
@@ -22,7 +22,7 @@ pub(super) fn temporary(account: &AccountId, random: &dyn Random) -> String {
     let chance = random.next_u64() & ((1 << CHANCE_BITS) - 1);
     let bits = 1_u128 << 79 | u128::from(number) << CHANCE_BITS | u128::from(chance);
     let bytes = bits.to_be_bytes();
-    format!("{TEMPORARY}{}", base32(&bytes[6..]))
+    format!("{TEMPORARY}{}", BASE32_NOPAD.encode(&bytes[6..]))
 }
 
 /// Whether that is the id of a temporary key.
@@ -35,32 +35,11 @@ pub(crate) fn account_of(id: &str) -> Option<AccountId> {
     let letters = id
         .strip_prefix(TEMPORARY)
         .filter(|rest| rest.len() == CHARACTERS)?;
-    let mut bits = 0_u128;
-    for letter in letters.bytes() {
-        let value = ALPHABET.iter().position(|known| *known == letter)?;
-        bits = bits << 5 | u128::try_from(value).ok()?;
-    }
-    let number = bits >> CHANCE_BITS & ((1 << 40) - 1);
+    let mut bytes = [0; size_of::<u128>()];
+    let bits = BASE32_NOPAD.decode_mut(letters.as_bytes(), &mut bytes[6..]);
+    bits.ok()?;
+    let number = u128::from_be_bytes(bytes) >> CHANCE_BITS & ((1 << 40) - 1);
     AccountId::new(&format!("{number:012}")).ok()
-}
-
-/// RFC 4648's alphabet, no padding: what AWS's key ids are written in.
-pub(crate) fn base32(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len() * 8 / 5 + 1);
-    let (mut held, mut bits) = (0_u32, 0);
-    for byte in bytes {
-        held = held << 8 | u32::from(*byte);
-        bits += 8;
-        while bits >= 5 {
-            bits -= 5;
-            out.push(char::from(ALPHABET[(held >> bits & 31) as usize]));
-        }
-        held &= (1 << bits) - 1;
-    }
-    if bits > 0 {
-        out.push(char::from(ALPHABET[(held << (5 - bits) & 31) as usize]));
-    }
-    out
 }
 
 #[cfg(test)]
@@ -69,13 +48,6 @@ mod tests {
     use types::SystemRandom;
 
     use super::*;
-
-    #[test]
-    fn base32_is_rfc_4648s() {
-        assert_eq!(base32(b"foobar"), "MZXW6YTBOI");
-        assert_eq!(base32(b"f"), "MY");
-        assert_eq!(base32(&[0; 10]).len(), 16);
-    }
 
     #[test]
     fn what_names_no_account_is_no_key_of_ours() {

@@ -17,6 +17,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use api::logs::StreamName;
+use data_encoding::HEXLOWER;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use ring::digest::{SHA256, digest};
 use types::{AccountId, Region, Scope};
@@ -176,12 +177,7 @@ fn component(name: &str) -> String {
         return encoded;
     }
     let hash = digest(&SHA256, name.as_bytes());
-    let hex: String = hash
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("~{hex}")
+    format!("~{}", HEXLOWER.encode(hash.as_ref()))
 }
 
 /// Stores a name that its component does not contain.
