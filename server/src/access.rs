@@ -3,6 +3,7 @@
 //! ```text
 //!   endpoint   --endpoint, AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL, the profile's, http://127.0.0.1:9100
 //!   key        --profile, AWS_ACCESS_KEY_ID …, --data-dir, AWS_PROFILE, ./lambent-data, the profile `default`
+//!   trust      AWS_CA_BUNDLE, the profile's ca_bundle, this machine's certificates
 //!   region     --region, AWS_REGION, AWS_DEFAULT_REGION, that of whence the key is, us-east-1
 //! ```
 //!
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use api::Secret;
-use aws::{Endpoint, Keys};
+use aws::{Authorities, Endpoint, Keys};
 use types::Region;
 
 use crate::cli;
@@ -32,6 +33,8 @@ pub(crate) struct Access {
     /// The endpoint, as it was given.
     pub(crate) url: String,
     pub(crate) endpoint: Endpoint,
+    /// Who vouches for an `https` endpoint, if not this machine's authorities.
+    pub(crate) authorities: Option<Authorities>,
     pub(crate) keys: Keys,
     pub(crate) region: Region,
     pub(crate) source: Source,
@@ -102,6 +105,10 @@ impl Surroundings<'_> {
             None => self.endpoint(&files, &profile),
         };
         let endpoint = Endpoint::parse(&url)?;
+        let authorities = match endpoint.is_https() {
+            true => self.authorities(&files, &profile)?,
+            false => None,
+        };
         let region = options
             .region
             .clone()
@@ -112,6 +119,7 @@ impl Surroundings<'_> {
         Ok(Access {
             url,
             endpoint,
+            authorities,
             keys,
             region,
             source,
@@ -149,6 +157,18 @@ impl Surroundings<'_> {
         self.first(&["AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL"])
             .or_else(|| files.endpoint(profile))
             .unwrap_or_else(|| ENDPOINT.to_owned())
+    }
+
+    fn authorities(&self, files: &Files, profile: &str) -> anyhow::Result<Option<Authorities>> {
+        let bundle = self.set("AWS_CA_BUNDLE");
+        let Some(path) = bundle.or_else(|| files.setting(profile, "ca_bundle")) else {
+            return Ok(None);
+        };
+        let text = (self.read)(Path::new(&path));
+        let text = text.with_context(|| format!("{path} cannot be read"))?;
+        let authorities = Authorities::parse(text.as_bytes());
+        let authorities = authorities.with_context(|| format!("{path} has no authorities"))?;
+        Ok(Some(authorities))
     }
 
     /// Whether a server has a data folder there, be it one that may not be looked into.

@@ -32,10 +32,13 @@ pub(crate) struct Client {
 impl Client {
     /// For the server and credentials that the options name.
     pub(crate) fn new(options: &cli::Client) -> anyhow::Result<Self> {
-        Ok(Self {
-            access: Access::of(options)?,
-            client: aws::Client::patient(Arc::new(SystemClock), PATIENCE),
-        })
+        let access = Access::of(options)?;
+        let client = aws::Client::patient(Arc::new(SystemClock), PATIENCE);
+        let client = match access.authorities.clone() {
+            Some(authorities) => client.believing(authorities),
+            None => client,
+        };
+        Ok(Self { access, client })
     }
 
     /// The region that is spoken to.

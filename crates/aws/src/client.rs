@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as Connections;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -21,6 +21,7 @@ use wire::sigv4::Signer;
 
 use crate::endpoint::{Endpoint, Keys};
 use crate::error::Error;
+use crate::trust::{Authorities, connector};
 
 /// How long to wait for an answer, or the next piece of one, unless the caller says otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,6 +32,7 @@ const IDLE_MAX: usize = 16;
 pub struct Client {
     clock: Arc<dyn Clock>,
     patience: Duration,
+    authorities: Option<Authorities>,
     connections: OnceLock<Connections<HttpsConnector<HttpConnector>, Full<Bytes>>>,
 }
 
@@ -68,8 +70,15 @@ impl Client {
         Self {
             clock,
             patience,
+            authorities: None,
             connections: OnceLock::new(),
         }
+    }
+
+    /// The same, believing these authorities instead of the machine's.
+    pub fn believing(mut self, authorities: Authorities) -> Self {
+        self.authorities = Some(authorities);
+        self
     }
 
     /// Signs and sends a request, and reads the answer, whatever its status. When it fails it may
@@ -117,7 +126,7 @@ impl Client {
         self.connections.get_or_init(|| {
             Connections::builder(TokioExecutor::new())
                 .pool_max_idle_per_host(IDLE_MAX)
-                .build(connector())
+                .build(connector(self.authorities.as_ref()))
         })
     }
 
@@ -147,21 +156,6 @@ impl Client {
             within: self.patience,
         })
     }
-}
-
-/// Trusts what the machine trusts. Where it trusts nobody, only `http` endpoints can be called.
-fn connector() -> HttpsConnector<HttpConnector> {
-    let provider = rustls::crypto::ring::default_provider();
-    let builder = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider.clone());
-    let builder = builder.unwrap_or_else(|_| {
-        let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
-            .with_safe_default_protocol_versions()
-            .expect("the provider has the versions that are compiled in")
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        HttpsConnectorBuilder::new().with_tls_config(config)
-    });
-    builder.https_or_http().enable_http1().build()
 }
 
 fn unreachable(host: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {

@@ -44,6 +44,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether it is called by TLS.
+    pub fn is_https(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+
     /// `host:port`, as the `Host` header has it.
     pub(crate) fn host(&self) -> &str {
         self.authority.as_str()

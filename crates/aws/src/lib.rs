@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Where a service is ([`Endpoint`]) and with which keys it is called ([`Keys`]) is the caller's to
-//! say. Nothing is tried again here: only the caller knows whether that is harmless.
+//! say, and whose certificates are believed ([`Authorities`]). Nothing is tried again here: only the caller knows whether that is harmless.
 //!
 //! In reading order: [`Endpoint`], [`Client`], [`s3`].
 
@@ -13,7 +13,12 @@ mod client;
 mod endpoint;
 mod error;
 pub mod s3;
+mod trust;
 
 pub use client::{Client, Request};
 pub use endpoint::{Endpoint, Keys};
 pub use error::Error;
+pub use trust::{Authorities, NotABundle};
+
+#[cfg(test)]
+mod tests;

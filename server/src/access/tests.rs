@@ -138,3 +138,22 @@ fn a_data_folder_that_is_named_wins_over_the_users_files() {
     let refused = case.access().unwrap_err().to_string();
     assert_eq!(refused, "/nowhere/credentials cannot be read");
 }
+
+#[test]
+fn a_bundle_is_read_for_https_alone() {
+    let mut case = Case {
+        variables: [KEYS.as_slice(), &[("AWS_CA_BUNDLE", "/none.pem")]].concat(),
+        files: vec![("/text.pem", "no certificate")],
+        ..Case::default()
+    };
+    assert!(case.access().unwrap().authorities.is_none());
+    case.options.endpoint = Some("https://given".to_owned());
+    let refused = case.access().unwrap_err().to_string();
+    assert_eq!(refused, "/none.pem cannot be read");
+    case.variables.pop();
+    assert!(case.access().unwrap().authorities.is_none());
+    let config = "[default]\nca_bundle = /text.pem\n";
+    case.files.push(("/home/.aws/config", config));
+    let refused = case.access().unwrap_err().to_string();
+    assert_eq!(refused, "/text.pem has no authorities");
+}
