@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
-use deploy::api::{Answer, Api, Call, element};
+use deploy::api::{Answer, Api, Call};
 use deploy::desired::{Desired, Identity};
 use deploy::engine::{Engine, Observer};
 use deploy::live::Live;
@@ -226,9 +226,9 @@ async fn identity(api: &dyn Api, stack: &str, region: &str) -> anyhow::Result<Id
         headers: vec![("content-type", kind)],
         body: Bytes::from_static(b"Action=GetCallerIdentity&Version=2011-06-15"),
     };
-    let answer = deploy::api::ask(api, call).await?;
-    let text = String::from_utf8_lossy(&answer.body);
-    let account = element(&text, "Account").context("the answer has no account")?;
+    let answer = deploy::api::query(api, call).await?;
+    let account = answer.text_of("Account");
+    let account = account.context("the answer has no account")?.to_owned();
     Ok(Identity {
         stack: stack.to_owned(),
         region: region.to_owned(),

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use types::Region;
 use wire::uri::encode;
+use wire::xml::Element;
 
 use crate::client::{Client, Request};
 use crate::endpoint::{Endpoint, Keys};
@@ -70,11 +71,8 @@ fn target(object: &Object) -> String {
 
 /// From `<Error><Code>…</Code><Message>…</Message></Error>`.
 fn refusal(status: StatusCode, body: &str) -> Refusal {
-    let element = |name: &str| {
-        let (_, rest) = body.split_once(&format!("<{name}>"))?;
-        let (text, _) = rest.split_once(&format!("</{name}>"))?;
-        Some(unescaped(text))
-    };
+    let document = Element::parse(body);
+    let element = |name: &str| document.as_ref()?.text_of(name).map(str::to_owned);
     // Some stores leave it at the status.
     let (code, words) = match status {
         StatusCode::FORBIDDEN => ("AccessDenied", "Access Denied"),
@@ -84,15 +82,6 @@ fn refusal(status: StatusCode, body: &str) -> Refusal {
         code: element("Code").unwrap_or_else(|| code.to_owned()),
         message: element("Message").unwrap_or_else(|| words.to_owned()),
     }
-}
-
-fn unescaped(text: &str) -> String {
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&apos;", "'")
-        .replace("&#39;", "'")
-        .replace("&amp;", "&")
 }
 
 #[cfg(test)]

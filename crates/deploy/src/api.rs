@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
+use wire::xml::Element;
 
 /// Tries of a request that is refused because there are too many, or because something else is
 /// done to the resource right now.
@@ -108,6 +109,16 @@ pub async fn json(api: &dyn Api, call: Call) -> Result<Value, Error> {
     serde_json::from_slice(&answer.body).map_err(|_| Error::Answer(call.target))
 }
 
+/// A call of a service that speaks XML: IAM or STS.
+pub async fn query(api: &dyn Api, call: Call) -> Result<Element, Error> {
+    let answer = ask(api, call.clone()).await?;
+    xml(&answer).ok_or(Error::Answer(call.target))
+}
+
+fn xml(answer: &Answer) -> Option<Element> {
+    Element::parse(std::str::from_utf8(&answer.body).ok()?)
+}
+
 /// A call of Lambda.
 pub async fn lambda(
     api: &dyn Api,
@@ -169,7 +180,8 @@ fn passes(error: &Error) -> bool {
 
 /// What an error answer says, in JSON or XML.
 fn refusal(answer: &Answer) -> Error {
-    let text = String::from_utf8_lossy(&answer.body);
+    let document = xml(answer);
+    let element = |name: &str| document.as_ref()?.text_of(name).map(str::to_owned);
     let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let field = |names: [&str; 2]| {
         let found = names.iter().find_map(|name| json.get(*name));
@@ -179,28 +191,13 @@ fn refusal(answer: &Answer) -> Error {
         .error_type
         .clone()
         .or_else(|| field(["__type", "code"]))
-        .or_else(|| element(&text, "Code"));
-    let message = field(["message", "Message"]).or_else(|| element(&text, "Message"));
+        .or_else(|| element("Code"));
+    let message = field(["message", "Message"]).or_else(|| element("Message"));
     Error::Refused {
         status: answer.status,
         code: code.unwrap_or_else(|| format!("status {}", answer.status)),
         message: message.unwrap_or_default(),
     }
-}
-
-/// The text of the first element of that name. Enough for the flat answers of IAM and STS.
-pub fn element(xml: &str, name: &str) -> Option<String> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    let (text, _) = rest.split_once(&format!("</{name}>"))?;
-    let plain = text
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&apos;", "'")
-        .replace("&#39;", "'")
-        .replace("&#34;", "\"")
-        .replace("&amp;", "&");
-    Some(plain)
 }
 
 #[cfg(test)]

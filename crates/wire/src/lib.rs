@@ -17,6 +17,7 @@ pub mod rest;
 pub mod sigv4;
 pub mod uri;
 pub mod validation;
+pub mod xml;
 
 pub use error::ApiError;
 

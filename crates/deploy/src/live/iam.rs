@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
+use wire::xml::Element;
 
 use super::{Live, Made, shape};
-use crate::api::{Call, Error, ask, element};
+use crate::api::{Call, Error, query};
 use crate::record::{Properties, Recorded};
 
 /// Versions that a managed policy has at most; the oldest goes when another is made (IAM).
@@ -17,7 +18,7 @@ impl Live {
         &self,
         action: &str,
         parameters: &[(&str, &str)],
-    ) -> Result<String, Error> {
+    ) -> Result<Element, Error> {
         let mut form = format!("Action={action}&Version=2010-05-08");
         for (name, value) in parameters {
             let (name, value) = (wire::uri::encode(name), wire::uri::encode(value));
@@ -31,8 +32,7 @@ impl Live {
             headers: vec![("content-type", kind.to_owned())],
             body: Bytes::from(form),
         };
-        let answer = ask(self.api(), call).await?;
-        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+        query(self.api(), call).await
     }
 
     /// As [`Self::iam`], where the end of something that is gone is as good.
@@ -97,13 +97,13 @@ impl Live {
             parameters.extend(shape::text(to, property).map(|text| (property, text)));
         }
         let answer = self.iam("CreatePolicy", &parameters).await?;
-        let arn =
-            element(&answer, "Arn").ok_or_else(|| Error::Answer("CreatePolicy".to_owned()))?;
+        let arn = answer.text_of("Arn");
+        let arn = arn.ok_or_else(|| Error::Answer("CreatePolicy".to_owned()))?;
         for (action, key, owner) in owners(to, "Attach", "Policy") {
-            self.iam(&action, &[(key, owner.as_str()), ("PolicyArn", &arn)])
+            self.iam(&action, &[(key, owner.as_str()), ("PolicyArn", arn)])
                 .await?;
         }
-        Ok(Made::new(&arn, [("PolicyArn", &arn)]))
+        Ok(Made::new(arn, [("PolicyArn", arn)]))
     }
 
     pub(super) async fn update_managed_policy(
@@ -164,12 +164,11 @@ impl Live {
         let answer = self
             .iam("ListPolicyVersions", &[("PolicyArn", arn)])
             .await?;
-        let members = answer.split("<member>").skip(1);
-        let old =
-            members.filter(|member| element(member, "IsDefaultVersion").as_deref() != Some("true"));
-        let mut ids: Vec<String> = old
-            .filter_map(|member| element(member, "VersionId"))
-            .collect();
+        let versions = answer.find("Versions").map(|list| list.inside.as_slice());
+        let old = versions.unwrap_or_default().iter();
+        let old = old.filter(|version| version.text_of("IsDefaultVersion") != Some("true"));
+        let ids = old.filter_map(|version| version.text_of("VersionId"));
+        let mut ids: Vec<String> = ids.map(str::to_owned).collect();
         let number = |id: &String| id.trim_start_matches('v').parse::<u64>().unwrap_or(0);
         ids.sort_by_key(|id| std::cmp::Reverse(number(id)));
         Ok(ids)

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::iam::document;
 use super::{Live, Made, shape, tags};
-use crate::api::{Error, element};
+use crate::api::Error;
 use crate::record::{Properties, Recorded};
 use crate::template::evaluate::text_of;
 
@@ -28,9 +28,9 @@ impl Live {
         );
         let answer = self.iam("CreateRole", &parameters).await?;
         self.rights(name, &Properties::new(), to).await?;
-        let id = element(&answer, "RoleId").unwrap_or_default();
+        let id = answer.text_of("RoleId").unwrap_or_default();
         let arn = self.arn_of("role", it, "RoleName");
-        Ok(Made::new(name, [("Arn", &arn), ("RoleId", &id)]))
+        Ok(Made::new(name, [("Arn", &arn), ("RoleId", id)]))
     }
 
     pub(super) async fn update_role(
