@@ -44,7 +44,7 @@ async fn world(machines: u32) -> World {
 }
 
 fn is_answered(outcome: &Result<Outcome, Error>) -> bool {
-    matches!(outcome, Ok(outcome) if outcome.function_error.is_none())
+    matches!(outcome, Ok(outcome) if !outcome.failed)
 }
 
 fn status(outcome: &Result<Outcome, Error>) -> u16 {

@@ -10,7 +10,6 @@ use types::{FunctionArn, RequestId};
 
 use crate::Kind;
 use crate::credentials::Credentials;
-use crate::worker::FunctionError;
 use records::functions::FunctionVersion;
 
 /// Asks for one invoke.
@@ -40,8 +39,8 @@ pub struct Target {
 pub struct Outcome {
     /// The version that ran.
     pub function: Arc<FunctionVersion>,
-    /// Set when the function failed; the payload then describes the failure.
-    pub function_error: Option<FunctionError>,
+    /// Whether the function failed; the payload then describes the failure.
+    pub failed: bool,
     /// The result.
     pub payload: Bytes,
 }

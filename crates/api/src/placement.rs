@@ -44,8 +44,6 @@ pub struct Heartbeat {
     pub committed_mb: u64,
     /// Memory its environments use now, MB.
     pub used_mb: u64,
-    /// Environments it has.
-    pub environments: u32,
     /// Whether it takes no new ones.
     pub draining: bool,
 }

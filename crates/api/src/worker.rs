@@ -55,21 +55,15 @@ pub struct Invoke {
 /// What the function answered.
 #[derive(Debug)]
 pub struct Response {
-    /// Set when the function failed, in whatever way; the body then describes the failure.
-    pub function_error: Option<FunctionError>,
+    /// Whether the function failed, in whatever way; the body then describes the failure. Today's Lambda calls all of
+    /// them `Unhandled`.
+    pub failed: bool,
     /// As the runtime declared it.
     pub content_type: Option<String>,
     /// The result.
     pub body: Body,
     /// The last 4 KB of the invoke's log, if requested. For a streamed result it comes at the end.
     pub log_tail: Option<Bytes>,
-}
-
-/// `X-Amz-Function-Error`. Today's Lambda reports every failure this way.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum FunctionError {
-    /// Raised, crashed or timed out.
-    Unhandled,
 }
 
 /// A result, whole or streamed.

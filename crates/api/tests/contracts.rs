@@ -207,7 +207,6 @@ fn what_placement_hears_and_says() {
         memory_mb: u64::MAX,
         committed_mb: 1,
         used_mb: 2,
-        environments: 3,
         draining: true,
     }]);
     comes_back([
@@ -254,7 +253,6 @@ fn what_a_worker_hears_and_says() {
         trace_id: text(),
         log_tail: true,
     }));
-    comes_back([worker::FunctionError::Unhandled]);
     let failed = worker::StreamError {
         error_type: text(),
         body: bytes(),
@@ -302,13 +300,11 @@ fn what_is_invoked_on_behalf_of_events() {
         function: function(),
         reserved,
     }));
-    comes_back(
-        [None, Some(worker::FunctionError::Unhandled)].map(|function_error| invoke::Outcome {
-            function: function(),
-            function_error,
-            payload: bytes(),
-        }),
-    );
+    comes_back([false, true].map(|failed| invoke::Outcome {
+        function: function(),
+        failed,
+        payload: bytes(),
+    }));
     let all = [
         invoke::Why::NotFound,
         invoke::Why::Denied,

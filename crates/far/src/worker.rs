@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::worker::{
-    Body, Create, Error, FunctionError, Invoke, Response, Stream, StreamEvent, Worker,
+    Body, Create, Error, Invoke, Response, Stream, StreamEvent, Worker,
 };
 use api::{Loses as _, Lost};
 use async_trait::async_trait;
@@ -39,7 +39,7 @@ const ENVIRONMENTS: &str = "/lambent.Worker/environments";
 /// A [`Response`] without its stream.
 #[derive(Serialize, Deserialize)]
 struct Head {
-    function_error: Option<FunctionError>,
+    failed: bool,
     content_type: Option<String>,
     /// `None` if it comes in pieces.
     body: Option<Bytes>,
@@ -60,7 +60,7 @@ impl Worker for Far<dyn Worker> {
         let head: Result<Head, Error> =
             decode(&head.ok_or_else(unknown)?).map_err(|_| unknown())?;
         let Head {
-            function_error,
+            failed,
             content_type,
             body,
             log_tail,
@@ -74,7 +74,7 @@ impl Worker for Far<dyn Worker> {
             }))),
         };
         Ok(Response {
-            function_error,
+            failed,
             content_type,
             body,
             log_tail,
@@ -137,7 +137,7 @@ fn apart(response: Response) -> (Result<Head, Error>, Option<Stream>) {
         Body::Stream(stream) => (None, Some(stream)),
     };
     let head = Head {
-        function_error: response.function_error,
+        failed: response.failed,
         content_type: response.content_type,
         body,
         log_tail: response.log_tail,

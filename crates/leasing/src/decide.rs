@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use types::fnv;
+
 use crate::view::{Kind, View};
 
 /// One step of a member.
@@ -53,14 +55,18 @@ pub(crate) fn decide(
     });
     // Members begin at different places, so that they seldom reach for the same work.
     let free: Vec<&String> = free.collect();
-    let turn = me.bytes().fold(0_usize, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(byte.into())
-    });
-    let from = turn % free.len().max(1);
+    let from = turn(me) % free.len().max(1);
     let ordered = free[from..].iter().chain(&free[..from]);
     let room = share - kept.len();
     steps.extend(ordered.take(room).map(|work| Step::Take((*work).clone())));
     steps
+}
+
+/// A number of a member's own.
+fn turn(member: &str) -> usize {
+    let hash = fnv::hash_32(&[member.as_bytes()]);
+    // FNV's low bits are its weakest; fold the high half in before a remainder is taken.
+    ((hash >> 16) ^ hash) as usize
 }
 
 fn meaningless(

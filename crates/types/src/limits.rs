@@ -22,9 +22,7 @@ pub const CONTROL_PLANE_PER_SECOND: u32 = 15;
 /// 6 000 a minute).
 pub const PROVISIONED_PER_SECOND: u32 = 100;
 
-/// Memory of a function, MB of 1024 x 1024 bytes (AWS).
-pub const MEMORY_MB_MIN: u32 = 128;
-/// Memory of a function, at most (AWS).
+/// Memory of a function at most, MB of 1024 x 1024 bytes (AWS).
 pub const MEMORY_MB_MAX: u32 = 10_240;
 /// Memory of a function that does not say (AWS).
 pub const MEMORY_MB_DEFAULT: u32 = 128;
@@ -36,8 +34,6 @@ pub const TIMEOUT_SECONDS_DEFAULT: u32 = 3;
 pub const TIMEOUT_SECONDS_MAX: u32 = 900;
 /// Size of `/tmp`, MB, at least and by default (AWS).
 pub const EPHEMERAL_MB_MIN: u32 = 512;
-/// Size of `/tmp`, MB, at most (AWS).
-pub const EPHEMERAL_MB_MAX: u32 = 10_240;
 
 /// Payload of a synchronous request, bytes (AWS: 6 MB).
 pub const SYNC_REQUEST_BYTES_MAX: usize = 6 * 1024 * 1024;

@@ -26,7 +26,8 @@ const VERSION: u32 = 1;
 pub(crate) enum Command {
     /// A replica leads the partition: everybody else's appends are fenced.
     Claimed {
-        /// A number it drew when it started.
+        /// A number it drew for this: of two replicas that claim at the same position, each finds by it whose record
+        /// is there (`writer::append`).
         leader: u64,
         /// The position of this record: later claims have greater terms.
         term: u64,

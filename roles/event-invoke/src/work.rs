@@ -209,7 +209,7 @@ impl Work {
             Ok(outcome) => {
                 slot.end(false);
                 self.metrics.invoked.inc();
-                let failed = outcome.function_error.is_some();
+                let failed = outcome.failed;
                 let version = outcome.function.configuration.version;
                 item.event.ran(version, failed, outcome.payload);
                 let attempt = match failed {

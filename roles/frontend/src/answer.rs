@@ -1,6 +1,6 @@
 //! From what happened to the caller's answer: one table for each arrow's errors. Pure.
 
-use api::worker::{FileSystemError, FunctionError, Response as Answer};
+use api::worker::{FileSystemError, Response as Answer};
 use api::{assignment, counting};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -90,7 +90,7 @@ pub(crate) fn invoked(answer: Answer, body: Bytes, version: Version) -> Response
         "x-amzn-remapped-content-length",
         HeaderValue::from_static("0"),
     );
-    if let Some(FunctionError::Unhandled) = answer.function_error {
+    if answer.failed {
         headers.insert(
             "x-amz-function-error",
             HeaderValue::from_static("Unhandled"),
@@ -115,7 +115,7 @@ pub(crate) fn streamed(body: Body, version: Version) -> Response<Body> {
 
 /// A whole result as the body of a streaming invoke: one chunk, and the end.
 pub(crate) fn as_event_stream(answer: Answer, result: Bytes) -> Bytes {
-    let error = answer.function_error.map(|_| &result);
+    let error = answer.failed.then_some(&result);
     let end = invoke_complete(error, answer.log_tail);
     let mut body = BytesMut::from(payload_chunk(result.clone()));
     body.extend_from_slice(&end);

@@ -65,7 +65,7 @@ impl Invoker for OfEvents {
         {
             Ok(Ran::Whole(answer, payload)) => Ok(Outcome {
                 function,
-                function_error: answer.function_error,
+                failed: answer.failed,
                 payload,
             }),
             Ok(Ran::Stream { .. }) => Err(error(ApiError::service("The invoke was lost."))),

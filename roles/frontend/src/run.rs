@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use admission::Admitted;
 use api::counting::Acquire;
-use api::worker::{Body, FunctionError, Response as Answer, Stream, StreamEvent};
+use api::worker::{Body, Response as Answer, Stream, StreamEvent};
 use bytes::{Bytes, BytesMut};
 use records::recursion::RecursiveLoop;
 use tokio::sync::{mpsc, oneshot};
@@ -215,7 +215,7 @@ async fn whole(mut answer: Answer, body: Body, log_tail: bool) -> Result<Ran, Ap
         }
     }
     if failure.is_some() {
-        answer.function_error = Some(FunctionError::Unhandled);
+        answer.failed = true;
     } else if !ended {
         return Err(ApiError::service("The function's environment was lost."));
     }

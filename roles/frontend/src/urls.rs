@@ -248,7 +248,7 @@ struct Asked<'r> {
 
 /// The response to a whole result.
 fn whole(mode: InvokeMode, answer: &Answer, result: Bytes) -> Result<Response<Body>, Refusal> {
-    if answer.function_error.is_some() {
+    if answer.failed {
         return Err(Refusal::BadGateway);
     }
     let content_type = answer.content_type.as_deref();

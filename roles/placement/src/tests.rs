@@ -27,7 +27,6 @@ fn heartbeat(number: u64, zone: &str, memory_mb: u64) -> Heartbeat {
         memory_mb,
         committed_mb: 0,
         used_mb: 0,
-        environments: 0,
         draining: false,
     }
 }

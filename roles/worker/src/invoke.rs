@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::assignment::{self, Event};
-use api::worker::{Body, Error, FunctionError, Invoke, Response, StreamError};
+use api::worker::{Body, Error, Invoke, Response, StreamError};
 use bytes::Bytes;
 use environment::{Answer, AnswerBody, InvokeEvent, ShutdownReason};
 use tokio::sync::{mpsc, oneshot};
@@ -262,7 +262,7 @@ impl Service {
                 let body = Body::Full(body);
                 (
                     Response {
-                        function_error: None,
+                        failed: false,
                         content_type,
                         body,
                         log_tail: None,
@@ -284,7 +284,7 @@ impl Service {
                 let body = Body::Stream(streaming::with_end(pieces, log_tail));
                 (
                     Response {
-                        function_error: None,
+                        failed: false,
                         content_type,
                         body,
                         log_tail: None,
@@ -374,9 +374,8 @@ impl Run {
 }
 
 fn failed(body: Bytes, log_tail: Option<Bytes>) -> Response {
-    let function_error = Some(FunctionError::Unhandled);
     Response {
-        function_error,
+        failed: true,
         content_type: None,
         body: Body::Full(body),
         log_tail,

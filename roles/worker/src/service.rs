@@ -240,7 +240,6 @@ impl Service {
             memory_mb: self.config.memory_mb,
             committed_mb,
             used_mb: self.used_mb(),
-            environments: u32::try_from(environments.all().len()).unwrap_or(u32::MAX),
             draining: self.draining.is_cancelled(),
         }
     }

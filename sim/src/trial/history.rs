@@ -223,7 +223,7 @@ impl<'a> Trial<'a> {
     fn look_at(&mut self, world: &World, event: &Event, outcome: &Result<Outcome, Error>) {
         let runs = world.ledger.runs(event.number);
         let wrong = match outcome {
-            Ok(outcome) if outcome.function_error.is_some() => {
+            Ok(outcome) if outcome.failed => {
                 self.facts.failed += 1;
                 None
             }
@@ -315,7 +315,7 @@ impl<'a> Trial<'a> {
                 outcomes.spawn(world.invoking(&function.name, &event));
             }
             for outcome in outcomes.join_all().await {
-                let good = matches!(&outcome, Ok(outcome) if outcome.function_error.is_none());
+                let good = matches!(&outcome, Ok(outcome) if !outcome.failed);
                 if !good {
                     let (name, text) = (&function.name, text(&outcome));
                     self.wrong
@@ -330,9 +330,9 @@ impl<'a> Trial<'a> {
 fn text(outcome: &Result<Outcome, Error>) -> String {
     match outcome {
         Ok(outcome) => {
-            let kind = match outcome.function_error {
-                Some(_) => "failed",
-                None => "result",
+            let kind = match outcome.failed {
+                true => "failed",
+                false => "result",
             };
             format!("{kind} {}", String::from_utf8_lossy(&outcome.payload))
         }

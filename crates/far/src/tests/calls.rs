@@ -140,7 +140,7 @@ impl Worker for Echo {
             }
         };
         Ok(Response {
-            function_error: None,
+            failed: false,
             content_type: Some("text/plain".to_owned()),
             body,
             log_tail: None,

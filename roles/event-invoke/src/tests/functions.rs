@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use api::credentials::Credentials;
 use api::invoke::{Error, Invoke, Invoker, Outcome, Target, Why};
-use api::worker::FunctionError;
 use async_trait::async_trait;
 use bytes::Bytes;
 use records::examples;
@@ -225,19 +224,16 @@ impl Invoker for Functions {
             name: invoke.arn.name.as_str().to_owned(),
         };
         tokio::time::sleep(takes).await;
-        let (function_error, payload) = match does {
-            Does::Fails(message) => (
-                Some(FunctionError::Unhandled),
-                format!("{{\"errorMessage\":\"{message}\"}}"),
-            ),
-            Does::Returns(payload) => (None, payload.to_owned()),
+        let (failed, payload) = match does {
+            Does::Fails(message) => (true, format!("{{\"errorMessage\":\"{message}\"}}")),
+            Does::Returns(payload) => (false, payload.to_owned()),
             Does::Panics => panic!("a test has an invoke panic"),
             Does::Hangs => std::future::pending().await,
             Does::Throttled | Does::Unavailable => unreachable!("it did not begin"),
         };
         Ok(Outcome {
             function,
-            function_error,
+            failed,
             payload: payload.into(),
         })
     }

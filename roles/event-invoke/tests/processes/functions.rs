@@ -58,7 +58,7 @@ impl Invoker for Functions {
         self.counts[number].fetch_add(1, Ordering::Relaxed);
         Ok(Outcome {
             function: self.version(&invoke.arn),
-            function_error: None,
+            failed: false,
             payload: Bytes::from_static(b"null"),
         })
     }
