@@ -63,7 +63,7 @@ impl InvocationType {
     }
 
     /// Bytes that its payload may have.
-    pub const fn request_bytes_max(self) -> usize {
+    pub(crate) const fn request_bytes_max(self) -> usize {
         match self {
             Self::Event => ASYNC_REQUEST_BYTES_MAX,
             Self::RequestResponse | Self::DryRun => SYNC_REQUEST_BYTES_MAX,

@@ -102,7 +102,7 @@ fn links_lead_within_a_root_as_they_would_after_chroot() {
 fn a_tree_of_any_depth_is_removed_with_few_descriptors() {
     let (root, folder) = place();
     let mut at = folder.folder(Path::new(".")).unwrap();
-    for depth in 0..4 * DEPTH_AT_ONCE {
+    for depth in 0..4 * crate::tree::DEPTH_AT_ONCE {
         // A name that the removal itself would choose.
         let name = Path::new(if depth % 2 == 0 { "a" } else { "deep-1" });
         at.make_folder(name, 0o755).unwrap();

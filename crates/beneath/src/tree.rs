@@ -9,7 +9,7 @@ use crate::{Folder, Kind};
 
 /// Folders held open at once while a tree is removed. What lies deeper is moved up first, so that no
 /// depth uses up descriptors or stack.
-pub const DEPTH_AT_ONCE: usize = 32;
+pub(crate) const DEPTH_AT_ONCE: usize = 32;
 /// Names read at once.
 const BATCH: usize = 4_096;
 

@@ -106,7 +106,7 @@ impl Desired {
     }
 
     /// Works out a value, with what is known of resources.
-    pub fn evaluate(&self, node: &Node, known: &dyn Resources) -> Result<Outcome, Error> {
+    pub(crate) fn evaluate(&self, node: &Node, known: &dyn Resources) -> Result<Outcome, Error> {
         let known = Renamed {
             renames: &self.renames,
             known,

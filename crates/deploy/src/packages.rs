@@ -22,7 +22,7 @@ use crate::resource::Type;
 use crate::template::Error;
 
 /// The member of `Code` and `Content` that names a package of ours by its hash.
-pub const ZIP: &str = "ZipSha256";
+pub(crate) const ZIP: &str = "ZipSha256";
 
 /// Names that are never packed: what tools and version control keep next to the code.
 const LEFT_OUT: [&str; 6] = [

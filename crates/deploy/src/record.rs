@@ -76,7 +76,7 @@ pub struct Recorded {
 impl Record {
     /// Takes out what was begun to be made and is not known to be there; what it was to replace is
     /// itself again.
-    pub fn take_unfinished(&mut self) -> Vec<(String, Recorded)> {
+    pub(crate) fn take_unfinished(&mut self) -> Vec<(String, Recorded)> {
         let all = std::mem::take(&mut self.resources);
         let (made, begun): (BTreeMap<_, _>, BTreeMap<_, _>) =
             all.into_iter().partition(|(_, resource)| resource.made);
@@ -111,7 +111,7 @@ impl Resources for Record {
 impl Recorded {
     /// The properties that it may have: those of an update that did not come to its end, then those
     /// before that.
-    pub fn may_have(&self) -> Vec<Properties> {
+    pub(crate) fn may_have(&self) -> Vec<Properties> {
         let mut states = vec![self.properties.clone()];
         if !self.unsure.is_empty() {
             let mut other = self.properties.clone();
@@ -140,7 +140,12 @@ impl Recorded {
 
 /// The name of a resource that the template does not name: `<stack>-<name>-<hash>`. Always the same
 /// for the same generation, so that a deploy after a killed one finds what that made.
-pub fn physical_name(identity: &Identity, kind: Type, name: &str, generation: u32) -> String {
+pub(crate) fn physical_name(
+    identity: &Identity,
+    kind: Type,
+    name: &str,
+    generation: u32,
+) -> String {
     // A layer's versions are one behind the other under one name.
     let generation = match kind {
         Type::LayerVersion => 0,

@@ -111,9 +111,9 @@ impl Type {
 /// published again when the code changes.
 pub const CODE: &str = "Lambent.Code";
 /// The hash of all properties.
-pub const EVERYTHING: &str = "Lambent.Properties";
+pub(crate) const EVERYTHING: &str = "Lambent.Properties";
 /// A version's property that refers to one of them.
-pub const PUBLISH_AGAIN: &str = "Lambent.PublishAgain";
+pub(crate) const PUBLISH_AGAIN: &str = "Lambent.PublishAgain";
 
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -54,7 +54,7 @@ impl Store {
     }
 
     /// Writes it.
-    pub async fn save(&mut self, record: &Record) -> Result<(), Error> {
+    pub(crate) async fn save(&mut self, record: &Record) -> Result<(), Error> {
         let body = serde_json::to_vec(record).expect("records are texts, numbers and maps");
         let stored = self.ask(Method::PUT, Bytes::from(body)).await?;
         self.revision = Some(stored.revision);

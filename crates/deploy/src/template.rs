@@ -24,7 +24,7 @@ use node::{Entry, Node};
 /// Bytes of a template (CloudFormation: 1 MB).
 pub const BYTES_MAX: usize = 1_000_000;
 /// Resources of a template (CloudFormation).
-pub const RESOURCES_MAX: usize = 500;
+pub(crate) const RESOURCES_MAX: usize = 500;
 
 /// What is wrong with a template, and where.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

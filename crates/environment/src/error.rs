@@ -22,7 +22,7 @@ pub fn error_body(error_type: &str, message: &str) -> Bytes {
 
 /// The type a runtime gave in `Lambda-Runtime-Function-Error-Type` for a failed invoke; what is
 /// not of the form `Category.Reason` becomes `Function.Unknown`.
-pub fn function_error_type(given: Option<&str>) -> String {
+pub(crate) fn function_error_type(given: Option<&str>) -> String {
     well_formed(given).unwrap_or("Function.Unknown").to_owned()
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn invoke_error_type(given: Option<&str>, body: &[u8]) -> String {
 }
 
 /// The same for a failed init; the fallback is `Runtime.Unknown`.
-pub fn runtime_error_type(given: Option<&str>) -> String {
+pub(crate) fn runtime_error_type(given: Option<&str>) -> String {
     well_formed(given).unwrap_or("Runtime.Unknown").to_owned()
 }
 

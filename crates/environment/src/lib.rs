@@ -21,7 +21,7 @@ mod session;
 mod telemetry;
 
 pub use api::CONNECTIONS_OWN;
-pub use error::{TRUNCATED, error_body, function_error_type, runtime_error_type};
+pub use error::{TRUNCATED, error_body};
 pub use machine::{NotReady, ShutdownReason};
 pub use session::{
     Answer, AnswerBody, Answered, Extensions, Identity, InitEnd, Initialising, InvokeEvent,

@@ -79,6 +79,6 @@ pub fn all_layer_versions_prefix(scope: &Scope) -> String {
 }
 
 /// Where all [`Layer`] rows begin.
-pub const LAYERS: &str = "layer/";
+pub(crate) const LAYERS: &str = "layer/";
 /// Where all [`LayerVersion`] rows begin.
 pub const LAYER_VERSIONS: &str = "layer-version/";

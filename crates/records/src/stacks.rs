@@ -8,7 +8,7 @@
 use types::Scope;
 
 /// Where all stacks begin.
-pub const STACKS: &str = "stack/";
+pub(crate) const STACKS: &str = "stack/";
 /// Longest name of a stack, characters (CloudFormation).
 pub const NAME_CHARACTERS_MAX: usize = 128;
 

@@ -53,6 +53,6 @@ pub use output::{Outlet, Output, Printed};
 pub use process::{DESCRIPTORS, ProcessEngine, raise_open_files};
 pub use share::{Share, ShareUser};
 pub use spawner::{become_spawner_if_asked, keep_secrets};
-pub use spec::{CpuWeight, Exit, FUNCTION_GID, FUNCTION_UID, Process, Signal, Spec, Started};
+pub use spec::{CpuWeight, Exit, Process, Signal, Spec, Started};
 pub use sweep::{Swept, sweep};
 pub use sys::memory::return_freed as return_freed_memory;

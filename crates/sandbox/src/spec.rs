@@ -11,9 +11,9 @@ use crate::output::Outlet;
 use crate::share::{self, Share};
 
 /// The user that functions run as, inside: Lambda's.
-pub const FUNCTION_UID: u32 = 993;
+pub(crate) const FUNCTION_UID: u32 = 993;
 /// The group that functions run as, inside: Lambda's.
-pub const FUNCTION_GID: u32 = 990;
+pub(crate) const FUNCTION_GID: u32 = 990;
 
 /// The least memory a sandbox can be given, so that a program can be loaded at all.
 const MEMORY_BYTES_MIN: u64 = 16 << 20;

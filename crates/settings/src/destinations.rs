@@ -50,7 +50,7 @@ impl DestinationConfig {
     }
 
     /// As mappings show it.
-    pub fn of_batches(on_failure: Option<String>) -> Self {
+    pub(crate) fn of_batches(on_failure: Option<String>) -> Self {
         Self {
             on_success: None,
             ..Self::of_events(None, on_failure)

@@ -57,7 +57,7 @@ pub enum Change {
 }
 
 /// The longest key, bytes. NATS has no room for more in a subject.
-pub const KEY_BYTES_MAX: usize = 1_024;
+pub(crate) const KEY_BYTES_MAX: usize = 1_024;
 /// The largest value, bytes. NATS's default limit of a message.
 pub const VALUE_BYTES_MAX: usize = 1024 * 1024;
 

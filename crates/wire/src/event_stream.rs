@@ -127,11 +127,6 @@ impl Decoder {
         let headers = read_headers(body.slice(PRELUDE_BYTES..PRELUDE_BYTES + headers))?;
         Ok(Some(Message { headers, payload }))
     }
-
-    /// Whether a message has begun that is not all here.
-    pub fn is_in_message(&self) -> bool {
-        !self.unread.is_empty()
-    }
 }
 
 fn read_headers(mut bytes: Bytes) -> Result<Vec<(String, String)>, Error> {
@@ -260,7 +255,7 @@ mod tests {
                     read.push(message);
                 }
             }
-            prop_assert!(!decoder.is_in_message());
+            prop_assert!(decoder.unread.is_empty());
             prop_assert_eq!(read, messages);
         }
 

@@ -9,26 +9,26 @@ use crate::error::ApiError;
 use crate::validation::{Pattern, Violations};
 
 /// Names as most operations take them.
-pub const FUNCTION_NAME: Pattern = Pattern {
+pub(crate) const FUNCTION_NAME: Pattern = Pattern {
     text: r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
     matches: is_function_name,
 };
 /// Names as the operations that read and invoke take them.
-pub const NAMESPACED_FUNCTION_NAME: Pattern = Pattern {
+pub(crate) const NAMESPACED_FUNCTION_NAME: Pattern = Pattern {
     text: r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
     matches: is_function_name,
 };
 /// Qualifiers.
-pub const QUALIFIER: Pattern = Pattern {
+pub(crate) const QUALIFIER: Pattern = Pattern {
     text: r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+",
     matches: |text| !text.is_empty() && text.bytes().all(|b| is_word(b) || b == b'$'),
 };
 /// The longest name or ARN that most operations take, characters (the public model).
 pub const NAME_CHARACTERS_MAX: usize = 140;
 /// The longest name or ARN that the operations that read and invoke take (the public model).
-pub const NAMESPACED_CHARACTERS_MAX: usize = 256;
+pub(crate) const NAMESPACED_CHARACTERS_MAX: usize = 256;
 /// The longest qualifier (the public model).
-pub const QUALIFIER_CHARACTERS_MAX: usize = 128;
+pub(crate) const QUALIFIER_CHARACTERS_MAX: usize = 128;
 
 /// How an operation takes names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -23,7 +23,7 @@ pub const IAM_NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 /// Name space of STS's answers.
 pub const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 /// The largest form read, bytes. The longest parameter of STS, a SAML assertion, is 100 000.
-pub const FORM_BYTES_MAX: usize = 512 * 1024;
+pub(crate) const FORM_BYTES_MAX: usize = 512 * 1024;
 
 /// Parameters of a form. The longest list of IAM's, of tags, has 50 with two members each.
 const PARAMETERS_MAX: usize = 10_000;

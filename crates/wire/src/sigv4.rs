@@ -26,7 +26,7 @@ pub use signed::{Form, Signed};
 pub use verify::{Declared, Verifier};
 
 /// The one algorithm there is.
-pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// What a credential scope ends with.
 const TERMINATOR: &str = "aws4_request";
 /// Payload hash of a request whose body is not signed.
@@ -36,7 +36,7 @@ const CONTENT_HASH: &str = "x-amz-content-sha256";
 /// Bytes of a canonical request that a refusal shows.
 const SHOWN_BYTES_MAX: usize = 8 * 1024;
 /// The longest life of a pre-signed request, seconds (AWS: a week).
-pub const EXPIRES_SECONDS_MAX: u32 = 604_800;
+pub(crate) const EXPIRES_SECONDS_MAX: u32 = 604_800;
 
 /// Why a signature is not accepted. The texts are AWS's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,12 +6,12 @@
 use std::borrow::Cow;
 
 /// Whether `byte` stands for itself in a canonical request.
-pub const fn is_unreserved(byte: u8) -> bool {
+pub(crate) const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// Hands on `text`, percent-encoded, piece by piece: it may be three times as long.
-pub fn encode_pieces(text: &[u8], mut piece: impl FnMut(&[u8])) {
+pub(crate) fn encode_pieces(text: &[u8], mut piece: impl FnMut(&[u8])) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut rest = text;
     while !rest.is_empty() {
@@ -46,7 +46,7 @@ pub fn decode(text: &str) -> Option<Cow<'_, str>> {
 
 /// The same for a name or a value of a query string, in which a `+` is a space: for signatures as
 /// for readers, so that one cannot be turned into the other on the way.
-pub fn decode_query(text: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn decode_query(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('+') {
         return decode(text);
     }
@@ -68,7 +68,7 @@ pub fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, s
 
 /// A name that a query string has more than once. Which of its values counts would depend on who
 /// reads it, and a signature says nothing of their order.
-pub fn repeated_name(query: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn repeated_name(query: &str) -> Option<Cow<'_, str>> {
     repeated(query_pairs(query).map(|(name, _)| name))
 }
 

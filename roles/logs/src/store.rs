@@ -101,12 +101,12 @@ impl LogStore {
     }
 
     /// Events that were not kept, for lack of room or because writing failed.
-    pub fn dropped_events(&self) -> u64 {
+    pub(crate) fn dropped_events(&self) -> u64 {
         self.counts.dropped_events.load(Ordering::Relaxed)
     }
 
     /// Events that were written.
-    pub fn written_events(&self) -> u64 {
+    pub(crate) fn written_events(&self) -> u64 {
         self.counts.written_events.load(Ordering::Relaxed)
     }
 

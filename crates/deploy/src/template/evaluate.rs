@@ -59,7 +59,7 @@ pub struct Outcome {
 }
 
 /// Works out one value.
-pub fn evaluate(scope: &Scope<'_>, node: &Node) -> Result<Outcome, Error> {
+pub(crate) fn evaluate(scope: &Scope<'_>, node: &Node) -> Result<Outcome, Error> {
     let mut evaluator = Evaluator {
         scope,
         later: BTreeSet::new(),

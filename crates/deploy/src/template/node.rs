@@ -84,7 +84,7 @@ impl Node {
     }
 
     /// `{"Fn::Sub": text}`.
-    pub fn substitute(line: usize, text: impl Into<String>) -> Self {
+    pub(crate) fn substitute(line: usize, text: impl Into<String>) -> Self {
         Self::map(line, [("Fn::Sub", Self::text(line, text))])
     }
 
@@ -112,7 +112,7 @@ impl Node {
     }
 
     /// The text, if this is one.
-    pub fn as_text(&self) -> Option<&str> {
+    pub(crate) fn as_text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Text(text) => Some(text),
             _ => None,
@@ -120,7 +120,7 @@ impl Node {
     }
 
     /// What a scalar says; `None` for lists, maps and nothing.
-    pub fn scalar(&self) -> Option<String> {
+    pub(crate) fn scalar(&self) -> Option<String> {
         match &self.kind {
             Kind::Text(text) | Kind::Number(text) => Some(text.clone()),
             Kind::Bool(value) => Some(value.to_string()),
@@ -165,19 +165,19 @@ impl Node {
     }
 
     /// The entries; `what` is named if this is not a map.
-    pub fn expect_map(&self, what: &str) -> Result<&[Entry], Error> {
+    pub(crate) fn expect_map(&self, what: &str) -> Result<&[Entry], Error> {
         self.entries()
             .ok_or_else(|| self.error(format!("{what} must be a map")))
     }
 
     /// The items; `what` is named if this is not a list.
-    pub fn expect_list(&self, what: &str) -> Result<&[Node], Error> {
+    pub(crate) fn expect_list(&self, what: &str) -> Result<&[Node], Error> {
         self.items()
             .ok_or_else(|| self.error(format!("{what} must be a list")))
     }
 
     /// The text; `what` is named where this is none.
-    pub fn expect_text(&self, what: &str) -> Result<&str, Error> {
+    pub(crate) fn expect_text(&self, what: &str) -> Result<&str, Error> {
         self.as_text()
             .ok_or_else(|| self.error(format!("{what} must be a text, written out")))
     }

@@ -183,7 +183,7 @@ pub fn resolve(
 }
 
 /// What a parameter may have.
-pub const ATTRIBUTES: [&str; 10] = [
+pub(crate) const ATTRIBUTES: [&str; 10] = [
     "AllowedValues",
     "ConstraintDescription",
     "Default",
@@ -197,7 +197,7 @@ pub const ATTRIBUTES: [&str; 10] = [
 ];
 
 /// Whether there is such a type.
-pub fn is_type(name: &str) -> bool {
+pub(crate) fn is_type(name: &str) -> bool {
     type_of(&Node::text(0, name), "").is_ok()
 }
 

@@ -56,7 +56,7 @@ impl Kind {
     }
 
     /// Kinesis and DynamoDB: shards of records in order.
-    pub fn is_stream(self) -> bool {
+    pub(crate) fn is_stream(self) -> bool {
         matches!(self, Self::Kinesis | Self::DynamoDb)
     }
 
@@ -71,17 +71,17 @@ impl Kind {
     }
 
     /// Records are read from a position on.
-    pub fn has_position(self) -> bool {
+    pub(crate) fn has_position(self) -> bool {
         self.is_stream() || self.is_kafka() || self == Self::DocumentDb
     }
 
     /// The default number of records in one invoke (AWS).
-    pub fn batch_size_default(self) -> u32 {
+    pub(crate) fn batch_size_default(self) -> u32 {
         if self.is_queue() { 10 } else { 100 }
     }
 
     /// The most records in one invoke (AWS).
-    pub fn batch_size_max(self) -> u32 {
+    pub(crate) fn batch_size_max(self) -> u32 {
         match self {
             Self::FifoQueue => 10,
             _ => 10_000,

@@ -23,7 +23,7 @@ pub struct Variables {
 
 impl Variables {
     /// As compact JSON, in the caller's order.
-    pub fn as_given(&self) -> String {
+    pub(crate) fn as_given(&self) -> String {
         let text = |text: &str| serde_json::to_string(text).expect("a text has a JSON form");
         let members = self.named.iter().map(|name| {
             let value = self.values.get(name).map_or("", String::as_str);
