@@ -3,21 +3,18 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use accepting::Accepting;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use types::Seldom;
 
 /// Prometheus uses one connection; this many are plenty.
 const CONNECTIONS_MAX: usize = 32;
-/// How often it is logged that connections are not accepted.
-const TELL_EVERY: Duration = Duration::from_secs(60);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -34,38 +31,24 @@ pub(crate) struct Shown {
 
 /// Serves until the future is dropped.
 pub(crate) async fn serve(listener: TcpListener, shown: Shown) {
-    let mut connections = JoinSet::new();
-    let mut failures = Seldom::every(TELL_EVERY);
-    loop {
-        tokio::select! {
-            biased;
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
-                let Ok((stream, _)) = accepted.inspect_err(|error| {
-                    if failures.is_due() {
-                        tracing::warn!(%error, "a connection for metrics could not be accepted");
-                    }
-                }) else {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                };
-                let shown = shown.clone();
-                connections.spawn(async move {
-                    let service = hyper::service::service_fn(move |request| {
-                        let response = answer(&request, &shown);
-                        async move { Ok::<_, std::convert::Infallible>(response) }
-                    });
-                    // A client that goes away is its own affair.
-                    let served = hyper::server::conn::http1::Builder::new()
-                        .timer(TokioTimer::new())
-                        .header_read_timeout(HEAD_TIMEOUT)
-                        .max_buf_size(HEAD_BYTES_MAX)
-                        .serve_connection(TokioIo::new(stream), service);
-                    let _ = tokio::time::timeout(CONNECTION_MAX, served).await;
-                });
-            }
-        }
-    }
+    let accepting = Accepting::tcp(listener, "a connection for metrics");
+    let converse = |(stream, _), ()| converse(stream, shown.clone());
+    let at_once = || std::future::ready(());
+    accepting::serve(accepting, CONNECTIONS_MAX, at_once, converse).await;
+}
+
+async fn converse(stream: TcpStream, shown: Shown) {
+    let service = hyper::service::service_fn(move |request| {
+        let response = answer(&request, &shown);
+        async move { Ok::<_, std::convert::Infallible>(response) }
+    });
+    // A client that goes away is its own affair.
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let _ = tokio::time::timeout(CONNECTION_MAX, served).await;
 }
 
 fn answer(request: &Request<Incoming>, shown: &Shown) -> Response<Full<Bytes>> {

@@ -12,12 +12,10 @@ mod reply;
 mod runtime;
 mod telemetry;
 
-use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
+use accepting::Accepting;
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body_util::Full;
@@ -27,7 +25,6 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use types::Seldom;
 
 use crate::session::Session;
 use crate::telemetry::TelemetryApi;
@@ -42,10 +39,6 @@ const CONNECTIONS_MAX: usize = 32;
 const HEADER_BYTES_MAX: usize = 256 * 1024;
 /// Connections that an environment may have in any case. More take turns with those of all others.
 pub const CONNECTIONS_OWN: usize = 4;
-/// After an accept that failed (out of descriptors, say), the next is tried so much later.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often that is logged.
-const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// Accepts and serves connections until the future is dropped. `lines` has the turns of those beyond
 /// [`CONNECTIONS_OWN`].
@@ -56,12 +49,11 @@ pub(crate) async fn serve<C>(
 ) where
     C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let mut listener = pin!(listener);
+    let mut accepting = Accepting::new(listener, "a connection within an environment");
     // Whether more may come.
     let mut open = true;
     let mut connections = JoinSet::new();
     let mut turn: Option<OwnedSemaphorePermit> = None;
-    let mut failures = Seldom::every(TELL_EVERY);
     loop {
         let beyond = connections.len() >= CONNECTIONS_OWN;
         let room = connections.len() < CONNECTIONS_MAX;
@@ -72,9 +64,8 @@ pub(crate) async fn serve<C>(
             next = Arc::clone(&lines).acquire_owned(), if beyond && room && turn.is_none() => {
                 turn = next.ok();
             }
-            accepted = poll_fn(|context| listener.as_mut().poll_next(context)),
-                if open && (!beyond || room && turn.is_some()) => match accepted {
-                Some(Ok(stream)) => {
+            accepted = accepting.next(), if open && (!beyond || room && turn.is_some()) => match accepted {
+                Some(stream) => {
                     let turn = turn.take();
                     let session = Arc::clone(&session);
                     connections.spawn(async move {
@@ -91,12 +82,6 @@ pub(crate) async fn serve<C>(
                     });
                 }
                 None => open = false,
-                Some(Err(error)) => {
-                    if failures.is_due() {
-                        tracing::warn!(%error, "a connection within an environment is not accepted");
-                    }
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
             },
             // All that came are over, and no other comes.
             else => std::future::pending().await,

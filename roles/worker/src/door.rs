@@ -9,19 +9,15 @@
 //! reaches nothing else of the machine. What it can take of ours is bounded: beyond the numbers
 //! below its connections wait in the kernel's queue.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
+use accepting::Accepting;
 use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
-use types::Seldom;
 
 /// Connections of one environment at a time. An SDK keeps ten to fifty, and asks one after the
 /// other.
@@ -31,10 +27,6 @@ const CONNECTIONS_MAX: usize = 16;
 const PART_OF_API: usize = 2;
 /// Each has two ends here.
 const ENDS: u32 = 2;
-/// After an accept that failed (out of descriptors, say), the next is tried so much later.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often that is logged.
-const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// See the module.
 #[derive(Clone)]
@@ -61,34 +53,11 @@ impl Door {
     where
         C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let mut listener = pin!(listener);
-        // Whether more may come.
-        let mut open = true;
-        let mut connections = JoinSet::new();
-        let mut failures = Seldom::every(TELL_EVERY);
-        loop {
-            tokio::select! {
-                biased;
-                Some(_) = connections.join_next() => {}
-                accepted = poll_fn(|context| listener.as_mut().poll_next(context)),
-                    if open && connections.len() < CONNECTIONS_MAX => match accepted {
-                    Some(Ok(stream)) => {
-                        // No other is accepted before this one has its turn. Never closed, so that it comes.
-                        let lines = Arc::clone(&self.lines).acquire_many_owned(ENDS).await;
-                        connections.spawn(self.clone().hand_on(stream, lines.ok()));
-                    }
-                    None => open = false,
-                    Some(Err(error)) => {
-                        if failures.is_due() {
-                            tracing::warn!(%error, "a function's connection to the API is not accepted");
-                        }
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-                // All that came are over, and no other comes.
-                else => std::future::pending().await,
-            }
-        }
+        let accepting = Accepting::new(listener, "a function's connection to the API");
+        // Never closed, so that every turn comes.
+        let turn = || Arc::clone(&self.lines).acquire_many_owned(ENDS);
+        let converse = |stream, turn: Result<_, _>| self.clone().hand_on(stream, turn.ok());
+        accepting::serve(accepting, CONNECTIONS_MAX, turn, converse).await;
     }
 
     /// Carries one connection to its end. One that breaks, on either side, is for both ends to

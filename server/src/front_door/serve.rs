@@ -1,9 +1,13 @@
 //! Accepts connections, and speaks HTTP on them.
+//!
+//! The end is made by hand, too, not by `hyper_util::server::graceful`: a connection may be cut off at any moment to make
+//! room for another, before and after all are told to finish.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use accepting::Accepting;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
@@ -12,7 +16,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use types::Seldom;
 
 use super::FrontDoor;
 use super::conversation::Conversation;
@@ -27,35 +30,25 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 const BUFFER_BYTES: usize = 128 * 1024;
 /// How long no connection is accepted when all places are taken and all are busy.
 const FULL_PAUSE: Duration = Duration::from_millis(10);
-/// How often it is logged that connections are not accepted.
-const TELL_EVERY: Duration = Duration::from_secs(60);
 
 impl FrontDoor {
     /// Accepts until `stop`; then finishes the requests under way and returns.
     pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
         let connections = TaskTracker::new();
-        let mut failures = Seldom::every(TELL_EVERY);
+        let mut accepting = Accepting::tcp(listener, "a connection");
         loop {
             let room = self.places.have_room();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                accepted = listener.accept(), if room => match accepted {
-                    Ok((stream, peer)) => {
-                        let door = Arc::clone(&self);
-                        connections.spawn(door.converse(stream, peer.ip(), stop.clone()));
-                    }
-                    Err(error) => {
-                        if failures.is_due() {
-                            tracing::warn!(%error, "a connection could not be accepted");
-                        }
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
-                },
+                Some((stream, peer)) = accepting.next(), if room => {
+                    let door = Arc::clone(&self);
+                    connections.spawn(door.converse(stream, peer.ip(), stop.clone()));
+                }
                 () = tokio::time::sleep(FULL_PAUSE), if !room => {}
             }
         }
-        drop(listener);
+        drop(accepting);
         connections.close();
         connections.wait().await;
     }

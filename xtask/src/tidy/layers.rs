@@ -9,6 +9,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("types", &[]),
     // For tests alone.
     ("fuzzing", &[]),
+    // Accepts connections for all that listen.
+    ("accepting", &[]),
     ("wire", &[]),
     ("policy", &[]),
     // Rows hold policies.
@@ -28,7 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Calls other services, in AWS's formats.
     ("aws", &["wire", "api"]),
     // Uses the worker's arrow's types for requests and answers.
-    ("environment", &["api"]),
+    ("environment", &["accepting", "api"]),
     ("image", &["beneath", "storage"]),
     // A client: it knows the API from outside, as every other client does.
     ("deploy", &["wire"]),
@@ -89,6 +91,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "worker",
         &[
+            "accepting",
             "api",
             "records",
             "beneath",
