@@ -8,9 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::worker::{
-    Body, Create, Error, Invoke, Response, Stream, StreamEvent, Worker,
-};
+use api::worker::{Body, Create, Error, Invoke, Response, Stream, StreamEvent, Worker};
 use api::{Loses as _, Lost};
 use async_trait::async_trait;
 use bytes::Bytes;
