@@ -36,6 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("deploy", &["wire"]),
     ("leasing", &["storage"]),
     ("backends", &["storage"]),
+    ("jetstream", &["storage"]),
     // Says in Lambda's words why a row is not as asked for.
     ("tables", &["storage", "wire"]),
     // What callers may say, in the words in which they are answered.

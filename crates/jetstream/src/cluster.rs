@@ -1,0 +1,103 @@
+//! The connection to a cluster of NATS servers, and the stores behind it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::ConnectOptions;
+use types::{Clock, Random};
+
+use crate::api::Api;
+use crate::{Error, Rows};
+
+/// Who we are to a server.
+#[derive(Clone)]
+pub struct Login {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+/// How it is known that servers write to the disk before they acknowledge.
+#[derive(Clone)]
+pub enum Sync {
+    /// They are asked, by a user of their system account: an ordinary one cannot see it.
+    Asked(Login),
+    /// The operator says so, and has read what is lost otherwise.
+    Stated,
+}
+
+/// Where a cluster is, and what it must be.
+#[derive(Clone)]
+pub struct Settings {
+    /// Addresses of servers, as `nats://10.0.0.1:4222`; any one that answers will do.
+    pub servers: Vec<String>,
+    /// Who we are, if they ask.
+    pub login: Option<Login>,
+    /// Whether they write before they acknowledge.
+    pub sync: Sync,
+    /// What the names of our streams begin with: letters, digits, dashes.
+    pub prefix: String,
+    /// How many servers keep each stream.
+    pub replicas: usize,
+    /// How long a call goes on while servers elect a leader, which takes some seconds.
+    pub patience: Duration,
+}
+
+/// A cluster that is as it must be.
+pub struct Cluster {
+    pub(crate) api: Api,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Cluster {
+    /// Connects, and checks that what is acknowledged there is durable.
+    pub async fn connect(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, Error> {
+        let client = connect(&settings, settings.login.as_ref()).await?;
+        let api = Api {
+            client,
+            random,
+            patience: settings.patience,
+        };
+        Ok(Self {
+            api,
+            settings,
+            clock,
+        })
+    }
+
+    /// The table of this name.
+    pub async fn rows(&self, name: &str) -> Result<Rows, Error> {
+        let bucket = format!("{}-{name}", self.settings.prefix);
+        let rows = Rows::open(&self.api, &bucket, self.settings.replicas).await;
+        rows.map_err(|failure| Error::Silent(failure.into()))
+    }
+}
+
+/// A connection that is made again whenever it is lost.
+pub(crate) async fn connect(
+    settings: &Settings,
+    login: Option<&Login>,
+) -> Result<async_nats::Client, Error> {
+    let mut options = ConnectOptions::new()
+        .name("lambent")
+        .connection_timeout(Duration::from_secs(5))
+        .ping_interval(Duration::from_secs(5))
+        .reconnect_delay_callback(|attempts| match attempts {
+            0..=2 => Duration::ZERO,
+            _ => Duration::from_millis(250),
+        });
+    if let Some(login) = login {
+        options = options.user_and_password(login.user.clone(), login.password.clone());
+    }
+    let connected = options.connect(settings.servers.as_slice()).await;
+    connected.map_err(|error| Error::Connect {
+        servers: settings.servers.join(", "),
+        source: Box::new(error),
+    })
+}
