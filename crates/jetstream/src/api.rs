@@ -24,6 +24,8 @@ const PAUSE_LAST: Duration = Duration::from_millis(500);
 const WRONG_LAST_SEQUENCE: [u64; 2] = [10071, 10164];
 /// No such message.
 pub(crate) const NO_MESSAGE: u64 = 10037;
+/// No such stream, or none that the one who answers knows of.
+pub(crate) const NO_STREAM: u64 = 10059;
 /// A stream of that name exists, and is configured otherwise.
 pub(crate) const NAME_IN_USE: u64 = 10058;
 

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::ConnectOptions;
+use tokio::sync::OnceCell;
 use types::{Clock, Random};
 
 use crate::api::Api;
-use crate::{Error, Rows};
+use crate::error::Failure;
+use crate::registry::Registry;
+use crate::{Error, Journals, Rows};
 
 /// Who we are to a server.
 #[derive(Clone)]
@@ -49,6 +52,7 @@ pub struct Cluster {
     pub(crate) api: Api,
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
+    registry: OnceCell<Arc<Registry>>,
 }
 
 impl Cluster {
@@ -68,14 +72,34 @@ impl Cluster {
             api,
             settings,
             clock,
+            registry: OnceCell::new(),
         })
     }
 
     /// The table of this name.
     pub async fn rows(&self, name: &str) -> Result<Rows, Error> {
-        let bucket = format!("{}-{name}", self.settings.prefix);
-        let rows = Rows::open(&self.api, &bucket, self.settings.replicas).await;
+        let rows = self.open_rows(name).await;
         rows.map_err(|failure| Error::Silent(failure.into()))
+    }
+
+    /// The journals.
+    pub async fn journals(&self) -> Result<Journals, Error> {
+        let registry = self.registry().await?;
+        let (api, settings) = (self.api.clone(), &self.settings);
+        let (prefix, replicas) = (&settings.prefix, settings.replicas);
+        Ok(Journals::new(api, prefix, replicas, registry))
+    }
+
+    async fn open_rows(&self, name: &str) -> Result<Rows, Failure> {
+        let bucket = format!("{}-{name}", self.settings.prefix);
+        Rows::open(&self.api, &bucket, self.settings.replicas).await
+    }
+
+    async fn registry(&self) -> Result<Arc<Registry>, Error> {
+        let open = async || self.open_rows("streams").await.map(Registry::new).map(Arc::new);
+        let registry = self.registry.get_or_try_init(open).await;
+        let registry = registry.map_err(|failure| Error::Silent(failure.into()))?;
+        Ok(Arc::clone(registry))
     }
 }
 

@@ -15,10 +15,13 @@
 mod api;
 mod cluster;
 mod error;
+mod journals;
 mod names;
+mod registry;
 mod rows;
 mod stream;
 
 pub use cluster::{Cluster, Login, Settings, Sync};
 pub use error::Error;
+pub use journals::{APPEND_BYTES_MAX, Journals};
 pub use rows::Rows;

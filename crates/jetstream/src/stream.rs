@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::{Api, NAME_IN_USE, NO_MESSAGE};
+use crate::api::{Api, NAME_IN_USE, NO_MESSAGE, NO_STREAM};
 use crate::error::Failure;
 
 /// How long the server knows a message again, nanoseconds. Much longer than anybody has patience.
@@ -164,6 +164,15 @@ impl Stream {
             sequence: message.seq,
             time: message.time,
         }))
+    }
+
+    /// Deletes the stream; harmless if it is gone.
+    pub(crate) async fn delete(&self) -> Result<(), Failure> {
+        let verb = format!("STREAM.DELETE.{}", self.name);
+        match self.api.ask_once::<Value>(&verb, &json!({})).await {
+            Err(Failure::Refused { code, .. }) if code == NO_STREAM => Ok(()),
+            answer => answer.map(drop),
+        }
     }
 
     /// Removes all messages before this place.

@@ -11,7 +11,7 @@ mod support;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use jetstream::Rows;
+use jetstream::{Journals, Rows};
 use support::Servers;
 
 /// A store, and the servers that keep it. The store is dropped first.
@@ -36,4 +36,14 @@ async fn rows() -> Kept<Rows> {
     }
 }
 
+async fn journals() -> Kept<Journals> {
+    let servers = Servers::shared(1);
+    let cluster = servers.connect().await;
+    Kept {
+        store: cluster.journals().await.unwrap(),
+        _servers: servers,
+    }
+}
+
 storage::table_conformance!(rows().await);
+storage::journal_conformance!(journals().await);
