@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use async_nats::ConnectOptions;
 use tokio::sync::OnceCell;
+use storage::Blobs;
 use types::{Clock, Random};
 
 use crate::api::Api;
 use crate::error::Failure;
 use crate::registry::Registry;
-use crate::{Error, Journals, Rows};
+use crate::{Error, Journals, Queues, Rows};
 
 /// Who we are to a server.
 #[derive(Clone)]
@@ -88,6 +89,15 @@ impl Cluster {
         let (api, settings) = (self.api.clone(), &self.settings);
         let (prefix, replicas) = (&settings.prefix, settings.replicas);
         Ok(Journals::new(api, prefix, replicas, registry))
+    }
+
+    /// The queues; what is too large for them is kept in `blobs`.
+    pub async fn queues(&self, blobs: Arc<dyn Blobs>) -> Result<Queues, Error> {
+        let registry = self.registry().await?;
+        let (api, settings) = (self.api.clone(), &self.settings);
+        let names = (settings.prefix.as_str(), settings.replicas);
+        let clock = Arc::clone(&self.clock);
+        Ok(Queues::new(api, names, registry, blobs, clock))
     }
 
     async fn open_rows(&self, name: &str) -> Result<Rows, Failure> {

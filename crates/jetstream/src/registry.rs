@@ -5,9 +5,17 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
-use storage::{Consistency, Error, Expect, Table, Watch};
+use storage::{Consistency, Error, Expect, Revision, Row, Table, Watch};
 
 use crate::Rows;
+
+/// Before the name of a stream that somebody is about to delete.
+const CLOSING: char = '~';
+
+fn named(row: &Row) -> String {
+    let text = String::from_utf8_lossy(&row.value);
+    text.trim_start_matches(CLOSING).to_owned()
+}
 
 /// The streams by what they are for.
 pub(crate) struct Registry {
@@ -41,7 +49,7 @@ impl Registry {
     /// The stream as it is written down now.
     pub(crate) async fn find_now(&self, what: &str) -> Result<Option<String>, Error> {
         let row = self.rows.get(what, Consistency::Strong).await?;
-        let stream = row.map(|row| String::from_utf8_lossy(&row.value).into_owned());
+        let stream = row.as_ref().map(named);
         self.remember(what, stream.as_deref());
         Ok(stream)
     }
@@ -63,14 +71,56 @@ impl Registry {
         }
     }
 
-    /// Strikes a stream out, unless another has its place. `false` if it was not there.
-    pub(crate) async fn strike(&self, what: &str, stream: &str) -> Result<bool, Error> {
+    /// Whether the stream still counts, so that what was put into it is not lost: asked after it was put in. One that
+    /// somebody is about to delete is kept from that.
+    pub(crate) async fn confirm(&self, what: &str, stream: &str) -> Result<bool, Error> {
+        loop {
+            let row = self.rows.get(what, Consistency::Strong).await?;
+            let Some(row) = row.filter(|row| named(row) == stream) else {
+                self.remember(what, None);
+                return Ok(false);
+            };
+            if row.value == stream.as_bytes() {
+                return Ok(true);
+            }
+            match self.reopen(what, stream, row.revision).await {
+                Ok(()) => return Ok(true),
+                Err(Error::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Says that the stream is about to be deleted. Nothing if it is not there, or others are about to change it.
+    pub(crate) async fn close(&self, what: &str, stream: &str) -> Result<Option<Revision>, Error> {
         let row = self.rows.get(what, Consistency::Strong).await?;
-        self.remember(what, None);
-        let Some(row) = row.filter(|row| row.value == stream.as_bytes()) else {
-            return Ok(false);
+        let Some(row) = row.filter(|row| named(row) == stream) else {
+            return Ok(None);
         };
-        match self.rows.delete(what, Expect::Revision(row.revision)).await {
+        let value = Bytes::from(format!("{CLOSING}{stream}"));
+        match self.rows.put(what, value, Expect::Revision(row.revision)).await {
+            Ok(revision) => Ok(Some(revision)),
+            Err(Error::Conflict { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes that back.
+    pub(crate) async fn reopen(
+        &self,
+        what: &str,
+        stream: &str,
+        closing: Revision,
+    ) -> Result<(), Error> {
+        let value = Bytes::copy_from_slice(stream.as_bytes());
+        let put = self.rows.put(what, value, Expect::Revision(closing));
+        put.await.map(drop)
+    }
+
+    /// Strikes it out. `false` if it was confirmed meanwhile.
+    pub(crate) async fn strike(&self, what: &str, closing: Revision) -> Result<bool, Error> {
+        self.remember(what, None);
+        match self.rows.delete(what, Expect::Revision(closing)).await {
             Ok(()) => Ok(true),
             Err(Error::Conflict { .. }) => Ok(false),
             Err(error) => Err(error),
@@ -80,11 +130,7 @@ impl Registry {
     /// What begins with a prefix, and its stream.
     pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<(String, String)>, Error> {
         let rows = self.rows.list(prefix, None, usize::MAX).await?;
-        let named = rows.into_iter().map(|row| {
-            let stream = String::from_utf8_lossy(&row.value).into_owned();
-            (row.key, stream)
-        });
-        Ok(named.collect())
+        Ok(rows.iter().map(|row| (row.key.clone(), named(row))).collect())
     }
 
     /// Tells when something below a prefix changes.

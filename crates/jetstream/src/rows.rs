@@ -20,6 +20,7 @@ use crate::api::{Api, Outgoing, Pauses, Published};
 use crate::error::Failure;
 use crate::names;
 use crate::stream::{Stored, Stream};
+pub(crate) use feed::{Place, nanoseconds, place};
 use mirror::Mirror;
 
 const OPERATION: &str = "KV-Operation";

@@ -11,7 +11,8 @@ mod support;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use jetstream::{Journals, Rows};
+use jetstream::{Journals, Queues, Rows};
+use storage::memory::MemoryBlobs;
 use support::Servers;
 
 /// A store, and the servers that keep it. The store is dropped first.
@@ -45,5 +46,16 @@ async fn journals() -> Kept<Journals> {
     }
 }
 
+async fn queues() -> Kept<Queues> {
+    let servers = Servers::shared(1);
+    let cluster = servers.connect().await;
+    let blobs = Arc::new(MemoryBlobs::default());
+    Kept {
+        store: cluster.queues(blobs).await.unwrap(),
+        _servers: servers,
+    }
+}
+
 storage::table_conformance!(rows().await);
 storage::journal_conformance!(journals().await);
+storage::queue_conformance!(queues().await);

@@ -1,0 +1,192 @@
+//! Looking at queues as wholes: how much there is, for whom, in what order; and the end of empty ones.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use storage::Error;
+use storage::queue::{Depth, Usage};
+use tokio::time::{Instant, sleep};
+use types::Timestamp;
+
+use super::message::{self, Envelope};
+use super::{Queues, pull, registered};
+use crate::api::{Outgoing, Published};
+use crate::error::Failure;
+use crate::stream::Stream;
+
+/// Streams that are asked at a time.
+const AT_ONCE: usize = 16;
+/// How often, and after which pauses, stream and consumer are asked until they say the same.
+const TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(5);
+
+impl Queues {
+    async fn streams(&self) -> Result<Vec<Stream>, Error> {
+        let all = self.registry.list("queue/").await?;
+        Ok(all.into_iter().map(|(_, name)| self.stream(&name)).collect())
+    }
+
+    /// Counts what is kept, by owner.
+    pub(super) async fn count(&self) -> Result<BTreeMap<String, Usage>, Error> {
+        let began = Instant::now();
+        let ask = |stream: Stream| async move {
+            let filter = format!("{}.>", stream.name);
+            stream.subjects(&filter).await
+        };
+        let asked = stream::iter(self.streams().await?).map(ask);
+        let counts: Vec<_> = asked.buffer_unordered(AT_ONCE).try_collect().await?;
+        let mut owners = BTreeMap::<String, Usage>::new();
+        for (subject, messages) in counts.into_iter().flatten() {
+            if let Some((owner, bytes)) = message::counted(&subject) {
+                message::add(owners.entry(owner).or_default(), messages, bytes);
+            }
+        }
+        self.bounds.count(began, &owners);
+        Ok(owners)
+    }
+
+    /// Moves an owner's messages that would be seen after `late` to where they are seen.
+    pub(super) async fn show_all(&self, owner: &str, late: Timestamp) -> Result<u64, Error> {
+        let mut shown = 0;
+        for stream in self.streams().await? {
+            let waiting = message::later_of(&stream.name, owner);
+            for (subject, _) in stream.subjects(&waiting).await? {
+                shown += u64::from(self.show_one(&stream, &subject, late).await?);
+            }
+        }
+        Ok(shown)
+    }
+
+    async fn show_one(
+        &self,
+        stream: &Stream,
+        subject: &str,
+        late: Timestamp,
+    ) -> Result<bool, Error> {
+        let Some(stored) = stream.last(subject).await? else {
+            return Ok(false);
+        };
+        let envelope = Envelope::read(&stored.subject, |name| stored.header(name));
+        let Some(mut envelope) = envelope.filter(|envelope| envelope.visible > late) else {
+            return Ok(false);
+        };
+        envelope.visible = self.clock.now();
+        // The same id whoever shows it, so that it is there once.
+        let id = format!("shown-{}", stored.sequence);
+        let (subject, headers) = envelope.address(&stream.name, &id, Duration::ZERO);
+        let message = Outgoing {
+            subject: &subject,
+            id: &id,
+            headers,
+            body: stored.body.clone(),
+        };
+        match stream.api.publish(&message).await {
+            Published::Stored { .. } => {}
+            Published::Conflict { .. } => return Err(Failure::Silence.into()),
+            Published::Unknown(failure) => return Err(failure.into()),
+        }
+        stream.remove(stored.sequence).await?;
+        Ok(true)
+    }
+
+    /// How much there is. Stream and consumer have leaders of their own, which may be a moment apart.
+    pub(super) async fn depth_of(&self, stream: &Stream) -> Result<Depth, Error> {
+        let mut tries = 0;
+        loop {
+            let (consumer, state) = tokio::try_join!(pull::consumer(stream), stream.state())?;
+            let delivered = consumer.num_pending + consumer.num_ack_pending;
+            let later = match state.messages == delivered {
+                true => 0,
+                false => {
+                    let later = message::later(&stream.name);
+                    let later = stream.subjects(&later).await?;
+                    later.iter().map(|(_, messages)| messages).sum()
+                }
+            };
+            tries += 1;
+            if state.messages != delivered + later && tries < TRIES {
+                sleep(PAUSE).await;
+                continue;
+            }
+            let oldest = match consumer.num_pending {
+                0 => Duration::ZERO,
+                _ => self.waiting(stream, consumer.delivered.stream_seq + 1).await?,
+            };
+            return Ok(Depth {
+                visible: consumer.num_pending,
+                hidden: consumer.num_ack_pending + later,
+                oldest,
+            });
+        }
+    }
+
+    async fn waiting(&self, stream: &Stream, from: u64) -> Result<Duration, Error> {
+        let first = stream.next(from, &message::now(&stream.name)).await?;
+        let envelope =
+            first.and_then(|first| Envelope::read(&first.subject, |name| first.header(name)));
+        let visible = envelope.map(|envelope| envelope.visible);
+        Ok(visible.map_or(Duration::ZERO, |visible| self.clock.now().since(visible)))
+    }
+
+    /// The beginnings of the first messages' bodies.
+    pub(super) async fn look(
+        &self,
+        stream: &Stream,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<Bytes>, Error> {
+        let mut found = Vec::new();
+        let mut from = 1;
+        let all = format!("{}.>", stream.name);
+        while found.len() < limit {
+            let Some(stored) = stream.next(from, &all).await? else {
+                break;
+            };
+            from = stored.sequence + 1;
+            if let Some(body) = self.body(&stored).await? {
+                found.push(message::beginning(&body, bytes));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Deletes a queue with nothing in it.
+    pub(super) async fn delete(&self, queue: &str) -> Result<bool, Error> {
+        let what = registered(queue);
+        let Some(name) = self.registry.find_now(&what).await? else {
+            return Ok(true);
+        };
+        let stream = self.stream(&name);
+        if self.depth_of(&stream).await?.total() > 0 || !self.is_empty(&stream).await? {
+            return Ok(false);
+        }
+        // See `put_in` for why this loses nothing.
+        let Some(closing) = self.registry.close(&what, &name).await? else {
+            return Ok(false);
+        };
+        if !self.is_empty(&stream).await? {
+            match self.registry.reopen(&what, &name, closing).await {
+                Ok(()) | Err(Error::Conflict { .. }) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        if !self.registry.strike(&what, closing).await? {
+            return Ok(false);
+        }
+        stream.delete().await?;
+        Ok(true)
+    }
+
+    /// Whether the stream has nothing, which may be a moment after the last message was acknowledged.
+    async fn is_empty(&self, stream: &Stream) -> Result<bool, Error> {
+        for _ in 0..TRIES {
+            if stream.state().await?.messages == 0 {
+                return Ok(true);
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(false)
+    }
+}
