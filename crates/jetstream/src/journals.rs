@@ -38,6 +38,8 @@ pub struct Journals {
     replicas: usize,
     registry: Arc<Registry>,
     partitions: Mutex<HashMap<String, Arc<Partition>>>,
+    /// Many who begin the same thing make one stream.
+    opening: tokio::sync::Mutex<()>,
 }
 
 impl Journals {
@@ -48,6 +50,7 @@ impl Journals {
             replicas,
             registry,
             partitions: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
         }
     }
 
@@ -81,6 +84,10 @@ impl Journals {
     async fn open(&self, name: &str) -> Result<Arc<Partition>, Error> {
         if let Some(partition) = self.find(name).await? {
             return Ok(partition);
+        }
+        let _opening = self.opening.lock().await;
+        if let Some(found) = self.find(name).await? {
+            return Ok(found);
         }
         let mut readable = names::word(name).replace('=', "_");
         readable.truncate(40);

@@ -49,6 +49,8 @@ pub struct Queues {
     clock: Arc<dyn Clock>,
     holds: Holds,
     bounds: Bounds,
+    /// Many who begin the same thing make one stream.
+    opening: tokio::sync::Mutex<()>,
 }
 
 fn registered(queue: &str) -> String {
@@ -72,6 +74,7 @@ impl Queues {
             clock,
             holds: Holds::default(),
             bounds: Bounds::default(),
+            opening: tokio::sync::Mutex::default(),
         }
     }
 
@@ -92,6 +95,10 @@ impl Queues {
     async fn open(&self, queue: &str) -> Result<Stream, Error> {
         if let Some(stream) = self.find(queue).await? {
             return Ok(stream);
+        }
+        let _opening = self.opening.lock().await;
+        if let Some(found) = self.find(queue).await? {
+            return Ok(found);
         }
         let mut readable = names::word(queue).replace('=', "_");
         readable.truncate(40);

@@ -187,8 +187,10 @@ impl Stream {
         let verb = format!("STREAM.MSG.DELETE.{}", self.name);
         let question = json!({ "seq": sequence, "no_erase": true });
         match self.api.ask::<Value>(&verb, &question).await {
-            // 10057: there is no such message.
-            Err(Failure::Refused { code, .. }) if [NO_MESSAGE, 10057].contains(&code) => Ok(()),
+            // There is no such message, as is said in three ways.
+            Err(Failure::Refused { code, .. }) if [NO_MESSAGE, 10043, 10057].contains(&code) => {
+                Ok(())
+            }
             answer => answer.map(drop),
         }
     }

@@ -8,54 +8,8 @@
 
 mod support;
 
-use std::ops::Deref;
-use std::sync::Arc;
+use support::stores::{journals, queues, rows};
 
-use jetstream::{Journals, Queues, Rows};
-use storage::memory::MemoryBlobs;
-use support::Servers;
-
-/// A store, and the servers that keep it. The store is dropped first.
-struct Kept<T> {
-    store: T,
-    _servers: Arc<Servers>,
-}
-
-impl<T> Deref for Kept<T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        &self.store
-    }
-}
-
-async fn rows() -> Kept<Rows> {
-    let servers = Servers::shared(1);
-    let cluster = servers.connect().await;
-    Kept {
-        store: cluster.rows("metadata").await.unwrap(),
-        _servers: servers,
-    }
-}
-
-async fn journals() -> Kept<Journals> {
-    let servers = Servers::shared(1);
-    let cluster = servers.connect().await;
-    Kept {
-        store: cluster.journals().await.unwrap(),
-        _servers: servers,
-    }
-}
-
-async fn queues() -> Kept<Queues> {
-    let servers = Servers::shared(1);
-    let cluster = servers.connect().await;
-    let blobs = Arc::new(MemoryBlobs::default());
-    Kept {
-        store: cluster.queues(blobs).await.unwrap(),
-        _servers: servers,
-    }
-}
-
-storage::table_conformance!(rows().await);
-storage::journal_conformance!(journals().await);
-storage::queue_conformance!(queues().await);
+storage::table_conformance!(rows(1).await);
+storage::journal_conformance!(journals(1).await);
+storage::queue_conformance!(queues(1).await);

@@ -12,6 +12,8 @@ use tokio::time::Instant;
 const MARGIN: Duration = Duration::from_millis(20);
 /// For how long after its end a hold is remembered, so that a late acknowledgement takes the short way.
 const REMEMBERED: Duration = Duration::from_secs(600);
+/// Within which time a stream lets go of what was acknowledged.
+const JUST_NOW: Duration = Duration::from_secs(1);
 /// How many are remembered before the old ones are looked for.
 const MANY: usize = 10_000;
 
@@ -28,11 +30,15 @@ pub(super) struct Hold {
 
 /// All of them, by queue and message.
 #[derive(Default)]
-pub(super) struct Holds(Mutex<HashMap<(String, u64), Hold>>);
+pub(super) struct Holds {
+    holds: Mutex<HashMap<(String, u64), Hold>>,
+    /// The message of each stream that was acknowledged last, and when.
+    last: Mutex<HashMap<String, (u64, Instant)>>,
+}
 
 impl Holds {
     fn lock(&self) -> MutexGuard<'_, HashMap<(String, u64), Hold>> {
-        self.0
+        self.holds
             .lock()
             .expect("nothing panics while it holds this lock")
     }
@@ -71,5 +77,26 @@ impl Holds {
     pub(super) fn remove(&self, queue: &str, message: u64) {
         let key = (queue.to_owned(), message);
         self.lock().remove(&key);
+    }
+
+    fn last(&self) -> MutexGuard<'_, HashMap<String, (u64, Instant)>> {
+        self.last
+            .lock()
+            .expect("nothing panics while it holds this lock")
+    }
+
+    /// A message has been acknowledged. Its stream lets go of it a moment later.
+    pub(super) fn acknowledge(&self, stream: &str, message: u64) {
+        let now = (message, Instant::now());
+        self.last().insert(stream.to_owned(), now);
+    }
+
+    /// The last of each stream, if that was just now.
+    pub(super) fn acknowledged(&self) -> Vec<(String, u64)> {
+        let mut last = self.last();
+        last.retain(|_, (_, at)| at.elapsed() < JUST_NOW);
+        let last = last.iter();
+        last.map(|(stream, (message, _))| (stream.clone(), *message))
+            .collect()
     }
 }

@@ -90,7 +90,7 @@ pub(super) async fn pull(
             (question, wait + LATE)
         }
     };
-    let most = if wait.is_zero() { max } else { 1 };
+    let mut most = if wait.is_zero() { max } else { 1 };
     let client = &stream.api.client;
     let inbox = client.new_inbox();
     let odd = |error: String| Failure::Odd(error);
@@ -107,19 +107,18 @@ pub(super) async fn pull(
             _ if pulled.is_empty() => return Err(Failure::Silence),
             _ => break,
         };
-        match message.status {
-            None => {}
-            // None there; none came; or the next would be too large.
-            Some(StatusCode::NOT_FOUND | StatusCode::TIMEOUT) => break,
-            Some(StatusCode::IDLE_HEARTBEAT) => continue,
-            Some(StatusCode::NO_RESPONDERS) if pulled.is_empty() => return Err(Failure::Nobody),
-            Some(_) => {
-                let text = message.description.unwrap_or_default();
-                if pulled.is_empty() && !text.contains("MaxBytes") {
-                    return Err(Failure::Nobody);
-                }
-                break;
+        if let Some(status) = message.status {
+            match (unsent(&message), status) {
+                // That this is all may be told before the last have come: they wait until they are known to be
+                // delivered on other servers too.
+                (Some(unsent), _) => most = most.saturating_sub(unsent),
+                (None, StatusCode::IDLE_HEARTBEAT) => {}
+                (None, StatusCode::NOT_FOUND | StatusCode::TIMEOUT) => break,
+                // There is no such consumer, or it has another leader now.
+                (None, _) if pulled.is_empty() => return Err(Failure::Nobody),
+                (None, _) => break,
             }
+            continue;
         }
         let reply = message.reply.as_ref().map(|reply| reply.to_string());
         let Some((reply, place)) = reply.and_then(|reply| {
@@ -135,6 +134,12 @@ pub(super) async fn pull(
         });
     }
     Ok(pulled)
+}
+
+/// How many of those that were asked for the server does not send.
+fn unsent(status: &Message) -> Option<usize> {
+    let value = status.headers.as_ref()?.get("Nats-Pending-Messages")?;
+    value.as_str().parse().ok()
 }
 
 /// Hides a message for `delay` from now on. The server says yes to whoever asks.

@@ -15,6 +15,10 @@ use crate::api::Pauses;
 use crate::error::Failure;
 use crate::stream::Stream;
 
+/// How often a queue that seems to have nothing is looked at, if its consumer may be behind its stream.
+const LOOKS: usize = 20;
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
 impl Queues {
     /// Takes messages: those there are, or the first that comes until the deadline.
     pub(super) async fn take(
@@ -25,6 +29,7 @@ impl Queues {
         deadline: Instant,
     ) -> Result<Vec<Message>, Error> {
         let mut pauses = Pauses::new(self.api.patience);
+        let mut looks = LOOKS;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let Some(stream) = self.find(queue).await? else {
@@ -45,6 +50,11 @@ impl Queues {
                     }
                 }
             };
+            if pulled.is_empty() && left.is_zero() && looks > 0 && self.is_late(&stream).await? {
+                looks -= 1;
+                sleep(LOOK_AGAIN).await;
+                continue;
+            }
             let held = self.hold(queue, &stream, pulled, visibility).await?;
             if !held.is_empty() || left.is_zero() {
                 return Ok(held);

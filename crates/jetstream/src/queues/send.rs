@@ -126,6 +126,7 @@ impl Queues {
                 let stream = self.stream(&hold.stream);
                 pull::done(&stream, &hold.reply).await?;
                 self.holds.remove(queue, message);
+                self.holds.acknowledge(&hold.stream, message);
                 hold.blob
             }
             None => self.strike_out(queue, message).await?,

@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep};
 use types::Timestamp;
 
 use super::message::{self, Envelope};
-use super::{Queues, pull, registered};
+use super::pull::{self, Consumer};
+use super::{Queues, registered};
 use crate::api::{Outgoing, Published};
 use crate::error::Failure;
 use crate::stream::Stream;
@@ -22,6 +23,33 @@ const AT_ONCE: usize = 16;
 const TRIES: usize = 20;
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// What stream and consumer say.
+struct Seen {
+    consumer: Consumer,
+    /// Messages that are not the consumer's yet.
+    later: u64,
+    /// Whether they say the same.
+    agree: bool,
+}
+
+async fn look_at(stream: &Stream) -> Result<Seen, Failure> {
+    let (consumer, state) = tokio::try_join!(pull::consumer(stream), stream.state())?;
+    let known = consumer.num_pending + consumer.num_ack_pending;
+    let later = match state.messages == known {
+        true => 0,
+        false => {
+            let later = stream.subjects(&message::later(&stream.name)).await?;
+            later.iter().map(|(_, messages)| messages).sum()
+        }
+    };
+    let agree = state.messages == known + later;
+    Ok(Seen {
+        consumer,
+        later,
+        agree,
+    })
+}
+
 impl Queues {
     async fn streams(&self) -> Result<Vec<Stream>, Error> {
         let all = self.registry.list("queue/").await?;
@@ -30,6 +58,7 @@ impl Queues {
 
     /// Counts what is kept, by owner.
     pub(super) async fn count(&self) -> Result<BTreeMap<String, Usage>, Error> {
+        self.settle().await?;
         let began = Instant::now();
         let ask = |stream: Stream| async move {
             let filter = format!("{}.>", stream.name);
@@ -45,6 +74,20 @@ impl Queues {
         }
         self.bounds.count(began, &owners);
         Ok(owners)
+    }
+
+    /// Waits, for a moment at most, until the streams have let go of what was acknowledged here last.
+    async fn settle(&self) -> Result<(), Error> {
+        for (name, message) in self.holds.acknowledged() {
+            let stream = self.stream(&name);
+            for _ in 0..TRIES {
+                if stream.at(message).await?.is_none() {
+                    break;
+                }
+                sleep(PAUSE).await;
+            }
+        }
+        Ok(())
     }
 
     /// Moves an owner's messages that would be seen after `late` to where they are seen.
@@ -94,32 +137,29 @@ impl Queues {
     /// How much there is. Stream and consumer have leaders of their own, which may be a moment apart.
     pub(super) async fn depth_of(&self, stream: &Stream) -> Result<Depth, Error> {
         let mut tries = 0;
-        loop {
-            let (consumer, state) = tokio::try_join!(pull::consumer(stream), stream.state())?;
-            let delivered = consumer.num_pending + consumer.num_ack_pending;
-            let later = match state.messages == delivered {
-                true => 0,
-                false => {
-                    let later = message::later(&stream.name);
-                    let later = stream.subjects(&later).await?;
-                    later.iter().map(|(_, messages)| messages).sum()
-                }
-            };
+        let (consumer, later) = loop {
+            let seen = look_at(stream).await?;
             tries += 1;
-            if state.messages != delivered + later && tries < TRIES {
-                sleep(PAUSE).await;
-                continue;
+            if seen.agree || tries >= TRIES {
+                break (seen.consumer, seen.later);
             }
-            let oldest = match consumer.num_pending {
-                0 => Duration::ZERO,
-                _ => self.waiting(stream, consumer.delivered.stream_seq + 1).await?,
-            };
-            return Ok(Depth {
-                visible: consumer.num_pending,
-                hidden: consumer.num_ack_pending + later,
-                oldest,
-            });
-        }
+            sleep(PAUSE).await;
+        };
+        let oldest = match consumer.num_pending {
+            0 => Duration::ZERO,
+            _ => self.waiting(stream, consumer.delivered.stream_seq + 1).await?,
+        };
+        Ok(Depth {
+            visible: consumer.num_pending,
+            hidden: consumer.num_ack_pending + later,
+            oldest,
+        })
+    }
+
+    /// Whether a consumer that gave nothing has not heard of the last messages yet.
+    pub(super) async fn is_late(&self, stream: &Stream) -> Result<bool, Failure> {
+        let seen = look_at(stream).await?;
+        Ok(!seen.agree || seen.consumer.num_pending > 0)
     }
 
     async fn waiting(&self, stream: &Stream, from: u64) -> Result<Duration, Error> {

@@ -1,6 +1,8 @@
 //! Real NATS servers, one or three that are a cluster: on free ports, in folders of their own, synchronised with the
 //! disk before they acknowledge. They end with whoever holds them last, and with the process.
 
+pub mod stores;
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
