@@ -26,6 +26,8 @@ const WRONG_LAST_SEQUENCE: [u64; 2] = [10071, 10164];
 pub(crate) const NO_MESSAGE: u64 = 10037;
 /// No such stream, or none that the one who answers knows of.
 pub(crate) const NO_STREAM: u64 = 10059;
+/// There are not enough servers for so many copies, or they are not all there yet.
+pub(crate) const TOO_FEW: [u64; 2] = [10005, 10074];
 /// A stream of that name exists, and is configured otherwise.
 pub(crate) const NAME_IN_USE: u64 = 10058;
 
@@ -187,7 +189,7 @@ impl Failure {
         match self {
             Self::Nobody | Self::Silence => true,
             Self::Refused { code, .. } => PASSING.contains(code) || *code == 503,
-            Self::TooLarge | Self::Odd(_) => false,
+            Self::TooLarge | Self::TooFew { .. } | Self::Odd(_) => false,
         }
     }
 }

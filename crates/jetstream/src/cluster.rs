@@ -9,6 +9,7 @@ use storage::Blobs;
 use types::{Clock, Random};
 
 use crate::api::Api;
+use crate::checks;
 use crate::error::Failure;
 use crate::registry::Registry;
 use crate::{Error, Journals, Queues, Rows};
@@ -64,6 +65,7 @@ impl Cluster {
         random: Arc<dyn Random>,
     ) -> Result<Self, Error> {
         let client = connect(&settings, settings.login.as_ref()).await?;
+        checks::check(&client, &settings).await?;
         let api = Api {
             client,
             random,
@@ -79,8 +81,7 @@ impl Cluster {
 
     /// The table of this name.
     pub async fn rows(&self, name: &str) -> Result<Rows, Error> {
-        let rows = self.open_rows(name).await;
-        rows.map_err(|failure| Error::Silent(failure.into()))
+        Ok(self.open_rows(name).await?)
     }
 
     /// The journals.
@@ -107,9 +108,7 @@ impl Cluster {
 
     async fn registry(&self) -> Result<Arc<Registry>, Error> {
         let open = async || self.open_rows("streams").await.map(Registry::new).map(Arc::new);
-        let registry = self.registry.get_or_try_init(open).await;
-        let registry = registry.map_err(|failure| Error::Silent(failure.into()))?;
-        Ok(Arc::clone(registry))
+        Ok(Arc::clone(self.registry.get_or_try_init(open).await?))
     }
 }
 

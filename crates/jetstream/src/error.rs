@@ -37,12 +37,24 @@ pub(crate) enum Failure {
     /// No answer came: it may have been done.
     #[error("NATS has not answered in time")]
     Silence,
+    /// The stream exists, on fewer servers, or cannot be made on so many.
+    #[error("{wanted} copies of a stream are asked for, and there are fewer")]
+    TooFew { has: Option<usize>, wanted: usize },
     /// The message is larger than the server takes.
     #[error("the message is larger than the max_payload of NATS")]
     TooLarge,
     /// The answer makes no sense.
     #[error("NATS answers in a way that is not understood: {0}")]
     Odd(String),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::TooFew { has, wanted } => crate::checks::too_few(has, wanted),
+            failure => Self::Silent(failure.into()),
+        }
+    }
 }
 
 impl From<Failure> for storage::Error {

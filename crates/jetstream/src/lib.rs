@@ -13,6 +13,7 @@
 //! Architecture invariant: only cluster roles of `server` know this crate; roles see the traits of `storage`.
 
 mod api;
+mod checks;
 mod cluster;
 mod error;
 mod journals;

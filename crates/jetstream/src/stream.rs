@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::{Api, NAME_IN_USE, NO_MESSAGE, NO_STREAM};
+use crate::api::{Api, NAME_IN_USE, NO_MESSAGE, NO_STREAM, TOO_FEW};
 use crate::error::Failure;
 
 /// How long the server knows a message again, nanoseconds. Much longer than anybody has patience.
@@ -33,9 +33,15 @@ pub(crate) struct State {
 
 #[derive(Deserialize)]
 struct Info {
+    config: Config,
     state: State,
     #[serde(default)]
     total: u64,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    num_replicas: usize,
 }
 
 #[derive(Deserialize)]
@@ -51,8 +57,6 @@ struct GotMessage {
     hdrs: String,
     #[serde(default)]
     data: String,
-    #[serde(default)]
-    time: String,
 }
 
 /// A message as the stream has it.
@@ -62,8 +66,6 @@ pub(crate) struct Stored {
     pub(crate) sequence: u64,
     headers: String,
     pub(crate) body: Bytes,
-    /// When it came, as RFC 3339.
-    pub(crate) time: String,
 }
 
 impl Stored {
@@ -100,18 +102,37 @@ impl Stream {
         match api.ask::<Value>(&verb, &config).await {
             Ok(_) => {}
             Err(Failure::Refused { code, .. }) if code == NAME_IN_USE => {}
+            Err(Failure::Refused { code, .. }) if TOO_FEW.contains(&code) => {
+                return Err(Failure::TooFew {
+                    has: None,
+                    wanted: replicas,
+                });
+            }
             Err(failure) => return Err(failure),
         }
-        Ok(Self {
+        let stream = Self {
             api: api.clone(),
             name: name.to_owned(),
-        })
+        };
+        // It may have been made when fewer were asked for.
+        let has = stream.info().await?.config.num_replicas;
+        match has >= replicas {
+            true => Ok(stream),
+            false => Err(Failure::TooFew {
+                has: Some(has),
+                wanted: replicas,
+            }),
+        }
+    }
+
+    async fn info(&self) -> Result<Info, Failure> {
+        let verb = format!("STREAM.INFO.{}", self.name);
+        self.api.ask::<Info>(&verb, &json!({})).await
     }
 
     /// What there is in it.
     pub(crate) async fn state(&self) -> Result<State, Failure> {
-        let verb = format!("STREAM.INFO.{}", self.name);
-        Ok(self.api.ask::<Info>(&verb, &json!({})).await?.state)
+        Ok(self.info().await?.state)
     }
 
     /// How many messages each subject that fits a filter has.
@@ -162,7 +183,6 @@ impl Stream {
             body: decode(&message.data)?.into(),
             subject: message.subject,
             sequence: message.seq,
-            time: message.time,
         }))
     }
 

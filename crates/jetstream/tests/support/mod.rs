@@ -1,6 +1,8 @@
 //! Real NATS servers, one or three that are a cluster: on free ports, in folders of their own, synchronised with the
 //! disk before they acknowledge. They end with whoever holds them last, and with the process.
 
+#![allow(dead_code, reason = "not every test needs all of it")]
+
 pub mod stores;
 
 use std::net::TcpListener;
@@ -82,13 +84,11 @@ impl Servers {
     }
 
     /// Ends one with SIGKILL.
-    #[allow(dead_code, reason = "not every test kills")]
     pub fn kill(&self, number: usize) {
         self.order(Order::Kill(number));
     }
 
     /// Starts it again.
-    #[allow(dead_code, reason = "not every test kills")]
     pub fn restart(&self, number: usize) {
         self.order(Order::Start(number));
     }
