@@ -26,7 +26,7 @@ const WRONG_LAST_SEQUENCE: [u64; 2] = [10071, 10164];
 pub(crate) const NO_MESSAGE: u64 = 10037;
 /// No such stream, or none that the one who answers knows of.
 pub(crate) const NO_STREAM: u64 = 10059;
-/// There are not enough servers for so many copies, or they are not all there yet.
+/// There are not enough servers for the copies, or they are not all there yet.
 pub(crate) const TOO_FEW: [u64; 2] = [10005, 10074];
 /// A stream of that name exists, and is configured otherwise.
 pub(crate) const NAME_IN_USE: u64 = 10058;
@@ -89,7 +89,11 @@ pub(crate) struct Outgoing<'a> {
 impl Api {
     /// An id that nobody else has.
     pub(crate) fn id(&self) -> String {
-        format!("{:016x}{:016x}", self.random.next_u64(), self.random.next_u64())
+        format!(
+            "{:016x}{:016x}",
+            self.random.next_u64(),
+            self.random.next_u64()
+        )
     }
 
     /// Asks once.
@@ -129,7 +133,11 @@ impl Api {
                 .payload(message.body.clone())
                 .headers(headers.clone());
             let failure = match self.request::<Stored>(message.subject, request).await {
-                Ok(stored) => return Published::Stored { sequence: stored.seq },
+                Ok(stored) => {
+                    return Published::Stored {
+                        sequence: stored.seq,
+                    };
+                }
                 Err(Failure::Refused { code, .. }) if WRONG_LAST_SEQUENCE.contains(&code) => {
                     return Published::Conflict { doubted };
                 }
@@ -153,7 +161,10 @@ impl Api {
             let text = String::from_utf8_lossy(&payload[..payload.len().min(200)]).into_owned();
             Failure::Odd(format!("{error}: {text}"))
         };
-        if let Some(error) = serde_json::from_slice::<Answer>(&payload).map_err(odd)?.error {
+        if let Some(error) = serde_json::from_slice::<Answer>(&payload)
+            .map_err(odd)?
+            .error
+        {
             let code = match error.err_code {
                 0 => error.code,
                 code => code,

@@ -61,7 +61,10 @@ pub(crate) async fn check(client: &Client, settings: &Settings) -> Result<(), Er
     check_version(&info.server_name, &info.version)?;
     if info.max_payload < MAX_PAYLOAD {
         return Err(Error::Unfit {
-            finding: format!("{} takes messages of {} bytes", info.server_name, info.max_payload),
+            finding: format!(
+                "{} takes messages of {} bytes",
+                info.server_name, info.max_payload
+            ),
             remedy: "Set `max_payload: 8MB` in every server's configuration",
         });
     }
@@ -94,7 +97,10 @@ async fn ask(system: &Client) -> Result<Vec<Answer>, Error> {
     while let Ok(Some(message)) = timeout_at(end, told.next()).await {
         // One without JetStream, or that nobody is there.
         if let Ok(answer) = serde_json::from_slice::<Answer>(&message.payload) {
-            let size = answer.data.as_ref().and_then(|data| data.meta_cluster.as_ref());
+            let size = answer
+                .data
+                .as_ref()
+                .and_then(|data| data.meta_cluster.as_ref());
             let size = size.map_or(1, |meta| meta.cluster_size);
             answers.insert(answer.server.name.clone(), answer);
             if answers.len() >= size {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::ConnectOptions;
-use tokio::sync::OnceCell;
 use storage::Blobs;
+use tokio::sync::OnceCell;
 use types::{Clock, Random};
 
 use crate::api::Api;
@@ -45,7 +45,7 @@ pub struct Settings {
     pub prefix: String,
     /// How many servers keep each stream.
     pub replicas: usize,
-    /// How long a call goes on while servers elect a leader, which takes some seconds.
+    /// How long a call is tried again while servers elect a leader, which takes some seconds.
     pub patience: Duration,
 }
 
@@ -107,7 +107,12 @@ impl Cluster {
     }
 
     async fn registry(&self) -> Result<Arc<Registry>, Error> {
-        let open = async || self.open_rows("streams").await.map(Registry::new).map(Arc::new);
+        let open = async || {
+            self.open_rows("streams")
+                .await
+                .map(Registry::new)
+                .map(Arc::new)
+        };
         Ok(Arc::clone(self.registry.get_or_try_init(open).await?))
     }
 }

@@ -37,7 +37,7 @@ pub(crate) enum Failure {
     /// No answer came: it may have been done.
     #[error("NATS has not answered in time")]
     Silence,
-    /// The stream exists, on fewer servers, or cannot be made on so many.
+    /// The stream exists on fewer servers than are asked for, or cannot be made on that number.
     #[error("{wanted} copies of a stream are asked for, and there are fewer")]
     TooFew { has: Option<usize>, wanted: usize },
     /// The message is larger than the server takes.

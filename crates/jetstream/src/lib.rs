@@ -21,6 +21,8 @@ mod names;
 mod queues;
 mod registry;
 mod rows;
+#[cfg(feature = "s3")]
+mod s3;
 mod stream;
 
 pub use cluster::{Cluster, Login, Settings, Sync};
@@ -28,3 +30,5 @@ pub use error::Error;
 pub use journals::{APPEND_BYTES_MAX, Journals};
 pub use queues::Queues;
 pub use rows::Rows;
+#[cfg(feature = "s3")]
+pub use s3::{Bucket, S3};

@@ -71,7 +71,21 @@ mod tests {
     #[test]
     fn every_key_is_a_subject_of_its_own_and_comes_back() {
         let keys = [
-            "a", "a/b", "/", "//", "a//b", "a/", "/a", "=", "a=2F", "a b", "a.b", "*", ">", "ä", "\0",
+            "a",
+            "a/b",
+            "/",
+            "//",
+            "a//b",
+            "a/",
+            "/a",
+            "=",
+            "a=2F",
+            "a b",
+            "a.b",
+            "*",
+            ">",
+            "ä",
+            "\0",
             "a:b@c+d,e#f",
         ];
         let mut seen = std::collections::BTreeSet::new();

@@ -168,7 +168,10 @@ impl Queue for Queues {
         check_queue(queue)?;
         match max.min(RECEIVE_MAX) {
             0 => Ok(Vec::new()),
-            max => self.take(queue, max, visibility, Instant::now() + wait).await,
+            max => {
+                self.take(queue, max, visibility, Instant::now() + wait)
+                    .await
+            }
         }
     }
 

@@ -91,14 +91,18 @@ impl Registry {
         }
     }
 
-    /// Says that the stream is about to be deleted. Nothing if it is not there, or others are about to change it.
+    /// Says that the stream is about to be deleted. Nothing if it is missing, or others are about to change it.
     pub(crate) async fn close(&self, what: &str, stream: &str) -> Result<Option<Revision>, Error> {
         let row = self.rows.get(what, Consistency::Strong).await?;
         let Some(row) = row.filter(|row| named(row) == stream) else {
             return Ok(None);
         };
         let value = Bytes::from(format!("{CLOSING}{stream}"));
-        match self.rows.put(what, value, Expect::Revision(row.revision)).await {
+        match self
+            .rows
+            .put(what, value, Expect::Revision(row.revision))
+            .await
+        {
             Ok(revision) => Ok(Some(revision)),
             Err(Error::Conflict { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -130,7 +134,10 @@ impl Registry {
     /// What begins with a prefix, and its stream.
     pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<(String, String)>, Error> {
         let rows = self.rows.list(prefix, None, usize::MAX).await?;
-        Ok(rows.iter().map(|row| (row.key.clone(), named(row))).collect())
+        Ok(rows
+            .iter()
+            .map(|row| (row.key.clone(), named(row)))
+            .collect())
     }
 
     /// Tells when something below a prefix changes.

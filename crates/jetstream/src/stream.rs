@@ -92,7 +92,7 @@ impl Stream {
             "storage": "file",
             "discard": "new",
             "duplicate_window": KNOWN_AGAIN_NS,
-            // Asked of the leader alone.
+            // Only the leader answers.
             "allow_direct": false,
         });
         if let (Some(config), Value::Object(own)) = (config.as_object_mut(), own) {
@@ -163,7 +163,8 @@ impl Stream {
 
     /// The first message at this place or later whose subject fits.
     pub(crate) async fn next(&self, from: u64, filter: &str) -> Result<Option<Stored>, Failure> {
-        self.find(&json!({ "seq": from, "next_by_subj": filter })).await
+        self.find(&json!({ "seq": from, "next_by_subj": filter }))
+            .await
     }
 
     async fn find(&self, question: &Value) -> Result<Option<Stored>, Failure> {

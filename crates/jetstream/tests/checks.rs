@@ -72,7 +72,10 @@ async fn a_table_with_fewer_copies_than_asked_for_is_refused() {
     cluster.rows("metadata").await.unwrap();
     let cluster = support::connect(settings).await;
     let told = cluster.rows("metadata").await.err().unwrap().to_string();
-    assert!(told.contains("3 copies") && told.contains("there are 1"), "{told}");
+    assert!(
+        told.contains("3 copies") && told.contains("there are 1"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

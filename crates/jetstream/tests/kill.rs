@@ -20,7 +20,9 @@ use bytes::Bytes;
 use futures_util::future::{join, join_all};
 use jetstream::{Cluster, Journals, Queues, Rows};
 use storage::memory::MemoryBlobs;
-use storage::{Appended, Consistency, Error, Expect, Journal as _, Position, Queue as _, Table as _};
+use storage::{
+    Appended, Consistency, Error, Expect, Journal as _, Position, Queue as _, Table as _,
+};
 use support::Servers;
 use tokio::time::{Instant, sleep};
 
@@ -123,7 +125,11 @@ async fn send(queues: &Queues, course: &Course) -> BTreeSet<u64> {
             0 => Duration::from_secs(1),
             _ => NOW,
         };
-        if course.time(queues.send("q", text(number), delay)).await.is_ok() {
+        if course
+            .time(queues.send("q", text(number), delay))
+            .await
+            .is_ok()
+        {
             sent.insert(number);
         }
     }
@@ -145,7 +151,9 @@ async fn receive(queues: &Queues, sent: &tokio::sync::OnceCell<BTreeSet<u64>>) -
             }
             assert!(Instant::now() < end, "acknowledged and lost: {missing:?}");
         }
-        let held = queues.receive("q", 20, minute, Duration::from_millis(500)).await;
+        let held = queues
+            .receive("q", 20, minute, Duration::from_millis(500))
+            .await;
         for message in held.unwrap_or_default() {
             let number = number(&message.body);
             again += usize::from(!seen.insert(number));
@@ -204,7 +212,8 @@ async fn nothing_acknowledged_is_lost_and_no_fence_breaks_when_a_server_is_kille
         let all = send(&queues, &course).await;
         sent.set(all).unwrap();
     };
-    let working = async { tokio::join!(adding, appending, sending, receive(&others_queues, &sent)) };
+    let working =
+        async { tokio::join!(adding, appending, sending, receive(&others_queues, &sent)) };
     let (done, ()) = join(working, kill(&servers, kills, &course)).await;
     let (added, appended, (), (again, after)) = done;
 
@@ -227,7 +236,10 @@ async fn nothing_acknowledged_is_lost_and_no_fence_breaks_when_a_server_is_kille
         assert!(ids.insert(number(&pair[0].bytes)), "written twice");
     }
     for (done, fenced) in &appended {
-        assert!(done.iter().all(|(at, id)| found.get(at) == Some(id)), "lost");
+        assert!(
+            done.iter().all(|(at, id)| found.get(at) == Some(id)),
+            "lost"
+        );
         assert!(fenced.is_disjoint(&ids), "refused and written");
     }
     let done: usize = appended.iter().map(|(done, _)| done.len()).sum();

@@ -81,6 +81,13 @@ mod tests {
         let read = decode(frame).unwrap();
         assert_eq!(read.next(), 10);
         let (first, trimmed) = (7, 5);
-        assert_eq!(read, Frame { first, trimmed, records });
+        assert_eq!(
+            read,
+            Frame {
+                first,
+                trimmed,
+                records
+            }
+        );
     }
 }

@@ -59,7 +59,7 @@ impl Holds {
         present.then_some(hold)
     }
 
-    /// The last hold of a message, whoever asks.
+    /// The last hold of a message, without asking for its receipt.
     pub(super) fn any(&self, queue: &str, message: u64) -> Option<Hold> {
         let key = (queue.to_owned(), message);
         self.lock().get(&key).cloned()

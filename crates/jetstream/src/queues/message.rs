@@ -100,7 +100,7 @@ pub(super) fn counted(subject: &str) -> Option<(String, u64)> {
     Some((names::key(owner)?, bytes.parse().ok()?))
 }
 
-/// Adds what so many messages of this subject are.
+/// Adds a number of messages that have these bytes each.
 pub(super) fn add(usage: &mut Usage, messages: u64, bytes: u64) {
     usage.messages += messages;
     usage.bytes += messages * bytes;

@@ -1,7 +1,7 @@
 //! Takes messages from a queue's consumer, and tells the server what becomes of them.
 //!
-//! The server would keep a message hidden for the same time whoever asks. That each receive has a time of its own comes
-//! from giving every message back at once, to be delivered again after that time: until then it is nobody else's, and
+//! The server would keep a message hidden for the same time after every receive. That each receive has a time of its own
+//! comes from giving every message back at once, to be delivered again after that time: until then it is nobody else's, and
 //! can still be acknowledged.
 
 use std::time::Duration;
@@ -84,7 +84,10 @@ pub(super) async fn pull(
     // Those with large bodies are counted when they are here.
     let bytes = RECEIVE_BYTES_MAX + INLINE_BYTES_MAX;
     let (question, within) = match wait.is_zero() {
-        true => (json!({ "batch": max, "no_wait": true, "max_bytes": bytes }), LATE),
+        true => (
+            json!({ "batch": max, "no_wait": true, "max_bytes": bytes }),
+            LATE,
+        ),
         false => {
             let question = json!({ "batch": 1, "expires": nanoseconds(wait) });
             (question, wait + LATE)
@@ -142,7 +145,7 @@ fn unsent(status: &Message) -> Option<usize> {
     value.as_str().parse().ok()
 }
 
-/// Hides a message for `delay` from now on. The server says yes to whoever asks.
+/// Hides a message for `delay` from now on. The server does not check who asks.
 pub(super) async fn hide(stream: &Stream, reply: &str, delay: Duration) -> Result<(), Failure> {
     let words = match delay.is_zero() {
         // With a delay, even of nothing, it takes the server a moment.

@@ -15,7 +15,7 @@ use crate::api::Pauses;
 use crate::error::Failure;
 use crate::stream::Stream;
 
-/// How often a queue that seems to have nothing is looked at, if its consumer may be behind its stream.
+/// How often a queue that seems to have nothing is read again, if its consumer may be behind its stream.
 const LOOKS: usize = 20;
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 

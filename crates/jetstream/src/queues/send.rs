@@ -13,7 +13,7 @@ use crate::api::{Outgoing, Published};
 use crate::error::Failure;
 use crate::stream::Stream;
 
-/// After so long without success it is asked whether the queue still is the same one.
+/// After this time without success it is checked whether the queue still is the same one.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Queues {

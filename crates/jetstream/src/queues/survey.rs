@@ -53,7 +53,10 @@ async fn look_at(stream: &Stream) -> Result<Seen, Failure> {
 impl Queues {
     async fn streams(&self) -> Result<Vec<Stream>, Error> {
         let all = self.registry.list("queue/").await?;
-        Ok(all.into_iter().map(|(_, name)| self.stream(&name)).collect())
+        Ok(all
+            .into_iter()
+            .map(|(_, name)| self.stream(&name))
+            .collect())
     }
 
     /// Counts what is kept, by owner.
@@ -116,7 +119,7 @@ impl Queues {
             return Ok(false);
         };
         envelope.visible = self.clock.now();
-        // The same id whoever shows it, so that it is there once.
+        // The same id for every process that shows it, so that it is there once.
         let id = format!("shown-{}", stored.sequence);
         let (subject, headers) = envelope.address(&stream.name, &id, Duration::ZERO);
         let message = Outgoing {
@@ -147,7 +150,10 @@ impl Queues {
         };
         let oldest = match consumer.num_pending {
             0 => Duration::ZERO,
-            _ => self.waiting(stream, consumer.delivered.stream_seq + 1).await?,
+            _ => {
+                self.waiting(stream, consumer.delivered.stream_seq + 1)
+                    .await?
+            }
         };
         Ok(Depth {
             visible: consumer.num_pending,
@@ -156,7 +162,7 @@ impl Queues {
         })
     }
 
-    /// Whether a consumer that gave nothing has not heard of the last messages yet.
+    /// Whether a consumer that gave nothing has not received the last messages yet.
     pub(super) async fn is_late(&self, stream: &Stream) -> Result<bool, Failure> {
         let seen = look_at(stream).await?;
         Ok(!seen.agree || seen.consumer.num_pending > 0)

@@ -19,7 +19,7 @@ use crate::names;
 use crate::stream::Stream;
 
 const HEARTBEAT: Duration = Duration::from_millis(500);
-/// A consumer that is silent for so long is gone.
+/// A consumer that is silent for this long is gone.
 const SILENCE: Duration = Duration::from_secs(2);
 /// How long a server keeps one that nobody listens to.
 const ABANDONED: Duration = Duration::from_secs(30);
@@ -64,7 +64,7 @@ pub(crate) fn place(reply: &str) -> Option<Place> {
 pub(super) async fn run(stream: Stream, root: String, mirror: Arc<Mirror>) {
     loop {
         if let Err(failure) = consume(&stream, &root, &mirror).await {
-            tracing::debug!(stream = stream.name, %failure, "the table's consumer begins anew");
+            tracing::debug!(stream = stream.name, %failure, "the table's consumer is made again");
         }
         sleep(PAUSE).await;
     }
@@ -102,7 +102,7 @@ async fn consume(stream: &Stream, root: &str, mirror: &Mirror) -> Result<(), Fai
                 return Err(Failure::Odd("a message is missing".to_owned()));
             }
             for subject in resumes(&message) {
-                // Flow control: it goes on when it hears that we have got so far.
+                // Flow control: the server continues when it hears that we have come this far.
                 let _ = client.publish(subject, Bytes::new()).await;
             }
             continue;

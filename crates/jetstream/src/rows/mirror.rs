@@ -1,4 +1,4 @@
-//! All rows of a table in memory, as far as the stream has told of them. A list in the order of keys and a watch have
+//! All rows of a table in memory, as far as the stream has reported them. A list in the order of keys and a watch have
 //! no equal in NATS; both are served from here, once the mirror has seen what the stream's leader has.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 /// The rows, and who wants to be told.
 pub(super) struct Mirror {
     rows: Mutex<Rows>,
-    /// The last place in the stream that was told of.
+    /// The last place in the stream that was reported.
     seen: watch::Sender<Seen>,
 }
 
@@ -46,7 +46,7 @@ impl Mirror {
             .expect("nothing panics while it holds this lock")
     }
 
-    /// The last place that was told of.
+    /// The last place that was reported.
     pub(super) fn seen(&self) -> u64 {
         self.seen.borrow().sequence
     }
@@ -55,7 +55,7 @@ impl Mirror {
         self.seen.borrow().whole
     }
 
-    /// Waits until the place has been told of. `false` if it takes too long.
+    /// Waits until the place has been reported. `false` if it takes too long.
     pub(super) async fn reaches(&self, sequence: u64, within: Duration) -> bool {
         let mut seen = self.seen.subscribe();
         let reached = seen.wait_for(|seen| seen.sequence >= sequence);
@@ -63,7 +63,7 @@ impl Mirror {
         matches!(reached, Ok(Ok(_)))
     }
 
-    /// Takes a message in: the row is now so, or is no more. `left`: how many the stream has after this one.
+    /// Takes a message in: the row is now so, or was deleted. `left`: how many the stream has after this one.
     pub(super) fn apply(&self, sequence: u64, key: &str, row: Option<Row>, left: u64) {
         let mut rows = self.lock();
         match row {
@@ -78,11 +78,11 @@ impl Mirror {
                 }
             }
         }
-        // Under the lock: whoever sees the place finds the row.
+        // Under the lock: a reader who sees the place finds the row.
         self.pass(sequence, left);
     }
 
-    /// A message has been told of.
+    /// A message has been reported.
     pub(super) fn pass(&self, sequence: u64, left: u64) {
         self.seen.send_modify(|seen| {
             seen.sequence = sequence;
@@ -137,7 +137,7 @@ impl Rows {
     }
 
     fn tell(&mut self, key: &str, change: &Change) {
-        // A watcher whose channel is full or closed is dropped: it begins anew.
+        // A watcher whose channel is full or closed is dropped: it begins again.
         self.watchers.retain(|(prefix, watcher)| {
             !key.starts_with(prefix.as_str()) || watcher.try_send(change.clone()).is_ok()
         });

@@ -1,5 +1,5 @@
 //! Real NATS servers, one or three that are a cluster: on free ports, in folders of their own, synchronised with the
-//! disk before they acknowledge. They end with whoever holds them last, and with the process.
+//! disk before they acknowledge. They end with the test that holds them last, and with the process.
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 
@@ -42,6 +42,9 @@ impl Servers {
             return servers;
         }
         let servers = Arc::new(Self::start(count, "always"));
+        if count > 1 && std::env::var_os("LAMBENT_NATS_KILLS").is_some() {
+            kill_by_turns(Arc::downgrade(&servers), count);
+        }
         shared.retain(|(of, _)| *of != count);
         shared.push((count, Arc::downgrade(&servers)));
         servers
@@ -137,6 +140,25 @@ pub async fn connect(settings: Settings) -> Cluster {
     panic!("no server answers");
 }
 
+/// Ends one after the other, and starts it again, for as long as they are wanted.
+fn kill_by_turns(servers: Weak<Servers>, count: usize) {
+    std::thread::spawn(move || {
+        let (_open, never) = mpsc::channel::<()>();
+        let wait = |seconds| never.recv_timeout(Duration::from_secs(seconds)).is_err();
+        for turn in 0.. {
+            wait(4);
+            let Some(alive) = servers.upgrade() else {
+                return;
+            };
+            alive.kill(turn % count);
+            wait(3);
+            alive.restart(turn % count);
+            drop(alive);
+            wait(4);
+        }
+    });
+}
+
 struct Running(Child);
 
 impl Drop for Running {
@@ -188,7 +210,10 @@ fn configure(folder: &Path, number: usize, ports: &[[u16; 2]], sync: &str) -> Pa
 /// Where the server is, which is fetched once.
 fn binary() -> PathBuf {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/nats-server");
-    let found = Command::new(tool).stderr(Stdio::inherit()).output().unwrap();
+    let found = Command::new(tool)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
     assert!(found.status.success(), "there is no NATS server");
     PathBuf::from(String::from_utf8(found.stdout).unwrap().trim())
 }

@@ -21,7 +21,7 @@ impl<T> Deref for Kept<T> {
     }
 }
 
-/// A table on so many servers.
+/// A table on this number of servers.
 pub async fn rows(count: usize) -> Kept<Rows> {
     let servers = Servers::shared(count);
     let cluster = servers.connect().await;
@@ -31,7 +31,7 @@ pub async fn rows(count: usize) -> Kept<Rows> {
     }
 }
 
-/// Journals on so many servers.
+/// Journals on this number of servers.
 pub async fn journals(count: usize) -> Kept<Journals> {
     let servers = Servers::shared(count);
     let cluster = servers.connect().await;
@@ -41,7 +41,7 @@ pub async fn journals(count: usize) -> Kept<Journals> {
     }
 }
 
-/// Queues on so many servers.
+/// Queues on this number of servers.
 pub async fn queues(count: usize) -> Kept<Queues> {
     let servers = Servers::shared(count);
     let cluster = servers.connect().await;
