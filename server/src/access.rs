@@ -23,7 +23,7 @@ use crate::profiles::Profiles;
 /// Where a server is unless somebody says otherwise.
 const ENDPOINT: &str = "http://127.0.0.1:9100";
 /// Where its data are, from where it was started.
-const DATA_DIR: &str = "./lambent-data";
+pub(crate) const DATA_DIR: &str = "./lambent-data";
 const REGION: &str = "us-east-1";
 const DEFAULT: &str = "default";
 

@@ -3,7 +3,7 @@
 //! ```text
 //!   lock           held by the one server that uses the folder
 //!   credentials    the root access key, in AWS's shared-credentials format
-//!   secret         seals session tokens
+//!   secret         master keys; secret.settled is which one seals all
 //!   metadata.db    functions, versions, aliases, journals
 //!   blobs/         code packages
 //!   images/        code packages, unpacked (a cache)

@@ -9,13 +9,12 @@ use anyhow::{Context as _, bail};
 use keyring::Keyring;
 use types::SystemRandom;
 
+use crate::access::DATA_DIR;
 use crate::cli::{Retire, Secret, SecretAction};
 use crate::terminal::say;
 
 /// No session is longer (AWS: GetSessionToken's most).
 const SESSION_MAX: Duration = Duration::from_secs(36 * 60 * 60);
-/// Where everything is kept, if nothing else is said.
-const DATA_DIR: &str = "./lambent-data";
 
 /// Rotates, or retires.
 pub(crate) fn secret(options: &Secret) -> anyhow::Result<ExitCode> {

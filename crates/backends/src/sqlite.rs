@@ -22,7 +22,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use storage::journal::{APPEND_RECORDS_MAX, RECORD_BYTES_MAX};
+use storage::journal::check_append;
 use storage::table::check_row;
 use storage::{
     Appended, Consistency, Error as StorageError, Expect, Journal, Position, Record, Revision, Row,
@@ -111,16 +111,7 @@ impl Table for Sqlite {
 #[async_trait]
 impl Journal for Sqlite {
     async fn append(&self, partition: &str, expected: Position, records: Vec<Bytes>) -> Appended {
-        assert!(
-            records.len() <= APPEND_RECORDS_MAX,
-            "an append is of a thousand records at most"
-        );
-        assert!(
-            records
-                .iter()
-                .all(|record| record.len() <= RECORD_BYTES_MAX),
-            "records are small"
-        );
+        check_append(&records);
         let partition = partition.to_owned();
         let answer = self
             .file

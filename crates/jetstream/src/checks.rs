@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::api::Pauses;
 use crate::cluster::{self, Settings, Sync};
 use crate::error::Error;
-use crate::journals::APPEND_BYTES_MAX;
+use storage::journal::APPEND_BYTES_MAX;
 
 /// The first version that has all of what is used here.
 const VERSION_MIN: (u64, u64) = (2, 15);

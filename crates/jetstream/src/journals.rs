@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::json;
-use storage::journal::{APPEND_RECORDS_MAX, RECORD_BYTES_MAX};
+use storage::journal::check_append;
 use storage::{Appended, Error, Journal, Position, Record};
 
 use crate::api::Api;
@@ -27,9 +27,6 @@ use crate::names;
 use crate::registry::Registry;
 use crate::stream::Stream;
 use partition::Partition;
-
-/// The most bytes of one append's records together: what fits into a message.
-pub const APPEND_BYTES_MAX: usize = 8_000_000 - 64 * 1024;
 
 /// The journals.
 pub struct Journals {
@@ -109,15 +106,7 @@ fn registered(partition: &str) -> String {
 #[async_trait]
 impl Journal for Journals {
     async fn append(&self, partition: &str, expected: Position, records: Vec<Bytes>) -> Appended {
-        assert!(
-            records.len() <= APPEND_RECORDS_MAX,
-            "an append is of a thousand records at most"
-        );
-        let fits = |record: &Bytes| record.len() <= RECORD_BYTES_MAX;
-        assert!(records.iter().all(fits), "records are small");
-        let bytes: usize = records.iter().map(Bytes::len).sum();
-        assert!(bytes <= APPEND_BYTES_MAX, "an append fits into a message");
-
+        check_append(&records);
         let found = match (records.is_empty(), expected) {
             // A journal begins with its first record.
             (false, Position(0)) => self.open(partition).await.map(Some),

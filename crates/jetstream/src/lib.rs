@@ -27,7 +27,7 @@ mod stream;
 
 pub use cluster::{Cluster, Login, Settings, Sync};
 pub use error::Error;
-pub use journals::{APPEND_BYTES_MAX, Journals};
+pub use journals::Journals;
 pub use queues::Queues;
 pub use rows::Rows;
 #[cfg(feature = "s3")]

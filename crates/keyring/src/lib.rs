@@ -10,13 +10,16 @@
 //! nothing is left that an old key sealed, the key is removed ([`Keyring::retire`]).
 //!
 //! Read in this order: [`master`] is one key, [`keyring`] all of them, [`file`] where they are kept,
-//! [`sealing`] their main use.
+//! [`derived`] what is made
+//! of them for a purpose, [`sealing`] their main use.
 
+mod derived;
 mod file;
 mod keyring;
 mod master;
 mod sealing;
 
+pub use derived::Derived;
 pub use keyring::Keyring;
 pub use master::{KeyId, MasterKey};
 pub use sealing::Sealing;

@@ -8,7 +8,7 @@
 //! Nonces are random. One key may seal 2^32 texts before a repetition becomes likely enough to
 //! matter (NIST SP 800-38D): a thousand environments a second for 49 days. Rotate before that.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -17,8 +17,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use types::{Random, Timestamp};
 
+use crate::derived::Derived;
 use crate::keyring::Keyring;
-use crate::master::{KeyId, MasterKey};
+use crate::master::KeyId;
 
 const WITHOUT_ID: u8 = 1;
 const WITH_ID: u8 = 2;
@@ -30,45 +31,20 @@ const PURPOSE: &[u8] = b"lambent session token 1";
 const CHARACTERS_MAX: usize = 16_384;
 
 /// Seals and opens texts of one purpose.
-pub struct Sealing {
-    keyring: Arc<Keyring>,
-    purpose: &'static str,
-    derived: RwLock<Derived>,
-}
-
-/// Keys of the purpose, the newest first, each with the id of its master key.
-#[derive(Clone)]
-struct Derived {
-    of: Arc<[MasterKey]>,
-    keys: Arc<[(KeyId, LessSafeKey)]>,
-}
-
-impl Derived {
-    fn new(of: Arc<[MasterKey]>, purpose: &str) -> Self {
-        let key = |master: &MasterKey| {
-            let key = UnboundKey::new(&AES_256_GCM, &master.derive(purpose));
-            let key = key.expect("AES-256 takes 32 bytes");
-            (master.id(), LessSafeKey::new(key))
-        };
-        let keys = of.iter().map(key).collect();
-        Self { of, keys }
-    }
-}
+pub struct Sealing(Derived<LessSafeKey>);
 
 impl Sealing {
     /// By keys derived for `purpose`.
     pub fn new(keyring: &Arc<Keyring>, purpose: &'static str) -> Self {
-        let derived = RwLock::new(Derived::new(keyring.keys(), purpose));
-        Self {
-            keyring: Arc::clone(keyring),
-            purpose,
-            derived,
-        }
+        Self(Derived::new(keyring, move |master| {
+            let key = UnboundKey::new(&AES_256_GCM, &master.derive(purpose));
+            LessSafeKey::new(key.expect("AES-256 takes 32 bytes"))
+        }))
     }
 
     /// Seals by the newest key.
     pub fn seal(&self, data: &impl Serialize, random: &dyn Random) -> String {
-        let keys = self.keys();
+        let keys = self.0.keys();
         let (id, key) = &keys[0];
         let mut nonce = [0; NONCE_BYTES];
         random.fill(&mut nonce);
@@ -97,15 +73,12 @@ impl Sealing {
             WITH_ID => {
                 let id = KeyId(bytes.get(1..)?.first_chunk().copied()?);
                 let sealed = &bytes[1 + KeyId::BYTES..];
-                let mut keys = self.keys();
-                let is = |(known, _): &&(KeyId, LessSafeKey)| *known == id;
-                if keys.iter().find(is).is_none() && self.keyring.read_again(now) {
-                    keys = self.keys();
-                }
-                open(&keys.iter().find(is)?.1, sealed)
+                let keys = self.0.keys_with(id, now);
+                let (_, key) = keys.iter().find(|(known, _)| *known == id)?;
+                open(key, sealed)
             }
             WITHOUT_ID => {
-                let keys = self.keys();
+                let keys = self.0.keys();
                 keys.iter().find_map(|(_, key)| open(key, &bytes[1..]))
             }
             _ => None,
@@ -115,25 +88,10 @@ impl Sealing {
     /// Whether a text is sealed by the newest key.
     pub fn is_newest(&self, text: &str) -> bool {
         let bytes = BASE64.decode(text).unwrap_or_default();
-        let (id, _) = &self.keys()[0];
+        let (id, _) = &self.0.keys()[0];
         bytes
             .strip_prefix(&[WITH_ID])
             .is_some_and(|rest| rest.starts_with(&id.0))
-    }
-
-    /// The current keys.
-    fn keys(&self) -> Arc<[(KeyId, LessSafeKey)]> {
-        let of = self.keyring.keys();
-        {
-            let derived = self.derived.read().unwrap_or_else(PoisonError::into_inner);
-            if Arc::ptr_eq(&derived.of, &of) {
-                return Arc::clone(&derived.keys);
-            }
-        }
-        let derived = Derived::new(of, self.purpose);
-        let keys = Arc::clone(&derived.keys);
-        *self.derived.write().unwrap_or_else(PoisonError::into_inner) = derived;
-        keys
     }
 }
 

@@ -14,6 +14,7 @@ pub mod queue;
 pub mod room;
 pub mod table;
 mod timely;
+mod watched;
 
 pub use blobs::Blobs;
 pub use journal::{Appended, Journal, Position, Record};
@@ -21,6 +22,7 @@ pub use queue::Queue;
 pub use room::{Boundless, Reserving, Room};
 pub use table::{Change, Consistency, Expect, Revision, Row, Table, Watch};
 pub use timely::Timely;
+pub use watched::WatchedRows;
 
 /// Why a store did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]

@@ -3,19 +3,17 @@
 mod queue;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::mpsc;
 
 use crate::blobs::check_name;
-use crate::journal::{APPEND_RECORDS_MAX, RECORD_BYTES_MAX};
-use crate::table::{WATCH_BACKLOG, check_row};
+use crate::journal::check_append;
+use crate::table::check_row;
 use crate::{
-    Appended, Blobs, Change, Consistency, Error, Expect, Journal, Position, Record, Revision, Row,
-    Table, Watch,
+    Appended, Blobs, Consistency, Error, Expect, Journal, Position, Record, Revision, Row, Table,
+    Watch, WatchedRows,
 };
 
 pub use queue::MemoryQueue;
@@ -26,9 +24,8 @@ pub struct MemoryTable(Mutex<Rows>);
 
 #[derive(Debug, Default)]
 struct Rows {
-    rows: BTreeMap<String, Row>,
+    rows: WatchedRows,
     last: u64,
-    watchers: Vec<(String, mpsc::Sender<Change>)>,
 }
 
 impl Rows {
@@ -46,24 +43,6 @@ impl Rows {
                 key: key.to_owned(),
             })
         }
-    }
-
-    fn under(&self, prefix: &str, after: Option<&str>) -> impl Iterator<Item = &Row> {
-        let from = match after {
-            Some(after) if after >= prefix => Bound::Excluded(after),
-            _ => Bound::Included(prefix),
-        };
-        let rows = self.rows.range::<str, _>((from, Bound::Unbounded));
-        let prefix = prefix.to_owned();
-        rows.take_while(move |(key, _)| key.starts_with(&prefix))
-            .map(|(_, row)| row)
-    }
-
-    fn tell(&mut self, key: &str, change: &Change) {
-        // A watcher whose channel is full or closed is dropped: it starts again.
-        self.watchers.retain(|(prefix, watcher)| {
-            !key.starts_with(prefix.as_str()) || watcher.try_send(change.clone()).is_ok()
-        });
     }
 }
 
@@ -84,22 +63,14 @@ impl Table for MemoryTable {
             value,
             revision,
         };
-        table.rows.insert(key.to_owned(), row.clone());
-        table.tell(key, &Change::Put(row));
+        table.rows.put(row);
         Ok(revision)
     }
 
     async fn delete(&self, key: &str, expect: Expect) -> Result<(), Error> {
         let mut table = lock(&self.0);
         table.check(key, expect)?;
-        if table.rows.remove(key).is_some() {
-            table.tell(
-                key,
-                &Change::Delete {
-                    key: key.to_owned(),
-                },
-            );
-        }
+        table.rows.remove(key);
         Ok(())
     }
 
@@ -110,6 +81,7 @@ impl Table for MemoryTable {
         limit: usize,
     ) -> Result<Vec<Row>, Error> {
         Ok(lock(&self.0)
+            .rows
             .under(prefix, after)
             .take(limit)
             .cloned()
@@ -117,19 +89,7 @@ impl Table for MemoryTable {
     }
 
     async fn watch(&self, prefix: &str) -> Result<Watch, Error> {
-        let mut table = lock(&self.0);
-        let rows: Vec<Row> = table.under(prefix, None).cloned().collect();
-        // The existing rows, the mark after them, and the backlog.
-        let (sender, receiver) = mpsc::channel(rows.len() + 1 + WATCH_BACKLOG);
-        for change in rows.into_iter().map(Change::Put).chain([Change::Current]) {
-            sender
-                .try_send(change)
-                .expect("the channel was made for all of them");
-        }
-        // Watchers that left while nothing changed under their prefix are not noticed otherwise.
-        table.watchers.retain(|(_, watcher)| !watcher.is_closed());
-        table.watchers.push((prefix.to_owned(), sender));
-        Ok(receiver)
+        Ok(lock(&self.0).rows.watch(prefix))
     }
 }
 
@@ -153,16 +113,7 @@ impl Log {
 #[async_trait]
 impl Journal for MemoryJournal {
     async fn append(&self, partition: &str, expected: Position, records: Vec<Bytes>) -> Appended {
-        assert!(
-            records.len() <= APPEND_RECORDS_MAX,
-            "an append is of a thousand records at most"
-        );
-        assert!(
-            records
-                .iter()
-                .all(|record| record.len() <= RECORD_BYTES_MAX),
-            "records are small"
-        );
+        check_append(&records);
         let mut journals = lock(&self.0);
         let log = journals.entry(partition.to_owned()).or_default();
         if log.tail() != expected {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
-use keyring::{Keyring, MasterKey};
+use keyring::{Derived, Keyring, MasterKey};
 use wire::ApiError;
 use wire::sigv4::{Form, Signed, Signer, Verifier};
 
@@ -32,21 +32,21 @@ const SERVICE: &str = "lambent-code";
 
 /// Signs links by the newest master key, and verifies those of the others.
 pub(crate) struct CodeLinks {
-    keyring: Arc<Keyring>,
+    secrets: Derived<Secret>,
     verifier: Verifier,
 }
 
 impl CodeLinks {
-    pub(crate) fn new(keyring: Arc<Keyring>) -> Self {
+    pub(crate) fn new(keyring: &Arc<Keyring>) -> Self {
         Self {
-            keyring,
+            secrets: Derived::new(keyring, secret),
             verifier: Verifier::new(),
         }
     }
 
     /// The path and query of a link to a package.
     fn sign(&self, host: &str, image: &str, now: types::Timestamp) -> String {
-        let secret = secret(&self.keyring.keys()[0]);
+        let (_, secret) = &self.secrets.keys()[0];
         let signer = Signer {
             access_key_id: KEY_ID,
             secret: secret.expose(),
@@ -92,12 +92,14 @@ impl Control {
     }
 
     fn verify_link(&self, signed: &Signed, parts: &Parts) -> Result<(), ApiError> {
-        let CodeLinks { keyring, verifier } = &self.links;
         let now = self.clock.now();
-        let verify =
-            |key: &MasterKey| verifier.verify(signed, secret(key).expose(), parts, b"", now);
-        let newest = verify(&keyring.keys()[0]);
-        let old = || keyring.keys()[1..].iter().any(|key| verify(key).is_ok());
+        let keys = self.links.secrets.keys();
+        let verify = |secret: &Secret| {
+            let verifier = &self.links.verifier;
+            verifier.verify(signed, secret.expose(), parts, b"", now)
+        };
+        let newest = verify(&keys[0].1);
+        let old = || keys[1..].iter().any(|(_, secret)| verify(secret).is_ok());
         match newest {
             Err(_) if old() => Ok(()),
             newest => newest.map_err(ApiError::from),

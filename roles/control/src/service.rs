@@ -125,7 +125,7 @@ impl Control {
             throttle: Throttle::new(config.rates),
             provision: Arc::default(),
             config,
-            links: CodeLinks::new(keyring),
+            links: CodeLinks::new(&keyring),
             jobs,
             missed,
         };

@@ -18,14 +18,6 @@ use crate::answer;
 use crate::attempts::Attempts;
 use crate::service::Frontend;
 
-/// What is known about idle environments before an invoke is counted.
-pub(crate) enum Warm {
-    /// There was one, and it is lent to the invoke.
-    Lent(Lease),
-    /// Nothing: it was not requested, or there was none.
-    NotKnown,
-}
-
 impl Frontend {
     /// Calls counting and, if that does not answer at once, assignment in parallel: for an idle
     /// environment only, since nothing may be created for an invoke that is then refused.
@@ -33,14 +25,14 @@ impl Frontend {
         &self,
         acquire: Acquire,
         found: &Found,
-    ) -> (Result<Permit, Throttle>, Warm) {
+    ) -> (Result<Permit, Throttle>, Option<Lease>) {
         let mut permit = pin!(self.permits.acquire(acquire));
         let at_once = poll_fn(|context| match permit.as_mut().poll(context) {
             Poll::Ready(permit) => Poll::Ready(Some(permit)),
             Poll::Pending => Poll::Ready(None),
         });
         if let Some(permit) = at_once.await {
-            return (permit, Warm::NotKnown);
+            return (permit, None);
         }
         let lend = Lend {
             function: found.function.key(),
@@ -48,8 +40,7 @@ impl Frontend {
         };
         let (permit, lent) = tokio::join!(permit, self.with.assignment.lend(lend));
         // If assignment cannot be reached, the next call shows that.
-        let warm = lent.ok().flatten().map_or(Warm::NotKnown, Warm::Lent);
-        (permit, warm)
+        (permit, lent.ok().flatten())
     }
 
     /// Returns it unused.
@@ -67,7 +58,7 @@ impl Frontend {
         &self,
         id: RequestId,
         admitted: Admitted,
-        mut warm: Warm,
+        mut warm: Option<Lease>,
     ) -> Result<Answer, ApiError> {
         let mut attempts = Attempts::new(Instant::now());
         while let Some(pause) = attempts.next(Instant::now()) {
@@ -79,7 +70,7 @@ impl Frontend {
             if let Some(ran) = place.during(self.attempt(id, &admitted, warm)).await {
                 return ran;
             }
-            warm = Warm::NotKnown;
+            warm = None;
             self.metrics.reassigned.inc();
         }
         tracing::warn!(request_id = %id, "every environment lent for an invoke was busy or gone");
@@ -91,7 +82,7 @@ impl Frontend {
         &self,
         id: RequestId,
         admitted: &Admitted,
-        warm: Warm,
+        warm: Option<Lease>,
     ) -> Option<Result<Answer, ApiError>> {
         let Admitted {
             arn,
@@ -100,8 +91,8 @@ impl Frontend {
             trace,
         } = admitted;
         let lease = match warm {
-            Warm::Lent(lease) => lease,
-            Warm::NotKnown => match self.assign(id, found).await {
+            Some(lease) => lease,
+            None => match self.assign(id, found).await {
                 Ok(lease) => lease,
                 Err(error) => return Some(Err(error)),
             },

@@ -27,7 +27,6 @@ use wire::ApiError;
 use wire::lineage::{self, PASSES_MAX};
 
 use crate::answer;
-use crate::lending::Warm;
 use crate::pace::Pace;
 use crate::service::Frontend;
 
@@ -107,7 +106,7 @@ impl Frontend {
             Ok(permit) => permit.id,
             Err(error) => {
                 drop(told.send(Err(answer::counting(&error))));
-                if let Warm::Lent(lease) = warm {
+                if let Some(lease) = warm {
                     self.give_back(&admitted.found, lease).await;
                 }
                 // A permit may have been granted although its answer was lost.

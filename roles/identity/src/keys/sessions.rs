@@ -18,7 +18,7 @@ use api::Secret;
 use api::credentials::Credentials;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use keyring::{Keyring, MasterKey, Sealing};
+use keyring::{Derived, Keyring, MasterKey, Sealing};
 use ring::digest::{SHA256, digest};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
@@ -126,10 +126,11 @@ struct Minted {
     signature: String,
 }
 
-/// Verifies sessions. It can begin none: it does not have the key that signs tokens.
+/// Verifies sessions. It holds the keys that open tokens and the public keys of those that sign them: it can begin
+/// none.
 pub(crate) struct Opener {
     sealing: Sealing,
-    keyring: Arc<Keyring>,
+    verifying: Derived<UnparsedPublicKey<Vec<u8>>>,
     /// Digests of tokens. Verifying takes longer than everything else in a request.
     verified: Mutex<HashSet<Vec<u8>>>,
 }
@@ -137,7 +138,7 @@ pub(crate) struct Opener {
 /// Begins sessions.
 pub(crate) struct Sessions {
     sealing: Sealing,
-    keyring: Arc<Keyring>,
+    signing: Derived<Ed25519KeyPair>,
 }
 
 impl Sessions {
@@ -145,7 +146,7 @@ impl Sessions {
     pub(crate) fn new(keyring: &Arc<Keyring>) -> Self {
         Self {
             sealing: Sealing::new(keyring, SEALED),
-            keyring: Arc::clone(keyring),
+            signing: Derived::new(keyring, signing_key),
         }
     }
 
@@ -168,7 +169,8 @@ impl Sessions {
             given,
         };
         let text = serde_json::to_string(&session).expect("a struct of texts has a JSON form");
-        let signature = signing_key(&self.keyring.keys()[0]).sign(text.as_bytes());
+        let (_, key) = &self.signing.keys()[0];
+        let signature = key.sign(text.as_bytes());
         let minted = Minted {
             session: text,
             signature: BASE64.encode(signature),
@@ -188,7 +190,10 @@ impl Opener {
     pub(crate) fn new(keyring: &Arc<Keyring>) -> Self {
         Self {
             sealing: Sealing::new(keyring, SEALED),
-            keyring: Arc::clone(keyring),
+            verifying: Derived::new(keyring, |master| {
+                let public = signing_key(master).public_key().as_ref().to_vec();
+                UnparsedPublicKey::new(&ED25519, public)
+            }),
             verified: Mutex::default(),
         }
     }
@@ -211,11 +216,12 @@ impl Opener {
         let Ok(signature) = BASE64.decode(&minted.signature) else {
             return false;
         };
-        let good = self.keyring.keys().iter().any(|key| {
-            let key = signing_key(key);
-            let key = UnparsedPublicKey::new(&ED25519, key.public_key());
-            key.verify(minted.session.as_bytes(), &signature).is_ok()
-        });
+        let keys = self.verifying.keys();
+        let verifies = |key: &UnparsedPublicKey<Vec<u8>>| {
+            let session = minted.session.as_bytes();
+            key.verify(session, &signature).is_ok()
+        };
+        let good = keys.iter().any(|(_, key)| verifies(key));
         if good {
             let mut verified = self.verified();
             if verified.len() >= VERIFIED_MAX {
@@ -278,7 +284,7 @@ mod tests {
         // Sealed as it must be, and signed by another.
         let forger = Sessions {
             sealing: Sealing::new(&known, SEALED),
-            keyring: keyring(2),
+            signing: Derived::new(&keyring(2), signing_key),
         };
         let forged = begin(&forger);
         assert_eq!(open(&forged, forged.session_token.expose()), None);
