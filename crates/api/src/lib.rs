@@ -16,8 +16,11 @@ pub mod events;
 pub mod invoke;
 pub mod logs;
 pub mod lost;
+pub mod membership;
 pub mod placement;
 pub mod preparation;
+pub mod requests;
+pub mod role;
 pub mod secret;
 pub mod worker;
 
@@ -25,4 +28,5 @@ mod kind;
 
 pub use kind::Kind;
 pub use lost::{Loses, Lost};
+pub use role::Role;
 pub use secret::Secret;

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::invoke::Why;
-use crate::{assignment, counting, credentials, events, invoke, placement, preparation, worker};
+use crate::{
+    assignment, counting, credentials, events, invoke, membership, placement, preparation,
+    requests, worker,
+};
 
 /// What is known of a call that has no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -38,8 +41,10 @@ unavailable!(
     counting,
     credentials,
     events,
+    membership,
     placement,
-    preparation
+    preparation,
+    requests,
 );
 
 impl Loses for worker::Error {

@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use api::{
-    Secret, assignment, counting, credentials, events, invoke, logs, lost, placement, preparation,
-    worker,
+    Role, Secret, assignment, counting, credentials, events, invoke, logs, lost, membership,
+    placement, preparation, requests, worker,
 };
 use bytes::Bytes;
 use records::examples;
@@ -15,8 +15,8 @@ use records::functions::FunctionVersion;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use types::{
-    EnvironmentId, FunctionArn, FunctionName, Inner, PermitId, RequestId, SystemRandom, Timestamp,
-    Version, WorkerId,
+    EnvironmentId, FunctionArn, FunctionName, Inner, PermitId, ProcessId, RequestId, SystemRandom,
+    Timestamp, Version, WorkerId,
 };
 
 fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(
@@ -213,6 +213,53 @@ fn what_placement_hears_and_says() {
         placement::Error::NoCapacity { memory_mb: 10_240 },
         placement::Error::Unavailable,
     ]);
+}
+
+#[test]
+fn who_is_a_member() {
+    let states = [
+        membership::State::Starting,
+        membership::State::Ready,
+        membership::State::Draining,
+    ];
+    let members = states.map(|state| membership::Member {
+        process: ProcessId::random(&SystemRandom),
+        host: text(),
+        zone: text(),
+        roles: Role::ALL.into(),
+        address: "[::1]:7000".parse().unwrap(),
+        version: text(),
+        worker: Some(worker_id()),
+        state,
+    });
+    comes_back(members.clone());
+    comes_back([membership::View {
+        members: members.into(),
+        draining_hosts: [text()].into(),
+        revoked: [text()].into(),
+    }]);
+    comes_back([
+        membership::Error::Forged { what: text() },
+        membership::Error::Unavailable,
+    ]);
+    comes_back(Role::ALL);
+}
+
+#[test]
+fn what_control_answers() {
+    comes_back([requests::Request {
+        method: text(),
+        target: text(),
+        headers: vec![(text(), bytes())],
+        body: bytes(),
+        size: u64::MAX,
+    }]);
+    comes_back([requests::Response {
+        status: 200,
+        headers: vec![(text(), bytes())],
+        body: bytes(),
+    }]);
+    comes_back([requests::Error::Unavailable]);
 }
 
 #[test]

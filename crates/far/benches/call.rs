@@ -5,9 +5,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use api::Role;
 use api::counting::{Acquire, Counting, Error, Permit};
 use async_trait::async_trait;
-use far::{Certificates, Far, Line, Role, Served};
+use far::{Certificates, Far, Line, Served, dns_name};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use records::examples;
 use tokio::net::TcpListener;
@@ -42,7 +43,7 @@ async fn main() {
     let key = KeyPair::generate().expect("a key");
     let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
     let certify = |role: Role| {
-        let params = CertificateParams::new(vec![role.dns_name()]).expect("a name");
+        let params = CertificateParams::new(vec![dns_name(role)]).expect("a name");
         let key = KeyPair::generate().expect("a key");
         let own = params.signed_by(&key, &authority).expect("a certificate");
         Certificates::from_pem(&authority.pem(), &own.pem(), &key.serialize_pem())

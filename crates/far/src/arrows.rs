@@ -8,15 +8,17 @@ use api::counting::{self, Acquire, Counting, Permit};
 use api::credentials::{self, Credentials, RoleCredentials};
 use api::events::{self, Accept, Events, FunctionView, QueueView};
 use api::invoke::{self, Invoke, Invoker, Outcome, Target};
+use api::membership::{self, Member, Membership, View};
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
 use api::preparation::{self, Preparation, Prepare};
+use api::requests::{self, Request, Requests, Response};
 use async_trait::async_trait;
 use records::functions::FunctionKey;
-use types::{FunctionArn, FunctionName, PermitId, Scope};
+use types::{FunctionArn, FunctionName, PermitId, ProcessId, Scope};
 
 use crate::line::Far;
-use crate::roles::Role;
 use crate::served::Served;
+use api::Role;
 
 /// What is answered from memory.
 const PROMPT: Duration = Duration::from_secs(1);
@@ -24,6 +26,8 @@ const PROMPT: Duration = Duration::from_secs(1);
 const STORED: Duration = Duration::from_secs(25);
 /// What waits for an environment to be created: code of 250 MB to unpack, and an init of ten seconds.
 const CREATED: Duration = Duration::from_secs(150);
+/// A request of a client: what waits for stores several times, and for code to be unpacked.
+const ANSWERED: Duration = Duration::from_secs(180);
 /// An invoke: 15 minutes, and what is around it.
 const INVOKED: Duration = Duration::from_secs(1_000);
 
@@ -93,6 +97,15 @@ arrow!(Assignment, assignment, assignment, {
     ) -> (), within PROMPT, by [Frontend];
     provision(wanted: Vec<Provision> => Vec<Provision>) -> Vec<Standing>, within PROMPT, by [Control];
     report(reports: Vec<Report> => Vec<Report>) -> (), within PROMPT, by [Worker, Frontend];
+});
+
+arrow!(Membership, membership, membership, {
+    announce(member: Member => Member) -> Arc<View>, within PROMPT, by [Worker];
+    leave(process: ProcessId => ProcessId) -> (), within PROMPT, by [Worker];
+});
+
+arrow!(Requests, requests, requests, {
+    answer(request: Request => Request) -> Response, within ANSWERED, by [Frontend];
 });
 
 arrow!(Placement, placement, placement, {

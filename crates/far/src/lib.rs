@@ -21,5 +21,5 @@ mod tests;
 mod worker;
 
 pub use line::{Far, Line, LineError};
-pub use roles::{Certificates, Peer, Role};
+pub use roles::{Certificates, Peer, dns_name};
 pub use served::Served;

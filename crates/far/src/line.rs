@@ -17,8 +17,9 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
 
 use crate::message::{Frames, MESSAGE_BYTES_MAX, decode, encode};
-use crate::roles::{Certificates, Role};
+use crate::roles::{Certificates, dns_name};
 use crate::served::{Incoming, KEEPALIVE, KEEPALIVE_WITHIN};
+use api::Role;
 
 /// A connection is made within this, or the call was not received.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -50,7 +51,7 @@ impl Line {
             let tls = ClientTlsConfig::new()
                 .ca_certificate(certificates.authority.clone())
                 .identity(certificates.own.clone())
-                .domain_name(role.dns_name());
+                .domain_name(dns_name(role));
             let endpoint = Endpoint::from_shared(format!("https://{address}"))?
                 .tls_config(tls)?
                 .connect_timeout(CONNECT_WITHIN)

@@ -11,62 +11,14 @@
 //! A caller connects to a role by its name, so that TLS itself refuses a process that has not that role; a callee reads
 //! the names of the caller's certificate.
 
+use api::Role;
 use tonic::transport::CertificateDer;
 use tonic::transport::{Certificate, Identity};
 use webpki::EndEntityCert;
 
-/// What a process is in the cluster.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Role {
-    /// Functions and their settings.
-    Control,
-    /// IAM, STS and keys.
-    Identity,
-    /// Synchronous invokes.
-    Frontend,
-    /// Concurrency.
-    Counting,
-    /// Environments lent.
-    Assignment,
-    /// Workers chosen.
-    Placement,
-    /// Environments run.
-    Worker,
-    /// Asynchronous invokes.
-    EventInvoke,
-}
-
-impl Role {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Control,
-        Self::Identity,
-        Self::Frontend,
-        Self::Counting,
-        Self::Assignment,
-        Self::Placement,
-        Self::Worker,
-        Self::EventInvoke,
-    ];
-
-    /// As certificates and configurations name it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Control => "control",
-            Self::Identity => "identity",
-            Self::Frontend => "frontend",
-            Self::Counting => "counting",
-            Self::Assignment => "assignment",
-            Self::Placement => "placement",
-            Self::Worker => "worker",
-            Self::EventInvoke => "event-invoke",
-        }
-    }
-
-    /// The DNS name in the certificate of a process that has it.
-    pub fn dns_name(self) -> String {
-        format!("{}{ROLE}", self.word())
-    }
+/// The DNS name in the certificate of a process that has a role.
+pub fn dns_name(role: Role) -> String {
+    format!("{}{ROLE}", role.word())
 }
 
 const ROLE: &str = ".role.lambent";

@@ -23,7 +23,8 @@ use tonic::{Status, Streaming};
 use tower_service::Service;
 
 use crate::message::{Frames, MESSAGE_BYTES_MAX, decode, encode};
-use crate::roles::{Certificates, Peer, Role};
+use crate::roles::{Certificates, Peer};
+use api::Role;
 
 /// Connections that say nothing are asked whether they live, and closed if they do not answer.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(1);

@@ -11,7 +11,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Certificates, Line, Role, Served};
+use crate::{Certificates, Line, Served, dns_name};
+use api::Role;
 
 /// A cluster's authority.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -30,7 +31,7 @@ impl Authority {
     }
 
     fn certify_until(&self, roles: &[Role], year: i32) -> Certificates {
-        let mut names: Vec<String> = roles.iter().map(|role| role.dns_name()).collect();
+        let mut names: Vec<String> = roles.iter().map(|role| dns_name(*role)).collect();
         names.push("h1.host.lambent".to_owned());
         names.push("a.zone.lambent".to_owned());
         let mut params = CertificateParams::new(names).unwrap();

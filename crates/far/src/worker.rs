@@ -20,8 +20,8 @@ use types::EnvironmentId;
 
 use crate::line::{Far, lost};
 use crate::message::{decode, encode};
-use crate::roles::Role;
 use crate::served::Served;
+use api::Role;
 
 /// An environment is created within this: code of 250 MB to unpack, and an init of ten seconds.
 const CREATED: Duration = Duration::from_secs(150);

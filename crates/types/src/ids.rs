@@ -78,6 +78,10 @@ id!(
     WorkerId, "worker-"
 );
 id!(
+    /// One process of the cluster, for one run of it.
+    ProcessId, "process-"
+);
+id!(
     /// One permit for a concurrent execution, given by counting.
     PermitId, "permit-"
 );

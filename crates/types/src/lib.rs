@@ -23,7 +23,7 @@ pub use arn::{FunctionArn, FunctionRef, Qualifier, runtime_version_arn};
 pub use backoff::Backoff;
 pub use bucket::Bucket;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use ids::{EnvironmentId, PermitId, RequestId, WorkerId};
+pub use ids::{EnvironmentId, PermitId, ProcessId, RequestId, WorkerId};
 pub use layer_arn::{LayerArn, LayerVersionArn};
 pub use names::{AccountId, AliasName, FunctionName, LayerName, NameError, Region, Scope, Version};
 pub use pressure::Pressure;
