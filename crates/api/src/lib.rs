@@ -20,7 +20,6 @@ pub mod membership;
 pub mod placement;
 pub mod preparation;
 pub mod requests;
-pub mod role;
 pub mod secret;
 pub mod worker;
 
@@ -28,5 +27,4 @@ mod kind;
 
 pub use kind::Kind;
 pub use lost::{Loses, Lost};
-pub use role::Role;
 pub use secret::Secret;

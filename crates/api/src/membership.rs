@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use types::{ProcessId, WorkerId};
+use types::{ProcessId, Role, WorkerId};
 
-use crate::{Kind, Role};
+use crate::Kind;
 
 /// A process of the cluster, as it describes itself.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

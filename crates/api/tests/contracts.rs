@@ -1,13 +1,15 @@
 //! Everything that is sent over an arrow is equal after being serialised and read back.
 
+// Long: one rule for all arrows, and a list of everything that they send.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use api::{
-    Role, Secret, assignment, counting, credentials, events, invoke, logs, lost, membership,
-    placement, preparation, requests, worker,
+    Secret, assignment, counting, credentials, events, invoke, logs, lost, membership, placement,
+    preparation, requests, worker,
 };
 use bytes::Bytes;
 use records::examples;
@@ -15,8 +17,8 @@ use records::functions::FunctionVersion;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use types::{
-    EnvironmentId, FunctionArn, FunctionName, Inner, PermitId, ProcessId, RequestId, SystemRandom,
-    Timestamp, Version, WorkerId,
+    EnvironmentId, FunctionArn, FunctionName, Inner, PermitId, ProcessId, RequestId, Role,
+    SystemRandom, Timestamp, Version, WorkerId,
 };
 
 fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(

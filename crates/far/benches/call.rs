@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::Role;
 use api::counting::{Acquire, Counting, Error, Permit};
 use async_trait::async_trait;
 use far::{Certificates, Far, Line, Served, dns_name};
@@ -14,6 +13,7 @@ use records::examples;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use types::Role;
 use types::{FunctionName, PermitId, Scope, SystemRandom, Version};
 
 const LASTS: Duration = Duration::from_secs(2);

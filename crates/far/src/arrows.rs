@@ -18,7 +18,7 @@ use types::{FunctionArn, FunctionName, PermitId, ProcessId, Scope};
 
 use crate::line::Far;
 use crate::served::Served;
-use api::Role;
+use types::Role;
 
 /// What is answered from memory.
 const PROMPT: Duration = Duration::from_secs(1);

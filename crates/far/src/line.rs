@@ -19,7 +19,7 @@ use tonic::{Code, Request, Status};
 use crate::message::{Frames, MESSAGE_BYTES_MAX, decode, encode};
 use crate::roles::{Certificates, dns_name};
 use crate::served::{Incoming, KEEPALIVE, KEEPALIVE_WITHIN};
-use api::Role;
+use types::Role;
 
 /// A connection is made within this, or the call was not received.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);

@@ -11,9 +11,9 @@
 //! A caller connects to a role by its name, so that TLS itself refuses a process that has not that role; a callee reads
 //! the names of the caller's certificate.
 
-use api::Role;
 use tonic::transport::CertificateDer;
 use tonic::transport::{Certificate, Identity};
+use types::Role;
 use webpki::EndEntityCert;
 
 /// The DNS name in the certificate of a process that has a role.

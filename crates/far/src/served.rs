@@ -24,7 +24,7 @@ use tower_service::Service;
 
 use crate::message::{Frames, MESSAGE_BYTES_MAX, decode, encode};
 use crate::roles::{Certificates, Peer};
-use api::Role;
+use types::Role;
 
 /// Connections that say nothing are asked whether they live, and closed if they do not answer.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(1);

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Certificates, Line, Served, dns_name};
-use api::Role;
+use types::Role;
 
 /// A cluster's authority.
 struct Authority(CertifiedIssuer<'static, KeyPair>);

@@ -21,7 +21,7 @@ use types::EnvironmentId;
 use crate::line::{Far, lost};
 use crate::message::{decode, encode};
 use crate::served::Served;
-use api::Role;
+use types::Role;
 
 /// An environment is created within this: code of 250 MB to unpack, and an init of ten seconds.
 const CREATED: Duration = Duration::from_secs(150);
