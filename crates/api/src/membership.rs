@@ -1,6 +1,6 @@
 //! Membership: which processes the cluster has, what they are, and where they are reached.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -51,6 +51,8 @@ pub struct View {
     pub draining_hosts: BTreeSet<String>,
     /// Serial numbers, in hex, of certificates that are valid no more.
     pub revoked: BTreeSet<String>,
+    /// Which process leads a partition of assignment, by the partition's name.
+    pub leaders: BTreeMap<String, ProcessId>,
 }
 
 /// Why not.

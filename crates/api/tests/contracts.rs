@@ -236,6 +236,7 @@ fn who_is_a_member() {
     });
     comes_back(members.clone());
     comes_back([membership::View {
+        leaders: [(text(), members[0].process)].into(),
         members: members.into(),
         draining_hosts: [text()].into(),
         revoked: [text()].into(),

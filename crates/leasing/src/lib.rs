@@ -23,3 +23,14 @@ mod view;
 
 pub use member::{Config, Held, Member};
 pub use singletons::Singletons;
+
+/// Before the name of a work, in the keys of the rows that say who holds it.
+pub fn held_prefix(group: &str) -> String {
+    format!("lease/{group}/held/")
+}
+
+/// The holder that such a row names.
+pub fn holder(value: &[u8]) -> Option<String> {
+    let claim: view::Claim = serde_json::from_slice(value).ok()?;
+    Some(claim.holder)
+}

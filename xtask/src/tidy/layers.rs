@@ -35,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // A client: it knows the API from outside, as every other client does.
     ("deploy", &["wire"]),
     ("leasing", &["storage"]),
+    ("membership", &["api", "leasing", "storage"]),
     ("backends", &["storage"]),
     ("jetstream", &["storage"]),
     // Says in Lambda's words why a row is not as asked for.
