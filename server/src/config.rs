@@ -10,6 +10,7 @@
 mod accounts;
 mod arrows;
 mod aws;
+mod cluster;
 mod disk;
 mod environments;
 mod events;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use accounts::{AccessKey, Account, Limits};
 pub(crate) use aws::Aws;
+pub(crate) use cluster::{Cluster, Nats, S3};
 pub(crate) use disk::{Disk, Logs};
 pub(crate) use environments::{Assignment, Sandbox, Worker};
 pub(crate) use events::Events;
@@ -63,6 +65,7 @@ pub(crate) struct Config {
     pub(crate) events: Events,
     pub(crate) disk: Disk,
     pub(crate) arrows: arrows::Arrows,
+    pub(crate) cluster: Cluster,
 }
 
 impl Default for Config {
@@ -89,6 +92,7 @@ impl Default for Config {
             events: Events::default(),
             disk: Disk::default(),
             arrows: arrows::Arrows::default(),
+            cluster: Cluster::default(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Lambent: the system behind AWS Lambda, as one binary with roles.
 //!
 //! Read in this order: [`cli`] is what can be said on the command line; [`config`] what can be set;
-//! [`up`] puts the roles together; [`front_door`] takes requests to them, all but invokes by way of
+//! [`process`] puts the roles together; [`front_door`] takes requests to them, all but invokes by way of
 //! [`dispatch`]; [`commands`], [`function_logs`], [`events`] and [`deploy`] are for people at a terminal, to whom [`terminal`] prints: clients of a server that
 //! [`access`] finds and [`client`] speaks to.
 
@@ -27,7 +27,7 @@ mod services;
 mod telemetry;
 mod terminal;
 mod unpacker;
-mod up;
+mod process;
 mod versions;
 mod workers;
 
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     }
     let arguments = cli::Arguments::parse();
     let outcome = match arguments.command {
-        cli::Command::Up(options) => up::up(&options),
+        cli::Command::Up(options) => process::up(&options),
         cli::Command::Invoke(options) => commands::invoke(&options),
         cli::Command::Functions(options) => commands::functions(&options),
         cli::Command::Env(options) => commands::env(&options),

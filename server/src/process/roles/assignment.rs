@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 
 use super::Common;
 use crate::config::Config;
-use crate::up::patience::within;
+use crate::process::patience::within;
 
 /// What it calls.
 pub(super) struct With {

@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 
 use super::Common;
 use super::identity::Keyring;
-use crate::up::patience::within;
-use crate::up::pressure::Processors;
+use crate::process::patience::within;
+use crate::process::pressure::Processors;
 
 /// What it calls.
 pub(super) struct With {

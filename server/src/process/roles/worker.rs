@@ -15,8 +15,8 @@ use types::WorkerId;
 use super::Common;
 use crate::config::Config;
 use crate::unpacker::Unpacker;
-use crate::up::descriptors::Descriptors;
-use crate::up::inside;
+use crate::process::descriptors::Descriptors;
+use crate::process::inside;
 use crate::workers::OneWorker;
 
 /// Megabytes of log a second that take a tenth of a processor to read, cut and write.
@@ -174,7 +174,7 @@ fn log_bytes_per_second(config: &Config) -> u64 {
 
 /// How much memory environments may have together: as configured, else seven eighths of the machine's.
 /// The rest is for the server, the system and the kernel's own use.
-pub(in crate::up) fn memory_mb(config: &Config) -> anyhow::Result<u64> {
+pub(in crate::process) fn memory_mb(config: &Config) -> anyhow::Result<u64> {
     match config.worker.memory_mb {
         0 => {
             let machine = machine_memory_mb().context("this machine's memory is not known")?;
@@ -185,7 +185,7 @@ pub(in crate::up) fn memory_mb(config: &Config) -> anyhow::Result<u64> {
 }
 
 /// `MemTotal` of `/proc/meminfo`.
-pub(in crate::up) fn machine_memory_mb() -> Option<u64> {
+pub(in crate::process) fn machine_memory_mb() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text
         .lines()

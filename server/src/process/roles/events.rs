@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use types::RequestId;
 
 use super::Common;
-use crate::up::pressure::Processors;
+use crate::process::pressure::Processors;
 
 /// What it works with.
 pub(super) struct With {
@@ -85,7 +85,7 @@ pub(super) async fn start(
 
 impl Plane {
     /// No more events are started; those that are being invoked end first.
-    pub(in crate::up) async fn shutdown(&mut self) {
+    pub(in crate::process) async fn shutdown(&mut self) {
         self.stop.cancel();
         // It has ended, or has panicked and was reported; the events are in the store either way.
         let _ = (&mut self.pollers).await;
