@@ -211,8 +211,12 @@ impl Assignment for From<dyn Assignment> {
         Err(assignment::Error::Unavailable)
     }
 
-    async fn report(&self, reports: Vec<Report>) -> Result<(), assignment::Error> {
-        let told = self.power.during(self.callee.report(reports)).await;
+    async fn report(
+        &self,
+        from: Option<WorkerId>,
+        reports: Vec<Report>,
+    ) -> Result<(), assignment::Error> {
+        let told = self.power.during(self.callee.report(from, reports)).await;
         told.unwrap_or(Err(assignment::Error::Unavailable))
     }
 }

@@ -181,9 +181,9 @@ pub trait Assignment: Send + Sync {
     /// survive a restart, environments do.
     async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Standing>, Error>;
 
-    /// A worker's reports, in the order in which they were made, to be repeated until they are
-    /// acknowledged: an environment whose report is lost is lent to nobody. Late or repeated reports
+    /// Reports of a worker, or of a frontend that has lost one (`from` is `None`), in the order in which they
+    /// were made, to be repeated until they are acknowledged: an environment whose report is lost is lent to nobody. Late or repeated reports
     /// are harmless: what has ended stays ended, and an environment that has been lent again since
-    /// stays lent.
-    async fn report(&self, reports: Vec<Report>) -> Result<(), Error>;
+    /// stays lent. What a worker says about an environment of another worker changes nothing.
+    async fn report(&self, from: Option<WorkerId>, reports: Vec<Report>) -> Result<(), Error>;
 }

@@ -14,7 +14,7 @@ use api::preparation::{self, Preparation, Prepare};
 use api::requests::{self, Request, Requests, Response};
 use async_trait::async_trait;
 use records::functions::FunctionKey;
-use types::{FunctionArn, FunctionName, PermitId, ProcessId, Scope};
+use types::{FunctionArn, FunctionName, PermitId, ProcessId, Scope, WorkerId};
 
 use crate::line::Far;
 use crate::served::Served;
@@ -96,7 +96,10 @@ arrow!(Assignment, assignment, assignment, {
         function: FunctionKey => FunctionKey
     ) -> (), within PROMPT, by [Frontend];
     provision(wanted: Vec<Provision> => Vec<Provision>) -> Vec<Standing>, within PROMPT, by [Control];
-    report(reports: Vec<Report> => Vec<Report>) -> (), within PROMPT, by [Worker, Frontend];
+    report(
+        from: Option<WorkerId> => Option<WorkerId>,
+        reports: Vec<Report> => Vec<Report>
+    ) -> (), within PROMPT, by [Worker, Frontend];
 });
 
 arrow!(Membership, membership, membership, {

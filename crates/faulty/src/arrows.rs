@@ -117,11 +117,15 @@ impl<T: Assignment + ?Sized + 'static> Assignment for Faulty<T> {
         .await
     }
 
-    async fn report(&self, reports: Vec<Report>) -> Result<(), assignment::Error> {
+    async fn report(
+        &self,
+        from: Option<WorkerId>,
+        reports: Vec<Report>,
+    ) -> Result<(), assignment::Error> {
         self.call(
             "assignment.report",
-            reports,
-            |assignment, reports| async move { assignment.report(reports).await },
+            (from, reports),
+            |assignment, (from, reports)| async move { assignment.report(from, reports).await },
         )
         .await
     }

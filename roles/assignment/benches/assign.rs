@@ -62,7 +62,7 @@ async fn pair(assignment: &dyn Assignment, function: &Arc<FunctionVersion>) {
         event: Event::Idle { seen: number },
     };
     assignment
-        .report(vec![report])
+        .report(None, vec![report])
         .await
         .expect("it is in this process");
 }

@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use records::functions::FunctionKey;
 use storage::Journal;
 use tokio::sync::Semaphore;
-use types::{Clock, Random, Timestamp};
+use types::{Clock, Random, Timestamp, WorkerId};
 
 use crate::state::{Assigned, Counts, Effect, State, Then, Wish};
 use crate::{Config, Metrics, hash};
@@ -232,13 +232,21 @@ impl Assignment for Service {
         Ok(self.shared.provision(&wanted))
     }
 
-    async fn report(&self, reports: Vec<Report>) -> Result<(), Refusal> {
+    async fn report(&self, from: Option<WorkerId>, reports: Vec<Report>) -> Result<(), Refusal> {
         let mut heard = true;
         for report in reports {
             let index = self.shared.index(&report.function);
-            heard &= self.shared.act(index, |state, now| match report.event {
-                Event::Idle { seen } => state.returned(now, report.environment, seen),
-                Event::Gone => state.gone(report.environment),
+            let id = report.environment;
+            heard &= self.shared.act(index, |state, now| {
+                if let Some(from) = from.filter(|from| state.is_elsewhere(id, *from)) {
+                    tracing::warn!(worker = %from, environment = %id,
+                        "a worker reports on an environment of another one; that is ignored");
+                    return Vec::new();
+                }
+                match report.event {
+                    Event::Idle { seen } => state.returned(now, id, seen),
+                    Event::Gone => state.gone(id),
+                }
             });
         }
         match heard {

@@ -219,6 +219,12 @@ impl State {
         there.filter_map(move |(id, found)| (found.worker == worker).then_some(*id))
     }
 
+    /// Whether an environment is known to be on another worker than this one.
+    pub(crate) fn is_elsewhere(&self, id: EnvironmentId, worker: WorkerId) -> bool {
+        let found = self.environments.get(&id);
+        found.is_some_and(|found| found.worker != worker)
+    }
+
     /// After a replay: `living` is what the workers have, and whether it runs an invoke. What they
     /// do not have is gone; what was being made has lost its maker.
     pub(crate) fn recover(

@@ -165,6 +165,6 @@ impl Frontend {
             event: Event::Gone,
         };
         // If this is lost, it counts as lost when it has been lent for longer than any invoke lasts.
-        let _ = self.with.assignment.report(vec![report]).await;
+        let _ = self.with.assignment.report(None, vec![report]).await;
     }
 }

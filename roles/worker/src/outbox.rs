@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use api::assignment::{Assignment, Report};
-use types::Backoff;
+use types::{Backoff, WorkerId};
 
 /// The first pause before reports are sent again, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
@@ -38,12 +38,12 @@ impl Outbox {
         !std::mem::replace(&mut reports.sending, true)
     }
 
-    /// Sends all that wait, and those that come meanwhile.
-    pub(crate) async fn send(&self, assignment: &dyn Assignment) {
+    /// Sends all that wait, and those that come meanwhile, as the reports of this worker.
+    pub(crate) async fn send(&self, worker: WorkerId, assignment: &dyn Assignment) {
         let mut pauses = Backoff::new(PAUSE_MIN, PAUSE_MAX);
         while let Some(batch) = self.batch() {
             let sent = batch.len();
-            if assignment.report(batch).await.is_ok() {
+            if assignment.report(Some(worker), batch).await.is_ok() {
                 self.lock().waiting.drain(..sent);
                 pauses = Backoff::new(PAUSE_MIN, PAUSE_MAX);
             } else {
@@ -76,6 +76,8 @@ mod tests {
 
     use super::*;
 
+    const WORKER: WorkerId = WorkerId::from_uuid(uuid::Uuid::from_u128(7));
+
     /// Fails this many times, and is slow.
     #[derive(Default)]
     struct Slow {
@@ -101,7 +103,8 @@ mod tests {
             Err(Error::Unavailable)
         }
 
-        async fn report(&self, reports: Vec<Report>) -> Result<(), Error> {
+        async fn report(&self, from: Option<WorkerId>, reports: Vec<Report>) -> Result<(), Error> {
+            assert_eq!(from, Some(WORKER));
             tokio::time::sleep(Duration::from_millis(1)).await;
             let mut times = self.times.lock().unwrap();
             if *times > 0 {
@@ -137,7 +140,7 @@ mod tests {
                 assert!(!outbox.put(report.clone()), "one sends at a time");
             }
         };
-        tokio::join!(outbox.send(&slow), others);
+        tokio::join!(outbox.send(WORKER, &slow), others);
         assert_eq!(slow.taken.lock().unwrap().concat(), reports);
         assert!(outbox.put(report()), "nobody sends any more");
     }
@@ -152,7 +155,7 @@ mod tests {
                 outbox.put(report());
             }
         };
-        tokio::join!(outbox.send(&slow), others);
+        tokio::join!(outbox.send(WORKER, &slow), others);
         let taken = slow.taken.lock().unwrap();
         let sizes: Vec<usize> = taken.iter().map(Vec::len).collect();
         assert_eq!(sizes, [1, 10]);

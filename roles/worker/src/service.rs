@@ -207,7 +207,7 @@ impl Service {
         let mut sending = Box::pin(async move {
             tokio::select! {
                 biased;
-                () = worker.outbox.send(&*assignment) => {}
+                () = worker.outbox.send(worker.config.worker, &*assignment) => {}
                 // A request for an environment of this worker then finds none.
                 () = worker.draining.cancelled() => {}
             }

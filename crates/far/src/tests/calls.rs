@@ -15,7 +15,9 @@ use futures_util::stream::unfold;
 use records::examples;
 use records::functions::FunctionKey;
 use tokio::time::{sleep, timeout};
-use types::{EnvironmentId, FunctionName, PermitId, RequestId, Scope, SystemRandom, Version};
+use types::{
+    EnvironmentId, FunctionName, PermitId, RequestId, Scope, SystemRandom, Version, WorkerId,
+};
 
 use super::*;
 use crate::Far;
@@ -61,7 +63,7 @@ impl Assignment for Nothing {
         Ok(Vec::new())
     }
 
-    async fn report(&self, _: Vec<Report>) -> Result<(), assignment::Error> {
+    async fn report(&self, _: Option<WorkerId>, _: Vec<Report>) -> Result<(), assignment::Error> {
         Ok(())
     }
 }

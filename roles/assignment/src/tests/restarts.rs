@@ -152,12 +152,12 @@ async fn what_a_worker_has_that_cannot_be_reached_is_not_taken_for_gone() {
     let service = world.start().await.unwrap();
     let lease = assign(&service).await.unwrap();
     let id = lease.environment;
-    service.report(is_idle(id)).await.unwrap();
+    service.report(None, is_idle(id)).await.unwrap();
     world.worker(1).set_deaf(true);
     let next = world.start().await.unwrap();
     until("the next leader holds it", || next.counts().busy == 1).await;
     world.worker(1).set_deaf(false);
-    next.report(is_idle(id)).await.unwrap();
+    next.report(None, is_idle(id)).await.unwrap();
     let again = assign(&next).await.unwrap();
     assert_eq!((again.environment, again.cold), (id, false));
 }

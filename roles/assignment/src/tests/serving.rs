@@ -67,7 +67,10 @@ async fn the_first_is_cold_and_the_next_is_warm() {
     let first = assign(&service).await.unwrap();
     assert!(first.cold);
     assert_eq!(first.worker, worker(1));
-    service.report(is_idle(first.environment)).await.unwrap();
+    service
+        .report(None, is_idle(first.environment))
+        .await
+        .unwrap();
     let second = assign(&service).await.unwrap();
     assert_eq!(
         second,
@@ -89,7 +92,10 @@ async fn whoever_waits_gets_what_comes_free_first() {
     let first = assign(&service).await.unwrap();
     world.worker(1).hold(true);
     let waiter = assign_later(&service, 1).await;
-    service.report(is_idle(first.environment)).await.unwrap();
+    service
+        .report(None, is_idle(first.environment))
+        .await
+        .unwrap();
     let served = waiter.await.unwrap().unwrap();
     assert_eq!(
         served,
@@ -146,9 +152,15 @@ async fn what_has_been_idle_longest_makes_room_for_what_has_work() {
     // Nobody idles: there is no room.
     let refused = service.assign(other.clone()).await;
     assert!(matches!(refused, Err(Error::NoCapacity { .. })));
-    service.report(is_idle(first.environment)).await.unwrap();
+    service
+        .report(None, is_idle(first.environment))
+        .await
+        .unwrap();
     world.clock.advance(Duration::from_secs(1));
-    service.report(is_idle(second.environment)).await.unwrap();
+    service
+        .report(None, is_idle(second.environment))
+        .await
+        .unwrap();
     service.assign(other).await.unwrap();
     assert_eq!(world.worker(1).destroyed(), [first.environment]);
     assert_eq!(service.counts().idle, 1);
@@ -190,7 +202,10 @@ async fn idle_environments_are_reaped_and_the_journal_is_trimmed() {
     let world = World::new();
     let service = world.start().await.unwrap();
     let lease = assign(&service).await.unwrap();
-    service.report(is_idle(lease.environment)).await.unwrap();
+    service
+        .report(None, is_idle(lease.environment))
+        .await
+        .unwrap();
     world.clock.advance(Duration::from_secs(600));
     service.tick();
     until("it is destroyed", || {
@@ -221,14 +236,20 @@ async fn a_newer_generation_retires_the_older_ones_environments() {
     let service = world.start().await.unwrap();
     let idle = assign(&service).await.unwrap();
     let busy = assign(&service).await.unwrap();
-    service.report(is_idle(idle.environment)).await.unwrap();
+    service
+        .report(None, is_idle(idle.environment))
+        .await
+        .unwrap();
     let newer = service.assign(ask(&version("f", 2))).await.unwrap();
     assert!(newer.cold);
     until("the idle one is destroyed", || {
         world.worker(1).destroyed() == [idle.environment]
     })
     .await;
-    service.report(is_idle(busy.environment)).await.unwrap();
+    service
+        .report(None, is_idle(busy.environment))
+        .await
+        .unwrap();
     until("the busy one as well", || {
         world.worker(1).destroyed().len() == 2
     })
@@ -242,10 +263,16 @@ async fn who_drains_lends_nothing_and_leaves_nothing() {
     let service = Arc::new(world.start().await.unwrap());
     let idle = assign(&service).await.unwrap();
     let busy = assign(&service).await.unwrap();
-    service.report(is_idle(idle.environment)).await.unwrap();
+    service
+        .report(None, is_idle(idle.environment))
+        .await
+        .unwrap();
     service.drain();
     assert_eq!(assign(&service).await, Err(Error::Unavailable));
-    service.report(is_idle(busy.environment)).await.unwrap();
+    service
+        .report(None, is_idle(busy.environment))
+        .await
+        .unwrap();
     service.shutdown().await;
     assert_eq!(world.worker(1).living(), []);
 }
@@ -255,7 +282,7 @@ async fn a_worker_is_told_to_end_an_environment_until_it_hears() {
     let world = World::new();
     let service = world.start().await.unwrap();
     let old = assign(&service).await.unwrap().environment;
-    service.report(is_idle(old)).await.unwrap();
+    service.report(None, is_idle(old)).await.unwrap();
     world.worker(1).set_deaf(true);
     // A newer generation ends it; the new environment cannot be made there either.
     let newer = service.assign(ask(&version("f", 2))).await.unwrap();

@@ -54,7 +54,7 @@ impl Assignment for Ready {
         Ok(wanted.iter().map(standing).collect())
     }
 
-    async fn report(&self, _: Vec<Report>) -> Result<(), Error> {
+    async fn report(&self, _: Option<types::WorkerId>, _: Vec<Report>) -> Result<(), Error> {
         Ok(())
     }
 }
