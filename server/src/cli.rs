@@ -18,6 +18,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Start the whole system on this machine and serve until SIGTERM or SIGINT.
     Up(Up),
+    /// Run some roles of a cluster on this machine and serve until SIGTERM or SIGINT.
+    Run(Run),
     /// Invoke a function and print its result.
     Invoke(Invoke),
     /// List the functions.
@@ -86,6 +88,20 @@ pub(crate) struct Up {
     /// lack is lost. Needed for a backup of a single file, not for one of the whole folder.
     #[arg(long)]
     pub(crate) accept_older_data: bool,
+}
+
+/// Options of `run`.
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// What this process is: control, identity, frontend, counting, assignment, placement, worker, event-invoke
+    /// [default: cluster.roles].
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    pub(crate) roles: Vec<String>,
+    /// The availability zone in which this host is; refused if its certificate says another.
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
+    #[command(flatten)]
+    pub(crate) up: Up,
 }
 
 /// How commands reach a running server.

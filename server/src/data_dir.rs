@@ -101,25 +101,30 @@ impl DataDir {
             ),
         }
     }
-
-    /// The root access key; made on the first start.
-    pub(crate) fn root_key(&self, region: &Region, random: &dyn Random) -> anyhow::Result<RootKey> {
-        let path = self.path.join(CREDENTIALS);
-        if !path.exists() {
-            let text = format!(
-                "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = {region}\n",
-                key_id(random),
-                key_secret(random)
-            );
-            write_secret(&path, &text)
-                .with_context(|| format!("{} cannot be written", path.display()))?;
-        }
-        read_root_key(&path)
-    }
 }
 
-/// Reads a credentials file.
-fn read_root_key(path: &Path) -> anyhow::Result<RootKey> {
+/// The root access key in a folder; made if there is none.
+pub(crate) fn root_key(
+    folder: &Path,
+    region: &Region,
+    random: &dyn Random,
+) -> anyhow::Result<RootKey> {
+    let path = folder.join(CREDENTIALS);
+    if !path.exists() {
+        let text = format!(
+            "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = {region}\n",
+            key_id(random),
+            key_secret(random)
+        );
+        write_secret(&path, &text)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    read_root_key(folder)
+}
+
+/// Reads the credentials file of a folder.
+pub(crate) fn read_root_key(folder: &Path) -> anyhow::Result<RootKey> {
+    let path = &folder.join(CREDENTIALS);
     let mut text = String::new();
     let read = File::open(path).and_then(|file| {
         let mut file = file.take(CREDENTIALS_BYTES_MAX);
@@ -204,7 +209,7 @@ mod tests {
         let path = folder.path().join("data");
         let region = Region::new("us-east-1").unwrap();
         let held = DataDir::open(&path).unwrap();
-        let key = held.root_key(&region, &SystemRandom).unwrap();
+        let key = root_key(held.path(), &region, &SystemRandom).unwrap();
         assert!(key.id.starts_with("AKIA") && key.id.len() == 20 && key.secret.len() == 40);
         let mode = fs::metadata(path.join("credentials"))
             .unwrap()
@@ -223,7 +228,9 @@ mod tests {
             }
         };
         assert_eq!(
-            again.root_key(&region, &SystemRandom).unwrap().secret,
+            root_key(again.path(), &region, &SystemRandom)
+                .unwrap()
+                .secret,
             key.secret
         );
     }

@@ -10,12 +10,14 @@
 
 mod absent;
 mod answers;
+mod forward;
 mod protocol;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use control::{Control, REQUEST_BYTES_MAX};
 use http::request::Parts;
@@ -28,7 +30,16 @@ use wire::ApiError;
 use wire::rest::{Operation, route};
 
 use answers::Answers;
+pub(crate) use forward::Forward;
 use protocol::Protocol;
+
+/// Answers requests, here or elsewhere.
+#[async_trait]
+pub(crate) trait Operations: Send + Sync {
+    /// Has a request answered. `size` is how many bytes the body had; of one larger than
+    /// [`REQUEST_BYTES_MAX`] nothing needs to be here: it is refused as too large.
+    async fn handle(&self, request: Request<Bytes>, size: usize) -> Response<Bytes>;
+}
 
 /// See the module.
 pub(crate) struct Dispatch {
@@ -71,12 +82,18 @@ impl Dispatch {
         }
     }
 
-    /// Has a request answered. `size` is how many bytes the body had; of one larger than
-    /// [`REQUEST_BYTES_MAX`] nothing needs to be here: it is refused as too large.
-    ///
-    /// What has begun is carried out to its end, whether its caller still listens or not: a change of several
-    /// rows does not stop half way because a client has hung up.
-    pub(crate) async fn handle(&self, request: Request<Bytes>, size: usize) -> Response<Bytes> {
+    /// Waits for the requests under way. None must begin any more.
+    pub(crate) async fn drain(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// What has begun is carried out to its end, whether its caller still listens or not: a change of several rows does not
+/// stop half way because a client has hung up.
+#[async_trait]
+impl Operations for Dispatch {
+    async fn handle(&self, request: Request<Bytes>, size: usize) -> Response<Bytes> {
         let services = Arc::clone(&self.services);
         let request_id = RequestId::random(self.random.as_ref());
         let handling = self.tasks.spawn(async move {
@@ -91,12 +108,6 @@ impl Dispatch {
         handling
             .await
             .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
-    }
-
-    /// Waits for the requests under way. None must begin any more.
-    pub(crate) async fn drain(&self) {
-        self.tasks.close();
-        self.tasks.wait().await;
     }
 }
 

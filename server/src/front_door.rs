@@ -44,7 +44,7 @@ use wire::ApiError;
 use wire::function_url::Target;
 use wire::rest::{Match, Operation};
 
-use crate::dispatch::Dispatch;
+use crate::dispatch::Operations;
 pub(crate) use bound::{Bound, bind};
 use conversation::Conversation;
 use intake::{Intake, Part, Whose};
@@ -61,10 +61,7 @@ const LARGE_BODIES_MAX: usize = 8;
 
 /// Where requests are taken.
 pub(crate) struct FrontDoor {
-    dispatch: Arc<Dispatch>,
-    frontend: Arc<Frontend>,
-    events: Events,
-    authenticator: Arc<Authenticator>,
+    entry: Entry,
     random: Arc<dyn Random>,
     places: Arc<Places>,
     intake: Arc<Intake>,
@@ -84,9 +81,14 @@ pub(crate) struct Bounds {
     pub(crate) bytes: u64,
 }
 
-/// The event frontend, and the threads it works on.
-pub(crate) struct Events {
-    pub(crate) frontend: Arc<EventFrontend>,
+/// To whom requests are taken.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) operations: Arc<dyn Operations>,
+    pub(crate) frontend: Arc<Frontend>,
+    pub(crate) events: Arc<EventFrontend>,
+    pub(crate) authenticator: Arc<Authenticator>,
+    /// On which the event frontend works.
     pub(crate) threads: Handle,
 }
 
@@ -112,18 +114,9 @@ impl Destination {
 }
 
 impl FrontDoor {
-    pub(crate) fn new(
-        dispatch: Arc<Dispatch>,
-        frontend: Arc<Frontend>,
-        events: Events,
-        authenticator: Arc<Authenticator>,
-        bounds: Bounds,
-    ) -> Self {
+    pub(crate) fn new(entry: Entry, bounds: Bounds) -> Self {
         Self {
-            dispatch,
-            frontend,
-            events,
-            authenticator,
+            entry,
             random: Arc::new(SystemRandom),
             places: Places::new(bounds.connections, bounds.connections_of_one),
             intake: Intake::new(bounds.bytes),
@@ -236,7 +229,7 @@ impl FrontDoor {
 
     fn destination(&self, parts: &Parts) -> Destination {
         if let Some(target) = Target::of(parts) {
-            return Destination::Url(self.frontend.url_owner(&target));
+            return Destination::Url(self.entry.frontend.url_owner(&target));
         }
         if event_invoke::is_console(parts.uri.path()) {
             return Destination::Events;
@@ -272,7 +265,7 @@ impl FrontDoor {
     /// The account of the access key that the head names, unless the head alone tells that the
     /// signature is not good. That it is good is verified when the body is here.
     async fn signer(&self, parts: &Parts) -> Option<(Arc<str>, bool)> {
-        let head = self.authenticator.head(parts).await?;
+        let head = self.entry.authenticator.head(parts).await?;
         // If the key's owner is not known now, it will be when the signature is verified.
         let account = head.account.as_ref().map_or("", |account| account.as_str());
         Some((Arc::from(account), head.is_signed))
@@ -287,25 +280,25 @@ impl FrontDoor {
     ) -> Response<Reply> {
         match destination {
             Destination::Invoke(matched) => {
-                let response = self.frontend.invoke(request, size, &matched).await;
+                let response = self.entry.frontend.invoke(request, size, &matched).await;
                 response.map(Reply::from)
             }
             Destination::Event(matched) => {
-                let frontend = Arc::clone(&self.events.frontend);
+                let frontend = Arc::clone(&self.entry.events);
                 self.event(async move { frontend.invoke(request, size, &matched).await })
                     .await
             }
             Destination::Events => {
-                let frontend = Arc::clone(&self.events.frontend);
+                let frontend = Arc::clone(&self.entry.events);
                 self.event(async move { frontend.console(request, size).await })
                     .await
             }
             Destination::Url(_) => {
-                let response = self.frontend.url(request, size, peer).await;
+                let response = self.entry.frontend.url(request, size, peer).await;
                 response.map(Reply::from)
             }
             Destination::Operation => {
-                let response = self.dispatch.handle(request, size).await;
+                let response = self.entry.operations.handle(request, size).await;
                 response.map(Reply::from)
             }
         }
@@ -318,7 +311,7 @@ impl FrontDoor {
         &self,
         answer: impl Future<Output = Response<Bytes>> + Send + 'static,
     ) -> Response<Reply> {
-        let answered = self.events.threads.spawn(answer).await;
+        let answered = self.entry.threads.spawn(answer).await;
         let response = answered.unwrap_or_else(|_| {
             let id = RequestId::random(self.random.as_ref());
             ApiError::service("The event was lost.").response(id)

@@ -22,6 +22,7 @@ mod function_logs;
 mod packages;
 mod profiles;
 mod roots;
+mod routes;
 mod secret;
 mod services;
 mod telemetry;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     let outcome = match arguments.command {
         cli::Command::Up(options) => process::up(&options),
+        cli::Command::Run(options) => process::run(&options),
         cli::Command::Invoke(options) => commands::invoke(&options),
         cli::Command::Functions(options) => commands::functions(&options),
         cli::Command::Env(options) => commands::env(&options),

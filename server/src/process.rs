@@ -1,4 +1,4 @@
-//! `lambent up`: the whole system in one process.
+//! `lambent up` and `lambent run`: a process with all roles, or with some of a cluster's.
 //!
 //! ```text
 //!   configuration ─▶ data folder ─▶ bind ─▶ stores ─▶ roles ─▶ listen ─▶ `ready` ─▶ serve ─▶ drain
@@ -7,7 +7,8 @@
 //! Signals are handled from the first moment: whatever a start waits for, it ends on a signal. The
 //! server does not listen before it can answer.
 //!
-//! All-in-one and cluster differ only in what is put behind the `Arc<dyn …>`s here.
+//! All-in-one and cluster differ only in which roles [`what`] names and what is put behind the `Arc<dyn …>`s of
+//! [`stores`] and [`arrows`].
 
 mod admin_address;
 mod arrows;
@@ -16,21 +17,26 @@ mod drain;
 mod event_threads;
 mod freed;
 mod inside;
+mod limits;
+mod network;
 mod patience;
 mod pressure;
 mod roles;
+mod signals;
 mod stores;
+mod what;
 
-use std::os::unix::fs::DirBuilderExt as _;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tokio::runtime::Handle;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use types::{Clock, Random, Role, SystemClock, SystemRandom, WorkerId};
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -40,26 +46,42 @@ use crate::terminal::say;
 use crate::versions;
 use crate::{cli, telemetry};
 use admin_address::AdminAddress;
-use descriptors::{Descriptors, Wanted};
+use descriptors::Descriptors;
+use network::Network;
+use roles::Given;
+use signals::Signals;
+use stores::Stores;
+use what::What;
 
 /// What still runs when everything is over is not waited for any longer.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
-/// The least that requests may take together: the largest, which brings a package, has 67 MB.
-const REQUESTS_MB_MIN: u64 = 128;
 
-/// Serves until it is told to stop.
+/// The whole system, until it is told to stop.
 pub(crate) fn up(options: &cli::Up) -> anyhow::Result<ExitCode> {
     telemetry::start();
+    let config = configuration(options)?;
+    begin(config, What::whole(), options.accept_older_data)
+}
+
+/// Some roles of a cluster, until it is told to stop.
+pub(crate) fn run(options: &cli::Run) -> anyhow::Result<ExitCode> {
+    telemetry::start();
+    let config = configuration(&options.up)?;
+    let what = What::part(&config.cluster, &options.roles, options.zone.as_deref())?;
+    begin(config, what, false)
+}
+
+fn begin(config: Config, what: What, accept_older_data: bool) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     let runtime = runtime.context("no runtime could be started")?;
     let signals = runtime.block_on(async { Signals::new() })?;
-    let config = configuration(options)?;
     let events = event_threads::start(&config)?;
     let start = Start {
         config,
-        accept_older_data: options.accept_older_data,
+        what,
+        accept_older_data,
         threads: events.handle().clone(),
     };
     let ended = runtime.block_on(serve(start, signals));
@@ -83,6 +105,7 @@ enum Ended {
 /// What a start begins with.
 struct Start {
     config: Config,
+    what: What,
     accept_older_data: bool,
     /// Of the asynchronous plane.
     threads: Handle,
@@ -93,7 +116,8 @@ struct Started {
     running: roles::Running,
     /// Of clients, concurrently at each address.
     connections: usize,
-    api: Bound,
+    /// `None` if no clients are answered here.
+    api: Option<Bound>,
     admin: Option<AdminAddress>,
     events: Option<Bound>,
 }
@@ -109,78 +133,124 @@ fn configuration(options: &cli::Up) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-fn sandboxes(
-    config: &Config,
-    data: &DataDir,
-    languages: &Languages,
-) -> anyhow::Result<sandbox::Config> {
-    let images = data.path().join("images");
-    let made = std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o711)
-        .create(&images);
-    made.with_context(|| format!("{} cannot be made", images.display()))?;
-    let network = match config.sandbox.network.as_str() {
-        "none" => sandbox::Network::None,
-        "nat" => sandbox::Network::Nat(sandbox::Nat {
-            subnet: config.sandbox.nat.subnet,
-            allow_host_ports: config.sandbox.nat.allow_host_ports.clone(),
-            allow_private: config.sandbox.nat.allow_private,
-        }),
-        other => bail!("sandbox.network: {other} is neither none nor nat"),
-    };
-    Ok(sandbox::Config {
-        tag: data.tag(),
-        roots: languages.roots.clone(),
-        images,
-        first_uid: match config.sandbox.first_uid {
-            0 => data.first_uid(),
-            given => given,
-        },
-        pool: config.sandbox.pool,
-        memory_bytes: roles::memory_mb(config)?.saturating_mul(1 << 20),
-        network,
-        door: config.functions.api.then_some(inside::PORT),
-    })
-}
-
-fn descriptors(config: &Config, sandboxes: &sandbox::Config) -> anyhow::Result<Descriptors> {
-    let shares = Descriptors::claim(Wanted {
-        addresses: 1 + u64::from(!config.events.listen.is_empty()),
-        roots: sandboxes.roots.len() as u64,
-        pool: config.sandbox.pool as u64,
-    })?;
-    if shares.pool < config.sandbox.pool {
-        tracing::warn!(
-            pool = shares.pool,
-            environments = shares.environments,
-            "the limit of open files is low: fewer sandboxes are kept ready than configured"
-        );
-    }
-    Ok(shares)
-}
-
 /// Everything up to the moment when requests can be answered.
 async fn start(start: Start) -> anyhow::Result<Started> {
     let Start {
         config,
+        what,
         accept_older_data,
         threads,
     } = start;
-    let (data, languages, sandboxes, descriptors) = {
-        let config = config.clone();
-        patience::aside("the data folder", move || prepare(&config)).await?
+    let chance: (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let Prepared {
+        data,
+        mut languages,
+        sandboxes,
+        descriptors,
+    } = {
+        let (config, what) = (config.clone(), what.clone());
+        patience::aside("the data folder", move || prepare(&config, &what)).await?
     };
-    let api = front_door::bind(&config.listen).await.context("listen")?;
+    let clients = what.has(Role::Frontend);
+    let (api, events) = match clients {
+        true => bind(&config).await?,
+        false => (None, None),
+    };
+    let others = match &what.member {
+        Some(_) => Some(network::bind(&config.cluster).await?),
+        None => None,
+    };
     let admin = AdminAddress::bind(&config.admin).await?;
+    let (strict, runtimes) = (config.runtimes.strict, &languages);
+    let looking = runtimes.as_ref().map(|found| found.runtimes.clone());
+    let looking = looking.map(versions::Looking::begin).transpose()?;
+    let stores = open(&config, &what, data.path(), accept_older_data, &chance, &threads).await?;
+    if let (Some(looking), Some(languages)) = (looking, &mut languages) {
+        look(looking, strict, languages).await?;
+    }
+    let worker = WorkerId::random(chance.1.as_ref());
+    let network = match others {
+        Some(others) => Some(join(&config, &what, others, worker, &stores).await?),
+        None => None,
+    };
+    let secrets = match &what.member {
+        Some(_) => config.cluster.directory.clone(),
+        None => data.path().to_owned(),
+    };
+    let address = match &api {
+        Some(bound) => bound.address(),
+        // Only its port is used.
+        None => config.listen.parse().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9_100))),
+    };
+    let running = roles::start(Given {
+        config,
+        what,
+        data,
+        secrets,
+        languages,
+        sandboxes,
+        descriptors,
+        stores,
+        network,
+        worker,
+        address,
+        threads,
+        chance,
+    });
+    Ok(Started {
+        running: running.await?,
+        connections: descriptors.connections,
+        api,
+        admin,
+        events,
+    })
+}
+
+/// The addresses of clients.
+async fn bind(config: &Config) -> anyhow::Result<(Option<Bound>, Option<Bound>)> {
+    let api = front_door::bind(&config.listen).await.context("listen")?;
     let events = match config.events.listen.as_str() {
         "" => None,
         listen => Some(front_door::bind(listen).await.context("events.listen")?),
     };
-    let (strict, runtimes) = (config.runtimes.strict, languages.runtimes.clone());
-    let looking = versions::Looking::begin(runtimes)?;
-    let stores = stores::open(&config, data.path(), accept_older_data, &threads).await?;
-    let mut languages = languages;
+    Ok((Some(api), events))
+}
+
+async fn open(
+    config: &Config,
+    what: &What,
+    folder: &Path,
+    accept_older_data: bool,
+    (clock, random): &(Arc<dyn Clock>, Arc<dyn Random>),
+    threads: &Handle,
+) -> anyhow::Result<Stores> {
+    match what.member {
+        None => stores::embedded::open(config, folder, accept_older_data, threads).await,
+        Some(_) => {
+            let chance = (Arc::clone(clock), Arc::clone(random));
+            stores::cluster::open(config, folder, what.needs_shared(), chance, threads).await
+        }
+    }
+}
+
+async fn join(
+    config: &Config,
+    what: &What,
+    others: (Bound, SocketAddr),
+    worker: WorkerId,
+    stores: &Stores,
+) -> anyhow::Result<Network> {
+    let table = what.needs_shared().then(|| Arc::clone(&stores.shared().leases));
+    let worker = what.has(Role::Worker).then_some(worker);
+    Network::join(config, what, others, worker, table).await
+}
+
+/// Which runtimes are what their names say.
+async fn look(
+    looking: versions::Looking,
+    strict: bool,
+    languages: &mut Languages,
+) -> anyhow::Result<()> {
     if strict {
         let table = looking.table().await?;
         versions::tell(&table);
@@ -193,41 +263,60 @@ async fn start(start: Start) -> anyhow::Result<Started> {
             }
         });
     }
-    let with = (api.address(), threads);
-    let connections = descriptors.connections;
-    let sandboxes = (sandboxes, descriptors);
-    let running = roles::start(config, data, languages, sandboxes, stores, with).await?;
-    Ok(Started {
-        running,
-        connections,
-        api,
-        admin,
-        events,
-    })
+    Ok(())
 }
 
-/// What is done before anything runs, and blocks.
-fn prepare(config: &Config) -> anyhow::Result<(DataDir, Languages, sandbox::Config, Descriptors)> {
+/// What is done before anything runs.
+struct Prepared {
+    data: DataDir,
+    /// If functions run here, or are described.
+    languages: Option<Languages>,
+    /// If functions run here.
+    sandboxes: Option<sandbox::Config>,
+    descriptors: Descriptors,
+}
+
+/// Blocks.
+fn prepare(config: &Config, what: &What) -> anyhow::Result<Prepared> {
     let data = DataDir::open(&config.data_dir)?;
-    let languages = languages(&config.runtimes)?;
-    let mut sandboxes = sandboxes(config, &data, &languages)?;
-    let descriptors = descriptors(config, &sandboxes)?;
-    sandboxes.pool = descriptors.pool;
-    let swept =
-        sandbox::sweep(&sandboxes.tag).context("what a former run left cannot be cleaned up")?;
-    if swept.processes + swept.cgroups > 0 {
-        tracing::info!(
-            processes = swept.processes,
-            cgroups = swept.cgroups,
-            "removing what a killed run left"
-        );
+    let languages = match what.has_any(&[Role::Worker, Role::Control]) {
+        true => Some(languages(&config.runtimes)?),
+        false => None,
+    };
+    let mut sandboxes = match &languages {
+        Some(languages) if what.has(Role::Worker) => {
+            Some(limits::sandboxes(config, &data, languages)?)
+        }
+        _ => None,
+    };
+    let roots = sandboxes.as_ref().map_or(0, |made| made.roots.len());
+    let descriptors = limits::descriptors(config, roots)?;
+    if let Some(sandboxes) = &mut sandboxes {
+        sandboxes.pool = descriptors.pool;
+        let swept = sandbox::sweep(&sandboxes.tag)
+            .context("what a former run left cannot be cleaned up")?;
+        if swept.processes + swept.cgroups > 0 {
+            tracing::info!(
+                processes = swept.processes,
+                cgroups = swept.cgroups,
+                "removing what a killed run left"
+            );
+        }
     }
-    Ok((data, languages, sandboxes, descriptors))
+    if what.member.is_none() {
+        data.hand_over_credentials();
+    }
+    Ok(Prepared {
+        data,
+        languages,
+        sandboxes,
+        descriptors,
+    })
 }
 
 async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     let account = from.config.account.id.clone();
-    let bounds = bounds(&from.config)?;
+    let bounds = limits::bounds(&from.config)?;
     let starting = tokio::spawn(start(from));
     let started = tokio::select! {
         biased;
@@ -257,93 +346,41 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
             .background
             .spawn(crate::admin::serve(listener, shown));
     }
-    let (dispatch, frontend) = (running.dispatch.clone(), running.frontend.clone());
-    let of_events = front_door::Events {
-        frontend: running.events.frontend.clone(),
-        threads: running.events.threads.clone(),
-    };
-    let authenticator = running.authenticator.clone();
-    let bounds = front_door::Bounds {
-        connections: bounds.connections.min(connections),
-        connections_of_one: bounds.connections_of_one.min(connections),
-        ..bounds
-    };
-    let door = Arc::new(FrontDoor::new(
-        dispatch,
-        frontend,
-        of_events,
-        authenticator,
-        bounds,
-    ));
     let mut serving = JoinSet::new();
-    let (listener, address) = api.listen()?;
-    serving.spawn(Arc::clone(&door).serve(listener, stop.clone()));
-    if let Some(bound) = events {
-        let (listener, address) = bound.listen()?;
-        tracing::info!(%address, "events are also accepted here");
-        serving.spawn_on(door.serve(listener, stop.clone()), &running.events.threads);
+    if let (Some(api), Some(entry)) = (api, running.entry.clone()) {
+        let threads = entry.threads.clone();
+        let bounds = front_door::Bounds {
+            connections: bounds.connections.min(connections),
+            connections_of_one: bounds.connections_of_one.min(connections),
+            ..bounds
+        };
+        let door = Arc::new(FrontDoor::new(entry, bounds));
+        let (listener, address) = api.listen()?;
+        serving.spawn(Arc::clone(&door).serve(listener, stop.clone()));
+        if let Some(bound) = events {
+            let (listener, address) = bound.listen()?;
+            tracing::info!(%address, "events are also accepted here");
+            serving.spawn_on(door.serve(listener, stop.clone()), &threads);
+        }
+        say!("lambent ready at http://{address}");
+        tracing::info!(
+            %address,
+            data_dir = %running.data.path().display(),
+            %account,
+            "serving; credentials are in the data folder"
+        );
+    } else {
+        say!("lambent ready");
     }
-    say!("lambent ready at http://{address}");
-    tracing::info!(
-        %address,
-        data_dir = %running.data.path().display(),
-        %account,
-        "serving; credentials are in the data folder"
-    );
     signals.told_to_stop().await;
     drain::end_in_time();
     tracing::info!(
         "stopping when the invokes under way have finished; a second signal cuts them off"
     );
+    if let Some(network) = &running.network {
+        network.drain().await;
+    }
     stop.cancel();
     drain::drain(running, serving, signals.told_to_stop()).await;
     Ok(Ended::AfterServing)
-}
-
-/// The limits of the front door.
-fn bounds(config: &Config) -> anyhow::Result<front_door::Bounds> {
-    const MB: u64 = 1024 * 1024;
-    let requests = &config.requests;
-    if requests.connections == 0 || requests.connections_per_address == 0 {
-        bail!("requests.connections, requests.connections_per_address: must be at least 1");
-    }
-    let memory_mb = match requests.memory_mb {
-        // An eighth of the machine.
-        0 => (roles::machine_memory_mb().unwrap_or(0) / 8).clamp(REQUESTS_MB_MIN, 1024),
-        given if given < REQUESTS_MB_MIN => {
-            bail!(
-                "requests.memory_mb: {given} is not enough for a package: at least {REQUESTS_MB_MIN}"
-            )
-        }
-        given => given,
-    };
-    Ok(front_door::Bounds {
-        connections: requests.connections,
-        connections_of_one: requests.connections_per_address,
-        bytes: memory_mb.saturating_mul(MB),
-    })
-}
-
-/// What tells the server to stop.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?,
-            interrupt: signal(SignalKind::interrupt()).context("SIGINT cannot be awaited")?,
-        })
-    }
-
-    /// Returns on SIGTERM or SIGINT.
-    async fn told_to_stop(&mut self) {
-        tokio::select! {
-            biased;
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

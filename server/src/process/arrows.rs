@@ -1,4 +1,5 @@
-//! The arrows between the roles of one process: direct, or with the delay of a network.
+//! The arrows between roles: to a callee in this process direct, or with the delay of a network; to others over the network
+//! itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,28 +15,39 @@ use api::worker::Workers;
 use faulty::{Faults, Faulty};
 
 use crate::config::Config;
+use crate::routes::Routes;
 
 /// What lies between a caller and a callee.
 #[derive(Clone)]
-pub(super) struct Arrows(Option<Arc<Faults>>);
+pub(super) enum Arrows {
+    /// Every role is in this process.
+    Near(Option<Arc<Faults>>),
+    /// They are wherever the cluster has them.
+    Far(Arc<Routes>),
+}
 
 impl Arrows {
-    /// As configured.
-    pub(super) fn new(config: &Config) -> Self {
+    /// Of one process, as configured.
+    pub(super) fn near(config: &Config) -> Self {
         let delay = Duration::from_millis(config.arrows.delay_ms);
-        Self((!delay.is_zero()).then(|| Faults::fixed(delay)))
+        Self::Near((!delay.is_zero()).then(|| Faults::fixed(delay)))
     }
 }
 
-/// A method for each arrow, by which its callee is reached. Logs have none: nobody waits for them.
+/// A method for each arrow: how its callee is reached, which is `near` if this process has that role. Logs have none:
+/// nobody waits for them.
 macro_rules! arrows {
     ($($name:ident: $arrow:ident),* $(,)?) => {
         impl Arrows {
             $(
-                pub(super) fn $name(&self, near: Arc<dyn $arrow>) -> Arc<dyn $arrow> {
-                    match &self.0 {
-                        Some(network) => Arc::new(Faulty::new(near, Arc::clone(network))),
-                        None => near,
+                pub(super) fn $name(&self, near: Option<Arc<dyn $arrow>>) -> Arc<dyn $arrow> {
+                    match (self, near) {
+                        (Self::Far(routes), near) => routes.$name(near),
+                        (Self::Near(Some(network)), Some(near)) => {
+                            Arc::new(Faulty::new(near, Arc::clone(network)))
+                        }
+                        (Self::Near(None), Some(near)) => near,
+                        (Self::Near(_), None) => unreachable!("one process has every role"),
                     }
                 }
             )*
@@ -75,19 +87,19 @@ mod tests {
     fn arrows(delay_ms: u64) -> Arrows {
         let mut config = Config::default();
         config.arrows.delay_ms = delay_ms;
-        Arrows::new(&config)
+        Arrows::near(&config)
     }
 
     #[test]
     fn without_a_delay_nothing_is_between() {
         let near: Arc<dyn RoleCredentials> = Arc::new(Nobody);
-        let far = arrows(0).credentials(Arc::clone(&near));
+        let far = arrows(0).credentials(Some(Arc::clone(&near)));
         assert!(Arc::ptr_eq(&near, &far));
     }
 
     #[tokio::test(start_paused = true)]
     async fn each_way_takes_the_delay() {
-        let far = arrows(3).credentials(Arc::new(Nobody));
+        let far = arrows(3).credentials(Some(Arc::new(Nobody)));
         let began = Instant::now();
         let arn = FunctionArn {
             scope: Scope {

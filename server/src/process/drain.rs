@@ -17,6 +17,8 @@ const INVOKES_WITHIN: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 
 /// that cannot be written is not waited for any longer: the next start knows that all of them have
 /// ended.
 const ENVIRONMENTS_WITHIN: Duration = Duration::from_secs(12);
+/// Calls of other processes: those that last have ended with the invokes and the environments.
+const CALLS_WITHIN: Duration = Duration::from_secs(3);
 /// Background tasks end where they wait, or are abandoned.
 const BACKGROUND_WITHIN: Duration = Duration::from_secs(2);
 /// The roles themselves: a moment's work, except for a disk that does not answer.
@@ -65,9 +67,15 @@ pub(super) async fn drain(
     let invokes = async {
         // The front door's tasks end by themselves or have panicked; either way no request is left.
         while serving.join_next().await.is_some() {}
-        running.events.shutdown().await;
-        running.frontend.drain().await;
-        running.dispatch.drain().await;
+        if let Some(pollers) = &mut running.pollers {
+            pollers.shutdown().await;
+        }
+        if let Some(entry) = &running.entry {
+            entry.frontend.drain().await;
+        }
+        if let Some(dispatch) = &running.dispatch {
+            dispatch.drain().await;
+        }
     };
     tokio::select! {
         biased;
@@ -77,16 +85,32 @@ pub(super) async fn drain(
             tracing::error!("some invokes did not end in time and are cut off");
         }
     }
-    running.assignment.drain();
+    // In a cluster, environments outlive the process that lends them.
+    let ends = running.network.is_none();
+    if let Some(assignment) = running.assignment.as_ref().filter(|_| ends) {
+        assignment.drain();
+    }
     let environments = async {
-        running.worker.shutdown().await;
-        running.assignment.shutdown().await;
+        if let Some(worker) = &running.worker {
+            worker.handle.shutdown().await;
+        }
+        match &running.assignment {
+            Some(assignment) if ends => assignment.shutdown().await,
+            Some(assignment) => assignment.hand_over().await,
+            None => {}
+        }
     };
     if tokio::time::timeout(ENVIRONMENTS_WITHIN, environments)
         .await
         .is_err()
     {
         tracing::error!("some environments did not end in time; the kernel ends them");
+    }
+    if let Some(network) = running.network.take() {
+        let left = tokio::time::timeout(CALLS_WITHIN, network.leave()).await;
+        if left.is_err() {
+            tracing::error!("some calls of other processes did not end in time and are cut off");
+        }
     }
     let background = running.background.shutdown();
     if tokio::time::timeout(BACKGROUND_WITHIN, background)
@@ -120,6 +144,7 @@ mod tests {
         let parts = [
             INVOKES_WITHIN,
             ENVIRONMENTS_WITHIN,
+            CALLS_WITHIN,
             BACKGROUND_WITHIN,
             DROPPED_WITHIN,
             CLOSED_WITHIN,

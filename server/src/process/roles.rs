@@ -1,4 +1,4 @@
-//! The roles of an all-in-one server, each behind its arrow.
+//! The roles of a process, each behind its arrow: all of them in one process, or some of a cluster's.
 
 mod assignment;
 mod control;
@@ -10,40 +10,51 @@ mod placing;
 mod worker;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use ::frontend::Frontend;
+use admission::Admission;
 use api::assignment::Assignment;
-use api::worker::Worker;
-use authn::{Authenticator, Regions};
+use api::counting::Counting;
+use api::credentials::RoleCredentials;
+use api::events::Events;
+use api::invoke::Invoker;
+use api::placement::Placement;
+use api::preparation::Preparation;
+use api::requests::Requests;
+use api::worker::{Worker, Workers};
+use authn::Regions;
+use far::Served;
 use image::Packages;
 use prometheus_client::registry::Registry;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
-use types::{Clock, Random, SystemClock, SystemRandom};
+use types::{Clock, Random, Role, WorkerId};
 
 use super::arrows::Arrows;
 use super::descriptors::Descriptors;
+use super::network::Network;
 use super::patience::within;
 use super::stores::Stores;
+use super::what::What;
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Dispatch, Forward, Operations};
+use crate::front_door::Entry;
 use crate::roots::Languages;
 pub(super) use worker::{machine_memory_mb, memory_mb};
 
 /// The roles, running.
 pub(crate) struct Running {
-    pub(crate) dispatch: Arc<Dispatch>,
-    pub(crate) frontend: Arc<Frontend>,
-    pub(crate) events: events::Plane,
-    pub(crate) authenticator: Arc<Authenticator>,
-    pub(crate) assignment: Arc<::assignment::Service>,
-    pub(crate) worker: ::worker::Handle,
-    /// Keeps alive what the other roles' weak references point to.
-    pub(crate) _near: Arc<dyn Worker>,
+    /// What clients' requests are taken to, if this process takes any.
+    pub(crate) entry: Option<Entry>,
+    pub(crate) dispatch: Option<Arc<Dispatch>>,
+    pub(crate) pollers: Option<events::Pollers>,
+    pub(crate) assignment: Option<Arc<::assignment::Service>>,
+    pub(crate) worker: Option<worker::Made>,
     pub(crate) registry: Arc<Mutex<Registry>>,
     pub(super) stores: Stores,
+    pub(super) network: Option<Network>,
     /// Held to the end.
     pub(crate) data: DataDir,
     /// What runs until the end: watches, timers.
@@ -57,6 +68,7 @@ struct Common<'s> {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     arrows: Arrows,
+    zone: String,
 }
 
 impl Common<'_> {
@@ -65,93 +77,212 @@ impl Common<'_> {
     }
 }
 
+/// What the roles of a process are started with.
+pub(super) struct Given {
+    pub(super) config: Config,
+    pub(super) what: What,
+    pub(super) data: DataDir,
+    /// Where the secrets of the installation are.
+    pub(super) secrets: PathBuf,
+    pub(super) languages: Option<Languages>,
+    pub(super) sandboxes: Option<sandbox::Config>,
+    pub(super) descriptors: Descriptors,
+    pub(super) stores: Stores,
+    pub(super) network: Option<Network>,
+    pub(super) worker: WorkerId,
+    /// Where clients are answered.
+    pub(super) address: SocketAddr,
+    /// Of the asynchronous plane.
+    pub(super) threads: Handle,
+    pub(super) chance: (Arc<dyn Clock>, Arc<dyn Random>),
+}
+
+/// The roles that read what is sealed with the installation's keys.
+const WITH_KEYS: [Role; 3] = [Role::Control, Role::Identity, Role::Frontend];
+
 /// The roles from the bottom of the picture up.
-pub(super) async fn start(
-    config: Config,
-    data: DataDir,
-    languages: Languages,
-    (sandboxes, descriptors): (sandbox::Config, Descriptors),
-    stores: Stores,
-    (address, threads): (SocketAddr, Handle),
-) -> anyhow::Result<Running> {
+pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
+    let Given {
+        config,
+        what,
+        data,
+        stores,
+        mut network,
+        ..
+    } = given;
+    let (clock, random) = given.chance;
     let common = Common {
         config: &config,
         stores: &stores,
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        arrows: Arrows::new(&config),
+        clock,
+        random,
+        arrows: match &network {
+            Some(network) => Arrows::Far(Arc::clone(&network.routes)),
+            None => Arrows::near(&config),
+        },
+        zone: match &what.member {
+            Some(member) => member.peer.zone.clone(),
+            None => config.worker.zone.clone(),
+        },
     };
     let arrows = &common.arrows;
     let mut registry = Registry::with_prefix("lambent");
     let mut background = JoinSet::new();
+    let mut served = Served::default();
 
-    let keyring = identity::keyring(&common, &data)?;
-    let identity = identity::create(&common, &keyring, &mut background);
-    let logs = logs::create(&common, &keyring, &mut registry, &mut background);
-    let placement = placing::placement(&common, &mut registry, &mut background);
-    let counting = placing::counting(&common, &mut registry, &mut background);
+    let keyring = match what.has_any(&WITH_KEYS) {
+        true => Some(identity::keyring(&common, &given.secrets)?),
+        false => None,
+    };
+    let near = keyring.as_ref().filter(|_| what.has(Role::Identity));
+    let near = near.map(|keyring| Arc::clone(&keyring.keys) as Arc<dyn RoleCredentials>);
+    if let Some(near) = &near {
+        served.credentials(Arc::clone(near));
+    }
+    let credentials = arrows.credentials(near);
+
+    let near = what.has(Role::Placement).then(|| {
+        let near = placing::placement(&common, &mut registry, &mut background);
+        served.placement(Arc::clone(&near));
+        near
+    });
+    let placing = arrows.placement(near);
+    let near = what.has(Role::Counting).then(|| {
+        let near = placing::counting(&common, &mut registry, &mut background);
+        served.counting(Arc::clone(&near));
+        near
+    });
+    let counting = arrows.counting(near);
 
     let packages = Arc::new(Packages::new(Arc::clone(&stores.blobs)));
-    let folders = worker::folders(&common, &packages, &sandboxes)?;
-    let opt = worker::everybodys_opt(&common, &packages, &folders).await?;
-    let with = worker::With {
-        folders,
-        opt: opt.clone(),
-        descriptors,
-        runtimes: languages.runtimes.clone(),
-        address,
-    };
-    let worker = worker::create(&common, with, sandboxes, &mut registry).await?;
-    let workers = arrows.workers(worker.all);
-    let placing = arrows.placement(placement);
-    let with = assignment::With {
-        placement: Arc::clone(&placing),
-        credentials: arrows.credentials(keyring.keys.clone()),
-        workers: Arc::clone(&workers),
-    };
-    let assignment = assignment::create(&common, with, &mut registry).await?;
-    let assigning = arrows.assignment(Arc::clone(&assignment) as Arc<dyn Assignment>);
-    worker.handle.connect(Arc::clone(&assigning), placing);
+    let opt = worker::everybodys_opt(&common, &packages).await?;
+    let mut worker = None;
+    if let (Some(sandboxes), Some(languages)) = (given.sandboxes, &given.languages) {
+        let with = worker::With {
+            id: given.worker,
+            packages: &packages,
+            opt: opt.clone(),
+            descriptors: given.descriptors,
+            runtimes: languages.runtimes.clone(),
+            address: given.address,
+        };
+        let made = worker::create(&common, with, sandboxes, &mut registry).await?;
+        served.worker(Arc::clone(&made.near));
+        served.preparation(Arc::clone(&made.preparation));
+        worker = Some(made);
+    }
+    let near = worker.as_ref().map(|made| Arc::clone(&made.all));
+    let workers = arrows.workers(near);
 
-    let with = control::With {
-        keyring: &keyring,
-        code: packages,
-        preparation: arrows.preparation(Arc::new(worker.handle.clone())),
-        opt,
-        assignment: Arc::clone(&assigning),
-        runtimes: &languages.runtimes,
-        address,
-    };
-    let control = control::create(&common, with, &mut registry, &mut background)?;
-    let random = Arc::clone(&common.random);
-    let dispatch = Dispatch::new(control, identity, logs, random, &mut registry);
+    let mut assignment = None;
+    if what.has(Role::Assignment) {
+        let with = assignment::With {
+            placement: Arc::clone(&placing),
+            credentials: Arc::clone(&credentials),
+            workers: Arc::clone(&workers),
+        };
+        let network = network.as_ref();
+        let made = assignment::create(&common, with, network, &mut registry, &mut background).await?;
+        served.assignment(Arc::clone(&made) as Arc<dyn Assignment>);
+        assignment = Some(made);
+    }
+    let near = assignment.as_ref();
+    let near = near.map(|made| Arc::clone(made) as Arc<dyn Assignment>);
+    let assigning = arrows.assignment(near);
+    if let Some(worker) = &worker {
+        worker.handle.connect(Arc::clone(&assigning), Arc::clone(&placing));
+    }
 
-    let admission = frontend::admission(&common, &keyring, &mut background).await?;
-    let with = frontend::With {
-        admission: Arc::clone(&admission),
-        counting: arrows.counting(counting),
-        assignment: assigning,
-        workers,
-    };
-    let frontend = frontend::create(&common, with, &mut registry);
+    let mut dispatch = None;
+    if let (true, Some(keyring), Some(languages)) =
+        (what.has(Role::Control), &keyring, &given.languages)
+    {
+        let near = worker.as_ref().map(|made| Arc::clone(&made.preparation));
+        let with = control::With {
+            keyring,
+            code: Arc::clone(&packages),
+            preparation: arrows.preparation(near),
+            opt,
+            assignment: Arc::clone(&assigning),
+            runtimes: &languages.runtimes,
+            address: given.address,
+        };
+        let control = control::create(&common, with, &mut registry, &mut background)?;
+        let identity = identity::create(&common, keyring, &mut background);
+        let logs = logs::create(&common, keyring, &mut registry, &mut background);
+        let random = Arc::clone(&common.random);
+        let made = Arc::new(Dispatch::new(control, identity, logs, random, &mut registry));
+        served.requests(Arc::clone(&made) as Arc<dyn Requests>);
+        dispatch = Some(made);
+    }
+
+    let mut frontend = None;
+    let mut admission: Option<Arc<Admission>> = None;
+    if let (true, Some(keyring)) = (what.has(Role::Frontend), &keyring) {
+        let checks = frontend::admission(&common, keyring, &mut background).await?;
+        let with = frontend::With {
+            admission: Arc::clone(&checks),
+            counting,
+            assignment: assigning,
+            workers,
+        };
+        let made = frontend::create(&common, with, &mut registry);
+        served.invoker(made.invoker());
+        frontend = Some(made);
+        admission = Some(checks);
+    }
+
+    let near = frontend.as_ref().map(|made| made.invoker());
+    let mut pollers = None;
+    let mut near_events = None;
     let registry = Arc::new(Mutex::new(registry));
-    let with = events::With {
-        credentials: arrows.credentials(keyring.keys),
-        admission,
-        invoker: arrows.invoker(frontend.invoker()),
-    };
-    let events = events::start(&common, with, threads, &registry);
-    let events = within("the queues of events", events).await??;
+    if what.has(Role::EventInvoke) {
+        let with = events::With {
+            credentials,
+            invoker: arrows.invoker(near),
+        };
+        let made = events::start(&common, with, given.threads.clone(), &registry);
+        let made = within("the queues of events", made).await??;
+        served.events(Arc::clone(&made.near));
+        near_events = Some(Arc::clone(&made.near));
+        pollers = Some(made);
+    }
+
+    let mut entry = None;
+    if let (Some(frontend), Some(admission), Some(keyring)) = (frontend, admission, &keyring) {
+        let operations: Arc<dyn Operations> = match (&dispatch, &network) {
+            (Some(near), _) => Arc::clone(near) as Arc<dyn Operations>,
+            (None, Some(network)) => {
+                let random = Arc::clone(&common.random);
+                Arc::new(Forward::new(network.routes.requests(None), random))
+            }
+            (None, None) => unreachable!("one process has every role"),
+        };
+        let events = arrows.events(near_events);
+        let events = events::frontend(&common, admission, events);
+        entry = Some(Entry {
+            operations,
+            frontend,
+            events: Arc::new(events),
+            authenticator: Arc::clone(&keyring.authenticator),
+            threads: given.threads,
+        });
+    }
+    if let Some(network) = &mut network {
+        if let (true, Some(keeper)) = (what.has(Role::Placement), network.keeper()) {
+            served.membership(keeper);
+        }
+        network.serve(served)?;
+    }
     Ok(Running {
-        dispatch: Arc::new(dispatch),
-        frontend,
-        events,
-        authenticator: keyring.authenticator,
+        entry,
+        dispatch,
+        pollers,
         assignment,
-        worker: worker.handle,
-        _near: worker.near,
+        worker,
         registry,
         stores,
+        network,
         data,
         background,
     })

@@ -1,151 +1,62 @@
-//! The stores of an all-in-one server: opened with a deadline, asked with a deadline, closed with one.
+//! What a process keeps things in: in its data folder, if it is the whole system, or where all processes of a cluster do.
 
-use std::path::Path;
+pub(super) mod cluster;
+pub(super) mod embedded;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use backends::{LocalBlobs, Opening, Remembered, Space, Sqlite, SqliteQueue};
+use backends::Space;
 use logs::LogStore;
-use storage::{Blobs, Expect, Journal, Queue, Reserving, Room, Table, Timely};
-use tokio::runtime::Handle;
-use types::SystemClock;
-
-use super::patience::aside_on;
-use crate::config::Config;
+use storage::{Blobs, Journal, Queue, Table};
 
 /// A store that has not answered for this long is treated as unavailable: the call fails.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// The same for a package, which is up to 250 MB on a slow disk.
 const BLOB_WITHIN: Duration = Duration::from_secs(120);
-/// Leases read at once.
-const LEASES_BATCH: usize = 1_000;
-/// Closing is not waited for any longer. Everything acknowledged is on disk before.
+/// Closing is not waited for any longer. Everything acknowledged is durable before.
 pub(super) const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// See the module.
 #[derive(Clone)]
 pub(super) struct Stores {
+    /// Packages.
+    pub(super) blobs: Arc<dyn Blobs>,
+    /// What a worker alone has not: it runs what is hostile.
+    shared: Option<Shared>,
+    pub(super) logs: Arc<LogStore>,
+    /// The disk that the data folder is on.
+    pub(super) space: Arc<Space>,
+    /// What must be closed.
+    files: Option<embedded::Files>,
+}
+
+/// What the roles other than workers share.
+#[derive(Clone)]
+pub(super) struct Shared {
     /// Rows, for the system's own.
     pub(super) table: Arc<dyn Table>,
     /// Rows, for what callers create: nothing new on a full disk.
     pub(super) callers_table: Arc<dyn Table>,
+    /// Rows that say who is alive and who does what.
+    pub(super) leases: Arc<dyn Table>,
     pub(super) journal: Arc<dyn Journal>,
-    pub(super) blobs: Arc<dyn Blobs>,
     pub(super) queue: Arc<dyn Queue>,
-    pub(super) logs: Arc<LogStore>,
-    /// The disk that they are on.
-    pub(super) space: Arc<Space>,
-    sqlite: Arc<Sqlite>,
-    sqlite_queue: Arc<SqliteQueue>,
-}
-
-/// Opens all stores in the data folder; `threads` are those of the asynchronous plane. The writers of
-/// its store and of logs run there, with a lower priority than anything that a synchronous invoke waits
-/// for: a function can write more log than a processor can store.
-pub(super) async fn open(
-    config: &Config,
-    folder: &Path,
-    accept_older: bool,
-    threads: &Handle,
-) -> anyhow::Result<Stores> {
-    let reserve = match config.disk.reserve_mb {
-        0 => None,
-        mb => Some(mb.saturating_mul(1024 * 1024)),
-    };
-    let folder = folder.to_owned();
-    let space = Arc::new(Space::of(&folder, reserve)?);
-    let room = Arc::clone(&space) as Arc<dyn Room>;
-    let remembered = Remembered::open(&folder.join("remembered"), accept_older);
-    let remembered = remembered.context(
-        "the record of the databases' state cannot be read (--accept-older-data accepts them as they are)",
-    )?;
-    let opening = Opening {
-        remembered: Some(Arc::new(remembered)),
-        room: Arc::clone(&room),
-    };
-    let here = Handle::current();
-    let (path, with) = (folder.join("metadata.db"), opening.clone());
-    let sqlite = aside_on(&here, "metadata.db", move || {
-        Sqlite::open_with(&path, &with)
-    });
-    let sqlite = Arc::new(sqlite.await?.context("metadata.db cannot be used")?);
-    let (path, with) = (folder.join("queues.db"), opening);
-    let queue = aside_on(threads, "queues.db", move || {
-        let clock = Arc::new(SystemClock);
-        SqliteQueue::open_with(&path, clock, &with)
-    });
-    let queue = Arc::new(queue.await?.context("queues.db cannot be used")?);
-    let path = folder.join("blobs");
-    let blobs = aside_on(&here, "blobs/", move || LocalBlobs::open(&path));
-    let blobs = Arc::new(blobs.await?.context("blobs/ cannot be used")?);
-    let blobs = Timely::new(blobs, BLOB_WITHIN);
-    let (path, bounds) = (folder.join("logs"), log_bounds(config));
-    let in_logs = Arc::clone(&room);
-    let logs = aside_on(threads, "logs/", move || {
-        LogStore::open(path, bounds, in_logs)
-    });
-    let logs = Arc::new(logs.await?.context("logs/ cannot be used")?);
-    let timely = Arc::new(Timely::new(Arc::clone(&sqlite), ANSWER_WITHIN));
-    let table = Arc::clone(&timely) as Arc<dyn Table>;
-    forget_leases(table.as_ref())
-        .await
-        .context("leases of the run before cannot be removed")?;
-    Ok(Stores {
-        callers_table: Arc::new(Reserving::new(Arc::clone(&table), Arc::clone(&room))),
-        table,
-        journal: timely,
-        blobs: Arc::new(Reserving::new(Arc::new(blobs), room)),
-        queue: Arc::new(Timely::new(Arc::clone(&queue), ANSWER_WITHIN)),
-        logs,
-        space,
-        sqlite,
-        sqlite_queue: queue,
-    })
-}
-
-/// The data folder belongs to this process alone: the holders of leases in its table are dead, and need
-/// not be waited for.
-async fn forget_leases(table: &dyn Table) -> Result<(), storage::Error> {
-    loop {
-        let rows = table.list("lease/", None, LEASES_BATCH).await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        for row in rows {
-            table.delete(&row.key, Expect::Any).await?;
-        }
-    }
-}
-
-fn log_bounds(config: &Config) -> logs::Bounds {
-    const MB: u64 = 1024 * 1024;
-    let logs = &config.logs;
-    let account = match logs.account_mb_max {
-        0 => logs.total_mb_max / 2,
-        given => given,
-    };
-    logs::Bounds {
-        group_bytes_max: logs.group_mb_max.saturating_mul(MB),
-        account_bytes_max: account.saturating_mul(MB),
-        total_bytes_max: logs.total_mb_max.saturating_mul(MB),
-        ..logs::Bounds::default()
-    }
 }
 
 impl Stores {
-    /// Brings everything into the files themselves, so that they can be copied without their logs.
-    /// False if the disk does not answer: dropping the rest of a store then waits for it.
+    /// What all roles but workers have.
+    pub(super) fn shared(&self) -> &Shared {
+        self.shared
+            .as_ref()
+            .expect("every process but a worker alone is given them")
+    }
+
+    /// False if a store does not answer: dropping the rest of it then waits for it.
     pub(super) async fn close(self) -> bool {
         let closing = async {
-            let (metadata, queues) =
-                tokio::join!(self.sqlite.checkpoint(), self.sqlite_queue.checkpoint());
-            for failed in [metadata, queues].into_iter().filter_map(Result::err) {
-                let error = &failed as &dyn std::error::Error;
-                tracing::warn!(
-                    error,
-                    "a database's write-ahead log could not be merged into it; both are kept"
-                );
+            if let Some(files) = &self.files {
+                files.merge().await;
             }
             // The last to hold the log store: dropping it writes what still waits, and blocks.
             let dropped = tokio::task::spawn_blocking(move || drop(self));

@@ -29,7 +29,7 @@ pub(super) async fn create(
     let dependencies = assignment::Dependencies {
         clock: Arc::clone(&common.clock),
         random: Arc::clone(&common.random),
-        journal: Arc::clone(&common.stores.journal),
+        journal: Arc::clone(&common.stores.shared().journal),
         placement: with.placement,
         credentials: with.credentials,
         workers: with.workers,

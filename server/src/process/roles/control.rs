@@ -43,7 +43,7 @@ pub(super) fn create(
     let config = control_config(common, &with)?;
     register_metrics(registry, &with.code);
     let (control, settler) = Control::new(Dependencies {
-        table: Arc::clone(&common.stores.callers_table),
+        table: Arc::clone(&common.stores.shared().callers_table),
         code: with.code,
         preparation: with.preparation,
         packages: packages::source(&common.config.aws, &common.clock)?,
@@ -68,7 +68,7 @@ pub(super) fn create(
         holder: common.random.uuid().to_string(),
         term: LEASE_TERM,
     };
-    let table = Arc::clone(&common.stores.table);
+    let table = Arc::clone(&common.stores.shared().leases);
     // It stops with this process, whose leases the next one removes.
     background.spawn(singletons.run(leases, table, CancellationToken::new()));
     Ok(control)

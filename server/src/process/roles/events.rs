@@ -1,4 +1,4 @@
-//! The asynchronous plane of an all-in-one server: its own store, its own threads.
+//! The asynchronous plane: its own store, its own threads.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,16 +20,14 @@ use crate::process::pressure::Processors;
 /// What it works with.
 pub(super) struct With {
     pub(super) credentials: Arc<dyn RoleCredentials>,
-    pub(super) admission: Arc<Admission>,
     pub(super) invoker: Arc<dyn Invoker>,
 }
 
-/// The plane, running.
-pub(crate) struct Plane {
-    pub(crate) frontend: Arc<EventFrontend>,
-    pub(crate) threads: Handle,
+/// The role, running.
+pub(crate) struct Pollers {
+    pub(crate) near: Arc<dyn Events>,
     stop: CancellationToken,
-    pollers: JoinHandle<()>,
+    task: JoinHandle<()>,
 }
 
 /// Starts the pollers on `threads`.
@@ -38,7 +36,7 @@ pub(super) async fn start(
     with: With,
     threads: Handle,
     registry: &Mutex<Registry>,
-) -> anyhow::Result<Plane> {
+) -> anyhow::Result<Pollers> {
     let (config, stores) = (common.config, common.stores);
     let settings = event_invoke::Config {
         holder: RequestId::random(common.random.as_ref()).to_string(),
@@ -51,8 +49,8 @@ pub(super) async fn start(
     };
     let dependencies = Dependencies {
         random: Arc::clone(&common.random),
-        table: Arc::clone(&stores.table),
-        queue: Arc::clone(&stores.queue),
+        table: Arc::clone(&stores.shared().table),
+        queue: Arc::clone(&stores.shared().queue),
         credentials: with.credentials,
         client: Arc::new(aws::Client::new(Arc::clone(&common.clock))),
         endpoints: config.aws.endpoints()?,
@@ -66,28 +64,31 @@ pub(super) async fn start(
             .expect("no code panics while it holds the registry");
         EventInvoke::new(settings, dependencies, &mut registry)
     };
-    let events = common.arrows.events(Arc::clone(&role) as Arc<dyn Events>);
-    let frontend = EventFrontend::new(
-        Arc::clone(&common.random),
-        with.admission,
-        events,
-        config.account.id.clone(),
-    );
+    let near = Arc::clone(&role) as Arc<dyn Events>;
     let stop = CancellationToken::new();
-    let pollers = threads.spawn(role.run(with.invoker, stop.clone()));
-    Ok(Plane {
-        frontend: Arc::new(frontend),
-        threads,
-        stop,
-        pollers,
-    })
+    let task = threads.spawn(role.run(with.invoker, stop.clone()));
+    Ok(Pollers { near, stop, task })
 }
 
-impl Plane {
+/// What checks events before they are kept.
+pub(super) fn frontend(
+    common: &Common<'_>,
+    admission: Arc<Admission>,
+    events: Arc<dyn Events>,
+) -> EventFrontend {
+    EventFrontend::new(
+        Arc::clone(&common.random),
+        admission,
+        events,
+        common.config.account.id.clone(),
+    )
+}
+
+impl Pollers {
     /// No more events are started; those that are being invoked end first.
     pub(in crate::process) async fn shutdown(&mut self) {
         self.stop.cancel();
         // It has ended, or has panicked and was reported; the events are in the store either way.
-        let _ = (&mut self.pollers).await;
+        let _ = (&mut self.task).await;
     }
 }

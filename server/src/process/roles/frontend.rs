@@ -31,7 +31,7 @@ pub(super) async fn admission(
     keyring: &Keyring,
     background: &mut JoinSet<()>,
 ) -> anyhow::Result<Arc<Admission>> {
-    let metadata = Metadata::new(Arc::clone(&common.stores.table));
+    let metadata = Metadata::new(Arc::clone(&common.stores.shared().table));
     let (told, mut ready) = mpsc::channel(1);
     background.spawn(Arc::clone(&metadata).watch(told));
     let current = within("the metadata of functions", ready.recv()).await?;
@@ -50,7 +50,7 @@ pub(super) fn create(common: &Common<'_>, with: With, registry: &mut Registry) -
     let config = common.config;
     Frontend::new(
         Config {
-            zone: Some(config.worker.zone.clone()),
+            zone: Some(common.zone.clone()),
             account_concurrency: config.account.concurrency,
             stream_burst_bytes: config.streaming.burst_bytes,
             stream_bytes_per_second: config.streaming.bytes_per_second,

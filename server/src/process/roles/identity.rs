@@ -1,5 +1,6 @@
 //! Authentication: all access keys, and IAM and STS.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -11,7 +12,7 @@ use types::Random;
 
 use super::Common;
 use crate::config::{Config, UnknownRoles};
-use crate::data_dir::DataDir;
+use crate::data_dir;
 
 /// What authenticates requests.
 pub(super) struct Keyring {
@@ -21,19 +22,19 @@ pub(super) struct Keyring {
 }
 
 /// The installation's keys, and those that are in the table.
-pub(super) fn keyring(common: &Common<'_>, data: &DataDir) -> anyhow::Result<Keyring> {
+pub(super) fn keyring(common: &Common<'_>, secrets: &Path) -> anyhow::Result<Keyring> {
     let (config, random) = (common.config, common.random.as_ref());
-    let master = keyring::Keyring::open(&data.path().join("secret"), random);
+    let master = keyring::Keyring::open(&secrets.join("secret"), random);
     let master = Arc::new(master.context("secret cannot be used")?);
     let unknown_roles = identity::UnknownRoles {
         accepted: config.functions.unknown_roles == UnknownRoles::Accept,
         actions: config.functions.role_actions.clone(),
     };
     let keys = Keys::new(
-        root_keys(config, data, random)?,
+        root_keys(config, secrets, random)?,
         &unknown_roles,
         &master,
-        Arc::clone(&common.stores.table),
+        Arc::clone(&common.stores.shared().table),
         Arc::clone(&common.clock),
         Arc::clone(&common.random),
     );
@@ -54,7 +55,7 @@ pub(super) fn create(
     background: &mut JoinSet<()>,
 ) -> Service {
     let service = Service::new(Dependencies {
-        table: Arc::clone(&common.stores.callers_table),
+        table: Arc::clone(&common.stores.shared().callers_table),
         identities: keyring.keys.clone(),
         authenticator: Arc::clone(&keyring.authenticator),
         keyring: Arc::clone(&keyring.master),
@@ -66,10 +67,9 @@ pub(super) fn create(
     service
 }
 
-/// The key of the data folder, and those of the configuration.
-fn root_keys(config: &Config, data: &DataDir, random: &dyn Random) -> anyhow::Result<Vec<RootKey>> {
-    let first = data.root_key(&config.account.region, random)?;
-    data.hand_over_credentials();
+/// The key of the installation, and those of the configuration.
+fn root_keys(config: &Config, secrets: &Path, random: &dyn Random) -> anyhow::Result<Vec<RootKey>> {
+    let first = data_dir::root_key(secrets, &config.account.region, random)?;
     let mut keys = vec![RootKey {
         access_key_id: first.id,
         secret: Secret::new(first.secret),

@@ -23,7 +23,7 @@ pub(super) fn create(
             retention_days: Some(config.logs.retention_days).filter(|days| *days > 0),
         },
         Dependencies {
-            table: Arc::clone(&common.stores.callers_table),
+            table: Arc::clone(&common.stores.shared().callers_table),
             store: Arc::clone(&common.stores.logs),
             authenticator: Arc::clone(&keyring.authenticator),
             clock: Arc::clone(&common.clock),

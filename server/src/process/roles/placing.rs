@@ -14,7 +14,7 @@ pub(super) fn placement(
     common: &Common<'_>,
     registry: &mut Registry,
     background: &mut JoinSet<()>,
-) -> Arc<placement::Service> {
+) -> Arc<dyn api::placement::Placement> {
     let placement = Arc::new(placement::Service::new(
         placement_config(common.config),
         Arc::clone(&common.clock),
@@ -33,7 +33,7 @@ pub(super) fn counting(
     common: &Common<'_>,
     registry: &mut Registry,
     background: &mut JoinSet<()>,
-) -> Arc<counting::Service> {
+) -> Arc<dyn api::counting::Counting> {
     let counting = Arc::new(counting::Service::new(
         counting::Config::default(),
         Arc::clone(&common.clock),

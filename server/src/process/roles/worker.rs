@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use api::logs::Logs;
+use api::preparation::Preparation;
 use api::worker::{Worker, Workers};
 use image::{Folders, Packages};
 use prometheus_client::registry::Registry;
@@ -31,8 +32,9 @@ const CACHE_SHARE: u64 = 10;
 const CACHE_BYTES_MIN: u64 = 1 << 30;
 
 /// What it works with.
-pub(super) struct With {
-    pub(super) folders: Arc<Folders>,
+pub(super) struct With<'s> {
+    pub(super) id: WorkerId,
+    pub(super) packages: &'s Arc<Packages>,
     pub(super) opt: Option<String>,
     pub(super) descriptors: Descriptors,
     pub(super) runtimes: worker::Runtimes,
@@ -41,15 +43,16 @@ pub(super) struct With {
 }
 
 /// The worker, and ways to it.
-pub(super) struct Made {
-    pub(super) handle: worker::Handle,
+pub(crate) struct Made {
+    pub(crate) handle: worker::Handle,
     /// What weak references point to.
     pub(super) near: Arc<dyn Worker>,
+    pub(super) preparation: Arc<dyn Preparation>,
     pub(super) all: Arc<dyn Workers>,
 }
 
 /// Packages, as they are unpacked for sandboxes.
-pub(super) fn folders(
+fn folders(
     common: &Common<'_>,
     packages: &Arc<Packages>,
     sandboxes: &sandbox::Config,
@@ -74,18 +77,25 @@ pub(super) fn folders(
 /// Starts the sandboxes and what works with them.
 pub(super) async fn create(
     common: &Common<'_>,
-    with: With,
+    with: With<'_>,
     sandboxes: sandbox::Config,
     registry: &mut Registry,
 ) -> anyhow::Result<Made> {
+    let folders = folders(common, with.packages, &sandboxes)?;
+    if let Some(opt) = &with.opt {
+        // Unpacked now, so that a package that cannot be unpacked is reported now.
+        let account = &common.config.account.id;
+        let unpacked = folders.folder(account, opt).await;
+        unpacked.context("functions.opt")?;
+    }
+    let config = worker_config(common, &with)?;
     let engine = sandbox::ProcessEngine::start(sandboxes).await;
-    let config = worker_config(common, with.opt, with.descriptors, with.address)?;
     let id = config.worker;
     let dependencies = worker::Dependencies {
         clock: Arc::clone(&common.clock),
         random: Arc::clone(&common.random),
         engine: engine.context("sandboxes cannot be made")?,
-        folders: with.folders,
+        folders,
         logs: Arc::clone(&common.stores.logs) as Arc<dyn Logs>,
         runtimes: with.runtimes,
     };
@@ -95,17 +105,20 @@ pub(super) async fn create(
         id,
         worker: Arc::downgrade(&near),
     });
-    Ok(Made { handle, near, all })
+    Ok(Made {
+        preparation: Arc::new(handle.clone()),
+        handle,
+        near,
+        all,
+    })
 }
 
 /// The package that every function finds at `/opt`.
 pub(super) async fn everybodys_opt(
     common: &Common<'_>,
     packages: &Packages,
-    folders: &Folders,
 ) -> anyhow::Result<Option<String>> {
-    let config = common.config;
-    let path = &config.functions.opt;
+    let path = &common.config.functions.opt;
     if path.as_os_str().is_empty() {
         return Ok(None);
     }
@@ -115,21 +128,11 @@ pub(super) async fn everybodys_opt(
         .publish(zip.into())
         .await
         .context("functions.opt")?;
-    // Unpacked now, so that a package that cannot be unpacked is reported now.
-    folders
-        .folder(&config.account.id, &published.image)
-        .await
-        .context("functions.opt")?;
     Ok(Some(published.image))
 }
 
-fn worker_config(
-    common: &Common<'_>,
-    opt: Option<String>,
-    descriptors: Descriptors,
-    address: SocketAddr,
-) -> anyhow::Result<worker::Config> {
-    let config = common.config;
+fn worker_config(common: &Common<'_>, with: &With<'_>) -> anyhow::Result<worker::Config> {
+    let (config, descriptors) = (common.config, with.descriptors);
     let memory_mb = memory_mb(config)?;
     let mut environment = match config.functions.api {
         true => inside::variables(),
@@ -139,15 +142,15 @@ fn worker_config(
     let folders = config.file_systems.iter();
     let folders = folders.map(|(arn, system)| Ok((arn.clone(), system.folder(arn)?)));
     Ok(worker::Config {
-        worker: WorkerId::random(common.random.as_ref()),
-        zone: config.worker.zone.clone(),
+        worker: with.id,
+        zone: common.zone.clone(),
         memory_mb,
         environments_max: descriptors.environments,
         lines_max: descriptors.lines,
         environment,
-        opt,
+        opt: with.opt.clone(),
         file_systems: folders.collect::<anyhow::Result<_>>()?,
-        api: (config.functions.api).then(|| (inside::reached_at(address), descriptors.connections)),
+        api: (config.functions.api).then(|| (inside::reached_at(with.address), descriptors.connections)),
         log_bytes_per_second: log_bytes_per_second(config),
         way_out: config.sandbox.network != "none",
         freeze_after: Duration::from_millis(config.worker.freeze_after_ms),

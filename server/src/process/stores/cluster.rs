@@ -1,0 +1,135 @@
+//! The stores of a cluster: tables, journals and queues in NATS, blobs in S3. A process that is a worker alone has the
+//! blobs only: whoever takes it over must not find everybody's metadata.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use jetstream::{Bucket, Login, S3, Settings, Sync};
+use logs::LogStore;
+use storage::{Blobs, Room, Table, Timely};
+use tokio::runtime::Handle;
+use types::{Clock, Random};
+
+use super::embedded::{log_bounds, space};
+use super::{ANSWER_WITHIN, BLOB_WITHIN, Shared, Stores};
+use crate::config::{Cluster, Config, Nats};
+use crate::process::patience::{aside_on, within};
+
+/// How long a call is tried again while servers elect a leader.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Between two tries to connect.
+const AGAIN: Duration = Duration::from_millis(500);
+/// Functions, their settings, and all that callers create.
+const METADATA: &str = "metadata";
+/// Who lives, and who does what: written all the time.
+const LEASES: &str = "leases";
+
+/// Opens what this process needs of them; `folder` is its own.
+pub(in crate::process) async fn open(
+    config: &Config,
+    folder: &Path,
+    needs_shared: bool,
+    (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
+    threads: &Handle,
+) -> anyhow::Result<Stores> {
+    let blobs = blobs(&config.cluster)?;
+    let shared = match needs_shared {
+        true => Some(within("NATS", shared(&config.cluster.nats, &blobs, clock, random)).await??),
+        false => None,
+    };
+    let space = Arc::new(space(config, folder)?);
+    let (path, bounds) = (folder.join("logs"), log_bounds(config));
+    let room = Arc::clone(&space) as Arc<dyn Room>;
+    let logs = aside_on(threads, "logs/", move || LogStore::open(path, bounds, room));
+    let logs = Arc::new(logs.await?.context("logs/ cannot be used")?);
+    Ok(Stores {
+        blobs,
+        shared,
+        logs,
+        space,
+        files: None,
+    })
+}
+
+fn blobs(config: &Cluster) -> anyhow::Result<Arc<dyn Blobs>> {
+    let s3 = &config.s3;
+    if s3.endpoint.is_empty() {
+        bail!("cluster.s3.endpoint: a cluster needs a store of blobs that speaks S3's protocol");
+    }
+    let bucket = S3::open(&Bucket {
+        endpoint: s3.endpoint.clone(),
+        region: s3.region.clone(),
+        name: s3.bucket.clone(),
+        key_id: s3.access_key_id.clone(),
+        secret: s3.secret_access_key.clone(),
+    });
+    let bucket = Arc::new(bucket.context("cluster.s3")?);
+    Ok(Arc::new(Timely::new(bucket, BLOB_WITHIN)))
+}
+
+async fn shared(
+    nats: &Nats,
+    blobs: &Arc<dyn Blobs>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> anyhow::Result<Shared> {
+    let settings = settings(nats)?;
+    let cluster = loop {
+        let connect = jetstream::Cluster::connect(
+            settings.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&random),
+        );
+        match connect.await {
+            Ok(cluster) => break cluster,
+            Err(error @ jetstream::Error::Unfit { .. }) => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "NATS cannot be used yet; it is tried again"
+                );
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    };
+    let metadata = cluster.rows(METADATA).await.context("the table metadata")?;
+    let leases = cluster.rows(LEASES).await.context("the table leases")?;
+    let journals = cluster.journals().await.context("the journals")?;
+    let queues = cluster.queues(Arc::clone(blobs)).await.context("the queues")?;
+    let table: Arc<dyn Table> = Arc::new(Timely::new(Arc::new(metadata), ANSWER_WITHIN));
+    Ok(Shared {
+        callers_table: Arc::clone(&table),
+        table,
+        leases: Arc::new(Timely::new(Arc::new(leases), ANSWER_WITHIN)),
+        journal: Arc::new(Timely::new(Arc::new(journals), ANSWER_WITHIN)),
+        queue: Arc::new(Timely::new(Arc::new(queues), ANSWER_WITHIN)),
+    })
+}
+
+fn settings(nats: &Nats) -> anyhow::Result<Settings> {
+    if nats.servers.is_empty() {
+        bail!("cluster.nats.servers: every role but a worker needs the cluster's NATS servers");
+    }
+    let login = |user: &String, password: &String| Login {
+        user: user.clone(),
+        password: password.clone(),
+    };
+    let sync = match (nats.system_user.as_str(), nats.writes_are_synced) {
+        ("", true) => Sync::Stated,
+        ("", false) => bail!(
+            "cluster.nats: nobody says whether the servers write to the disk before they acknowledge: give system_user \
+             and system_password, by whom they are asked, or set writes_are_synced = true if they do"
+        ),
+        _ => Sync::Asked(login(&nats.system_user, &nats.system_password)),
+    };
+    Ok(Settings {
+        servers: nats.servers.clone(),
+        login: (!nats.user.is_empty()).then(|| login(&nats.user, &nats.password)),
+        sync,
+        prefix: nats.prefix.clone(),
+        replicas: nats.replicas,
+        patience: PATIENCE,
+    })
+}
