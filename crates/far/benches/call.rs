@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use api::counting::{Acquire, Counting, Error, Permit};
 use async_trait::async_trait;
-use far::{Certificates, Far, Line, Served, dns_name};
+use far::{Far, Identity, Line, Served, dns_name};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use records::examples;
 use tokio::net::TcpListener;
@@ -46,7 +46,7 @@ async fn main() {
         let params = CertificateParams::new(vec![dns_name(role)]).expect("a name");
         let key = KeyPair::generate().expect("a key");
         let own = params.signed_by(&key, &authority).expect("a certificate");
-        Certificates::from_pem(&authority.pem(), &own.pem(), &key.serialize_pem())
+        Identity::from_pem(&authority.pem(), &own.pem(), &key.serialize_pem()).expect("an identity")
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
@@ -54,7 +54,7 @@ async fn main() {
     served.counting(Arc::clone(&near));
     let own = certify(Role::Counting);
     tokio::spawn(async move { served.serve(listener, &own, CancellationToken::new()).await });
-    let line = Line::new(Role::Counting, address, &certify(Role::Frontend)).expect("a line");
+    let line = Line::new(Role::Counting, address, &certify(Role::Frontend));
     let far: Arc<dyn Counting> = Arc::new(Far::<dyn Counting>::new(line));
     for callers in [1, 16] {
         let there = measure(&near, callers).await;

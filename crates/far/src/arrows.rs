@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use records::functions::FunctionKey;
 use types::{FunctionArn, FunctionName, PermitId, ProcessId, Scope, WorkerId};
 
-use crate::line::Far;
+use crate::route::Far;
 use crate::served::Served;
 use types::Role;
 
@@ -48,7 +48,7 @@ macro_rules! arrow {
                     -> Result<$answer, $module::Error>
                 {
                     let path = concat!("/lambent.", stringify!($arrow), "/", stringify!($method));
-                    self.line.call(path, $within, &($(arrow!(@sent $argument $(as $by)?),)*)).await
+                    self.route.call(path, $within, &($(arrow!(@sent $argument $(as $by)?),)*)).await
                 }
             )*
         }

@@ -1,179 +1,126 @@
-//! The caller's side: one connection to a role of another process, made when it is needed and made again when it is
+//! The caller's side: a connection to a role of one other process, made when it is needed and made again when it is
 //! lost.
+//!
+//! ```text
+//!   call ─▶ is there a connection, with the newest certificate? ─no─▶ one caller makes it, the others wait
+//!                    │ yes
+//!                    ▼ sent; from here on it may have been received
+//! ```
 
-use std::error::Error as _;
-use std::marker::PhantomData;
+mod connection;
+mod lost;
+
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use api::{Loses, Lost};
-use bytes::Bytes;
-use http::uri::PathAndQuery;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout};
 use tonic::client::Grpc;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
-use tonic::{Code, Request, Status};
-
-use crate::message::{Frames, MESSAGE_BYTES_MAX, decode, encode};
-use crate::roles::{Certificates, dns_name};
-use crate::served::{Incoming, KEEPALIVE, KEEPALIVE_WITHIN};
 use types::Role;
 
-/// A connection is made within this, or the call was not received.
-const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+use connection::{Connection, connect};
+pub(crate) use connection::{NotConnected, Sender};
+pub(crate) use lost::{Known, known};
 
-/// Why there is no line.
-#[derive(Debug, thiserror::Error)]
-#[error("no connection to {role} at {address} can be prepared")]
-pub struct LineError {
-    role: &'static str,
-    address: SocketAddr,
-    #[source]
-    source: tonic::transport::Error,
-}
+use crate::identity::Identity;
 
-/// A connection to one role at one address. Cheap to share.
+/// A line whose last connection could not be made is tried after others for so long.
+const DOUBTED_FOR: Duration = Duration::from_secs(1);
+
+/// A connection to one role at one address. Cheap to share: all clones are one.
 #[derive(Clone)]
-pub struct Line {
-    channel: Channel,
+pub struct Line(Arc<Shared>);
+
+struct Shared {
+    role: Role,
+    address: SocketAddr,
+    identity: Identity,
+    current: Mutex<Option<Connection>>,
+    /// Held by who makes a connection.
+    making: tokio::sync::Mutex<()>,
+    /// How many connections could not be made, and when the last of them was given up.
+    failures: AtomicU64,
+    failed: Mutex<Option<Instant>>,
 }
 
 impl Line {
     /// Connects when the first call is made. The process there must prove that it has the role.
-    pub fn new(
-        role: Role,
-        address: SocketAddr,
-        certificates: &Certificates,
-    ) -> Result<Self, LineError> {
-        let prepare = || {
-            let tls = ClientTlsConfig::new()
-                .ca_certificate(certificates.authority.clone())
-                .identity(certificates.own.clone())
-                .domain_name(dns_name(role));
-            let endpoint = Endpoint::from_shared(format!("https://{address}"))?
-                .tls_config(tls)?
-                .connect_timeout(CONNECT_WITHIN)
-                .tcp_nodelay(true)
-                .http2_keep_alive_interval(KEEPALIVE)
-                .keep_alive_timeout(KEEPALIVE_WITHIN)
-                .keep_alive_while_idle(true);
-            Ok(Self {
-                channel: endpoint.connect_lazy(),
-            })
-        };
-        prepare().map_err(|source| LineError {
-            role: role.word(),
+    pub fn new(role: Role, address: SocketAddr, identity: &Identity) -> Self {
+        Self(Arc::new(Shared {
+            role,
             address,
-            source,
-        })
+            identity: identity.clone(),
+            current: Mutex::default(),
+            making: tokio::sync::Mutex::default(),
+            failures: AtomicU64::new(0),
+            failed: Mutex::default(),
+        }))
     }
 
-    /// Calls a method that answers in one piece.
-    pub(crate) async fn call<R, A, E>(
+    /// Where it leads.
+    pub fn address(&self) -> SocketAddr {
+        self.0.address
+    }
+
+    /// Whether its last connection could not be made, a moment ago.
+    pub(crate) fn is_doubted(&self) -> bool {
+        let failed = *locked(&self.0.failed);
+        failed.is_some_and(|at| at.elapsed() < DOUBTED_FOR)
+    }
+
+    /// gRPC with the callee, in messages of at most so many bytes.
+    pub(crate) async fn connected(
         &self,
-        path: &'static str,
         within: Duration,
-        request: &R,
-    ) -> Result<A, E>
-    where
-        R: Serialize + Sync,
-        A: DeserializeOwned,
-        E: DeserializeOwned + Loses,
-    {
-        let answer = tokio::time::timeout(within, self.unary(path, request)).await;
-        let answered = match answer {
-            Ok(answered) => answered.and_then(|answer| {
-                // The callee has answered, so it has received the call.
-                let read = decode::<Result<A, E>>(&answer);
-                read.map_err(|status| Status::data_loss(status.message()))
-            }),
-            Err(_) => return Err(E::lost(Lost::After)),
-        };
-        answered.unwrap_or_else(|status| Err(E::lost(lost(path, &status))))
+        largest: usize,
+    ) -> Result<Grpc<Sender>, NotConnected> {
+        let connection = self.connection(within).await?;
+        Ok(connection.grpc(self.0.role, largest))
     }
 
-    async fn unary<R: Serialize + Sync>(
-        &self,
-        path: &'static str,
-        request: &R,
-    ) -> Result<Bytes, Status> {
-        let request = Request::new(encode(request)?);
-        let mut grpc = self.grpc().await?;
-        let answer = grpc.unary(request, PathAndQuery::from_static(path), Frames);
-        Ok(answer.await?.into_inner())
-    }
-
-    /// Calls a method that answers in pieces.
-    pub(crate) async fn pieces<R: Serialize + Sync>(
-        &self,
-        path: &'static str,
-        request: &R,
-    ) -> Result<Incoming, Status> {
-        let request = Request::new(encode(request)?);
-        let mut grpc = self.grpc().await?;
-        let answer = grpc.server_streaming(request, PathAndQuery::from_static(path), Frames);
-        Ok(answer.await?.into_inner())
-    }
-
-    /// What comes of a request that is no message.
-    #[cfg(test)]
-    pub(crate) async fn refusal(&self, path: &'static str) -> Status {
-        let request = Request::new(Bytes::from_static(b"\xc1"));
-        let mut grpc = self.grpc().await.expect("there is a connection");
-        let answer = grpc.unary(request, PathAndQuery::from_static(path), Frames);
-        answer.await.expect_err("no method takes this")
-    }
-
-    async fn grpc(&self) -> Result<Grpc<Channel>, Status> {
-        let mut grpc = Grpc::new(self.channel.clone())
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let ready = grpc.ready().await;
-        ready.map_err(|error| Status::from_error(error.into()))?;
-        Ok(grpc)
-    }
-}
-
-/// What is known of a call that ended like this.
-pub(crate) fn lost(path: &'static str, status: &Status) -> Lost {
-    let certain = matches!(
-        status.code(),
-        // Refused before anything was done.
-        Code::PermissionDenied | Code::Unimplemented | Code::InvalidArgument
-    ) || was_not_connected(status);
-    tracing::debug!(path, code = ?status.code(), message = status.message(), certain, "a call was lost");
-    match certain {
-        true => Lost::Before,
-        false => Lost::After,
-    }
-}
-
-/// Whether there was no connection by which the call could have been received.
-fn was_not_connected(status: &Status) -> bool {
-    let mut cause = status.source();
-    while let Some(error) = cause {
-        if error.is::<tonic::ConnectError>() {
-            return true;
+    /// A connection that is there, or a new one.
+    async fn connection(&self, within: Duration) -> Result<Connection, NotConnected> {
+        if let Some(current) = self.current() {
+            return Ok(current);
         }
-        cause = error.source();
-    }
-    false
-}
-
-/// An arrow whose callee is at the other end of a line.
-pub struct Far<T: ?Sized> {
-    pub(crate) line: Line,
-    arrow: PhantomData<Arc<T>>,
-}
-
-impl<T: ?Sized> Far<T> {
-    /// The callee at the other end.
-    pub fn new(line: Line) -> Self {
-        Self {
-            line,
-            arrow: PhantomData,
+        let failures = self.0.failures.load(Ordering::SeqCst);
+        let made = timeout(within, async {
+            let _making = self.0.making.lock().await;
+            if let Some(current) = self.current() {
+                return Ok(current);
+            }
+            // Who made it while this caller waited, could not.
+            if self.0.failures.load(Ordering::SeqCst) != failures {
+                return Err(NotConnected::JustTried);
+            }
+            let made = connect(self.0.role, self.0.address, &self.0.identity).await?;
+            *locked(&self.0.current) = Some(made.clone());
+            *locked(&self.0.failed) = None;
+            Ok(made)
+        });
+        let made = made.await.unwrap_or(Err(NotConnected::TimedOut));
+        if let Err(why) = &made {
+            tracing::debug!(role = %self.0.role, address = %self.0.address, why = %why, "no connection");
+            if !matches!(why, NotConnected::JustTried) {
+                self.0.failures.fetch_add(1, Ordering::SeqCst);
+                *locked(&self.0.failed) = Some(Instant::now());
+            }
         }
+        made
     }
+
+    /// The connection that there is, if a call can begin on it.
+    fn current(&self) -> Option<Connection> {
+        let mut current = locked(&self.0.current);
+        let usable = current.as_ref()?.is_usable(&self.0.identity);
+        if !usable {
+            *current = None;
+        }
+        current.clone()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

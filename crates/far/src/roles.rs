@@ -11,8 +11,9 @@
 //! A caller connects to a role by its name, so that TLS itself refuses a process that has not that role; a callee reads
 //! the names of the caller's certificate.
 
-use tonic::transport::CertificateDer;
-use tonic::transport::{Certificate, Identity};
+use std::fmt::Write as _;
+
+use rustls::pki_types::CertificateDer;
 use types::Role;
 use webpki::EndEntityCert;
 
@@ -34,6 +35,8 @@ pub struct Peer {
     pub host: String,
     /// Its availability zone.
     pub zone: String,
+    /// The serial number of its certificate, in lower case hex, two digits for each byte, without zeros in front.
+    pub serial: String,
 }
 
 impl Peer {
@@ -43,6 +46,9 @@ impl Peer {
         let Ok(certificate) = EndEntityCert::try_from(certificate) else {
             return peer;
         };
+        for byte in certificate.serial().iter().skip_while(|byte| **byte == 0) {
+            let _ = write!(peer.serial, "{byte:02x}");
+        }
         for name in certificate.valid_dns_names() {
             if let Some(word) = name.strip_suffix(ROLE) {
                 let known = Role::ALL.into_iter();
@@ -54,24 +60,5 @@ impl Peer {
             }
         }
         peer
-    }
-}
-
-/// What a process proves itself with, and whom it trusts. All in PEM.
-#[derive(Clone)]
-pub struct Certificates {
-    /// The cluster's authority.
-    pub authority: Certificate,
-    /// The process's own certificate and key.
-    pub own: Identity,
-}
-
-impl Certificates {
-    /// Of these PEM texts.
-    pub fn from_pem(authority: &str, certificate: &str, key: &str) -> Self {
-        Self {
-            authority: Certificate::from_pem(authority),
-            own: Identity::from_pem(certificate, key),
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! The callee's side: methods by path, each with the roles that may call it.
 
+mod accepted;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
@@ -17,18 +19,21 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::{Grpc, ServerStreamingService, UnaryService};
-use tonic::transport::server::{TcpConnectInfo, TcpIncoming, TlsConnectInfo};
-use tonic::transport::{Server, ServerTlsConfig};
+use tonic::transport::Server;
 use tonic::{Status, Streaming};
 use tower_service::Service;
 
+use crate::identity::Identity;
 use crate::message::{Frames, MESSAGE_BYTES_MAX, decode, encode};
-use crate::roles::{Certificates, Peer};
+use crate::roles::Peer;
 use types::Role;
 
 /// Connections that say nothing are asked whether they live, and closed if they do not answer.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(1);
 pub(crate) const KEEPALIVE_WITHIN: Duration = Duration::from_secs(2);
+/// A connection is made anew after this, which proves anew who its two ends are: nobody is served for longer than so
+/// after its certificate has expired. Calls under way are finished.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3_600);
 /// Calls under way on a connection at most.
 const CALLS_MAX: u32 = 10_000;
 
@@ -106,36 +111,46 @@ impl Served {
         rights
     }
 
-    /// Serves at a listener until `stop`; calls under way are finished.
+    /// Serves at a listener until `stop`; calls under way are finished. Each connection is accepted with the newest
+    /// certificate of `identity`.
     pub async fn serve(
         self,
         listener: TcpListener,
-        certificates: &Certificates,
+        identity: &Identity,
         stop: CancellationToken,
     ) -> io::Result<()> {
-        let tls = ServerTlsConfig::new()
-            .identity(certificates.own.clone())
-            .client_ca_root(certificates.authority.clone())
-            .client_auth_optional(false);
         let server = Server::builder()
-            .tls_config(tls)
-            .map_err(io::Error::other)?
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
-            .max_concurrent_streams(Some(CALLS_MAX));
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+            .max_concurrent_streams(Some(CALLS_MAX))
+            .max_connection_age(CONNECTION_AGE_MAX);
+        let connections = accepted::connections(listener, identity.clone());
         server
-            .serve_with_incoming_shutdown(Calls(Arc::new(self)), incoming, stop.cancelled_owned())
+            .serve_with_incoming_shutdown(
+                Calls(Arc::new(self), identity.clone()),
+                connections,
+                stop.cancelled_owned(),
+            )
             .await
             .map_err(io::Error::other)
     }
 
     /// The method that a request calls, if the peer may.
-    fn method_for(&self, request: &Request<Body>) -> Result<Method, Status> {
+    fn method_for(&self, request: &Request<Body>, identity: &Identity) -> Result<Method, Status> {
         let path = request.uri().path();
         let method = self.methods.get(path);
         let method = method.ok_or_else(|| Status::unimplemented(path.to_owned()))?;
-        let peer = peer(request);
+        let peer = request.extensions().get::<Arc<Peer>>();
+        let peer = peer.ok_or_else(|| Status::unauthenticated("no certificate"))?;
+        if identity.has_revoked(peer) {
+            tracing::warn!(
+                path,
+                host = peer.host,
+                serial = peer.serial,
+                "a call was refused: the caller's certificate is revoked"
+            );
+            return Err(Status::permission_denied(path.to_owned()));
+        }
         if !peer.roles.iter().any(|role| method.callers.contains(role)) {
             let roles: Vec<&str> = peer.roles.iter().map(|role| role.word()).collect();
             tracing::warn!(
@@ -150,16 +165,9 @@ impl Served {
     }
 }
 
-fn peer(request: &Request<Body>) -> Peer {
-    let connection = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
-    let certificates = connection.and_then(TlsConnectInfo::peer_certs);
-    let certificate = certificates.as_ref().and_then(|all| all.first());
-    certificate.map(Peer::of).unwrap_or_default()
-}
-
 /// One request after the other.
 #[derive(Clone)]
-struct Calls(Arc<Served>);
+struct Calls(Arc<Served>, Identity);
 
 impl Service<Request<Body>> for Calls {
     type Response = Response<Body>;
@@ -171,7 +179,7 @@ impl Service<Request<Body>> for Calls {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let method = self.0.method_for(&request);
+        let method = self.0.method_for(&request, &self.1);
         async move {
             let mut grpc = Grpc::new(Frames)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)

@@ -2,6 +2,8 @@
 
 mod calls;
 mod refusals;
+mod reload;
+mod routes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Certificates, Line, Served, dns_name};
+use crate::{Identity, Line, Served, dns_name};
 use types::Role;
 
 /// A cluster's authority.
@@ -26,11 +28,22 @@ impl Authority {
     }
 
     /// A certificate for a process with these roles.
-    fn certify(&self, roles: &[Role]) -> Certificates {
+    fn certify(&self, roles: &[Role]) -> Identity {
         self.certify_until(roles, 4096)
     }
 
-    fn certify_until(&self, roles: &[Role], year: i32) -> Certificates {
+    fn certify_until(&self, roles: &[Role], year: i32) -> Identity {
+        self.certify_trusting(roles, year, self)
+    }
+
+    /// A certificate of ours, for a process that trusts others.
+    fn certify_trusting(&self, roles: &[Role], year: i32, trusted: &Self) -> Identity {
+        let (certificate, key) = self.pem(roles, year);
+        Identity::from_pem(&trusted.0.pem(), &certificate, &key).unwrap()
+    }
+
+    /// A certificate and its key.
+    fn pem(&self, roles: &[Role], year: i32) -> (String, String) {
         let mut names: Vec<String> = roles.iter().map(|role| dns_name(*role)).collect();
         names.push("h1.host.lambent".to_owned());
         names.push("a.zone.lambent".to_owned());
@@ -39,7 +52,7 @@ impl Authority {
         params.not_after = date_time_ymd(year, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        Certificates::from_pem(&self.0.pem(), &certificate.pem(), &key.serialize_pem())
+        (certificate.pem(), key.serialize_pem())
     }
 }
 
@@ -51,17 +64,16 @@ struct Server {
 }
 
 impl Server {
-    async fn start(served: Served, certificates: Certificates) -> Self {
-        Self::start_at("127.0.0.1:0".parse().unwrap(), served, certificates).await
+    async fn start(served: Served, identity: Identity) -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap(), served, identity).await
     }
 
-    async fn start_at(address: SocketAddr, served: Served, certificates: Certificates) -> Self {
+    async fn start_at(address: SocketAddr, served: Served, identity: Identity) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let task =
-            tokio::spawn(async move { served.serve(listener, &certificates, stopped).await });
+        let task = tokio::spawn(async move { served.serve(listener, &identity, stopped).await });
         Self {
             address,
             stop,
@@ -69,8 +81,8 @@ impl Server {
         }
     }
 
-    fn line(&self, role: Role, certificates: &Certificates) -> Line {
-        Line::new(role, self.address, certificates).unwrap()
+    fn line(&self, role: Role, identity: &Identity) -> Line {
+        Line::new(role, self.address, identity)
     }
 
     /// Ends it as a kill does: no call is finished.

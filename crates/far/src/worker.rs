@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use tonic::Status;
 use types::EnvironmentId;
 
-use crate::line::{Far, lost};
 use crate::message::{decode, encode};
+use crate::route::Far;
 use crate::served::Served;
 use types::Role;
 
@@ -27,6 +27,8 @@ use types::Role;
 const CREATED: Duration = Duration::from_secs(150);
 /// An environment ends within this: the invoke under way, and its shutdown phase.
 const DESTROYED: Duration = Duration::from_secs(1_000);
+/// The first piece of an answer comes within this: an invoke of 15 minutes, and what is around it.
+const INVOKED: Duration = Duration::from_secs(1_000);
 const PROMPT: Duration = Duration::from_secs(1);
 
 const CREATE: &str = "/lambent.Worker/create";
@@ -47,16 +49,13 @@ struct Head {
 #[async_trait]
 impl Worker for Far<dyn Worker> {
     async fn create(&self, request: Create) -> Result<(), Error> {
-        self.line.call(CREATE, CREATED, &request).await
+        self.route.call(CREATE, CREATED, &request).await
     }
 
     async fn invoke(&self, request: Invoke) -> Result<Response, Error> {
-        let begun = self.line.pieces(INVOKE, &request).await;
-        let mut frames = begun.map_err(|status| Error::lost(lost(INVOKE, &status)))?;
-        let unknown = || Error::lost(Lost::After);
-        let head = frames.message().await.map_err(|_| unknown())?;
-        let head: Result<Head, Error> =
-            decode(&head.ok_or_else(unknown)?).map_err(|_| unknown())?;
+        let begun = self.route.pieces(INVOKE, INVOKED, &request).await;
+        let (head, frames) = begun.map_err(Error::lost)?;
+        let head: Result<Head, Error> = decode(&head).map_err(|_| Error::lost(Lost::After))?;
         let Head {
             failed,
             content_type,
@@ -80,11 +79,11 @@ impl Worker for Far<dyn Worker> {
     }
 
     async fn destroy(&self, environment: EnvironmentId) -> Result<(), Error> {
-        self.line.call(DESTROY, DESTROYED, &environment).await
+        self.route.call(DESTROY, DESTROYED, &environment).await
     }
 
     async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error> {
-        self.line.call(ENVIRONMENTS, PROMPT, &()).await
+        self.route.call(ENVIRONMENTS, PROMPT, &()).await
     }
 }
 

@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("records", &["policy"]),
     ("api", &["records"]),
     // The arrows between machines.
-    ("far", &["api", "records"]),
+    ("far", &["accepting", "api", "records"]),
     // Knows the signatures of every protocol, and says in its words why one is refused.
     ("authn", &["api", "policy", "records", "wire"]),
     // Master keys, and what is derived from them.

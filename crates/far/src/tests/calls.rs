@@ -100,10 +100,10 @@ impl Worker for Nothing {
 
 /// Answers with what it was sent; in pieces if its client context says how many; never if that is `0`.
 #[derive(Default)]
-struct Echo {
+pub(super) struct Echo {
     /// Pieces that were taken from it.
     taken: Arc<AtomicUsize>,
-    begun: AtomicUsize,
+    pub(super) begun: AtomicUsize,
 }
 
 const PIECE: usize = 64 << 10;
@@ -174,7 +174,7 @@ pub(super) fn acquire(reserved: Option<u32>) -> Acquire {
     }
 }
 
-fn invoke(payload: Bytes, pieces: Option<usize>) -> Invoke {
+pub(super) fn invoke(payload: Bytes, pieces: Option<usize>) -> Invoke {
     let function = examples::function_version("f", examples::configuration());
     Invoke {
         environment: EnvironmentId::random(&SystemRandom),

@@ -1,16 +1,31 @@
 //! Who is refused: on each method the roles that may not call it, and processes without a certificate of this cluster.
 
 use std::io;
+use std::time::Duration;
 
-use api::Lost;
 use api::counting::{Counting, Error};
+use bytes::Bytes;
+use http::uri::PathAndQuery;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tonic::Code;
+use tonic::{Code, Request, Status};
 
 use super::calls::acquire;
 use super::*;
-use crate::{Far, line};
+use crate::Far;
+use crate::line::{Known, known};
+use crate::message::{Frames, MESSAGE_BYTES_MAX};
+
+/// What comes of a request that is no message.
+async fn refusal(line: &Line, path: &'static str) -> Status {
+    let within = Duration::from_secs(10);
+    let connected = line.connected(within, MESSAGE_BYTES_MAX).await;
+    let mut grpc = connected.expect("there is a connection");
+    grpc.ready().await.unwrap();
+    let request = Request::new(Bytes::from_static(b"\xc1"));
+    let answer = grpc.unary(request, PathAndQuery::from_static(path), Frames);
+    answer.await.expect_err("no method takes this")
+}
 
 #[tokio::test]
 async fn every_method_refuses_every_role_that_may_not_call_it() {
@@ -24,18 +39,18 @@ async fn every_method_refuses_every_role_that_may_not_call_it() {
         let line = server.line(Role::Worker, &own);
         for (path, callers) in &rights {
             // What is sent is no request: who may call is told so, the others are refused before it is read.
-            let refused = line.refusal(path).await;
+            let refused = refusal(&line, path).await;
             let expected = match callers.contains(&role) {
                 true => Code::InvalidArgument,
                 false => Code::PermissionDenied,
             };
             assert_eq!(refused.code(), expected, "{path} by {role:?}");
-            assert_eq!(line::lost(path, &refused), Lost::Before);
+            assert_eq!(known(&refused), Known::Refused);
         }
     }
 }
 
-async fn is_refused(server: &Server, own: &Certificates) {
+async fn is_refused(server: &Server, own: &Identity) {
     let counting: Far<dyn Counting> = Far::new(server.line(Role::Counting, own));
     assert_eq!(
         counting.acquire(acquire(None)).await,
@@ -51,11 +66,9 @@ async fn certificates_of_others_expired_ones_and_wrong_roles_are_refused() {
     let counting: Far<dyn Counting> = Far::new(server.line(Role::Counting, &good));
     counting.acquire(acquire(None)).await.unwrap();
     // Of another cluster, presented to this one; and the other way round.
-    let other = Authority::new().certify(&[Role::Frontend]);
-    let mixed = Certificates {
-        authority: good.authority.clone(),
-        ..other.clone()
-    };
+    let other = Authority::new();
+    let mixed = other.certify_trusting(&[Role::Frontend], 4096, &authority);
+    let other = other.certify(&[Role::Frontend]);
     is_refused(&server, &mixed).await;
     is_refused(&server, &other).await;
     is_refused(&server, &authority.certify_until(&[Role::Frontend], 2021)).await;
