@@ -20,6 +20,7 @@ mod events;
 mod front_door;
 mod function_logs;
 mod packages;
+mod process;
 mod profiles;
 mod roots;
 mod routes;
@@ -28,7 +29,6 @@ mod services;
 mod telemetry;
 mod terminal;
 mod unpacker;
-mod process;
 mod versions;
 mod workers;
 

@@ -164,7 +164,15 @@ async fn start(start: Start) -> anyhow::Result<Started> {
     let (strict, runtimes) = (config.runtimes.strict, &languages);
     let looking = runtimes.as_ref().map(|found| found.runtimes.clone());
     let looking = looking.map(versions::Looking::begin).transpose()?;
-    let stores = open(&config, &what, data.path(), accept_older_data, &chance, &threads).await?;
+    let stores = open(
+        &config,
+        &what,
+        data.path(),
+        accept_older_data,
+        &chance,
+        &threads,
+    )
+    .await?;
     if let (Some(looking), Some(languages)) = (looking, &mut languages) {
         look(looking, strict, languages).await?;
     }
@@ -180,7 +188,10 @@ async fn start(start: Start) -> anyhow::Result<Started> {
     let address = match &api {
         Some(bound) => bound.address(),
         // Only its port is used.
-        None => config.listen.parse().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9_100))),
+        None => config
+            .listen
+            .parse()
+            .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9_100))),
     };
     let running = roles::start(Given {
         config,
@@ -240,7 +251,9 @@ async fn join(
     worker: WorkerId,
     stores: &Stores,
 ) -> anyhow::Result<Network> {
-    let table = what.needs_shared().then(|| Arc::clone(&stores.shared().leases));
+    let table = what
+        .needs_shared()
+        .then(|| Arc::clone(&stores.shared().leases));
     let worker = what.has(Role::Worker).then_some(worker);
     Network::join(config, what, others, worker, table).await
 }

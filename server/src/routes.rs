@@ -92,10 +92,7 @@ alike! {
 }
 
 impl Routes {
-    pub(crate) fn assignment(
-        &self,
-        near: Option<Arc<dyn Assignment>>,
-    ) -> Arc<dyn Assignment> {
+    pub(crate) fn assignment(&self, near: Option<Arc<dyn Assignment>>) -> Arc<dyn Assignment> {
         Arc::new(assignment::ByPartition {
             partitions: self.partitions,
             views: self.views.clone(),
@@ -133,7 +130,9 @@ impl Routes {
     pub(crate) fn membership(&self, seeds: Vec<std::net::SocketAddr>) -> Arc<dyn Membership> {
         let any = self.any(Role::Placement);
         let lines = Arc::clone(&self.lines);
-        Arc::new(Far::<dyn Membership>::new(Arc::new(any::OrSeeds::new(any, seeds, lines))))
+        Arc::new(Far::<dyn Membership>::new(Arc::new(any::OrSeeds::new(
+            any, seeds, lines,
+        ))))
     }
 }
 

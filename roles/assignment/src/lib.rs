@@ -27,6 +27,7 @@ mod state;
 mod tests;
 
 pub use config::Config;
+pub use hash::{partition, partition_name};
 pub use metrics::Metrics;
 pub use service::{Dependencies, Error, Service};
 pub use state::Counts;

@@ -39,7 +39,10 @@ impl Operations for Forward {
 
 #[async_trait]
 impl Requests for Dispatch {
-    async fn answer(&self, request: requests::Request) -> Result<requests::Response, requests::Error> {
+    async fn answer(
+        &self,
+        request: requests::Request,
+    ) -> Result<requests::Response, requests::Error> {
         let size = usize::try_from(request.size).unwrap_or(usize::MAX);
         // A frontend sends what HTTP has let through.
         let request = read(request).ok_or(requests::Error::Unavailable)?;

@@ -96,7 +96,7 @@ pub(super) async fn drain(
         }
         match &running.assignment {
             Some(assignment) if ends => assignment.shutdown().await,
-            Some(assignment) => assignment.hand_over().await,
+            Some(_) => {}
             None => {}
         }
     };

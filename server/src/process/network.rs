@@ -27,6 +27,7 @@ const SEEN_WITHIN: Duration = Duration::from_millis(1_500);
 /// See the module.
 pub(super) struct Network {
     pub(super) routes: Arc<Routes>,
+    process: ProcessId,
     views: Views,
     membership: Means,
     credentials: Credentials,
@@ -96,7 +97,8 @@ impl Network {
             worker,
             state: State::Starting,
         };
-        let place = (own.process, own.zone.clone());
+        let process = own.process;
+        let place = (process, own.zone.clone());
         let identity = credentials.identity.clone();
         let partitions = config.assignment.partitions.max(1);
         let stop_saying = CancellationToken::new();
@@ -119,7 +121,9 @@ impl Network {
                     seeds.push(self::address(seed).await.context("cluster.seeds")?);
                 }
                 if seeds.is_empty() {
-                    bail!("cluster.seeds: a worker needs addresses of processes with the role placement");
+                    bail!(
+                        "cluster.seeds: a worker needs addresses of processes with the role placement"
+                    );
                 }
                 let announcer = Announcer::new(routes.membership(seeds), own, sender);
                 saying = tokio::spawn(Arc::clone(&announcer).run(stopped));
@@ -131,6 +135,7 @@ impl Network {
         within("the cluster's members", seen).await??;
         Ok(Self {
             routes: Arc::new(routes),
+            process,
             views,
             membership,
             credentials,
@@ -140,6 +145,11 @@ impl Network {
             stop_saying,
             stop_serving: CancellationToken::new(),
         })
+    }
+
+    /// This process, as others know it.
+    pub(super) fn process(&self) -> ProcessId {
+        self.process
     }
 
     /// Who is alive.

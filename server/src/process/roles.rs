@@ -15,14 +15,8 @@ use std::sync::{Arc, Mutex};
 
 use admission::Admission;
 use api::assignment::Assignment;
-use api::counting::Counting;
 use api::credentials::RoleCredentials;
-use api::events::Events;
-use api::invoke::Invoker;
-use api::placement::Placement;
-use api::preparation::Preparation;
 use api::requests::Requests;
-use api::worker::{Worker, Workers};
 use authn::Regions;
 use far::Served;
 use image::Packages;
@@ -182,7 +176,8 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
             workers: Arc::clone(&workers),
         };
         let network = network.as_ref();
-        let made = assignment::create(&common, with, network, &mut registry, &mut background).await?;
+        let made =
+            assignment::create(&common, with, network, &mut registry, &mut background).await?;
         served.assignment(Arc::clone(&made) as Arc<dyn Assignment>);
         assignment = Some(made);
     }
@@ -190,7 +185,9 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
     let near = near.map(|made| Arc::clone(made) as Arc<dyn Assignment>);
     let assigning = arrows.assignment(near);
     if let Some(worker) = &worker {
-        worker.handle.connect(Arc::clone(&assigning), Arc::clone(&placing));
+        worker
+            .handle
+            .connect(Arc::clone(&assigning), Arc::clone(&placing));
     }
 
     let mut dispatch = None;
@@ -211,7 +208,13 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
         let identity = identity::create(&common, keyring, &mut background);
         let logs = logs::create(&common, keyring, &mut registry, &mut background);
         let random = Arc::clone(&common.random);
-        let made = Arc::new(Dispatch::new(control, identity, logs, random, &mut registry));
+        let made = Arc::new(Dispatch::new(
+            control,
+            identity,
+            logs,
+            random,
+            &mut registry,
+        ));
         served.requests(Arc::clone(&made) as Arc<dyn Requests>);
         dispatch = Some(made);
     }

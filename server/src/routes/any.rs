@@ -24,12 +24,7 @@ pub(super) struct AnyOf {
 }
 
 impl AnyOf {
-    pub(super) fn new(
-        role: Role,
-        zone: String,
-        views: Views,
-        lines: Arc<LinesByAddress>,
-    ) -> Self {
+    pub(super) fn new(role: Role, zone: String, views: Views, lines: Arc<LinesByAddress>) -> Self {
         Self {
             role,
             zone,
@@ -74,11 +69,7 @@ pub(super) struct OrSeeds {
 }
 
 impl OrSeeds {
-    pub(super) fn new(
-        any: Arc<AnyOf>,
-        seeds: Vec<SocketAddr>,
-        lines: Arc<LinesByAddress>,
-    ) -> Self {
+    pub(super) fn new(any: Arc<AnyOf>, seeds: Vec<SocketAddr>, lines: Arc<LinesByAddress>) -> Self {
         Self { any, seeds, lines }
     }
 }

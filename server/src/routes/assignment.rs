@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::assignment::{
-    Assign, Assignment, Error, Lease, Lend, Provision, Report, Standing,
-};
+use api::assignment::{Assign, Assignment, Error, Lease, Lend, Provision, Report, Standing};
 use async_trait::async_trait;
 use far::Far;
 use membership::Views;

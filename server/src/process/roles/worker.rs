@@ -15,9 +15,9 @@ use types::WorkerId;
 
 use super::Common;
 use crate::config::Config;
-use crate::unpacker::Unpacker;
 use crate::process::descriptors::Descriptors;
 use crate::process::inside;
+use crate::unpacker::Unpacker;
 use crate::workers::OneWorker;
 
 /// Megabytes of log a second that take a tenth of a processor to read, cut and write.
@@ -150,7 +150,8 @@ fn worker_config(common: &Common<'_>, with: &With<'_>) -> anyhow::Result<worker:
         environment,
         opt: with.opt.clone(),
         file_systems: folders.collect::<anyhow::Result<_>>()?,
-        api: (config.functions.api).then(|| (inside::reached_at(with.address), descriptors.connections)),
+        api: (config.functions.api)
+            .then(|| (inside::reached_at(with.address), descriptors.connections)),
         log_bytes_per_second: log_bytes_per_second(config),
         way_out: config.sandbox.network != "none",
         freeze_after: Duration::from_millis(config.worker.freeze_after_ms),

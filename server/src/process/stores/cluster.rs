@@ -77,11 +77,8 @@ async fn shared(
 ) -> anyhow::Result<Shared> {
     let settings = settings(nats)?;
     let cluster = loop {
-        let connect = jetstream::Cluster::connect(
-            settings.clone(),
-            Arc::clone(&clock),
-            Arc::clone(&random),
-        );
+        let connect =
+            jetstream::Cluster::connect(settings.clone(), Arc::clone(&clock), Arc::clone(&random));
         match connect.await {
             Ok(cluster) => break cluster,
             Err(error @ jetstream::Error::Unfit { .. }) => return Err(error.into()),
@@ -97,7 +94,10 @@ async fn shared(
     let metadata = cluster.rows(METADATA).await.context("the table metadata")?;
     let leases = cluster.rows(LEASES).await.context("the table leases")?;
     let journals = cluster.journals().await.context("the journals")?;
-    let queues = cluster.queues(Arc::clone(blobs)).await.context("the queues")?;
+    let queues = cluster
+        .queues(Arc::clone(blobs))
+        .await
+        .context("the queues")?;
     let table: Arc<dyn Table> = Arc::new(Timely::new(Arc::new(metadata), ANSWER_WITHIN));
     Ok(Shared {
         callers_table: Arc::clone(&table),
