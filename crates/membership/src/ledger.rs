@@ -1,7 +1,7 @@
 //! What is known of the cluster's rows, and who is silent. Pure.
 //!
 //! Time is counted in beats of this process that the table has acknowledged: while the table is away nobody can show
-//! that it lives, and nobody is taken for dead.
+//! that it lives, and nobody counts as dead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use types::ProcessId;
 
 /// How often a process says that it lives.
 pub const BEAT: Duration = Duration::from_millis(700);
-/// A process that has not been heard of for this many beats is dead: within 3 s of its last.
+/// A process whose row has not changed for this many beats is dead: within 3 s of its last.
 const SILENT_BEATS: u64 = 4;
 /// Then its row goes, too.
 const FORGOTTEN_BEATS: u64 = 120;
@@ -86,12 +86,12 @@ impl Ledger {
         };
     }
 
-    /// Everything will be told anew: what was deleted meanwhile must not stay.
+    /// All rows will be read again: what was deleted meanwhile must not stay.
     pub(crate) fn begin_again(&mut self) {
         self.draining_hosts.clear();
         self.revoked.clear();
         self.leaders.clear();
-        // They count as heard of now, and are silent in time if their rows are gone.
+        // They count as changed now, and are silent in time if their rows are gone.
         for seen in self.members.values_mut() {
             seen.at = self.beats;
         }

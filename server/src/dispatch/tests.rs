@@ -19,7 +19,7 @@ use storage::Boundless;
 use storage::memory::{MemoryBlobs, MemoryTable};
 use types::{Clock as _, ManualClock, Region, SystemRandom, Timestamp};
 
-use super::Dispatch;
+use super::{Dispatch, Operations as _};
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
 

@@ -1,5 +1,5 @@
 //! Stopping without losing anything: accept no new requests, finish the old ones, end the environments,
-//! close the stores. And stopping in any case: no part is waited for indefinitely, and 929 s after the
+//! close the stores. And stopping in any case: no part is waited for indefinitely, and 939 s after the
 //! stop signal this process ends, whatever holds it up. What still lives then is ended by the kernel
 //! along with it, and its empty folders are removed by the next start.
 
@@ -24,7 +24,7 @@ const BACKGROUND_WITHIN: Duration = Duration::from_secs(2);
 /// The roles themselves: a moment's work, except for a disk that does not answer.
 const DROPPED_WITHIN: Duration = Duration::from_secs(3);
 /// How long service managers wait after the stop signal (docs/running.md) before they kill.
-const GIVEN: Duration = Duration::from_secs(930);
+const GIVEN: Duration = Duration::from_secs(940);
 
 /// How long stopping may take in all, if the service manager waits for `given`: we end before it kills
 /// us, so that the log says why.
@@ -135,6 +135,7 @@ pub(super) async fn drain(
 mod tests {
     use std::process::{Command, Stdio};
 
+    use super::super::network::SEEN_WITHIN;
     use super::super::stores::CLOSED_WITHIN;
     use super::*;
 
@@ -142,6 +143,7 @@ mod tests {
     fn the_longest_invoke_comes_to_its_end_and_so_do_we_before_we_are_killed() {
         let last = last(GIVEN);
         let parts = [
+            SEEN_WITHIN,
             INVOKES_WITHIN,
             ENVIRONMENTS_WITHIN,
             CALLS_WITHIN,
@@ -150,7 +152,7 @@ mod tests {
             CLOSED_WITHIN,
         ];
         assert!(last > parts.iter().sum());
-        assert_eq!(last, Duration::from_secs(929));
+        assert_eq!(last, Duration::from_secs(939));
     }
 
     /// This test once more, as the process that hangs.
@@ -164,7 +166,7 @@ mod tests {
                 std::thread::park();
             }
         }
-        let name = "up::drain::tests::what_hangs_is_ended_at_the_last_deadline";
+        let name = "process::drain::tests::what_hangs_is_ended_at_the_last_deadline";
         let mut hanging = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", name])
             .env(HANGS, "1")

@@ -50,7 +50,7 @@ pub(super) fn sandboxes(
     })
 }
 
-/// How descriptors are shared out in a process with so many roots of sandboxes.
+/// How descriptors are shared out in a process whose sandboxes have that many roots.
 pub(super) fn descriptors(config: &Config, roots: usize) -> anyhow::Result<Descriptors> {
     let shares = Descriptors::claim(Wanted {
         addresses: 1 + u64::from(!config.events.listen.is_empty()),

@@ -22,7 +22,7 @@ use crate::front_door::{self, Bound};
 use crate::routes::Routes;
 
 /// Until others have seen that this process drains, they give it more to do: some beats, and a call on its way.
-const SEEN_WITHIN: Duration = Duration::from_millis(1_500);
+pub(super) const SEEN_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// See the module.
 pub(super) struct Network {

@@ -1,5 +1,5 @@
 //! The stores of a cluster: tables, journals and queues in NATS, blobs in S3. A process that is a worker alone has the
-//! blobs only: whoever takes it over must not find everybody's metadata.
+//! blobs only: it runs what is hostile, and must not hold the metadata of all accounts.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,211 @@
+"""A real cluster on this machine: NATS, a store of S3's protocol, and a process for each host of three zones."""
+
+import configparser
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from . import leftovers
+from .certificates import Authority
+from .moto import Moto
+from .nats import Nats, free_port
+from .server import ADMIN, HURRIED, READY, REPOSITORY, SEVERAL, binary, runtimes_directory  # noqa: F401
+from .started import started
+
+READY_WITHIN = 60
+ENDS_WITHIN = 60
+BUCKET = "lambent"
+FRONT = ["frontend", "event-invoke", "assignment", "counting", "identity"]
+CENTRE = ["control", "placement", "identity"]
+
+
+class Process:
+    """A `lambent run` with the roles of one host."""
+
+    def __init__(self, cluster, host, zone, roles):
+        self.cluster, self.host, self.zone, self.roles = cluster, host, zone, roles
+        self.root = cluster.root / host
+        self.data = self.root / "data"
+        self.certificates = self.root / "cluster"
+        self.log = self.root / "log"
+        self.port = free_port()
+        self.listen = f"127.0.0.1:{free_port()}"
+        self.process = self.url = self._reader = None
+
+    def start(self, wait=True):
+        """Starts it; waits until it is ready, or leaves that to `ready`."""
+        roles = ",".join(self.roles)
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", binary(), "run",
+                 "--roles", roles, "--zone", self.zone,
+                 "--listen", self.listen, "--data-dir", str(self.data),
+                 "--config", str(self.cluster.config)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                env=self.environment(), cwd=self.root,
+            )  # fmt: skip
+        if wait:
+            self.ready()
+
+    def ready(self):
+        """Waits until it is ready."""
+        import re
+
+        pattern = re.compile(rb"lambent ready(?: at (\S+))?")
+        try:
+            found, self._reader = started(
+                self.process, self.process.stdout, pattern, READY_WITHIN, self.host
+            )
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}; its log:\n{self.log_tail()}") from None
+        self.url = found[1].decode() if found[1] else None
+
+    def environment(self):
+        """Nothing of ours names a setting by accident."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("LAMBENT_", "AWS_"))}
+        kept["LAMBENT_RUNTIMES_DIRECTORY"] = runtimes_directory()
+        kept["LAMBENT_CLUSTER_DIRECTORY"] = str(self.certificates)
+        kept["LAMBENT_CLUSTER_LISTEN"] = f"127.0.0.1:{self.port}"
+        if level := os.environ.get("LAMBENT_LOG"):
+            kept["LAMBENT_LOG"] = level
+        return kept
+
+    def log_tail(self):
+        """The last of its log."""
+        return self.log.read_text(errors="replace")[-4000:]
+
+    def kill(self):
+        """As a power cut would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self._close()
+
+    def stop(self):
+        """Asks it to stop, and gives its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(ENDS_WITHIN)
+        self._close()
+        return status
+
+    def _close(self):
+        if self._reader:
+            self._reader.join()
+        self.process.stdout.close()
+        self.process = None
+
+
+class Cluster:
+    """Three zones, or fewer, each with a host that answers clients and one that runs functions; and one for all that has
+    the control plane."""
+
+    def __init__(self, config="", zones="abc", nats=1):
+        self._folder = tempfile.TemporaryDirectory(prefix=f"{leftovers.FOLDERS}{os.getpid()}-")
+        self.root = pathlib.Path(self._folder.name)
+        self.nats = Nats(self.root, nats)
+        self.s3 = Moto()
+        self.s3.client("s3").create_bucket(Bucket=BUCKET)
+        self.authority = Authority()
+        self.processes = [Process(self, "centre", zones[0], CENTRE)]
+        for zone in zones:
+            self.processes.append(Process(self, f"front-{zone}", zone, FRONT))
+            self.processes.append(Process(self, f"work-{zone}", zone, ["worker"]))
+        self.config = self.root / "lambent.toml"
+        self._write_config(config)
+        secrets = self.root / "secrets"
+        for process in self.processes:
+            self.authority.certify(process.certificates, process.host, process.zone, process.roles)
+            if process.roles != ["worker"]:
+                if not secrets.exists():
+                    self._make_secrets(secrets)
+                for secret in secrets.iterdir():
+                    shutil.copy(secret, process.certificates)
+
+    def _make_secrets(self, folder):
+        # As an all-in-one server makes them.
+        from .server import Server
+
+        server = Server().start()
+        folder.mkdir()
+        for name in ("secret", "credentials"):
+            shutil.copy(server.data / name, folder)
+        server.terminate()
+        server.abandon()
+
+    def _write_config(self, config):
+        fields = [config]
+        fields.append("" if "[limits]" in config else HURRIED)
+        fields.append("" if "[account]" in config else SEVERAL)
+        fields.append("" if "[admin]" in config else ADMIN)
+        seed = f"127.0.0.1:{self.processes[0].port}"
+        port = self.processes[1].listen
+        fields.append(f"""
+[urls]
+domain = "localhost:{port.rpartition(":")[2]}"
+
+[worker]
+memory_mb = 6000
+
+[cluster]
+seeds = ["{seed}"]
+{self.nats.settings()}
+[cluster.s3]
+endpoint = "{self.s3.url}"
+bucket = "{BUCKET}"
+access_key_id = "test"
+secret_access_key = "test"
+""")
+        self.config.write_text("".join(fields))
+        self.config.chmod(0o600)
+
+    def start(self):
+        """Starts all processes, and waits until all are ready."""
+        for process in self.processes:
+            process.start(wait=False)
+        for process in self.processes:
+            process.ready()
+        return self
+
+    @property
+    def url(self):
+        """Of the first frontend."""
+        return self.processes[1].url
+
+    @property
+    def urls(self):
+        """Of all frontends."""
+        return [process.url for process in self.processes if process.url]
+
+    def credentials(self):
+        """The root access key: id and secret."""
+        parser = configparser.ConfigParser()
+        parser.read(self.root / "secrets" / "credentials")
+        section = parser["default"]
+        return section["aws_access_key_id"], section["aws_secret_access_key"]
+
+    def process(self, host):
+        """By its host's name."""
+        return next(process for process in self.processes if process.host == host)
+
+    def stop(self):
+        """Ends everything, the entry first."""
+        for process in reversed(self.processes):
+            if process.process:
+                process.process.send_signal(signal.SIGTERM)
+        for process in reversed(self.processes):
+            if process.process:
+                process.process.wait(ENDS_WITHIN)
+                process._close()
+
+    def abandon(self):
+        """Ends everything anyhow."""
+        for process in self.processes:
+            if process.process:
+                process.kill()
+            if process.data.exists():
+                leftovers.remove(process.data)
+        self.nats.stop()
+        self.s3.stop()
+        self._folder.cleanup()
