@@ -14,6 +14,7 @@ import pytest
 pytest.register_assert_rewrite("support.records", "support.mailboxes")
 
 from support import clients, functions, leftovers, neighbours
+from support.cluster import Cluster
 from support.deploying import Commands
 from support.disks import OnDisk
 from support.moto import Moto
@@ -34,10 +35,19 @@ def pytest_configure(config):
     leftovers.sweep()
 
 
+# Which zones a cluster has that stands in place of the servers that tests share: `abc`, say. Empty for none.
+ZONES = os.environ.get("LAMBENT_TEST_CLUSTER", "")
+
+
+def shared(config):
+    """What many tests use: one process, or a cluster."""
+    return (Cluster(config, zones=ZONES) if ZONES else Server(config)).start()
+
+
 @pytest.fixture(scope="session")
 def server():
     """The server most tests share. Its end is a test too: see `Server.finish`."""
-    server = Server(CONFIG).start()
+    server = shared(CONFIG)
     yield server
     server.finish()
 
@@ -54,9 +64,19 @@ def peer():
 def plane(peer):
     """The server of tests about outcomes of events: it tells them to `peer`."""
     rights = '[functions]\nrole_actions = ["lambda:InvokeFunction"]\n'
-    server = Server(f'[aws]\nendpoint_url = "{peer.url}"\n{rights}').start()
+    server = shared(f'[aws]\nendpoint_url = "{peer.url}"\n{rights}')
     yield server
     server.finish()
+
+
+def pytest_collection_modifyitems(config, items):
+    """With a cluster, only tests that share a server: the others have one process to themselves."""
+    if not ZONES:
+        return
+    kept = [item for item in items if not {"own_server", "on_disk"} & set(item.fixturenames)
+            and {"server", "plane"} & set(item.fixturenames)]  # fmt: skip
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
 
 
 @pytest.fixture

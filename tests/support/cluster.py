@@ -3,6 +3,7 @@
 import configparser
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -12,11 +13,12 @@ from . import leftovers
 from .certificates import Authority
 from .moto import Moto
 from .nats import Nats, free_port
-from .server import ADMIN, HURRIED, READY, REPOSITORY, SEVERAL, binary, runtimes_directory  # noqa: F401
+from .server import ADMIN, HURRIED, SEVERAL, binary, complaints, runtimes_directory
 from .started import started
 
 READY_WITHIN = 60
 ENDS_WITHIN = 60
+READY = re.compile(rb"lambent ready(?: at (\S+))?")
 BUCKET = "lambent"
 FRONT = ["frontend", "event-invoke", "assignment", "counting", "identity"]
 CENTRE = ["control", "placement", "identity"]
@@ -52,12 +54,9 @@ class Process:
 
     def ready(self):
         """Waits until it is ready."""
-        import re
-
-        pattern = re.compile(rb"lambent ready(?: at (\S+))?")
         try:
             found, self._reader = started(
-                self.process, self.process.stdout, pattern, READY_WITHIN, self.host
+                self.process, self.process.stdout, READY, READY_WITHIN, self.host
             )
         except RuntimeError as error:
             raise RuntimeError(f"{error}; its log:\n{self.log_tail()}") from None
@@ -86,6 +85,10 @@ class Process:
     def stop(self):
         """Asks it to stop, and gives its exit status."""
         self.process.send_signal(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self):
+        """Waits for its end, and gives its exit status."""
         status = self.process.wait(ENDS_WITHIN)
         self._close()
         return status
@@ -190,14 +193,31 @@ secret_access_key = "test"
         return next(process for process in self.processes if process.host == host)
 
     def stop(self):
-        """Ends everything, the entry first."""
-        for process in reversed(self.processes):
-            if process.process:
-                process.process.send_signal(signal.SIGTERM)
-        for process in reversed(self.processes):
-            if process.process:
-                process.process.wait(ENDS_WITHIN)
-                process._close()
+        """Asks all to stop at once, and gives the exit status of each by its host."""
+        running = [process for process in self.processes if process.process]
+        for process in running:
+            process.process.send_signal(signal.SIGTERM)
+        return {process.host: process.ended() for process in running}
+
+    def complaints(self):
+        """The lines of all logs that an operator would have to look at."""
+        return [
+            f"{process.host}: {complaint}"
+            for process in self.processes
+            for complaint in complaints(process.log)
+        ]
+
+    def finish(self):
+        """Stops it and makes sure that it leaves nothing behind."""
+        # What they say about each other while all go is no fault.
+        found = self.complaints()
+        ended = self.stop()
+        logs = "\n".join(process.log_tail() for process in self.processes if ended.get(process.host))
+        left = [line for process in self.processes for line in leftovers.of(process.data)]
+        self.abandon()
+        assert not any(ended.values()), f"exit statuses {ended}; logs:\n{logs}"
+        assert not left, f"left behind: {left}"
+        assert not found, "unexpected in a log:\n" + "\n".join(found[:20])
 
     def abandon(self):
         """Ends everything anyhow."""

@@ -134,12 +134,12 @@ class Server:
         return self.log.read_text(errors="replace")[-4000:]
 
     def entries(self):
-        """The lines of its log, read. A line that is not JSON comes as its text."""
-        for line in self.log.read_text(errors="replace").splitlines():
-            try:
-                yield json.loads(line)
-            except ValueError:
-                yield line
+        """The lines of its log, read."""
+        return entries(self.log)
+
+    def complaints(self):
+        """The lines of its log that an operator would have to look at."""
+        return complaints(self.log)
 
     def admin_url(self):
         """Where metrics are; the port is free, so the log tells it."""
@@ -191,31 +191,18 @@ class Server:
         self.process.stdout.close()
         return status, rest
 
-    def complaints(self):
-        """The lines of its log that an operator would have to look at."""
-        found = []
-        for entry in self.entries():
-            if isinstance(entry, str):
-                found.append(entry)
-                continue
-            message = entry.get("message", "")
-            bad = entry.get("level") in ("WARN", "ERROR")
-            if bad and not any(message.startswith(start) for start in EXPECTED_WARNINGS):
-                found.append(json.dumps(entry))
-        return found
-
     def finish(self):
         """Stops it and makes sure that it leaves nothing behind."""
         status = 0
         if self.process.poll() is None:
             status, _ = self.terminate()
-        complaints = self.complaints()
+        bad = complaints(self.log)
         log = self.log_tail()
         left = leftovers.of(self.data)
         self._folder.cleanup()
         assert status == 0, f"exit status {status}; its log:\n{log}"
         assert not left, f"left behind: {left}"
-        assert not complaints, "unexpected in its log:\n" + "\n".join(complaints[:20])
+        assert not bad, "unexpected in its log:\n" + "\n".join(bad[:20])
 
     def abandon(self):
         """For tests that failed: ends it anyhow."""
@@ -225,6 +212,29 @@ class Server:
         if self.root.exists():
             leftovers.remove(self.data)
         self._folder.cleanup()
+
+
+def entries(log):
+    """The lines of a log, read. A line that is not JSON comes as its text."""
+    for line in log.read_text(errors="replace").splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            yield line
+
+
+def complaints(log):
+    """The lines of a log that an operator would have to look at."""
+    found = []
+    for entry in entries(log):
+        if isinstance(entry, str):
+            found.append(entry)
+            continue
+        message = entry.get("message", "")
+        bad = entry.get("level") in ("WARN", "ERROR")
+        if bad and not any(message.startswith(start) for start in EXPECTED_WARNINGS):
+            found.append(json.dumps(entry))
+    return found
 
 
 def wait_for(condition, within=10, every=0.01):

@@ -76,6 +76,10 @@ impl Announcer {
                     changed
                 });
             }
+            // At the start of a cluster the keepers may come later.
+            Err(error) if self.views.borrow().members.is_empty() => {
+                tracing::info!(%error, "this process waits for a keeper of the members");
+            }
             Err(error) => tracing::warn!(%error, "this process cannot say that it lives"),
         }
     }
