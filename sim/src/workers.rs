@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::assignment::{self, Assign, Assignment, Lease, Lend, Provision, Report, Standing};
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
-use api::worker::{Create, Error, Invoke, Response, Worker, Workers};
+use api::worker::{Create, Error, Invoke, Living, Response, Worker, Workers};
 use async_trait::async_trait;
 use faulty::{Faults, Faulty, Rates};
 use records::functions::FunctionKey;
@@ -163,7 +163,7 @@ impl Worker for Powered {
         self.ask(self.0.worker.destroy(environment)).await
     }
 
-    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error> {
+    async fn environments(&self) -> Result<Vec<Living>, Error> {
         self.ask(self.0.worker.environments()).await
     }
 }
@@ -207,7 +207,10 @@ impl Assignment for From<dyn Assignment> {
         Err(assignment::Error::Unavailable)
     }
 
-    async fn provision(&self, _: Vec<Provision>) -> Result<Vec<Standing>, assignment::Error> {
+    async fn provision(
+        &self,
+        _: Vec<Provision>,
+    ) -> Result<Vec<Option<Standing>>, assignment::Error> {
         Err(assignment::Error::Unavailable)
     }
 

@@ -176,10 +176,11 @@ pub trait Assignment: Send + Sync {
     /// call, when it may have been lent again, changes nothing.
     async fn give_back(&self, lease: Lease, function: FunctionKey) -> Result<(), Error>;
 
-    /// Sets everything that is to be kept ready, and returns the state of each, in the same order. What
-    /// is no longer in the list is released. To be repeated all the time: this knowledge does not
-    /// survive a restart, environments do.
-    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Standing>, Error>;
+    /// Sets everything that is to be kept ready, and returns the state of each, in the same order: `None`
+    /// if its partition is not led here. What is no longer in the list is released. Always the whole list, whoever
+    /// is asked: the callee takes from it what is of the partitions that it leads. To be repeated all the time: this
+    /// knowledge does not survive a restart, environments do.
+    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Option<Standing>>, Error>;
 
     /// Reports of a worker, or of a frontend that has lost one (`from` is `None`), in the order in which they
     /// were made, to be repeated until they are acknowledged: an environment whose report is lost is lent to nobody. Late or repeated reports

@@ -13,7 +13,7 @@ use types::{EnvironmentId, ForCallers, FunctionArn, Inner, RequestId, Timestamp,
 use crate::Kind;
 use crate::assignment::LeaseNumber;
 use crate::credentials::Credentials;
-use records::functions::FunctionVersion;
+use records::functions::{FunctionKey, FunctionVersion};
 
 /// Asks for a new environment.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -246,6 +246,17 @@ impl FileSystemError {
     }
 }
 
+/// An environment that lives on a worker.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Living {
+    /// The environment.
+    pub environment: EnvironmentId,
+    /// What it runs.
+    pub function: FunctionKey,
+    /// Whether it takes no invoke now: it runs one, is still being created, or ends.
+    pub busy: bool,
+}
+
 /// Runs environments.
 #[async_trait]
 pub trait Worker: Send + Sync {
@@ -265,9 +276,9 @@ pub trait Worker: Send + Sync {
     /// until it is acknowledged: nobody else ends it.
     async fn destroy(&self, environment: EnvironmentId) -> Result<(), Error>;
 
-    /// The environments that live here, and whether each runs an invoke. For a new leader. If a worker
-    /// does not answer, nothing is known: its environments may live.
-    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error>;
+    /// The environments that live here. For a new leader, and for the search for those that no leader knows. If a
+    /// worker does not answer, nothing is known: its environments may live.
+    async fn environments(&self) -> Result<Vec<Living>, Error>;
 }
 
 /// Finds workers by id.

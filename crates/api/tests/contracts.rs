@@ -286,6 +286,11 @@ fn what_is_prepared() {
 
 #[test]
 fn what_a_worker_hears_and_says() {
+    comes_back([true, false].map(|busy| worker::Living {
+        environment: environment(),
+        function: function().key(),
+        busy,
+    }));
     comes_back([worker::Create {
         environment: environment(),
         function: function(),

@@ -95,7 +95,7 @@ arrow!(Assignment, assignment, assignment, {
         lease: Lease => Lease,
         function: FunctionKey => FunctionKey
     ) -> (), within PROMPT, by [Frontend];
-    provision(wanted: Vec<Provision> => Vec<Provision>) -> Vec<Standing>, within PROMPT, by [Control];
+    provision(wanted: Vec<Provision> => Vec<Provision>) -> Vec<Option<Standing>>, within PROMPT, by [Control];
     report(
         from: Option<WorkerId> => Option<WorkerId>,
         reports: Vec<Report> => Vec<Report>

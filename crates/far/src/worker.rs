@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::worker::{Body, Create, Error, Invoke, Response, Stream, StreamEvent, Worker};
+use api::worker::{Body, Create, Error, Invoke, Living, Response, Stream, StreamEvent, Worker};
 use api::{Loses as _, Lost};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -82,7 +82,7 @@ impl Worker for Far<dyn Worker> {
         self.route.call(DESTROY, DESTROYED, &environment).await
     }
 
-    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error> {
+    async fn environments(&self) -> Result<Vec<Living>, Error> {
         self.route.call(ENVIRONMENTS, PROMPT, &()).await
     }
 }

@@ -15,7 +15,7 @@ use api::invoke::{self, Invoker, Outcome, Target};
 use api::logs::{LogEvent, Logs, StreamName};
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
 use api::preparation::{self, Preparation, Prepare};
-use api::worker::{self, Body, Create, Invoke, Response, Stream, Worker, Workers};
+use api::worker::{self, Body, Create, Invoke, Living, Response, Stream, Worker, Workers};
 use async_trait::async_trait;
 use futures_util::stream::unfold;
 use records::functions::FunctionKey;
@@ -108,7 +108,10 @@ impl<T: Assignment + ?Sized + 'static> Assignment for Faulty<T> {
         .await
     }
 
-    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Standing>, assignment::Error> {
+    async fn provision(
+        &self,
+        wanted: Vec<Provision>,
+    ) -> Result<Vec<Option<Standing>>, assignment::Error> {
         self.call(
             "assignment.provision",
             wanted,
@@ -245,7 +248,7 @@ impl<T: Worker + ?Sized + 'static> Worker for Faulty<T> {
         .await
     }
 
-    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, worker::Error> {
+    async fn environments(&self) -> Result<Vec<Living>, worker::Error> {
         self.call("worker.environments", (), |worker, ()| async move {
             worker.environments().await
         })

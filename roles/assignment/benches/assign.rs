@@ -10,7 +10,7 @@ use api::Secret;
 use api::assignment::{Assign, Assignment, Event, Lease, Report};
 use api::credentials::{self, Credentials, RoleCredentials};
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
-use api::worker::{Create, Error, Invoke, Response, Worker, Workers};
+use api::worker::{Create, Error, Invoke, Living, Response, Worker, Workers};
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use records::examples;
@@ -75,10 +75,12 @@ async fn start() -> assignment::Service {
         placement: Arc::new(OneWorker),
         credentials: Arc::new(OneWorker),
         workers: Arc::new(OneWorker),
+        live: tokio::sync::watch::Sender::default().subscribe(),
     };
     let metrics = assignment::Metrics::new(&mut Registry::default());
     let config = assignment::Config::default();
-    assignment::Service::start(config, dependencies, metrics)
+    let leads = assignment::Leads::all(config.partitions);
+    assignment::Service::start(config, dependencies, leads, metrics)
         .await
         .expect("an empty journal")
 }
@@ -145,7 +147,7 @@ impl Worker for OneWorker {
         Ok(())
     }
 
-    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error> {
+    async fn environments(&self) -> Result<Vec<Living>, Error> {
         Ok(Vec::new())
     }
 }

@@ -79,11 +79,11 @@ pub(crate) enum Reason {
     Evicted,
     /// More are provisioned than are requested.
     Surplus,
-    /// This replica is shutting down.
+    /// This replica, or its worker, is shutting down.
     Drained,
-    /// Its worker reports that it has ended.
+    /// Its worker reports that it has ended, or is gone itself.
     Gone,
-    /// Nobody knew of it after a restart.
+    /// A new leader did not find it, or found it and no record of it.
     Lost,
 }
 

@@ -7,7 +7,7 @@
 use records::functions::FunctionKey;
 use types::{Version, fnv};
 
-/// The partition, of `partitions` ones.
+/// The partition of a function version, of `partitions` ones. Routers use it as well: to find who leads it.
 pub fn partition(function: &FunctionKey, partitions: u32) -> u32 {
     let number = match function.version {
         Version::Latest => 0,
@@ -27,11 +27,6 @@ pub fn partition(function: &FunctionKey, partitions: u32) -> u32 {
     // FNV's low bits are its weakest; fold the high half in before the remainder is taken.
     let folded = (hash >> 32) ^ hash;
     u32::try_from(folded % u64::from(partitions)).expect("it is below a u32")
-}
-
-/// How a partition's journal and its lease are named.
-pub fn partition_name(partition: u32) -> String {
-    format!("assignment-{partition}")
 }
 
 #[cfg(test)]

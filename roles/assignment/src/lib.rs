@@ -19,6 +19,7 @@
 mod command;
 mod config;
 mod hash;
+mod leads;
 mod metrics;
 mod service;
 mod state;
@@ -27,7 +28,8 @@ mod state;
 mod tests;
 
 pub use config::Config;
-pub use hash::{partition, partition_name};
+pub use hash::partition;
+pub use leads::{Leads, LiveWorkers, partition_name, partition_names};
 pub use metrics::Metrics;
 pub use service::{Dependencies, Error, Service};
 pub use state::Counts;

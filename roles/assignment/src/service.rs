@@ -1,16 +1,21 @@
 //! Assignment as a service: partitions behind locks, and the tasks that write, create and tick.
 
 mod bootstrap;
+mod census;
 mod creation;
 mod doubts;
+mod leading;
+mod led;
 mod partition;
+mod presence;
+mod strays;
 mod tasks;
 mod upkeep;
 mod waiting;
 mod writer;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use api::assignment::{
     Assign, Assignment, Error as Refusal, Event, Lease, Lend, Provision, Report, Standing,
@@ -21,12 +26,14 @@ use api::worker::Workers;
 use async_trait::async_trait;
 use records::functions::FunctionKey;
 use storage::Journal;
-use tokio::sync::Semaphore;
-use types::{Clock, Random, Timestamp, WorkerId};
+use tokio::sync::{Semaphore, watch};
+use types::{Clock, EnvironmentId, Random, Timestamp, WorkerId};
 
 use crate::state::{Assigned, Counts, Effect, State, Then, Wish};
-use crate::{Config, Metrics, hash};
+use crate::{Config, Leads, LiveWorkers, Metrics, hash};
 use creation::Purpose;
+use leading::Wanted;
+use led::Led;
 use partition::Partition;
 use tasks::Tasks;
 use waiting::Waiting;
@@ -46,9 +53,11 @@ pub struct Dependencies {
     pub credentials: Arc<dyn RoleCredentials>,
     /// The workers.
     pub workers: Arc<dyn Workers>,
+    /// Which workers there are. If its sender is dropped, these are there for ever.
+    pub live: watch::Receiver<LiveWorkers>,
 }
 
-/// Why the service did not start.
+/// Why a partition is not led.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The journal cannot be read.
@@ -88,7 +97,12 @@ pub struct Service {
 struct Shared {
     config: Config,
     dependencies: Dependencies,
-    partitions: Vec<Partition>,
+    leads: Leads,
+    led: Led,
+    /// Whether no partition is to be led any more.
+    ending: watch::Sender<bool>,
+    /// Environments that no leader knows, and that are being ended.
+    strays: Mutex<BTreeSet<EnvironmentId>>,
     /// Turns to create: [`Config::creations_max`].
     turns: Semaphore,
     tasks: Tasks,
@@ -96,35 +110,51 @@ struct Shared {
 }
 
 impl Service {
-    /// Reads the journals, claims them, asks the workers what lives, and begins to lend. Must be
-    /// called within a tokio runtime.
+    /// Leads what it is to lead: reads the journals, claims them, asks the workers what lives, and begins to lend. Returns when
+    /// it leads all that it is to lead at its start; an error is of these. Later ones are tried again. Must be called
+    /// within a tokio runtime.
     pub async fn start(
         config: Config,
         dependencies: Dependencies,
+        leads: Leads,
         metrics: Metrics,
     ) -> Result<Self, Error> {
-        let mut partitions = Vec::new();
-        for number in 0..config.partitions.max(1) {
-            let partition = bootstrap::lead(format!("assignment-{number}"), &dependencies).await?;
-            partitions.push(partition);
-        }
         let turns = Semaphore::new(config.creations_max.clamp(1, Semaphore::MAX_PERMITS));
-        let tasks = Tasks::new();
-        let shared = Arc::new(Shared {
-            config,
-            dependencies,
-            partitions,
-            turns,
-            tasks,
-            metrics,
-        });
-        for index in 0..shared.partitions.len() {
-            bootstrap::recover(&shared, index).await;
-            shared.tasks.start_loop(writer::run(shared.clone(), index));
+        let partitions = config.partitions.max(1);
+        let service = Self {
+            shared: Arc::new(Shared {
+                config,
+                dependencies,
+                led: Led::none_of(partitions, leads.led.clone()),
+                leads,
+                ending: watch::Sender::new(false),
+                strays: Mutex::default(),
+                turns,
+                tasks: Tasks::new(),
+                metrics,
+            }),
+        };
+        let shared = &service.shared;
+        let mut first = Vec::new();
+        for number in 0..partitions {
+            let held = Wanted::new(shared, number).now();
+            if held {
+                shared.led.begin(number);
+            }
+            first.push(match held {
+                true => Some(bootstrap::gain(shared, number).await?),
+                false => None,
+            });
+        }
+        for (number, partition) in (0..).zip(first) {
+            let leading = leading::run(shared.clone(), number, partition);
+            shared.tasks.start_loop(leading);
         }
         shared.tasks.start_loop(upkeep::run(shared.clone()));
         shared.tasks.start_loop(doubts::run(shared.clone()));
-        Ok(Self { shared })
+        shared.tasks.start_loop(strays::run(shared.clone()));
+        shared.tasks.start_loop(presence::run(shared.clone()));
+        Ok(service)
     }
 
     /// Environments by state, over all partitions.
@@ -135,8 +165,8 @@ impl Service {
     /// From now on nothing is lent: waiting callers are refused, and environments are shut down as they
     /// become idle.
     pub fn drain(&self) {
-        for index in 0..self.shared.partitions.len() {
-            self.shared.act(index, |state, _| state.drain());
+        for partition in self.shared.led.all() {
+            self.shared.act(&partition, |state, _| state.drain());
         }
     }
 
@@ -147,14 +177,29 @@ impl Service {
     pub async fn shutdown(&self) {
         self.drain();
         self.shared.tasks.work_done().await;
-        for partition in &self.shared.partitions {
-            partition.close();
-        }
-        self.shared
-            .tasks
-            .writers_done(self.shared.partitions.len())
-            .await;
+        self.hand_over().await;
+    }
+
+    /// Lets go of all partitions, so that other processes lead them from here on: nothing is lent any more, waiting
+    /// callers are sent elsewhere, and what is known is written. Environments live on, and so do those that are being
+    /// created: the next leaders find them. Takes seconds where a journal does not answer.
+    pub async fn hand_over(&self) {
+        self.shared.ending.send_replace(true);
+        let partitions = self.shared.led.partitions();
+        self.shared.tasks.loops_done(partitions).await;
         self.shared.tasks.stop();
+    }
+
+    /// How many partitions are led here.
+    #[cfg(test)]
+    pub(crate) fn led_count(&self) -> usize {
+        self.shared.led.all().len()
+    }
+
+    /// One search for strays.
+    #[cfg(test)]
+    pub(crate) async fn sweep(&self) {
+        strays::look(&self.shared).await;
     }
 
     /// One turn of the timer.
@@ -208,7 +253,7 @@ impl Assignment for Service {
                     other => other,
                 };
                 if then == Then::Create {
-                    let partition = waiting.partition;
+                    let partition = Arc::clone(&waiting.partition);
                     creation::start(self.shared.clone(), partition, request, Purpose::Wanted);
                 }
                 waiting.answer().await
@@ -218,8 +263,8 @@ impl Assignment for Service {
     }
 
     async fn give_back(&self, lease: Lease, function: FunctionKey) -> Result<(), Refusal> {
-        let index = self.shared.index(&function);
-        let heard = self.shared.act(index, |state, now| {
+        let partition = self.shared.partition(&function)?;
+        let heard = self.shared.act(&partition, |state, now| {
             state.returned(now, lease.environment, lease.number)
         });
         match heard {
@@ -228,16 +273,19 @@ impl Assignment for Service {
         }
     }
 
-    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Standing>, Refusal> {
+    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Option<Standing>>, Refusal> {
         Ok(self.shared.provision(&wanted))
     }
 
     async fn report(&self, from: Option<WorkerId>, reports: Vec<Report>) -> Result<(), Refusal> {
         let mut heard = true;
         for report in reports {
-            let index = self.shared.index(&report.function);
+            let Ok(partition) = self.shared.partition(&report.function) else {
+                heard = false;
+                continue;
+            };
             let id = report.environment;
-            heard &= self.shared.act(index, |state, now| {
+            heard &= self.shared.act(&partition, |state, now| {
                 if let Some(from) = from.filter(|from| state.is_elsewhere(id, *from)) {
                     tracing::warn!(worker = %from, environment = %id,
                         "a worker reports on an environment of another one; that is ignored");
@@ -272,9 +320,9 @@ impl Shared {
     ) -> Result<Begun, Refusal> {
         let now = self.dependencies.clock.now();
         let function = key();
-        let index = self.index(&function);
-        let mut inner = self.partitions[index].lock();
-        if !inner.leading {
+        let partition = self.partition(&function)?;
+        let mut inner = partition.lock();
+        if !inner.is_led() {
             return Err(Refusal::Unavailable);
         }
         let (assigned, effects) = inner.state.assign(now, function, zone, waits);
@@ -283,22 +331,25 @@ impl Shared {
             Assigned::None => Ok(Begun::None),
             Assigned::Waits { waiter, then } => {
                 let answer = inner.wait(waiter);
-                let waiting = Waiting::new(self.clone(), index, key(), waiter, answer);
+                let partition = Arc::clone(&partition);
+                let waiting = Waiting::new(self.clone(), partition, key(), waiter, answer);
                 Ok(Begun::Waits { waiting, then })
             }
             Assigned::Draining => Err(Refusal::Unavailable),
         };
         let work = inner.absorb(effects);
         drop(inner);
-        self.carry_out(index, work);
+        self.carry_out(&partition, work);
         begun
     }
 
     /// Sends each partition its desired counts, including empty ones.
-    fn provision(self: &Arc<Self>, wanted: &[Provision]) -> Vec<Standing> {
-        let mut wishes: Vec<Vec<Wish>> = self.partitions.iter().map(|_| Vec::new()).collect();
+    fn provision(self: &Arc<Self>, wanted: &[Provision]) -> Vec<Option<Standing>> {
+        let count = self.led.partitions();
+        let mut wishes: BTreeMap<u32, Vec<Wish>> = BTreeMap::new();
         for provision in wanted {
-            wishes[self.index(&provision.function.key())].push(Wish {
+            let number = hash::partition(&provision.function.key(), count);
+            wishes.entry(number).or_default().push(Wish {
                 function: Arc::clone(&provision.function),
                 count: usize::try_from(provision.count).unwrap_or(usize::MAX),
                 held: provision.held,
@@ -306,63 +357,79 @@ impl Shared {
             });
         }
         let mut standings = BTreeMap::new();
-        for (index, wishes) in wishes.into_iter().enumerate() {
+        let mut told = BTreeSet::new();
+        for partition in self.led.all() {
+            let wishes = wishes.remove(&partition.number).unwrap_or_default();
             let per_second = self.config.provisioned_per_second;
-            self.act(index, |state, now| {
+            let heard = self.act(&partition, |state, now| {
                 let effects = state.provision(now, wishes, per_second);
                 standings.append(&mut state.standings());
                 effects
             });
+            if heard {
+                told.insert(partition.number);
+            }
         }
         let keys = wanted.iter().map(|provision| provision.function.key());
-        keys.map(|key| standings.get(&key).cloned().unwrap_or_default())
-            .collect()
+        keys.map(|key| {
+            let led = told.contains(&hash::partition(&key, count));
+            led.then(|| standings.get(&key).cloned().unwrap_or_default())
+        })
+        .collect()
     }
 
-    fn index(&self, function: &FunctionKey) -> usize {
-        let count = u32::try_from(self.partitions.len()).expect("it was made from a u32");
-        hash::partition(function, count) as usize
+    /// The partition of a function version, if it is led here.
+    fn partition(&self, function: &FunctionKey) -> Result<Arc<Partition>, Refusal> {
+        let number = hash::partition(function, self.led.partitions());
+        self.led.at(number).ok_or(Refusal::Unavailable)
     }
 
     /// Lets a partition's state decide, and does what it says. One that does not lead decides
     /// nothing, and says so by `false`: what it knows is old.
     fn act(
         self: &Arc<Self>,
-        index: usize,
+        partition: &Arc<Partition>,
         decide: impl FnOnce(&mut State, Timestamp) -> Vec<Effect>,
     ) -> bool {
         let now = self.dependencies.clock.now();
-        let mut inner = self.partitions[index].lock();
-        if !inner.leading {
+        let mut inner = partition.lock();
+        if !inner.is_led() {
             return false;
         }
         let effects = decide(&mut inner.state, now);
         let work = inner.absorb(effects);
         drop(inner);
-        self.carry_out(index, work);
+        self.carry_out(partition, work);
         true
     }
 
     /// What a decision asks of others, outside the lock.
-    fn carry_out(self: &Arc<Self>, index: usize, work: partition::Work) {
+    fn carry_out(self: &Arc<Self>, partition: &Arc<Partition>, work: partition::Work) {
         if work.appended {
-            self.partitions[index].wake();
+            partition.wake();
         }
         for (environment, worker) in work.destroy {
-            creation::destroy(self.clone(), index, environment, worker);
+            creation::destroy(self.clone(), Arc::clone(partition), environment, worker);
         }
         for function in work.make_ahead {
             let request = Assign {
                 function,
                 zone: None,
             };
-            creation::start(self.clone(), index, request, Purpose::Ahead);
+            let partition = Arc::clone(partition);
+            creation::start(self.clone(), partition, request, Purpose::Ahead);
         }
+    }
+
+    fn lock_strays(&self) -> MutexGuard<'_, BTreeSet<EnvironmentId>> {
+        self.strays
+            .lock()
+            .expect("nothing panics while it holds this lock")
     }
 
     fn counts(&self) -> Counts {
         let mut sum = Counts::default();
-        for partition in &self.partitions {
+        for partition in self.led.all() {
             let counts = partition.lock().state.counts();
             sum.creating += counts.creating;
             sum.idle += counts.idle;

@@ -24,6 +24,8 @@ mod invariants;
 mod lending;
 mod pool;
 mod provisioned;
+mod recovery;
+mod workers;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -52,6 +54,8 @@ pub(crate) struct State {
     /// Of the last lease given out.
     leases: LeaseNumber,
     draining: bool,
+    /// Workers that are to be rid of their environments.
+    leaving: BTreeSet<WorkerId>,
 }
 
 #[derive(Debug)]
@@ -199,57 +203,6 @@ impl State {
             .values()
             .filter_map(|environment| environment.recorded)
             .min()
-    }
-
-    /// The workers on which environments live.
-    pub(crate) fn workers(&self) -> Vec<WorkerId> {
-        let mut workers: Vec<_> = self
-            .environments
-            .values()
-            .map(|found| found.worker)
-            .collect();
-        workers.sort_unstable();
-        workers.dedup();
-        workers
-    }
-
-    /// The environments that a worker has.
-    pub(crate) fn environments_on(&self, worker: WorkerId) -> impl Iterator<Item = EnvironmentId> {
-        let there = self.environments.iter();
-        there.filter_map(move |(id, found)| (found.worker == worker).then_some(*id))
-    }
-
-    /// Whether an environment is known to be on another worker than this one.
-    pub(crate) fn is_elsewhere(&self, id: EnvironmentId, worker: WorkerId) -> bool {
-        let found = self.environments.get(&id);
-        found.is_some_and(|found| found.worker != worker)
-    }
-
-    /// After a replay: `living` is what the workers have, and whether it runs an invoke. What they
-    /// do not have is gone; what was being made has lost its maker.
-    pub(crate) fn recover(
-        &mut self,
-        now: Timestamp,
-        living: &BTreeMap<EnvironmentId, bool>,
-    ) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        let ids: Vec<EnvironmentId> = self.environments.keys().copied().collect();
-        for id in ids {
-            let phase = self.environments[&id].phase;
-            match (living.get(&id), phase) {
-                (None, _) => self.retire(id, Reason::Lost, &mut effects),
-                // Even if its `Ready` was lost: what runs an invoke has been lent.
-                (Some(true), _) => {
-                    let lease = LeaseNumber::default();
-                    self.environment(id).phase = Phase::Busy { since: now, lease };
-                }
-                (Some(false), Phase::Creating) => {
-                    self.drain_one(id, Reason::Lost, &mut effects);
-                }
-                (Some(false), _) => self.make_idle(now, id),
-            }
-        }
-        effects
     }
 
     /// How many there are of each kind.

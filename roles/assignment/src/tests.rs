@@ -5,10 +5,12 @@ mod histories;
 mod leases;
 mod lending;
 mod moves;
+mod moving;
 mod parts;
 mod restarts;
 mod retiring;
 mod serving;
 mod waiting;
+mod workers;
 
 pub(crate) use parts::{created, environment, function};

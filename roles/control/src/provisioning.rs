@@ -121,7 +121,8 @@ impl Provisioner {
         Ok(())
     }
 
-    /// Sends the complete list, and returns the status by setting and version. `None` if the call failed.
+    /// Sends the complete list, and returns the status by setting and version. `None` if the call failed, or a
+    /// partition has no leader at the moment.
     async fn tell(&self, settings: &[Setting]) -> Option<BTreeMap<(String, Version), Standing>> {
         let mut keys = Vec::new();
         let mut wanted = Vec::new();
@@ -140,6 +141,7 @@ impl Provisioner {
             }
         }
         let standings = self.assignment.provision(wanted).await.ok()?;
+        let standings = standings.into_iter().collect::<Option<Vec<Standing>>>()?;
         Some(keys.into_iter().zip(standings).collect())
     }
 

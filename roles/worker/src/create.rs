@@ -22,7 +22,6 @@ impl Service {
             return Err(Error::Full);
         }
         let id = request.environment;
-        let memory_mb = request.function.configuration.memory_mb;
         {
             let mut environments = self.lock();
             if environments.all().len() as u64 + self.with.engine.lingering().now
@@ -30,7 +29,7 @@ impl Service {
             {
                 return Err(Error::Full);
             }
-            environments.begin(id, memory_mb)?;
+            environments.begin(id, &request.function)?;
         }
         // In a task of its own, so that a caller who goes away leaves nothing half made.
         let worker = Arc::clone(self);
@@ -86,9 +85,9 @@ impl Service {
         let initialised = self.initialise(&environment).await;
         if environment.is_dead() && environment.begin_ending() {
             environment.end().await;
-            let memory_mb = environment.function.configuration.memory_mb;
             let lingers = self.await_removal(&environment);
-            self.lock().put(id, Slot::Making { memory_mb });
+            self.lock()
+                .put(id, Slot::Making(Arc::clone(&request.function)));
             self.metrics.environments.dec();
             if lingers {
                 let reason = Inner::new("its processes do not end");

@@ -225,6 +225,12 @@ impl Environment {
         self.lock().turns.is_busy()
     }
 
+    /// Whether an invoke could begin now.
+    pub(crate) fn takes_invokes(&self) -> bool {
+        let state = self.lock();
+        state.life == Life::Ready && !state.turns.is_busy()
+    }
+
     /// Why the conversation was closed: by a process's end, or else by ours.
     pub(crate) fn failure(&self) -> Failure {
         let out_of_memory = *self.sandbox.out_of_memory().borrow();

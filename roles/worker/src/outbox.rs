@@ -99,7 +99,7 @@ mod tests {
             Err(Error::Unavailable)
         }
 
-        async fn provision(&self, _: Vec<Provision>) -> Result<Vec<Standing>, Error> {
+        async fn provision(&self, _: Vec<Provision>) -> Result<Vec<Option<Standing>>, Error> {
             Err(Error::Unavailable)
         }
 

@@ -8,7 +8,7 @@ use api::assignment::{Assignment, Report};
 use api::logs::Logs;
 use api::placement::{Heartbeat, Placement};
 use api::preparation::{self, Preparation, Prepare};
-use api::worker::{Create, Error, Invoke, Response, Worker};
+use api::worker::{Create, Error, Invoke, Living, Response, Worker};
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use image::Folders;
@@ -267,7 +267,7 @@ impl Service {
     pub(crate) fn find(&self, id: EnvironmentId) -> Result<Arc<Environment>, Error> {
         match self.lock().all().get(&id) {
             Some(Slot::Made(environment)) => Ok(Arc::clone(environment)),
-            Some(Slot::Making { .. }) => Err(Error::Busy { environment: id }),
+            Some(Slot::Making(_)) => Err(Error::Busy { environment: id }),
             None => Err(Error::NotFound { environment: id }),
         }
     }
@@ -301,7 +301,7 @@ impl Worker for Handle {
         Ok(())
     }
 
-    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error> {
+    async fn environments(&self) -> Result<Vec<Living>, Error> {
         Ok(self.0.list())
     }
 }
@@ -334,11 +334,15 @@ impl Service {
         });
     }
 
-    fn list(&self) -> Vec<(EnvironmentId, bool)> {
+    fn list(&self) -> Vec<Living> {
         let environments = self.lock();
-        let all = environments.all().iter().map(|(id, slot)| match slot {
-            Slot::Made(environment) => (*id, environment.is_busy()),
-            Slot::Making { .. } => (*id, true),
+        let all = environments.all().iter().map(|(id, slot)| Living {
+            environment: *id,
+            function: slot.function().key(),
+            busy: match slot {
+                Slot::Made(environment) => !environment.takes_invokes(),
+                Slot::Making(_) => true,
+            },
         });
         all.collect()
     }

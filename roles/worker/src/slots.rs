@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::worker::Error;
+use records::functions::FunctionVersion;
 use tokio::time::Instant;
 use types::EnvironmentId;
 
@@ -18,16 +19,21 @@ const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// An environment, or the place for one that is being made.
 pub(crate) enum Slot {
-    Making { memory_mb: u32 },
+    Making(Arc<FunctionVersion>),
     Made(Arc<Environment>),
 }
 
 impl Slot {
-    pub(crate) fn memory_mb(&self) -> u32 {
+    /// What it runs.
+    pub(crate) fn function(&self) -> &FunctionVersion {
         match self {
-            Self::Making { memory_mb } => *memory_mb,
-            Self::Made(environment) => environment.function.configuration.memory_mb,
+            Self::Making(function) => function,
+            Self::Made(environment) => &environment.function,
         }
+    }
+
+    pub(crate) fn memory_mb(&self) -> u32 {
+        self.function().configuration.memory_mb
     }
 }
 
@@ -47,14 +53,18 @@ impl Slots {
     }
 
     /// Takes the place for one that is to be made.
-    pub(crate) fn begin(&mut self, id: EnvironmentId, memory_mb: u32) -> Result<(), Error> {
+    pub(crate) fn begin(
+        &mut self,
+        id: EnvironmentId,
+        function: &Arc<FunctionVersion>,
+    ) -> Result<(), Error> {
         if self.slots.contains_key(&id) {
             return Err(Error::Busy { environment: id });
         }
         if self.used.contains(&id) {
             return Err(Error::NotFound { environment: id });
         }
-        self.slots.insert(id, Slot::Making { memory_mb });
+        self.slots.insert(id, Slot::Making(Arc::clone(function)));
         Ok(())
     }
 
@@ -87,23 +97,26 @@ impl Slots {
 
 #[cfg(test)]
 mod tests {
+    use records::examples;
     use types::SystemRandom;
 
     use super::*;
 
-    const MAKING: Slot = Slot::Making { memory_mb: 128 };
+    fn function() -> Arc<FunctionVersion> {
+        Arc::new(examples::function_version("f", examples::configuration()))
+    }
 
     #[test]
     fn one_that_has_been_is_not_made_again() {
         let (mut slots, now) = (Slots::default(), Instant::now());
         let id = EnvironmentId::random(&SystemRandom);
-        slots.begin(id, 128).unwrap();
+        slots.begin(id, &function()).unwrap();
         let busy = Err(Error::Busy { environment: id });
-        assert_eq!(slots.begin(id, 128), busy);
-        assert!(slots.put(id, MAKING));
+        assert_eq!(slots.begin(id, &function()), busy);
+        assert!(slots.put(id, Slot::Making(function())));
         assert!(slots.remove(now, id).is_some());
         let gone = Err(Error::NotFound { environment: id });
-        assert_eq!(slots.begin(id, 128), gone);
+        assert_eq!(slots.begin(id, &function()), gone);
     }
 
     #[test]
@@ -112,16 +125,16 @@ mod tests {
         let id = EnvironmentId::random(&SystemRandom);
         slots.use_up(now, id);
         let gone = Err(Error::NotFound { environment: id });
-        assert_eq!(slots.begin(id, 128), gone);
+        assert_eq!(slots.begin(id, &function()), gone);
     }
 
     #[test]
     fn one_that_is_to_end_while_it_is_made_ends() {
         let (mut slots, now) = (Slots::default(), Instant::now());
         let id = EnvironmentId::random(&SystemRandom);
-        slots.begin(id, 128).unwrap();
+        slots.begin(id, &function()).unwrap();
         slots.use_up(now, id);
-        assert!(!slots.put(id, MAKING));
+        assert!(!slots.put(id, Slot::Making(function())));
     }
 
     #[test]
@@ -130,9 +143,9 @@ mod tests {
         let ids = [(); 3].map(|()| EnvironmentId::random(&SystemRandom));
         slots.use_up(now, ids[0]);
         slots.use_up(now + REMEMBERED, ids[1]);
-        assert!(slots.begin(ids[0], 128).is_err());
+        assert!(slots.begin(ids[0], &function()).is_err());
         slots.use_up(now + REMEMBERED + Duration::from_secs(1), ids[2]);
-        assert!(slots.begin(ids[0], 128).is_ok());
-        assert!(slots.begin(ids[1], 128).is_err());
+        assert!(slots.begin(ids[0], &function()).is_ok());
+        assert!(slots.begin(ids[1], &function()).is_err());
     }
 }

@@ -17,6 +17,8 @@ const INVOKES_WITHIN: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 
 /// that cannot be written is not waited for any longer: the next start knows that all of them have
 /// ended.
 const ENVIRONMENTS_WITHIN: Duration = Duration::from_secs(12);
+/// What is known of environments is written, and leases are given back.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
 /// Calls of other processes: those that last have ended with the invokes and the environments.
 const CALLS_WITHIN: Duration = Duration::from_secs(3);
 /// Background tasks end where they wait, or are abandoned.
@@ -64,6 +66,12 @@ pub(super) async fn drain(
     mut serving: JoinSet<()>,
     again: impl Future<Output = ()>,
 ) {
+    if let Some(assignment) = &mut running.assignment {
+        let handed_over = tokio::time::timeout(HAND_OVER_WITHIN, assignment.hand_over()).await;
+        if handed_over.is_err() {
+            tracing::error!("the journal does not answer: others lead when the leases are over");
+        }
+    }
     let invokes = async {
         // The front door's tasks end by themselves or have panicked; either way no request is left.
         while serving.join_next().await.is_some() {}
@@ -86,18 +94,17 @@ pub(super) async fn drain(
         }
     }
     // In a cluster, environments outlive the process that lends them.
-    let ends = running.network.is_none();
-    if let Some(assignment) = running.assignment.as_ref().filter(|_| ends) {
+    let lends = running.assignment.as_ref();
+    let lends = lends.filter(|_| running.network.is_none());
+    if let Some(assignment) = lends {
         assignment.drain();
     }
     let environments = async {
         if let Some(worker) = &running.worker {
             worker.handle.shutdown().await;
         }
-        match &running.assignment {
-            Some(assignment) if ends => assignment.shutdown().await,
-            Some(_) => {}
-            None => {}
+        if let Some(assignment) = lends {
+            assignment.shutdown().await;
         }
     };
     if tokio::time::timeout(ENVIRONMENTS_WITHIN, environments)
@@ -144,6 +151,7 @@ mod tests {
         let last = last(GIVEN);
         let parts = [
             SEEN_WITHIN,
+            HAND_OVER_WITHIN,
             INVOKES_WITHIN,
             ENVIRONMENTS_WITHIN,
             CALLS_WITHIN,

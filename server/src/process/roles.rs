@@ -44,7 +44,7 @@ pub(crate) struct Running {
     pub(crate) entry: Option<Entry>,
     pub(crate) dispatch: Option<Arc<Dispatch>>,
     pub(crate) pollers: Option<events::Pollers>,
-    pub(crate) assignment: Option<Arc<::assignment::Service>>,
+    pub(crate) assignment: Option<assignment::Made>,
     pub(crate) worker: Option<worker::Made>,
     pub(crate) registry: Arc<Mutex<Registry>>,
     pub(super) stores: Stores,
@@ -174,15 +174,16 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
             placement: Arc::clone(&placing),
             credentials: Arc::clone(&credentials),
             workers: Arc::clone(&workers),
+            worker: given.worker,
         };
         let network = network.as_ref();
         let made =
             assignment::create(&common, with, network, &mut registry, &mut background).await?;
-        served.assignment(Arc::clone(&made) as Arc<dyn Assignment>);
+        served.assignment(Arc::clone(&made.service) as Arc<dyn Assignment>);
         assignment = Some(made);
     }
     let near = assignment.as_ref();
-    let near = near.map(|made| Arc::clone(made) as Arc<dyn Assignment>);
+    let near = near.map(|made| Arc::clone(&made.service) as Arc<dyn Assignment>);
     let assigning = arrows.assignment(near);
     if let Some(worker) = &worker {
         worker

@@ -1,7 +1,7 @@
 //! Assignment is divided into partitions: a call goes to the process that leads the function's partition. Where nobody
 //! leads, or somebody else does since a moment, the answer is `Unavailable`, and the caller asks again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::assignment::{Assign, Assignment, Error, Lease, Lend, Provision, Report, Standing};
@@ -51,7 +51,7 @@ impl ByPartition {
     /// All that lead a partition.
     fn leaders(&self) -> impl Iterator<Item = ProcessId> {
         let view = self.views.borrow().clone();
-        let leaders: std::collections::BTreeSet<_> = view.leaders.values().copied().collect();
+        let leaders: BTreeSet<ProcessId> = view.leaders.values().copied().collect();
         leaders.into_iter()
     }
 }
@@ -70,21 +70,18 @@ impl Assignment for ByPartition {
         self.of(&function)?.give_back(lease, function).await
     }
 
-    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Standing>, Error> {
-        // Each leader is told, also that nothing is wanted of it any more.
-        let mut parts: BTreeMap<ProcessId, Vec<usize>> =
-            self.leaders().map(|leader| (leader, Vec::new())).collect();
-        for (place, provision) in wanted.iter().enumerate() {
-            let leader = self.leader(&provision.function.key());
-            let leader = leader.ok_or(Error::Unavailable)?;
-            parts.entry(leader).or_default().push(place);
-        }
-        let mut standings = vec![Standing::default(); wanted.len()];
-        for (leader, places) in parts {
-            let part = places.iter().map(|place| wanted[*place].clone()).collect();
-            let answers = self.at(leader)?.provision(part).await?;
-            for (place, answer) in places.into_iter().zip(answers) {
-                standings[place] = answer;
+    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Option<Standing>>, Error> {
+        let mut standings = vec![None; wanted.len()];
+        // Each takes its own from the whole list, and learns that of others nothing is wanted any more.
+        for leader in self.leaders() {
+            let answers = match self.at(leader) {
+                Ok(leader) => leader.provision(wanted.clone()).await,
+                Err(error) => Err(error),
+            };
+            // Where nobody answers, nothing is known.
+            let answers = answers.unwrap_or_default();
+            for (standing, answer) in standings.iter_mut().zip(answers) {
+                *standing = answer.or(standing.take());
             }
         }
         Ok(standings)

@@ -284,7 +284,8 @@ impl<'a> Trial<'a> {
         for machine in world.directory.all() {
             if machine.is_on() {
                 let there = api::worker::Worker::environments(&machine.worker).await;
-                environments.extend(there.unwrap());
+                let there = there.unwrap().into_iter();
+                environments.extend(there.map(|living| (living.environment, living.busy)));
             }
         }
         if environments.values().any(|busy| *busy) {

@@ -8,7 +8,7 @@ use api::assignment::{
 };
 use api::counting::{self, Acquire, Counting, Permit};
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
-use api::worker::{Body, Create, Error, Invoke, Response, Stream, StreamEvent, Worker};
+use api::worker::{Body, Create, Error, Invoke, Living, Response, Stream, StreamEvent, Worker};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::unfold;
@@ -59,7 +59,10 @@ impl Assignment for Nothing {
         Ok(())
     }
 
-    async fn provision(&self, _: Vec<Provision>) -> Result<Vec<Standing>, assignment::Error> {
+    async fn provision(
+        &self,
+        _: Vec<Provision>,
+    ) -> Result<Vec<Option<Standing>>, assignment::Error> {
         Ok(Vec::new())
     }
 
@@ -93,7 +96,7 @@ impl Worker for Nothing {
         Ok(())
     }
 
-    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error> {
+    async fn environments(&self) -> Result<Vec<Living>, Error> {
         Ok(Vec::new())
     }
 }
@@ -153,8 +156,13 @@ impl Worker for Echo {
         Err(Error::NotFound { environment })
     }
 
-    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error> {
-        Ok(vec![(EnvironmentId::random(&SystemRandom), true); 1_000])
+    async fn environments(&self) -> Result<Vec<Living>, Error> {
+        let living = Living {
+            environment: EnvironmentId::random(&SystemRandom),
+            function: examples::function_version("f", examples::configuration()).key(),
+            busy: true,
+        };
+        Ok(vec![living; 1_000])
     }
 }
 

@@ -1,22 +1,39 @@
 //! How a partition comes to life: replay its journal, claim it, ask the workers what lives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use storage::Position;
 use storage::journal::APPEND_RECORDS_MAX;
-use types::EnvironmentId;
+use types::{EnvironmentId, WorkerId};
 
+use super::census::Found;
 use super::partition::Partition;
+use super::strays::end_strays;
 use super::{Dependencies, Error, Shared, writer};
 use crate::command::Command;
+use crate::leads::partition_name;
 use crate::state::State;
 
+/// Leads a partition from here on.
+pub(super) async fn gain(shared: &Arc<Shared>, number: u32) -> Result<Arc<Partition>, Error> {
+    let partition = Arc::new(claim(number, &shared.dependencies).await?);
+    let live = shared.dependencies.live.borrow().clone();
+    recover(shared, &partition, &live.alive).await;
+    shared.led.lead(Arc::clone(&partition));
+    // Who follows the workers has not told this partition of those that went meanwhile.
+    let now = shared.dependencies.live.borrow().clone();
+    shared.tell_of_workers(&partition, &live, &now);
+    tracing::info!(partition = partition.name, "a partition is led");
+    Ok(partition)
+}
+
 /// Replays the journal from its oldest record and claims the lead.
-pub(super) async fn lead(name: String, dependencies: &Dependencies) -> Result<Partition, Error> {
+async fn claim(number: u32, dependencies: &Dependencies) -> Result<Partition, Error> {
     let Dependencies {
         journal, random, ..
     } = dependencies;
+    let name = partition_name(number);
     let storage = |source| Error::Storage {
         partition: name.clone(),
         source,
@@ -53,29 +70,32 @@ pub(super) async fn lead(name: String, dependencies: &Dependencies) -> Result<Pa
     match writer::append(&**journal, &name, next, vec![claim.encode()]).await {
         Ok(after) => {
             state.lead(next.0);
-            Ok(Partition::new(name, state, after))
+            Ok(Partition::new(number, state, after))
         }
         Err(writer::Fenced) => Err(Error::Fenced { partition: name }),
     }
 }
 
-/// Asks the workers which of the replayed environments live. A worker nobody knows is gone, and
-/// its environments with it: a worker's id is that of one run of its process. Those of one that does not answer
-/// may be at work: they are lent again when it says that they are idle.
-pub(super) async fn recover(shared: &Arc<Shared>, index: usize) {
-    let workers = shared.partitions[index].lock().state.workers();
+/// Asks the workers which of the replayed environments live, and whether there are others. Those of a worker that
+/// does not answer may be at work: they are lent again when it says that they are idle.
+async fn recover(shared: &Arc<Shared>, partition: &Arc<Partition>, alive: &BTreeSet<WorkerId>) {
+    let mut workers = partition.lock().state.workers();
+    workers.extend(alive);
+    let census = shared.census(workers).await;
     let mut living: BTreeMap<EnvironmentId, bool> = BTreeMap::new();
-    for id in workers {
-        if let Some(worker) = shared.dependencies.workers.worker(id) {
-            match worker.environments().await {
-                Ok(environments) => living.extend(environments),
-                Err(_) => {
-                    let partition = shared.partitions[index].lock();
-                    let there = partition.state.environments_on(id);
-                    living.extend(there.map(|environment| (environment, true)));
-                }
-            }
-        }
+    for (worker, id) in partition.lock().state.places() {
+        let busy = match census.find(worker, id) {
+            Found::Living { busy } => busy,
+            Found::Unknown => true,
+            Found::Gone => continue,
+        };
+        living.insert(id, busy);
     }
-    shared.act(index, |state, now| state.recover(now, &living));
+    let draining = shared.dependencies.live.borrow().draining.clone();
+    shared.act(partition, |state, now| {
+        let mut effects = state.workers_are(&BTreeSet::new(), draining);
+        effects.extend(state.recover(now, &living));
+        effects
+    });
+    end_strays(shared, partition, &census);
 }

@@ -11,6 +11,7 @@ use records::functions::FunctionKey;
 use types::{Backoff, EnvironmentId, Inner, Timestamp, WorkerId};
 
 use super::Shared;
+use super::partition::Partition;
 use crate::command::Created;
 
 /// How many workers are asked before a creation is given up: placement's knowledge is a second
@@ -35,7 +36,12 @@ pub(super) enum Purpose {
 }
 
 /// Starts making an environment.
-pub(super) fn start(shared: Arc<Shared>, partition: usize, request: Assign, purpose: Purpose) {
+pub(super) fn start(
+    shared: Arc<Shared>,
+    partition: Arc<Partition>,
+    request: Assign,
+    purpose: Purpose,
+) {
     let function = request.function.key();
     let begun = shared.dependencies.clock.now();
     let attempt = Attempt {
@@ -50,43 +56,64 @@ pub(super) fn start(shared: Arc<Shared>, partition: usize, request: Assign, purp
     shared.tasks.start_work(attempt.run(request));
 }
 
-/// Has a worker shut an environment down, and then forgets it.
+/// Has a worker shut an environment down, and then forgets it. Who does not lead any more leaves that to the next
+/// leader.
 pub(super) fn destroy(
     shared: Arc<Shared>,
-    partition: usize,
+    partition: Arc<Partition>,
     environment: EnvironmentId,
     worker: WorkerId,
 ) {
     let task = shared.clone();
     shared.tasks.start_work(async move {
-        let mut pauses = Backoff::new(PAUSE_MIN, PAUSE_MAX);
-        // One that is known no longer has taken its environments with it.
-        while let Some(worker) = task.dependencies.workers.worker(worker) {
-            match worker.destroy(environment).await {
-                Ok(()) | Err(WorkerError::NotFound { .. }) => break,
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::debug!(%environment, error, "a worker did not receive the order to end an environment");
-                }
-            }
-            tokio::time::sleep(pauses.pause()).await;
-        }
-        task.act(partition, |state, _| state.gone(environment));
+        order_end(&task, environment, worker, || partition.is_led()).await;
+        task.act(&partition, |state, _| state.gone(environment));
     });
+}
+
+/// Orders a worker to end an environment until it acknowledges that, while it is `wanted`.
+pub(super) async fn order_end(
+    shared: &Shared,
+    environment: EnvironmentId,
+    worker: WorkerId,
+    wanted: impl Fn() -> bool,
+) {
+    let mut pauses = Backoff::new(PAUSE_MIN, PAUSE_MAX);
+    // One that is known no longer has taken its environments with it.
+    while wanted()
+        && let Some(worker) = shared.dependencies.workers.worker(worker)
+    {
+        match worker.destroy(environment).await {
+            Ok(()) | Err(WorkerError::NotFound { .. }) => return,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(%environment, error, "a worker did not receive the order to end an environment");
+            }
+        }
+        tokio::time::sleep(pauses.pause()).await;
+    }
 }
 
 /// Shuts down the environment that has been idle longest, of whatever function: what idles must
 /// not keep out what has work. False if none is idle.
 async fn evict_oldest(shared: &Arc<Shared>) -> bool {
-    let partitions = shared.partitions.iter().enumerate();
-    let oldest = partitions.filter_map(|(index, partition)| {
-        let (since, id) = partition.lock().state.oldest_idle()?;
-        Some((since, index, id))
-    });
-    let Some((_, index, id)) = oldest.min() else {
+    let partitions = shared.led.all();
+    let oldest = partitions
+        .iter()
+        .enumerate()
+        .filter_map(|(place, partition)| {
+            let inner = partition.lock();
+            let (since, id) = inner
+                .is_led()
+                .then(|| inner.state.oldest_idle())
+                .flatten()?;
+            Some((since, place, id))
+        });
+    let Some((_, place, id)) = oldest.min() else {
         return false;
     };
-    let evicted = shared.partitions[index].lock().state.evict(id);
+    let partition = &partitions[place];
+    let evicted = partition.lock().state.evict(id);
     // If it was lent this very moment, there may still be others.
     if let Some(worker) = evicted {
         let asked = match shared.dependencies.workers.worker(worker) {
@@ -95,10 +122,10 @@ async fn evict_oldest(shared: &Arc<Shared>) -> bool {
         };
         match asked {
             Ok(()) => {
-                shared.act(index, |state, _| state.gone(id));
+                shared.act(partition, |state, _| state.gone(id));
             }
             // Its capacity is not free before the worker has acknowledged.
-            Err(_) => destroy(shared.clone(), index, id, worker),
+            Err(_) => destroy(shared.clone(), Arc::clone(partition), id, worker),
         }
     }
     true
@@ -108,7 +135,7 @@ async fn evict_oldest(shared: &Arc<Shared>) -> bool {
 /// the state counts creations, and a waiter relies on one.
 struct Attempt {
     shared: Arc<Shared>,
-    partition: usize,
+    partition: Arc<Partition>,
     function: FunctionKey,
     purpose: Purpose,
     /// The environment that is recorded and not yet alive.
@@ -122,7 +149,10 @@ impl Attempt {
         let shared = self.shared.clone();
         // The semaphore is never closed, so that there is always a turn.
         let _turn = shared.turns.acquire().await;
-        let outcome = self.make(&request).await;
+        let outcome = match self.partition.is_led() {
+            true => self.make(&request).await,
+            false => Err(Error::Unavailable),
+        };
         self.end(outcome);
     }
 
@@ -201,56 +231,53 @@ impl Attempt {
             lease_end: placed.lease_end,
             ahead: self.purpose == Purpose::Ahead,
         };
+        let Some(durable) = self.partition.record(created) else {
+            return Err(Error::Unavailable);
+        };
         self.recorded = Some(environment);
-        let durable = shared.partitions[self.partition].record(created);
         // Side by side: an init takes 15 ms and more, and the journal's answer hides behind it.
         let durable = tokio::time::timeout(shared.config.append_timeout, durable);
-        let (made, durable) = tokio::join!(worker.create(create), durable);
-        match (made, durable) {
-            (Ok(()), Ok(Ok(()))) => Ok(Some(environment)),
-            (Ok(()), _) => {
-                // Not known to the journal: nobody could find it after a restart.
-                self.give_up(environment, placed.worker);
-                Err(Error::Unavailable)
+        let made = async {
+            tokio::select! {
+                biased;
+                made = worker.create(create) => made,
+                () = shared.worker_gone(placed.worker) => Err(WorkerError::Unavailable),
             }
-            (Err(WorkerError::Full | WorkerError::Unavailable), _) => {
-                self.give_up(environment, placed.worker);
-                Ok(None)
+        };
+        let (made, durable) = tokio::join!(made, durable);
+        let durable = matches!(durable, Ok(Ok(())));
+        if made.is_ok() && durable {
+            return Ok(Some(environment));
+        }
+        self.give_up(environment, placed.worker, durable);
+        match made {
+            // Not known to the journal: nobody could find it after a restart.
+            Ok(()) => Err(Error::Unavailable),
+            Err(WorkerError::Full | WorkerError::Unavailable) => Ok(None),
+            Err(WorkerError::Init { error_type }) => Err(Error::Init { error_type }),
+            Err(WorkerError::FileSystem(error)) => Err(Error::FileSystem(error)),
+            Err(WorkerError::Unsupported { what, reason }) => {
+                Err(Error::Unsupported { what, reason })
             }
-            (Err(WorkerError::Init { error_type }), _) => {
-                self.give_up(environment, placed.worker);
-                Err(Error::Init { error_type })
+            Err(WorkerError::Sandbox { reason } | WorkerError::Code { reason }) => {
+                Err(Error::Create { reason })
             }
-            (Err(WorkerError::FileSystem(error)), _) => {
-                self.give_up(environment, placed.worker);
-                Err(Error::FileSystem(error))
-            }
-            (Err(error), _) => {
-                self.give_up(environment, placed.worker);
-                Err(match error {
-                    WorkerError::Unsupported { what, reason } => {
-                        Error::Unsupported { what, reason }
-                    }
-                    WorkerError::Sandbox { reason } | WorkerError::Code { reason } => {
-                        Error::Create { reason }
-                    }
-                    error => Error::Create {
-                        reason: Inner::of(&error),
-                    },
-                })
-            }
+            Err(error) => Err(Error::Create {
+                reason: Inner::of(&error),
+            }),
         }
     }
 
-    fn give_up(&mut self, environment: EnvironmentId, worker: WorkerId) {
+    /// What the journal has is the next leader's, if this one does not lead any more; the rest nobody else knows.
+    fn give_up(&mut self, environment: EnvironmentId, worker: WorkerId, durable: bool) {
         self.recorded = None;
-        let leading = self.shared.partitions[self.partition].lock().leading;
-        if leading {
-            self.shared
-                .act(self.partition, |state, _| state.give_up(environment));
-        } else {
-            // Fenced: the next leader does not know it, so it is ours to destroy.
-            destroy(self.shared.clone(), self.partition, environment, worker);
+        let shared = &self.shared;
+        let heard = shared.act(&self.partition, |state, _| state.give_up(environment));
+        if !heard && !durable {
+            let task = Arc::clone(shared);
+            shared.tasks.start_work(async move {
+                order_end(&task, environment, worker, || true).await;
+            });
         }
     }
 
@@ -262,7 +289,7 @@ impl Attempt {
                 shared
                     .metrics
                     .created(shared.dependencies.clock.now().since(self.begun));
-                shared.act(self.partition, |state, now| match self.purpose {
+                shared.act(&self.partition, |state, now| match self.purpose {
                     Purpose::Wanted => state.made(now, &self.function, environment),
                     Purpose::Ahead => state.made_ahead(now, &self.function, environment),
                 });
@@ -279,7 +306,7 @@ impl Attempt {
                         "an environment for provisioned concurrency could not be created"
                     );
                 }
-                shared.act(self.partition, |state, now| {
+                shared.act(&self.partition, |state, now| {
                     let mut effects = self
                         .recorded
                         .map(|id| state.give_up(id))

@@ -3,31 +3,18 @@
 //! A lease that is lost in transit is used by nobody, and a worker's report may be late. So the workers are asked, as a new
 //! leader asks them.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::assignment::LeaseNumber;
-use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
-use types::{EnvironmentId, WorkerId};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::Shared;
+use super::census::Found;
 
 /// After this long the borrower of an environment has reached its worker.
 const LENT_LONG: Duration = Duration::from_secs(10);
 /// How often to look for such environments.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// How long a worker may take to answer. One that does not is asked again.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-
-/// An environment that may not be in use.
-struct Doubt {
-    partition: usize,
-    environment: EnvironmentId,
-    /// By which it was lent.
-    lease: LeaseNumber,
-}
 
 /// Looks for them and takes back what is not in use, until it is dropped.
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -35,54 +22,30 @@ pub(super) async fn run(shared: Arc<Shared>) {
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        let mut asking = JoinSet::new();
-        for (worker, doubts) in shared.doubts() {
-            let shared = Arc::clone(&shared);
-            asking.spawn(async move { shared.ask(worker, doubts).await });
-        }
-        while asking.join_next().await.is_some() {}
+        shared.look().await;
     }
 }
 
 impl Shared {
-    fn doubts(&self) -> BTreeMap<WorkerId, Vec<Doubt>> {
+    async fn look(self: &Arc<Self>) {
         let now = self.dependencies.clock.now();
-        let mut doubts: BTreeMap<WorkerId, Vec<Doubt>> = BTreeMap::new();
-        for (index, partition) in self.partitions.iter().enumerate() {
-            for (worker, environment, lease) in partition.lock().state.lent_for(now, LENT_LONG) {
-                doubts.entry(worker).or_default().push(Doubt {
-                    partition: index,
-                    environment,
-                    lease,
-                });
-            }
+        let mut doubts = Vec::new();
+        for partition in self.led.all() {
+            let lent = partition.lock().state.lent_for(now, LENT_LONG);
+            doubts.extend(lent.into_iter().map(|lent| (Arc::clone(&partition), lent)));
         }
-        doubts
-    }
-
-    async fn ask(self: Arc<Self>, worker: WorkerId, doubts: Vec<Doubt>) {
-        let there: HashMap<EnvironmentId, bool> = match self.dependencies.workers.worker(worker) {
-            Some(worker) => match timeout(ANSWER_WITHIN, worker.environments()).await {
-                Ok(Ok(there)) => there.into_iter().collect(),
-                // Who does not answer tells nothing.
-                _ => return,
-            },
-            // One that is known no longer has taken its environments with it.
-            None => HashMap::new(),
-        };
-        for doubt in doubts {
-            let id = doubt.environment;
-            match there.get(&id) {
-                Some(true) => {}
+        let workers = doubts.iter().map(|(_, (worker, ..))| *worker).collect();
+        let census = self.census(workers).await;
+        for (partition, (worker, id, lease)) in doubts {
+            match census.find(worker, id) {
+                Found::Living { busy: true } | Found::Unknown => {}
                 // If it has been lent again since, this changes nothing; and if its borrower comes after all, the
                 // worker sees that it is one of two.
-                Some(false) => {
-                    self.act(doubt.partition, |state, now| {
-                        state.returned(now, id, doubt.lease)
-                    });
+                Found::Living { busy: false } => {
+                    self.act(&partition, |state, now| state.returned(now, id, lease));
                 }
-                None => {
-                    self.act(doubt.partition, |state, _| state.gone(id));
+                Found::Gone => {
+                    self.act(&partition, |state, _| state.gone(id));
                 }
             }
         }

@@ -1,4 +1,7 @@
-//! One partition: its state behind a lock, who waits, and what is to be written.
+//! One partition, as this process leads it: its state behind a lock, who waits, and what is to be written.
+//!
+//! From a claim to its end. If the process leads the partition again, that is another [`Partition`]: what was begun for
+//! the former one finds that it does not lead, and changes nothing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,11 +13,14 @@ use storage::Position;
 use tokio::sync::{Notify, oneshot};
 use types::{EnvironmentId, WorkerId};
 
-use crate::command::{Command, Created};
+use crate::command::{Command, Created, Reason};
+use crate::leads::partition_name;
 use crate::state::{Effect, State, WaiterId};
 
 /// See the module. The lock is held for a few hundred nanoseconds and never over an await.
 pub(super) struct Partition {
+    /// Which it is.
+    pub(super) number: u32,
     /// The journal's name.
     pub(super) name: String,
     inner: Mutex<Inner>,
@@ -23,8 +29,8 @@ pub(super) struct Partition {
 
 pub(super) struct Inner {
     pub(super) state: State,
-    /// Whether this replica decides. That ends permanently when an append is fenced.
-    pub(super) leading: bool,
+    /// Whether this replica decides. That ends permanently when an append is fenced, or the partition is let go.
+    leading: bool,
     /// Whether the writer ends once it has written everything.
     pub(super) closing: bool,
     /// Where the next record goes, as the writer last learned.
@@ -38,8 +44,10 @@ pub(super) struct Inner {
 /// A record to be written.
 pub(super) struct Entry {
     pub(super) bytes: Bytes,
-    /// Whose `Created` it is, and where to report when it is durable.
-    pub(super) created: Option<(EnvironmentId, oneshot::Sender<()>)>,
+    /// Whose `Created` it is.
+    pub(super) created: Option<EnvironmentId>,
+    /// Where to report when it is durable.
+    pub(super) durable: Option<oneshot::Sender<()>>,
 }
 
 /// What is left to do outside the lock.
@@ -51,7 +59,7 @@ pub(super) struct Work {
 }
 
 impl Partition {
-    pub(super) fn new(name: String, state: State, next: Position) -> Self {
+    pub(super) fn new(number: u32, state: State, next: Position) -> Self {
         let inner = Inner {
             state,
             leading: true,
@@ -61,7 +69,8 @@ impl Partition {
             waiting: BTreeMap::new(),
         };
         Self {
-            name,
+            number,
+            name: partition_name(number),
             inner: Mutex::new(inner),
             written: Notify::new(),
         }
@@ -83,30 +92,68 @@ impl Partition {
         self.written.notified().await;
     }
 
-    /// Lets the writer end once everything is written.
-    pub(super) fn close(&self) {
-        self.lock().closing = true;
+    /// Whether this replica decides.
+    pub(super) fn is_led(&self) -> bool {
+        self.lock().leading
+    }
+
+    /// This replica decides nothing from here on, and serves no waiting caller. The writer ends once everything is
+    /// written. Environments live on.
+    pub(super) fn let_go(&self) {
+        let mut inner = self.lock();
+        inner.stop();
+        inner.closing = true;
+        drop(inner);
         self.wake();
     }
 
+    /// The same, and nothing more is written: another replica leads, or the journal does not answer.
+    pub(super) fn resign(&self) {
+        let mut inner = self.lock();
+        inner.stop();
+        inner.outbox.clear();
+    }
+
     /// Records a new environment. The answer comes when the journal has it; its end without an
-    /// answer means that it never will.
-    pub(super) fn record(&self, created: Created) -> oneshot::Receiver<()> {
+    /// answer means that nobody waits for that any more. `None` if this replica does not lead.
+    pub(super) fn record(&self, created: Created) -> Option<oneshot::Receiver<()>> {
+        let environment = created.environment;
+        self.write(&Command::Created(created), Some(environment))
+    }
+
+    /// Records that an environment has ended which lives somewhere and is not in the journal. Whether the journal
+    /// has that: then this replica leads.
+    pub(super) async fn disown(&self, environment: EnvironmentId) -> bool {
+        let reason = Reason::Lost;
+        let retired = Command::Retired {
+            environment,
+            reason,
+        };
+        match self.write(&retired, None) {
+            Some(durable) => durable.await.is_ok(),
+            None => false,
+        }
+    }
+
+    fn write(
+        &self,
+        command: &Command,
+        created: Option<EnvironmentId>,
+    ) -> Option<oneshot::Receiver<()>> {
         let (sender, receiver) = oneshot::channel();
         let mut inner = self.lock();
-        if inner.leading {
-            let environment = created.environment;
-            let command = Command::Created(created);
-            inner.state.apply(&command);
-            let created = Some((environment, sender));
-            inner.outbox.push(Entry {
-                bytes: command.encode(),
-                created,
-            });
-            drop(inner);
-            self.wake();
+        if !inner.leading {
+            return None;
         }
-        receiver
+        inner.state.apply(command);
+        inner.outbox.push(Entry {
+            bytes: command.encode(),
+            created,
+            durable: Some(sender),
+        });
+        drop(inner);
+        self.wake();
+        Some(receiver)
     }
 }
 
@@ -137,6 +184,7 @@ impl Inner {
                     self.outbox.push(Entry {
                         bytes: command.encode(),
                         created: None,
+                        durable: None,
                     });
                     work.appended = true;
                 }
@@ -158,10 +206,13 @@ impl Inner {
         self.outbox.drain(..count).collect()
     }
 
-    /// This replica no longer leads: no waiting caller is served, nothing is written.
-    pub(super) fn resign(&mut self) {
+    /// Whether this replica decides.
+    pub(super) fn is_led(&self) -> bool {
+        self.leading
+    }
+
+    fn stop(&mut self) {
         self.leading = false;
-        self.outbox.clear();
         let effects = self.state.refuse_all();
         let work = self.absorb(effects);
         assert!(work.destroy.is_empty(), "refusing destroys nothing");

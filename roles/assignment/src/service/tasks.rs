@@ -46,7 +46,7 @@ impl Tasks {
     }
 
     /// Waits until `count` loops have ended.
-    pub(super) async fn writers_done(&self, count: usize) {
+    pub(super) async fn loops_done(&self, count: u32) {
         for _ in 0..count {
             let next = poll_fn(|context| {
                 let ended = ready!(lock(&self.loops).poll_join_next(context));

@@ -26,14 +26,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 impl Shared {
     pub(super) fn tick(self: &Arc<Self>) {
-        for index in 0..self.partitions.len() {
-            self.act(index, |state, now| state.tick(now, &self.config));
+        for partition in self.led.all() {
+            self.act(&partition, |state, now| state.tick(now, &self.config));
         }
         self.metrics.environments(self.counts());
     }
 
     pub(super) async fn trim(&self) {
-        for partition in &self.partitions {
+        for partition in self.led.all() {
             let before = partition.lock().needed_from();
             if let Err(error) = self
                 .dependencies

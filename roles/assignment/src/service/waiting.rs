@@ -7,12 +7,13 @@ use records::functions::FunctionKey;
 use tokio::sync::oneshot::{self, error::RecvError};
 
 use super::Shared;
+use super::partition::Partition;
 use crate::state::{PATIENCE, Then, WaiterId};
 
 /// Held by a call of `assign` while it waits. Its caller may go away: a frontend that stops.
 pub(super) struct Waiting {
     shared: Arc<Shared>,
-    pub(super) partition: usize,
+    pub(super) partition: Arc<Partition>,
     function: FunctionKey,
     waiter: WaiterId,
     answer: oneshot::Receiver<Result<Lease, Error>>,
@@ -22,7 +23,7 @@ pub(super) struct Waiting {
 impl Waiting {
     pub(super) fn new(
         shared: Arc<Shared>,
-        partition: usize,
+        partition: Arc<Partition>,
         function: FunctionKey,
         waiter: WaiterId,
         answer: oneshot::Receiver<Result<Lease, Error>>,
@@ -51,7 +52,7 @@ impl Waiting {
 
     /// What to do after [`Waiting::early_answer`] gave none.
     pub(super) fn lose_patience(&mut self) -> Then {
-        let mut inner = self.shared.partitions[self.partition].lock();
+        let mut inner = self.partition.lock();
         match inner.waits(self.waiter) {
             true => inner.state.lose_patience(&self.function, self.waiter),
             false => Then::Wait,
@@ -80,7 +81,7 @@ impl Drop for Waiting {
         if self.answered {
             return;
         }
-        let mut inner = self.shared.partitions[self.partition].lock();
+        let mut inner = self.partition.lock();
         if inner.stop_waiting(self.waiter) {
             inner.state.abandon(&self.function, self.waiter);
             return;
@@ -88,7 +89,7 @@ impl Drop for Waiting {
         drop(inner);
         // Served in the very moment: nobody will use it.
         if let Ok(Ok(lease)) = self.answer.try_recv() {
-            self.shared.act(self.partition, |state, now| {
+            self.shared.act(&self.partition, |state, now| {
                 state.returned(now, lease.environment, lease.number)
             });
         }

@@ -8,7 +8,7 @@ use storage::{Appended, Journal, Position, Record};
 use types::Backoff;
 
 use super::Shared;
-use super::partition::Entry;
+use super::partition::Partition;
 
 /// Between two tries of a journal that does not answer, at first and at most. Nothing warm waits
 /// for it; new environments wait for [`crate::Config::append_timeout`] and are given up then.
@@ -19,9 +19,8 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Fenced;
 
-/// Writes what comes into the partition's outbox until it is closed or fenced.
-pub(super) async fn run(shared: Arc<Shared>, index: usize) {
-    let partition = &shared.partitions[index];
+/// Writes what comes into the partition's outbox until it is let go or fenced.
+pub(super) async fn run(shared: &Shared, partition: &Arc<Partition>) -> Result<(), Fenced> {
     loop {
         let (entries, next) = {
             let mut inner = partition.lock();
@@ -32,7 +31,7 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize) {
         };
         if entries.is_empty() {
             if partition.lock().closing {
-                return;
+                return Ok(());
             }
             partition.woken().await;
             continue;
@@ -46,26 +45,23 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize) {
                 let mut inner = partition.lock();
                 inner.next = after;
                 for (place, entry) in (next.0..).zip(entries) {
-                    let Entry {
-                        created: Some((environment, durable)),
-                        ..
-                    } = entry
-                    else {
-                        continue;
-                    };
-                    inner.state.recorded(environment, Position(place));
-                    // A creation that has given up meanwhile does not listen; its record stays
-                    // until its `Retired`.
-                    let _ = durable.send(());
+                    if let Some(environment) = entry.created {
+                        inner.state.recorded(environment, Position(place));
+                    }
+                    if let Some(durable) = entry.durable {
+                        // A creation that has given up meanwhile does not listen; its record stays
+                        // until its `Retired`.
+                        let _ = durable.send(());
+                    }
                 }
             }
             Err(Fenced) => {
-                tracing::error!(
+                tracing::warn!(
                     partition = partition.name,
                     "another replica leads now; this one stops lending"
                 );
-                partition.lock().resign();
-                return;
+                partition.resign();
+                return Err(Fenced);
             }
         }
     }

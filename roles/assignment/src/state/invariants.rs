@@ -14,12 +14,21 @@ impl State {
         self.invariant_idle_stacks_hold_what_is_idle();
         self.invariant_nobody_waits_beside_an_idle_environment(now);
         self.invariant_everybody_waiting_has_a_creation_or_is_patient();
+        self.invariant_nothing_made_on_demand_idles_on_a_worker_that_drains();
         self.invariant_a_replay_gives_the_same_environments(journal);
     }
 
     /// Whether there is nothing left that takes memory.
     pub(crate) fn remembers_nothing(&self) -> bool {
         self.environments.is_empty() && self.families.is_empty() && self.ahead.is_empty()
+    }
+
+    /// How many provisioned environments live on workers that drain.
+    pub(crate) fn provisioned_that_leave(&self) -> usize {
+        let environments = self.environments.values();
+        environments
+            .filter(|found| found.ahead && self.leaves(found))
+            .count()
     }
 
     fn invariant_idle_stacks_hold_what_is_idle(&self) {
@@ -76,6 +85,14 @@ impl State {
                 .filter(|id| self.environments[*id].lends_until > now)
                 .count();
             assert!(pool.in_line() == 0 || lendable == 0, "{pool:?}");
+        }
+    }
+
+    fn invariant_nothing_made_on_demand_idles_on_a_worker_that_drains(&self) {
+        for (id, environment) in &self.environments {
+            let is_idle = matches!(environment.phase, Phase::Idle { .. });
+            let stays = is_idle && !environment.ahead && self.leaves(environment);
+            assert!(!stays, "{id} stays on a worker that drains");
         }
     }
 

@@ -34,13 +34,11 @@ impl State {
         let generations = self.families.entry(family).or_default();
         let mut superseded = Vec::new();
         if generations.ask(now, generation) {
-            superseded.extend(
-                generations
-                    .pools
-                    .values()
-                    .flat_map(|pool| &pool.idle)
-                    .copied(),
-            );
+            let others = generations
+                .pools
+                .iter()
+                .filter(|(of, _)| **of != generation);
+            superseded.extend(others.flat_map(|(_, pool)| &pool.idle).copied());
         }
         let pool = generations.pools.entry(generation).or_default();
         let assigned = if let Some(id) = pool.take_idle(&self.environments, now, zone) {
@@ -276,7 +274,8 @@ impl State {
     ) {
         let environment = &self.environments[&id];
         let ends = environment.lends_until <= now;
-        let (family, generation) = split(environment.function.clone());
+        let function = environment.function.clone();
+        let (family, generation) = split(function.clone());
         let generations = self
             .families
             .get_mut(&family)
@@ -291,9 +290,16 @@ impl State {
             pool.given_back(lent_for);
         }
         let held = ahead && pool.is_held();
+        let leaves = self.leaves(&self.environments[&id]);
+        let replaced = ahead && leaves && self.has_surplus(id);
         if ends {
             self.drain_one(id, Reason::Lease, effects);
-        } else if let Some(waiter) = (!held).then(|| pool.take_first()).flatten() {
+        } else if replaced || (leaves && !ahead) {
+            self.drain_one(id, Reason::Drained, effects);
+        } else if let Some(waiter) = (!held)
+            .then(|| pool::of(&mut self.families, &function).take_first())
+            .flatten()
+        {
             self.lend(now, id, (waiter, false), effects);
         } else if self.draining {
             self.drain_one(id, Reason::Drained, effects);

@@ -4,6 +4,7 @@
 //! ```text
 //!   wish: 3      ready ready ageing + creating     one more is made before the old one's time is over
 //!   wish: 2      ready ready ready                 one too many: the oldest that is idle goes
+//!   wish: 1      ready, on a worker that drains + creating, elsewhere       the same as if it were ageing
 //! ```
 //!
 //! A requested count is only in memory, and sent repeatedly from outside; the environments are in the journal. So
@@ -252,6 +253,17 @@ impl State {
         }
     }
 
+    /// Whether more environments of a provisioned one's kind are ready than are requested.
+    pub(super) fn has_surplus(&self, id: EnvironmentId) -> bool {
+        let function = &self.environments[&id].function;
+        let wish = self
+            .ahead_of(function)
+            .and_then(|ahead| ahead.wish.as_ref());
+        let tallies = self.tallies();
+        let ready = tallies.get(function).map_or(0, |tally| tally.ready);
+        wish.is_some_and(|wish| ready > wish.count)
+    }
+
     fn tallies(&self) -> BTreeMap<FunctionKey, Tally> {
         self.tallies_at(Timestamp::default())
     }
@@ -265,9 +277,14 @@ impl State {
             }
             let tally = tallies.entry(environment.function.clone()).or_default();
             tally.ready += 1;
-            tally.fresh += usize::from(environment.renew_from > now);
+            let leaves = self.leaves(environment);
+            tally.fresh += usize::from(environment.renew_from > now && !leaves);
             if let Phase::Idle { .. } = environment.phase {
-                tally.idle.push((environment.renew_from, *id));
+                let until = match leaves {
+                    true => Timestamp::default(),
+                    false => environment.renew_from,
+                };
+                tally.idle.push((until, *id));
             }
         }
         tallies

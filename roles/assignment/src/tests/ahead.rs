@@ -179,9 +179,13 @@ async fn the_service_makes_lends_and_lets_go() {
     let service = world.start().await.unwrap();
     assert_eq!(
         service.provision(provision(2)).await.unwrap(),
-        [Standing::default()]
+        [Some(Standing::default())]
     );
-    while service.provision(provision(2)).await.unwrap()[0].ready < 2 {
+    let ready = async || {
+        let standings = service.provision(provision(2)).await.unwrap();
+        standings[0].clone().unwrap().ready
+    };
+    while ready().await < 2 {
         tokio::task::yield_now().await;
     }
     let assign = Assign {
@@ -206,6 +210,7 @@ async fn the_service_says_that_an_init_fails() {
     let service = world.start().await.unwrap();
     loop {
         let standing = service.provision(provision(1)).await.unwrap().remove(0);
+        let standing = standing.unwrap();
         if let Some(failure) = standing.failure {
             assert_eq!(failure, Error::Init { error_type });
             break;

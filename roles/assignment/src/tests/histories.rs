@@ -4,24 +4,54 @@ mod model;
 
 use proptest::prelude::*;
 
-use model::Model;
+use model::{Model, WORKERS};
 
 /// Something that happens; numbers choose among what there is to choose from.
 #[derive(Clone, Debug)]
 enum Step {
-    Assign { function: usize, zone: usize },
-    Deploy { function: usize, generation: u64 },
+    Assign {
+        function: usize,
+        zone: usize,
+    },
+    Deploy {
+        function: usize,
+        generation: u64,
+    },
     GoAway(usize),
     LosePatience(usize),
-    Record { which: usize, lasts_seconds: u64 },
-    EndCreation { which: usize, well: bool },
+    Record {
+        which: usize,
+        lasts_seconds: u64,
+    },
+    EndCreation {
+        which: usize,
+        well: bool,
+    },
     Return(usize),
     ReturnAgain(usize),
     Die(usize),
     Destroyed(usize),
-    Wish { counts: [usize; 2], held: bool },
-    Pass { seconds: u64 },
+    Wish {
+        counts: [usize; 2],
+        held: bool,
+    },
+    Pass {
+        seconds: u64,
+    },
     Drain,
+    /// Another process leads from here on; what the worker had not received is not done.
+    Move {
+        received: bool,
+    },
+    EndOrphan {
+        which: usize,
+        well: bool,
+    },
+    WorkerGone(u64),
+    WorkersDrain {
+        first: bool,
+        second: bool,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -43,6 +73,12 @@ fn step() -> impl Strategy<Value = Step> {
         3 => ([0..4usize, 0..4usize], prop::bool::ANY)
             .prop_map(|(counts, held)| Step::Wish { counts, held }),
         3 => (0..700u64).prop_map(|seconds| Step::Pass { seconds }),
+        1 => prop::bool::ANY.prop_map(|received| Step::Move { received }),
+        4 => (any, prop::bool::weighted(0.8))
+            .prop_map(|(which, well)| Step::EndOrphan { which, well }),
+        1 => (1..=WORKERS).prop_map(Step::WorkerGone),
+        1 => (prop::bool::ANY, prop::bool::ANY)
+            .prop_map(|(first, second)| Step::WorkersDrain { first, second }),
         1 => prop::bool::weighted(0.05)
             .prop_map(|drain| if drain { Step::Drain } else { Step::Pass { seconds: 1 } }),
     ]

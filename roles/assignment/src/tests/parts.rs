@@ -1,19 +1,19 @@
 //! What tests are made of.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::Secret;
 use api::credentials::{self, Credentials, RoleCredentials};
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
-use api::worker::{Create, Error, Invoke, Response, Worker, Workers};
+use api::worker::{Create, Error, Invoke, Living, Response, Worker, Workers};
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use records::examples;
 use records::functions::{Configuration, FunctionKey, FunctionVersion};
 use storage::memory::MemoryJournal;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use types::{
     Clock, EnvironmentId, FunctionArn, FunctionName, ManualClock, SystemRandom, Timestamp, Version,
     WorkerId,
@@ -21,7 +21,7 @@ use types::{
 use uuid::Uuid;
 
 use crate::command::Created;
-use crate::{Config, Dependencies, Metrics, Service};
+use crate::{Config, Dependencies, Leads, LiveWorkers, Metrics, Service};
 
 pub(crate) fn environment(number: u64) -> EnvironmentId {
     EnvironmentId::from_uuid(Uuid::from_u128(number.into()))
@@ -72,6 +72,8 @@ pub(crate) struct FakeWorker {
 #[derive(Default)]
 struct Inner {
     living: BTreeMap<EnvironmentId, bool>,
+    /// What they run, if it is not `f`.
+    functions: BTreeMap<EnvironmentId, FunctionKey>,
     destroyed: Vec<EnvironmentId>,
     answers: VecDeque<Error>,
     held: bool,
@@ -123,6 +125,8 @@ impl Worker for FakeWorker {
                         return Err(error);
                     }
                     inner.living.insert(request.environment, false);
+                    let function = request.function.key();
+                    inner.functions.insert(request.environment, function);
                     return Ok(());
                 }
             }
@@ -144,13 +148,20 @@ impl Worker for FakeWorker {
         Ok(())
     }
 
-    async fn environments(&self) -> Result<Vec<(EnvironmentId, bool)>, Error> {
+    async fn environments(&self) -> Result<Vec<Living>, Error> {
         let inner = self.inner.lock().unwrap();
         if inner.deaf {
             return Err(Error::Unavailable);
         }
-        let living = inner.living.iter();
-        Ok(living.map(|(id, busy)| (*id, *busy)).collect())
+        let living = |(id, busy): (&EnvironmentId, &bool)| Living {
+            environment: *id,
+            function: match inner.functions.get(id) {
+                Some(function) => function.clone(),
+                None => function("f", 1),
+            },
+            busy: *busy,
+        };
+        Ok(inner.living.iter().map(living).collect())
     }
 }
 
@@ -159,6 +170,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) journal: Arc<MemoryJournal>,
     pub(crate) workers: Arc<BTreeMap<WorkerId, Arc<FakeWorker>>>,
+    pub(crate) live: watch::Sender<LiveWorkers>,
 }
 
 impl World {
@@ -168,6 +180,10 @@ impl World {
             clock: Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000))),
             journal: Arc::default(),
             workers: Arc::new(workers.into()),
+            live: watch::Sender::new(LiveWorkers {
+                alive: [1, 2].map(worker).into(),
+                draining: BTreeSet::new(),
+            }),
         }
     }
 
@@ -183,6 +199,7 @@ impl World {
             placement: Arc::new(FirstWorker(self.clock.clone())),
             credentials: Arc::new(AnyRole),
             workers: Arc::new(Known(self.workers.clone())),
+            live: self.live.subscribe(),
         }
     }
 
@@ -194,8 +211,19 @@ impl World {
         &self,
         dependencies: Dependencies,
     ) -> Result<Service, crate::Error> {
+        let config = Config::default();
+        let leads = Leads::all(config.partitions);
+        self.start_of(dependencies, leads).await
+    }
+
+    /// The process that leads what it is told to.
+    pub(crate) async fn start_of(
+        &self,
+        dependencies: Dependencies,
+        leads: Leads,
+    ) -> Result<Service, crate::Error> {
         let metrics = Metrics::new(&mut Registry::default());
-        Service::start(Config::default(), dependencies, metrics).await
+        Service::start(Config::default(), dependencies, leads, metrics).await
     }
 }
 

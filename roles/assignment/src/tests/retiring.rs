@@ -195,22 +195,41 @@ fn after_a_replay_the_workers_say_what_is_idle_busy_or_lost() {
             environment: environment(number),
         });
     }
-    // 3 is not known to its worker; 4 was being made, 5 as well but has begun an invoke.
+    // 3 is not known to its worker; 4 has been made since the former leader wrote, 5 is being made.
     let living = [(1, false), (2, true), (4, false), (5, true)];
     let living: BTreeMap<_, _> = living
         .map(|(number, busy)| (environment(number), busy))
         .into();
     let effects = state.recover(START, &living);
-    assert_eq!(effects, [retired(3, Reason::Lost), destroy(4)]);
+    let is_ready = |number| {
+        let environment = environment(number);
+        Effect::Append(Command::Ready { environment })
+    };
+    let found = [retired(3, Reason::Lost), is_ready(4), is_ready(5)];
+    assert_eq!(effects, found);
     assert_eq!(
         state.counts(),
         Counts {
-            idle: 1,
+            idle: 2,
             busy: 2,
-            draining: 1,
             ..Counts::default()
         }
     );
+    assert_eq!(lent(&mut state), Some(environment(4)));
     assert_eq!(lent(&mut state), Some(environment(1)));
     assert_eq!(lent(&mut state), None);
+}
+
+#[test]
+fn what_is_asked_for_is_not_superseded_by_what_another_generation_has_provisioned() {
+    let mut state = State::default();
+    state.apply(&Command::Created(created(1)));
+    state.recover(START, &[(environment(1), false)].into());
+    // Before anybody has asked a new leader for anything, a newer generation is provisioned.
+    state.apply(&Command::Created(Created {
+        function: function("f", 2),
+        ahead: true,
+        ..created(2)
+    }));
+    assert_eq!(lent(&mut state), Some(environment(1)));
 }

@@ -46,7 +46,7 @@ impl Assignment for Told {
         Ok(())
     }
 
-    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Standing>, Error> {
+    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Option<Standing>>, Error> {
         if *self.deaf.lock().unwrap() {
             return Err(Error::Unavailable);
         }
@@ -59,9 +59,11 @@ impl Assignment for Told {
             .unwrap()
             .push(wanted.iter().map(wish).collect());
         let ready = *self.ready.lock().unwrap();
-        let standing = |wish: &Provision| Standing {
-            ready: ready.min(wish.count),
-            failure: None,
+        let standing = |wish: &Provision| {
+            Some(Standing {
+                ready: ready.min(wish.count),
+                failure: None,
+            })
         };
         Ok(wanted.iter().map(standing).collect())
     }

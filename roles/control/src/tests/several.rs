@@ -46,10 +46,12 @@ impl Assignment for Ready {
         Ok(())
     }
 
-    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Standing>, Error> {
-        let standing = |wish: &Provision| Standing {
-            ready: wish.count,
-            failure: None,
+    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Option<Standing>>, Error> {
+        let standing = |wish: &Provision| {
+            Some(Standing {
+                ready: wish.count,
+                failure: None,
+            })
         };
         Ok(wanted.iter().map(standing).collect())
     }

@@ -1,18 +1,20 @@
 //! Which environments exist and which are lent: the role, over its journal.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use api::credentials::RoleCredentials;
+use api::membership::{State, View};
 use api::placement::Placement;
 use api::worker::Workers;
-use membership::ASSIGNMENT;
+use assignment::{Leads, LiveWorkers, Service, partition_names};
+use membership::{ASSIGNMENT, Views};
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+use types::WorkerId;
 
 use super::Common;
 use crate::config::Config;
@@ -27,16 +29,44 @@ pub(super) struct With {
     pub(super) placement: Arc<dyn Placement>,
     pub(super) credentials: Arc<dyn RoleCredentials>,
     pub(super) workers: Arc<dyn Workers>,
+    /// The one worker of an all-in-one process.
+    pub(super) worker: WorkerId,
 }
 
-/// Reads the journals and starts.
+/// The role, running.
+pub(crate) struct Made {
+    pub(super) service: Arc<Service>,
+    /// In a cluster: leads by leases.
+    leasing: Option<Leasing>,
+}
+
+struct Leasing {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// Reads the journals of what is led here, and starts.
 pub(super) async fn create(
     common: &Common<'_>,
     with: With,
     network: Option<&Network>,
     registry: &mut Registry,
     background: &mut JoinSet<()>,
-) -> anyhow::Result<Arc<assignment::Service>> {
+) -> anyhow::Result<Made> {
+    let config = assignment_config(common.config);
+    let (leads, leasing, live) = match network {
+        Some(network) => {
+            let (leads, leasing) = lease(common, network, config.partitions);
+            (leads, Some(leasing), live(network.views(), background))
+        }
+        None => {
+            let live = LiveWorkers {
+                alive: [with.worker].into(),
+                ..LiveWorkers::default()
+            };
+            (Leads::all(config.partitions), None, watch::channel(live).1)
+        }
+    };
     let dependencies = assignment::Dependencies {
         clock: Arc::clone(&common.clock),
         random: Arc::clone(&common.random),
@@ -44,30 +74,90 @@ pub(super) async fn create(
         placement: with.placement,
         credentials: with.credentials,
         workers: with.workers,
+        live,
     };
     let metrics = assignment::Metrics::new(registry);
-    if let Some(network) = network {
-        let partitions = 0..common.config.assignment.partitions.max(1);
-        let wanted: BTreeSet<String> = partitions.map(assignment::partition_name).collect();
-        let (wanting, wants) = watch::channel(wanted);
-        let leases = leasing::Config {
-            group: ASSIGNMENT.to_owned(),
-            holder: network.process().to_string(),
-            term: TERM,
+    let service = Service::start(config, dependencies, leads, metrics);
+    let service = within("the journals of environments", service).await?;
+    Ok(Made {
+        service: Arc::new(service.context("assignment cannot be started")?),
+        leasing,
+    })
+}
+
+/// Takes part in leading: as many partitions as the other processes.
+fn lease(common: &Common<'_>, network: &Network, partitions: u32) -> (Leads, Leasing) {
+    let (wanting, wants) = watch::channel(partition_names(partitions));
+    let config = leasing::Config {
+        group: ASSIGNMENT.to_owned(),
+        holder: network.process().to_string(),
+        term: TERM,
+    };
+    let table = Arc::clone(&common.stores.shared().leases);
+    let (member, held) = leasing::Member::new(config, table, wants);
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let task = tokio::spawn(async move {
+        member.run(stopped).await;
+        drop(wanting);
+    });
+    let led = watch::Sender::default();
+    (Leads::of(held, led), Leasing { stop, task })
+}
+
+/// The workers of the view, as it changes.
+fn live(mut views: Views, background: &mut JoinSet<()>) -> watch::Receiver<LiveWorkers> {
+    let (sender, receiver) = watch::channel(workers(&views.borrow()));
+    background.spawn(async move {
+        while views.changed().await.is_ok() {
+            let live = workers(&views.borrow_and_update());
+            sender.send_if_modified(|known| {
+                let changed = *known != live;
+                if changed {
+                    *known = live;
+                }
+                changed
+            });
+        }
+    });
+    receiver
+}
+
+fn workers(view: &View) -> LiveWorkers {
+    let mut live = LiveWorkers::default();
+    for member in &view.members {
+        let Some(worker) = member.worker else {
+            continue;
         };
-        let table = Arc::clone(&common.stores.shared().leases);
-        let (member, _held) = leasing::Member::new(leases, table, wants);
-        background.spawn(async move {
-            member.run(CancellationToken::new()).await;
-            drop(wanting);
-        });
+        live.alive.insert(worker);
+        if member.state == State::Draining || view.draining_hosts.contains(&member.host) {
+            live.draining.insert(worker);
+        }
     }
-    let config = assignment_config(common.config);
-    let assignment = assignment::Service::start(config, dependencies, metrics);
-    let assignment = within("the journals of environments", assignment).await?;
-    Ok(Arc::new(
-        assignment.context("assignment cannot be started")?,
-    ))
+    live
+}
+
+impl Made {
+    /// Lets other processes lead what is led here. Nothing, if this one is alone.
+    pub(in crate::process) async fn hand_over(&mut self) {
+        let Some(leasing) = self.leasing.take() else {
+            return;
+        };
+        leasing.stop.cancel();
+        self.service.hand_over().await;
+        // It has ended, or has panicked and was reported.
+        let _ = leasing.task.await;
+    }
+
+    /// Ends all environments, if this process is alone.
+    pub(in crate::process) fn drain(&self) {
+        self.service.drain();
+    }
+
+    /// The same, and waits until they have ended.
+    pub(in crate::process) async fn shutdown(&self) {
+        self.service.shutdown().await;
+    }
 }
 
 fn assignment_config(config: &Config) -> assignment::Config {

@@ -1,17 +1,20 @@
 //! The world around the state, as random histories need it: workers, callers and the journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use api::assignment::{Error, Lease, LeaseNumber};
 use records::functions::FunctionKey;
-use types::{EnvironmentId, Inner, Timestamp};
+use types::{EnvironmentId, Inner, Timestamp, WorkerId};
 
 use super::Step;
 use crate::Config;
 use crate::command::{Command, Created};
 use crate::state::{Assigned, Effect, State, Then, WaiterId, Wish};
 use crate::tests::parts::{created, environment, function, version, worker};
+
+/// Environments are on so many workers. The last one never drains.
+pub(super) const WORKERS: u64 = 3;
 
 /// A creation the service would have under way.
 struct Creation {
@@ -37,11 +40,19 @@ pub(super) struct Model {
     /// Environments that do not, and have not ended.
     free: BTreeMap<EnvironmentId, FunctionKey>,
     destroying: Vec<EnvironmentId>,
+    /// What a former leader had begun to create, and the worker is still creating.
+    orphans: Vec<EnvironmentId>,
     environments: u64,
+    /// Where each is.
+    on: BTreeMap<EnvironmentId, WorkerId>,
+    /// Workers that drain.
+    draining: BTreeSet<WorkerId>,
     /// The requested count for each function, and whether it is held.
     wishes: [usize; 2],
     held: bool,
     wished: u64,
+    /// Of the present leader.
+    term: u64,
 }
 
 fn pick<T>(which: usize, of: &[T]) -> Option<usize> {
@@ -62,10 +73,14 @@ impl Model {
             over: Vec::new(),
             free: BTreeMap::new(),
             destroying: Vec::new(),
+            orphans: Vec::new(),
             environments: 0,
+            on: BTreeMap::new(),
+            draining: BTreeSet::new(),
             wishes: [0, 0],
             held: false,
             wished: 0,
+            term: 0,
         }
     }
 
@@ -116,7 +131,7 @@ impl Model {
                     if let Some((since, _)) = self.running.remove(&environment) {
                         assert!(self.now.since(since) >= Duration::from_secs(900));
                     }
-                    assert_eq!(of, worker(1));
+                    assert_eq!(of, self.on[&environment]);
                     self.free.remove(&environment);
                     self.destroying.push(environment);
                 }
@@ -154,6 +169,14 @@ impl Model {
                 // Whether it is idle, gone, or lent again.
                 if let Some(place) = pick(which, &self.over) {
                     let (id, number) = self.over[place];
+                    let running = self.running.get(&id);
+                    if running.is_some_and(|(_, lease)| lease.term < self.term) {
+                        // A new leader does not know the lease by which it runs: it may lend it, and the worker refuses.
+                        return;
+                    }
+                    if self.orphans.contains(&id) {
+                        return;
+                    }
                     let effects = self.state.returned(self.now, id, number);
                     assert_eq!(effects, []);
                 }
@@ -162,6 +185,7 @@ impl Model {
                 let id = environment(which as u64 % (self.environments + 1));
                 self.running.remove(&id);
                 self.free.remove(&id);
+                self.orphans.retain(|orphan| *orphan != id);
                 let effects = self.state.gone(id);
                 self.carry_out(effects);
             }
@@ -183,6 +207,17 @@ impl Model {
             }
             Step::Drain => {
                 let effects = self.state.drain();
+                self.carry_out(effects);
+            }
+            Step::Move { received } => self.move_on(received),
+            Step::EndOrphan { which, well } => self.end_orphan(which, well),
+            Step::WorkerGone(number) => self.worker_gone(worker(number)),
+            Step::WorkersDrain { first, second } => {
+                let drain = [(first, 1), (second, 2)];
+                let drain = drain.into_iter().filter(|(drains, _)| *drains);
+                self.draining = drain.map(|(_, number)| worker(number)).collect();
+                let draining = self.draining.clone();
+                let effects = self.state.workers_are(&BTreeSet::new(), draining);
                 self.carry_out(effects);
             }
         }
@@ -245,13 +280,21 @@ impl Model {
         }
         self.environments += 1;
         let lends_until = self.now.after(Duration::from_secs(lasts_seconds));
+        // As placement does it.
+        let on = (0..WORKERS).map(|next| worker(1 + (which as u64 + next) % WORKERS));
+        let on = on
+            .into_iter()
+            .find(|on| !self.draining.contains(on))
+            .unwrap();
         let made = Created {
+            worker: on,
             function: function.clone(),
             lends_until,
             ahead: *ahead,
             ..created(self.environments)
         };
         *recorded = Some(made.environment);
+        self.on.insert(made.environment, made.worker);
         self.free.insert(made.environment, made.function.clone());
         let command = Command::Created(made);
         self.state.apply(&command);
@@ -285,6 +328,83 @@ impl Model {
             }
         };
         self.carry_out(effects);
+    }
+
+    /// The next leader replays the journal and asks the workers.
+    fn move_on(&mut self, received: bool) {
+        self.waiting.clear();
+        self.patient.clear();
+        for creation in std::mem::take(&mut self.creations) {
+            self.orphans.extend(creation.recorded);
+        }
+        for id in std::mem::take(&mut self.destroying) {
+            if !received {
+                let function = self.function_of(id);
+                self.free.insert(id, function);
+            }
+        }
+        self.orphans.retain(|orphan| self.free.contains_key(orphan));
+        self.term += 1_000;
+        self.state = State::default();
+        for command in &self.journal {
+            self.state.apply(command);
+        }
+        self.state.lead(self.term);
+        let draining = self.draining.clone();
+        let effects = self.state.workers_are(&BTreeSet::new(), draining);
+        assert_eq!(effects, []);
+        let running = self.running.keys().map(|id| (*id, true));
+        let free = self.free.keys();
+        let free = free.map(|id| (*id, self.orphans.contains(id)));
+        let living = running.chain(free).collect();
+        let effects = self.state.recover(self.now, &living);
+        self.carry_out(effects);
+    }
+
+    /// A worker has created what a former leader ordered, or has not; the leader asks, as it does when something is lent
+    /// for long.
+    fn end_orphan(&mut self, which: usize, well: bool) {
+        let Some(place) = pick(which, &self.orphans) else {
+            return;
+        };
+        let id = self.orphans.swap_remove(place);
+        let effects = match well {
+            true => self.state.returned(self.now, id, LeaseNumber::default()),
+            false => {
+                self.free.remove(&id);
+                self.state.gone(id)
+            }
+        };
+        self.carry_out(effects);
+    }
+
+    /// A worker is gone with all that is on it. Creations there are tried elsewhere.
+    fn worker_gone(&mut self, gone: WorkerId) {
+        let on = &self.on;
+        let stays = |id: &EnvironmentId| on[id] != gone;
+        self.running.retain(|id, _| stays(id));
+        self.free.retain(|id, _| stays(id));
+        self.orphans.retain(stays);
+        self.destroying.retain(stays);
+        let draining = self.draining.clone();
+        let effects = self.state.workers_are(&[gone].into(), draining);
+        self.carry_out(effects);
+        for place in 0..self.creations.len() {
+            let recorded = self.creations[place].recorded;
+            if let Some(id) = recorded.filter(|id| self.on[id] == gone) {
+                self.creations[place].recorded = None;
+                let effects = self.state.give_up(id);
+                self.carry_out(effects);
+            }
+        }
+    }
+
+    fn function_of(&self, id: EnvironmentId) -> FunctionKey {
+        let function = self.journal.iter().find_map(|command| match command {
+            Command::Created(created) if created.environment == id => Some(&created.function),
+            _ => None,
+        });
+        function.unwrap().clone()
     }
 
     /// As the control plane says it, every second.
@@ -321,6 +441,9 @@ impl Model {
             while let Some(id) = self.running.keys().next().copied() {
                 self.give_back(id);
             }
+            while !self.orphans.is_empty() {
+                self.end_orphan(0, true);
+            }
             while !self.destroying.is_empty() {
                 self.take(Step::Destroyed(0));
             }
@@ -333,16 +456,14 @@ impl Model {
             assert_eq!(ready as usize, self.wishes[which]);
             assert_eq!(standing.and_then(|standing| standing.failure.clone()), None);
         }
+        assert_eq!(self.state.provisioned_that_leave(), 0);
     }
 
     fn give_back(&mut self, id: EnvironmentId) {
         let (_, number) = self.running.remove(&id).expect("it runs");
         self.over.push((id, number));
-        let function = self.journal.iter().find_map(|command| match command {
-            Command::Created(created) if created.environment == id => Some(&created.function),
-            _ => None,
-        });
-        self.free.insert(id, function.unwrap().clone());
+        let function = self.function_of(id);
+        self.free.insert(id, function);
         let effects = self.state.returned(self.now, id, number);
         self.carry_out(effects);
     }
@@ -356,6 +477,9 @@ impl Model {
             self.end_creation(0, true);
         }
         assert_eq!(self.waiting.len(), 0, "everybody has been answered");
+        while !self.orphans.is_empty() {
+            self.end_orphan(0, true);
+        }
         while let Some(id) = self.running.keys().next().copied() {
             self.give_back(id);
         }
