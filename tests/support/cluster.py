@@ -13,7 +13,8 @@ from . import leftovers
 from .certificates import Authority
 from .moto import Moto
 from .nats import Nats, free_port
-from .server import ADMIN, HURRIED, SEVERAL, binary, complaints, runtimes_directory
+from .observed import Observed
+from .server import ADMIN, HURRIED, SEVERAL, binary, runtimes_directory
 from .started import started
 
 READY_WITHIN = 60
@@ -24,7 +25,7 @@ FRONT = ["frontend", "event-invoke", "assignment", "counting", "identity"]
 CENTRE = ["control", "placement", "identity"]
 
 
-class Process:
+class Process(Observed):
     """A `lambent run` with the roles of one host."""
 
     def __init__(self, cluster, host, zone, roles):
@@ -72,10 +73,6 @@ class Process:
             kept["LAMBENT_LOG"] = level
         return kept
 
-    def log_tail(self):
-        """The last of its log."""
-        return self.log.read_text(errors="replace")[-4000:]
-
     def kill(self):
         """As a power cut would."""
         self.process.send_signal(signal.SIGKILL)
@@ -117,7 +114,7 @@ class Cluster:
             self.processes.append(Process(self, f"work-{zone}", zone, ["worker"]))
         self.config = self.root / "lambent.toml"
         self._write_config(config)
-        secrets = self.root / "secrets"
+        secrets = self.data
         for process in self.processes:
             self.authority.certify(process.certificates, process.host, process.zone, process.roles)
             if process.roles != ["worker"]:
@@ -181,10 +178,23 @@ secret_access_key = "test"
         """Of all frontends."""
         return [process.url for process in self.processes if process.url]
 
+    @property
+    def data(self):
+        """Where the root access key is."""
+        return self.root / "secrets"
+
+    def admin_url(self):
+        """Where the metrics of the first frontend are."""
+        return self.processes[1].admin_url()
+
+    def metric(self, name):
+        """The sum of a metric that has no labels but a process's own, over all processes that have it."""
+        return sum(process.metric(name) for process in self.processes if process.process)
+
     def credentials(self):
         """The root access key: id and secret."""
         parser = configparser.ConfigParser()
-        parser.read(self.root / "secrets" / "credentials")
+        parser.read(self.data / "credentials")
         section = parser["default"]
         return section["aws_access_key_id"], section["aws_secret_access_key"]
 
@@ -204,7 +214,7 @@ secret_access_key = "test"
         return [
             f"{process.host}: {complaint}"
             for process in self.processes
-            for complaint in complaints(process.log)
+            for complaint in process.complaints()
         ]
 
     def finish(self):

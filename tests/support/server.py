@@ -1,7 +1,6 @@
 """A real `lambent up` on a free port and a data directory of its own."""
 
 import configparser
-import json
 import os
 import pathlib
 import signal
@@ -9,10 +8,9 @@ import subprocess
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 
 from . import leftovers
+from .observed import Observed
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 READY = "lambent ready at "
@@ -42,18 +40,6 @@ regions = [{}]
     + ['"us-west-2"', '"ap-east-1"']
 ))
 
-# Warnings that tests provoke on purpose. Any other WARN or ERROR line of the server fails the run.
-EXPECTED_WARNINGS = (
-    "a file system cannot be shown to a function",
-    "a spawner of sandboxes has ended",
-    "a killed sandbox does not end",
-    "sandboxes do not end",
-    "cgroup folders remain",
-    "no environment for an invoke",
-    "an environment for provisioned concurrency could not be created",
-)
-
-
 def binary():
     """The server under test."""
     given = os.environ.get("LAMBENT_BINARY")
@@ -72,7 +58,7 @@ def runtimes_directory():
     return given or str(pathlib.Path(binary()).parent / "runtimes")
 
 
-class Server:
+class Server(Observed):
     """One data directory, and its server while it runs."""
 
     def __init__(self, config="", runtimes=""):
@@ -129,38 +115,6 @@ class Server:
         self.url = line[len(READY) :].strip()
         return self
 
-    def log_tail(self):
-        """The last of its log, for a person who looks at a failure."""
-        return self.log.read_text(errors="replace")[-4000:]
-
-    def entries(self):
-        """The lines of its log, read."""
-        return entries(self.log)
-
-    def complaints(self):
-        """The lines of its log that an operator would have to look at."""
-        return complaints(self.log)
-
-    def admin_url(self):
-        """Where metrics are; the port is free, so the log tells it."""
-        told = [e["address"] for e in self.entries()
-                if isinstance(e, dict) and e.get("message") == "metrics are served"]
-        return f"http://{told[-1]}"
-
-    def health(self):
-        """What the admin address says of the server: status and text."""
-        try:
-            with urllib.request.urlopen(f"{self.admin_url()}/health", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as refused:
-            return refused.code, refused.read().decode()
-
-    def metric(self, name):
-        """The value of a metric that has no labels."""
-        with urllib.request.urlopen(f"{self.admin_url()}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
-        return next(float(line.split()[1]) for line in lines if line.split()[0] == name)
-
     def credentials(self):
         """The root access key: id and secret."""
         parser = configparser.ConfigParser()
@@ -196,7 +150,7 @@ class Server:
         status = 0
         if self.process.poll() is None:
             status, _ = self.terminate()
-        bad = complaints(self.log)
+        bad = self.complaints()
         log = self.log_tail()
         left = leftovers.of(self.data)
         self._folder.cleanup()
@@ -212,29 +166,6 @@ class Server:
         if self.root.exists():
             leftovers.remove(self.data)
         self._folder.cleanup()
-
-
-def entries(log):
-    """The lines of a log, read. A line that is not JSON comes as its text."""
-    for line in log.read_text(errors="replace").splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            yield line
-
-
-def complaints(log):
-    """The lines of a log that an operator would have to look at."""
-    found = []
-    for entry in entries(log):
-        if isinstance(entry, str):
-            found.append(entry)
-            continue
-        message = entry.get("message", "")
-        bad = entry.get("level") in ("WARN", "ERROR")
-        if bad and not any(message.startswith(start) for start in EXPECTED_WARNINGS):
-            found.append(json.dumps(entry))
-    return found
 
 
 def wait_for(condition, within=10, every=0.01):

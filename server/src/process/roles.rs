@@ -128,6 +128,9 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
         true => Some(identity::keyring(&common, &given.secrets)?),
         false => None,
     };
+    if let Some(keyring) = &keyring {
+        identity::note_uses(&common, keyring, &mut background);
+    }
     let near = keyring.as_ref().filter(|_| what.has(Role::Identity));
     let near = near.map(|keyring| Arc::clone(&keyring.keys) as Arc<dyn RoleCredentials>);
     if let Some(near) = &near {

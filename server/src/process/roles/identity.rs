@@ -48,23 +48,31 @@ pub(super) fn keyring(common: &Common<'_>, secrets: &Path) -> anyhow::Result<Key
     })
 }
 
+/// Writes down when keys are used here.
+pub(super) fn note_uses(common: &Common<'_>, keyring: &Keyring, background: &mut JoinSet<()>) {
+    background.spawn(service(common, keyring).key_uses().run());
+}
+
 /// IAM and STS.
 pub(super) fn create(
     common: &Common<'_>,
     keyring: &Keyring,
     background: &mut JoinSet<()>,
 ) -> Service {
-    let service = Service::new(Dependencies {
+    let service = service(common, keyring);
+    background.spawn(service.resealing().run());
+    service
+}
+
+fn service(common: &Common<'_>, keyring: &Keyring) -> Service {
+    Service::new(Dependencies {
         table: Arc::clone(&common.stores.shared().callers_table),
         identities: keyring.keys.clone(),
         authenticator: Arc::clone(&keyring.authenticator),
         keyring: Arc::clone(&keyring.master),
         clock: Arc::clone(&common.clock),
         random: Arc::clone(&common.random),
-    });
-    background.spawn(service.key_uses().run());
-    background.spawn(service.resealing().run());
-    service
+    })
 }
 
 /// The key of the installation, and those of the configuration.
