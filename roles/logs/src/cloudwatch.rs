@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!   request ─▶ action ─▶ groups | streams | put | get | filter | tags
-//!                          │ rows (metadata table)     │ files (crate::store)
+//!                          │ rows (metadata table)     │ crate::store::Store
 //! ```
 //!
-//! A group is a row; its streams and events are files. A function's group comes into being with the
+//! A group is a row; its streams and events are in the store. A function's group comes into being with the
 //! first line: the next request that names it writes its row ([`groups`]).
 
 mod constraints;
@@ -21,7 +21,6 @@ mod tokens;
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use authn::authorisation::resource_tags;
 use authn::authorisation::{self, Requester};
@@ -33,11 +32,11 @@ use records::log_groups::{LogGroup, log_group_key};
 use serde::de::DeserializeOwned;
 use tables::Rows;
 use tables::{Failure, log};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use types::{Clock, ForCallers as _, Region, Scope};
 use wire::json_rpc::{self, JsonError};
 
-use crate::store::{LogReader, LogStore};
+use crate::store::Store;
 
 pub use keeper::Keeper;
 
@@ -45,10 +44,6 @@ pub use keeper::Keeper;
 const TARGET: &str = "Logs_20140328";
 /// The largest request (AWS: 1 MB of events, which JSON may write six times as long).
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Concurrent searches; more wait. Each reads up to 32 MiB and holds a page of 1 MB.
-const SEARCHES_MAX: usize = 4;
-/// Files that cannot be read within this are not waited for.
-const READ_WITHIN: Duration = Duration::from_secs(60);
 
 /// Actions of the public model that are not implemented.
 const OTHERS: &str = include_str!("cloudwatch/others.txt");
@@ -56,10 +51,9 @@ const OTHERS: &str = include_str!("cloudwatch/others.txt");
 /// See the module.
 pub(crate) struct CloudWatch {
     rows: Arc<Rows>,
-    store: Arc<LogStore>,
+    store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     retention_days: Option<u32>,
-    searches: Arc<Semaphore>,
     /// Notified when a group's retention has changed.
     changed: Arc<Notify>,
 }
@@ -82,9 +76,9 @@ enum Error {
     /// The table is not available or does not work.
     #[error("the metadata table does not work")]
     Table(#[from] Failure),
-    /// The files do not.
-    #[error("log files do not work")]
-    Files(#[from] io::Error),
+    /// The store of events does not.
+    #[error("the store of log events does not work")]
+    Events(#[from] io::Error),
 }
 
 impl From<wire::ApiError> for Error {
@@ -98,7 +92,7 @@ impl CloudWatch {
     /// serves.
     pub(crate) fn new(
         rows: Arc<Rows>,
-        store: Arc<LogStore>,
+        store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         retention_days: Option<u32>,
     ) -> (Self, Keeper) {
@@ -115,7 +109,6 @@ impl CloudWatch {
             store,
             clock,
             retention_days,
-            searches: Arc::new(Semaphore::new(SEARCHES_MAX)),
             changed,
         };
         (service, keeper)
@@ -192,25 +185,6 @@ impl CloudWatch {
         }
         Ok(ask.may_with(resource, context)?)
     }
-
-    /// Reads files, outside the tasks that serve requests.
-    async fn read<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(LogReader) -> io::Result<T> + Send + 'static,
-    ) -> Result<T, Error> {
-        // Never closed, so a permit is always available in the end.
-        let turn = Arc::clone(&self.searches).acquire_owned().await.ok();
-        let reader = self.store.reader();
-        let work = tokio::task::spawn_blocking(move || {
-            // Held by the work itself: it continues when its caller has gone.
-            let _turn = turn;
-            work(reader)
-        });
-        let done = tokio::time::timeout(READ_WITHIN, work).await;
-        let done = done.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
-        let done = done.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
-        Ok(done?)
-    }
 }
 
 impl Ask<'_> {
@@ -260,11 +234,11 @@ fn told(error: Error) -> JsonError {
         Error::Refused(error) => error,
         Error::Table(Failure::Quota(_)) => too_many(),
         Error::Table(failure) => failure.answer().into(),
-        Error::Files(error) if error.kind() == io::ErrorKind::QuotaExceeded => too_many(),
-        Error::Files(error) => {
+        Error::Events(error) if error.kind() == io::ErrorKind::QuotaExceeded => too_many(),
+        Error::Events(error) => {
             log(
                 &error,
-                "a request failed because log files could not be used",
+                "a request failed because log events could not be read or stored",
             );
             wire::ApiError::unavailable().into()
         }

@@ -14,7 +14,7 @@ use wire::json_rpc::JsonError;
 use wire::sigv4::Signed;
 
 use crate::cloudwatch::{CloudWatch, Keeper};
-use crate::store::LogStore;
+use crate::store::Store;
 
 /// What an operator can configure for logs.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub struct Dependencies {
     /// Where groups are stored.
     pub table: Arc<dyn Table>,
     /// Where events are stored.
-    pub store: Arc<LogStore>,
+    pub store: Arc<dyn Store>,
     /// Verifies signatures.
     pub authenticator: Arc<Authenticator>,
     /// The time.

@@ -1,208 +1,94 @@
-//! Log groups and streams as files, one JSON event a line.
+//! What CloudWatch's API needs of the store of streams and events, whichever keeps them.
 //!
 //! ```text
-//!   DATA-DIR/logs/<account>/<region>/<group>/<stream>….jsonl     mode 0600, folders 0700
-//!   append ─▶ bounded channel ─▶ writer thread ─▶ files          LogReader reads them
+//!   cloudwatch ─▶ Store ─▶ LogStore      files of this machine (crate::files)
+//!                      └─▶ SharedStore   blobs of a cluster, and what its workers have not stored yet (crate::shared)
 //! ```
-//!
-//! Read in this order: [`segment`] says what the files are, [`writer`] and [`appending`] write
-//! them, [`room`] keeps them from filling the disk, [`index`] and [`search`] find what is in them.
-//!
-//! Logs are best effort, as in Lambda: what does not fit is dropped and counted, and nothing waits for
-//! a disk.
-//!
-//! Architecture invariant: whatever the name of a group or stream, its file is inside the folder.
 
-mod appending;
-mod index;
-mod path;
-mod reader;
-mod room;
-mod search;
-mod segment;
-#[cfg(test)]
-mod tests;
-mod writer;
-
+use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
-use api::logs::{LogEvent, Logs, StreamName};
-use storage::Room;
-use tokio::sync::oneshot;
+use api::logs::StreamName;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use types::{Scope, Timestamp};
 
-pub(crate) use reader::{LogReader, StreamFacts};
-pub use room::Bounds;
-pub(crate) use search::{Direction, Found, Page, Place, Search};
-pub(crate) use segment::Line;
-use writer::Command;
+use crate::search::{Page, Search, Streams};
 
-/// Commands that wait for the writer. An environment sends one per line or burst of lines.
-const COMMANDS_MAX: usize = 8_192;
-/// A disk that has not written for this long is not waited for.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-/// The most bytes of events that wait for the writer, about 64 MiB: what a slow disk may cost in
-/// memory.
-const BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// Keeps log events in files. Dropping it writes what is waiting, then stops its thread.
-pub struct LogStore {
-    reader: LogReader,
-    /// `None` only while being dropped.
-    sender: Option<SyncSender<Command>>,
-    writer: Option<JoinHandle<()>>,
-    counts: Arc<Counts>,
+/// An event as it is kept.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Line {
+    /// When it happened.
+    #[serde(rename = "t")]
+    pub time: Timestamp,
+    /// When we received it, if that was another time.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub ingested: Option<Timestamp>,
+    /// The text.
+    #[serde(rename = "m")]
+    pub message: String,
 }
 
-/// Events of one stream that wait to be written.
-struct Batch {
-    stream: StreamName,
-    events: Vec<LogEvent>,
-    bytes: usize,
+/// A stream, as far as it is kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamFacts {
+    /// Its name.
+    pub name: String,
+    /// Times are milliseconds since 1970.
+    pub created: u64,
+    /// Of its first and its last event.
+    pub times: Option<(u64, u64)>,
+    /// When it last received an event.
+    pub ingested: Option<u64>,
 }
 
-/// The store's counts of its own work.
-#[derive(Debug, Default)]
-struct Counts {
-    waiting_bytes: AtomicUsize,
-    dropped_events: AtomicU64,
-    written_events: AtomicU64,
-}
+/// From which time a group's events are kept.
+pub type KeptSince<'k> = &'k (dyn Fn(&Scope, &str) -> Timestamp + Send + Sync);
 
-impl LogStore {
-    /// Logs in `folder`, which is created if it does not exist, and a thread that writes them while
-    /// there is room.
-    pub fn open(folder: PathBuf, bounds: Bounds, room: Arc<dyn Room>) -> io::Result<Self> {
-        path::make_folder(&folder)?;
-        let (sender, receiver) = sync_channel(COMMANDS_MAX);
-        let counts = Arc::new(Counts::default());
-        let counting = Arc::clone(&counts);
-        let reader = LogReader::new(folder.clone());
-        let writer = std::thread::Builder::new()
-            .name("logs".to_owned())
-            .spawn(move || writer::Writer::new(folder, bounds, (counting, room)).run(&receiver))?;
-        Ok(Self {
-            reader,
-            sender: Some(sender),
-            writer: Some(writer),
-            counts,
-        })
-    }
+/// Streams and events of log groups. Errors of kind `QuotaExceeded` are the account's, all others the
+/// store's.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The groups of a scope that may have something in them.
+    async fn groups(&self, scope: &Scope) -> io::Result<Vec<String>>;
 
-    /// Reads what is kept here.
-    pub(crate) fn reader(&self) -> LogReader {
-        self.reader.clone()
-    }
+    /// When the first stream of a group was made, if it has had one since it was deleted.
+    async fn group_made(&self, scope: &Scope, group: &str) -> io::Result<Option<Timestamp>>;
 
-    /// Events that were not kept, for lack of room or because writing failed.
-    pub(crate) fn dropped_events(&self) -> u64 {
-        self.counts.dropped_events.load(Ordering::Relaxed)
-    }
+    /// Bytes that a group takes.
+    async fn group_bytes(&self, scope: &Scope, group: &str) -> io::Result<u64>;
 
-    /// Events that were written.
-    pub(crate) fn written_events(&self) -> u64 {
-        self.counts.written_events.load(Ordering::Relaxed)
-    }
+    /// Whether a group has all of these streams.
+    async fn has_streams(
+        &self,
+        scope: &Scope,
+        group: &str,
+        names: &BTreeSet<String>,
+    ) -> io::Result<bool>;
 
-    /// Stores events and returns when they are in their file.
-    pub(crate) async fn put(&self, stream: StreamName, lines: Vec<Line>) -> io::Result<()> {
-        let (done, answer) = oneshot::channel();
-        self.ask(Command::Put(stream, lines, done), answer).await
-    }
+    /// The streams of a group, by name; none if there is no such group.
+    async fn describe(
+        &self,
+        scope: &Scope,
+        group: &str,
+        streams: Streams,
+    ) -> io::Result<Vec<StreamFacts>>;
+
+    /// A page of a group's events.
+    async fn search(&self, scope: &Scope, group: &str, search: Search) -> io::Result<Page>;
+
+    /// Stores events and returns when they are stored.
+    async fn put(&self, stream: StreamName, lines: Vec<Line>) -> io::Result<()>;
 
     /// Creates a stream; false if it exists.
-    pub(crate) async fn create_stream(
-        &self,
-        stream: StreamName,
-        now: Timestamp,
-    ) -> io::Result<bool> {
-        let (done, answer) = oneshot::channel();
-        self.ask(Command::CreateStream(stream, now, done), answer)
-            .await
-    }
+    async fn create_stream(&self, stream: StreamName, now: Timestamp) -> io::Result<bool>;
 
     /// Removes a stream; false if it does not exist.
-    pub(crate) async fn delete_stream(&self, stream: StreamName) -> io::Result<bool> {
-        let (done, answer) = oneshot::channel();
-        self.ask(Command::DeleteStream(stream, done), answer).await
-    }
+    async fn delete_stream(&self, stream: StreamName, now: Timestamp) -> io::Result<bool>;
 
     /// Removes a group and all that is in it. Harmless if there is none.
-    pub(crate) async fn delete_group(&self, scope: Scope, group: String) -> io::Result<()> {
-        let (done, answer) = oneshot::channel();
-        self.ask(Command::DeleteGroup(scope, group, done), answer)
-            .await
-    }
+    async fn delete_group(&self, scope: Scope, group: String, now: Timestamp) -> io::Result<()>;
 
-    /// Removes what was written to a group before then, a file at a time.
-    pub(crate) fn expire(&self, scope: Scope, group: String, before: Timestamp) {
-        if let Some(sender) = &self.sender {
-            // If there is no room for it, it is repeated before long.
-            let _ = sender.try_send(Command::Expire(scope, group, before));
-        }
-    }
-
-    async fn ask<T>(
-        &self,
-        command: Command,
-        answer: oneshot::Receiver<io::Result<T>>,
-    ) -> io::Result<T> {
-        let sender = self.sender.as_ref();
-        if sender.is_none_or(|sender| sender.try_send(command).is_err()) {
-            return Err(io::ErrorKind::ResourceBusy.into());
-        }
-        match tokio::time::timeout(ANSWER_WITHIN, answer).await {
-            Ok(Ok(done)) => done,
-            Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
-        }
-    }
-}
-
-impl Logs for LogStore {
-    fn append(&self, stream: &StreamName, events: Vec<LogEvent>) {
-        let count = events.len() as u64;
-        let bytes = events
-            .iter()
-            .map(|event| event.message.len() + size_of::<LogEvent>())
-            .sum();
-        let waiting = self
-            .counts
-            .waiting_bytes
-            .fetch_add(bytes, Ordering::Relaxed)
-            + bytes;
-        let batch = Batch {
-            stream: stream.clone(),
-            events,
-            bytes,
-        };
-        let sent = match &self.sender {
-            Some(sender) if waiting <= BYTES_MAX => sender.try_send(Command::Append(batch)),
-            _ => Err(TrySendError::Full(Command::Append(batch))),
-        };
-        if sent.is_err() {
-            self.counts
-                .waiting_bytes
-                .fetch_sub(bytes, Ordering::Relaxed);
-            self.counts
-                .dropped_events
-                .fetch_add(count, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Drop for LogStore {
-    fn drop(&mut self) {
-        drop(self.sender.take());
-        if let Some(writer) = self.writer.take() {
-            // A writer that panicked has reported it; there is nothing more to do about it here.
-            let _ = writer.join();
-        }
-    }
+    /// Removes what is too old and does what else is to be done now and then.
+    async fn tend(&self, kept_since: KeptSince<'_>);
 }

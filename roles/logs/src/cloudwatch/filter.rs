@@ -1,6 +1,7 @@
 //! Searching a group's streams together.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
@@ -13,9 +14,8 @@ use super::constraints::Check;
 use super::get::{EVENTS_MAX, limit, millis};
 use super::groups::invalid;
 use super::pattern::Pattern;
-use super::streams::no_stream;
 use super::{Ask, CloudWatch, Error, tokens};
-use crate::store::{Direction, Found, Place, Search};
+use crate::search::{Direction, Found, Place, Search, Streams};
 
 /// The longest pattern, characters (the public model).
 const PATTERN_CHARACTERS_MAX: usize = 1_024;
@@ -79,28 +79,23 @@ impl CloudWatch {
             .log_stream_names
             .map(|names| names.into_iter().collect());
         let prefix = wanted.log_stream_name_prefix.unwrap_or_default();
-        let scope = ask.scope.clone();
-        let page = self.read(move |reader| {
-            if let Some(names) = &names {
-                let there = reader.streams(&scope, &group)?;
-                if names.iter().any(|name| !there.contains(name)) {
-                    return Ok(None);
-                }
+        let search = Search {
+            direction: Direction::Forward,
+            streams: names
+                .clone()
+                .map_or(Streams::Prefixed(prefix), Streams::Named),
+            times,
+            from,
+            limit,
+            matches: Some(Arc::new(move |message: &str| pattern.matches(message))),
+        };
+        let page = self.store.search(&ask.scope, &group, search).await?;
+        if let Some(mut unseen) = names {
+            for event in &page.events {
+                unseen.remove(&*event.place.stream);
             }
-            let is_in = |stream: &str| {
-                stream.starts_with(&prefix)
-                    && names.as_ref().is_none_or(|names| names.contains(stream))
-            };
-            let search = Search {
-                direction: Direction::Forward,
-                times,
-                from,
-                limit,
-                matches: &|message| pattern.matches(message),
-            };
-            reader.search(&scope, &group, is_in, &search).map(Some)
-        });
-        let page = page.await?.ok_or_else(no_stream)?;
+            self.check_streams(&ask.scope, &group, unseen).await?;
+        }
         Ok(answer(&Filtered {
             events: page.events.into_iter().map(Event::from).collect(),
             searched_log_streams: [],
@@ -157,8 +152,10 @@ impl From<Found> for Event {
 
 /// Identifies an event permanently: 56 digits, as AWS's have, that sort by time.
 fn event_id(place: &Place) -> String {
-    let hash = digest(&SHA256, place.stream.as_bytes());
+    let position = place.position.to_be_bytes();
+    let (upper, _) = position.split_at(8);
+    let hash = digest(&SHA256, &[place.stream.as_bytes(), upper].concat());
     let hash = hash.as_ref().first_chunk().copied().unwrap_or_default();
     let hash = u64::from_be_bytes(hash) % 10_000_000_000_000_000;
-    format!("{:020}{hash:016}{:020}", place.time, place.position)
+    format!("{:020}{hash:016}{:020}", place.time, place.position as u64)
 }

@@ -1,5 +1,6 @@
 //! Reading one stream, forwards and backwards.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use wire::json_rpc::{JsonError, answer};
 
 use super::constraints::Check;
-use super::streams::no_stream;
 use super::{Ask, CloudWatch, Error, tokens};
-use crate::store::{Direction, Found, Page, Place, Search};
+use crate::search::{Direction, Found, Page, Place, Search, Streams};
 
 /// Events of one page (AWS).
 pub(super) const EVENTS_MAX: usize = 10_000;
@@ -65,25 +65,19 @@ impl CloudWatch {
         let from = from.map(|(_, place)| place);
         let times = (start.max(kept_since.as_millis()), end);
         let limit = limit(wanted.limit);
-        let (scope, of, at) = (ask.scope.clone(), Arc::clone(&stream), from.clone());
-        let page = self.read(move |reader| {
-            if reader
-                .describe(&scope, &group, |name| *name == *of)?
-                .is_empty()
-            {
-                return Ok(None);
-            }
-            let search = Search {
-                direction,
-                times,
-                from: at,
-                limit,
-                matches: &|_| true,
-            };
-            let page = reader.search(&scope, &group, |name| *name == *of, &search)?;
-            Ok(Some(page))
-        });
-        let page = page.await?.ok_or_else(no_stream)?;
+        let search = Search {
+            direction,
+            streams: Streams::one(&stream),
+            times,
+            from: from.clone(),
+            limit,
+            matches: None,
+        };
+        let page = self.store.search(&ask.scope, &group, search).await?;
+        if page.events.is_empty() {
+            let named = BTreeSet::from([stream.to_string()]);
+            self.check_streams(&ask.scope, &group, named).await?;
+        }
         let (forward, backward) = borders(direction, &page, from, times.0, &stream);
         Ok(answer(&Got {
             events: page.events.into_iter().map(Event::from).collect(),

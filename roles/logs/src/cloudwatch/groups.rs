@@ -109,9 +109,9 @@ impl CloudWatch {
             )
             .into());
         }
-        // The files first: a group whose row was deleted and whose files exist would come back.
+        // The events first: a group whose row was deleted and whose events exist would come back.
         self.store
-            .delete_group(ask.scope.clone(), name.clone())
+            .delete_group(ask.scope.clone(), name.clone(), self.clock.now())
             .await?;
         let key = log_group_key(&ask.scope, &name);
         self.rows.delete(&key, Expect::Any).await?;
@@ -233,7 +233,7 @@ impl CloudWatch {
         )
     }
 
-    /// A group and its row's revision. One that has only files gets its row now.
+    /// A group and its row's revision. One that has only events gets its row now.
     pub(super) async fn find(
         &self,
         scope: &Scope,
@@ -243,9 +243,7 @@ impl CloudWatch {
         if let Some(found) = self.rows.get(&key).await? {
             return Ok(Some(found));
         }
-        let (scope_, name_) = (scope.clone(), name.to_owned());
-        let made = self.read(move |reader| reader.group_made(&scope_, &name_));
-        let Some(created) = made.await? else {
+        let Some(created) = self.store.group_made(scope, name).await? else {
             return Ok(None);
         };
         let group = LogGroup {

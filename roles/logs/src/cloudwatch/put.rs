@@ -1,5 +1,6 @@
 //! Putting events into a stream.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use api::logs::StreamName;
@@ -12,7 +13,7 @@ use wire::json_rpc::{JsonError, answer};
 
 use super::constraints::Check;
 use super::groups::invalid;
-use super::streams::{no_stream, stream_arn};
+use super::streams::stream_arn;
 use super::{Ask, CloudWatch, Error};
 use crate::store::Line;
 
@@ -83,7 +84,8 @@ impl CloudWatch {
         let arn = stream_arn(&ask.scope, &stream.group, &stream.stream);
         self.may(ask, &stream.group, &arn, Context::new()).await?;
         let group = self.group(&ask.scope, &stream.group).await?;
-        self.check_stream(&stream).await?;
+        let named = BTreeSet::from([stream.stream.clone()]);
+        self.check_streams(&ask.scope, &stream.group, named).await?;
         let now = self.clock.now();
         let (taken, rejected) = sort_out(&events, now, self.kept_since(&group));
         let lines = events.into_iter().enumerate();
@@ -98,19 +100,6 @@ impl CloudWatch {
             next_sequence_token: format!("{:056}", now.as_millis()),
             rejected_log_events_info: rejected,
         }))
-    }
-
-    /// Refuses if the stream does not exist.
-    async fn check_stream(&self, stream: &StreamName) -> Result<(), Error> {
-        let stream = stream.clone();
-        let there = self.read(move |reader| {
-            let streams = reader.streams(&stream.scope, &stream.group)?;
-            Ok(streams.contains(&stream.stream))
-        });
-        match there.await? {
-            true => Ok(()),
-            false => Err(no_stream().into()),
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Log streams.
 
+use std::collections::BTreeSet;
+
 use api::logs::StreamName;
 use bytes::Bytes;
 use http::Response;
@@ -11,6 +13,7 @@ use wire::json_rpc::{JsonError, answer, nothing};
 use super::constraints::Check;
 use super::groups::{group_arn, invalid};
 use super::{Ask, CloudWatch, Error, tokens};
+use crate::search::{Place, Streams};
 use crate::store::StreamFacts;
 
 /// Streams of one page.
@@ -62,7 +65,7 @@ struct Shown {
 }
 
 /// The refusal for a missing stream.
-pub(super) fn no_stream() -> JsonError {
+fn no_stream() -> JsonError {
     JsonError::refused(
         "ResourceNotFoundException",
         "The specified log stream does not exist.",
@@ -84,7 +87,7 @@ impl CloudWatch {
 
     pub(super) async fn delete_stream(&self, ask: &Ask<'_>) -> Result<Response<Bytes>, Error> {
         let stream = self.named_stream(ask).await?;
-        if !self.store.delete_stream(stream).await? {
+        if !self.store.delete_stream(stream, self.clock.now()).await? {
             return Err(no_stream().into());
         }
         Ok(nothing())
@@ -102,16 +105,16 @@ impl CloudWatch {
             .map(tokens::place)
             .transpose()?;
         let after = after.map(|place| (place.time, place.stream.to_string()));
-        let (scope, name) = (ask.scope.clone(), group.clone());
         let prefix = wanted.log_stream_name_prefix.unwrap_or_default();
-        let streams = self.read(move |reader| {
-            reader.describe(&scope, &name, |stream| stream.starts_with(&prefix))
-        });
+        let wanted_streams = Streams::Prefixed(prefix);
+        let mut streams = self
+            .store
+            .describe(&ask.scope, &group, wanted_streams)
+            .await?;
         let key = |stream: &StreamFacts| {
             let time = stream.times.filter(|_| by_time).map_or(0, |(_, last)| last);
             (time, stream.name.clone())
         };
-        let mut streams = streams.await?;
         streams.sort_by_key(key);
         let descending = wanted.descending.unwrap_or_default();
         if descending {
@@ -127,7 +130,7 @@ impl CloudWatch {
         streams.truncate(limit);
         let next_token = streams.last().filter(|_| more).map(|stream| {
             let (time, name) = key(stream);
-            tokens::of_place(&crate::store::Place {
+            tokens::of_place(&Place {
                 time,
                 stream: name.into(),
                 position: 0,
@@ -140,6 +143,19 @@ impl CloudWatch {
                 .collect(),
             next_token,
         }))
+    }
+
+    /// Refuses if one of these streams does not exist.
+    pub(super) async fn check_streams(
+        &self,
+        scope: &Scope,
+        group: &str,
+        names: BTreeSet<String>,
+    ) -> Result<(), Error> {
+        match names.is_empty() || self.store.has_streams(scope, group, &names).await? {
+            true => Ok(()),
+            false => Err(no_stream().into()),
+        }
     }
 
     /// The stream that a request names, of an existing group. The stream may not exist.

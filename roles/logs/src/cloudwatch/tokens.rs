@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use wire::json_rpc::JsonError;
 
 use super::groups::invalid;
-use crate::store::{Direction, Place};
+use crate::search::{Direction, Place};
 
 /// The longest token there is: a name of 512 characters and two numbers, in base64.
 const TOKEN_BYTES_MAX: usize = 4_096;
@@ -37,8 +37,8 @@ pub(super) fn of_place(place: &Place) -> String {
 pub(super) fn place(token: &str) -> Result<Place, JsonError> {
     let text = name(token)?;
     let mut parts = text.splitn(3, '/');
-    let mut number = || parts.next().and_then(|part| part.parse().ok());
-    let (time, position) = (number(), number());
+    let time = parts.next().and_then(|part| part.parse().ok());
+    let position = parts.next().and_then(|part| part.parse().ok());
     match (time, position, parts.next()) {
         (Some(time), Some(position), Some(stream)) => Ok(Place {
             time,
@@ -55,7 +55,7 @@ pub(super) fn of_stream(direction: Direction, place: &Place) -> String {
         Direction::Forward => 'f',
         Direction::Backward => 'b',
     };
-    format!("{way}/{:020}{:020}/s", place.time, place.position)
+    format!("{way}/{:020}{:039}/s", place.time, place.position)
 }
 
 /// The opposite of [`of_stream`], for a stream of that name.
@@ -68,7 +68,7 @@ pub(super) fn in_stream(token: &str, stream: &Arc<str>) -> Result<(Direction, Pl
     };
     let digits = rest
         .strip_suffix("/s")
-        .filter(|digits| digits.len() == 40 && digits.bytes().all(|byte| byte.is_ascii_digit()));
+        .filter(|digits| digits.len() == 59 && digits.bytes().all(|byte| byte.is_ascii_digit()));
     let (time, position) = digits.ok_or_else(wrong)?.split_at(20);
     let place = Place {
         time: time.parse().map_err(|_| wrong())?,
@@ -90,7 +90,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_place_comes_back_as_it_was(time: u64, position: u64, stream: String) {
+        fn a_place_comes_back_as_it_was(time: u64, position: u128, stream: String) {
             let given = Place { time, position, stream: stream.into() };
             prop_assert_eq!(place(&of_place(&given)).unwrap(), given.clone());
             for direction in [Direction::Forward, Direction::Backward] {
@@ -111,8 +111,8 @@ mod tests {
         use proptest::prelude::*;
         let inside = prop_oneof![
             any::<String>(),
-            "[fb]/[0-9é]{0,45}/s?",
-            "[0-9]{0,25}/[0-9]{0,25}/.{0,9}"
+            "[fb]/[0-9é]{55,62}/s?",
+            "[0-9]{0,25}/[0-9]{0,45}/.{0,9}"
         ];
         fuzzing::run("log_tokens", inside, |text| {
             for token in [text.clone(), of_name(&text)] {

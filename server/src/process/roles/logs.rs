@@ -24,7 +24,7 @@ pub(super) fn create(
         },
         Dependencies {
             table: Arc::clone(&common.stores.shared().callers_table),
-            store: Arc::clone(&common.stores.logs),
+            store: common.stores.logs.clone(),
             authenticator: Arc::clone(&keyring.authenticator),
             clock: Arc::clone(&common.clock),
         },

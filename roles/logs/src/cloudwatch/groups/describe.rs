@@ -86,8 +86,7 @@ impl CloudWatch {
             groups.push(decode::<LogGroup>(row)?);
         }
         let known: BTreeSet<String> = groups.iter().map(|group| group.name.clone()).collect();
-        let of = scope.clone();
-        for name in self.read(move |reader| reader.groups(&of)).await? {
+        for name in self.store.groups(scope).await? {
             if !known.contains(&name)
                 && let Some((group, _)) = self.find(scope, &name).await?
             {
@@ -99,25 +98,23 @@ impl CloudWatch {
     }
 
     async fn shown(&self, groups: Vec<LogGroup>) -> Result<Vec<Shown>, Error> {
-        self.read(move |reader| {
-            let shown = groups.into_iter().map(|group| {
-                let arn = group_arn(&group.scope, &group.name);
-                Ok(Shown {
-                    stored_bytes: reader.group_bytes(&group.scope, &group.name)?,
-                    creation_time: group.created.as_millis(),
-                    retention_in_days: group.retention_days,
-                    metric_filter_count: 0,
-                    arn: format!("{arn}:*"),
-                    log_group_arn: arn,
-                    kms_key_id: group.kms_key,
-                    log_group_class: group.class,
-                    deletion_protection_enabled: group.protected,
-                    log_group_name: group.name,
-                })
+        let mut shown = Vec::with_capacity(groups.len());
+        for group in groups {
+            let arn = group_arn(&group.scope, &group.name);
+            shown.push(Shown {
+                stored_bytes: self.store.group_bytes(&group.scope, &group.name).await?,
+                creation_time: group.created.as_millis(),
+                retention_in_days: group.retention_days,
+                metric_filter_count: 0,
+                arn: format!("{arn}:*"),
+                log_group_arn: arn,
+                kms_key_id: group.kms_key,
+                log_group_class: group.class,
+                deletion_protection_enabled: group.protected,
+                log_group_name: group.name,
             });
-            shown.collect()
-        })
-        .await
+        }
+        Ok(shown)
     }
 }
 

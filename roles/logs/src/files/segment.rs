@@ -45,20 +45,6 @@ pub(super) struct Head {
     pub(super) created: Timestamp,
 }
 
-/// An event as a line.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Line {
-    /// When it happened.
-    #[serde(rename = "t")]
-    pub(crate) time: Timestamp,
-    /// When we received it, if that was another time.
-    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
-    pub(crate) ingested: Option<Timestamp>,
-    /// The text.
-    #[serde(rename = "m")]
-    pub(crate) message: String,
-}
-
 /// The segments of all streams of a group, each stream's in order.
 pub(super) fn of_group(folder: &Path) -> io::Result<BTreeMap<String, Vec<Segment>>> {
     let mut found: BTreeMap<String, Vec<Segment>> = BTreeMap::new();

@@ -13,7 +13,7 @@ fn pages_of_several_streams_go_by_time_and_leave_nothing_out() {
         let time = (time / 2) ^ 1;
         store.append(&name, vec![event(time, &padding)]);
     }
-    let reader = store.reader();
+    let reader = store.reader.clone();
     drop(store);
     let scope = stream("", "").scope;
     assert!(
@@ -26,7 +26,7 @@ fn pages_of_several_streams_go_by_time_and_leave_nothing_out() {
     let mut from = None;
     loop {
         let search = all(70, Direction::Forward, from);
-        let page = reader.search(&scope, "g", |_| true, &search).unwrap();
+        let page = reader.search(&scope, "g", &search).unwrap();
         assert!(page.events.len() <= 70);
         found.extend(page.events);
         match page.rest {
@@ -40,14 +40,13 @@ fn pages_of_several_streams_go_by_time_and_leave_nothing_out() {
         times: (100, 110),
         ..all(1_000, Direction::Forward, None)
     };
-    let page = reader.search(&scope, "g", |_| true, &times).unwrap();
+    let page = reader.search(&scope, "g", &times).unwrap();
     assert_eq!((page.events.len(), page.rest), (20, None));
-    let one = reader.search(
-        &scope,
-        "g",
-        |name| name == "a",
-        &all(1_000, Direction::Forward, None),
-    );
+    let one = Search {
+        streams: Streams::one("a"),
+        ..all(1_000, Direction::Forward, None)
+    };
+    let one = reader.search(&scope, "g", &one);
     assert_eq!(one.unwrap().events.len(), 300);
 }
 
@@ -58,11 +57,11 @@ fn a_stream_is_read_backwards_as_forwards() {
     let name = stream("g", "s");
     let texts: Vec<String> = (0..10).map(|number| number.to_string()).collect();
     store.append(&name, texts.iter().map(|text| event(5, text)).collect());
-    let reader = store.reader();
+    let reader = store.reader.clone();
     drop(store);
     let read = |direction, from: Option<Place>| {
         let search = all(4, direction, from);
-        reader.search(&name.scope, "g", |_| true, &search).unwrap()
+        reader.search(&name.scope, "g", &search).unwrap()
     };
     let last = read(Direction::Backward, None);
     assert_eq!(messages(&last), ["6", "7", "8", "9"]);

@@ -10,7 +10,8 @@ use types::Timestamp;
 
 use super::path;
 use super::room::Taken;
-use super::segment::{Head, Line};
+use super::segment::Head;
+use crate::store::Line;
 
 /// Lines are collected up to this many bytes before they are written.
 const BUFFER_BYTES: usize = 1024 * 1024;

@@ -27,12 +27,12 @@ fn many_streams_need_few_open_files() {
             store.append(&stream("g", &number.to_string()), vec![event(round, "x")]);
         }
     }
-    let reader = store.reader();
+    let reader = store.reader.clone();
     drop(store);
     let scope = stream("", "").scope;
     assert_eq!(reader.streams(&scope, "g").unwrap().len(), 300);
     let search = all(999, Direction::Forward, None);
-    let page = reader.search(&scope, "g", |_| true, &search).unwrap();
+    let page = reader.search(&scope, "g", &search).unwrap();
     assert_eq!(page.events.len(), 600);
 }
 
@@ -59,7 +59,7 @@ fn an_accounts_logs_stay_whatever_another_writes() {
         let name = of(account, ["g", "h", "i"][time as usize % 3], "s");
         store.append(&name, vec![event(time, &padding)]);
     }
-    let reader = store.reader();
+    let reader = store.reader.clone();
     drop(store);
     assert!(reader.group_bytes(&evidence.scope, "evidence").unwrap() > 300_000);
     let bytes = |account: &str| -> u64 {
@@ -78,7 +78,7 @@ fn an_accounts_logs_stay_whatever_another_writes() {
 fn however_much_comes_at_once_the_disk_has_no_more_than_the_bound() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path().to_owned(), SMALL).unwrap();
-    let reader = store.reader();
+    let reader = store.reader.clone();
     // Each becomes six times as much in its file, and all of them wait together.
     let zeros = "\0".repeat(100_000);
     let name = stream("g", "s");
@@ -126,7 +126,7 @@ async fn streams_and_groups_of_an_account_have_a_number() {
     assert_eq!(refused.kind(), io::ErrorKind::QuotaExceeded);
     create("222222222222", "i").await.unwrap();
     store
-        .delete_group(scope.clone(), "h".to_owned())
+        .delete_group(scope.clone(), "h".to_owned(), Timestamp::default())
         .await
         .unwrap();
     create(mine, "i").await.unwrap();
@@ -158,7 +158,7 @@ fn what_was_written_longest_ago_makes_room() {
     for time in 0..1_000 {
         store.append(&stream("g", "s"), vec![event(time, &padding)]);
     }
-    let reader = store.reader();
+    let reader = store.reader.clone();
     drop(store);
     let scope = stream("", "").scope;
     let bytes = reader.group_bytes(&scope, "g").unwrap();
@@ -166,7 +166,7 @@ fn what_was_written_longest_ago_makes_room() {
         bytes <= SMALL.group_bytes_max && bytes > SMALL.group_bytes_max / 2,
         "{bytes}"
     );
-    let newest = reader.search(&scope, "g", |_| true, &all(1, Direction::Backward, None));
+    let newest = reader.search(&scope, "g", &all(1, Direction::Backward, None));
     assert_eq!(newest.unwrap().events[0].place.time, 999);
     // A new run knows what exists, and its positions continue.
     let store = open(folder.path().to_owned(), SMALL).unwrap();
@@ -175,7 +175,7 @@ fn what_was_written_longest_ago_makes_room() {
             store.append(&stream(group, "s"), vec![event(time, &padding)]);
         }
     }
-    let reader = store.reader();
+    let reader = store.reader.clone();
     drop(store);
     let groups = ["g", "h", "i", "j"];
     let total: u64 = groups

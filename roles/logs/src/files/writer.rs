@@ -15,8 +15,9 @@ use types::{Scope, Timestamp};
 use super::appending::Appending;
 use super::path;
 use super::room::{Bounds, Room, Taken};
-use super::segment::{self, Line};
+use super::segment;
 use super::{Batch, Counts};
+use crate::store::Line;
 
 /// Files held open. More streams than this in use at once cost one open for each burst.
 const FILES_MAX: usize = 128;

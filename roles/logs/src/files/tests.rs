@@ -4,7 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use types::Timestamp;
 
+use super::reader::LogReader;
 use super::*;
+use crate::search::{Direction, Page, Place, Search, Streams};
+use crate::store::{Line, Store as _};
 
 mod bounds;
 mod search;
@@ -33,7 +36,7 @@ fn event(time: u64, message: &str) -> LogEvent {
 fn what_was_appended_is_read_back_in_order_of_time() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path().join("logs"), Bounds::default()).unwrap();
-    let reader = store.reader();
+    let reader = store.reader.clone();
     let (one, two) = (
         stream("/aws/lambda/f", "a/[1]x"),
         stream("/aws/lambda/f", "b"),
@@ -51,7 +54,7 @@ fn what_was_appended_is_read_back_in_order_of_time() {
         ..all(9, Direction::Forward, None)
     };
     let find = || {
-        let page = reader.search(&one.scope, "/aws/lambda/f", |_| true, &search);
+        let page = reader.search(&one.scope, "/aws/lambda/f", &search);
         let events = page.unwrap().events.into_iter();
         let pairs = events.map(|found| (found.place.stream.to_string(), found.message));
         pairs.collect::<Vec<_>>()
@@ -88,7 +91,7 @@ fn hostile_names_stay_in_the_folder_and_private() {
             store.append(&stream(group, name), vec![event(1, group)]);
         }
     }
-    let reader = store.reader();
+    let reader = store.reader.clone();
     drop(store);
     let outside = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(outside, 1, "only the log folder itself");
@@ -100,7 +103,7 @@ fn hostile_names_stay_in_the_folder_and_private() {
     for group in names {
         assert_eq!(reader.streams(&scope, group).unwrap(), expected);
         let search = all(999, Direction::Forward, None);
-        let page = reader.search(&scope, group, |_| true, &search).unwrap();
+        let page = reader.search(&scope, group, &search).unwrap();
         assert_eq!(page.events.len(), names.len());
         assert!(page.events.iter().all(|found| found.message == group));
     }
@@ -121,10 +124,10 @@ fn a_line_torn_by_a_crash_costs_only_itself() {
     std::fs::write(&file, text).unwrap();
     let store = open(folder.path().to_owned(), Bounds::default()).unwrap();
     store.append(&name, vec![event(3, "after")]);
-    let reader = store.reader();
+    let reader = store.reader.clone();
     drop(store);
     let search = all(9, Direction::Forward, None);
-    let page = reader.search(&name.scope, "g", |_| true, &search).unwrap();
+    let page = reader.search(&name.scope, "g", &search).unwrap();
     assert_eq!(messages(&page), ["whole", "after"]);
 }
 
@@ -137,13 +140,14 @@ const SMALL: Bounds = Bounds {
     account_groups_max: 1_000,
 };
 
-fn all(limit: usize, direction: Direction, from: Option<Place>) -> Search<'static> {
+fn all(limit: usize, direction: Direction, from: Option<Place>) -> Search {
     Search {
         direction,
         times: (0, u64::MAX),
         from,
         limit,
-        matches: &|_| true,
+        streams: Streams::all(),
+        matches: None,
     }
 }
 
@@ -156,13 +160,15 @@ fn messages(page: &Page) -> Vec<&str> {
 async fn streams_and_groups_come_and_go_as_they_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path().to_owned(), SMALL).unwrap();
-    let reader = store.reader();
+    let reader = store.reader.clone();
     let long = "x/".repeat(250);
     let name = stream(&long, &long);
     let now = Timestamp::from_millis(77);
     assert!(store.create_stream(name.clone(), now).await.unwrap());
     assert!(!store.create_stream(name.clone(), now).await.unwrap());
-    let described = reader.describe(&name.scope, &long, |_| true).unwrap();
+    let described = reader
+        .describe(&name.scope, &long, &Streams::all())
+        .unwrap();
     assert_eq!((described[0].created, described[0].times), (77, None));
     let line = |time, ingested, message: &str| Line {
         time: Timestamp::from_millis(time),
@@ -171,33 +177,33 @@ async fn streams_and_groups_come_and_go_as_they_are_told() {
     };
     let lines = vec![line(5, 90, "five"), line(9, 90, "nine")];
     store.put(name.clone(), lines).await.unwrap();
-    let described = reader.describe(&name.scope, &long, |_| true).unwrap();
+    let described = reader
+        .describe(&name.scope, &long, &Streams::all())
+        .unwrap();
     let facts = &described[0];
     assert_eq!(
         (facts.created, facts.times, facts.ingested),
         (77, Some((5, 9)), Some(90))
     );
-    assert!(store.delete_stream(name.clone()).await.unwrap());
-    assert!(!store.delete_stream(name.clone()).await.unwrap());
+    assert!(store.delete_stream(name.clone(), now).await.unwrap());
+    assert!(!store.delete_stream(name.clone(), now).await.unwrap());
     assert!(reader.streams(&name.scope, &long).unwrap().is_empty());
     // What comes later does not look like what existed before.
     store
         .put(name.clone(), vec![line(1, 1, "again")])
         .await
         .unwrap();
-    let page = reader.search(
-        &name.scope,
-        &long,
-        |_| true,
-        &all(9, Direction::Forward, None),
-    );
+    let page = reader.search(&name.scope, &long, &all(9, Direction::Forward, None));
     assert_eq!(messages(&page.unwrap()), ["again"]);
     store
-        .delete_group(name.scope.clone(), long.clone())
+        .delete_group(name.scope.clone(), long.clone(), now)
         .await
         .unwrap();
     assert!(reader.groups(&name.scope).unwrap().is_empty());
-    store.delete_group(name.scope.clone(), long).await.unwrap();
+    store
+        .delete_group(name.scope.clone(), long, now)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -219,18 +225,16 @@ async fn what_is_expired_goes_file_by_file() {
         .unwrap()
         .set_modified(long_ago)
         .unwrap();
-    store.expire(
-        old.scope.clone(),
-        "g".to_owned(),
-        Timestamp::from_millis(2_000_000),
-    );
+    // Two hours are added: a file may hold events that are newer than itself.
+    let since = Timestamp::from_millis(2_000_000 + 7_200_000);
+    store.tend(&|_, _| since).await;
     // It is open, and continues in a new file.
     store.append(&old, vec![event(3_000_000, "after")]);
-    let reader = store.reader();
+    let reader = store.reader.clone();
     drop(store);
     assert!(!path.exists());
     assert_eq!(reader.streams(&old.scope, "g").unwrap(), ["new", "old"]);
-    let page = reader.search(&old.scope, "g", |_| true, &all(9, Direction::Forward, None));
+    let page = reader.search(&old.scope, "g", &all(9, Direction::Forward, None));
     assert_eq!(messages(&page.unwrap()), ["after"]);
 }
 
@@ -252,10 +256,10 @@ fn fuzz_log_files() {
         let reader = LogReader::new(folder.path().to_owned());
         for direction in [Direction::Forward, Direction::Backward] {
             let search = all(3, direction, None);
-            let page = reader.search(&name.scope, "g", |_| true, &search);
+            let page = reader.search(&name.scope, "g", &search);
             prop_assert!(page.unwrap().events.len() <= 3);
         }
-        reader.describe(&name.scope, "g", |_| true).unwrap();
+        reader.describe(&name.scope, "g", &Streams::all()).unwrap();
         Ok(())
     });
 }

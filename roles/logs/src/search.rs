@@ -5,16 +5,12 @@
 //!   streams ─▶ chunks that can hold what is wanted, by their earliest time ─▶ the first events
 //! ```
 //!
-//! Chunks are read in the order of their earliest event, until none that is left can hold an event
-//! before the last of the page. Searching backwards is the same with time reversed.
+//! A store offers what it has chunk by chunk, in the order of each chunk's earliest event, until none that
+//! is left can hold an event before the last of the page. Searching backwards is the same with time
+//! reversed. Nothing here reads: [`Finding`] decides what is worth reading and what of it is the page.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-use super::index::{Chunk, Indexed};
-use super::segment::{Line, Segment};
 
 /// What an event counts in addition to its message, as CloudWatch Logs counts it.
 const EVENT_BYTES: usize = 26;
@@ -25,59 +21,85 @@ const READ_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// The position of an event among all of a group: by time, then by stream, then by its position in it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Place {
+pub struct Place {
     /// Milliseconds since 1970.
-    pub(crate) time: u64,
-    pub(crate) stream: Arc<str>,
-    pub(crate) position: u64,
+    pub time: u64,
+    /// The stream's name.
+    pub stream: Arc<str>,
+    /// Never that of another event of the same stream and time.
+    pub position: u128,
 }
 
 /// An event that was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Found {
-    pub(crate) place: Place,
+pub struct Found {
+    /// Where.
+    pub place: Place,
     /// When we received it, milliseconds since 1970.
-    pub(crate) ingested: u64,
-    pub(crate) message: String,
+    pub ingested: u64,
+    /// The text.
+    pub message: String,
 }
 
 /// The direction of the search.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Direction {
+pub enum Direction {
     /// From the earliest.
     Forward,
     /// From the latest.
     Backward,
 }
 
+/// Which streams of a group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Streams {
+    /// Those of these names.
+    Named(BTreeSet<String>),
+    /// Those whose names begin like this.
+    Prefixed(String),
+}
+
+/// Whether an event's message matches.
+pub type Matches = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// What is searched for.
-pub(crate) struct Search<'s> {
-    pub(crate) direction: Direction,
+#[derive(Clone)]
+pub struct Search {
+    /// From which end.
+    pub direction: Direction,
+    /// Where. A backward search covers one stream.
+    pub streams: Streams,
     /// Times, milliseconds since 1970: from the first, and before the second.
-    pub(crate) times: (u64, u64),
+    pub times: (u64, u64),
     /// Where to continue: forward from there, including it; backward before there.
-    pub(crate) from: Option<Place>,
+    pub from: Option<Place>,
     /// The most events.
-    pub(crate) limit: usize,
-    /// Whether an event's message matches.
-    pub(crate) matches: &'s dyn Fn(&str) -> bool,
+    pub limit: usize,
+    /// Which of them; all if there is none.
+    pub matches: Option<Matches>,
 }
 
 /// What was found.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub struct Page {
     /// By position, in either direction.
-    pub(crate) events: Vec<Found>,
+    pub events: Vec<Found>,
     /// Where to continue, as [`Search::from`] takes it, unless everything has been searched.
-    pub(crate) rest: Option<Place>,
+    pub rest: Option<Place>,
 }
 
-/// One chunk that may hold what is searched for; its times are reversed if the search is.
-struct Candidate<'i> {
-    min: u64,
-    stream: &'i Arc<str>,
-    segment: &'i Segment,
-    chunk: Chunk,
+/// A search under way.
+pub(crate) struct Finding<'s> {
+    search: &'s Search,
+    /// Where it begins, as the search orders places.
+    from: Option<Place>,
+    kept: Kept,
+    /// Bytes read so far.
+    read: u64,
+    /// The time before which all has to be read, as the search orders times.
+    floor: Option<u64>,
+    /// The time from which nothing was read, because enough was.
+    frontier: Option<u64>,
 }
 
 /// The first events so far, by their position as the search orders them.
@@ -102,37 +124,96 @@ impl Direction {
     fn turn_place(self, place: Place) -> Place {
         Place {
             time: self.turn(place.time),
-            position: self.turn(place.position),
+            position: match self {
+                Self::Forward => place.position,
+                Self::Backward => u128::MAX - place.position,
+            },
             stream: place.stream,
         }
     }
 }
 
-impl Search<'_> {
-    /// Searches streams. Waits for the disk.
-    pub(super) fn run(&self, streams: &[Indexed]) -> io::Result<Page> {
-        let from = self.from.clone().map(|place| self.begin(place));
-        let mut candidates = self.candidates(streams, from.as_ref());
-        candidates.sort_by_key(|candidate| candidate.min);
-        let floor = from.as_ref().map(|place| place.time);
-        let floor = floor.unwrap_or_else(|| candidates.first().map_or(0, |first| first.min));
-        let mut kept = Kept::default();
-        let mut read = 0;
-        let mut frontier = None;
-        for candidate in &candidates {
-            if kept.cut && kept.last_time().is_some_and(|last| candidate.min > last) {
-                break;
-            }
-            if read >= READ_BYTES_MAX && candidate.min > floor {
-                frontier = Some(candidate.min);
-                break;
-            }
-            read += candidate.chunk.bytes;
-            self.read(candidate, from.as_ref(), &mut kept)?;
-        }
-        Ok(self.page(kept, frontier))
+impl Streams {
+    /// All of a group.
+    pub(crate) fn all() -> Self {
+        Self::Prefixed(String::new())
     }
 
+    /// One.
+    pub(crate) fn one(name: &str) -> Self {
+        Self::Named(BTreeSet::from([name.to_owned()]))
+    }
+
+    /// Whether a stream is one of them.
+    pub(crate) fn have(&self, stream: &str) -> bool {
+        match self {
+            Self::Named(names) => names.contains(stream),
+            Self::Prefixed(prefix) => stream.starts_with(prefix),
+        }
+    }
+}
+
+impl<'s> Finding<'s> {
+    /// Begins a search.
+    pub(crate) fn new(search: &'s Search) -> Self {
+        Self {
+            from: search.from.clone().map(|place| search.begin(place)),
+            search,
+            kept: Kept::default(),
+            read: 0,
+            floor: None,
+            frontier: None,
+        }
+    }
+
+    /// By which a chunk is ordered whose events are of these times, the last included; `None` if it cannot
+    /// hold what is searched for.
+    pub(crate) fn key(&self, (min, max): (u64, u64)) -> Option<u64> {
+        let (start, end) = self.search.times;
+        let (first, last) = match self.search.direction {
+            Direction::Forward => (min, max),
+            Direction::Backward => (u64::MAX - max, u64::MAX - min),
+        };
+        let over = self.from.as_ref().is_some_and(|from| last < from.time);
+        (max >= start && min < end && !over).then_some(first)
+    }
+
+    /// Whether to read the next chunk in the order of keys, of so many bytes. If not, nothing more is.
+    pub(crate) fn wants(&mut self, key: u64, bytes: u64) -> bool {
+        let from = self.from.as_ref().map(|place| place.time);
+        let floor = *self.floor.get_or_insert(from.unwrap_or(key));
+        if self.kept.cut && self.kept.last_time().is_some_and(|last| key > last) {
+            return false;
+        }
+        if self.read >= READ_BYTES_MAX && key > floor {
+            self.frontier = Some(key);
+            return false;
+        }
+        self.read += bytes;
+        true
+    }
+
+    /// An event that was read, of a stream that is wanted. One that is offered twice is found once.
+    pub(crate) fn offer(&mut self, place: Place, ingested: u64, message: &str) {
+        let (start, end) = self.search.times;
+        let time = place.time;
+        let place = self.search.direction.turn_place(place);
+        let from = self.from.as_ref();
+        let wanted = time >= start && time < end && from.is_none_or(|from| place >= *from);
+        let matches = self.search.matches.as_ref();
+        if wanted && !self.kept.is_beyond(&place) && matches.is_none_or(|matches| matches(message))
+        {
+            self.kept.add(place, ingested, message, self.search.limit);
+        }
+    }
+
+    /// What was found.
+    pub(crate) fn page(self) -> Page {
+        self.search.page(self.kept, self.frontier)
+    }
+}
+
+impl Search {
     /// The first position that a reversed search is to read.
     fn begin(&self, place: Place) -> Place {
         let turned = self.direction.turn_place(place);
@@ -140,61 +221,6 @@ impl Search<'_> {
             Direction::Forward => turned,
             Direction::Backward => turned.next(),
         }
-    }
-
-    fn candidates<'i>(&self, streams: &'i [Indexed], from: Option<&Place>) -> Vec<Candidate<'i>> {
-        let (start, end) = self.times;
-        let mut found = Vec::new();
-        for indexed in streams {
-            for (segment, index) in &indexed.segments {
-                for chunk in &index.chunks {
-                    let (min, max) = match self.direction {
-                        Direction::Forward => (chunk.min, chunk.max),
-                        Direction::Backward => (u64::MAX - chunk.max, u64::MAX - chunk.min),
-                    };
-                    let over = from.is_some_and(|from| max < from.time);
-                    if chunk.max >= start && chunk.min < end && !over {
-                        found.push(Candidate {
-                            min,
-                            stream: &indexed.stream,
-                            segment,
-                            chunk: *chunk,
-                        });
-                    }
-                }
-            }
-        }
-        found
-    }
-
-    fn read(
-        &self,
-        candidate: &Candidate<'_>,
-        from: Option<&Place>,
-        kept: &mut Kept,
-    ) -> io::Result<()> {
-        let bytes = read_chunk(candidate)?;
-        let (start, end) = self.times;
-        let mut position = candidate.segment.base + candidate.chunk.offset;
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let here = position;
-            position += line.len() as u64;
-            let Ok(line) = serde_json::from_slice::<Line>(line) else {
-                continue;
-            };
-            let time = line.time.as_millis();
-            let place = self.direction.turn_place(Place {
-                time,
-                stream: Arc::clone(candidate.stream),
-                position: here,
-            });
-            let wanted = time >= start && time < end && from.is_none_or(|from| place >= *from);
-            if wanted && !kept.is_beyond(&place) && (self.matches)(&line.message) {
-                let ingested = line.ingested.unwrap_or(line.time).as_millis();
-                kept.add(place, ingested, line.message, self.limit);
-            }
-        }
-        Ok(())
     }
 
     fn page(&self, mut kept: Kept, frontier: Option<u64>) -> Page {
@@ -250,12 +276,15 @@ impl Kept {
                 .is_none_or(|last| place > last)
     }
 
-    fn add(&mut self, place: Place, ingested: u64, message: String, limit: usize) {
+    fn add(&mut self, place: Place, ingested: u64, message: &str, limit: usize) {
+        if self.events.contains_key(&place) {
+            return;
+        }
         self.bytes += message.len() + EVENT_BYTES;
         let event = Found {
             place: place.clone(),
             ingested,
-            message,
+            message: message.to_owned(),
         };
         self.events.insert(place, event);
         while self.events.len() > limit || (self.bytes > PAGE_BYTES_MAX && self.events.len() > 1) {
@@ -288,23 +317,9 @@ impl Place {
             Some(position) => Self { position, ..self },
             None => Self {
                 time: self.time.saturating_sub(1),
-                position: u64::MAX,
+                position: u128::MAX,
                 ..self
             },
         }
-    }
-}
-
-/// The lines of a chunk; none if its file was deleted.
-fn read_chunk(candidate: &Candidate<'_>) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    match File::open(&candidate.segment.path) {
-        Ok(mut file) => {
-            file.seek(SeekFrom::Start(candidate.chunk.offset))?;
-            file.take(candidate.chunk.bytes).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(bytes),
-        Err(error) => Err(error),
     }
 }

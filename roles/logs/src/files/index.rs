@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use super::segment::{self, Head, Segment};
+use crate::search::Streams;
 
 /// How much a search reads at once: many lines, and few enough that reading one too many costs little.
 const CHUNK_BYTES: u64 = 64 * 1024;
@@ -130,18 +131,14 @@ pub(super) struct Indices(Arc<Mutex<BTreeMap<PathBuf, Group>>>);
 type Group = BTreeMap<PathBuf, Arc<Index>>;
 
 impl Indices {
-    /// The streams of a group that `wanted` accepts, as they are now. Deleted files are forgotten.
-    pub(super) fn of_group(
-        &self,
-        folder: &Path,
-        wanted: impl Fn(&str) -> bool,
-    ) -> io::Result<Vec<Indexed>> {
+    /// These streams of a group, as they are now. Deleted files are forgotten.
+    pub(super) fn of_group(&self, folder: &Path, wanted: &Streams) -> io::Result<Vec<Indexed>> {
         let segments = segment::of_group(folder)?;
         let mut known = self.lock().get(folder).cloned().unwrap_or_default();
         let mut kept = Group::new();
         let mut found = Vec::new();
         for (stream, segments) in segments {
-            let wanted = wanted(&stream);
+            let wanted = wanted.have(&stream);
             let mut indexed = Vec::new();
             for segment in segments {
                 let mut index = known.remove(&segment.path).unwrap_or_default();
