@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::invoke::Why;
 use crate::{
-    assignment, counting, credentials, events, invoke, membership, placement, preparation,
+    assignment, counting, credentials, events, invoke, logs, membership, placement, preparation,
     requests, worker,
 };
 
@@ -41,6 +41,7 @@ unavailable!(
     counting,
     credentials,
     events,
+    logs,
     membership,
     placement,
     preparation,

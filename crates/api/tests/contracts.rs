@@ -422,5 +422,23 @@ fn credentials_and_logs() {
         time: at(),
         message: text(),
     }]);
+    let id = logs::EventId {
+        taker: u64::MAX,
+        number: 1,
+    };
+    let event = logs::LogEvent {
+        time: at(),
+        message: text(),
+    };
+    let recent = logs::Recent {
+        id,
+        stream: text(),
+        event,
+    };
+    comes_back([logs::Recents {
+        events: vec![recent],
+        more: true,
+    }]);
+    comes_back([logs::Error::Unavailable]);
     comes_back([Secret::new(text())]);
 }

@@ -8,13 +8,14 @@ use api::counting::{self, Acquire, Counting, Permit};
 use api::credentials::{self, Credentials, RoleCredentials};
 use api::events::{self, Accept, Events, FunctionView, QueueView};
 use api::invoke::{self, Invoke, Invoker, Outcome, Target};
+use api::logs::{self, RecentLogs, Recents};
 use api::membership::{self, Member, Membership, View};
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
 use api::preparation::{self, Preparation, Prepare};
 use api::requests::{self, Request, Requests, Response};
 use async_trait::async_trait;
 use records::functions::FunctionKey;
-use types::{FunctionArn, FunctionName, PermitId, ProcessId, Scope, WorkerId};
+use types::{FunctionArn, FunctionName, PermitId, ProcessId, Scope, Timestamp, WorkerId};
 
 use crate::route::Far;
 use crate::served::Served;
@@ -105,6 +106,14 @@ arrow!(Assignment, assignment, assignment, {
 arrow!(Membership, membership, membership, {
     announce(member: Member => Member) -> Arc<View>, within PROMPT, by [Worker];
     leave(process: ProcessId => ProcessId) -> (), within PROMPT, by [Worker];
+});
+
+arrow!(RecentLogs, recent_logs, logs, {
+    recent(
+        scope: &Scope => Scope as ref,
+        group: &str => String as ref,
+        since: Timestamp => Timestamp
+    ) -> Recents, within PROMPT, by [Control];
 });
 
 arrow!(Requests, requests, requests, {

@@ -13,6 +13,7 @@ mod files;
 mod metrics;
 mod search;
 mod service;
+mod shared;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -21,4 +22,5 @@ pub use cloudwatch::Keeper;
 pub use files::{Bounds, LogStore};
 pub use metrics::{Counted, register_metrics};
 pub use service::{Config, Dependencies, Service};
+pub use shared::{SharedDependencies, SharedStore, Shipper, Shipping, Workers};
 pub use store::Store;
