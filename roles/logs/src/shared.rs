@@ -60,6 +60,9 @@ const READINGS_MAX: usize = 4;
 /// Blobs that cannot be read within this are not waited for. What was merged is kept for longer: [`tending`].
 const READ_WITHIN: Duration = Duration::from_secs(60);
 
+/// How far the clocks of two hosts may be apart, milliseconds.
+const SKEW_MAX: u64 = 60_000;
+
 /// The workers of now, which are asked for what they have not stored yet.
 pub type Workers = Arc<dyn Fn() -> Vec<Arc<dyn RecentLogs>> + Send + Sync>;
 
@@ -92,7 +95,8 @@ pub struct SharedStore {
 }
 
 impl SharedStore {
-    /// One over these blobs. Of the bounds, those of groups are not checked here: a worker writes without asking.
+    /// One over these blobs. What is beyond the bounds is removed when it is tended, since workers write without asking;
+    /// how many groups there are is not bounded.
     pub fn new(bounds: Bounds, dependencies: SharedDependencies) -> Self {
         let SharedDependencies {
             blobs,
@@ -136,11 +140,13 @@ impl SharedStore {
         put.await.map_err(failed)
     }
 
-    /// The first moment, as a marker of a deletion has it, that is not before now or anything that was received.
+    /// The moment of a deletion: not before now or anything that was received, but for what says that it was received
+    /// much later, since what comes until then would be deleted, too.
     fn moment(listing: &Listing, now: Timestamp) -> u64 {
         let received = listing.segments.iter().map(|name| name.received);
-        let known = received.chain(listing.created.values().copied()).max();
+        let known = received.chain(listing.created.values().copied());
         let now = listing.deleted.after(now.as_millis());
+        let known = known.filter(|at| *at <= now + SKEW_MAX).max();
         now.max(known.unwrap_or(0)).min(TIME_MAX)
     }
 

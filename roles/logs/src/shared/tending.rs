@@ -85,28 +85,18 @@ impl SharedStore {
                     continue;
                 };
                 let prefix = &name[..name.len() - text.len()];
-                if open
-                    .as_ref()
-                    .is_none_or(|(_, group, _)| group.prefix != prefix)
-                {
-                    if let Some((scope, group, leaves)) = open.take() {
-                        blobs.extend(
-                            self.tend_group(
-                                (&scope, &group),
-                                leaves,
-                                kept_since,
-                                (&before, tended),
-                            )
-                            .await,
-                        );
-                    }
+                let is_open = |(_, group, _): &(_, Group, _)| group.prefix == prefix;
+                if !open.as_ref().is_some_and(is_open) {
                     let group = match component {
                         Component::Plain(group) => Some(Group::new(&scope, &group)),
                         Component::Hashed => self.reading.long_named(&scope, name).await?,
                     };
-                    open = group
-                        .filter(|group| group.prefix == prefix)
-                        .map(|group| (scope, group, Vec::new()));
+                    // What is called otherwise is not ours.
+                    let group = group.filter(|group| group.prefix == prefix);
+                    let next = group.map(|group| (scope, group, Vec::new()));
+                    if let Some(whole) = std::mem::replace(&mut open, next) {
+                        blobs.extend(self.tend_group(whole, kept_since, (&before, tended)).await);
+                    }
                 }
                 if let Some((_, _, leaves)) = &mut open {
                     leaves.extend(leaf(text));
@@ -117,11 +107,8 @@ impl SharedStore {
                 None => break,
             }
         }
-        if let Some((scope, group, leaves)) = open.take() {
-            blobs.extend(
-                self.tend_group((&scope, &group), leaves, kept_since, (&before, tended))
-                    .await,
-            );
+        if let Some(whole) = open {
+            blobs.extend(self.tend_group(whole, kept_since, (&before, tended)).await);
         }
         for blob in excess(&self.bounds, blobs) {
             self.reading.blobs.delete(&blob.name).await?;
@@ -132,15 +119,14 @@ impl SharedStore {
     /// Tends one group; what is wrong with it is reported and must not keep the others. Returns what it has.
     async fn tend_group(
         &self,
-        (scope, group): (&Scope, &Group),
-        leaves: Vec<Leaf>,
+        (scope, group, leaves): (Scope, Group, Vec<Leaf>),
         kept_since: KeptSince<'_>,
         (before, tended): (&Tended, &mut Tended),
     ) -> Vec<Blob> {
         let mut turn = Turn {
-            group,
+            group: &group,
             listing: Listing::of(leaves.iter().cloned()),
-            since: kept_since(scope, &group.name).as_millis(),
+            since: kept_since(&scope, &group.name).as_millis(),
             now: self.clock.now().as_millis(),
         };
         let blob = |leaf: Leaf, bytes: u64, received: u64| Blob {
@@ -177,21 +163,20 @@ impl SharedStore {
                 turn.listing.segments.retain(|other| *other != name);
             }
         }
-        let replaced = self.settle(turn, (before, tended)).await?;
+        let mut busy = self.settle(turn, (before, tended)).await?;
         let mut left = turn.listing.segments.clone();
-        left.retain(|name| !replaced.contains(name));
+        left.retain(|name| !busy.contains(name));
         let mut batches = merges(&left, turn.now);
         batches.truncate(MERGES_MAX);
-        for batch in &batches {
-            self.merge(turn, batch).await?;
+        for batch in batches {
+            self.merge(turn, &batch).await?;
+            busy.extend(batch);
         }
-        if batches.is_empty() && replaced.is_empty() {
-            self.purge(turn).await?;
-        }
-        Ok(())
+        self.purge(turn, &busy).await
     }
 
-    /// Removes what merged segments replace; returns what they replace and is too young for that.
+    /// Removes what merged segments replace. Returns what is not to be merged now: what is replaced and too young to be
+    /// removed, and what replaces it.
     async fn settle(
         &self,
         turn: &mut Turn<'_>,
@@ -219,6 +204,9 @@ impl SharedStore {
             let replaced: Vec<SegmentName> =
                 replaced.filter(|name| *name != merged).copied().collect();
             if made(merged).saturating_add(GRACE) > turn.now {
+                if !replaced.is_empty() {
+                    waiting.insert(*merged);
+                }
                 waiting.extend(replaced);
                 continue;
             }
@@ -293,8 +281,9 @@ impl SharedStore {
         Ok(())
     }
 
-    /// Writes segments again without what was deleted long ago, and forgets these deletions when nothing of it is left.
-    async fn purge(&self, turn: &mut Turn<'_>) -> Result<(), Error> {
+    /// Writes segments again without what was deleted long ago, but for those that are busy, and forgets these deletions
+    /// when nothing of it is left.
+    async fn purge(&self, turn: &mut Turn<'_>, busy: &BTreeSet<SegmentName>) -> Result<(), Error> {
         let old = old(&turn.listing.deleted, turn.now);
         if old == Deletions::default() {
             return Ok(());
@@ -302,7 +291,7 @@ impl SharedStore {
         let latest = old.after(0).saturating_add(AHEAD_MAX);
         let mut segments = turn.listing.segments.clone();
         segments.retain(|name| name.first <= latest);
-        let mut rewritten = 0;
+        let (mut found, mut rewritten) = (false, 0);
         for name in segments {
             let listing = &turn.listing;
             let Some(index) = self.reading.index((turn.group, listing), &name).await? else {
@@ -317,14 +306,14 @@ impl SharedStore {
             let segment = self.reading.segment(turn.group, &name).await?;
             let hidden = |event: &Event| old.hide(&event.stream, event.received);
             if segment.is_some_and(|segment| segment.events.iter().any(hidden)) {
-                self.merge(turn, &[name]).await?;
-                rewritten += 1;
-                if rewritten == MERGES_MAX {
-                    return Ok(());
+                found = true;
+                if rewritten < MERGES_MAX && !busy.contains(&name) {
+                    self.merge(turn, &[name]).await?;
+                    rewritten += 1;
                 }
             }
         }
-        if rewritten > 0 {
+        if found {
             return Ok(());
         }
         let streams = old.streams.iter();
