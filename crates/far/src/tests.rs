@@ -104,6 +104,7 @@ fn everything() -> Served {
     served.counting(nothing.clone());
     served.assignment(nothing.clone());
     served.placement(nothing.clone());
+    served.recent_logs(nothing.clone());
     served.worker(nothing);
     served
 }

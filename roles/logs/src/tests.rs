@@ -1,4 +1,4 @@
-//! CloudWatch Logs as its callers see it, over stores in memory and in a folder.
+//! CloudWatch Logs as its callers see it, over a table in memory and over each store of events.
 
 use std::sync::Arc;
 
@@ -14,7 +14,9 @@ use storage::{Consistency, Expect, Table as _};
 use types::{AccountId, Clock as _, ManualClock, Region, RequestId, Timestamp};
 use wire::sigv4::Signer;
 
-use crate::{Bounds, Config, Dependencies, LogStore, Service};
+use crate::{
+    Bounds, Config, Dependencies, LogStore, Service, SharedDependencies, SharedStore, Store,
+};
 
 const SECRET: &str = "secret";
 
@@ -48,23 +50,44 @@ struct World {
     _folder: tempfile::TempDir,
 }
 
+/// Where events are.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Files,
+    Blobs,
+}
+
 impl World {
-    fn new() -> Self {
-        Self::over(Arc::default())
+    fn new(kind: Kind) -> Self {
+        Self::over(kind, Arc::default())
     }
 
-    fn over(table: Arc<MemoryTable>) -> Self {
+    fn over(kind: Kind, table: Arc<MemoryTable>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_769_854_830_123)));
         let folder = tempfile::tempdir().unwrap();
-        let room = Arc::new(storage::Boundless);
-        let store = LogStore::open(folder.path().join("logs"), Bounds::default(), room);
+        let bounds = Bounds::default();
+        let store: Arc<dyn Store> = match kind {
+            Kind::Files => {
+                let room = Arc::new(storage::Boundless);
+                Arc::new(LogStore::open(folder.path().join("logs"), bounds, room).unwrap())
+            }
+            Kind::Blobs => Arc::new(SharedStore::new(
+                bounds,
+                SharedDependencies {
+                    blobs: Arc::new(storage::memory::MemoryBlobs::default()),
+                    workers: Arc::new(Vec::new),
+                    clock: clock.clone(),
+                    random: Arc::new(types::SystemRandom),
+                },
+            )),
+        };
         let config = Config {
             regions: Regions::from_iter([Region::new("us-east-1").unwrap()]),
             retention_days: None,
         };
         let dependencies = Dependencies {
             table: table.clone(),
-            store: Arc::new(store.unwrap()),
+            store,
             authenticator: Arc::new(Authenticator::new(Arc::new(Root), clock.clone())),
             clock: clock.clone(),
         };
@@ -79,21 +102,20 @@ impl World {
 
     /// The same table under a new process.
     fn restarted(&self) -> Self {
-        Self::over(Arc::clone(&self.table))
+        Self::over(Kind::Files, Arc::clone(&self.table))
     }
 
-    /// Sends a request; gives the status and the error's name.
-    async fn answer(&self, request: Request<Bytes>) -> (u16, String) {
+    /// Sends a request; gives the status and what is answered.
+    async fn answer(&self, request: Request<Bytes>) -> (u16, Value) {
         let (parts, body) = request.into_parts();
         let id = RequestId::from_uuid(Default::default());
         let answer = self.service.answer(&parts, &body, id).await;
-        let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-        let error = body["__type"].as_str().unwrap_or_default();
-        (answer.status().as_u16(), error.to_owned())
+        let body = serde_json::from_slice(answer.body()).unwrap_or_default();
+        (answer.status().as_u16(), body)
     }
 
-    /// Sends a request about a group.
-    async fn group(&self, action: &str, name: &str) -> (u16, String) {
+    /// Sends a signed request.
+    async fn ask(&self, action: &str, body: Value) -> (u16, Value) {
         let signer = Signer {
             access_key_id: "AKIATEST",
             secret: SECRET,
@@ -106,24 +128,54 @@ impl World {
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", format!("Logs_20140328.{action}"));
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        let body = json!({"logGroupName": name}).to_string();
+        let body = body.to_string();
         signer.sign(&mut parts, body.as_bytes(), self.clock.now());
         self.answer(Request::from_parts(parts, body.into())).await
     }
+
+    /// One that is answered.
+    async fn told(&self, action: &str, body: Value) -> Value {
+        let (status, answer) = self.ask(action, body).await;
+        assert_eq!(status, 200, "{action}: {answer}");
+        answer
+    }
+
+    /// One that is refused: why.
+    async fn refused(&self, action: &str, body: Value) -> String {
+        let (status, answer) = self.ask(action, body).await;
+        assert_eq!(status, 400, "{action}: {answer}");
+        error(&answer)
+    }
+
+    /// Sends a request about a group; gives the status and the error's name.
+    async fn group(&self, action: &str, name: &str) -> (u16, String) {
+        let (status, answer) = self.ask(action, json!({"logGroupName": name})).await;
+        (status, error(&answer))
+    }
+}
+
+fn error(answer: &Value) -> String {
+    answer["__type"].as_str().unwrap_or_default().to_owned()
+}
+
+fn messages(answer: &Value) -> Vec<&str> {
+    let events = answer["events"].as_array().unwrap();
+    let messages = events.iter().map(|event| event["message"].as_str());
+    messages.map(Option::unwrap).collect()
 }
 
 #[tokio::test]
 async fn a_request_without_a_signature_is_told_so_in_the_services_error_shape() {
-    let world = World::new();
+    let world = World::new(Kind::Files);
     let request = Request::post("/").header("x-amz-target", "Logs_20140328.DescribeLogGroups");
-    let answer = world.answer(request.body(Bytes::new()).unwrap()).await;
-    let missing = "MissingAuthenticationTokenException".to_owned();
-    assert_eq!(answer, (400, missing));
+    let (status, answer) = world.answer(request.body(Bytes::new()).unwrap()).await;
+    let missing = "MissingAuthenticationTokenException";
+    assert_eq!((status, error(&answer).as_str()), (400, missing));
 }
 
 #[tokio::test]
 async fn log_groups_have_a_quota_and_making_one_does_not_read_the_others() {
-    let world = World::new();
+    let world = World::new(Kind::Files);
     let made = (200, String::new());
     assert_eq!(world.group("CreateLogGroup", "first").await, made);
     let key = |name: &str| format!("log-group/000000000000/us-east-1/{name}");
@@ -143,4 +195,103 @@ async fn log_groups_have_a_quota_and_making_one_does_not_read_the_others() {
     assert_eq!(world.group("DeleteLogGroup", "g7").await, made);
     assert_eq!(world.group("DeleteLogGroup", "g8").await, made);
     assert_eq!(world.group("CreateLogGroup", "third").await, made);
+}
+
+#[tokio::test]
+async fn groups_streams_and_events_are_as_they_were_put_whatever_keeps_them() {
+    for kind in [Kind::Files, Kind::Blobs] {
+        let world = World::new(kind);
+        let now = world.clock.now().as_millis();
+        world
+            .told("CreateLogGroup", json!({"logGroupName": "g"}))
+            .await;
+        let stream = |name: &str| json!({"logGroupName": "g", "logStreamName": name});
+        let missing = "ResourceNotFoundException";
+        assert_eq!(world.refused("GetLogEvents", stream("a")).await, missing);
+        for name in ["a", "b"] {
+            world.told("CreateLogStream", stream(name)).await;
+            let again = world.refused("CreateLogStream", stream(name)).await;
+            assert_eq!(again, "ResourceAlreadyExistsException");
+            assert_eq!(
+                messages(&world.told("GetLogEvents", stream(name)).await),
+                [""; 0]
+            );
+        }
+        for (name, texts) in [("a", ["0", "2", "4"]), ("b", ["1", "3", "5"])] {
+            let events = texts.iter().map(|text| {
+                let ago: u64 = text.parse().unwrap();
+                json!({"timestamp": now - 10 + ago, "message": text})
+            });
+            let mut put = stream(name);
+            put["logEvents"] = events.collect();
+            world.told("PutLogEvents", put).await;
+        }
+        let mut put = stream("c");
+        put["logEvents"] = json!([{"timestamp": now, "message": "x"}]);
+        assert_eq!(world.refused("PutLogEvents", put).await, missing);
+        // All streams, page by page.
+        let mut found = Vec::new();
+        let mut filter = json!({"logGroupName": "g", "limit": 4});
+        loop {
+            let page = world.told("FilterLogEvents", filter.clone()).await;
+            found.extend(messages(&page).into_iter().map(str::to_owned));
+            filter["nextToken"] = page["nextToken"].clone();
+            if page["nextToken"].is_null() {
+                break;
+            }
+        }
+        assert_eq!(found, ["0", "1", "2", "3", "4", "5"], "{kind:?}");
+        let some = |names: &[&str]| json!({"logGroupName": "g", "logStreamNames": names});
+        let page = world.told("FilterLogEvents", some(&["b"])).await;
+        assert_eq!(messages(&page), ["1", "3", "5"]);
+        let refused = world.refused("FilterLogEvents", some(&["b", "c"])).await;
+        assert_eq!(refused, missing);
+        let pattern = json!({"logGroupName": "g", "filterPattern": "?2 ?3"});
+        let page = world.told("FilterLogEvents", pattern).await;
+        assert_eq!(messages(&page), ["2", "3"]);
+        // One stream from its end, there and back.
+        let mut get = stream("a");
+        get["limit"] = json!(2);
+        let last = world.told("GetLogEvents", get.clone()).await;
+        assert_eq!(messages(&last), ["2", "4"]);
+        get["nextToken"] = last["nextBackwardToken"].clone();
+        let first = world.told("GetLogEvents", get.clone()).await;
+        assert_eq!(messages(&first), ["0"]);
+        get["nextToken"] = first["nextForwardToken"].clone();
+        assert_eq!(
+            messages(&world.told("GetLogEvents", get.clone()).await),
+            ["2", "4"]
+        );
+        get["nextToken"] = last["nextForwardToken"].clone();
+        let end = world.told("GetLogEvents", get.clone()).await;
+        assert_eq!(messages(&end), [""; 0]);
+        assert_eq!(end["nextForwardToken"], last["nextForwardToken"]);
+        let streams = world
+            .told("DescribeLogStreams", json!({"logGroupName": "g"}))
+            .await;
+        let shown = &streams["logStreams"][1];
+        assert_eq!(shown["logStreamName"], "b");
+        assert_eq!(shown["creationTime"], now);
+        assert_eq!(shown["firstEventTimestamp"], now - 9);
+        assert_eq!(shown["lastEventTimestamp"], now - 5);
+        assert_eq!(shown["lastIngestionTime"], now);
+        let groups = world.told("DescribeLogGroups", json!({})).await;
+        assert!(groups["logGroups"][0]["storedBytes"].as_u64().unwrap() > 0);
+        world.told("DeleteLogStream", stream("a")).await;
+        assert_eq!(world.refused("DeleteLogStream", stream("a")).await, missing);
+        assert_eq!(world.refused("GetLogEvents", stream("a")).await, missing);
+        let page = world
+            .told("FilterLogEvents", json!({"logGroupName": "g"}))
+            .await;
+        assert_eq!(messages(&page), ["1", "3", "5"]);
+        world
+            .told("DeleteLogGroup", json!({"logGroupName": "g"}))
+            .await;
+        let gone = world
+            .refused("FilterLogEvents", json!({"logGroupName": "g"}))
+            .await;
+        assert_eq!(gone, missing);
+        let groups = world.told("DescribeLogGroups", json!({})).await;
+        assert_eq!(groups["logGroups"], json!([]), "{kind:?}");
+    }
 }

@@ -7,6 +7,7 @@ use api::assignment::{
     self, Assign, Assignment, Lease, LeaseNumber, Lend, Provision, Report, Standing,
 };
 use api::counting::{self, Acquire, Counting, Permit};
+use api::logs::{self, RecentLogs, Recents};
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
 use api::worker::{Body, Create, Error, Invoke, Living, Response, Stream, StreamEvent, Worker};
 use async_trait::async_trait;
@@ -16,7 +17,8 @@ use records::examples;
 use records::functions::FunctionKey;
 use tokio::time::{sleep, timeout};
 use types::{
-    EnvironmentId, FunctionName, PermitId, RequestId, Scope, SystemRandom, Version, WorkerId,
+    EnvironmentId, FunctionName, PermitId, RequestId, Scope, SystemRandom, Timestamp, Version,
+    WorkerId,
 };
 
 use super::*;
@@ -79,6 +81,16 @@ impl Placement for Nothing {
 
     async fn heartbeat(&self, _: Heartbeat) -> Result<(), placement::Error> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl RecentLogs for Nothing {
+    async fn recent(&self, _: &Scope, group: &str, _: Timestamp) -> Result<Recents, logs::Error> {
+        match group {
+            "busy" => Err(logs::Error::Unavailable),
+            _ => Ok(Recents::default()),
+        }
     }
 }
 

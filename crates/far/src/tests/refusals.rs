@@ -32,7 +32,7 @@ async fn every_method_refuses_every_role_that_may_not_call_it() {
     let authority = Authority::new();
     let all = authority.certify(&Role::ALL);
     let rights = everything().rights();
-    assert!(rights.len() >= 13, "{rights:?}");
+    assert!(rights.len() >= 14, "{rights:?}");
     let server = Server::start(everything(), all).await;
     for role in Role::ALL {
         let own = authority.certify(&[role]);

@@ -43,6 +43,7 @@ struct Turn<'t> {
     listing: Listing,
     /// From when on its events are kept.
     since: u64,
+    /// When this was begun: before anything was listed, so that what is old now was old when its group was looked at.
     now: u64,
 }
 
@@ -71,6 +72,7 @@ impl SharedStore {
         before: Tended,
         tended: &mut Tended,
     ) -> Result<(), Error> {
+        let now = self.clock.now().as_millis();
         let mut blobs = Vec::new();
         let mut after: Option<String> = None;
         let mut open: Option<(Scope, Group, Vec<Leaf>)> = None;
@@ -95,7 +97,10 @@ impl SharedStore {
                     let group = group.filter(|group| group.prefix == prefix);
                     let next = group.map(|group| (scope, group, Vec::new()));
                     if let Some(whole) = std::mem::replace(&mut open, next) {
-                        blobs.extend(self.tend_group(whole, kept_since, (&before, tended)).await);
+                        blobs.extend(
+                            self.tend_group(whole, (kept_since, now), (&before, tended))
+                                .await,
+                        );
                     }
                 }
                 if let Some((_, _, leaves)) = &mut open {
@@ -108,7 +113,10 @@ impl SharedStore {
             }
         }
         if let Some(whole) = open {
-            blobs.extend(self.tend_group(whole, kept_since, (&before, tended)).await);
+            blobs.extend(
+                self.tend_group(whole, (kept_since, now), (&before, tended))
+                    .await,
+            );
         }
         for blob in excess(&self.bounds, blobs) {
             self.reading.blobs.delete(&blob.name).await?;
@@ -120,14 +128,14 @@ impl SharedStore {
     async fn tend_group(
         &self,
         (scope, group, leaves): (Scope, Group, Vec<Leaf>),
-        kept_since: KeptSince<'_>,
+        (kept_since, now): (KeptSince<'_>, u64),
         (before, tended): (&Tended, &mut Tended),
     ) -> Vec<Blob> {
         let mut turn = Turn {
             group: &group,
             listing: Listing::of(leaves.iter().cloned()),
             since: kept_since(&scope, &group.name).as_millis(),
-            now: self.clock.now().as_millis(),
+            now,
         };
         let blob = |leaf: Leaf, bytes: u64, received: u64| Blob {
             account: scope.account.clone(),
@@ -268,7 +276,8 @@ impl SharedStore {
             return Ok(());
         }
         let leaves: Vec<String> = names.iter().map(SegmentName::to_string).collect();
-        let writer = Writer::Merge(self.random.next_u64(), turn.now, &leaves);
+        let made = self.clock.now().as_millis();
+        let writer = Writer::Merge(self.random.next_u64(), made, &leaves);
         let mut cut = segment::cut(&turn.group.name, &events, writer);
         // More than one would have to be there before anything is removed.
         if let (Some((name, bytes)), true) = (cut.pop(), cut.is_empty()) {

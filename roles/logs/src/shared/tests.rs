@@ -45,6 +45,8 @@ struct Worker {
 struct Slow {
     blobs: MemoryBlobs,
     turns: AtomicU64,
+    /// Happens when the next list was taken and not answered yet.
+    listed: Lock<Option<Box<dyn FnOnce() + Send>>>,
     /// Puts fail.
     failing: std::sync::atomic::AtomicBool,
     puts: AtomicU64,
@@ -91,7 +93,10 @@ impl Blobs for Slow {
         limit: usize,
     ) -> Result<Vec<String>, Error> {
         self.wait().await;
-        self.blobs.list(prefix, after, limit).await
+        let names = self.blobs.list(prefix, after, limit).await;
+        let happens = self.listed.lock().unwrap().take();
+        happens.into_iter().for_each(|happens| happens());
+        names
     }
 
     async fn delete(&self, name: &str) -> Result<(), Error> {
@@ -143,8 +148,9 @@ impl World {
     }
 
     async fn pass(&self, time: Duration) {
-        self.clock.advance(time);
+        // What is under way for a moment is not under way for a day because the clock is moved.
         sleep(time).await;
+        self.clock.advance(time);
     }
 
     fn now(&self) -> Timestamp {

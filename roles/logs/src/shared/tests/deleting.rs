@@ -149,3 +149,20 @@ async fn what_was_deleted_goes_while_the_group_is_busy() {
     assert!(!names.iter().any(|name| name.contains("/m-")), "{names:?}");
     assert_eq!(read(&store, Streams::all()).await.len(), 181);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_is_not_forgotten_because_a_list_took_long() {
+    let world = World::new();
+    let store = world.store();
+    let worker = world.worker();
+    world.print(&worker, "s", "before");
+    let deleted = store.delete_stream(named("s"), world.now()).await;
+    assert!(deleted.unwrap());
+    let clock = world.clock.clone();
+    let a_day_passes = move || clock.advance(Duration::from_secs(25 * 3_600));
+    *world.blobs.listed.lock().unwrap() = Some(Box::new(a_day_passes));
+    store.tend(&|_, _| Timestamp::default()).await;
+    world.pass(Duration::from_secs(2)).await;
+    assert_eq!(world.segments().await.len(), 1);
+    assert_eq!(read(&store, Streams::all()).await, Vec::<String>::new());
+}
