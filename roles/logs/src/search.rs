@@ -178,7 +178,7 @@ impl<'s> Finding<'s> {
         (max >= start && min < end && !over).then_some(first)
     }
 
-    /// Whether to read the next chunk in the order of keys, of so many bytes. If not, nothing more is.
+    /// Whether to read the next chunk in the order of keys, of that many bytes. If not, nothing more is.
     pub(crate) fn wants(&mut self, key: u64, bytes: u64) -> bool {
         let from = self.from.as_ref().map(|place| place.time);
         let floor = *self.floor.get_or_insert(from.unwrap_or(key));

@@ -3,7 +3,7 @@
 //! ```text
 //!   worker:   append ─▶ Shipper ─▶ blobs   a segment for each group and second with output
 //!                          │
-//!                          ▼ RecentLogs: what is not there yet
+//!                          ▼ RecentLogs: what is not stored yet
 //!   control:  CloudWatch ─▶ SharedStore ─▶ blobs
 //!                          ▲
 //!             Keeper ──────┘  one in the cluster: merges segments, removes what is deleted or too old
@@ -70,7 +70,7 @@ pub type Workers = Arc<dyn Fn() -> Vec<Arc<dyn RecentLogs>> + Send + Sync>;
 pub struct SharedDependencies {
     /// Where events are. Every call to it must end.
     pub blobs: Arc<dyn Blobs>,
-    /// Who has events that are not there yet.
+    /// Who has events that are not stored yet.
     pub workers: Workers,
     /// The time.
     pub clock: Arc<dyn Clock>,

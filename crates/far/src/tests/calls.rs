@@ -88,8 +88,11 @@ impl Placement for Nothing {
 impl RecentLogs for Nothing {
     async fn recent(&self, _: &Scope, group: &str, _: Timestamp) -> Result<Recents, logs::Error> {
         match group {
-            "busy" => Err(logs::Error::Unavailable),
-            _ => Ok(Recents::default()),
+            "/aws/lambda/f" => Ok(Recents {
+                more: true,
+                ..Recents::default()
+            }),
+            _ => Err(logs::Error::Unavailable),
         }
     }
 }
@@ -239,6 +242,20 @@ async fn answers_and_refusals_come_back_as_they_were_given() {
     let released = counting.release(examples::scope(), vec![permit.id]).await;
     assert_eq!(released, Ok(()));
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_says_what_it_has_not_stored_yet() {
+    let authority = Authority::new();
+    let server = Server::start(everything(), authority.certify(&[Role::Worker])).await;
+    let control = authority.certify(&[Role::Control]);
+    let worker: Far<dyn RecentLogs> = Far::new(server.line(Role::Worker, &control));
+    let ask = async |group| {
+        let since = Timestamp::from_millis(u64::MAX);
+        worker.recent(&examples::scope(), group, since).await
+    };
+    assert!(ask("/aws/lambda/f").await.unwrap().more);
+    assert_eq!(ask("other").await, Err(logs::Error::Unavailable));
 }
 
 #[tokio::test]

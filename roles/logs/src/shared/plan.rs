@@ -1,20 +1,20 @@
-//! What is to be done with a group's blobs: which of them mean nothing any more, and which segments to merge.
+//! Which of a group's blobs mean nothing any more, and which of its segments to merge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::listing::Listing;
 use super::name::{Leaf, Maker, SPAN_MAX, SegmentName};
 
-/// What was replaced remains for so long, milliseconds: twice as long as the longest request, which may have listed it
+/// How long what was replaced remains, milliseconds: twice as long as the longest request, which may have listed it
 /// before what replaces it was there.
 pub(super) const GRACE: u64 = 120_000;
 /// A segment of this length stays as it is.
 const LARGE: u64 = 2 * 1024 * 1024;
 /// What is merged has no more than this together.
 const MERGED_BYTES_MAX: u64 = 3 * 1024 * 1024;
-/// So many of about the same length are merged: an event is then written once for each length.
+/// That many of about the same length are merged: an event is then written once for each length.
 const ALIKE: usize = 8;
-/// So many if all is older than a day.
+/// The same for those that are older than a day.
 const OLD: usize = 2;
 
 /// The leaves of a group that mean nothing any more, in the order in which to remove them.
@@ -28,7 +28,7 @@ pub(super) fn removable(leaves: &[Leaf], listing: &Listing, since: u64, now: u64
         Leaf::Segment(name) => Some(name),
         _ => None,
     });
-    let kept: std::collections::BTreeSet<_> = segments.filter(|name| is_kept(name)).collect();
+    let kept: BTreeSet<_> = segments.filter(|name| is_kept(name)).collect();
     let means_nothing = |leaf: &&Leaf| match leaf {
         Leaf::Segment(name) => !kept.contains(name),
         // It is there before its segment is.
@@ -81,7 +81,7 @@ pub(super) fn merges(segments: &[SegmentName], now: u64) -> Vec<Vec<SegmentName>
             batch.push(name);
         }
         all.push(batch);
-        all.retain(|batch| batch.len() >= fewest.min(ALIKE) && batch.len() > 1);
+        all.retain(|batch| batch.len() >= fewest);
     }
     all
 }

@@ -146,6 +146,19 @@ impl Reading {
         Ok(Some(read))
     }
 
+    /// Several, each as [`Reading::segment`] has it.
+    pub(super) async fn segments(
+        &self,
+        group: &Group,
+        names: &[SegmentName],
+    ) -> Result<Vec<Option<Arc<Segment>>>, Error> {
+        let mut gets = Vec::new();
+        for name in names {
+            gets.push(async move { self.segment(group, name).await.map(Some) }.boxed());
+        }
+        all(gets).await
+    }
+
     /// What is in a segment of a listing; `None` if it is gone.
     pub(super) async fn index(
         &self,

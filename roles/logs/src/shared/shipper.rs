@@ -4,7 +4,7 @@
 //! ```text
 //!   append ─▶ waiting ─▶ Shipping ─▶ blobs
 //!                │
-//!                └─▶ RecentLogs: what is not there yet
+//!                └─▶ RecentLogs: what is not stored yet
 //! ```
 //!
 //! Logs are best effort, as in Lambda: what does not fit is dropped and counted, and nothing waits for a store. A

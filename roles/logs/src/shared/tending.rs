@@ -19,12 +19,12 @@ use super::name::{Component, Leaf, ROOT, SegmentName, leaf, split, stream_hash};
 use super::plan::{GRACE, made, merges, removable};
 use super::reading::{Group, Index};
 use super::room::{Blob, excess};
-use super::segment::{self, Event, Writer};
+use super::segment::{self, Event, Segment, Writer};
 use crate::search::Place;
 use crate::store::KeptSince;
 
 /// Merges of one group at a time: the next are done next time.
-const MERGES_MAX: usize = 8;
+const MERGES_MAX: usize = 32;
 /// How long a deletion is remembered at least, milliseconds: what was received before may be stored later.
 const REMEMBERED: u64 = 24 * 60 * 60 * 1000;
 /// How far an event may be ahead of its being received, milliseconds (AWS: 2 hours).
@@ -43,7 +43,7 @@ struct Turn<'t> {
     listing: Listing,
     /// From when on its events are kept.
     since: u64,
-    /// When this was begun: before anything was listed, so that what is old now was old when its group was looked at.
+    /// When this was begun: before anything was listed, so that what is old now was old when its group was listed.
     now: u64,
 }
 
@@ -219,31 +219,20 @@ impl SharedStore {
                 continue;
             }
             let has: BTreeSet<Place> = segment.events.iter().map(Event::place).collect();
-            for name in replaced {
-                self.remove_if_in(turn, &name, &has).await?;
+            let segments = self.reading.segments(turn.group, &replaced).await?;
+            for (name, segment) in replaced.iter().zip(segments) {
+                let missing = |event: &Event| turn.keeps(event) && !has.contains(&event.place());
+                let is_in =
+                    |segment: &Segment| !segment.damaged && !segment.events.iter().any(missing);
+                if segment.is_some_and(|segment| is_in(&segment)) {
+                    self.remove(turn, name).await?;
+                }
             }
             tended.settled.insert(*merged);
         }
         // Two may replace each other's; what is gone waits for nothing.
         waiting.retain(|name| turn.listing.segments.contains(name));
         Ok(waiting)
-    }
-
-    /// Removes a segment if all that is to be kept of it is there.
-    async fn remove_if_in(
-        &self,
-        turn: &mut Turn<'_>,
-        name: &SegmentName,
-        has: &BTreeSet<Place>,
-    ) -> Result<(), Error> {
-        let Some(segment) = self.reading.segment(turn.group, name).await? else {
-            return Ok(());
-        };
-        let missing = |event: &Event| turn.keeps(event) && !has.contains(&event.place());
-        if segment.damaged || segment.events.iter().any(missing) {
-            return Ok(());
-        }
-        self.remove(turn, name).await
     }
 
     async fn remove(&self, turn: &mut Turn<'_>, name: &SegmentName) -> Result<(), Error> {
@@ -260,8 +249,7 @@ impl SharedStore {
     /// Writes what is to be kept of segments as one. If nothing is, they are removed.
     async fn merge(&self, turn: &mut Turn<'_>, names: &[SegmentName]) -> Result<(), Error> {
         let mut events: BTreeMap<Place, Event> = BTreeMap::new();
-        for name in names {
-            let segment = self.reading.segment(turn.group, name).await?;
+        for segment in self.reading.segments(turn.group, names).await? {
             let Some(segment) = segment.filter(|segment| !segment.damaged) else {
                 return Ok(());
             };

@@ -44,6 +44,8 @@ pub(super) struct Waiting {
     accounts: BTreeMap<AccountId, usize>,
     /// Events taken so far.
     count: u64,
+    /// What [`Waiting::next`] has said.
+    alarm: Option<Instant>,
 }
 
 /// What is held of a group.
@@ -59,9 +61,9 @@ struct Of {
 /// What became of events that were offered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Taken {
-    /// So many were not taken.
+    /// How many were not taken.
     pub(super) dropped: u64,
-    /// Whether there is now something to do at another time than before.
+    /// Whether there is something to do earlier than [`Waiting::next`] has said.
     pub(super) news: bool,
 }
 
@@ -94,9 +96,7 @@ impl Waiting {
             }
             self.bytes += bytes;
             *account += bytes;
-            taken.news |= of.since.is_none();
             of.since.get_or_insert(now);
-            taken.news |= of.bytes < ENOUGH_BYTES && of.bytes + bytes >= ENOUGH_BYTES;
             of.bytes += bytes;
             let number = self.count;
             self.count += 1;
@@ -108,6 +108,8 @@ impl Waiting {
                 message: event.message,
             });
         }
+        let due = of.due();
+        taken.news = due.is_some_and(|due| self.alarm.is_none_or(|alarm| due < alarm));
         self.forget(&key);
         taken
     }
@@ -129,9 +131,10 @@ impl Waiting {
         due.into_iter().filter_map(ship).collect()
     }
 
-    /// When the next batch is due.
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.groups.values().filter_map(Of::due).min()
+    /// When the next batch is due, unless what is taken from now on changes that.
+    pub(super) fn next(&mut self) -> Option<Instant> {
+        self.alarm = self.groups.values().filter_map(Of::due).min();
+        self.alarm
     }
 
     /// A group's batch is stored, or given up.
@@ -178,7 +181,7 @@ impl Waiting {
         let mut recents = Recents::default();
         let mut bytes = 0;
         for event in all {
-            bytes += size(event);
+            bytes += size(event) + event.stream.len();
             if bytes > ANSWER_BYTES_MAX && !recents.events.is_empty() {
                 recents.more = true;
                 break;

@@ -11,7 +11,7 @@ enum Step {
     Print(usize, usize),
     /// Somebody puts an event.
     Put(usize, usize),
-    /// Time goes by, milliseconds.
+    /// Time passes, milliseconds.
     Pass(u64),
     /// A process begins to tend, while the others go on.
     Tend(usize),

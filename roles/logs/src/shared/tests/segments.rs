@@ -1,4 +1,4 @@
-//! What is in a segment, whoever wrote it.
+//! What is in a segment, and what is not treated as one.
 
 use proptest::prelude::*;
 
