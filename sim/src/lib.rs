@@ -4,13 +4,13 @@
 //!
 //! ```text
 //!   a test ──▶ frontend ──┬──▶ counting
-//!                         ├──▶ assignment ──▶ placement
+//!                         ├──▶ assignment ──▶ placement      in several processes, over one journal
 //!                         └──▶ workers ──▶ engine: processes are tasks that speak the Runtime API
 //!             every arrow through `faulty`
 //! ```
 //!
 //! Read in this order: [`world`] puts it together; [`network`] is between its roles, [`workers`] are
-//! its machines, [`around`] is the rest; [`engine`] stands in for sandboxes, [`process`] for what runs
+//! its machines, [`leaders`] its processes of assignment, [`around`] is the rest; [`engine`] stands in for sandboxes, [`process`] for what runs
 //! in them; [`function`] is what functions do and the record of it; [`trial`] is a random history and
 //! what must hold in it.
 //!
@@ -26,6 +26,7 @@ pub mod around;
 pub mod clock;
 pub mod engine;
 pub mod function;
+pub mod leaders;
 pub mod network;
 pub mod process;
 pub mod trial;

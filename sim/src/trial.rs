@@ -1,7 +1,8 @@
-//! A random history of invokes, faults and machines that fail, and what must hold in it.
+//! A random history of invokes, faults, machines that fail and partitions that move, and what must hold in it.
 //!
 //! - No event is run twice, and no environment runs two at a time.
 //! - A caller that receives a result has it from a run; for a caller that learns that nothing was run, nothing was.
+//! - Only the process that has claimed a partition last writes its journal.
 //! - After recovery, every invoke ends, every environment becomes idle or ends, every permit is given
 //!   back, no environment is left that assignment does not know, and all functions can be invoked at
 //!   their full concurrency.
@@ -32,6 +33,10 @@ pub struct Trouble {
     pub habits: Habits,
     /// The most machines that fail, and that are cut off for a while.
     pub machines: u64,
+    /// How many processes of assignment there are.
+    pub leaders: usize,
+    /// The most moves of leases among them, ends and beginnings of them.
+    pub moves: u64,
     /// Until when environments may be counted as busy that are not, after recovery.
     pub quiet_within: Duration,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ::assignment::LiveWorkers;
 use api::assignment::{self, Assign, Assignment, Lease, Lend, Provision, Report, Standing};
 use api::placement::{self, Heartbeat, Place, Placed, Placement};
 use api::worker::{Create, Error, Invoke, Living, Response, Worker, Workers};
@@ -36,12 +37,16 @@ impl Power {
         Self(watch::Sender::new(true))
     }
 
-    fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         *self.0.borrow()
     }
 
+    pub(crate) fn off(&self) {
+        self.0.send_replace(false);
+    }
+
     /// What the machine answers; nothing once it no longer runs.
-    async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut power = self.0.subscribe();
         tokio::select! {
             biased;
@@ -70,7 +75,7 @@ impl Machine {
 
     /// Loses power: it sends nothing any more, and nothing runs there.
     pub fn fail(&self) {
-        self.power.0.send_replace(false);
+        self.power.off();
         self.engine.end_all();
     }
 
@@ -92,6 +97,7 @@ impl Machine {
 pub struct Directory {
     network: Arc<Faults>,
     known: Mutex<BTreeMap<WorkerId, Arc<Machine>>>,
+    live: watch::Sender<LiveWorkers>,
 }
 
 impl Directory {
@@ -100,16 +106,40 @@ impl Directory {
         Self {
             network,
             known: Mutex::default(),
+            live: watch::Sender::default(),
         }
     }
 
+    /// Which workers there are.
+    pub(crate) fn live(&self) -> watch::Receiver<LiveWorkers> {
+        self.live.subscribe()
+    }
+
+    /// Whether a machine is to be rid of its environments.
+    pub fn drain(&self, id: WorkerId, drains: bool) {
+        self.live.send_modify(|live| {
+            match drains {
+                true => live.draining.insert(id),
+                false => live.draining.remove(&id),
+            };
+        });
+    }
+
     pub(crate) fn add(&self, machine: Arc<Machine>) {
-        self.lock().insert(machine.id, machine);
+        let id = machine.id;
+        self.lock().insert(id, machine);
+        self.live.send_modify(|live| {
+            live.alive.insert(id);
+        });
     }
 
     /// Removes a machine from the list.
     pub fn forget(&self, id: WorkerId) {
         self.lock().remove(&id);
+        self.live.send_modify(|live| {
+            live.alive.remove(&id);
+            live.draining.remove(&id);
+        });
     }
 
     /// All that are known.

@@ -31,6 +31,7 @@ use crate::around::{AnyRole, Free, NoKeys, Nowhere};
 use crate::clock::TokioClock;
 use crate::engine::{Habits, TaskEngine};
 use crate::function::{Event, Ledger};
+use crate::leaders::{self, Leaders};
 use crate::network::Network;
 use crate::workers::{Directory, From, Machine, Power};
 
@@ -52,6 +53,8 @@ pub struct Plan {
     pub seed: u64,
     /// How many machines there are.
     pub machines: u32,
+    /// How many processes of assignment.
+    pub leaders: usize,
     /// The functions that can be invoked.
     pub functions: Vec<Function>,
     /// Concurrent executions of the account.
@@ -71,7 +74,7 @@ pub struct World {
     /// Counting itself, for checks without a network.
     pub counting: Arc<counting::Service>,
     /// Assignment itself, for checks without a network.
-    pub assignment: Arc<assignment::Service>,
+    pub assignment: Arc<Leaders>,
     /// What functions have done.
     pub ledger: Arc<Ledger>,
     placement: Arc<placement::Service>,
@@ -138,22 +141,21 @@ impl World {
 
         let directory = Arc::new(Directory::new(Arc::clone(&network.workers)));
         let workers = Arc::clone(&directory) as Arc<dyn Workers>;
-        let kept = Arc::new(MemoryJournal::default());
         let dependencies = assignment::Dependencies {
             clock: Arc::clone(&time),
             random: Arc::clone(&random),
-            journal: far(kept, &network.journal),
+            journal: Arc::new(MemoryJournal::default()),
             placement: far(Arc::clone(&placement), &network.placement),
             credentials: far(Arc::new(AnyRole), &network.credentials),
             workers: Arc::clone(&workers),
+            live: directory.live(),
         };
-        let config = assignment::Config {
-            partitions: 2,
-            ..assignment::Config::default()
+        let with = leaders::With {
+            dependencies,
+            journal: Arc::clone(&network.journal),
+            chance: Arc::clone(&chance),
         };
-        let metrics = assignment::Metrics::new(&mut registry);
-        let assignment = assignment::Service::start(config, dependencies, metrics).await;
-        let assignment = Arc::new(assignment.unwrap());
+        let assignment = Leaders::begin(plan.leaders, with).await;
 
         let metadata = Metadata::new(table);
         let (told, mut ready) = mpsc::channel(1);

@@ -32,6 +32,7 @@ async fn world(machines: u32) -> World {
     World::begin(&Plan {
         seed: 1,
         machines,
+        leaders: 1,
         functions: vec![
             function("f", None, 3),
             function("one", Some(1), 3),
@@ -291,7 +292,7 @@ async fn provisioned_environments_come_and_go_whatever_is_lost_on_the_way() {
         ready: 5,
         failure: None,
     };
-    assert_eq!(standing, [ready]);
+    assert_eq!(standing, [Some(ready)]);
     near.provision(Vec::new()).await.unwrap();
     sleep(20 * SECOND).await;
     let mut left = 0;

@@ -19,6 +19,8 @@ const NONE: Trouble = Trouble {
         init_fails: 0.0,
     },
     machines: 0,
+    leaders: 1,
+    moves: 0,
     quiet_within: Duration::from_secs(10),
 };
 
@@ -99,6 +101,35 @@ fn all_of_it_at_once_harms_nobody() {
         habits: HABITS,
         machines: 4,
         quiet_within: QUIET_WITHIN,
+        ..NONE
     };
     run("all at once", 0..200, &trouble);
+}
+
+/// What no leader knows is looked for every minute, and what may not be in use every ten seconds.
+const MOVED_WITHIN: Duration = Duration::from_secs(150);
+
+#[test]
+fn partitions_that_move_harm_nobody() {
+    let trouble = Trouble {
+        leaders: 3,
+        moves: 12,
+        quiet_within: MOVED_WITHIN,
+        ..NONE
+    };
+    run("moves", 0..100, &trouble);
+}
+
+#[test]
+fn partitions_that_move_while_all_else_fails_harm_nobody() {
+    let trouble = Trouble {
+        network: NETWORK,
+        journal: NETWORK,
+        habits: HABITS,
+        machines: 4,
+        leaders: 2,
+        moves: 12,
+        quiet_within: MOVED_WITHIN,
+    };
+    run("moves and all else", 0..100, &trouble);
 }

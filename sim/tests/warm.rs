@@ -20,6 +20,7 @@ async fn world() -> World {
     World::begin(&Plan {
         seed: 1,
         machines: 1,
+        leaders: 1,
         functions: vec![function],
         account_concurrency: 100,
         habits: Habits::AT_ONCE,

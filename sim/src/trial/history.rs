@@ -58,7 +58,10 @@ impl<'a> Trial<'a> {
         world.network.journal.set(self.part(self.trouble.journal));
         let mut outcomes = JoinSet::new();
         let accidents = self.accidents(&world);
-        tokio::join!(self.invoke(&world, &plan, &mut outcomes), accidents);
+        let moves = self.moves(&world);
+        let (_, (), moved) =
+            tokio::join!(self.invoke(&world, &plan, &mut outcomes), accidents, moves);
+        self.history.extend(moved);
         self.heal(&world).await;
         self.collect(&world, outcomes).await;
         // What is still in transit arrives.
@@ -70,6 +73,7 @@ impl<'a> Trial<'a> {
             self.invoke_all(&world, &plan).await;
         }
         self.wrong.extend(world.ledger.wrong());
+        self.wrong.extend(world.assignment.wrong());
         if self.wrong.is_empty() {
             return Ok(self.facts);
         }
@@ -94,6 +98,7 @@ impl<'a> Trial<'a> {
         Plan {
             seed: self.chance.next_u64(),
             machines: 1 + self.chance.below(3) as u32,
+            leaders: self.trouble.leaders,
             functions: vec![
                 function("free", None),
                 function("bound", Some(1 + self.chance.below(4) as u32)),
@@ -192,6 +197,30 @@ impl<'a> Trial<'a> {
                     world.directory.forget(machine.id);
                 }
             }
+        }
+    }
+
+    /// Partitions move, processes of assignment end and begin.
+    fn moves<'w>(
+        &self,
+        world: &'w World,
+    ) -> impl Future<Output = Vec<(Duration, String)>> + use<'w> {
+        let (chance, began) = (self.chance.fork(), self.began);
+        let moves = chance.below(self.trouble.moves + 1);
+        async move {
+            let mut moved = Vec::new();
+            for _ in 0..moves {
+                sleep(TROUBLE.mul_f64(chance.next_fraction() / moves as f64)).await;
+                let leaders = &world.assignment;
+                let what = match chance.below(6) {
+                    0 => leaders.end_one(&chance, true).await,
+                    1 => leaders.end_one(&chance, false).await,
+                    2 | 3 => leaders.move_from_stuck(&chance).await,
+                    _ => leaders.move_one(&chance),
+                };
+                moved.push((began.elapsed(), what));
+            }
+            moved
         }
     }
 

@@ -1,6 +1,7 @@
 //! The service's tasks, and how to wait for them.
 
 use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Poll, ready};
 
@@ -12,6 +13,8 @@ pub(super) struct Tasks {
     /// Asked for work from anywhere: a waiter may be dropped outside the runtime.
     runtime: Handle,
     work: Mutex<JoinSet<()>>,
+    /// Whether nothing is started any more.
+    stopped: AtomicBool,
     loops: Mutex<JoinSet<()>>,
 }
 
@@ -20,6 +23,7 @@ impl Tasks {
         Self {
             runtime: Handle::current(),
             work: Mutex::default(),
+            stopped: AtomicBool::new(false),
             loops: Mutex::default(),
         }
     }
@@ -32,6 +36,10 @@ impl Tasks {
     /// Starts a task that ends by itself.
     pub(super) fn start_work(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut work = lock(&self.work);
+        // What is cancelled would otherwise begin to clean up behind itself.
+        if self.stopped.load(Ordering::SeqCst) {
+            return;
+        }
         while let Some(ended) = work.try_join_next() {
             tell(ended);
         }
@@ -61,7 +69,10 @@ impl Tasks {
 
     /// Ends everything where it stands.
     pub(super) fn stop(&self) {
-        lock(&self.work).abort_all();
+        let mut work = lock(&self.work);
+        self.stopped.store(true, Ordering::SeqCst);
+        work.abort_all();
+        drop(work);
         lock(&self.loops).abort_all();
     }
 }
