@@ -39,6 +39,10 @@ pub struct Member {
     view: View,
     /// Of each held work: when it was last certainly ours.
     sure: BTreeMap<String, Instant>,
+    /// What is still used of what is or was held.
+    used: Option<watch::Receiver<BTreeSet<String>>>,
+    /// What is not held any more and still used. Its rows are ours, and not written any more: others wait for a term.
+    giving: BTreeSet<String>,
 }
 
 impl Member {
@@ -59,8 +63,18 @@ impl Member {
             beat: 0,
             view: View::default(),
             sure: BTreeMap::new(),
+            used: None,
+            giving: BTreeSet::new(),
         };
         (member, receiver)
+    }
+
+    /// Before a work is given to others, waits until `used` does not have it any more, for a term at most. Who uses a work
+    /// puts it there first, and then looks whether it is held.
+    #[must_use]
+    pub fn until_let_go(mut self, used: watch::Receiver<BTreeSet<String>>) -> Self {
+        self.used = Some(used);
+        self
     }
 
     /// Works until `stop`; then gives everything back, so that others need not wait for a term.
@@ -89,6 +103,7 @@ impl Member {
                     }
                     None => changes = None,
                 },
+                () = changed(&mut self.used) => self.give_what_is_let_go().await,
                 changed = self.wanted.changed() => match changed {
                     Ok(()) => self.step().await,
                     // Nobody is left to say what is wanted.
@@ -125,7 +140,8 @@ impl Member {
             self.warn(&error, "a member's sign of life cannot be written");
         }
         let mut held: BTreeSet<String> = self.sure.keys().cloned().collect();
-        held.extend(self.view.held_by(&self.config.holder).cloned());
+        let own = self.view.held_by(&self.config.holder);
+        held.extend(own.filter(|work| !self.giving.contains(*work)).cloned());
         let (mine, lost): (Vec<_>, Vec<_>) = held
             .into_iter()
             .map(|work| (self.mine(&work), work))
@@ -206,10 +222,33 @@ impl Member {
 
     /// Stops using a work first, then lets others have it.
     async fn give(&mut self, work: &str) {
-        let revision = self.mine(work);
         self.lose(work);
         self.tell();
-        let Some(revision) = revision else { return };
+        if self.is_used(work) {
+            self.giving.insert(work.to_owned());
+        } else {
+            self.let_go(work).await;
+        }
+    }
+
+    fn is_used(&self, work: &str) -> bool {
+        let used = self.used.as_ref();
+        used.is_some_and(|used| used.borrow().contains(work))
+    }
+
+    async fn give_what_is_let_go(&mut self) {
+        for work in self.giving.clone() {
+            if !self.is_used(&work) {
+                self.let_go(&work).await;
+            }
+        }
+    }
+
+    async fn let_go(&mut self, work: &str) {
+        self.giving.remove(work);
+        let Some(revision) = self.mine(work) else {
+            return;
+        };
         let key = self.key(Kind::Work, work);
         match self.table.delete(&key, Expect::Revision(revision)).await {
             Ok(()) => self.view.remove(Kind::Work, work),
@@ -232,9 +271,16 @@ impl Member {
     }
 
     async fn leave(&mut self) {
-        let held: Vec<String> = self.sure.keys().cloned().collect();
-        for work in held {
-            self.give(&work).await;
+        let held = std::mem::take(&mut self.sure).into_keys();
+        self.giving.extend(held);
+        self.tell();
+        if let Some(used) = &mut self.used {
+            let let_go = used.wait_for(|used| used.is_disjoint(&self.giving));
+            // After a term others take it.
+            let _ = tokio::time::timeout(self.config.term, let_go).await;
+        }
+        for work in std::mem::take(&mut self.giving) {
+            self.let_go(&work).await;
         }
         let key = self.key(Kind::Member, &self.config.holder);
         if let Err(error) = self.table.delete(&key, Expect::Any).await {
@@ -328,6 +374,17 @@ impl Member {
     fn warn(&self, error: &Error, what: &'static str) {
         let error = error as &dyn std::error::Error;
         tracing::warn!(group = self.config.group, error, "{what}");
+    }
+}
+
+/// Returns when what is used changes, or nobody is left to say it: then nothing is.
+async fn changed(used: &mut Option<watch::Receiver<BTreeSet<String>>>) {
+    let closed = match used {
+        Some(used) => used.changed().await.is_err(),
+        None => std::future::pending().await,
+    };
+    if closed {
+        *used = None;
     }
 }
 

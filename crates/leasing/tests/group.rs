@@ -83,6 +83,16 @@ fn start<T: Table + 'static>(
     table: &Arc<T>,
     wanted: &watch::Sender<BTreeSet<String>>,
 ) -> Running {
+    start_using(name, table, wanted, &watch::Sender::default())
+}
+
+/// A member whose work is used for as long as `used` says.
+fn start_using<T: Table + 'static>(
+    name: &str,
+    table: &Arc<T>,
+    wanted: &watch::Sender<BTreeSet<String>>,
+    used: &watch::Sender<BTreeSet<String>>,
+) -> Running {
     let config = Config {
         group: "g".to_owned(),
         holder: name.to_owned(),
@@ -90,6 +100,7 @@ fn start<T: Table + 'static>(
     };
     let table: Arc<dyn Table> = table.clone();
     let (member, held) = Member::new(config, table, wanted.subscribe());
+    let member = member.until_let_go(used.subscribe());
     let stop = CancellationToken::new();
     let task = tokio::spawn(member.run(stop.clone()));
     Running { held, stop, task }
@@ -197,4 +208,45 @@ async fn a_member_whose_renewals_are_not_answered_stops_before_others_take_its_w
         (2, 2),
         "it is one of them again"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_used_is_given_when_it_is_let_go() {
+    let (table, wanted) = (Arc::new(MemoryTable::default()), works(2));
+    let used = watch::Sender::new(works(2).borrow().clone());
+    let one = start_using("one", &table, &wanted, &used);
+    tokio::time::sleep(TERM).await;
+    let two = start("two", &table, &wanted);
+    let mut held = one.held.clone();
+    held.wait_for(|held| held.len() == 1).await.unwrap();
+    tokio::time::sleep(TERM / 2).await;
+    assert_eq!(count(&two), 0, "it is still used");
+    used.send_replace(one.held.borrow().clone());
+    tokio::time::sleep(TERM / 2).await;
+    assert_shared(&[&one, &two], 2);
+    // And at the end.
+    one.stop.cancel();
+    held.wait_for(BTreeSet::is_empty).await.unwrap();
+    tokio::time::sleep(TERM / 2).await;
+    assert_eq!(count(&two), 1);
+    used.send_replace(BTreeSet::new());
+    one.task.await.unwrap();
+    tokio::time::sleep(TERM / 2).await;
+    assert_eq!(count(&two), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_let_go_is_taken_after_a_term() {
+    let (table, wanted) = (Arc::new(MemoryTable::default()), works(2));
+    let used = watch::Sender::new(works(2).borrow().clone());
+    let one = start_using("one", &table, &wanted, &used);
+    tokio::time::sleep(TERM).await;
+    let two = start("two", &table, &wanted);
+    tokio::time::sleep(TERM * 3).await;
+    assert_shared(&[&one, &two], 2);
+    assert_eq!(count(&two), 1);
+    one.stop.cancel();
+    one.task.await.unwrap();
+    tokio::time::sleep(TERM).await;
+    assert_eq!(count(&two), 2);
 }
