@@ -239,7 +239,7 @@ async fn open(
         None => stores::embedded::open(config, folder, accept_older_data, threads).await,
         Some(_) => {
             let chance = (Arc::clone(clock), Arc::clone(random));
-            stores::cluster::open(config, folder, what.needs_shared(), chance, threads).await
+            stores::cluster::open(config, folder, what.needs_shared(), chance).await
         }
     }
 }

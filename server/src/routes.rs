@@ -23,6 +23,7 @@ use api::counting::Counting;
 use api::credentials::RoleCredentials;
 use api::events::Events;
 use api::invoke::Invoker;
+use api::logs::RecentLogs;
 use api::membership::Membership;
 use api::placement::Placement;
 use api::preparation::Preparation;
@@ -116,6 +117,17 @@ impl Routes {
             any: Far::new(self.any(Role::Placement)),
             lines: Arc::clone(&self.lines),
         })
+    }
+
+    /// All workers, to be asked for what their functions printed last.
+    pub(crate) fn recent_logs(&self) -> Vec<Arc<dyn RecentLogs>> {
+        let view = self.views.borrow().clone();
+        let workers = view.members.iter().filter(|member| member.worker.is_some());
+        let far = workers.map(|member| {
+            let line = self.lines.to(Role::Worker, member.address);
+            Arc::new(Far::<dyn RecentLogs>::new(line)) as Arc<dyn RecentLogs>
+        });
+        far.collect()
     }
 
     pub(crate) fn workers(&self, near: Option<Arc<dyn Workers>>) -> Arc<dyn Workers> {

@@ -1,5 +1,5 @@
 //! Stopping without losing anything: accept no new requests, finish the old ones, end the environments,
-//! close the stores. And stopping in any case: no part is waited for indefinitely, and 939 s after the
+//! close the stores. And stopping in any case: no part is waited for indefinitely, and 949 s after the
 //! stop signal this process ends, whatever holds it up. What still lives then is ended by the kernel
 //! along with it, and its empty folders are removed by the next start.
 
@@ -19,6 +19,8 @@ const INVOKES_WITHIN: Duration = Duration::from_secs(TIMEOUT_SECONDS_MAX as u64 
 const ENVIRONMENTS_WITHIN: Duration = Duration::from_secs(12);
 /// What is known of environments is written, and leases are given back.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
+/// What functions printed last is stored.
+const PRINTED_WITHIN: Duration = Duration::from_secs(5);
 /// Calls of other processes: those that last have ended with the invokes and the environments.
 const CALLS_WITHIN: Duration = Duration::from_secs(3);
 /// Background tasks end where they wait, or are abandoned.
@@ -26,7 +28,7 @@ const BACKGROUND_WITHIN: Duration = Duration::from_secs(2);
 /// The roles themselves: a moment's work, except for a disk that does not answer.
 const DROPPED_WITHIN: Duration = Duration::from_secs(3);
 /// How long service managers wait after the stop signal (docs/running.md) before they kill.
-const GIVEN: Duration = Duration::from_secs(940);
+const GIVEN: Duration = Duration::from_secs(950);
 
 /// How long stopping may take in all, if the service manager waits for `given`: we end before it kills
 /// us, so that the log says why.
@@ -113,6 +115,13 @@ pub(super) async fn drain(
     {
         tracing::error!("some environments did not end in time; the kernel ends them");
     }
+    if let Some(printed) = running.printed.take()
+        && tokio::time::timeout(PRINTED_WITHIN, printed.flush())
+            .await
+            .is_err()
+    {
+        tracing::error!("the last of what functions printed could not be stored");
+    }
     if let Some(network) = running.network.take() {
         let left = tokio::time::timeout(CALLS_WITHIN, network.leave()).await;
         if left.is_err() {
@@ -154,13 +163,14 @@ mod tests {
             HAND_OVER_WITHIN,
             INVOKES_WITHIN,
             ENVIRONMENTS_WITHIN,
+            PRINTED_WITHIN,
             CALLS_WITHIN,
             BACKGROUND_WITHIN,
             DROPPED_WITHIN,
             CLOSED_WITHIN,
         ];
         assert!(last > parts.iter().sum());
-        assert_eq!(last, Duration::from_secs(939));
+        assert_eq!(last, Duration::from_secs(949));
     }
 
     /// This test once more, as the process that hangs.

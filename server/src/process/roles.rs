@@ -46,6 +46,8 @@ pub(crate) struct Running {
     pub(crate) pollers: Option<events::Pollers>,
     pub(crate) assignment: Option<assignment::Made>,
     pub(crate) worker: Option<worker::Made>,
+    /// What its functions print.
+    pub(crate) printed: Option<logs::Taker>,
     pub(crate) registry: Arc<Mutex<Registry>>,
     pub(super) stores: Stores,
     pub(super) network: Option<Network>,
@@ -153,9 +155,14 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
 
     let packages = Arc::new(Packages::new(Arc::clone(&stores.blobs)));
     let opt = worker::everybodys_opt(&common, &packages).await?;
-    let mut worker = None;
+    let (mut worker, mut printed) = (None, None);
     if let (Some(sandboxes), Some(languages)) = (given.sandboxes, &given.languages) {
+        let taker = logs::taker(&common, &mut registry);
+        if let Some(recent) = &taker.recent {
+            served.recent_logs(Arc::clone(recent));
+        }
         let with = worker::With {
+            logs: Arc::clone(&taker.logs),
             id: given.worker,
             packages: &packages,
             opt: opt.clone(),
@@ -167,6 +174,7 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
         served.worker(Arc::clone(&made.near));
         served.preparation(Arc::clone(&made.preparation));
         worker = Some(made);
+        printed = Some(taker);
     }
     let near = worker.as_ref().map(|made| Arc::clone(&made.all));
     let workers = arrows.workers(near);
@@ -199,7 +207,9 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
         (what.has(Role::Control), &keyring, &given.languages)
     {
         let near = worker.as_ref().map(|made| Arc::clone(&made.preparation));
+        let (logs, keeper) = logs::create(&common, keyring, network.as_ref(), &mut registry);
         let with = control::With {
+            logs: keeper,
             keyring,
             code: Arc::clone(&packages),
             preparation: arrows.preparation(near),
@@ -210,7 +220,6 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
         };
         let control = control::create(&common, with, &mut registry, &mut background)?;
         let identity = identity::create(&common, keyring, &mut background);
-        let logs = logs::create(&common, keyring, &mut registry, &mut background);
         let random = Arc::clone(&common.random);
         let made = Arc::new(Dispatch::new(
             control,
@@ -287,6 +296,7 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
         pollers,
         assignment,
         worker,
+        printed,
         registry,
         stores,
         network,

@@ -24,7 +24,8 @@ pub(super) struct Stores {
     pub(super) blobs: Arc<dyn Blobs>,
     /// What a worker alone has not: it runs what is hostile.
     shared: Option<Shared>,
-    pub(super) logs: Arc<LogStore>,
+    /// What functions print; a cluster has it among its blobs.
+    pub(super) logs: Option<Arc<LogStore>>,
     /// The disk that the data folder is on.
     pub(super) space: Arc<Space>,
     /// What must be closed.

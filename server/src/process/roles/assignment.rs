@@ -95,13 +95,14 @@ fn lease(common: &Common<'_>, network: &Network, partitions: u32) -> (Leads, Lea
     };
     let table = Arc::clone(&common.stores.shared().leases);
     let (member, held) = leasing::Member::new(config, table, wants);
+    let led = watch::Sender::default();
+    let member = member.until_let_go(led.subscribe());
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let task = tokio::spawn(async move {
         member.run(stopped).await;
         drop(wanting);
     });
-    let led = watch::Sender::default();
     (Leads::of(held, led), Leasing { stop, task })
 }
 

@@ -32,6 +32,8 @@ pub(super) struct With<'s> {
     pub(super) assignment: Arc<dyn Assignment>,
     pub(super) runtimes: &'s worker::Runtimes,
     pub(super) address: SocketAddr,
+    /// Merges logs and removes old ones.
+    pub(super) logs: logs::Keeper,
 }
 
 pub(super) fn create(
@@ -57,12 +59,13 @@ pub(super) fn create(
     background.spawn(settler.run());
     let control = Arc::new(control);
     let (sweeping, provisioning) = (Arc::clone(&control), Arc::clone(&control));
-    let assignment = with.assignment;
+    let (assignment, logs) = (with.assignment, with.logs);
     let singletons = Singletons::default()
         .with("unused-packages", move || sweeping.unused_packages().run())
         .with("provisioned-concurrency", move || {
             provisioning.provisioner(Arc::clone(&assignment)).run()
-        });
+        })
+        .with("logs", move || logs.clone().run());
     let leases = leasing::Config {
         group: "control".to_owned(),
         holder: common.random.uuid().to_string(),

@@ -33,6 +33,7 @@ const CACHE_BYTES_MIN: u64 = 1 << 30;
 
 /// What it works with.
 pub(super) struct With<'s> {
+    pub(super) logs: Arc<dyn Logs>,
     pub(super) id: WorkerId,
     pub(super) packages: &'s Arc<Packages>,
     pub(super) opt: Option<String>,
@@ -96,7 +97,7 @@ pub(super) async fn create(
         random: Arc::clone(&common.random),
         engine: engine.context("sandboxes cannot be made")?,
         folders,
-        logs: Arc::clone(&common.stores.logs) as Arc<dyn Logs>,
+        logs: with.logs,
         runtimes: with.runtimes,
     };
     let handle = worker::Handle::new(config, dependencies, registry);

@@ -7,15 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use jetstream::{Bucket, Login, S3, Settings, Sync};
-use logs::LogStore;
-use storage::{Blobs, Room, Table, Timely};
-use tokio::runtime::Handle;
+use storage::{Blobs, Table, Timely};
 use types::{Clock, Random};
 
-use super::embedded::{log_bounds, space};
+use super::embedded::space;
 use super::{ANSWER_WITHIN, BLOB_WITHIN, Shared, Stores};
 use crate::config::{Cluster, Config, Nats};
-use crate::process::patience::{aside_on, within};
+use crate::process::patience::within;
 
 /// How long a call is tried again while servers elect a leader.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -32,23 +30,17 @@ pub(in crate::process) async fn open(
     folder: &Path,
     needs_shared: bool,
     (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
-    threads: &Handle,
 ) -> anyhow::Result<Stores> {
     let blobs = blobs(&config.cluster)?;
     let shared = match needs_shared {
         true => Some(within("NATS", shared(&config.cluster.nats, &blobs, clock, random)).await??),
         false => None,
     };
-    let space = Arc::new(space(config, folder)?);
-    let (path, bounds) = (folder.join("logs"), log_bounds(config));
-    let room = Arc::clone(&space) as Arc<dyn Room>;
-    let logs = aside_on(threads, "logs/", move || LogStore::open(path, bounds, room));
-    let logs = Arc::new(logs.await?.context("logs/ cannot be used")?);
     Ok(Stores {
         blobs,
         shared,
-        logs,
-        space,
+        logs: None,
+        space: Arc::new(space(config, folder)?),
         files: None,
     })
 }

@@ -80,7 +80,7 @@ pub(in crate::process) async fn open(
             journal: timely,
             queue: Arc::new(Timely::new(Arc::clone(&queue), ANSWER_WITHIN)),
         }),
-        logs,
+        logs: Some(logs),
         space,
         files: Some(Files { sqlite, queue }),
     })
@@ -109,7 +109,7 @@ async fn forget_leases(table: &dyn Table) -> Result<(), storage::Error> {
     }
 }
 
-pub(super) fn log_bounds(config: &Config) -> logs::Bounds {
+pub(in crate::process) fn log_bounds(config: &Config) -> logs::Bounds {
     const MB: u64 = 1024 * 1024;
     let logs = &config.logs;
     let account = match logs.account_mb_max {
