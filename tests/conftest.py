@@ -74,7 +74,8 @@ def pytest_collection_modifyitems(config, items):
     if not ZONES:
         return
     kept = [item for item in items if not {"own_server", "on_disk"} & set(item.fixturenames)
-            and {"server", "plane"} & set(item.fixturenames)]  # fmt: skip
+            and {"server", "plane"} & set(item.fixturenames)
+            and not item.get_closest_marker("one_process")]  # fmt: skip
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 

@@ -195,7 +195,6 @@ def test_metrics_are_served_apart(server, deploy_once, invoke):
     invoke(deploy_once(ECHO))
     with pytest.raises(urllib.error.HTTPError):
         urllib.request.urlopen(f"{server.url}/metrics")
-    with urllib.request.urlopen(f"{server.admin_url()}/metrics") as answer:
-        text = answer.read().decode()
+    text = server.metrics()
     for role in ("frontend", "counting", "assignment", "placement", "worker"):
         assert re.search(rf"^lambent_{role}_\w+", text, re.M), f"no metric of {role}"

@@ -246,6 +246,7 @@ def test_tags_are_set_and_taken_off_in_both_ways(logs, group):
     refused(logs.list_tags_for_resource, "ResourceNotFoundException", resourceArn=f"{arn}x")
 
 
+@pytest.mark.one_process
 def test_retention_is_set_and_taken_off_and_old_events_go(server, logs, group):
     put(logs, group, "old", [(now() - 2 * DAY, "two days old")])
     put(logs, group, "new", [(now(), "new")])

@@ -187,6 +187,14 @@ secret_access_key = "test"
         """Where the metrics of the first frontend are."""
         return self.processes[1].admin_url()
 
+    def metrics(self):
+        """All metrics of all processes."""
+        return "".join(process.metrics() for process in self.processes if process.process)
+
+    def environment(self):
+        """What commands are run with."""
+        return self.processes[1].environment()
+
     def metric(self, name):
         """The sum of a metric that has no labels but a process's own, over all processes that have it."""
         return sum(process.metric(name) for process in self.processes if process.process)

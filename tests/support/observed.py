@@ -60,9 +60,12 @@ class Observed:
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read().decode()
 
+    def metrics(self):
+        """All its metrics, as Prometheus gets them."""
+        with urllib.request.urlopen(f"{self.admin_url()}/metrics", timeout=5) as answer:
+            return answer.read().decode()
+
     def metric(self, name):
         """The value of a metric, named with all its labels or with none; 0 if there is none of that name."""
-        with urllib.request.urlopen(f"{self.admin_url()}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
-        named = (line.rpartition(" ") for line in lines)
+        named = (line.rpartition(" ") for line in self.metrics().splitlines())
         return sum(float(value) for key, _, value in named if name in (key, key.partition("{")[0]))
