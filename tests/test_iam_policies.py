@@ -5,6 +5,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
+from support.server import wait_for
 from support import clients
 from support.cli import Cli
 from support.functions import unique
