@@ -50,6 +50,8 @@ pub struct Facts {
     pub failed: u32,
     /// Invokes that were not run.
     pub refused: u32,
+    /// Of these, those that were not throttled.
+    pub unavailable: u32,
     /// Invokes with an unknown outcome.
     pub lost: u32,
     /// How long it took until everything was idle.
@@ -141,6 +143,7 @@ impl Facts {
         self.answered += other.answered;
         self.failed += other.failed;
         self.refused += other.refused;
+        self.unavailable += other.unavailable;
         self.lost += other.lost;
         self.quiet = self.quiet.max(other.quiet);
     }

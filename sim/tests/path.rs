@@ -117,7 +117,8 @@ fn partitions_that_move_harm_nobody() {
         quiet_within: MOVED_WITHIN,
         ..NONE
     };
-    run("moves", 0..100, &trouble);
+    let facts = run("moves", 0..100, &trouble);
+    assert_eq!(facts.unavailable, 0, "a move costs time and no error");
 }
 
 #[test]

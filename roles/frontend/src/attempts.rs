@@ -7,19 +7,33 @@ use types::Backoff;
 
 /// The time for all attempts. When processors are short, an environment can be lent long before its
 /// runtime gets to ask for another event; its invoke then goes to the next one, however often that
-/// happens.
+/// happens. And within this time somebody else leads a partition whose leader has died: leases have terms of some
+/// seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many attempts follow each other without a pause.
 const STRAIGHT: u32 = 8;
 /// Then there is a pause before each.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(100);
+/// The pauses while nobody can be asked. Longer: a call that was lost may have lent an environment.
+const NOBODY_MIN: Duration = Duration::from_millis(20);
+const NOBODY_MAX: Duration = Duration::from_millis(500);
 
 /// The attempts of one invoke.
 pub(crate) struct Attempts {
     over: Instant,
     made: u32,
     pauses: Backoff,
+    nobody: Backoff,
+}
+
+/// Why an invoke has not run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NotRun {
+    /// Its environment was busy or gone.
+    Environment,
+    /// Nobody leads the function's partition at the moment, or it is not known yet where its worker is.
+    Nobody,
 }
 
 impl Attempts {
@@ -29,19 +43,23 @@ impl Attempts {
             over: now + PATIENCE,
             made: 0,
             pauses: Backoff::new(PAUSE_MIN, PAUSE_MAX),
+            nobody: Backoff::new(NOBODY_MIN, NOBODY_MAX),
         }
     }
 
-    /// The pause before the next attempt; `None` if there is to be none.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<Duration> {
+    /// The pause before the next attempt, after one that did not run; `None` if there is to be none.
+    pub(crate) fn after(&mut self, now: Instant, why: NotRun) -> Option<Duration> {
         if now >= self.over {
             return None;
         }
-        if self.made < STRAIGHT {
-            self.made += 1;
-            return Some(Duration::ZERO);
+        if why == NotRun::Nobody {
+            return Some(self.nobody.pause());
         }
-        Some(self.pauses.pause())
+        self.made += 1;
+        match self.made < STRAIGHT {
+            true => Some(Duration::ZERO),
+            false => Some(self.pauses.pause()),
+        }
     }
 }
 
@@ -55,7 +73,7 @@ mod tests {
         let mut attempts = Attempts::new(began);
         let mut now = began;
         let mut made = 0;
-        while let Some(pause) = attempts.next(now) {
+        while let Some(pause) = attempts.after(now, NotRun::Environment) {
             // As long as a worker waits for a runtime that does not ask.
             now += pause + Duration::from_millis(3);
             made += 1;
@@ -69,8 +87,25 @@ mod tests {
     fn the_first_ones_are_made_at_once() {
         let now = Instant::now();
         let mut attempts = Attempts::new(now);
-        let pauses: Vec<_> = (0..10).filter_map(|_| attempts.next(now)).collect();
-        assert_eq!(pauses[..8], [Duration::ZERO; 8]);
-        assert_eq!(pauses[8..], [1, 2].map(Duration::from_millis));
+        let mut after = |why| attempts.after(now, why).unwrap();
+        assert_eq!(
+            [(); 7].map(|()| after(NotRun::Environment)),
+            [Duration::ZERO; 7]
+        );
+        let pauses = [(); 2].map(|()| after(NotRun::Environment));
+        assert_eq!(pauses, [1, 2].map(Duration::from_millis));
+    }
+
+    #[test]
+    fn an_invoke_that_nobody_can_be_asked_about_is_tried_some_dozens_of_times() {
+        let began = Instant::now();
+        let mut attempts = Attempts::new(began);
+        let (mut now, mut made) = (began, 0);
+        while let Some(pause) = attempts.after(now, NotRun::Nobody) {
+            now += pause;
+            made += 1;
+        }
+        assert!((20..50).contains(&made), "{made}");
+        assert!(now - began >= PATIENCE);
     }
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use admission::{Admitted, Found};
 use api::Kind;
-use api::assignment::{Assign, Event, Lease, Lend, Report};
+use api::assignment::{Assign, Error, Event, Lease, Lend, Report};
 use api::counting::{Acquire, Error as Throttle, Permit};
 use api::worker::{Invoke, Response as Answer};
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use types::RequestId;
 use wire::ApiError;
 
 use crate::answer;
-use crate::attempts::Attempts;
+use crate::attempts::{Attempts, NotRun};
 use crate::service::Frontend;
 
 impl Frontend {
@@ -61,29 +61,39 @@ impl Frontend {
         mut warm: Option<Lease>,
     ) -> Result<Answer, ApiError> {
         let mut attempts = Attempts::new(Instant::now());
-        while let Some(pause) = attempts.next(Instant::now()) {
+        loop {
+            let account = &admitted.found.function.scope.account;
+            let place = self.starts.place(account).await;
+            let attempt = self.attempt(id, &admitted, warm);
+            let why = match place.during(attempt).await {
+                Ok(ran) => return ran,
+                Err(why) => why,
+            };
+            let Some(pause) = attempts.after(Instant::now(), why) else {
+                let why = match why {
+                    NotRun::Environment => "every environment lent for an invoke was busy or gone",
+                    NotRun::Nobody => "nobody leads the partition of a function to be invoked",
+                };
+                tracing::warn!(request_id = %id, "{why}");
+                return Err(ApiError::unavailable());
+            };
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
-            let account = &admitted.found.function.scope.account;
-            let place = self.starts.place(account).await;
-            if let Some(ran) = place.during(self.attempt(id, &admitted, warm)).await {
-                return ran;
-            }
             warm = None;
-            self.metrics.reassigned.inc();
+            if why == NotRun::Environment {
+                self.metrics.reassigned.inc();
+            }
         }
-        tracing::warn!(request_id = %id, "every environment lent for an invoke was busy or gone");
-        Err(ApiError::unavailable())
     }
 
-    /// Finds an environment and runs the invoke there. `None` if that certainly did not run it.
+    /// Finds an environment and runs the invoke there. An error if that certainly did not run it.
     async fn attempt(
         &self,
         id: RequestId,
         admitted: &Admitted,
         warm: Option<Lease>,
-    ) -> Option<Result<Answer, ApiError>> {
+    ) -> Result<Result<Answer, ApiError>, NotRun> {
         let Admitted {
             arn,
             found,
@@ -94,12 +104,14 @@ impl Frontend {
             Some(lease) => lease,
             None => match self.assign(id, found).await {
                 Ok(lease) => lease,
-                Err(error) => return Some(Err(error)),
+                Err(Error::Unavailable) => return Err(NotRun::Nobody),
+                Err(error) => return Ok(Err(answer::assignment(&error))),
             },
         };
         let Some(worker) = self.with.workers.worker(lease.worker) else {
-            self.lost(found, lease.environment).await;
-            return None;
+            // It is new, or has just gone: assignment knows it longer or shorter than this frontend.
+            self.give_back(found, lease).await;
+            return Err(NotRun::Nobody);
         };
         let invoke = Invoke {
             environment: lease.environment,
@@ -112,24 +124,26 @@ impl Frontend {
             log_tail: request.log_tail,
         };
         match worker.invoke(invoke).await {
-            Ok(answer) => Some(Ok(answer)),
+            Ok(answer) => Ok(Ok(answer)),
             // If it is busy, it reports itself when it is idle.
-            Err(api::worker::Error::Busy { .. } | api::worker::Error::Unavailable) => None,
+            Err(api::worker::Error::Busy { .. } | api::worker::Error::Unavailable) => {
+                Err(NotRun::Environment)
+            }
             Err(api::worker::Error::NotFound { .. }) => {
                 self.lost(found, lease.environment).await;
-                None
+                Err(NotRun::Environment)
             }
             Err(error) => {
                 tracing::error!(request_id = %id, error = &error as &dyn std::error::Error,
                     "an invoke was lost");
                 let lost = ApiError::service("The function's environment was lost.");
-                Some(Err(lost))
+                Ok(Err(lost))
             }
         }
     }
 
     /// An environment, idle or created for it.
-    async fn assign(&self, id: RequestId, found: &Found) -> Result<Lease, ApiError> {
+    async fn assign(&self, id: RequestId, found: &Found) -> Result<Lease, Error> {
         let assign = Assign {
             function: Arc::clone(&found.function),
             zone: self.config.zone.clone(),
@@ -141,6 +155,7 @@ impl Frontend {
                 }
                 Ok(lease)
             }
+            Err(Error::Unavailable) => Err(Error::Unavailable),
             Err(error) => {
                 let (told, reason) = (&error as &dyn std::error::Error, error.reason_for_log());
                 // The owner is responsible for what the function requires, the operator for the rest.
@@ -152,7 +167,7 @@ impl Frontend {
                         tracing::warn!(request_id = %id, error = told, reason, "no environment for an invoke");
                     }
                 }
-                Err(answer::assignment(&error))
+                Err(error)
             }
         }
     }

@@ -10,13 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use api::counting::{Acquire, Counting, Error, Permit};
+use tokio::time::Instant;
 use types::{Backoff, PermitId, Random, Scope};
 
 /// The most that are returned with a request.
 const WITH_REQUEST_MAX: usize = 64;
 /// The most that are returned by one call.
 const AT_ONCE_MAX: usize = 1_000;
-/// The first pause before a failed return is repeated, and the longest.
+/// For how long a permit is requested while counting cannot be reached: it moves to another process in this time.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The first pause before a failed request or return is repeated, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How many times a return is tried, some four seconds in all. Permits whose return is lost expire.
@@ -63,13 +66,27 @@ impl Permits {
         request.returned = back.unwrap_or_default();
         let (permit, returned) = (request.permit, request.returned.clone());
         let scope = request.scope.clone();
-        let answer = self.counting.acquire(request).await;
+        let answer = self.request(request).await;
         match &answer {
             // It may have been granted.
             Err(Error::Unavailable) => self.put_back(&scope, permit),
             _ => self.forget(&scope, &returned),
         }
         answer
+    }
+
+    /// Asks counting, for some time if it cannot be reached. All requests are of one permit.
+    async fn request(&self, request: Acquire) -> Result<Permit, Error> {
+        let over = Instant::now() + PATIENCE;
+        let mut pauses = Backoff::new(PAUSE_MIN, PAUSE_MAX);
+        loop {
+            match self.counting.acquire(request.clone()).await {
+                Err(Error::Unavailable) if Instant::now() < over => {
+                    tokio::time::sleep(pauses.pause()).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// A permit is no longer needed. The next request says so, or [`Permits::tell`].
@@ -165,6 +182,8 @@ mod tests {
         out: Mutex<Option<PermitId>>,
         releases: Semaphore,
         deaf: Mutex<u32>,
+        /// How many requests it is still away for.
+        away: Mutex<u32>,
         calls: Mutex<Vec<usize>>,
     }
 
@@ -174,6 +193,7 @@ mod tests {
                 out: Mutex::default(),
                 releases: Semaphore::new(releases),
                 deaf: Mutex::default(),
+                away: Mutex::default(),
                 calls: Mutex::default(),
             })
         }
@@ -189,6 +209,11 @@ mod tests {
     #[async_trait]
     impl Counting for One {
         async fn acquire(&self, request: Acquire) -> Result<Permit, Error> {
+            let mut away = self.away.lock().unwrap();
+            if *away > 0 {
+                *away -= 1;
+                return Err(Error::Unavailable);
+            }
             self.take_back(&request.returned);
             let mut out = self.out.lock().unwrap();
             if out.is_some() {
@@ -251,6 +276,18 @@ mod tests {
             );
             permits.put_back(&scope(), permit.id);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn counting_that_is_away_for_a_moment_costs_time_and_one_that_stays_away_is_said_to_be() {
+        let counting = One::new(0);
+        let permits = Permits::new(Arc::clone(&counting) as Arc<dyn Counting>, &SystemRandom);
+        *counting.away.lock().unwrap() = 5;
+        let permit = permits.acquire(request(&permits)).await.unwrap();
+        permits.put_back(&scope(), permit.id);
+        *counting.away.lock().unwrap() = u32::MAX;
+        let away = permits.acquire(request(&permits)).await;
+        assert_eq!(away, Err(Error::Unavailable));
     }
 
     #[tokio::test(start_paused = true)]

@@ -268,6 +268,7 @@ impl<'a> Trial<'a> {
             }
             Err(error) if matches!(error.status, 429 | 503) => {
                 self.facts.refused += 1;
+                self.facts.unavailable += u32::from(error.status == 503);
                 (runs > 0).then_some("is said not to have been run, and was")
             }
             Err(_) => {
