@@ -1,6 +1,6 @@
-//! Processes of assignment over one journal, which share its partitions by leases; and the way to whoever leads.
+//! Processes of assignment over one journal, which share its partitions by leases; and the way to the leaders.
 //!
-//! Leases are moved from outside, as histories want it: in order, or with a holder that is stuck, goes on believing that it
+//! Leases are moved from outside, as histories want it: in order, or with a holder that is stuck, keeps believing that it
 //! leads, and wakes up later.
 
 mod witness;
@@ -56,7 +56,7 @@ struct Process {
 }
 
 impl Leaders {
-    /// So many processes, of which the first leads everything.
+    /// `count` processes, of which the first leads everything.
     pub(crate) async fn begin(count: usize, with: With) -> Arc<Self> {
         let leaders = Arc::new(Self {
             with,

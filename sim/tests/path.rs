@@ -117,7 +117,7 @@ fn partitions_that_move_harm_nobody() {
         quiet_within: MOVED_WITHIN,
         ..NONE
     };
-    let facts = run("moves", 0..100, &trouble);
+    let facts = run("moves", 0..60, &trouble);
     assert_eq!(facts.unavailable, 0, "a move costs time and no error");
 }
 
@@ -132,5 +132,5 @@ fn partitions_that_move_while_all_else_fails_harm_nobody() {
         moves: 12,
         quiet_within: MOVED_WITHIN,
     };
-    run("moves and all else", 0..100, &trouble);
+    run("moves and all else", 0..60, &trouble);
 }

@@ -177,8 +177,8 @@ pub trait Assignment: Send + Sync {
     async fn give_back(&self, lease: Lease, function: FunctionKey) -> Result<(), Error>;
 
     /// Sets everything that is to be kept ready, and returns the state of each, in the same order: `None`
-    /// if its partition is not led here. What is no longer in the list is released. Always the whole list, whoever
-    /// is asked: the callee takes from it what is of the partitions that it leads. To be repeated all the time: this
+    /// if its partition is not led here. What is no longer in the list is released. Always the whole list:
+    /// the callee takes from it what is of the partitions that it leads. To be repeated all the time: this
     /// knowledge does not survive a restart, environments do.
     async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Option<Standing>>, Error>;
 

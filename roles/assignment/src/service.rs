@@ -1,6 +1,7 @@
 //! Assignment as a service: partitions behind locks, and the tasks that write, create and tick.
 
 mod bootstrap;
+mod calls;
 mod census;
 mod creation;
 mod doubts;
@@ -14,29 +15,25 @@ mod upkeep;
 mod waiting;
 mod writer;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use api::assignment::{
-    Assign, Assignment, Error as Refusal, Event, Lease, Lend, Provision, Report, Standing,
-};
+use api::assignment::{Assign, Error as Refusal};
 use api::credentials::RoleCredentials;
 use api::placement::Placement;
 use api::worker::Workers;
-use async_trait::async_trait;
 use records::functions::FunctionKey;
 use storage::Journal;
 use tokio::sync::{Semaphore, watch};
-use types::{Clock, EnvironmentId, Random, Timestamp, WorkerId};
+use types::{Clock, EnvironmentId, Random, Timestamp};
 
-use crate::state::{Assigned, Counts, Effect, State, Then, Wish};
+use crate::state::{Counts, Effect, State};
 use crate::{Config, Leads, LiveWorkers, Metrics, hash};
 use creation::Purpose;
 use leading::Wanted;
 use led::Led;
 use partition::Partition;
 use tasks::Tasks;
-use waiting::Waiting;
 
 /// What assignment speaks to.
 #[derive(Clone)]
@@ -221,163 +218,7 @@ impl Drop for Service {
     }
 }
 
-#[async_trait]
-impl Assignment for Service {
-    async fn lend(&self, request: Lend) -> Result<Option<Lease>, Refusal> {
-        let key = || request.function.clone();
-        let begun = self.shared.begin(key, request.zone.as_deref(), false);
-        let Begun::Lent(lease) = begun? else {
-            return Ok(None);
-        };
-        self.shared.metrics.leases_warm.inc();
-        Ok(Some(lease))
-    }
-
-    async fn assign(&self, request: Assign) -> Result<Lease, Refusal> {
-        let key = || request.function.key();
-        let begun = self.shared.begin(key, request.zone.as_deref(), true);
-        if begun.is_err() {
-            self.shared.metrics.leases_refused.inc();
-        }
-        match begun? {
-            Begun::Lent(lease) => {
-                self.shared.metrics.leases_warm.inc();
-                Ok(lease)
-            }
-            Begun::Waits { mut waiting, then } => {
-                let then = match then {
-                    Then::WaitFirst => match waiting.early_answer().await {
-                        Some(answer) => return answer,
-                        None => waiting.lose_patience(),
-                    },
-                    other => other,
-                };
-                if then == Then::Create {
-                    let partition = Arc::clone(&waiting.partition);
-                    creation::start(self.shared.clone(), partition, request, Purpose::Wanted);
-                }
-                waiting.answer().await
-            }
-            Begun::None => Err(Refusal::Unavailable),
-        }
-    }
-
-    async fn give_back(&self, lease: Lease, function: FunctionKey) -> Result<(), Refusal> {
-        let partition = self.shared.partition(&function)?;
-        let heard = self.shared.act(&partition, |state, now| {
-            state.returned(now, lease.environment, lease.number)
-        });
-        match heard {
-            true => Ok(()),
-            false => Err(Refusal::Unavailable),
-        }
-    }
-
-    async fn provision(&self, wanted: Vec<Provision>) -> Result<Vec<Option<Standing>>, Refusal> {
-        Ok(self.shared.provision(&wanted))
-    }
-
-    async fn report(&self, from: Option<WorkerId>, reports: Vec<Report>) -> Result<(), Refusal> {
-        let mut heard = true;
-        for report in reports {
-            let Ok(partition) = self.shared.partition(&report.function) else {
-                heard = false;
-                continue;
-            };
-            let id = report.environment;
-            heard &= self.shared.act(&partition, |state, now| {
-                if let Some(from) = from.filter(|from| state.is_elsewhere(id, *from)) {
-                    tracing::warn!(worker = %from, environment = %id,
-                        "a worker reports on an environment of another one; that is ignored");
-                    return Vec::new();
-                }
-                match report.event {
-                    Event::Idle { seen } => state.returned(now, id, seen),
-                    Event::Gone => state.gone(id),
-                }
-            });
-        }
-        match heard {
-            true => Ok(()),
-            false => Err(Refusal::Unavailable),
-        }
-    }
-}
-
-/// How an assign began.
-enum Begun {
-    Lent(Lease),
-    None,
-    Waits { waiting: Waiting, then: Then },
-}
-
 impl Shared {
-    fn begin(
-        self: &Arc<Self>,
-        key: impl Fn() -> FunctionKey,
-        zone: Option<&str>,
-        waits: bool,
-    ) -> Result<Begun, Refusal> {
-        let now = self.dependencies.clock.now();
-        let function = key();
-        let partition = self.partition(&function)?;
-        let mut inner = partition.lock();
-        if !inner.is_led() {
-            return Err(Refusal::Unavailable);
-        }
-        let (assigned, effects) = inner.state.assign(now, function, zone, waits);
-        let begun = match assigned {
-            Assigned::Lent(lease) => Ok(Begun::Lent(lease)),
-            Assigned::None => Ok(Begun::None),
-            Assigned::Waits { waiter, then } => {
-                let answer = inner.wait(waiter);
-                let partition = Arc::clone(&partition);
-                let waiting = Waiting::new(self.clone(), partition, key(), waiter, answer);
-                Ok(Begun::Waits { waiting, then })
-            }
-            Assigned::Draining => Err(Refusal::Unavailable),
-        };
-        let work = inner.absorb(effects);
-        drop(inner);
-        self.carry_out(&partition, work);
-        begun
-    }
-
-    /// Sends each partition its desired counts, including empty ones.
-    fn provision(self: &Arc<Self>, wanted: &[Provision]) -> Vec<Option<Standing>> {
-        let count = self.led.partitions();
-        let mut wishes: BTreeMap<u32, Vec<Wish>> = BTreeMap::new();
-        for provision in wanted {
-            let number = hash::partition(&provision.function.key(), count);
-            wishes.entry(number).or_default().push(Wish {
-                function: Arc::clone(&provision.function),
-                count: usize::try_from(provision.count).unwrap_or(usize::MAX),
-                held: provision.held,
-                asked: provision.asked,
-            });
-        }
-        let mut standings = BTreeMap::new();
-        let mut told = BTreeSet::new();
-        for partition in self.led.all() {
-            let wishes = wishes.remove(&partition.number).unwrap_or_default();
-            let per_second = self.config.provisioned_per_second;
-            let heard = self.act(&partition, |state, now| {
-                let effects = state.provision(now, wishes, per_second);
-                standings.append(&mut state.standings());
-                effects
-            });
-            if heard {
-                told.insert(partition.number);
-            }
-        }
-        let keys = wanted.iter().map(|provision| provision.function.key());
-        keys.map(|key| {
-            let led = told.contains(&hash::partition(&key, count));
-            led.then(|| standings.get(&key).cloned().unwrap_or_default())
-        })
-        .collect()
-    }
-
     /// The partition of a function version, if it is led here.
     fn partition(&self, function: &FunctionKey) -> Result<Arc<Partition>, Refusal> {
         let number = hash::partition(function, self.led.partitions());

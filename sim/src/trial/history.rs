@@ -176,7 +176,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Machines fail and are replaced; others are cut off for a while.
+    /// Machines fail and are replaced; others are cut off for a while, or are to be rid of their environments.
     fn accidents<'w>(&self, world: &'w World) -> impl Future<Output = ()> + use<'w> {
         let chance = self.chance.fork();
         let failures = chance.below(self.trouble.machines + 1);
@@ -186,7 +186,12 @@ impl<'a> Trial<'a> {
                 sleep_until(Instant::now() + pause).await;
                 let machines = world.directory.all();
                 let machine = &machines[chance.below(machines.len() as u64) as usize];
-                if chance.below(2) == 0 {
+                let what = chance.below(5);
+                if what == 0 {
+                    world.directory.drain(machine.id, true);
+                    sleep(SECOND.mul_f64(4.0 * chance.next_fraction())).await;
+                    world.directory.drain(machine.id, false);
+                } else if what < 3 {
                     machine.cut_off(true);
                     sleep(SECOND.mul_f64(4.0 * chance.next_fraction())).await;
                     machine.cut_off(false);

@@ -107,7 +107,7 @@ async fn who_waits_is_sent_elsewhere_and_what_is_being_made_is_the_next_leaders(
     until("it is being made", || first.service.counts().creating == 1).await;
     first.service.hand_over().await;
     assert_eq!(waiting.await.unwrap(), Err(Error::Unavailable));
-    // The worker goes on with what it was asked for.
+    // The worker keeps making what it was asked for.
     let made = environment_of(&world).await;
     world.worker(1).set_busy(made, true);
     let second = Process::start(&world, true).await;
@@ -155,7 +155,7 @@ async fn who_does_not_lead_ends_nothing_that_it_does_not_know() {
     let stuck = Process::start(&world, true).await;
     let leader = Process::start(&world, true).await;
     let lease = assign(&leader.service).await.unwrap();
-    // It believes that it leads, and has never heard of that environment.
+    // It believes that it leads, and does not know that environment.
     stuck.service.sweep().await;
     until("it is fenced", || stuck.service.led_count() < 8).await;
     assert_eq!(world.worker(1).living(), [lease.environment]);
@@ -209,7 +209,7 @@ async fn a_journal_that_is_out_of_reach_is_tried_again_while_the_lease_is_held()
     assert_eq!(process.service.led_count(), 0);
     journal.1.store(false, Ordering::SeqCst);
     process.leads(true).await;
-    // Its last records cannot be written: it lets go all the same.
+    // Its last records cannot be written: it lets go nevertheless.
     journal.1.store(true, Ordering::SeqCst);
     let made = assign(&process.service).await;
     assert_eq!(made, Err(Error::Unavailable));

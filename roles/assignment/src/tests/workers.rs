@@ -51,7 +51,7 @@ fn a_worker_that_drains_loses_what_is_idle_at_once_and_the_rest_when_it_comes_ba
     let mut state = with_idle(&[created(1), created(2)]);
     assert_eq!(lent(&mut state), Some(environment(2)));
     assert_eq!(drain(&mut state, &[1]), [destroy(1)]);
-    // Whoever waits is not served by it: it would never be empty.
+    // A waiter is not served by it: its worker would never be empty.
     let (waiter, then) = wait(&mut state);
     assert_eq!(then, Then::Create);
     assert_eq!(returned(&mut state, START, 2), [destroy(2)]);

@@ -1,5 +1,8 @@
 //! The world around the state, as random histories need it: workers, callers and the journal.
 
+mod ends;
+mod moves;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ use crate::command::{Command, Created};
 use crate::state::{Assigned, Effect, State, Then, WaiterId, Wish};
 use crate::tests::parts::{created, environment, function, version, worker};
 
-/// Environments are on so many workers. The last one never drains.
+/// How many workers there are. The last one never drains.
 pub(super) const WORKERS: u64 = 3;
 
 /// A creation the service would have under way.
@@ -330,75 +333,6 @@ impl Model {
         self.carry_out(effects);
     }
 
-    /// The next leader replays the journal and asks the workers.
-    fn move_on(&mut self, received: bool) {
-        self.waiting.clear();
-        self.patient.clear();
-        for creation in std::mem::take(&mut self.creations) {
-            self.orphans.extend(creation.recorded);
-        }
-        for id in std::mem::take(&mut self.destroying) {
-            if !received {
-                let function = self.function_of(id);
-                self.free.insert(id, function);
-            }
-        }
-        self.orphans.retain(|orphan| self.free.contains_key(orphan));
-        self.term += 1_000;
-        self.state = State::default();
-        for command in &self.journal {
-            self.state.apply(command);
-        }
-        self.state.lead(self.term);
-        let draining = self.draining.clone();
-        let effects = self.state.workers_are(&BTreeSet::new(), draining);
-        assert_eq!(effects, []);
-        let running = self.running.keys().map(|id| (*id, true));
-        let free = self.free.keys();
-        let free = free.map(|id| (*id, self.orphans.contains(id)));
-        let living = running.chain(free).collect();
-        let effects = self.state.recover(self.now, &living);
-        self.carry_out(effects);
-    }
-
-    /// A worker has created what a former leader ordered, or has not; the leader asks, as it does when something is lent
-    /// for long.
-    fn end_orphan(&mut self, which: usize, well: bool) {
-        let Some(place) = pick(which, &self.orphans) else {
-            return;
-        };
-        let id = self.orphans.swap_remove(place);
-        let effects = match well {
-            true => self.state.returned(self.now, id, LeaseNumber::default()),
-            false => {
-                self.free.remove(&id);
-                self.state.gone(id)
-            }
-        };
-        self.carry_out(effects);
-    }
-
-    /// A worker is gone with all that is on it. Creations there are tried elsewhere.
-    fn worker_gone(&mut self, gone: WorkerId) {
-        let on = &self.on;
-        let stays = |id: &EnvironmentId| on[id] != gone;
-        self.running.retain(|id, _| stays(id));
-        self.free.retain(|id, _| stays(id));
-        self.orphans.retain(stays);
-        self.destroying.retain(stays);
-        let draining = self.draining.clone();
-        let effects = self.state.workers_are(&[gone].into(), draining);
-        self.carry_out(effects);
-        for place in 0..self.creations.len() {
-            let recorded = self.creations[place].recorded;
-            if let Some(id) = recorded.filter(|id| self.on[id] == gone) {
-                self.creations[place].recorded = None;
-                let effects = self.state.give_up(id);
-                self.carry_out(effects);
-            }
-        }
-    }
-
     fn function_of(&self, id: EnvironmentId) -> FunctionKey {
         let function = self.journal.iter().find_map(|command| match command {
             Command::Created(created) if created.environment == id => Some(&created.function),
@@ -421,44 +355,6 @@ impl Model {
         self.carry_out(effects);
     }
 
-    /// From here on all goes well: then exactly the requested environments exist.
-    pub(super) fn prosper(&mut self) {
-        // What was made for a shorter life has been replaced by then.
-        self.take(Step::Pass { seconds: 2_000 });
-        for _ in 0..8 {
-            self.wish();
-            while !self.patient.is_empty() {
-                self.lose_patience(0);
-            }
-            while let Some(creation) = self.creations.pop() {
-                let recorded = creation.recorded.is_some();
-                self.creations.insert(0, creation);
-                if !recorded {
-                    self.record(0, 7_000);
-                }
-                self.end_creation(0, true);
-            }
-            while let Some(id) = self.running.keys().next().copied() {
-                self.give_back(id);
-            }
-            while !self.orphans.is_empty() {
-                self.end_orphan(0, true);
-            }
-            while !self.destroying.is_empty() {
-                self.take(Step::Destroyed(0));
-            }
-            self.take(Step::Pass { seconds: 1 });
-        }
-        let standings = self.state.standings();
-        for which in 0..2 {
-            let standing = standings.get(&self.key(which));
-            let ready = standing.map_or(0, |standing| standing.ready);
-            assert_eq!(ready as usize, self.wishes[which]);
-            assert_eq!(standing.and_then(|standing| standing.failure.clone()), None);
-        }
-        assert_eq!(self.state.provisioned_that_leave(), 0);
-    }
-
     fn give_back(&mut self, id: EnvironmentId) {
         let (_, number) = self.running.remove(&id).expect("it runs");
         self.over.push((id, number));
@@ -466,34 +362,5 @@ impl Model {
         self.free.insert(id, function);
         let effects = self.state.returned(self.now, id, number);
         self.carry_out(effects);
-    }
-
-    /// Everything comes to its end: then nothing is left.
-    pub(super) fn settle(mut self) {
-        while !self.patient.is_empty() {
-            self.lose_patience(0);
-        }
-        while !self.creations.is_empty() {
-            self.end_creation(0, true);
-        }
-        assert_eq!(self.waiting.len(), 0, "everybody has been answered");
-        while !self.orphans.is_empty() {
-            self.end_orphan(0, true);
-        }
-        while let Some(id) = self.running.keys().next().copied() {
-            self.give_back(id);
-        }
-        let effects = self.state.drain();
-        self.carry_out(effects);
-        // Creations begun before continue and are found to be too late.
-        while !self.creations.is_empty() {
-            self.end_creation(0, true);
-        }
-        while !self.destroying.is_empty() {
-            self.take(Step::Destroyed(0));
-        }
-        self.take(Step::Pass { seconds: 0 });
-        self.state.assert_invariants(self.now, &self.journal);
-        assert!(self.state.remembers_nothing());
     }
 }
