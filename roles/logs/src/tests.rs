@@ -1,6 +1,7 @@
 //! CloudWatch Logs as its callers see it, over a table in memory and over each store of events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use authn::identity::{AccessKey, Error, Identities, Principal, PrincipalKind};
@@ -15,7 +16,7 @@ use types::{AccountId, Clock as _, ManualClock, Region, RequestId, Timestamp};
 use wire::sigv4::Signer;
 
 use crate::{
-    Bounds, Config, Dependencies, LogStore, Service, SharedDependencies, SharedStore, Store,
+    Bounds, Config, Dependencies, Keeper, LogStore, Service, SharedDependencies, SharedStore, Store,
 };
 
 const SECRET: &str = "secret";
@@ -45,6 +46,7 @@ impl Identities for Root {
 
 struct World {
     service: Service,
+    keeper: Keeper,
     table: Arc<MemoryTable>,
     clock: Arc<ManualClock>,
     _folder: tempfile::TempDir,
@@ -91,9 +93,10 @@ impl World {
             authenticator: Arc::new(Authenticator::new(Arc::new(Root), clock.clone())),
             clock: clock.clone(),
         };
-        let (service, _keeper) = Service::new(config, dependencies);
+        let (service, keeper) = Service::new(config, dependencies);
         Self {
             service,
+            keeper,
             table,
             clock,
             _folder: folder,
@@ -294,4 +297,30 @@ async fn groups_streams_and_events_are_as_they_were_put_whatever_keeps_them() {
         let groups = world.told("DescribeLogGroups", json!({})).await;
         assert_eq!(groups["logGroups"], json!([]), "{kind:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_group_keeps_no_longer_goes_in_the_background() {
+    let world = World::new(Kind::Blobs);
+    let keeping = tokio::spawn(world.keeper.clone().run());
+    let now = world.clock.now().as_millis();
+    for (group, days) in [("short", 1), ("long", 7)] {
+        world
+            .told("CreateLogGroup", json!({"logGroupName": group}))
+            .await;
+        let retention = json!({"logGroupName": group, "retentionInDays": days});
+        world.told("PutRetentionPolicy", retention).await;
+        let stream = json!({"logGroupName": group, "logStreamName": "s"});
+        world.told("CreateLogStream", stream.clone()).await;
+        let mut put = stream;
+        put["logEvents"] = json!([{"timestamp": now, "message": "x"}]);
+        world.told("PutLogEvents", put).await;
+    }
+    world.clock.advance(Duration::from_secs(25 * 3_600));
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let groups = world.told("DescribeLogGroups", json!({})).await;
+    let bytes = |at: usize| groups["logGroups"][at]["storedBytes"].as_u64().unwrap();
+    assert!(bytes(0) > 0, "{groups}");
+    assert_eq!(bytes(1), 0, "{groups}");
+    keeping.abort();
 }

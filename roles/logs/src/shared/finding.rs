@@ -9,7 +9,7 @@ use futures_util::stream::{self, StreamExt as _};
 use types::Scope;
 
 use super::SharedStore;
-use super::listing::{Listing, NAMES};
+use super::listing::{Listing, NAMES, following};
 use super::name::{Component, SegmentName, scope_prefix, split};
 use super::reading::{Group, failed};
 use super::segment::{Event, Segment};
@@ -30,12 +30,6 @@ impl SharedStore {
         loop {
             let list = self.reading.blobs.list(&prefix, after.as_deref(), NAMES);
             let names = list.await.map_err(failed)?;
-            let Some(last) = names.last() else {
-                return Ok(groups);
-            };
-            // What is after all blobs of the last one's group: `0` follows `/`.
-            let known = last[prefix.len()..].split('/').next().unwrap_or_default();
-            after = Some(format!("{prefix}{known}0"));
             let mut seen = "";
             for name in &names {
                 let end = name[prefix.len()..].find('/').unwrap_or(0);
@@ -53,6 +47,12 @@ impl SharedStore {
                     None => {}
                 }
             }
+            let Some(last) = following(names) else {
+                return Ok(groups);
+            };
+            // What is after all blobs of the last one's group: `0` follows `/`.
+            let known = last[prefix.len()..].split('/').next().unwrap_or_default();
+            after = Some(format!("{prefix}{known}0"));
         }
     }
 

@@ -96,6 +96,12 @@ impl Listing {
     }
 }
 
+/// After which name a list of [`NAMES`] continues, if it does.
+pub(super) fn following(names: Vec<String>) -> Option<String> {
+    let is_full = names.len() >= NAMES;
+    names.into_iter().next_back().filter(|_| is_full)
+}
+
 async fn leaves(blobs: &dyn Blobs, prefix: &str, after: &str) -> Result<Vec<Leaf>, Error> {
     let mut all = Vec::new();
     let mut after = after.to_owned();
@@ -103,7 +109,7 @@ async fn leaves(blobs: &dyn Blobs, prefix: &str, after: &str) -> Result<Vec<Leaf
         let names = blobs.list(prefix, Some(&after), NAMES).await?;
         let found = names.iter().filter_map(|name| name.strip_prefix(prefix));
         all.extend(found.filter_map(leaf));
-        match names.into_iter().next_back() {
+        match following(names) {
             Some(last) => after = last,
             None => return Ok(all),
         }

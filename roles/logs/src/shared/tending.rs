@@ -14,7 +14,7 @@ use storage::Error;
 use types::Scope;
 
 use super::SharedStore;
-use super::listing::{Deletions, Listing, NAMES};
+use super::listing::{Deletions, Listing, NAMES, following};
 use super::name::{Component, Leaf, ROOT, SegmentName, leaf, split, stream_hash};
 use super::plan::{GRACE, made, merges, removable};
 use super::reading::{Group, Index};
@@ -107,9 +107,9 @@ impl SharedStore {
                     leaves.extend(leaf(text));
                 }
             }
-            match names.into_iter().next_back() {
-                Some(last) => after = Some(last),
-                None => break,
+            after = following(names);
+            if after.is_none() {
+                break;
             }
         }
         if let Some(whole) = open {

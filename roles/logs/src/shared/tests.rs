@@ -50,6 +50,8 @@ struct Slow {
     /// Puts fail.
     failing: std::sync::atomic::AtomicBool,
     puts: AtomicU64,
+    lists: AtomicU64,
+    gets: AtomicU64,
 }
 
 impl Slow {
@@ -79,6 +81,7 @@ impl Blobs for Slow {
 
     async fn get(&self, name: &str) -> Result<Option<Bytes>, Error> {
         self.wait().await;
+        self.gets.fetch_add(1, Ordering::Relaxed);
         self.blobs.get(name).await
     }
 
@@ -93,6 +96,7 @@ impl Blobs for Slow {
         limit: usize,
     ) -> Result<Vec<String>, Error> {
         self.wait().await;
+        self.lists.fetch_add(1, Ordering::Relaxed);
         let names = self.blobs.list(prefix, after, limit).await;
         let happens = self.listed.lock().unwrap().take();
         happens.into_iter().for_each(|happens| happens());

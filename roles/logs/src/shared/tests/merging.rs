@@ -79,6 +79,50 @@ async fn a_stream_is_not_looked_for_where_it_is_known_not_to_be() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_follows_a_group_lists_it_each_time_and_gets_what_is_new_once() {
+    let world = World::new();
+    let store = world.store();
+    for number in 0..5_u64 {
+        let lines = vec![line(world.now(), "x")];
+        store.put(named("s"), lines).await.unwrap();
+        let before = [&world.blobs.lists, &world.blobs.gets].map(|n| n.load(Ordering::Relaxed));
+        for _ in 0..10 {
+            let page = page(&store, GROUP, 100, None).await;
+            assert_eq!(page.events.len() as u64, number + 1);
+        }
+        let after = [&world.blobs.lists, &world.blobs.gets].map(|n| n.load(Ordering::Relaxed));
+        assert_eq!([after[0] - before[0], after[1] - before[1]], [10, 1]);
+        world.pass(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_blobs_than_one_list_has_are_all_found() {
+    let world = World::new();
+    let store = world.store();
+    for group in ["a", "b"] {
+        for _ in 0..2_100 {
+            let stream = StreamName {
+                group: group.to_owned(),
+                ..named("s")
+            };
+            store
+                .put(stream, vec![line(world.now(), "x")])
+                .await
+                .unwrap();
+        }
+    }
+    assert_eq!(page(&store, "a", 10_000, None).await.events.len(), 2_100);
+    assert_eq!(store.groups(&scope()).await.unwrap(), ["a", "b"]);
+    for _ in 0..3 {
+        store.tend(&ever).await;
+        world.pass(Duration::from_secs(130)).await;
+    }
+    assert!(world.segments().await.len() < 20);
+    assert_eq!(page(&store, "b", 10_000, None).await.events.len(), 2_100);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_too_old_goes() {
     let world = World::new();
     let store = world.store();
