@@ -15,10 +15,13 @@ use api::preparation::{self, Preparation, Prepare};
 use api::requests::{self, Request, Requests, Response};
 use async_trait::async_trait;
 use records::functions::FunctionKey;
+use tonic::Status;
 use types::{FunctionArn, FunctionName, PermitId, ProcessId, Scope, Timestamp, WorkerId};
 
-use crate::route::Far;
-use crate::served::Served;
+use crate::callers::{Caller, Refusal, own_member, own_process, own_reports, own_worker};
+use crate::message::MESSAGE_BYTES_MAX;
+use crate::route::{Allowance, Far};
+use crate::served::{Rights, Served};
 use types::Role;
 
 /// What is answered from memory.
@@ -32,14 +35,17 @@ const ANSWERED: Duration = Duration::from_secs(180);
 /// An invoke: 15 minutes, and what is around it.
 const INVOKED: Duration = Duration::from_secs(1_000);
 
+/// The longest request of a client that is no invoke: code of 50 MB in base64, and what goes with it.
+const REQUEST_BYTES_MAX: usize = 72 << 20;
+
 /// Both ends of an arrow. For each method: its arguments, each with its type in the trait and in the
-/// message; its answer, its deadline, and the roles that may call it. An argument that the trait takes
-/// by reference is marked `as ref`.
+/// message; its answer, its deadline, its longest message if that is not the usual one, the roles that may call it, and
+/// what else must be true of the caller. An argument that the trait takes by reference is marked `as ref`.
 macro_rules! arrow {
     (
         $arrow:ident, $serve:ident, $module:ident, {
             $($method:ident ( $($argument:ident : $given:ty => $sent:ty $(as $by:tt)?),* ) -> $answer:ty,
-                within $within:expr, by [$($caller:ident),*];)*
+                within $within:expr, $(up to $largest:expr,)? by [$($caller:ident),*] $(, if $allowed:expr)?;)*
         }
     ) => {
         #[async_trait]
@@ -49,7 +55,8 @@ macro_rules! arrow {
                     -> Result<$answer, $module::Error>
                 {
                     let path = concat!("/lambent.", stringify!($arrow), "/", stringify!($method));
-                    self.route.call(path, $within, &($(arrow!(@sent $argument $(as $by)?),)*)).await
+                    let allowance = Allowance { within: $within, largest: arrow!(@largest $($largest)?) };
+                    self.route.call(path, allowance, &($(arrow!(@sent $argument $(as $by)?),)*)).await
                 }
             )*
         }
@@ -61,12 +68,22 @@ macro_rules! arrow {
                     let callee = Arc::clone(&near);
                     self.method(
                         concat!("/lambent.", stringify!($arrow), "/", stringify!($method)),
-                        &[$(Role::$caller),*],
-                        move |request: ($($sent,)*)| {
+                        Rights {
+                            callers: &[$(Role::$caller),*],
+                            largest: arrow!(@largest $($largest)?),
+                        },
+                        move |_caller: Caller, request: ($($sent,)*)| {
                             let callee = Arc::clone(&callee);
                             async move {
+                                $(match $allowed(&_caller, &request) {
+                                    Ok(()) => {}
+                                    Err(Refusal::Answered(error)) => return Ok(Err(error)),
+                                    Err(Refusal::Denied(why)) => {
+                                        return Err(Status::permission_denied(why));
+                                    }
+                                })?
                                 let ($($argument,)*) = request;
-                                callee.$method($(arrow!(@given $argument $(as $by)?)),*).await
+                                Ok(callee.$method($(arrow!(@given $argument $(as $by)?)),*).await)
                             }
                         },
                     );
@@ -75,6 +92,8 @@ macro_rules! arrow {
             }
         }
     };
+    (@largest) => { MESSAGE_BYTES_MAX };
+    (@largest $largest:expr) => { $largest };
     (@sent $argument:ident) => { &$argument };
     (@sent $argument:ident as ref) => { $argument };
     (@given $argument:ident) => { $argument };
@@ -100,12 +119,12 @@ arrow!(Assignment, assignment, assignment, {
     report(
         from: Option<WorkerId> => Option<WorkerId>,
         reports: Vec<Report> => Vec<Report>
-    ) -> (), within PROMPT, by [Worker, Frontend];
+    ) -> (), within PROMPT, by [Worker, Frontend], if own_reports;
 });
 
 arrow!(Membership, membership, membership, {
-    announce(member: Member => Member) -> Arc<View>, within PROMPT, by [Worker];
-    leave(process: ProcessId => ProcessId) -> (), within PROMPT, by [Worker];
+    announce(member: Member => Member) -> Arc<View>, within PROMPT, by [Worker], if own_member;
+    leave(process: ProcessId => ProcessId) -> (), within PROMPT, by [Worker], if own_process;
 });
 
 arrow!(RecentLogs, recent_logs, logs, {
@@ -117,12 +136,12 @@ arrow!(RecentLogs, recent_logs, logs, {
 });
 
 arrow!(Requests, requests, requests, {
-    answer(request: Request => Request) -> Response, within ANSWERED, by [Frontend];
+    answer(request: Request => Request) -> Response, within ANSWERED, up to REQUEST_BYTES_MAX, by [Frontend];
 });
 
 arrow!(Placement, placement, placement, {
     place(request: Place => Place) -> Placed, within PROMPT, by [Assignment];
-    heartbeat(heartbeat: Heartbeat => Heartbeat) -> (), within PROMPT, by [Worker];
+    heartbeat(heartbeat: Heartbeat => Heartbeat) -> (), within PROMPT, by [Worker], if own_worker;
 });
 
 arrow!(Preparation, preparation, preparation, {

@@ -5,7 +5,7 @@
 //!   revoked serial numbers ───────────▶          ─▶ is this peer revoked? for each call
 //! ```
 //!
-//! TLS 1.3 alone, and no session is ever resumed: each connection proves anew who its two ends are.
+//! TLS 1.3 alone, and no session is ever resumed: each connection proves again who its two ends are.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Messages are MessagePack with named members, so that versions one apart understand each other: a member that is
-//! new has a default. Read in this order: [`message`] is their form, [`roles`] who may call what, [`identity`] what
-//! a process proves itself with, [`served`] the callee's side, [`line`] and [`route`] the caller's; `arrows` applies both
+//! new has a default. Read in this order: [`message`] is their form, [`roles`] who is who, [`callers`] what a
+//! caller may say of itself, [`identity`] what a process proves itself with, [`served`] the callee's side, [`line`] and [`route`] the caller's; `arrows` applies both
 //! to every arrow.
 //!
 //! Rules: no call that may have been received is repeated here, since only its caller knows whether a repeat is harmless.
@@ -14,6 +14,8 @@
 //! the next line; of any other failure the outcome is not known.
 
 mod arrows;
+mod callers;
+mod health;
 mod identity;
 mod line;
 mod message;
@@ -24,6 +26,7 @@ mod served;
 mod tests;
 mod worker;
 
+pub use callers::Hosts;
 pub use identity::{Identity, IdentityError};
 pub use line::Line;
 pub use roles::{Peer, dns_name};

@@ -25,7 +25,7 @@ pub(crate) use lost::{Known, known};
 
 use crate::identity::Identity;
 
-/// A line whose last connection could not be made is tried after others for so long.
+/// A line whose last connection could not be made is tried after others for this long.
 const DOUBTED_FOR: Duration = Duration::from_secs(1);
 
 /// A connection to one role at one address. Cheap to share: all clones are one.
@@ -34,6 +34,8 @@ pub struct Line(Arc<Shared>);
 
 struct Shared {
     role: Role,
+    /// The host that it must be, if it is known.
+    host: Option<String>,
     address: SocketAddr,
     identity: Identity,
     current: Mutex<Option<Connection>>,
@@ -47,8 +49,19 @@ struct Shared {
 impl Line {
     /// Connects when the first call is made. The process there must prove that it has the role.
     pub fn new(role: Role, address: SocketAddr, identity: &Identity) -> Self {
+        Self::to(role, None, address, identity)
+    }
+
+    /// See [`Line::new`]. The process there must also prove that it is on this host, so that none of another host can
+    /// take its address.
+    pub fn to_host(role: Role, host: &str, address: SocketAddr, identity: &Identity) -> Self {
+        Self::to(role, Some(host.to_owned()), address, identity)
+    }
+
+    fn to(role: Role, host: Option<String>, address: SocketAddr, identity: &Identity) -> Self {
         Self(Arc::new(Shared {
             role,
+            host,
             address,
             identity: identity.clone(),
             current: Mutex::default(),
@@ -69,7 +82,7 @@ impl Line {
         failed.is_some_and(|at| at.elapsed() < DOUBTED_FOR)
     }
 
-    /// gRPC with the callee, in messages of at most so many bytes.
+    /// gRPC with the callee, in messages of at most `largest` bytes.
     pub(crate) async fn connected(
         &self,
         within: Duration,
@@ -95,6 +108,14 @@ impl Line {
                 return Err(NotConnected::JustTried);
             }
             let made = connect(self.0.role, self.0.address, &self.0.identity).await?;
+            if self
+                .0
+                .host
+                .as_ref()
+                .is_some_and(|host| *host != made.callee().host)
+            {
+                return Err(NotConnected::OtherHost);
+            }
             *locked(&self.0.current) = Some(made.clone());
             *locked(&self.0.failed) = None;
             Ok(made)

@@ -19,7 +19,7 @@ use tonic::client::Grpc;
 use tonic::{Request, Status};
 
 use crate::line::{Known, Line, Sender, known};
-use crate::message::{Frames, MESSAGE_BYTES_MAX, decode, encode};
+use crate::message::{Frames, decode, encode};
 use crate::served::Incoming;
 
 /// A connection is made within this, or the call was not received.
@@ -60,6 +60,15 @@ impl<T: ?Sized> Far<T> {
     }
 }
 
+/// What a call may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Allowance {
+    /// All tries together.
+    pub(crate) within: Duration,
+    /// The request, and the answer, each in bytes.
+    pub(crate) largest: usize,
+}
+
 /// See the module.
 pub(crate) struct Route(Box<dyn Lines>);
 
@@ -68,7 +77,7 @@ impl Route {
     pub(crate) async fn call<R, A, E>(
         &self,
         path: &'static str,
-        within: Duration,
+        allowance: Allowance,
         request: &R,
     ) -> Result<A, E>
     where
@@ -78,7 +87,7 @@ impl Route {
     {
         let request = encode(request).map_err(|_| E::lost(Lost::Before))?;
         let to = PathAndQuery::from_static(path);
-        let answer = self.tried(path, within, move |mut grpc| {
+        let answer = self.tried(path, allowance, move |mut grpc| {
             let (request, to) = (Request::new(request.clone()), to.clone());
             async move {
                 ready(&mut grpc).await?;
@@ -94,12 +103,12 @@ impl Route {
     pub(crate) async fn pieces<R: Serialize + Sync>(
         &self,
         path: &'static str,
-        within: Duration,
+        allowance: Allowance,
         request: &R,
     ) -> Result<(Bytes, Incoming), Lost> {
         let request = encode(request).map_err(|_| Lost::Before)?;
         let to = PathAndQuery::from_static(path);
-        self.tried(path, within, move |mut grpc| {
+        self.tried(path, allowance, move |mut grpc| {
             let (request, to) = (Request::new(request.clone()), to.clone());
             async move {
                 ready(&mut grpc).await?;
@@ -117,7 +126,7 @@ impl Route {
     async fn tried<A, F>(
         &self,
         path: &'static str,
-        within: Duration,
+        Allowance { within, largest }: Allowance,
         call: impl Fn(Grpc<Sender>) -> F + Send + Sync,
     ) -> Result<A, Lost>
     where
@@ -135,21 +144,17 @@ impl Route {
                 let left = until.saturating_duration_since(Instant::now());
                 // The others have their share of the time, too.
                 let connect_within = CONNECT_WITHIN.min(left / others);
-                let Ok(grpc) = line.connected(connect_within, MESSAGE_BYTES_MAX).await else {
+                let Ok(grpc) = line.connected(connect_within, largest).await else {
                     break;
                 };
-                let Ok(answer) = timeout_at(until, call(grpc)).await else {
-                    return Err(Lost::After);
-                };
-                let status = match answer {
+                let answer = timeout_at(until, call(grpc)).await;
+                let status = match answer.map_err(|_| Lost::After)? {
                     Ok(answer) => return Ok(answer),
                     Err(status) => status,
                 };
                 let known = known(&status);
-                tracing::debug!(
-                    path, address = %line.address(), code = ?status.code(), message = status.message(), ?known,
-                    "a call was lost"
-                );
+                let (address, message) = (line.address(), status.message());
+                tracing::debug!(path, %address, code = ?status.code(), message, ?known, "a call was lost");
                 match known {
                     Known::Nothing => return Err(Lost::After),
                     Known::Refused => break,

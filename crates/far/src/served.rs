@@ -23,21 +23,23 @@ use tonic::transport::Server;
 use tonic::{Status, Streaming};
 use tower_service::Service;
 
+use crate::callers::{Caller, Hosts, NoHosts};
 use crate::identity::Identity;
-use crate::message::{Frames, MESSAGE_BYTES_MAX, decode, encode};
+use crate::message::{Frames, decode, encode};
 use crate::roles::Peer;
 use types::Role;
 
 /// Connections that say nothing are asked whether they live, and closed if they do not answer.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(1);
 pub(crate) const KEEPALIVE_WITHIN: Duration = Duration::from_secs(2);
-/// A connection is made anew after this, which proves anew who its two ends are: nobody is served for longer than so
+/// A connection is re-created after this, which proves again who its two ends are: nobody is served for longer than so
 /// after its certificate has expired. Calls under way are finished.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3_600);
 /// Calls under way on a connection at most.
 const CALLS_MAX: u32 = 10_000;
 
-type Whole = Arc<dyn Fn(Bytes) -> BoxFuture<'static, Result<Bytes, Status>> + Send + Sync>;
+pub(crate) type Whole =
+    Arc<dyn Fn(Caller, Bytes) -> BoxFuture<'static, Result<Bytes, Status>> + Send + Sync>;
 type Pieces = BoxStream<'static, Result<Bytes, Status>>;
 type InPieces = Arc<dyn Fn(Bytes) -> BoxFuture<'static, Result<Pieces, Status>> + Send + Sync>;
 
@@ -50,44 +52,74 @@ enum Answers {
 
 #[derive(Clone)]
 struct Method {
-    callers: &'static [Role],
+    rights: Rights,
     answers: Answers,
 }
 
+/// What a method lets through.
+#[derive(Clone, Copy)]
+pub(crate) struct Rights {
+    /// Who may call it.
+    pub(crate) callers: &'static [Role],
+    /// The longest request and the longest answer, bytes.
+    pub(crate) largest: usize,
+}
+
 /// What a process serves to others.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Served {
     methods: HashMap<&'static str, Method>,
+    hosts: Arc<dyn Hosts>,
+}
+
+impl Default for Served {
+    fn default() -> Self {
+        Self {
+            methods: HashMap::new(),
+            hosts: Arc::new(NoHosts),
+        }
+    }
 }
 
 impl Served {
-    /// A method that answers in one piece.
+    /// Who is where. Without it no worker is known, and what any says is refused.
+    pub fn knowing(mut self, hosts: impl Hosts + 'static) -> Self {
+        self.hosts = Arc::new(hosts);
+        self
+    }
+
+    /// A method that answers in one piece, unless it refuses the caller.
     pub(crate) fn method<R, A, F>(
         &mut self,
         path: &'static str,
-        callers: &'static [Role],
-        call: impl Fn(R) -> F + Send + Sync + 'static,
+        rights: Rights,
+        call: impl Fn(Caller, R) -> F + Send + Sync + 'static,
     ) where
         R: DeserializeOwned,
         A: Serialize,
-        F: Future<Output = A> + Send + 'static,
+        F: Future<Output = Result<A, Status>> + Send + 'static,
     {
-        let whole = move |request: Bytes| match decode(&request) {
+        let whole = move |caller: Caller, request: Bytes| match decode(&request) {
             Ok(request) => {
-                let answer = call(request);
-                async move { encode(&answer.await) }.boxed()
+                let answer = call(caller, request);
+                async move { encode(&answer.await?) }.boxed()
             }
             Err(malformed) => std::future::ready(Err(malformed)).boxed(),
         };
-        let answers = Answers::Whole(Arc::new(whole));
-        self.methods.insert(path, Method { callers, answers });
+        self.bare(path, rights, Arc::new(whole));
+    }
+
+    /// A method whose messages are of a form of their own.
+    pub(crate) fn bare(&mut self, path: &'static str, rights: Rights, answer: Whole) {
+        let answers = Answers::Whole(answer);
+        self.methods.insert(path, Method { rights, answers });
     }
 
     /// A method that answers in pieces, which its caller paces.
     pub(crate) fn in_pieces<R, F>(
         &mut self,
         path: &'static str,
-        callers: &'static [Role],
+        rights: Rights,
         call: impl Fn(R) -> F + Send + Sync + 'static,
     ) where
         R: DeserializeOwned,
@@ -98,14 +130,14 @@ impl Served {
             Err(malformed) => std::future::ready(Err(malformed)).boxed(),
         };
         let answers = Answers::InPieces(Arc::new(in_pieces));
-        self.methods.insert(path, Method { callers, answers });
+        self.methods.insert(path, Method { rights, answers });
     }
 
     /// Every method, and who may call it, in order of their paths.
     pub fn rights(&self) -> Vec<(&'static str, &'static [Role])> {
         let methods = self.methods.iter();
         let mut rights: Vec<_> = methods
-            .map(|(path, method)| (*path, method.callers))
+            .map(|(path, method)| (*path, method.rights.callers))
             .collect();
         rights.sort_unstable();
         rights
@@ -135,33 +167,30 @@ impl Served {
             .map_err(io::Error::other)
     }
 
-    /// The method that a request calls, if the peer may.
-    fn method_for(&self, request: &Request<Body>, identity: &Identity) -> Result<Method, Status> {
+    /// The method that a request calls, and who calls it, if it may.
+    fn method_for(
+        &self,
+        request: &Request<Body>,
+        identity: &Identity,
+    ) -> Result<(Method, Caller), Status> {
         let path = request.uri().path();
         let method = self.methods.get(path);
         let method = method.ok_or_else(|| Status::unimplemented(path.to_owned()))?;
         let peer = request.extensions().get::<Arc<Peer>>();
         let peer = peer.ok_or_else(|| Status::unauthenticated("no certificate"))?;
+        let refused = |why: &'static str| {
+            tracing::warn!(path, host = peer.host, serial = peer.serial, roles = ?peer.roles, why, "a call was refused");
+            Err(Status::permission_denied(why))
+        };
         if identity.has_revoked(peer) {
-            tracing::warn!(
-                path,
-                host = peer.host,
-                serial = peer.serial,
-                "a call was refused: the caller's certificate is revoked"
-            );
-            return Err(Status::permission_denied(path.to_owned()));
+            return refused("the caller's certificate is revoked");
         }
-        if !peer.roles.iter().any(|role| method.callers.contains(role)) {
-            let roles: Vec<&str> = peer.roles.iter().map(|role| role.word()).collect();
-            tracing::warn!(
-                path,
-                host = peer.host,
-                ?roles,
-                "a call was refused: the caller's certificate has no role for it"
-            );
-            return Err(Status::permission_denied(path.to_owned()));
+        let callers = method.rights.callers;
+        if !peer.roles.iter().any(|role| callers.contains(role)) {
+            return refused("the caller's certificate has no role for it");
         }
-        Ok(method.clone())
+        let (peer, hosts) = (Arc::clone(peer), Arc::clone(&self.hosts));
+        Ok((method.clone(), Caller { peer, hosts }))
     }
 }
 
@@ -181,31 +210,30 @@ impl Service<Request<Body>> for Calls {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let method = self.0.method_for(&request, &self.1);
         async move {
+            let (method, caller) = match method {
+                Ok(allowed) => allowed,
+                Err(refused) => return Ok(refused.into_http()),
+            };
             let mut grpc = Grpc::new(Frames)
-                .max_decoding_message_size(MESSAGE_BYTES_MAX)
-                .max_encoding_message_size(MESSAGE_BYTES_MAX);
-            Ok(match method {
-                Err(refused) => refused.into_http(),
-                Ok(method) => match method.answers {
-                    Answers::Whole(whole) => grpc.unary(AsWhole(whole), request).await,
-                    Answers::InPieces(pieces) => {
-                        grpc.server_streaming(AsPieces(pieces), request).await
-                    }
-                },
+                .max_decoding_message_size(method.rights.largest)
+                .max_encoding_message_size(method.rights.largest);
+            Ok(match method.answers {
+                Answers::Whole(whole) => grpc.unary(AsWhole(whole, caller), request).await,
+                Answers::InPieces(pieces) => grpc.server_streaming(AsPieces(pieces), request).await,
             })
         }
         .boxed()
     }
 }
 
-struct AsWhole(Whole);
+struct AsWhole(Whole, Caller);
 
 impl UnaryService<Bytes> for AsWhole {
     type Response = Bytes;
     type Future = BoxFuture<'static, Result<tonic::Response<Bytes>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let answer = (self.0)(request.into_inner());
+        let answer = (self.0)(self.1.clone(), request.into_inner());
         async move { answer.await.map(tonic::Response::new) }.boxed()
     }
 }

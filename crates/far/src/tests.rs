@@ -1,6 +1,8 @@
 //! Two ends over loopback, with certificates of a cluster's authority.
 
+mod callers;
 mod calls;
+mod nothing;
 mod refusals;
 mod reload;
 mod routes;
@@ -12,6 +14,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use nothing::everything;
 
 use crate::{Identity, Line, Served, dns_name};
 use types::Role;
@@ -95,16 +99,4 @@ impl Server {
         self.stop.cancel();
         self.task.await.unwrap().unwrap();
     }
-}
-
-/// Every arrow that a process can serve, with nothing behind any.
-fn everything() -> Served {
-    let mut served = Served::default();
-    let nothing = Arc::new(calls::Nothing);
-    served.counting(nothing.clone());
-    served.assignment(nothing.clone());
-    served.placement(nothing.clone());
-    served.recent_logs(nothing.clone());
-    served.worker(nothing);
-    served
 }

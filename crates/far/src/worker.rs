@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 use tonic::Status;
 use types::EnvironmentId;
 
-use crate::message::{decode, encode};
-use crate::route::Far;
-use crate::served::Served;
+use crate::message::{MESSAGE_BYTES_MAX, decode, encode};
+use crate::route::{Allowance, Far};
+use crate::served::{Rights, Served};
 use types::Role;
 
 /// An environment is created within this: code of 250 MB to unpack, and an init of ten seconds.
@@ -49,11 +49,11 @@ struct Head {
 #[async_trait]
 impl Worker for Far<dyn Worker> {
     async fn create(&self, request: Create) -> Result<(), Error> {
-        self.route.call(CREATE, CREATED, &request).await
+        self.route.call(CREATE, at_most(CREATED), &request).await
     }
 
     async fn invoke(&self, request: Invoke) -> Result<Response, Error> {
-        let begun = self.route.pieces(INVOKE, INVOKED, &request).await;
+        let begun = self.route.pieces(INVOKE, at_most(INVOKED), &request).await;
         let (head, frames) = begun.map_err(Error::lost)?;
         let head: Result<Head, Error> = decode(&head).map_err(|_| Error::lost(Lost::After))?;
         let Head {
@@ -79,34 +79,36 @@ impl Worker for Far<dyn Worker> {
     }
 
     async fn destroy(&self, environment: EnvironmentId) -> Result<(), Error> {
-        self.route.call(DESTROY, DESTROYED, &environment).await
+        self.route
+            .call(DESTROY, at_most(DESTROYED), &environment)
+            .await
     }
 
     async fn environments(&self) -> Result<Vec<Living>, Error> {
-        self.route.call(ENVIRONMENTS, PROMPT, &()).await
+        self.route.call(ENVIRONMENTS, at_most(PROMPT), &()).await
     }
 }
 
 impl Served {
     /// Serves the arrow `Worker`.
     pub fn worker(&mut self, near: Arc<dyn Worker>) {
-        const ASSIGNMENT: &[Role] = &[Role::Assignment];
+        const ASSIGNMENT: Rights = by(&[Role::Assignment]);
         let worker = Arc::clone(&near);
-        self.method(CREATE, ASSIGNMENT, move |request: Create| {
+        self.method(CREATE, ASSIGNMENT, move |_, request: Create| {
             let worker = Arc::clone(&worker);
-            async move { worker.create(request).await }
+            async move { Ok(worker.create(request).await) }
         });
         let worker = Arc::clone(&near);
-        self.method(DESTROY, ASSIGNMENT, move |environment: EnvironmentId| {
+        self.method(DESTROY, ASSIGNMENT, move |_, environment: EnvironmentId| {
             let worker = Arc::clone(&worker);
-            async move { worker.destroy(environment).await }
+            async move { Ok(worker.destroy(environment).await) }
         });
         let worker = Arc::clone(&near);
-        self.method(ENVIRONMENTS, ASSIGNMENT, move |(): ()| {
+        self.method(ENVIRONMENTS, ASSIGNMENT, move |_, (): ()| {
             let worker = Arc::clone(&worker);
-            async move { worker.environments().await }
+            async move { Ok(worker.environments().await) }
         });
-        self.in_pieces(INVOKE, &[Role::Frontend], move |request: Invoke| {
+        self.in_pieces(INVOKE, by(&[Role::Frontend]), move |request: Invoke| {
             let worker = Arc::clone(&near);
             async move {
                 let (head, stream) = match worker.invoke(request).await {
@@ -124,6 +126,20 @@ impl Served {
                     .boxed())
             }
         });
+    }
+}
+
+const fn at_most(within: Duration) -> Allowance {
+    Allowance {
+        within,
+        largest: MESSAGE_BYTES_MAX,
+    }
+}
+
+const fn by(callers: &'static [Role]) -> Rights {
+    Rights {
+        callers,
+        largest: MESSAGE_BYTES_MAX,
     }
 }
 

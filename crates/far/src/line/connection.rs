@@ -39,6 +39,8 @@ pub(crate) enum NotConnected {
     Http(#[from] hyper::Error),
     #[error("the certificate of the process there is revoked")]
     Revoked,
+    #[error("the process there is not on the host that it should be on")]
+    OtherHost,
     #[error("the role is no name")]
     Name,
 }
@@ -60,7 +62,12 @@ impl Connection {
             && !identity.has_revoked(&self.callee)
     }
 
-    /// gRPC on it, with messages of at most so many bytes.
+    /// What the certificate of its other end says.
+    pub(crate) fn callee(&self) -> &Peer {
+        &self.callee
+    }
+
+    /// gRPC on it, with messages of at most `largest` bytes.
     pub(crate) fn grpc(self, role: Role, largest: usize) -> Grpc<Sender> {
         Grpc::with_origin(Sender(self.sender), origin(role))
             .max_decoding_message_size(largest)

@@ -3,118 +3,18 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use api::assignment::{
-    self, Assign, Assignment, Lease, LeaseNumber, Lend, Provision, Report, Standing,
-};
+use api::assignment::LeaseNumber;
 use api::counting::{self, Acquire, Counting, Permit};
-use api::logs::{self, RecentLogs, Recents};
-use api::placement::{self, Heartbeat, Place, Placed, Placement};
 use api::worker::{Body, Create, Error, Invoke, Living, Response, Stream, StreamEvent, Worker};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use records::examples;
-use records::functions::FunctionKey;
 use tokio::time::{sleep, timeout};
-use types::{
-    EnvironmentId, FunctionName, PermitId, RequestId, Scope, SystemRandom, Timestamp, Version,
-    WorkerId,
-};
+use types::{EnvironmentId, FunctionName, PermitId, RequestId, Scope, SystemRandom, Version};
 
 use super::*;
 use crate::Far;
-
-/// Does nothing, and says so.
-pub(super) struct Nothing;
-
-#[async_trait]
-impl Counting for Nothing {
-    async fn acquire(&self, request: Acquire) -> Result<Permit, counting::Error> {
-        match request.reserved {
-            Some(limit) => Err(counting::Error::FunctionConcurrency {
-                function: request.function,
-                limit,
-            }),
-            None => Ok(Permit {
-                id: request.permit,
-                provisioned: true,
-            }),
-        }
-    }
-
-    async fn release(&self, _: Scope, _: Vec<PermitId>) -> Result<(), counting::Error> {
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Assignment for Nothing {
-    async fn lend(&self, _: Lend) -> Result<Option<Lease>, assignment::Error> {
-        Ok(None)
-    }
-
-    async fn assign(&self, _: Assign) -> Result<Lease, assignment::Error> {
-        Err(assignment::Error::Unavailable)
-    }
-
-    async fn give_back(&self, _: Lease, _: FunctionKey) -> Result<(), assignment::Error> {
-        Ok(())
-    }
-
-    async fn provision(
-        &self,
-        _: Vec<Provision>,
-    ) -> Result<Vec<Option<Standing>>, assignment::Error> {
-        Ok(Vec::new())
-    }
-
-    async fn report(&self, _: Option<WorkerId>, _: Vec<Report>) -> Result<(), assignment::Error> {
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Placement for Nothing {
-    async fn place(&self, _: Place) -> Result<Placed, placement::Error> {
-        Err(placement::Error::Unavailable)
-    }
-
-    async fn heartbeat(&self, _: Heartbeat) -> Result<(), placement::Error> {
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl RecentLogs for Nothing {
-    async fn recent(&self, _: &Scope, group: &str, _: Timestamp) -> Result<Recents, logs::Error> {
-        match group {
-            "/aws/lambda/f" => Ok(Recents {
-                more: true,
-                ..Recents::default()
-            }),
-            _ => Err(logs::Error::Unavailable),
-        }
-    }
-}
-
-#[async_trait]
-impl Worker for Nothing {
-    async fn create(&self, _: Create) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn invoke(&self, _: Invoke) -> Result<Response, Error> {
-        Err(Error::Full)
-    }
-
-    async fn destroy(&self, _: EnvironmentId) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn environments(&self) -> Result<Vec<Living>, Error> {
-        Ok(Vec::new())
-    }
-}
 
 /// Answers with what it was sent; in pieces if its client context says how many; never if that is `0`.
 #[derive(Default)]

@@ -3,23 +3,23 @@
 use std::io;
 use std::time::Duration;
 
-use api::counting::{Counting, Error};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tonic::{Code, Request, Status};
 
-use super::calls::acquire;
 use super::*;
-use crate::Far;
 use crate::line::{Known, known};
 use crate::message::{Frames, MESSAGE_BYTES_MAX};
 
+/// More than a connection takes.
+const WITHIN: Duration = Duration::from_secs(10);
+const FOREVER: i32 = 4096;
+
 /// What comes of a request that is no message.
 async fn refusal(line: &Line, path: &'static str) -> Status {
-    let within = Duration::from_secs(10);
-    let connected = line.connected(within, MESSAGE_BYTES_MAX).await;
+    let connected = line.connected(WITHIN, MESSAGE_BYTES_MAX).await;
     let mut grpc = connected.expect("there is a connection");
     grpc.ready().await.unwrap();
     let request = Request::new(Bytes::from_static(b"\xc1"));
@@ -32,7 +32,7 @@ async fn every_method_refuses_every_role_that_may_not_call_it() {
     let authority = Authority::new();
     let all = authority.certify(&Role::ALL);
     let rights = everything().rights();
-    assert!(rights.len() >= 14, "{rights:?}");
+    assert!(rights.len() >= 26, "{rights:?}");
     let server = Server::start(everything(), all).await;
     for role in Role::ALL {
         let own = authority.certify(&[role]);
@@ -50,32 +50,71 @@ async fn every_method_refuses_every_role_that_may_not_call_it() {
     }
 }
 
-async fn is_refused(server: &Server, own: &Identity) {
-    let counting: Far<dyn Counting> = Far::new(server.line(Role::Counting, own));
-    assert_eq!(
-        counting.acquire(acquire(None)).await,
-        Err(Error::Unavailable)
-    );
+/// Calls every method, each on a connection of its own. Says how often there was none, and how often it was refused.
+async fn refused(server: &Server, role: Role, own: &Identity) -> (usize, usize) {
+    let (mut unconnected, mut denied) = (0, 0);
+    for (path, _) in everything().rights() {
+        let line = server.line(role, own);
+        match line.connected(WITHIN, MESSAGE_BYTES_MAX).await {
+            Err(_) => unconnected += 1,
+            Ok(_) => {
+                let refused = refusal(&line, path).await;
+                assert_eq!(refused.code(), Code::PermissionDenied, "{path}");
+                assert_eq!(known(&refused), Known::Refused);
+                denied += 1;
+            }
+        }
+    }
+    (unconnected, denied)
 }
 
 #[tokio::test]
-async fn certificates_of_others_expired_ones_and_wrong_roles_are_refused() {
+async fn every_method_refuses_who_is_not_of_this_cluster() {
     let authority = Authority::new();
-    let server = Server::start(everything(), authority.certify(&[Role::Counting])).await;
-    let good = authority.certify(&[Role::Frontend]);
-    let counting: Far<dyn Counting> = Far::new(server.line(Role::Counting, &good));
-    counting.acquire(acquire(None)).await.unwrap();
+    let all = everything().rights().len();
+    let callee = authority.certify(&Role::ALL);
+    let server = Server::start(everything(), callee.clone()).await;
     // Of another cluster, presented to this one; and the other way round.
     let other = Authority::new();
-    let mixed = other.certify_trusting(&[Role::Frontend], 4096, &authority);
-    let other = other.certify(&[Role::Frontend]);
-    is_refused(&server, &mixed).await;
-    is_refused(&server, &other).await;
-    is_refused(&server, &authority.certify_until(&[Role::Frontend], 2021)).await;
-    is_refused(&server, &authority.certify(&[])).await;
-    // A process that has a certificate, but not that of counting, cannot pass for it.
+    let mixed = other.certify_trusting(&Role::ALL, FOREVER, &authority);
+    let expired = authority.certify_until(&Role::ALL, 2021);
+    for own in [mixed, other.certify(&Role::ALL), expired] {
+        assert_eq!(refused(&server, Role::Counting, &own).await, (all, 0));
+    }
+    let nobody = authority.certify(&[]);
+    assert_eq!(refused(&server, Role::Counting, &nobody).await, (0, all));
+    let revoked = authority.certify(&Role::ALL);
+    callee.revoke([revoked.own().serial.clone()].into());
+    assert_eq!(refused(&server, Role::Counting, &revoked).await, (0, all));
+}
+
+#[tokio::test]
+async fn no_method_is_called_of_who_is_not_the_callee() {
+    let authority = Authority::new();
+    let all = everything().rights().len();
+    let own = authority.certify(&Role::ALL);
+    // It has a certificate, but not that of counting.
     let worker = Server::start(everything(), authority.certify(&[Role::Worker])).await;
-    is_refused(&worker, &good).await;
+    assert_eq!(refused(&worker, Role::Counting, &own).await, (all, 0));
+    let expired = authority.certify_until(&Role::ALL, 2021);
+    let expired = Server::start(everything(), expired).await;
+    assert_eq!(refused(&expired, Role::Counting, &own).await, (all, 0));
+    let callee = authority.certify(&Role::ALL);
+    own.revoke([callee.own().serial.clone()].into());
+    let revoked = Server::start(everything(), callee).await;
+    assert_eq!(refused(&revoked, Role::Counting, &own).await, (all, 0));
+}
+
+#[tokio::test]
+async fn a_process_of_another_host_is_not_called_where_that_matters() {
+    let authority = Authority::new();
+    let own = authority.certify(&[Role::Frontend]);
+    let server = Server::start(everything(), authority.certify(&[Role::Worker])).await;
+    for (host, expected) in [("h1", true), ("h2", false)] {
+        let line = Line::to_host(Role::Worker, host, server.address, &own);
+        let connected = line.connected(WITHIN, MESSAGE_BYTES_MAX).await;
+        assert_eq!(connected.is_ok(), expected, "{host}");
+    }
 }
 
 #[tokio::test]
