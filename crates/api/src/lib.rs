@@ -12,6 +12,7 @@
 pub mod assignment;
 pub mod counting;
 pub mod credentials;
+pub mod enrolment;
 pub mod events;
 pub mod invoke;
 pub mod logs;

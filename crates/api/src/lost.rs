@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::invoke::Why;
 use crate::{
-    assignment, counting, credentials, events, invoke, logs, membership, placement, preparation,
-    requests, worker,
+    assignment, counting, credentials, enrolment, events, invoke, logs, membership, placement,
+    preparation, requests, worker,
 };
 
 /// What is known of a call that has no answer.
@@ -40,6 +40,7 @@ unavailable!(
     assignment,
     counting,
     credentials,
+    enrolment,
     events,
     logs,
     membership,

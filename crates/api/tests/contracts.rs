@@ -8,8 +8,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use api::{
-    Secret, assignment, counting, credentials, events, invoke, logs, lost, membership, placement,
-    preparation, requests, worker,
+    Secret, assignment, counting, credentials, enrolment, events, invoke, logs, lost, membership,
+    placement, preparation, requests, worker,
 };
 use bytes::Bytes;
 use records::examples;
@@ -246,6 +246,32 @@ fn who_is_a_member() {
         membership::Error::Unavailable,
     ]);
     comes_back(Role::ALL);
+}
+
+#[test]
+fn how_a_certificate_is_renewed() {
+    let holder = enrolment::Holder {
+        host: text(),
+        zone: text(),
+        roles: Role::ALL.into(),
+    };
+    comes_back([holder.clone()]);
+    comes_back([enrolment::Renew {
+        holder,
+        serial: text(),
+        request: text(),
+    }]);
+    comes_back([enrolment::Issued {
+        certificate: text(),
+        authorities: text(),
+        expires: at(),
+    }]);
+    comes_back([
+        enrolment::Error::Forged { what: text() },
+        enrolment::Error::Malformed,
+        enrolment::Error::Revoked,
+        enrolment::Error::Unavailable,
+    ]);
 }
 
 #[test]

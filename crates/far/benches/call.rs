@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::counting::{Acquire, Counting, Error, Permit};
+use api::enrolment::dns_name;
 use async_trait::async_trait;
-use far::{Far, Identity, Line, Served, dns_name};
+use far::{Far, Identity, Line, Served};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use records::examples;
 use tokio::net::TcpListener;

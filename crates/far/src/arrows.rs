@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::assignment::{self, Assign, Assignment, Lease, Lend, Provision, Report, Standing};
 use api::counting::{self, Acquire, Counting, Permit};
 use api::credentials::{self, Credentials, RoleCredentials};
+use api::enrolment::{self, Enrolment, Issued, Renew};
 use api::events::{self, Accept, Events, FunctionView, QueueView};
 use api::invoke::{self, Invoke, Invoker, Outcome, Target};
 use api::logs::{self, RecentLogs, Recents};
@@ -18,7 +19,9 @@ use records::functions::FunctionKey;
 use tonic::Status;
 use types::{FunctionArn, FunctionName, PermitId, ProcessId, Scope, Timestamp, WorkerId};
 
-use crate::callers::{Caller, Refusal, own_member, own_process, own_reports, own_worker};
+use crate::callers::{
+    Caller, Refusal, own_certificate, own_member, own_process, own_reports, own_worker,
+};
 use crate::message::MESSAGE_BYTES_MAX;
 use crate::route::{Allowance, Far};
 use crate::served::{Rights, Served};
@@ -35,7 +38,7 @@ const ANSWERED: Duration = Duration::from_secs(180);
 /// An invoke: 15 minutes, and what is around it.
 const INVOKED: Duration = Duration::from_secs(1_000);
 
-/// The longest request of a client that is no invoke: code of 50 MB in base64, and what goes with it.
+/// The longest request of a client that is no invoke, 70 MB, and what goes with it.
 const REQUEST_BYTES_MAX: usize = 72 << 20;
 
 /// Both ends of an arrow. For each method: its arguments, each with its type in the trait and in the
@@ -133,6 +136,12 @@ arrow!(RecentLogs, recent_logs, logs, {
         group: &str => String as ref,
         since: Timestamp => Timestamp
     ) -> Recents, within PROMPT, by [Control];
+});
+
+arrow!(Enrolment, enrolment, enrolment, {
+    renew(request: Renew => Renew) -> Issued, within STORED, by [
+        Control, Identity, Frontend, Counting, Assignment, Placement, Worker, EventInvoke
+    ], if own_certificate;
 });
 
 arrow!(Requests, requests, requests, {

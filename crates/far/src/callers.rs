@@ -1,11 +1,12 @@
 //! What a caller may say of itself: not more than its certificate does.
 //!
-//! A worker runs what is hostile. Whoever takes one over has its certificate, and must not speak for another host with
-//! it: not announce, report or end what is not there.
+//! A worker runs what is hostile. An attacker who takes one over has its certificate, and must not speak for another host
+//! with it: not announce, report or end what is elsewhere.
 
 use std::sync::Arc;
 
 use api::assignment::{self, Report};
+use api::enrolment::{self, Renew};
 use api::membership::{self, Member, View};
 use api::placement::{self, Heartbeat};
 use tokio::sync::watch;
@@ -100,6 +101,27 @@ pub(crate) fn own_member(
         return forged("worker");
     }
     Ok(())
+}
+
+/// A certificate is renewed by its holder.
+pub(crate) fn own_certificate(
+    caller: &Caller,
+    (renew,): &(Renew,),
+) -> Result<(), Refusal<enrolment::Error>> {
+    let (peer, holder) = (&caller.peer, &renew.holder);
+    let roles = peer.roles.iter().copied().collect();
+    let forged = [
+        ("host", holder.host != peer.host),
+        ("zone", holder.zone != peer.zone),
+        ("roles", holder.roles != roles),
+        ("serial", renew.serial != peer.serial),
+    ];
+    match forged.iter().find(|(_, forged)| *forged) {
+        None => Ok(()),
+        Some((what, _)) => Err(Refusal::Answered(enrolment::Error::Forged {
+            what: (*what).to_owned(),
+        })),
+    }
 }
 
 /// A process is ended by its own host.

@@ -29,6 +29,6 @@ mod worker;
 pub use callers::Hosts;
 pub use identity::{Identity, IdentityError};
 pub use line::Line;
-pub use roles::{Peer, dns_name};
+pub use roles::Peer;
 pub use route::{Far, Lines};
 pub use served::Served;

@@ -10,6 +10,7 @@ mod routes;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use api::enrolment::Holder;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use nothing::everything;
 
-use crate::{Identity, Line, Served, dns_name};
+use crate::{Identity, Line, Served};
 use types::Role;
 
 /// A cluster's authority.
@@ -48,9 +49,12 @@ impl Authority {
 
     /// A certificate and its key.
     fn pem(&self, roles: &[Role], year: i32) -> (String, String) {
-        let mut names: Vec<String> = roles.iter().map(|role| dns_name(*role)).collect();
-        names.push("h1.host.lambent".to_owned());
-        names.push("a.zone.lambent".to_owned());
+        let holder = Holder {
+            host: "h1".to_owned(),
+            zone: "a".to_owned(),
+            roles: roles.iter().copied().collect(),
+        };
+        let names = holder.dns_names();
         let mut params = CertificateParams::new(names).unwrap();
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(year, 1, 1);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use api::enrolment::dns_name;
 use futures_util::future::BoxFuture;
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
@@ -19,7 +20,7 @@ use tonic::client::Grpc;
 use tower_service::Service;
 
 use crate::identity::{Identity, Proof};
-use crate::roles::{Peer, dns_name};
+use crate::roles::Peer;
 use crate::served::{KEEPALIVE, KEEPALIVE_WITHIN};
 use types::Role;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use api::assignment::{self, Assignment};
+use api::enrolment::{self, Enrolment, Holder, Renew};
 use api::membership::{self, Member, Membership, State, View};
 use api::placement::{self, Heartbeat, Placement};
 use api::requests::{Request, Requests};
@@ -111,6 +112,42 @@ async fn a_member_is_what_its_certificate_says() {
         let what = what.to_owned();
         let refused = worker.announce(forged).await;
         assert_eq!(refused, Err(membership::Error::Forged { what }));
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_by_its_holder() {
+    let known = Known::new().await;
+    let own = known.authority.certify(&[Role::Worker]);
+    let far: Far<dyn Enrolment> = Far::new(known.server.line(Role::Control, &own));
+    let good = Renew {
+        holder: Holder {
+            host: "h1".to_owned(),
+            zone: "a".to_owned(),
+            roles: [Role::Worker].into(),
+        },
+        serial: own.own().serial.clone(),
+        request: String::new(),
+    };
+    // It came through.
+    assert_eq!(
+        far.renew(good.clone()).await,
+        Err(enrolment::Error::Malformed)
+    );
+    let forge = |what: &'static str, change: fn(&mut Renew)| {
+        let mut forged = good.clone();
+        change(&mut forged);
+        (what, forged)
+    };
+    for (what, forged) in [
+        forge("host", |renew| "h2".clone_into(&mut renew.holder.host)),
+        forge("zone", |renew| "b".clone_into(&mut renew.holder.zone)),
+        forge("roles", |renew| renew.holder.roles = Role::ALL.into()),
+        forge("serial", |renew| renew.serial.push('0')),
+    ] {
+        let what = what.to_owned();
+        let refused = far.renew(forged).await;
+        assert_eq!(refused, Err(enrolment::Error::Forged { what }));
     }
 }
 

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use api::assignment::LeaseNumber;
 use api::counting::{self, Acquire, Counting, Permit};
+use api::logs::{self, RecentLogs};
 use api::worker::{Body, Create, Error, Invoke, Living, Response, Stream, StreamEvent, Worker};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use records::examples;
 use tokio::time::{sleep, timeout};
-use types::{EnvironmentId, FunctionName, PermitId, RequestId, Scope, SystemRandom, Version};
+use types::{
+    EnvironmentId, FunctionName, PermitId, RequestId, Scope, SystemRandom, Timestamp, Version,
+};
 
 use super::*;
 use crate::Far;

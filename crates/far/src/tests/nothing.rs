@@ -5,6 +5,7 @@ use std::sync::Arc;
 use api::assignment::{self, Assign, Assignment, Lease, Lend, Provision, Report, Standing};
 use api::counting::{self, Acquire, Counting, Permit};
 use api::credentials::{self, Credentials, RoleCredentials};
+use api::enrolment::{self, Enrolment, Issued, Renew};
 use api::events::{self, Accept, Events, FunctionView, QueueView};
 use api::invoke::{self, Invoker, Outcome, Target};
 use api::logs::{self, RecentLogs, Recents};
@@ -27,6 +28,7 @@ pub(super) fn everything() -> Served {
     served.counting(nothing.clone());
     served.assignment(nothing.clone());
     served.membership(nothing.clone());
+    served.enrolment(nothing.clone());
     served.requests(nothing.clone());
     served.placement(nothing.clone());
     served.preparation(nothing.clone());
@@ -203,5 +205,12 @@ impl RecentLogs for Nothing {
             }),
             _ => Err(logs::Error::Unavailable),
         }
+    }
+}
+
+#[async_trait]
+impl Enrolment for Nothing {
+    async fn renew(&self, _: Renew) -> Result<Issued, enrolment::Error> {
+        Err(enrolment::Error::Malformed)
     }
 }
