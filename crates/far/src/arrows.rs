@@ -48,7 +48,8 @@ macro_rules! arrow {
     (
         $arrow:ident, $serve:ident, $module:ident, {
             $($method:ident ( $($argument:ident : $given:ty => $sent:ty $(as $by:tt)?),* ) -> $answer:ty,
-                within $within:expr, $(up to $largest:expr,)? by [$($caller:ident),*] $(, if $allowed:expr)?;)*
+                within $within:expr, $(up to $largest:expr,)?
+                by [$($caller:ident),*] $(, if $allowed:expr)?;)*
         }
     ) => {
         #[async_trait]

@@ -18,6 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("api", &["records"]),
     // The arrows between machines.
     ("far", &["accepting", "api", "records"]),
+    // Who is let into the cluster: its rows, sealed keys and certificates.
+    ("authority", &["accepting", "api", "keyring", "storage"]),
     // Knows the signatures of every protocol, and says in its words why one is refused.
     ("authn", &["api", "policy", "records", "wire"]),
     // Master keys, and what is derived from them.
