@@ -1,8 +1,12 @@
 //! The command line.
 
+mod cluster;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use cluster::{Cluster, ClusterAction, Host, Init, Join, Revoke, Stores, Token};
 
 /// The system behind AWS Lambda, open and self-hosted.
 ///
@@ -40,6 +44,8 @@ pub(crate) enum Command {
     Stacks(Client),
     /// Change the master key of a data folder, while its server runs or not.
     Secret(Secret),
+    /// Make a cluster, let hosts join it, and revoke them.
+    Cluster(Cluster),
 }
 
 #[derive(Args, Debug)]

@@ -11,6 +11,7 @@ mod access;
 mod admin;
 mod cli;
 mod client;
+mod cluster;
 mod commands;
 mod config;
 mod data_dir;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         cli::Command::Delete(options) => deploy::delete(&options),
         cli::Command::Stacks(options) => deploy::stacks(&options),
         cli::Command::Secret(options) => secret::secret(&options),
+        cli::Command::Cluster(options) => cluster::cluster(&options),
     };
     match outcome {
         Ok(code) => terminal::ended(code),

@@ -38,6 +38,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use types::{Clock, Random, Role, SystemClock, SystemRandom, WorkerId};
 
+pub(crate) use roles::WITH_KEYS;
+pub(crate) use stores::cluster::leases;
+
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::front_door::{self, Bound, FrontDoor};

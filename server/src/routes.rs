@@ -21,6 +21,7 @@ use std::sync::Arc;
 use api::assignment::Assignment;
 use api::counting::Counting;
 use api::credentials::RoleCredentials;
+use api::enrolment::Enrolment;
 use api::events::Events;
 use api::invoke::Invoker;
 use api::logs::RecentLogs;
@@ -86,6 +87,7 @@ macro_rules! alike {
 
 alike! {
     credentials: RoleCredentials of Identity,
+    enrolment: Enrolment of Control,
     events: Events of EventInvoke,
     invoker: Invoker of Frontend,
     preparation: Preparation of Worker,

@@ -36,8 +36,10 @@ struct Question {
 pub struct Welcome {
     /// Its configuration, TOML: where the cluster's stores are, and the keys to them.
     pub configuration: Secret,
-    /// The master keys, base64, if its roles need them.
+    /// The file of the master keys, base64, if its roles need them.
     pub secret: Option<Secret>,
+    /// The root access key, in the form of AWS's shared credentials, if its roles need it.
+    pub credentials: Option<Secret>,
 }
 
 /// What a host that has joined gets.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::enrolment::{self, Enrolment, Holder, Renew};
-use tokio_util::sync::CancellationToken;
 use types::{Clock, Random};
 
 use crate::authority::IssueError;
@@ -81,14 +80,11 @@ impl Renewing {
         })
     }
 
-    /// Works until `stop`.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Works until the future is dropped.
+    pub async fn run(mut self) {
         loop {
             let wait = self.step().await;
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(wait) => {}
-            }
+            tokio::time::sleep(wait).await;
         }
     }
 

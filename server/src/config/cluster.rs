@@ -17,6 +17,8 @@ pub(crate) struct Cluster {
     pub(crate) listen: String,
     /// Where the others reach it; empty if that is where it listens.
     pub(crate) address: String,
+    /// Where a process with the role control lets hosts join that have a token; empty: nowhere.
+    pub(crate) join: String,
     /// Addresses of some processes with the role placement. Workers ask them first who else there is.
     pub(crate) seeds: Vec<String>,
     pub(crate) nats: Nats,
@@ -61,6 +63,7 @@ impl Default for Cluster {
             roles: Vec::new(),
             listen: "0.0.0.0:9102".to_owned(),
             address: String::new(),
+            join: String::new(),
             seeds: Vec::new(),
             nats: Nats::default(),
             s3: S3::default(),

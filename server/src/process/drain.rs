@@ -169,7 +169,7 @@ mod tests {
             DROPPED_WITHIN,
             CLOSED_WITHIN,
         ];
-        assert!(last > parts.iter().sum());
+        assert!(last > parts.iter().sum::<Duration>());
         assert_eq!(last, Duration::from_secs(949));
     }
 

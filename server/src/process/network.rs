@@ -171,7 +171,7 @@ impl Network {
         let (listener, address) = bound.listen()?;
         tracing::info!(%address, host = self.credentials.peer.host, zone = self.credentials.peer.zone, "other processes are answered");
         let serving = serve(
-            served,
+            served.knowing(self.views()),
             listener,
             self.credentials.clone(),
             self.views(),

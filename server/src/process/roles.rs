@@ -31,6 +31,7 @@ use super::network::Network;
 use super::patience::within;
 use super::stores::Stores;
 use super::what::What;
+use crate::cluster;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::dispatch::{Dispatch, Forward, Operations};
@@ -94,7 +95,7 @@ pub(super) struct Given {
 }
 
 /// The roles that read what is sealed with the installation's keys.
-const WITH_KEYS: [Role; 3] = [Role::Control, Role::Identity, Role::Frontend];
+pub(crate) const WITH_KEYS: [Role; 3] = [Role::Control, Role::Identity, Role::Frontend];
 
 /// The roles from the bottom of the picture up.
 pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
@@ -283,6 +284,24 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
             authenticator: Arc::clone(&keyring.authenticator),
             threads: given.threads,
         });
+    }
+    if let (Some(network), Some(member)) = (&network, &what.member) {
+        let own = cluster::Own {
+            config: &config,
+            identity: &member.identity,
+            clock: &common.clock,
+            random: &common.random,
+        };
+        let others = match (what.has(Role::Control), &keyring) {
+            (true, Some(keyring)) => cluster::Others::Here {
+                table: Arc::clone(&stores.shared().leases),
+                keyring: &keyring.master,
+            },
+            _ => cluster::Others::There(network.routes.enrolment(None)),
+        };
+        if let Some(enrolment) = cluster::begin(own, others, &mut background).await? {
+            served.enrolment(enrolment);
+        }
     }
     if let Some(network) = &mut network {
         if let (true, Some(keeper)) = (what.has(Role::Placement), network.keeper()) {

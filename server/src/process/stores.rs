@@ -1,6 +1,6 @@
 //! What a process keeps things in: in its data folder, if it is the whole system, or where all processes of a cluster do.
 
-pub(super) mod cluster;
+pub(crate) mod cluster;
 pub(super) mod embedded;
 
 use std::sync::Arc;

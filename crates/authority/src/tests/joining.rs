@@ -35,6 +35,7 @@ async fn door(cluster: &Cluster, roles: &[Role]) -> Door {
                 .roles
                 .contains(&Role::Control)
                 .then(|| Secret::new("s")),
+            credentials: None,
         })
     };
     let joining = Joining::new(Arc::clone(&cluster.registrar), made, Arc::new(handout));

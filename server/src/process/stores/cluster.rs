@@ -61,18 +61,28 @@ fn blobs(config: &Cluster) -> anyhow::Result<Arc<dyn Blobs>> {
     Ok(Arc::new(Timely::new(bucket, BLOB_WITHIN)))
 }
 
-async fn shared(
+/// The table in which the cluster's members and certificates are, alone.
+pub(crate) async fn leases(
     nats: &Nats,
-    blobs: &Arc<dyn Blobs>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-) -> anyhow::Result<Shared> {
+) -> anyhow::Result<Arc<dyn Table>> {
+    let cluster = connect(nats, clock, random).await?;
+    let leases = cluster.rows(LEASES).await.context("the table leases")?;
+    Ok(Arc::new(Timely::new(Arc::new(leases), ANSWER_WITHIN)))
+}
+
+async fn connect(
+    nats: &Nats,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> anyhow::Result<jetstream::Cluster> {
     let settings = settings(nats)?;
-    let cluster = loop {
+    loop {
         let connect =
             jetstream::Cluster::connect(settings.clone(), Arc::clone(&clock), Arc::clone(&random));
         match connect.await {
-            Ok(cluster) => break cluster,
+            Ok(cluster) => return Ok(cluster),
             Err(error @ jetstream::Error::Unfit { .. }) => return Err(error.into()),
             Err(error) => {
                 tracing::warn!(
@@ -82,7 +92,16 @@ async fn shared(
                 tokio::time::sleep(AGAIN).await;
             }
         }
-    };
+    }
+}
+
+async fn shared(
+    nats: &Nats,
+    blobs: &Arc<dyn Blobs>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> anyhow::Result<Shared> {
+    let cluster = connect(nats, clock, random).await?;
     let metadata = cluster.rows(METADATA).await.context("the table metadata")?;
     let leases = cluster.rows(LEASES).await.context("the table leases")?;
     let journals = cluster.journals().await.context("the journals")?;
