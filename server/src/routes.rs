@@ -16,6 +16,7 @@ mod lines;
 mod placement;
 mod workers;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use api::assignment::Assignment;
@@ -140,13 +141,14 @@ impl Routes {
         })
     }
 
-    /// The keepers of the members, at first at these addresses.
-    pub(crate) fn membership(&self, seeds: Vec<std::net::SocketAddr>) -> Arc<dyn Membership> {
-        let any = self.any(Role::Placement);
+    /// The keepers of the members: every process but a worker has one. At first they are looked for at these addresses.
+    pub(crate) fn membership(&self, seeds: Vec<SocketAddr>) -> Arc<dyn Membership> {
+        let roles = [Role::Placement, Role::Assignment, Role::Frontend];
+        let any = roles.map(|role| self.any(role)).into();
         let lines = Arc::clone(&self.lines);
-        Arc::new(Far::<dyn Membership>::new(Arc::new(any::OrSeeds::new(
+        Arc::new(Far::<dyn Membership>::new(any::OrSeeds::new(
             any, seeds, lines,
-        ))))
+        )))
     }
 }
 

@@ -1,16 +1,15 @@
 """A real cluster on this machine: NATS, a store of S3's protocol, and a process for each host of three zones."""
 
+import concurrent.futures
 import configparser
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
 
 from . import leftovers
-from .certificates import Authority
 from .moto import Moto
 from .nats import Nats, free_port
 from .observed import Observed
@@ -31,8 +30,11 @@ class Process(Observed):
     def __init__(self, cluster, host, zone, roles):
         self.cluster, self.host, self.zone, self.roles = cluster, host, zone, roles
         self.root = cluster.root / host
+        self.root.mkdir()
         self.data = self.root / "data"
-        self.certificates = self.root / "cluster"
+        # What `cluster init` and `join` make.
+        self.folder = self.root / "cluster"
+        self.config = self.folder / "lambent.toml"
         self.log = self.root / "log"
         self.port = free_port()
         self.listen = f"127.0.0.1:{free_port()}"
@@ -46,12 +48,21 @@ class Process(Observed):
                 ["setpriv", "--pdeathsig", "KILL", binary(), "run",
                  "--roles", roles, "--zone", self.zone,
                  "--listen", self.listen, "--data-dir", str(self.data),
-                 "--config", str(self.cluster.config)],
+                 "--config", str(self.config)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                 env=self.environment(), cwd=self.root,
             )  # fmt: skip
         if wait:
             self.ready()
+
+    def command(self, *words, stdin=""):
+        """Runs a command of this host's, and gives what it prints."""
+        done = subprocess.run(
+            [binary(), *map(str, words)], input=stdin, env=self.environment(), cwd=self.root,
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def ready(self):
         """Waits until it is ready."""
@@ -67,7 +78,7 @@ class Process(Observed):
         """Nothing of ours names a setting by accident."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("LAMBENT_", "AWS_"))}
         kept["LAMBENT_RUNTIMES_DIRECTORY"] = runtimes_directory()
-        kept["LAMBENT_CLUSTER_DIRECTORY"] = str(self.certificates)
+        kept["LAMBENT_CLUSTER_DIRECTORY"] = str(self.folder)
         kept["LAMBENT_CLUSTER_LISTEN"] = f"127.0.0.1:{self.port}"
         if level := os.environ.get("LAMBENT_LOG"):
             kept["LAMBENT_LOG"] = level
@@ -99,7 +110,7 @@ class Process(Observed):
 
 class Cluster:
     """Three zones, or fewer, each with a host that answers clients and one that runs functions; and one for all that has
-    the control plane."""
+    the control plane. Hosts become members as operators make them: by `lambent cluster init`, `token` and `join`."""
 
     def __init__(self, config="", zones="abc", nats=1):
         self._folder = tempfile.TemporaryDirectory(prefix=f"{leftovers.FOLDERS}{os.getpid()}-")
@@ -107,49 +118,31 @@ class Cluster:
         self.nats = Nats(self.root, nats)
         self.s3 = Moto()
         self.s3.client("s3").create_bucket(Bucket=BUCKET)
-        self.authority = Authority()
         self.processes = [Process(self, "centre", zones[0], CENTRE)]
         for zone in zones:
             self.processes.append(Process(self, f"front-{zone}", zone, FRONT))
             self.processes.append(Process(self, f"work-{zone}", zone, ["worker"]))
-        self.config = self.root / "lambent.toml"
-        self._write_config(config)
-        secrets = self.data
-        for process in self.processes:
-            self.authority.certify(process.certificates, process.host, process.zone, process.roles)
-            if process.roles != ["worker"]:
-                if not secrets.exists():
-                    self._make_secrets(secrets)
-                for secret in secrets.iterdir():
-                    shutil.copy(secret, process.certificates)
+        self._settings = config
 
-    def _make_secrets(self, folder):
-        # As an all-in-one server makes them.
-        from .server import Server
-
-        server = Server().start()
-        folder.mkdir()
-        for name in ("secret", "credentials"):
-            shutil.copy(server.data / name, folder)
-        server.terminate()
-        server.abandon()
-
-    def _write_config(self, config):
+    def _configuration(self):
+        """What all processes have in common."""
+        config = self._settings
         fields = [config]
         fields.append("" if "[limits]" in config else HURRIED)
         fields.append("" if "[account]" in config else SEVERAL)
         fields.append("" if "[admin]" in config else ADMIN)
         seed = f"127.0.0.1:{self.processes[0].port}"
-        port = self.processes[1].listen
+        port = self.processes[1].listen.rpartition(":")[2]
         fields.append(f"""
 [urls]
-domain = "localhost:{port.rpartition(":")[2]}"
+domain = "localhost:{port}"
 
 [worker]
 memory_mb = 6000
 
 [cluster]
 seeds = ["{seed}"]
+join = "127.0.0.1:{free_port()}"
 {self.nats.settings()}
 [cluster.s3]
 endpoint = "{self.s3.url}"
@@ -157,15 +150,37 @@ bucket = "{BUCKET}"
 access_key_id = "test"
 secret_access_key = "test"
 """)
-        self.config.write_text("".join(fields))
-        self.config.chmod(0o600)
+        return "".join(fields)
+
+    def _begin(self):
+        """Makes the first host, and starts it."""
+        first = self.processes[0]
+        first.command("cluster", "init", first.folder, "--host", first.host, "--zone", first.zone,
+                      "--roles", ",".join(first.roles))  # fmt: skip
+        first.config.write_text(self._configuration())
+        first.start()
+
+    def add(self, process):
+        """Makes a host a member: `token` where the stores are reached, `join` on the host itself."""
+        first = self.processes[0]
+        token = first.command("cluster", "token", "--host", process.host, "--zone", process.zone,
+                              "--roles", ",".join(process.roles), "--config", first.config)  # fmt: skip
+        process.command("cluster", "join", "-", process.folder, stdin=token.split()[-1])
 
     def start(self):
         """Starts all processes, and waits until all are ready."""
-        for process in self.processes:
-            process.start(wait=False)
-        for process in self.processes:
-            process.ready()
+        try:
+            self._begin()
+            others = self.processes[1:]
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                list(pool.map(self.add, others))
+            for process in others:
+                process.start(wait=False)
+            for process in others:
+                process.ready()
+        except BaseException:
+            self.abandon()
+            raise
         return self
 
     @property
@@ -179,9 +194,14 @@ secret_access_key = "test"
         return [process.url for process in self.processes if process.url]
 
     @property
+    def listens(self):
+        """Where all frontends are, whether they run or not."""
+        return [f"http://{process.listen}" for process in self.processes if "frontend" in process.roles]
+
+    @property
     def data(self):
         """Where the root access key is."""
-        return self.root / "secrets"
+        return self.processes[0].folder
 
     def admin_url(self):
         """Where the metrics of the first frontend are."""

@@ -27,8 +27,10 @@ const OWN: [&[&str]; 7] = [
     &["cluster", "join"],
 ];
 /// What a worker alone is told.
-const OF_WORKERS: [&str; 11] = [
+const OF_WORKERS: [&str; 13] = [
     "account",
+    "admin",
+    "assignment",
     "limits",
     "functions",
     "file_systems",

@@ -304,7 +304,7 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
         }
     }
     if let Some(network) = &mut network {
-        if let (true, Some(keeper)) = (what.has(Role::Placement), network.keeper()) {
+        if let Some(keeper) = network.keeper() {
             served.membership(keeper);
         }
         network.serve(served)?;

@@ -61,25 +61,30 @@ fn order(view: &View, role: Role, zone: &str, turn: usize) -> Vec<SocketAddr> {
     candidates.iter().map(|member| member.address).collect()
 }
 
-/// Callees that are all alike, and where some of them are before anything is known of them.
+/// Callees of several roles, the first one's first, and where some with the role placement are before anything is known of
+/// others.
 pub(super) struct OrSeeds {
-    any: Arc<AnyOf>,
+    any: Vec<Arc<AnyOf>>,
     seeds: Vec<SocketAddr>,
     lines: Arc<LinesByAddress>,
 }
 
 impl OrSeeds {
-    pub(super) fn new(any: Arc<AnyOf>, seeds: Vec<SocketAddr>, lines: Arc<LinesByAddress>) -> Self {
+    pub(super) fn new(
+        any: Vec<Arc<AnyOf>>,
+        seeds: Vec<SocketAddr>,
+        lines: Arc<LinesByAddress>,
+    ) -> Self {
         Self { any, seeds, lines }
     }
 }
 
 impl Lines for OrSeeds {
     fn lines(&self) -> Vec<Line> {
-        let mut lines = self.any.lines();
+        let any = self.any.iter().flat_map(|any| any.lines());
         let seeds = self.seeds.iter();
-        lines.extend(seeds.map(|seed| self.lines.to(self.any.role, *seed)));
-        lines
+        any.chain(seeds.map(|seed| self.lines.to(Role::Placement, *seed)))
+            .collect()
     }
 }
 

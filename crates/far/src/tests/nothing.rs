@@ -17,7 +17,9 @@ use api::worker::{self, Worker};
 use api::{Loses as _, Lost};
 use async_trait::async_trait;
 use records::functions::FunctionKey;
-use types::{EnvironmentId, FunctionArn, FunctionName, PermitId, ProcessId, Scope, Timestamp, WorkerId};
+use types::{
+    EnvironmentId, FunctionArn, FunctionName, PermitId, ProcessId, Scope, Timestamp, WorkerId,
+};
 
 use crate::Served;
 
