@@ -77,16 +77,20 @@ async fn claim(number: u32, dependencies: &Dependencies) -> Result<Partition, Er
 }
 
 /// Asks the workers which of the replayed environments live, and whether there are others. Those of a worker that
-/// does not answer may be at work: they are lent again when it says that they are idle.
+/// does not answer may be at work: they are lent again when it says that they are idle. So may those of one that is not
+/// known: a process that has just joined learns of the others one after the other. `doubts` then finds out.
 async fn recover(shared: &Arc<Shared>, partition: &Arc<Partition>, alive: &BTreeSet<WorkerId>) {
     let mut workers = partition.lock().state.workers();
     workers.extend(alive);
     let census = shared.census(workers).await;
+    // Nobody says it again: there are no others.
+    let all_known = shared.dependencies.live.has_changed().is_err();
     let mut living: BTreeMap<EnvironmentId, bool> = BTreeMap::new();
     for (worker, id) in partition.lock().state.places() {
         let busy = match census.find(worker, id) {
             Found::Living { busy } => busy,
             Found::Unknown => true,
+            Found::Gone if !all_known && !alive.contains(&worker) => true,
             Found::Gone => continue,
         };
         living.insert(id, busy);

@@ -294,3 +294,30 @@ async fn provision_says_what_is_not_led_here() {
     let standings = process.service.provision(wanted.into()).await.unwrap();
     assert_eq!(standings, [None, Some(Standing::default())]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_not_known_yet_is_waited_for() {
+    let world = World::new();
+    let first = Process::start(&world, true).await;
+    let lease = assign(&first.service).await.unwrap();
+    first.service.hand_over().await;
+    let knows = |numbers: &[u64]| World {
+        workers: Arc::new(
+            numbers
+                .iter()
+                .map(|number| (worker(*number), world.workers[&worker(*number)].clone()))
+                .collect(),
+        ),
+        live: watch::Sender::default(),
+        clock: world.clock.clone(),
+        journal: world.journal.clone(),
+    };
+    let joining = knows(&[2]);
+    let second = Process::start(&joining, true).await;
+    assert_eq!(second.service.counts().busy, 1);
+    // If it never comes, it has gone.
+    world.clock.advance(Duration::from_secs(20));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(second.service.counts(), Counts::default());
+    assert_eq!(world.worker(1).living(), [lease.environment]);
+}
