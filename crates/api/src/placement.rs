@@ -16,7 +16,7 @@ pub struct Place {
     pub memory_mb: u32,
     /// The zone to prefer.
     pub zone: Option<String>,
-    /// Workers that have just refused this environment: none of them is picked.
+    /// Workers that have just refused this environment, or drain: none of them is picked.
     pub avoid: Vec<WorkerId>,
 }
 

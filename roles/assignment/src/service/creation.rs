@@ -172,11 +172,13 @@ impl Attempt {
         let mut avoid = Vec::new();
         let mut evictions = 0;
         while avoid.len() < WORKERS_TRIED_MAX {
+            // Placement learns later which workers drain: what is made there for one that leaves would leave as well.
+            let draining = shared.dependencies.live.borrow().draining.clone();
             let place = Place {
                 function: self.function.clone(),
                 memory_mb: configuration.memory_mb,
                 zone: request.zone.clone(),
-                avoid: avoid.clone(),
+                avoid: avoid.iter().copied().chain(draining).collect(),
             };
             let placed = match shared.dependencies.placement.place(place).await {
                 Ok(placed) => placed,

@@ -262,6 +262,21 @@ async fn what_was_on_a_worker_that_is_gone_is_made_elsewhere() {
 }
 
 #[tokio::test]
+async fn nothing_is_made_on_a_worker_that_drains() {
+    let world = World::new();
+    let process = Process::start(&world, true).await;
+    let lease = assign(&process.service).await.unwrap();
+    let report = process.service.report(None, is_idle(lease.environment));
+    report.await.unwrap();
+    world.live.send_modify(|live| {
+        live.draining.insert(worker(1));
+    });
+    until("it is emptied", || world.worker(1).living().is_empty()).await;
+    let next = assign(&process.service).await.unwrap();
+    assert_eq!((next.worker, next.cold), (worker(2), true));
+}
+
+#[tokio::test]
 async fn a_making_ends_when_its_worker_is_gone() {
     let world = World::new();
     let process = Process::start(&world, true).await;
