@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::unfold;
-use storage::queue::{Charge, Depth, Message, Receipt, Usage};
+use storage::queue::{Charge, Depth, Kept, Message, Receipt, Usage};
 use storage::table::WATCH_BACKLOG;
 use storage::{
     Appended, Blobs, Consistency, Error, Expect, Journal, Position, Queue, Record, Revision, Row,
@@ -321,6 +321,20 @@ impl<T: Queue + ?Sized + 'static> Queue for Faulty<T> {
             "queue.peek",
             queue.to_owned(),
             move |queues, queue| async move { queues.peek(&queue, limit, bytes).await },
+        )
+        .await
+    }
+
+    async fn browse(
+        &self,
+        queue: &str,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Kept>, Error> {
+        self.call(
+            "queue.browse",
+            queue.to_owned(),
+            move |queues, queue| async move { queues.browse(&queue, after, limit).await },
         )
         .await
     }

@@ -20,7 +20,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::json;
 use storage::queue::{
-    Charge, Depth, Message, RECEIVE_MAX, Receipt, Usage, check_charge, check_message, check_queue,
+    Charge, Depth, Kept, Message, RECEIVE_MAX, Receipt, Usage, check_charge, check_message,
+    check_queue,
 };
 use storage::{Blobs, Error, Queue};
 use tokio::time::Instant;
@@ -242,6 +243,18 @@ impl Queue for Queues {
     async fn peek(&self, queue: &str, limit: usize, bytes: usize) -> Result<Vec<Bytes>, Error> {
         match self.find(queue).await? {
             Some(stream) => self.look(&stream, limit, bytes).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn browse(
+        &self,
+        queue: &str,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Kept>, Error> {
+        match self.find(queue).await? {
+            Some(stream) => self.browse_in(&stream, after, limit.min(RECEIVE_MAX)).await,
             None => Ok(Vec::new()),
         }
     }

@@ -93,6 +93,8 @@ macro_rules! queue_conformance {
                 the_largest_message_fits_and_a_larger_one_is_refused,
                 what_is_kept_for_an_owner_is_counted_and_bounded,
                 what_waits_is_shown_at_once_but_for_what_is_held,
+                all_messages_are_browsed_in_every_state_and_none_is_taken,
+                pages_of_browsed_messages_are_of_so_many_bytes,
             ]
         );
     };

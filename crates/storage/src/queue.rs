@@ -45,6 +45,19 @@ pub struct Message {
     pub body: Bytes,
 }
 
+/// A message as it is kept, held or not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kept {
+    /// The message, unique in its queue. Later ones have higher numbers.
+    pub message: u64,
+    /// For whom it is kept.
+    pub owner: String,
+    /// Its body.
+    pub body: Bytes,
+    /// After which time it can be received, if nobody holds it. For a held message: at most as long as it is held.
+    pub delay: Duration,
+}
+
 /// How much a queue holds.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Depth {
@@ -222,6 +235,16 @@ pub trait Queue: Send + Sync {
     /// At most `limit` messages, held or not, in the order they were sent, with the first `bytes` of
     /// their bodies: for inspection.
     async fn peek(&self, queue: &str, limit: usize, bytes: usize) -> Result<Vec<Bytes>, Error>;
+
+    /// At most `limit` messages (at most [`RECEIVE_MAX`], and [`RECEIVE_BYTES_MAX`]), held or not, in the order of
+    /// their numbers, those after `after`. Nothing is taken. What changes meanwhile may be seen in both of its
+    /// states; a message that is there all the time is seen, perhaps under a second, higher number.
+    async fn browse(
+        &self,
+        queue: &str,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Kept>, Error>;
 
     /// Names of the queues that begin with `prefix`, in order.
     async fn queues(&self, prefix: &str) -> Result<Vec<String>, Error>;

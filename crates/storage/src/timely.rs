@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::queue::{Charge, Depth, Message, Receipt, Usage};
+use crate::queue::{Charge, Depth, Kept, Message, Receipt, Usage};
 use crate::{
     Appended, Blobs, Consistency, Error, Expect, Journal, Position, Queue, Record, Revision, Row,
     Table, Watch,
@@ -114,6 +114,15 @@ impl<T: Queue + ?Sized> Queue for Timely<T> {
 
     async fn peek(&self, queue: &str, limit: usize, bytes: usize) -> Result<Vec<Bytes>, Error> {
         self.ask(self.store.peek(queue, limit, bytes)).await
+    }
+
+    async fn browse(
+        &self,
+        queue: &str,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Kept>, Error> {
+        self.ask(self.store.browse(queue, after, limit)).await
     }
 
     async fn queues(&self, prefix: &str) -> Result<Vec<String>, Error> {

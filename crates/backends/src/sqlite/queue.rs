@@ -20,7 +20,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use storage::queue::{
-    Charge, Depth, Message, RECEIVE_MAX, Receipt, Usage, check_charge, check_message, check_queue,
+    Charge, Depth, Kept, Message, RECEIVE_MAX, Receipt, Usage, check_charge, check_message,
+    check_queue,
 };
 use storage::{Error as StorageError, Queue, Room};
 use tokio::sync::oneshot;
@@ -244,6 +245,18 @@ impl Queue for SqliteQueue {
         let queue = queue.to_owned();
         self.file
             .query(move |connection| read::peek(connection, &queue, limit, bytes))
+            .await
+    }
+
+    async fn browse(
+        &self,
+        queue: &str,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Kept>, StorageError> {
+        let (queue, now) = (queue.to_owned(), self.clock.now());
+        self.file
+            .query(move |connection| read::browse(connection, &queue, (after, limit), now))
             .await
     }
 

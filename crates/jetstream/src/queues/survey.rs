@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use storage::Error;
-use storage::queue::{Depth, Usage};
+use storage::queue::{Depth, Kept, RECEIVE_BYTES_MAX, Usage};
 use tokio::time::{Instant, sleep};
 use types::Timestamp;
 
@@ -194,6 +194,46 @@ impl Queues {
             if let Some(body) = self.body(&stored).await? {
                 found.push(message::beginning(&body, bytes));
             }
+        }
+        Ok(found)
+    }
+
+    /// The messages after a place, whole.
+    pub(super) async fn browse_in(
+        &self,
+        stream: &Stream,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Kept>, Error> {
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        let mut from = after.map_or(1, |after| after.saturating_add(1));
+        let all = format!("{}.>", stream.name);
+        while found.len() < limit {
+            let Some(stored) = stream.next(from, &all).await? else {
+                break;
+            };
+            from = stored.sequence.saturating_add(1);
+            let envelope = Envelope::read(&stored.subject, |name| stored.header(name));
+            let Some(envelope) = envelope else {
+                continue;
+            };
+            if bytes + envelope.bytes > RECEIVE_BYTES_MAX && !found.is_empty() {
+                break;
+            }
+            // Without its body it was acknowledged meanwhile, or its blob is lost.
+            let Some(body) = self.body(&stored).await? else {
+                if stream.at(stored.sequence).await?.is_some() {
+                    return Err(Failure::Odd(format!("{} has no body", stored.sequence)).into());
+                }
+                continue;
+            };
+            bytes += body.len();
+            found.push(Kept {
+                message: stored.sequence,
+                delay: envelope.visible.since(self.clock.now()),
+                owner: envelope.owner,
+                body,
+            });
         }
         Ok(found)
     }

@@ -12,6 +12,10 @@ use tokio::time::{Instant, sleep};
 use crate::queue::{BODY_BYTES_MAX, Bound, Charge, Message, RECEIVE_BYTES_MAX, Usage};
 use crate::{Error, Queue};
 
+mod browsing;
+
+pub use browsing::*;
+
 const NOW: Duration = Duration::ZERO;
 /// A time that runs out within a test.
 const SHORT: Duration = Duration::from_millis(300);

@@ -13,8 +13,8 @@ use types::{Clock, Timestamp};
 
 use super::lock;
 use crate::queue::{
-    Charge, Depth, Message, RECEIVE_BYTES_MAX, RECEIVE_MAX, Receipt, Usage, beginnings,
-    check_charge, check_message, check_queue,
+    Charge, Depth, Kept as Browsed, Message, RECEIVE_BYTES_MAX, RECEIVE_MAX, Receipt, Usage,
+    beginnings, check_charge, check_message, check_queue,
 };
 use crate::{Error, Queue};
 
@@ -96,6 +96,18 @@ impl MemoryQueue {
         self.changed.notify_waiters();
         held
     }
+}
+
+/// As many as one look may give.
+fn browsed(later: impl Iterator<Item = Browsed>, limit: usize) -> Vec<Browsed> {
+    let mut bytes = 0;
+    let fits = |kept: &Browsed| {
+        let first = bytes == 0;
+        bytes += kept.body.len();
+        first || bytes <= RECEIVE_BYTES_MAX
+    };
+    let most = limit.min(RECEIVE_MAX);
+    later.take(most).take_while(fits).collect()
 }
 
 impl Messages {
@@ -316,6 +328,26 @@ impl Queue for MemoryQueue {
         Ok(bodies
             .map(|body| body.slice(..bytes.min(body.len())))
             .collect())
+    }
+
+    async fn browse(
+        &self,
+        queue: &str,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Browsed>, Error> {
+        let now = self.clock.now();
+        let from = after.map_or(0, |after| after.saturating_add(1));
+        let queues = lock(&self.queues);
+        let messages = queues.get(queue).into_iter();
+        let later = messages.flat_map(|messages| messages.messages.range(from..));
+        let seen = later.map(|(message, kept)| Browsed {
+            message: *message,
+            owner: kept.owner.to_string(),
+            body: kept.body.clone(),
+            delay: kept.visible_from.since(now),
+        });
+        Ok(browsed(seen, limit))
     }
 
     async fn queues(&self, prefix: &str) -> Result<Vec<String>, Error> {

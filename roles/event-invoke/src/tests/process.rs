@@ -10,7 +10,7 @@ use api::invoke::{Error as InvokeError, Invoke, Invoker, Outcome, Target};
 use async_trait::async_trait;
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
-use storage::queue::{Charge, Depth, Message, Receipt, Usage};
+use storage::queue::{Charge, Depth, Kept, Message, Receipt, Usage};
 use storage::{Consistency, Error, Expect, Queue, Revision, Row, Table, Watch};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -184,6 +184,14 @@ impl Queue for Outside<dyn Queue> {
     }
     async fn peek(&self, queue: &str, limit: usize, bytes: usize) -> Result<Vec<Bytes>, Error> {
         self.0.store(self.1.peek(queue, limit, bytes)).await
+    }
+    async fn browse(
+        &self,
+        queue: &str,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Kept>, Error> {
+        self.0.store(self.1.browse(queue, after, limit)).await
     }
     async fn queues(&self, prefix: &str) -> Result<Vec<String>, Error> {
         self.0.store(self.1.queues(prefix)).await

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use backends::SqliteQueue;
 use bytes::Bytes;
 use storage::Queue;
-use storage::queue::{Charge, Depth, Message, Receipt, Usage};
+use storage::queue::{Charge, Depth, Kept, Message, Receipt, Usage};
 
 /// Holds a thread until it is released.
 pub(crate) struct StandStill(pub(crate) Mutex<Option<mpsc::Receiver<()>>>);
@@ -77,6 +77,14 @@ impl Queue for Standing {
         bytes: usize,
     ) -> Result<Vec<Bytes>, storage::Error> {
         self.0.peek(queue, limit, bytes).await
+    }
+    async fn browse(
+        &self,
+        queue: &str,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Kept>, storage::Error> {
+        self.0.browse(queue, after, limit).await
     }
     async fn queues(&self, prefix: &str) -> Result<Vec<String>, storage::Error> {
         self.0.queues(prefix).await

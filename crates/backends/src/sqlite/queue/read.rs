@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
-use storage::queue::Depth;
+use storage::queue::{Depth, Kept, RECEIVE_BYTES_MAX, RECEIVE_MAX};
 use types::Timestamp;
 
 use crate::sqlite::query::{signed, unsigned};
@@ -52,6 +52,38 @@ pub(super) fn peek(
             Ok(row.get::<_, Vec<u8>>(0)?.into())
         })?
         .collect()
+}
+
+/// See [`storage::Queue::browse`].
+pub(super) fn browse(
+    connection: &Connection,
+    queue: &str,
+    (after, limit): (Option<u64>, usize),
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Kept>> {
+    // By their numbers, not by the index of times, which would be sorted for every page.
+    let mut statement = connection.prepare_cached(
+        "SELECT messages.id, owners.name, body, visible_from FROM messages JOIN owners ON owners.id = owner \
+         WHERE +queue = (SELECT id FROM queues WHERE name = ?1) AND messages.id > ?2 ORDER BY messages.id",
+    )?;
+    let mut found = statement.query(params![queue, after.map_or(-1, signed)])?;
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    while page.len() < limit.min(RECEIVE_MAX)
+        && let Some(row) = found.next()?
+    {
+        let body: Vec<u8> = row.get(2)?;
+        bytes += body.len();
+        if bytes > RECEIVE_BYTES_MAX && !page.is_empty() {
+            break;
+        }
+        page.push(Kept {
+            message: unsigned(row.get(0)?),
+            owner: row.get(1)?,
+            body: body.into(),
+            delay: timestamp(row.get(3)?).since(now),
+        });
+    }
+    Ok(page)
 }
 
 /// See [`storage::Queue::queues`].
