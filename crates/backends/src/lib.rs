@@ -15,7 +15,7 @@ mod space;
 mod sqlite;
 
 pub use error::Error;
-pub use local_blobs::LocalBlobs;
+pub use local_blobs::{LocalBlobs, blob_file};
 pub use opening::Opening;
 pub use remembered::Remembered;
 pub use space::Space;

@@ -189,12 +189,15 @@ impl Folder {
 
     /// Where a blob of a name that has been checked is.
     fn path(&self, name: &str) -> PathBuf {
-        // Its lowest byte has seen every byte of the name.
-        let hash = types::fnv::hash_32(&[name.as_bytes()]);
-        self.root
-            .join(format!("{:02x}", hash & 0xff))
-            .join(name.replace('/', "%"))
+        self.root.join(blob_file(name))
     }
+}
+
+/// The file of a blob, below the folder of all.
+pub fn blob_file(name: &str) -> String {
+    // Its lowest byte has seen every byte of the name.
+    let hash = types::fnv::hash_32(&[name.as_bytes()]);
+    format!("{:02x}/{}", hash & 0xff, name.replace('/', "%"))
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -33,4 +33,4 @@ mod unpack;
 pub use confine::{Confine, Task, Unconfined, work};
 pub use error::{Error, Problem};
 pub use folders::{Folders, Unpacked};
-pub use packages::{Packages, Published};
+pub use packages::{Packages, Published, blob_name};

@@ -134,7 +134,8 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
 
-fn blob_name(image: &str) -> String {
+/// The blob that a package is kept in, by the package's name.
+pub fn blob_name(image: &str) -> String {
     format!("{FOLDER}{image}{ENDING}")
 }
 

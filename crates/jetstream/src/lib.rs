@@ -31,4 +31,4 @@ pub use journals::Journals;
 pub use queues::Queues;
 pub use rows::Rows;
 #[cfg(feature = "s3")]
-pub use s3::{Bucket, S3};
+pub use s3::{Bucket, Objects, S3};

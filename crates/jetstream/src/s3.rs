@@ -2,6 +2,7 @@
 //! has acknowledged is there for every later request.
 
 mod http;
+mod objects;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use storage::Error;
 use storage::blobs::{Blobs, check_name};
 
 use http::Connector;
+pub use objects::Objects;
 
 /// Where blobs are kept, and by whose keys.
 #[derive(Clone)]
@@ -35,17 +37,21 @@ pub struct S3(AmazonS3);
 impl S3 {
     /// The bucket is not asked for anything yet.
     pub fn open(bucket: &Bucket) -> Result<Self, Error> {
-        let store = AmazonS3Builder::new()
-            .with_endpoint(&bucket.endpoint)
-            .with_region(&bucket.region)
-            .with_bucket_name(&bucket.name)
-            .with_access_key_id(&bucket.key_id)
-            .with_secret_access_key(&bucket.secret)
-            .with_allow_http(bucket.endpoint.starts_with("http://"))
-            .with_http_connector(Connector::new().map_err(unavailable)?)
-            .build();
-        store.map(Self).map_err(unavailable)
+        Ok(Self(connect(bucket)?))
     }
+}
+
+fn connect(bucket: &Bucket) -> Result<AmazonS3, Error> {
+    let store = AmazonS3Builder::new()
+        .with_endpoint(&bucket.endpoint)
+        .with_region(&bucket.region)
+        .with_bucket_name(&bucket.name)
+        .with_access_key_id(&bucket.key_id)
+        .with_secret_access_key(&bucket.secret)
+        .with_allow_http(bucket.endpoint.starts_with("http://"))
+        .with_http_connector(Connector::new().map_err(unavailable)?)
+        .build();
+    store.map_err(unavailable)
 }
 
 fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> Error {

@@ -43,7 +43,12 @@ fn read_open(path: &Path, file: &File) -> io::Result<Vec<MasterKey>> {
 /// Creates the file with one key if it does not exist. Several processes may do so at once: all get the
 /// same.
 pub(crate) fn make(path: &Path, random: &dyn Random) -> io::Result<()> {
-    let aside = write_aside(path, &[fresh(random)], random)?;
+    make_with(path, &[fresh(random)], random)
+}
+
+/// The same with these keys.
+pub(crate) fn make_with(path: &Path, keys: &[MasterKey], random: &dyn Random) -> io::Result<()> {
+    let aside = write_aside(path, keys, random)?;
     let linked = match fs::hard_link(&aside, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         linked => linked,
@@ -83,6 +88,14 @@ pub(crate) fn note_settled(path: &Path, id: KeyId, random: &dyn Random) -> io::R
     let aside = path.with_extension(format!("{:016x}.new", random.next_u64()));
     fs::write(&aside, id.to_string())?;
     fs::rename(&aside, settled(path))
+}
+
+/// It is not known any more by which key everything is sealed.
+pub(crate) fn forget_settled(path: &Path) -> io::Result<()> {
+    match fs::remove_file(settled(path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => sync_folder(path),
+    }
 }
 
 /// Whether everything is sealed by that key.

@@ -109,6 +109,40 @@ impl Keyring {
         })
     }
 
+    /// Puts the keys of the file `from` behind those of the file at `path`, which is made if it does not exist: what
+    /// they have sealed can be opened here from now on, and the newest of here goes on to seal. Returns the ids of
+    /// those that were not here.
+    pub fn take_in(path: &Path, from: &Path, random: &dyn Random) -> io::Result<Vec<KeyId>> {
+        let others = file::read(from)?;
+        if !path.try_exists()? {
+            file::make_with(path, &others, random)?;
+        }
+        file::forget_settled(path)?;
+        file::change(path, random, |keys| {
+            let mut taken = Vec::new();
+            for other in others {
+                match keys.iter().find(|key| key.id() == other.id()) {
+                    Some(known) if *known == other => continue,
+                    Some(_) => {
+                        let problem =
+                            format!("two different master keys have the id {}", other.id());
+                        return Err(io::Error::other(problem));
+                    }
+                    None => taken.push(other.id()),
+                }
+                keys.push(other);
+            }
+            match keys.len() <= KEYS_MAX {
+                true => Ok(taken),
+                false => {
+                    let problem =
+                        format!("there would be more than {KEYS_MAX} keys: retire old ones first");
+                    Err(io::Error::other(problem))
+                }
+            }
+        })
+    }
+
     /// Removes all keys but the newest: what the others have sealed cannot be opened any more. Returns their
     /// ids. Refused while something that is kept is sealed by them, see [`Keyring::note_settled`].
     pub fn retire(path: &Path, random: &dyn Random) -> io::Result<Vec<KeyId>> {
@@ -166,6 +200,31 @@ mod tests {
         assert!(!keyring.read_again(at(10_000)));
         assert_eq!(keyring.keys().len(), 1);
         assert!(Keyring::rotate(&path, &SystemRandom).is_err());
+    }
+
+    #[test]
+    fn keys_of_another_file_come_behind_and_open_what_they_have_sealed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (here, there) = (folder.path().join("here"), folder.path().join("there"));
+        let theirs = Keyring::open(&there, &SystemRandom).unwrap().keys()[0].clone();
+        let ours = Keyring::open(&here, &SystemRandom).unwrap();
+        ours.note_settled(&SystemRandom).unwrap();
+        let taken = Keyring::take_in(&here, &there, &SystemRandom).unwrap();
+        assert_eq!(taken, [theirs.id()]);
+        let both = [ours.keys()[0].clone(), theirs.clone()];
+        assert_eq!(*Keyring::open(&here, &SystemRandom).unwrap().keys(), both);
+        assert!(
+            Keyring::retire(&here, &SystemRandom).is_err(),
+            "the other key may have sealed something"
+        );
+        let again = Keyring::take_in(&here, &there, &SystemRandom).unwrap();
+        assert_eq!(again, []);
+        let fresh = folder.path().join("fresh");
+        Keyring::take_in(&fresh, &there, &SystemRandom).unwrap();
+        assert_eq!(
+            *Keyring::open(&fresh, &SystemRandom).unwrap().keys(),
+            [theirs]
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::ledger::{BEAT, Entry, Ledger};
 use crate::{ASSIGNMENT, Views};
 
 /// The rows of processes.
-const MEMBER: &str = "cluster/member/";
+pub const MEMBER: &str = "cluster/member/";
 /// The rows of hosts whose workers are to drain.
 pub const DRAIN: &str = "cluster/drain/";
 /// The rows of certificates that are valid no more.

@@ -114,6 +114,23 @@ pub struct Configuration {
     pub last_update: LastUpdate,
 }
 
+impl Function {
+    /// The packages that it names, some perhaps twice.
+    pub fn packages(&self) -> impl Iterator<Item = &str> {
+        let others = [&self.serving, &self.publishing].into_iter().flatten();
+        let all = std::iter::once(&self.latest).chain(others.map(AsRef::as_ref));
+        all.flat_map(Configuration::packages)
+    }
+}
+
+impl Configuration {
+    /// The packages that it names: its code and its layers.
+    pub fn packages(&self) -> impl Iterator<Item = &str> {
+        let layers = self.layers.iter().map(|layer| layer.image.as_str());
+        std::iter::once(self.code.image.as_str()).chain(layers)
+    }
+}
+
 /// The code of a version.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Code {

@@ -183,15 +183,13 @@ impl UnusedPackages {
         let mut used = self.operators.clone();
         let each = self.rows.each(FUNCTIONS, |row| {
             let function: Function = decode(&row)?;
-            name(&function.latest, &mut used);
-            for other in [&function.serving, &function.publishing] {
-                other.iter().for_each(|other| name(other, &mut used));
-            }
+            used.extend(function.packages().map(str::to_owned));
             Ok(())
         });
         each.await?;
         let each = self.rows.each(VERSIONS, |row| {
-            name(&decode::<Configuration>(&row)?, &mut used);
+            let version: Configuration = decode(&row)?;
+            used.extend(version.packages().map(str::to_owned));
             Ok(())
         });
         each.await?;
@@ -202,11 +200,6 @@ impl UnusedPackages {
         each.await?;
         Ok(used)
     }
-}
-
-fn name(configuration: &Configuration, used: &mut BTreeSet<String>) {
-    used.insert(configuration.code.image.clone());
-    used.extend(configuration.layers.iter().map(|layer| layer.image.clone()));
 }
 
 /// What to do about a package with a mark.

@@ -40,6 +40,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("membership", &["api", "leasing", "storage"]),
     ("backends", &["storage"]),
     ("jetstream", &["storage"]),
+    // Copies stores, whatever is in them.
+    ("backup", &["storage"]),
     // Says in Lambda's words why a row is not as asked for.
     ("tables", &["storage", "wire"]),
     // What callers may say, in the words in which they are answered.
