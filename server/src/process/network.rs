@@ -1,5 +1,7 @@
 //! A process among others: says that it lives, learns who else does, and is called by them.
 
+mod agreed;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,6 +108,11 @@ impl Network {
         let (membership, routes, saying, views);
         match table {
             Some(table) => {
+                within(
+                    "the cluster's table",
+                    agreed::partitions(table.as_ref(), partitions),
+                )
+                .await??;
                 let keeper = Keeper::new(table, own);
                 views = keeper.views();
                 routes = Routes::new(views.clone(), place, identity, partitions);
