@@ -38,9 +38,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use types::{Clock, Random, Role, SystemClock, SystemRandom, WorkerId};
 
-pub(crate) use roles::WITH_KEYS;
-pub(crate) use stores::cluster::leases;
-
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::front_door::{self, Bound, FrontDoor};
@@ -55,6 +52,7 @@ use roles::Given;
 use signals::Signals;
 use stores::Stores;
 use what::What;
+pub(crate) use {roles::WITH_KEYS, stores::cluster::leases};
 
 /// What still runs when everything is over is not waited for any longer.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);

@@ -3,14 +3,15 @@
 //! A worker runs what is hostile. An attacker who takes one over has its certificate, and must not speak for another host
 //! with it: not announce, report or end what is elsewhere.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use api::assignment::{self, Report};
 use api::enrolment::{self, Renew};
 use api::membership::{self, Member, View};
 use api::placement::{self, Heartbeat};
 use tokio::sync::watch;
-use types::{ProcessId, Role, WorkerId};
+use types::{ProcessId, Role, Seldom, WorkerId};
 
 use crate::roles::Peer;
 
@@ -54,12 +55,50 @@ impl Hosts for NoHosts {
 pub(crate) struct Caller {
     pub(crate) peer: Arc<Peer>,
     pub(crate) hosts: Arc<dyn Hosts>,
+    pub(crate) refusals: Arc<Refusals>,
+}
+
+/// Refused calls in the log: one a second at most, since a caller that is refused may go on for as long as it likes.
+pub(crate) struct Refusals(Mutex<Seldom>);
+
+impl Refusals {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Seldom::every(Duration::from_secs(1))))
+    }
+
+    /// Tells of one.
+    pub(crate) fn tell(&self, peer: &Peer, what: &str, why: &str) {
+        let mut seldom = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seldom.is_due() {
+            let Peer {
+                host,
+                serial,
+                roles,
+                ..
+            } = peer;
+            tracing::warn!(host, serial, ?roles, what, why, "a call was refused");
+        }
+    }
 }
 
 impl Caller {
     fn has_worker(&self, worker: WorkerId) -> bool {
-        self.hosts.of_worker(worker).as_ref() == Some(&self.peer.host)
+        // One that is not known has only just announced itself, or has been silent.
+        match self.hosts.of_worker(worker) {
+            Some(host) if host == self.peer.host => true,
+            Some(_) => {
+                tell(self, "worker");
+                false
+            }
+            None => false,
+        }
     }
+}
+
+/// Tells that a caller says of itself what is not so: it is broken, or taken over.
+fn tell(caller: &Caller, what: &str) {
+    let why = "the caller's certificate says otherwise";
+    caller.refusals.tell(&caller.peer, what, why);
 }
 
 /// Why a call is not passed on.
@@ -77,6 +116,7 @@ pub(crate) fn own_member(
     (member,): &(Member,),
 ) -> Result<(), Refusal<membership::Error>> {
     let forged = |what: &str| {
+        tell(caller, what);
         let what = what.to_owned();
         Err(Refusal::Answered(membership::Error::Forged { what }))
     };
@@ -118,9 +158,11 @@ pub(crate) fn own_certificate(
     ];
     match forged.iter().find(|(_, forged)| *forged) {
         None => Ok(()),
-        Some((what, _)) => Err(Refusal::Answered(enrolment::Error::Forged {
-            what: (*what).to_owned(),
-        })),
+        Some((what, _)) => {
+            tell(caller, what);
+            let what = (*what).to_owned();
+            Err(Refusal::Answered(enrolment::Error::Forged { what }))
+        }
     }
 }
 
@@ -130,7 +172,10 @@ pub(crate) fn own_process(
     (process,): &(ProcessId,),
 ) -> Result<(), Refusal<membership::Error>> {
     match caller.hosts.of_process(*process) {
-        Some(host) if host != caller.peer.host => Err(Refusal::Denied("a process of another host")),
+        Some(host) if host != caller.peer.host => {
+            tell(caller, "process");
+            Err(Refusal::Denied("a process of another host"))
+        }
         _ => Ok(()),
     }
 }

@@ -4,8 +4,10 @@
 //!   caller ─▶ Far<dyn Arrow> ─▶ Lines ─▶ Line ══ HTTP/2, TLS ══▶ Served ─▶ may this role call it? ─▶ the service itself
 //! ```
 //!
-//! Messages are MessagePack with named members, so that versions one apart understand each other: a member that is
-//! new has a default. Read in this order: [`message`] is their form, [`roles`] who is who, [`callers`] what a
+//! Messages are MessagePack with named members, so that versions one apart understand each other. The rule: a member that
+//! is new has a serde default; one that is no longer needed is still written for a version, and none changes its name or
+//! meaning; no message has `deny_unknown_fields`; a variant that is new is sent only when all processes know it. Messages
+//! of earlier versions are kept, and read by a test (`tests/messages.rs`). Read in this order: [`message`] is their form, [`roles`] who is who, [`callers`] what a
 //! caller may say of itself, [`identity`] what a process proves itself with, [`served`] the callee's side, [`line`] and [`route`] the caller's; `arrows` applies both
 //! to every arrow.
 //!

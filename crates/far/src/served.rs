@@ -23,7 +23,7 @@ use tonic::transport::Server;
 use tonic::{Status, Streaming};
 use tower_service::Service;
 
-use crate::callers::{Caller, Hosts, NoHosts};
+use crate::callers::{Caller, Hosts, NoHosts, Refusals};
 use crate::identity::Identity;
 use crate::message::{Frames, decode, encode};
 use crate::roles::Peer;
@@ -70,6 +70,7 @@ pub(crate) struct Rights {
 pub struct Served {
     methods: HashMap<&'static str, Method>,
     hosts: Arc<dyn Hosts>,
+    refusals: Arc<Refusals>,
 }
 
 impl Default for Served {
@@ -77,6 +78,7 @@ impl Default for Served {
         Self {
             methods: HashMap::new(),
             hosts: Arc::new(NoHosts),
+            refusals: Arc::new(Refusals::new()),
         }
     }
 }
@@ -179,7 +181,7 @@ impl Served {
         let peer = request.extensions().get::<Arc<Peer>>();
         let peer = peer.ok_or_else(|| Status::unauthenticated("no certificate"))?;
         let refused = |why: &'static str| {
-            tracing::warn!(path, host = peer.host, serial = peer.serial, roles = ?peer.roles, why, "a call was refused");
+            self.refusals.tell(peer, path, why);
             Err(Status::permission_denied(why))
         };
         if identity.has_revoked(peer) {
@@ -189,8 +191,12 @@ impl Served {
         if !peer.roles.iter().any(|role| callers.contains(role)) {
             return refused("the caller's certificate has no role for it");
         }
-        let (peer, hosts) = (Arc::clone(peer), Arc::clone(&self.hosts));
-        Ok((method.clone(), Caller { peer, hosts }))
+        let caller = Caller {
+            peer: Arc::clone(peer),
+            hosts: Arc::clone(&self.hosts),
+            refusals: Arc::clone(&self.refusals),
+        };
+        Ok((method.clone(), caller))
     }
 }
 

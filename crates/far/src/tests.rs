@@ -2,6 +2,7 @@
 
 mod callers;
 mod calls;
+mod messages;
 mod nothing;
 mod refusals;
 mod reload;
