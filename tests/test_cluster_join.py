@@ -20,13 +20,18 @@ READY = re.compile(rb"lambent ready")
 WITHIN = 60
 
 
+def bare():
+    """Nothing of ours names a setting by accident."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("LAMBENT_", "AWS_"))}
+
+
 class Host:
     """A process from the folder that `init` or `join` has made."""
 
     def __init__(self, folder):
         self.folder, self.config = folder, folder / "lambent.toml"
         self.log = folder.with_suffix(".log")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("LAMBENT_", "AWS_"))}
+        environment = bare()
         environment["LAMBENT_RUNTIMES_DIRECTORY"] = runtimes_directory()
         environment["LAMBENT_CLUSTER_LISTEN"] = f"127.0.0.1:{free_port()}"
         environment["LAMBENT_LISTEN"] = "127.0.0.1:0"
@@ -82,7 +87,10 @@ secret_access_key = "test"
 
 def lambent(*arguments, fails=False, **options):
     """What a command prints; on standard error if it fails."""
-    ran = subprocess.run([binary(), "cluster", *map(str, arguments)], capture_output=True, text=True, timeout=WITHIN, **options)
+    ran = subprocess.run(
+        [binary(), "cluster", *map(str, arguments)],
+        capture_output=True, text=True, timeout=WITHIN, env=bare(), **options,
+    )  # fmt: skip
     assert (ran.returncode != 0) == fails, ran
     return ran.stderr if fails else ran.stdout
 
