@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use storage::{Change, Error, Expect, Revision, Row, Table, Timely, Watch};
+use storage::{Change, Consistency, Error, Expect, Revision, Row, Table, Timely, Watch};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,9 @@ pub struct Config {
     pub holder: String,
     /// A holder that is silent for this long counts as dead. Its work moves within about one and a third of it.
     pub term: Duration,
+    /// Whether what is done under these leases is fenced where it is done. A holder that cannot renew a lease then goes on
+    /// until another one has taken it: while the table is away nobody can, and work that needs no table does not stop.
+    pub fenced: bool,
 }
 
 /// The works that are held now. Ends with the member.
@@ -34,7 +37,10 @@ pub struct Member {
     table: Arc<dyn Table>,
     wanted: watch::Receiver<BTreeSet<String>>,
     held: watch::Sender<BTreeSet<String>>,
-    began: Instant,
+    /// When the last beat began.
+    last: Instant,
+    /// The time of this member, which stands still while the table does not answer: nobody can show then that they live.
+    time: Duration,
     beat: u64,
     view: View,
     /// Of each held work: when it was last certainly ours.
@@ -59,7 +65,8 @@ impl Member {
             config,
             wanted,
             held,
-            began: Instant::now(),
+            last: Instant::now(),
+            time: Duration::ZERO,
             beat: 0,
             view: View::default(),
             sure: BTreeMap::new(),
@@ -136,8 +143,11 @@ impl Member {
     async fn beat(&mut self) {
         self.beat += 1;
         let key = self.key(Kind::Member, &self.config.holder);
-        if let Err(error) = self.table.put(&key, self.claim(), Expect::Any).await {
-            self.warn(&error, "a member's sign of life cannot be written");
+        let passed = self.last.elapsed().min(self.config.term / 2);
+        self.last = Instant::now();
+        match self.table.put(&key, self.claim(), Expect::Any).await {
+            Ok(_) => self.time += passed,
+            Err(error) => self.warn(&error, "a member's sign of life cannot be written"),
         }
         let mut held: BTreeSet<String> = self.sure.keys().cloned().collect();
         let own = self.view.held_by(&self.config.holder);
@@ -158,14 +168,12 @@ impl Member {
         for (written, work) in join_all(written).await {
             match written {
                 Ok(written) => self.wrote(&work, written),
-                Err(Error::Conflict { .. }) => {
-                    self.lose(&work);
-                    self.view.remove(Kind::Work, &work);
-                }
+                Err(Error::Conflict { .. }) => self.look_again(&work).await,
                 Err(error) => {
                     self.warn(&error, "a lease cannot be renewed");
                     let silent = self.sure.get(&work).map(Instant::elapsed);
-                    if silent.is_some_and(|silent| silent >= self.config.term * 2 / 3) {
+                    let long = silent.is_some_and(|silent| silent >= self.config.term * 2 / 3);
+                    if long && !self.config.fenced {
                         self.lose(&work);
                     }
                 }
@@ -174,9 +182,22 @@ impl Member {
         self.tell();
     }
 
+    /// A row is not as it was: another has taken it, or a write of our own arrived without an answer.
+    async fn look_again(&mut self, work: &str) {
+        let key = self.key(Kind::Work, work);
+        if let Ok(Some(row)) = self.table.get(&key, Consistency::Strong).await {
+            self.see(&row);
+            if self.mine(work) == Some(row.revision) {
+                return;
+            }
+        }
+        self.lose(work);
+        self.view.remove(Kind::Work, work);
+    }
+
     async fn step(&mut self) {
         let wanted = self.wanted.borrow_and_update().clone();
-        let (now, term) = (self.began.elapsed(), self.config.term);
+        let (now, term) = (self.time, self.config.term);
         for step in decide(&self.view, &self.config.holder, &wanted, now, term) {
             match step {
                 Step::Take(work) => {
@@ -210,7 +231,7 @@ impl Member {
             holder: self.config.holder.clone(),
             beat: self.beat,
         };
-        let at = self.began.elapsed();
+        let at = self.time;
         let seen = Seen {
             claim,
             revision,
@@ -310,7 +331,7 @@ impl Member {
             );
             return;
         };
-        let (revision, at, name) = (row.revision, self.began.elapsed(), name.to_owned());
+        let (revision, at, name) = (row.revision, self.time, name.to_owned());
         self.view.put(
             kind,
             &name,

@@ -83,7 +83,16 @@ fn start<T: Table + 'static>(
     table: &Arc<T>,
     wanted: &watch::Sender<BTreeSet<String>>,
 ) -> Running {
-    start_using(name, table, wanted, &watch::Sender::default())
+    start_with(name, table, wanted, &watch::Sender::default(), false)
+}
+
+/// A member whose work is fenced where it is done.
+fn start_fenced<T: Table + 'static>(
+    name: &str,
+    table: &Arc<T>,
+    wanted: &watch::Sender<BTreeSet<String>>,
+) -> Running {
+    start_with(name, table, wanted, &watch::Sender::default(), true)
 }
 
 /// A member whose work is used for as long as `used` says.
@@ -93,10 +102,21 @@ fn start_using<T: Table + 'static>(
     wanted: &watch::Sender<BTreeSet<String>>,
     used: &watch::Sender<BTreeSet<String>>,
 ) -> Running {
+    start_with(name, table, wanted, used, false)
+}
+
+fn start_with<T: Table + 'static>(
+    name: &str,
+    table: &Arc<T>,
+    wanted: &watch::Sender<BTreeSet<String>>,
+    used: &watch::Sender<BTreeSet<String>>,
+    fenced: bool,
+) -> Running {
     let config = Config {
         group: "g".to_owned(),
         holder: name.to_owned(),
         term: TERM,
+        fenced,
     };
     let table: Arc<dyn Table> = table.clone();
     let (member, held) = Member::new(config, table, wanted.subscribe());
@@ -208,6 +228,27 @@ async fn a_member_whose_renewals_are_not_answered_stops_before_others_take_its_w
         (2, 2),
         "it is one of them again"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_fenced_goes_on_while_the_table_is_away_and_stays_with_who_has_it() {
+    let (table, wanted) = (Arc::new(Breaking::default()), works(4));
+    let one = start_fenced("one", &table, &wanted);
+    let two = start_fenced("two", &table, &wanted);
+    tokio::time::sleep(TERM * 3).await;
+    assert_shared(&[&one, &two], 4);
+    let (first, second) = (one.held.borrow().clone(), two.held.borrow().clone());
+    let are_kept = || *one.held.borrow() == first && *two.held.borrow() == second;
+    table.silent.store(true, Ordering::Relaxed);
+    for _ in 0..50 {
+        tokio::time::sleep(TERM / 5).await;
+        assert!(are_kept());
+    }
+    table.silent.store(false, Ordering::Relaxed);
+    for _ in 0..50 {
+        tokio::time::sleep(TERM / 5).await;
+        assert!(are_kept(), "nobody was dead");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,6 +57,7 @@ fn process(
         group: "control".to_owned(),
         holder: name.to_owned(),
         term: TERM,
+        fenced: false,
     };
     let stop = CancellationToken::new();
     let table = Arc::clone(table) as Arc<dyn Table>;

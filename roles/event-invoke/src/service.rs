@@ -164,6 +164,7 @@ impl EventInvoke {
             group: GROUP.to_owned(),
             holder: self.config.holder.clone(),
             term: self.config.lease_term,
+            fenced: false,
         }
     }
 

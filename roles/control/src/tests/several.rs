@@ -237,6 +237,7 @@ async fn history(seed: u64) {
             group: "control".to_owned(),
             holder: member.to_owned(),
             term: Duration::from_secs(30),
+            fenced: false,
         };
         let leases = Arc::clone(&table) as Arc<dyn Table>;
         background.spawn(singletons.run(config, leases, CancellationToken::new()));

@@ -92,6 +92,8 @@ fn lease(common: &Common<'_>, network: &Network, partitions: u32) -> (Leads, Lea
         group: ASSIGNMENT.to_owned(),
         holder: network.process().to_string(),
         term: TERM,
+        // By the journal, and by the workers.
+        fenced: true,
     };
     let table = Arc::clone(&common.stores.shared().leases);
     let (member, held) = leasing::Member::new(config, table, wants);

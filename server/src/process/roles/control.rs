@@ -70,6 +70,7 @@ pub(super) fn create(
         group: "control".to_owned(),
         holder: common.random.uuid().to_string(),
         term: LEASE_TERM,
+        fenced: false,
     };
     let table = Arc::clone(&common.stores.shared().leases);
     // It stops with this process, whose leases the next one removes.
