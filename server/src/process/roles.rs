@@ -307,6 +307,7 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
         if let Some(keeper) = network.keeper() {
             served.membership(keeper);
         }
+        served.health();
         network.serve(served)?;
     }
     Ok(Running {

@@ -12,11 +12,14 @@ use types::Role;
 /// How many there may be until those that nobody needs are looked for.
 const LOOKED_AT: usize = 64;
 
+/// What a connection is to: a role at an address, and on which host that must be if it matters.
+type To = (Role, SocketAddr, Option<String>);
+
 /// See the module.
 pub(super) struct LinesByAddress {
     identity: Identity,
     views: Views,
-    lines: Mutex<HashMap<(Role, SocketAddr), Line>>,
+    lines: Mutex<HashMap<To, Line>>,
 }
 
 impl LinesByAddress {
@@ -28,23 +31,37 @@ impl LinesByAddress {
         }
     }
 
+    /// The connection to a role at an address.
     pub(super) fn to(&self, role: Role, address: SocketAddr) -> Line {
+        self.find((role, address, None), || {
+            Line::new(role, address, &self.identity)
+        })
+    }
+
+    /// The connection to a role at an address, where this host must be: another one is refused.
+    pub(super) fn to_host(&self, role: Role, host: &str, address: SocketAddr) -> Line {
+        self.find((role, address, Some(host.to_owned())), || {
+            Line::to_host(role, host, address, &self.identity)
+        })
+    }
+
+    fn find(&self, to: To, make: impl FnOnce() -> Line) -> Line {
         let mut lines = self
             .lines
             .lock()
             .expect("nothing panics while it holds this");
-        if let Some(line) = lines.get(&(role, address)) {
+        if let Some(line) = lines.get(&to) {
             return line.clone();
         }
         if lines.len() >= LOOKED_AT {
             let view = self.views.borrow();
-            lines.retain(|(_, address), _| {
+            lines.retain(|(_, address, _), _| {
                 let mut members = view.members.iter();
                 members.any(|member| member.address == *address)
             });
         }
-        let line = Line::new(role, address, &self.identity);
-        lines.insert((role, address), line.clone());
+        let line = make();
+        lines.insert(to, line.clone());
         line
     }
 }

@@ -21,8 +21,13 @@ impl Workers for ById {
     fn worker(&self, id: WorkerId) -> Option<Arc<dyn Worker>> {
         let near = self.near.as_ref().and_then(|near| near.worker(id));
         near.or_else(|| {
-            let address = self.views.borrow().worker(id)?.address;
-            Some(far_worker(self.lines.to(Role::Worker, address)))
+            let view = self.views.borrow().clone();
+            let member = view.worker(id)?;
+            Some(far_worker(self.lines.to_host(
+                Role::Worker,
+                &member.host,
+                member.address,
+            )))
         })
     }
 }
