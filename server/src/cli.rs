@@ -34,6 +34,10 @@ pub(crate) enum Command {
     Queues(Queues),
     /// Show a function's pending and failed events.
     Events(Events),
+    /// List the workers: where functions run, and how full each is.
+    Workers(Workers),
+    /// Empty a host of a cluster: its workers take no new environments, and what they have goes elsewhere.
+    Drain(Drain),
     /// Print a function's log.
     Logs(Logs),
     /// Deploy a SAM or CloudFormation template: create or update its stack.
@@ -150,6 +154,29 @@ pub(crate) struct Queues {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Workers {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Drain {
+    /// The host, as `lambent workers` names it.
+    pub(crate) host: String,
+    /// Let its workers take environments again.
+    #[arg(long)]
+    pub(crate) undo: bool,
+    /// Do not wait until no environment is left.
+    #[arg(long, conflicts_with = "undo")]
+    pub(crate) no_wait: bool,
     #[command(flatten)]
     pub(crate) client: Client,
 }

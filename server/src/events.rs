@@ -121,7 +121,7 @@ pub(crate) fn events(options: &cli::Events) -> anyhow::Result<ExitCode> {
 }
 
 /// The answer's body.
-fn ask(options: &cli::Client, method: Method, path: &str) -> anyhow::Result<Bytes> {
+pub(crate) fn ask(options: &cli::Client, method: Method, path: &str) -> anyhow::Result<Bytes> {
     let client = Client::new(options)?;
     let sent = block_on(client.send((method, path), &[], Bytes::new()))?;
     Ok(succeeded(sent)?.into_body())
@@ -139,7 +139,7 @@ fn print(text: &[u8]) -> anyhow::Result<ExitCode> {
 }
 
 /// The answer as it came.
-fn json(body: &[u8]) -> anyhow::Result<ExitCode> {
+pub(crate) fn json(body: &[u8]) -> anyhow::Result<ExitCode> {
     let mut line = body.to_vec();
     if !line.ends_with(b"\n") {
         line.push(b'\n');

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`cli`] is what can be said on the command line; [`config`] what can be set;
 //! [`process`] puts the roles together; [`front_door`] takes requests to them, all but invokes by way of
-//! [`dispatch`]; [`commands`], [`function_logs`], [`events`] and [`deploy`] are for people at a terminal, to whom [`terminal`] prints: clients of a server that
+//! [`dispatch`]; [`commands`], [`function_logs`], [`events`], [`fleet`] and [`deploy`] are for people at a terminal, to whom [`terminal`] prints: clients of a server that
 //! [`access`] finds and [`client`] speaks to.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -18,6 +18,7 @@ mod data_dir;
 mod deploy;
 mod dispatch;
 mod events;
+mod fleet;
 mod front_door;
 mod function_logs;
 mod packages;
@@ -54,6 +55,8 @@ fn main() -> ExitCode {
         cli::Command::Env(options) => commands::env(&options),
         cli::Command::Queues(options) => events::queues(&options),
         cli::Command::Events(options) => events::events(&options),
+        cli::Command::Workers(options) => fleet::workers(&options),
+        cli::Command::Drain(options) => fleet::drain(&options),
         cli::Command::Logs(options) => function_logs::logs(&options),
         cli::Command::Deploy(options) => deploy::deploy(&options),
         cli::Command::Delete(options) => deploy::delete(&options),

@@ -14,6 +14,7 @@ mod admin_address;
 mod arrows;
 mod descriptors;
 mod drain;
+mod draining;
 mod event_threads;
 mod freed;
 mod inside;
@@ -22,6 +23,7 @@ mod network;
 mod patience;
 mod pressure;
 mod roles;
+mod seen;
 mod signals;
 mod stores;
 mod what;
@@ -41,7 +43,7 @@ use types::{Clock, Random, Role, SystemClock, SystemRandom, WorkerId};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::front_door::{self, Bound, FrontDoor};
-use crate::roots::{Languages, languages};
+use crate::roots::{self, Languages, languages};
 use crate::terminal::say;
 use crate::versions;
 use crate::{cli, telemetry};
@@ -178,8 +180,9 @@ async fn start(start: Start) -> anyhow::Result<Started> {
         look(looking, strict, languages).await?;
     }
     let worker = WorkerId::random(chance.1.as_ref());
+    let runtimes = languages.as_ref().map(|found| &found.runtimes);
     let network = match others {
-        Some(others) => Some(join(&config, &what, others, worker, &stores).await?),
+        Some(others) => Some(join(&config, &what, others, (worker, runtimes), &stores).await?),
         None => None,
     };
     let secrets = match &what.member {
@@ -249,13 +252,16 @@ async fn join(
     config: &Config,
     what: &What,
     others: (Bound, SocketAddr),
-    worker: WorkerId,
+    (worker, runtimes): (WorkerId, Option<&worker::Runtimes>),
     stores: &Stores,
 ) -> anyhow::Result<Network> {
     let table = what
         .needs_shared()
         .then(|| Arc::clone(&stores.shared().leases));
-    let worker = what.has(Role::Worker).then_some(worker);
+    let worker = what.has(Role::Worker).then(|| {
+        let runtimes = runtimes.map(roots::of_worker).unwrap_or_default();
+        (worker, runtimes)
+    });
     Network::join(config, what, others, worker, table).await
 }
 
@@ -283,7 +289,7 @@ async fn look(
 /// What is done before anything runs.
 struct Prepared {
     data: DataDir,
-    /// If functions run here, or are described.
+    /// If functions run here.
     languages: Option<Languages>,
     /// If functions run here.
     sandboxes: Option<sandbox::Config>,
@@ -293,7 +299,7 @@ struct Prepared {
 /// Blocks.
 fn prepare(config: &Config, what: &What) -> anyhow::Result<Prepared> {
     let data = DataDir::open(&config.data_dir)?;
-    let languages = match what.has_any(&[Role::Worker, Role::Control]) {
+    let languages = match what.has(Role::Worker) {
         true => Some(languages(&config.runtimes)?),
         false => None,
     };
@@ -392,6 +398,9 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
         "stopping when the invokes under way have finished; a second signal cuts them off"
     );
     if let Some(network) = &running.network {
+        if let Some(worker) = &running.worker {
+            worker.handle.leave().await;
+        }
         network.drain().await;
     }
     stop.cancel();

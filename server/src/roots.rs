@@ -87,6 +87,15 @@ pub(crate) fn languages(config: &config::Runtimes) -> anyhow::Result<Languages> 
     })
 }
 
+/// What a worker says that it runs.
+pub(crate) fn of_worker(runtimes: &Runtimes) -> api::membership::Runtimes {
+    api::membership::Runtimes {
+        families: runtimes.families.keys().cloned().collect(),
+        exact: runtimes.exact.keys().cloned().collect(),
+        refused: runtimes.refused.clone(),
+    }
+}
+
 fn on_host(folder: Option<PathBuf>) -> Runtime {
     Runtime {
         root: HOST.to_owned(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::assignment::LiveWorkers;
 use api::assignment::{self, Assign, Assignment, Lease, Lend, Provision, Report, Standing};
-use api::placement::{self, Heartbeat, Place, Placed, Placement};
+use api::placement::{self, Heartbeat, Place, Placed, Placement, WorkerView};
 use api::worker::{Create, Error, Invoke, Living, Response, Worker, Workers};
 use async_trait::async_trait;
 use faulty::{Faults, Faulty, Rates};
@@ -220,6 +220,10 @@ impl Placement for From<dyn Placement> {
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), placement::Error> {
         let told = self.power.during(self.callee.heartbeat(heartbeat)).await;
         told.unwrap_or(Err(placement::Error::Unavailable))
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerView>, placement::Error> {
+        self.callee.workers().await
     }
 }
 

@@ -332,6 +332,7 @@ fn runtimes() -> Runtimes {
 fn worker_config(worker: WorkerId) -> worker::Config {
     worker::Config {
         worker,
+        host: "h".to_owned(),
         zone: "z".to_owned(),
         memory_mb: 16 * 1_024,
         environments_max: 1_000,

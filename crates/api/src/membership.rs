@@ -27,8 +27,22 @@ pub struct Member {
     pub version: String,
     /// Its worker, if it is one.
     pub worker: Option<WorkerId>,
+    /// The runtimes of its worker. None, if its version does not say.
+    #[serde(default)]
+    pub runtimes: Runtimes,
     /// Whether it can be called.
     pub state: State,
+}
+
+/// What a worker runs.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Runtimes {
+    /// Families, such as `python`: every runtime of AWS's of that family.
+    pub families: BTreeSet<String>,
+    /// Runtimes by name.
+    pub exact: BTreeSet<String>,
+    /// Those of both that are refused nevertheless, and why.
+    pub refused: BTreeMap<String, String>,
 }
 
 /// How far a process is in its life.

@@ -36,8 +36,14 @@ pub struct Placed {
 pub struct Heartbeat {
     /// Which worker.
     pub worker: WorkerId,
+    /// Its host. Empty if its version does not say.
+    #[serde(default)]
+    pub host: String,
     /// Its availability zone.
     pub zone: String,
+    /// The version of its program. Empty if it does not say.
+    #[serde(default)]
+    pub version: String,
     /// Memory it may give to environments, MB.
     pub memory_mb: u64,
     /// Memory its environments are entitled to now, MB.
@@ -46,6 +52,23 @@ pub struct Heartbeat {
     pub used_mb: u64,
     /// Whether it takes no new ones.
     pub draining: bool,
+    /// Environments that wait for an invoke.
+    #[serde(default)]
+    pub idle: u32,
+    /// All others: they run an invoke, are being created, or end.
+    #[serde(default)]
+    pub busy: u32,
+}
+
+/// A worker, as placement knows it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct WorkerView {
+    /// What it said last.
+    pub last: Heartbeat,
+    /// How long ago it said that, ms.
+    pub silent_ms: u64,
+    /// Whether that is too long for a worker that lives.
+    pub silent: bool,
 }
 
 /// Why not.
@@ -78,4 +101,7 @@ pub trait Placement: Send + Sync {
     /// A worker's heartbeat. The last one counts; a worker that is silent too long is unhealthy. A
     /// heartbeat that is lost is followed by the next, so it is not repeated.
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), Error>;
+
+    /// The workers, by their ids; those that have been silent for some minutes no more.
+    async fn workers(&self) -> Result<Vec<WorkerView>, Error>;
 }

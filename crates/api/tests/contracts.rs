@@ -203,13 +203,23 @@ fn what_placement_hears_and_says() {
         zone: text(),
         lease_end: at(),
     }]);
-    comes_back([placement::Heartbeat {
+    let heartbeat = placement::Heartbeat {
         worker: worker_id(),
+        host: text(),
         zone: text(),
+        version: text(),
         memory_mb: u64::MAX,
         committed_mb: 1,
         used_mb: 2,
         draining: true,
+        idle: 3,
+        busy: 4,
+    };
+    comes_back([heartbeat.clone()]);
+    comes_back([placement::WorkerView {
+        last: heartbeat,
+        silent_ms: 5,
+        silent: true,
     }]);
     comes_back([
         placement::Error::NoCapacity { memory_mb: 10_240 },
@@ -232,6 +242,11 @@ fn who_is_a_member() {
         address: "[::1]:7000".parse().unwrap(),
         version: text(),
         worker: Some(worker_id()),
+        runtimes: membership::Runtimes {
+            families: [text()].into(),
+            exact: [text()].into(),
+            refused: [(text(), text())].into(),
+        },
         state,
     });
     comes_back(members.clone());

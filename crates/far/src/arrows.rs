@@ -11,7 +11,7 @@ use api::events::{self, Accept, Events, FunctionView, QueueView};
 use api::invoke::{self, Invoke, Invoker, Outcome, Target};
 use api::logs::{self, RecentLogs, Recents};
 use api::membership::{self, Member, Membership, View};
-use api::placement::{self, Heartbeat, Place, Placed, Placement};
+use api::placement::{self, Heartbeat, Place, Placed, Placement, WorkerView};
 use api::preparation::{self, Preparation, Prepare};
 use api::requests::{self, Request, Requests, Response};
 use async_trait::async_trait;
@@ -152,6 +152,7 @@ arrow!(Requests, requests, requests, {
 arrow!(Placement, placement, placement, {
     place(request: Place => Place) -> Placed, within PROMPT, by [Assignment];
     heartbeat(heartbeat: Heartbeat => Heartbeat) -> (), within PROMPT, by [Worker], if own_worker;
+    workers() -> Vec<WorkerView>, within PROMPT, by [Control];
 });
 
 arrow!(Preparation, preparation, preparation, {

@@ -13,7 +13,7 @@ use api::credentials::{self, Credentials, RoleCredentials};
 use api::events::{self, Accept, Events, FunctionView, QueueView};
 use api::invoke::{self, Invoker, Outcome, Target};
 use api::logs::{LogEvent, Logs, StreamName};
-use api::placement::{self, Heartbeat, Place, Placed, Placement};
+use api::placement::{self, Heartbeat, Place, Placed, Placement, WorkerView};
 use api::preparation::{self, Preparation, Prepare};
 use api::worker::{self, Body, Create, Invoke, Living, Response, Stream, Worker, Workers};
 use async_trait::async_trait;
@@ -151,6 +151,13 @@ impl<T: Placement + ?Sized + 'static> Placement for Faulty<T> {
             heartbeat,
             |placement, heartbeat| async move { placement.heartbeat(heartbeat).await },
         )
+        .await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerView>, placement::Error> {
+        self.call("placement.workers", (), |placement, ()| async move {
+            placement.workers().await
+        })
         .await
     }
 }

@@ -147,6 +147,7 @@ mod tests {
             address: "127.0.0.1:7100".parse().unwrap(),
             version: "1".to_owned(),
             worker: None,
+            runtimes: api::membership::Runtimes::default(),
             state: State::Ready,
         }
     }

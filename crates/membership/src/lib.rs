@@ -14,10 +14,12 @@
 //! [`Ledger`](ledger::Ledger) is the pure part: who is silent. No clock is compared with another machine's.
 
 mod announcer;
+mod drains;
 mod keeper;
 mod ledger;
 
 pub use announcer::Announcer;
+pub use drains::Drains;
 pub use keeper::{DRAIN, Keeper, REVOKED};
 pub use ledger::BEAT;
 

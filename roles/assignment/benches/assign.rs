@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use api::Secret;
 use api::assignment::{Assign, Assignment, Event, Lease, Report};
 use api::credentials::{self, Credentials, RoleCredentials};
-use api::placement::{self, Heartbeat, Place, Placed, Placement};
+use api::placement::{self, Heartbeat, Place, Placed, Placement, WorkerView};
 use api::worker::{Create, Error, Invoke, Living, Response, Worker, Workers};
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
@@ -108,6 +108,10 @@ impl Placement for OneWorker {
 
     async fn heartbeat(&self, _heartbeat: Heartbeat) -> Result<(), placement::Error> {
         Ok(())
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerView>, placement::Error> {
+        Ok(Vec::new())
     }
 }
 

@@ -5,17 +5,20 @@
 //!
 //! Counting reads every row of the account, so it is not done for every package: the last count is
 //! remembered, and each new package is added to it. Deletions are noticed when the limit seems to be
-//! reached: then it is counted again. Several control planes may together accept a little more than the
-//! limit.
+//! reached: then it is counted again.
+//!
+//! Where there are several control planes, what the others accept is noticed when it is counted again, which is then done
+//! after [`TRUSTED`] at the latest: together they may accept as much more than the limit as they take in that time.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use http::StatusCode;
 use records::functions::{Code, functions_prefix};
 use records::layers::{LayerVersion, all_layer_versions_prefix};
 use tables::decode;
-use types::{Scope, Version};
+use types::{Scope, Timestamp, Version};
 use wire::ApiError;
 use wire::error::Fault;
 
@@ -27,28 +30,41 @@ use crate::service::Control;
 const UNPACKED: u64 = 4;
 /// Versions read per function at once.
 const BATCH: usize = 256;
+/// For how long a count is good where others accept packages, too.
+const TRUSTED: Duration = Duration::from_secs(5);
 
 /// Bytes that each account and region keeps at most, as far as it has been counted.
 #[derive(Default)]
-pub(crate) struct CodeStorage(Mutex<BTreeMap<Scope, u64>>);
+pub(crate) struct CodeStorage(Mutex<BTreeMap<Scope, Kept>>);
+
+struct Kept {
+    bytes: u64,
+    counted: Timestamp,
+}
 
 impl CodeStorage {
-    /// Reserves room for `bytes`, if there surely is enough.
-    fn take(&self, scope: &Scope, bytes: u64, limit: u64) -> bool {
+    /// Reserves room for `bytes`, if there surely is enough by a count that is no older than
+    /// `age_max`.
+    fn take(
+        &self,
+        scope: &Scope,
+        (now, age_max): (Timestamp, Duration),
+        (bytes, limit): (u64, u64),
+    ) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(kept) = known.get_mut(scope) else {
             return false;
         };
-        let fits = kept.saturating_add(bytes) <= limit;
+        let fits = now.since(kept.counted) <= age_max && kept.bytes.saturating_add(bytes) <= limit;
         if fits {
-            *kept += bytes;
+            kept.bytes += bytes;
         }
         fits
     }
 
-    fn learn(&self, scope: &Scope, kept: u64) {
+    fn learn(&self, scope: &Scope, counted: Timestamp, bytes: u64) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(scope.clone(), kept);
+        known.insert(scope.clone(), Kept { bytes, counted });
     }
 }
 
@@ -65,12 +81,18 @@ impl Control {
         bytes: u64,
     ) -> Result<(), Failure> {
         let limit = self.config.code_bytes_max;
-        if self.code_storage.take(scope, bytes, limit) {
+        let now = self.clock.now();
+        let age_max = match self.config.shares.are_several() {
+            true => TRUSTED,
+            false => Duration::MAX,
+        };
+        let wanted = (bytes, limit);
+        if self.code_storage.take(scope, (now, age_max), wanted) {
             return Ok(());
         }
         let kept = self.code_kept(scope, counted).await?;
-        self.code_storage.learn(scope, kept);
-        match self.code_storage.take(scope, bytes, limit) {
+        self.code_storage.learn(scope, now, kept);
+        match self.code_storage.take(scope, (now, age_max), wanted) {
             true => Ok(()),
             false => Err(ApiError::new(
                 StatusCode::BAD_REQUEST,
@@ -136,12 +158,16 @@ mod tests {
     fn room_is_taken_only_where_it_has_been_counted_and_is() {
         let scope = crate::tests::function("f").scope;
         let storage = CodeStorage::default();
-        assert!(!storage.take(&scope, 1, 10));
-        storage.learn(&scope, 4);
-        assert!(storage.take(&scope, 6, 10));
-        assert!(!storage.take(&scope, 1, 10));
-        storage.learn(&scope, 0);
-        assert!(storage.take(&scope, 1, 10));
-        assert!(!storage.take(&scope, u64::MAX, 10));
+        let at = Timestamp::from_millis;
+        let take = |now, bytes| storage.take(&scope, (at(now), TRUSTED), (bytes, 10));
+        assert!(!take(0, 1));
+        storage.learn(&scope, at(0), 4);
+        assert!(take(0, 6));
+        assert!(!take(0, 1));
+        storage.learn(&scope, at(0), 0);
+        assert!(take(5_000, 1));
+        assert!(!take(5_000, u64::MAX));
+        assert!(!take(5_001, 1), "others may have taken it since");
+        assert!(storage.take(&scope, (at(9_000), Duration::MAX), (1, 10)));
     }
 }

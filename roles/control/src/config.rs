@@ -1,19 +1,21 @@
 //! What an operator can configure for the control plane.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use authn::Regions;
 use authn::operator_key::OperatorKey;
-use types::Region;
+use tokio::sync::watch;
+use types::{AccountId, Region};
 use types::limits::{
     ACCOUNT_CODE_BYTES_MAX, ACCOUNT_CONCURRENCY, CONTROL_PLANE_PER_SECOND, GET_FUNCTION_PER_SECOND,
     GET_POLICY_PER_SECOND,
 };
-use wire::ApiError;
 
 use settings::functions::RuntimesHere;
+
+use crate::shares::Shares;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -24,12 +26,14 @@ pub struct Config {
     pub account_concurrency: u32,
     /// Calls a second of each account and region.
     pub rates: Rates,
+    /// How much of [`Config::rates`] and [`Config::upload_bytes_max`] this control plane grants.
+    pub shares: Shares,
+    /// The account of the operator, who may see and drain workers.
+    pub operator: AccountId,
     /// How function URLs are written.
     pub urls: Urls,
-    /// The runtimes of this installation.
-    pub runtimes: RuntimesHere,
-    /// Those of them that are refused here, and why.
-    pub runtimes_refused: BTreeMap<String, String>,
+    /// The runtimes of this installation, as workers come and go.
+    pub runtimes: watch::Receiver<RuntimesHere>,
     /// The architecture of functions that name none. AWS's is `x86_64`; where no worker has that, the
     /// default would only create functions that cannot run.
     pub architecture: String,
@@ -54,14 +58,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// A runtime must not be one that the operator refuses.
-    pub(crate) fn check_runtime_refused(&self, runtime: &str) -> Result<(), ApiError> {
-        match self.runtimes_refused.get(runtime) {
-            None => Ok(()),
-            Some(why) => Err(ApiError::invalid_parameter(format!("{runtime}: {why}"))),
-        }
-    }
-
     /// Whether an access point is one of the installation's that functions of this account can have:
     /// only those of their own account.
     pub(crate) fn has_folder(&self, account: &types::AccountId, access_point: &str) -> bool {
@@ -123,9 +119,10 @@ impl Default for Config {
             regions: Regions::from_iter([Region::new("us-east-1").expect("a region's letters")]),
             account_concurrency: ACCOUNT_CONCURRENCY,
             rates: Rates::default(),
+            shares: Shares::default(),
+            operator: AccountId::new("000000000000").expect("twelve digits"),
             urls: Urls::default(),
-            runtimes: RuntimesHere::default(),
-            runtimes_refused: BTreeMap::new(),
+            runtimes: watch::channel(RuntimesHere::default()).1,
             architecture: "x86_64".to_owned(),
             code_bytes_max: ACCOUNT_CODE_BYTES_MAX,
             upload_bytes_max: ACCOUNT_CODE_BYTES_MAX,

@@ -18,6 +18,9 @@ pub(crate) enum Failure {
     /// A function's code could not be prepared.
     #[error("code cannot be made ready where it runs")]
     Preparation(#[source] api::preparation::Error),
+    /// Who knows the workers does not answer.
+    #[error("the workers cannot be asked for")]
+    Placement(#[from] api::placement::Error),
     /// The store that callers name packages in does not answer.
     #[error("packages cannot be read from where callers keep them")]
     Packages(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -51,7 +54,7 @@ impl Failure {
         match self {
             Self::Refused(error) => error,
             Self::Rows(failure) => failure.answer(),
-            Self::Images(_) | Self::Preparation(_) | Self::Packages(_) => {
+            Self::Images(_) | Self::Preparation(_) | Self::Placement(_) | Self::Packages(_) => {
                 log(&self, "a request failed for lack of a store");
                 ApiError::unavailable()
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use api::assignment::Assignment;
+use api::placement::Placement;
 use api::preparation::Preparation;
 use authn::Authenticator;
 use authn::roles::Roles;
@@ -12,6 +13,7 @@ use http::Response;
 use http::request::Parts;
 use image::Packages;
 use keyring::Keyring;
+use membership::Drains;
 use storage::Table;
 use tables::Rows;
 use tokio::sync::{Notify, mpsc};
@@ -28,6 +30,7 @@ use crate::stacks;
 use crate::throttle::Throttle;
 use crate::unused_packages::UnusedPackages;
 use crate::uploads::Uploads;
+use crate::workers;
 
 /// The largest request body (AWS: a 50 MB package in base64, and room for the rest).
 pub const REQUEST_BYTES_MAX: usize = 70_167_211;
@@ -42,6 +45,10 @@ pub struct Dependencies {
     pub code: Arc<Packages>,
     /// Unpacks it where it will run.
     pub preparation: Arc<dyn Preparation>,
+    /// Knows the workers.
+    pub placement: Arc<dyn Placement>,
+    /// Tells hosts to drain; none where there is one worker only.
+    pub drains: Option<Drains>,
     /// Where packages are read from that are not sent in a request.
     pub packages: Arc<dyn PackageSource>,
     /// Verifies signatures.
@@ -63,6 +70,8 @@ pub struct Control {
     pub(crate) rows: Arc<Rows>,
     pub(crate) functions: FunctionRows,
     pub(crate) code: Arc<Packages>,
+    pub(crate) placement: Arc<dyn Placement>,
+    pub(crate) drains: Option<Drains>,
     pub(crate) packages: Arc<dyn PackageSource>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -81,7 +90,9 @@ pub struct Control {
 
 /// Whether a path is of Lambent's own API, which is answered here whatever the request was signed for.
 pub fn is_own(path: &str) -> bool {
-    path.starts_with(code_location::PATH) || path.starts_with(stacks::PATH)
+    path.starts_with(code_location::PATH)
+        || path.starts_with(stacks::PATH)
+        || workers::is_of_workers(path)
 }
 
 impl Control {
@@ -92,6 +103,8 @@ impl Control {
             table,
             code,
             preparation,
+            placement,
+            drains,
             packages,
             authenticator,
             roles,
@@ -115,6 +128,8 @@ impl Control {
             rows,
             functions,
             code,
+            placement,
+            drains,
             packages,
             authenticator,
             roles,
@@ -122,7 +137,7 @@ impl Control {
             random,
             code_storage: CodeStorage::default(),
             uploads: Uploads::default(),
-            throttle: Throttle::new(config.rates),
+            throttle: Throttle::new(config.rates, config.shares.clone()),
             provision: Arc::default(),
             config,
             links: CodeLinks::new(&keyring),
@@ -141,6 +156,8 @@ impl Control {
             self.code(parts).await
         } else if path.starts_with(stacks::PATH) {
             self.stacks(parts, body).await
+        } else if workers::is_of_workers(path) {
+            self.of_workers(parts, body).await
         } else {
             self.operation(parts, body).await
         };

@@ -19,6 +19,7 @@ mod unused_packages;
 mod updates;
 mod urls;
 mod versions;
+mod workers;
 
 /// A function once it has been settled.
 pub(crate) use records::examples::function;

@@ -6,7 +6,7 @@
 //!
 //! A bucket holds a second's worth: that many calls may arrive at once. It is checked once the caller
 //! and the operation are known, so that nobody uses up another's calls, and before anything is read or
-//! written. Soft state: a restart fills every bucket.
+//! written. Soft state: a restart fills every bucket. Several control planes share the rates out.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +16,7 @@ use wire::ApiError;
 use wire::rest::Operation;
 
 use crate::config::Rates;
+use crate::shares::Shares;
 
 /// Seconds after which a refused call may be retried: by then at least as many are accepted as a bucket
 /// holds.
@@ -27,6 +28,7 @@ const SCOPES_REMEMBERED: usize = 1_024;
 /// See the module.
 pub(crate) struct Throttle {
     rates: Rates,
+    shares: Shares,
     /// Only looked up and filtered entry by entry: its order never matters.
     scopes: Mutex<HashMap<Scope, Buckets>>,
 }
@@ -39,9 +41,10 @@ struct Buckets {
 }
 
 impl Throttle {
-    pub(crate) fn new(rates: Rates) -> Self {
+    pub(crate) fn new(rates: Rates, shares: Shares) -> Self {
         Self {
             rates,
+            shares,
             scopes: Mutex::default(),
         }
     }
@@ -53,12 +56,17 @@ impl Throttle {
         scope: &Scope,
         operation: Operation,
     ) -> Result<(), ApiError> {
+        let rates = Rates {
+            get_function: self.shares.of_calls(self.rates.get_function),
+            get_policy: self.shares.of_calls(self.rates.get_policy),
+            others: self.shares.of_calls(self.rates.others),
+        };
         let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
         if scopes.len() >= SCOPES_REMEMBERED && !scopes.contains_key(scope) {
-            scopes.retain(|_, buckets| !buckets.are_full(now, self.rates));
+            scopes.retain(|_, buckets| !buckets.are_full(now, rates));
         }
         let buckets = scopes.entry(scope.clone()).or_default();
-        let (bucket, rate) = buckets.of(operation, self.rates);
+        let (bucket, rate) = buckets.of(operation, rates);
         if !bucket.fill(now, rate, rate) {
             return Err(ApiError::throttled(
                 "Rate exceeded",
@@ -118,7 +126,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_call_has_its_own_rate() {
-        let throttle = Throttle::new(rates());
+        let throttle = Throttle::new(rates(), Shares::default());
         assert_eq!(admitted(&throttle, 0, "us-east-1", Operation::ListTags), 5);
         assert_eq!(
             admitted(&throttle, 0, "us-east-1", Operation::CreateAlias),
@@ -141,11 +149,25 @@ mod tests {
     }
 
     #[test]
+    fn of_several_control_planes_each_grants_its_share_as_they_come_and_go() {
+        let (count, seen) = tokio::sync::watch::channel(2);
+        let throttle = Throttle::new(rates(), Shares::new(seen));
+        let get = Operation::GetFunction;
+        assert_eq!(admitted(&throttle, 0, "us-east-1", get), 10);
+        assert_eq!(admitted(&throttle, 100, "us-east-1", get), 1);
+        count.send_replace(1);
+        assert_eq!(admitted(&throttle, 200, "us-east-1", get), 2);
+        count.send_replace(30);
+        assert_eq!(admitted(&throttle, 10_200, "us-east-1", get), 1);
+    }
+
+    #[test]
     fn the_refusal_says_why_and_when_to_come_again() {
-        let throttle = Throttle::new(Rates {
+        let none = Rates {
             others: 0,
             ..rates()
-        });
+        };
+        let throttle = Throttle::new(none, Shares::default());
         let now = Timestamp::from_millis(0);
         let refused = throttle.admit(now, &scope("us-east-1"), Operation::ListTags);
         let refused = refused.unwrap_err();
@@ -156,7 +178,7 @@ mod tests {
 
     #[test]
     fn regions_that_are_made_up_take_no_room_for_long() {
-        let throttle = Throttle::new(rates());
+        let throttle = Throttle::new(rates(), Shares::default());
         for number in 0..3 * SCOPES_REMEMBERED as u64 {
             let (place, digit) = (number / 9, number % 9 + 1);
             let letters = [place / 26 / 26, place / 26 % 26, place % 26];

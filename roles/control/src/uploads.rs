@@ -1,6 +1,7 @@
 //! How much each account has uploaded lately. What replaces other code, and what no function ever
 //! names, is on the disk until it is removed; so that one account alone cannot fill it in that time,
-//! its uploads have a bound. Soft state: a restart counts from zero.
+//! its uploads have a bound. Soft state: a restart counts from zero. Several control
+//! planes share the bound out.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};

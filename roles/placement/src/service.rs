@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use api::placement::{Error, Heartbeat, Place, Placed, Placement};
+use api::placement::{Error, Heartbeat, Place, Placed, Placement, WorkerView};
 use async_trait::async_trait;
 use types::{Clock, Random, Timestamp};
 
@@ -100,5 +100,10 @@ impl Placement for Service {
         let now = self.clock.now();
         self.state().heartbeat(now, heartbeat);
         Ok(())
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerView>, Error> {
+        let now = self.clock.now();
+        Ok(self.state().views(now, &self.config))
     }
 }

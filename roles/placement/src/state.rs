@@ -15,7 +15,7 @@
 
 use std::collections::BTreeMap;
 
-use api::placement::{Heartbeat, Place};
+use api::placement::{Heartbeat, Place, WorkerView};
 use types::{Timestamp, WorkerId};
 
 use crate::Config;
@@ -91,6 +91,16 @@ impl State {
         let forget = config.silence_max.saturating_mul(FORGET_AFTER);
         self.workers
             .retain(|_, worker| now.since(worker.heard) <= forget);
+    }
+
+    /// All workers that are known, but those that have drained and ended.
+    pub(crate) fn views(&self, now: Timestamp, config: &Config) -> Vec<WorkerView> {
+        let views = self.workers.values().map(|worker| WorkerView {
+            last: worker.last.clone(),
+            silent_ms: u64::try_from(now.since(worker.heard).as_millis()).unwrap_or(u64::MAX),
+            silent: !worker.is_healthy(now, config),
+        });
+        views.filter(|view| !(view.silent && view.last.draining)).collect()
     }
 
     /// How many there are of each kind.

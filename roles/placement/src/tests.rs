@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::placement::{Error, Heartbeat, Place, Placement};
+use api::placement::{Error, Heartbeat, Place, Placement, WorkerView};
 use prometheus_client::registry::Registry;
 use proptest::prelude::*;
 use records::functions::FunctionKey;
@@ -23,11 +23,15 @@ fn worker(number: u64) -> WorkerId {
 fn heartbeat(number: u64, zone: &str, memory_mb: u64) -> Heartbeat {
     Heartbeat {
         worker: worker(number),
+        host: format!("h{number}"),
         zone: zone.to_owned(),
+        version: String::new(),
         memory_mb,
         committed_mb: 0,
         used_mb: 0,
         draining: false,
+        idle: 0,
+        busy: 0,
     }
 }
 
@@ -164,6 +168,34 @@ fn a_worker_silent_for_over_five_seconds_gets_nothing() {
             .place(START.after(Duration::from_secs(7)), &ask(1), &config)
             .is_some()
     );
+}
+
+#[test]
+fn workers_are_shown_as_they_said_last_and_a_silent_one_as_silent() {
+    let config = Config::default();
+    let mut state = State::default();
+    let busy = Heartbeat {
+        busy: 2,
+        ..heartbeat(1, "a", 1_000)
+    };
+    let leaving = Heartbeat {
+        draining: true,
+        ..heartbeat(2, "a", 1_000)
+    };
+    state.heartbeat(START, busy.clone());
+    state.heartbeat(START, leaving.clone());
+    let view = |last: &Heartbeat, silent_ms, silent| WorkerView {
+        last: last.clone(),
+        silent_ms,
+        silent,
+    };
+    let later = START.after(Duration::from_millis(700));
+    let both = [view(&busy, 700, false), view(&leaving, 700, false)];
+    assert_eq!(state.views(later, &config), both);
+    // The one that drained has ended as it was told to.
+    let later = START.after(Duration::from_secs(6));
+    let one = [view(&busy, 6_000, true)];
+    assert_eq!(state.views(later, &config), one);
 }
 
 #[test]

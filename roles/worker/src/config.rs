@@ -13,6 +13,8 @@ use types::WorkerId;
 pub struct Config {
     /// Who it is, for one run of its process.
     pub worker: WorkerId,
+    /// The host it runs on.
+    pub host: String,
     /// Its availability zone.
     pub zone: String,
     /// Memory it may give to environments, MB.

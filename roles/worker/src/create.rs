@@ -18,7 +18,7 @@ const MAKINGS_MAX: u32 = 3;
 
 impl Service {
     pub(crate) async fn create(self: &Arc<Self>, request: Create) -> Result<(), Error> {
-        if self.has_little() || self.draining.is_cancelled() {
+        if self.has_little() || self.draining.is_cancelled() || self.drain.drains() {
             return Err(Error::Full);
         }
         let id = request.environment;

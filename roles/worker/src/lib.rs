@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Read in this order: [`service`] holds the environments; `environment` is one of them; `create` and `remove` are its
-//! beginning and end; `make`, `init`, `invoke` and `shutdown` are its phases; `guard` ends some when the machine is short; `door` is its way to the API; `turns`, `plan`, `runtimes`, `file_systems`,
+//! beginning and end; `make`, `init`, `invoke` and `shutdown` are its phases; `drain` is how a worker gets rid of all; `guard` ends some when the machine is short; `door` is its way to the API; `turns`, `plan`, `runtimes`, `file_systems`,
 //! `outcome` and `report` are the pure parts: whose turn it is, what to start, in which language, with
 //! which folders, what a failure is called, what the log says.
 //!
@@ -18,6 +18,7 @@
 mod config;
 mod create;
 mod door;
+mod drain;
 mod environment;
 mod file_systems;
 mod guard;

@@ -23,6 +23,7 @@ use types::{Clock, EnvironmentId, Random};
 
 use crate::config::Config;
 use crate::door::Door;
+use crate::drain::Drain;
 use crate::environment::Environment;
 use crate::guard::{Candidate, LOOK_EVERY};
 use crate::log::Paces;
@@ -53,7 +54,7 @@ pub struct Dependencies {
 
 /// A cheap way to talk to a worker.
 #[derive(Clone)]
-pub struct Handle(Arc<Service>);
+pub struct Handle(pub(crate) Arc<Service>);
 
 /// The worker.
 pub(crate) struct Service {
@@ -71,7 +72,9 @@ pub(crate) struct Service {
     environments: Mutex<Slots>,
     /// Memory of environments that are gone while killed processes of theirs are not, MB.
     pub(crate) lingering_mb: AtomicU64,
+    /// Set when all environments are ended by the worker itself.
     pub(crate) draining: CancellationToken,
+    pub(crate) drain: Drain,
     assignment: OnceLock<Arc<dyn Assignment>>,
     outbox: Outbox,
     placement: OnceLock<Arc<dyn Placement>>,
@@ -100,6 +103,7 @@ impl Handle {
             environments: Mutex::default(),
             lingering_mb: AtomicU64::new(0),
             draining: CancellationToken::new(),
+            drain: Drain::default(),
             assignment: OnceLock::new(),
             outbox: Outbox::default(),
             placement: OnceLock::new(),
@@ -234,13 +238,20 @@ impl Service {
             .map(Slot::memory_mb)
             .map(u64::from);
         let committed_mb = living.sum::<u64>() + self.lingering_mb.load(Ordering::Relaxed);
+        let idle = environments.all().values().filter(|slot| slot.is_idle());
+        let idle = idle.count();
+        let busy = environments.all().len() - idle;
         Heartbeat {
             worker: self.config.worker,
+            host: self.config.host.clone(),
             zone: self.config.zone.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             memory_mb: self.config.memory_mb,
             committed_mb,
             used_mb: self.used_mb(),
-            draining: self.draining.is_cancelled(),
+            draining: self.draining.is_cancelled() || self.drain.drains(),
+            idle: u32::try_from(idle).unwrap_or(u32::MAX),
+            busy: u32::try_from(busy).unwrap_or(u32::MAX),
         }
     }
 
@@ -308,6 +319,7 @@ impl Worker for Handle {
 
 impl Service {
     async fn invoke(self: &Arc<Self>, request: Invoke) -> Result<Response, Error> {
+        let under_way = self.drain.begin().ok_or(Error::Unavailable)?;
         let environment = self.find(request.environment)?;
         let turn = match environment.begin_turn(request.lease) {
             Ok(turn) => turn,
@@ -320,8 +332,11 @@ impl Service {
             Err(NoTurn::Late) => return Err(Error::Internal),
         };
         let (caller, answer) = oneshot::channel();
-        self.tasks
-            .spawn(Arc::clone(self).run(environment, turn, request, caller));
+        let running = Arc::clone(self).run(environment, turn, request, caller);
+        self.tasks.spawn(async move {
+            running.await;
+            drop(under_way);
+        });
         answer.await.unwrap_or(Err(Error::Internal))
     }
 
@@ -339,10 +354,7 @@ impl Service {
         let all = environments.all().iter().map(|(id, slot)| Living {
             environment: *id,
             function: slot.function().key(),
-            busy: match slot {
-                Slot::Made(environment) => !environment.takes_invokes(),
-                Slot::Making(_) => true,
-            },
+            busy: !slot.is_idle(),
         });
         all.collect()
     }

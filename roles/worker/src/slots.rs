@@ -32,6 +32,14 @@ impl Slot {
         }
     }
 
+    /// Whether it waits for an invoke.
+    pub(crate) fn is_idle(&self) -> bool {
+        match self {
+            Self::Making(_) => false,
+            Self::Made(environment) => environment.takes_invokes(),
+        }
+    }
+
     pub(crate) fn memory_mb(&self) -> u32 {
         self.function().configuration.memory_mb
     }

@@ -21,6 +21,8 @@ pub(crate) struct Cluster {
     pub(crate) join: String,
     /// Addresses of some processes with the role placement. Workers ask them first who else there is.
     pub(crate) seeds: Vec<String>,
+    /// GB that the stores may keep: what shares of the disk are, in one process, are shares of this.
+    pub(crate) stores_gb: u64,
     pub(crate) nats: Nats,
     pub(crate) s3: S3,
 }
@@ -65,6 +67,7 @@ impl Default for Cluster {
             address: String::new(),
             join: String::new(),
             seeds: Vec::new(),
+            stores_gb: 64,
             nats: Nats::default(),
             s3: S3::default(),
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use types::limits::TIMEOUT_SECONDS_MAX;
 
+use super::draining;
 use super::roles::Running;
 
 /// Connections that stay open without a request are closed by their keep-alive; whatever still
@@ -85,6 +86,11 @@ pub(super) async fn drain(
         }
         if let Some(dispatch) = &running.dispatch {
             dispatch.drain().await;
+        }
+        // Others' invokes run here, too.
+        if let (Some(network), Some(worker)) = (&running.network, &running.worker) {
+            draining::emptied(network.views(), network.process(), &worker.handle).await;
+            worker.handle.finish().await;
         }
     };
     tokio::select! {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use api::membership::{Member, Membership, State, View};
+use api::membership::{Member, Membership, Runtimes, State, View};
 use far::Served;
 use membership::{Announcer, Keeper, Views};
 use storage::Table;
@@ -80,15 +80,16 @@ async fn address(text: &str) -> anyhow::Result<SocketAddr> {
 
 impl Network {
     /// Joins the others, who are told that this process is not ready yet, and waits until it knows who they are. `table`
-    /// is where the members are; a worker alone has none.
+    /// is where the members are; a worker alone has none. `worker` is its worker, and what that runs.
     pub(super) async fn join(
         config: &Config,
         what: &What,
         (bound, address): (Bound, SocketAddr),
-        worker: Option<WorkerId>,
+        worker: Option<(WorkerId, Runtimes)>,
         table: Option<Arc<dyn Table>>,
     ) -> anyhow::Result<Self> {
         let credentials = what.member.clone().context("it has no certificate")?;
+        let (worker, runtimes) = worker.unzip();
         let own = Member {
             process: ProcessId::random(&SystemRandom),
             host: credentials.peer.host.clone(),
@@ -97,6 +98,7 @@ impl Network {
             address,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             worker,
+            runtimes: runtimes.unwrap_or_default(),
             state: State::Starting,
         };
         let process = own.process;
@@ -162,6 +164,11 @@ impl Network {
     /// Who is alive.
     pub(super) fn views(&self) -> Views {
         self.views.clone()
+    }
+
+    /// The host it runs on, as its certificate says.
+    pub(super) fn host(&self) -> &str {
+        &self.credentials.peer.host
     }
 
     /// By whom workers are written down, if this process can do that.

@@ -5,8 +5,10 @@ mod control;
 mod events;
 mod frontend;
 mod identity;
+mod labels;
 mod logs;
 mod placing;
+mod runtimes;
 mod worker;
 
 use std::net::SocketAddr;
@@ -27,6 +29,7 @@ use types::{Clock, Random, Role, WorkerId};
 
 use super::arrows::Arrows;
 use super::descriptors::Descriptors;
+use super::draining;
 use super::network::Network;
 use super::patience::within;
 use super::stores::Stores;
@@ -65,6 +68,7 @@ struct Common<'s> {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     arrows: Arrows,
+    host: String,
     zone: String,
 }
 
@@ -117,13 +121,14 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
             Some(network) => Arrows::Far(Arc::clone(&network.routes)),
             None => Arrows::near(&config),
         },
+        host: what.host(),
         zone: match &what.member {
             Some(member) => member.peer.zone.clone(),
             None => config.worker.zone.clone(),
         },
     };
     let arrows = &common.arrows;
-    let mut registry = Registry::with_prefix("lambent");
+    let mut registry = labels::registry(&what);
     let mut background = JoinSet::new();
     let mut served = Served::default();
 
@@ -201,14 +206,19 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
         worker
             .handle
             .connect(Arc::clone(&assigning), Arc::clone(&placing));
+        if let Some(network) = &network {
+            let (views, host) = (network.views(), network.host().to_owned());
+            background.spawn(draining::follow(views, host, worker.handle.clone()));
+        }
     }
 
     let mut dispatch = None;
-    if let (true, Some(keyring), Some(languages)) =
-        (what.has(Role::Control), &keyring, &given.languages)
-    {
+    if let (true, Some(keyring)) = (what.has(Role::Control), &keyring) {
         let near = worker.as_ref().map(|made| Arc::clone(&made.preparation));
         let (logs, keeper) = logs::create(&common, keyring, network.as_ref(), &mut registry);
+        let languages = given.languages.as_ref();
+        let runtimes = &config.runtimes;
+        let runtimes = runtimes::runtimes(runtimes, languages, network.as_ref(), &mut background);
         let with = control::With {
             logs: keeper,
             keyring,
@@ -216,7 +226,9 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
             preparation: arrows.preparation(near),
             opt,
             assignment: Arc::clone(&assigning),
-            runtimes: &languages.runtimes,
+            placement: Arc::clone(&placing),
+            runtimes,
+            network: network.as_ref(),
             address: given.address,
         };
         let control = control::create(&common, with, &mut registry, &mut background)?;

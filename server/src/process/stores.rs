@@ -28,6 +28,8 @@ pub(super) struct Stores {
     pub(super) logs: Option<Arc<LogStore>>,
     /// The disk that the data folder is on.
     pub(super) space: Arc<Space>,
+    /// What bounds of kept things are shares of: that disk's bytes, or what the cluster's stores are for.
+    pub(super) kept_bytes: u64,
     /// What must be closed.
     files: Option<embedded::Files>,
 }

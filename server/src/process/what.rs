@@ -71,6 +71,17 @@ impl What {
         Ok(Self { roles, member })
     }
 
+    /// The host it runs on: as its certificate says, or as the kernel does.
+    pub(super) fn host(&self) -> String {
+        match &self.member {
+            Some(member) => member.peer.host.clone(),
+            None => {
+                let name = rustix::system::uname();
+                name.nodename().to_string_lossy().into_owned()
+            }
+        }
+    }
+
     pub(super) fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
     }

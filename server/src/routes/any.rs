@@ -103,6 +103,7 @@ mod tests {
             address: SocketAddr::from(([127, 0, 0, 1], port)),
             version: String::new(),
             worker: None,
+            runtimes: api::membership::Runtimes::default(),
             state,
         }
     }

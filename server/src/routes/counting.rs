@@ -90,6 +90,7 @@ mod tests {
             address: "127.0.0.1:1".parse().unwrap(),
             version: String::new(),
             worker: None,
+            runtimes: api::membership::Runtimes::default(),
             state: State::Ready,
         });
         let mut view = View {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::placement::{Error, Heartbeat, Place, Placed, Placement};
+use api::placement::{Error, Heartbeat, Place, Placed, Placement, WorkerView};
 use async_trait::async_trait;
 use far::Far;
 use futures_util::future::join_all;
@@ -25,6 +25,13 @@ impl Placement for All {
         match &self.near {
             Some((_, near)) => near.place(request).await,
             None => self.any.place(request).await,
+        }
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerView>, Error> {
+        match &self.near {
+            Some((_, near)) => near.workers().await,
+            None => self.any.workers().await,
         }
     }
 

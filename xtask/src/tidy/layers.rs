@@ -49,8 +49,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "control",
         &[
-            "authn", "keyring", "records", "settings", "wire", "api", "storage", "tables", "image",
+            "authn",
+            "keyring",
+            "records",
+            "settings",
+            "wire",
+            "api",
+            "storage",
+            "tables",
+            "image",
             "policy",
+            // Tells hosts to drain.
+            "membership",
         ],
     ),
     (

@@ -10,7 +10,7 @@ use api::events::{self, Accept, Events, FunctionView, QueueView};
 use api::invoke::{self, Invoker, Outcome, Target};
 use api::logs::{self, RecentLogs, Recents};
 use api::membership::{self, Member, Membership, View};
-use api::placement::{self, Heartbeat, Place, Placed, Placement};
+use api::placement::{self, Heartbeat, Place, Placed, Placement, WorkerView};
 use api::preparation::{self, Preparation, Prepare};
 use api::requests::{self, Request, Requests, Response};
 use api::worker::{self, Worker};
@@ -100,6 +100,10 @@ impl Placement for Nothing {
 
     async fn heartbeat(&self, _: Heartbeat) -> Result<(), placement::Error> {
         Ok(())
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerView>, placement::Error> {
+        Ok(Vec::new())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which runtimes a function may name: AWS's, as far as this installation can run them, and those that
 //! its operator has added.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wire::ApiError;
 use wire::validation::set_text;
@@ -65,6 +65,8 @@ pub struct RuntimesHere {
     pub families: BTreeSet<String>,
     /// Runtimes that the operator has added by name, whether they exist on AWS or not.
     pub exact: BTreeSet<String>,
+    /// Those of both that the operator refuses, and why.
+    pub refused: BTreeMap<String, String>,
 }
 
 impl RuntimesHere {
@@ -82,14 +84,15 @@ impl Default for RuntimesHere {
         Self {
             families: families.map(str::to_owned).into(),
             exact: BTreeSet::new(),
+            refused: BTreeMap::new(),
         }
     }
 }
 
-/// A runtime must be one that AWS accepts and that this installation has.
+/// A runtime must be one that AWS accepts and that this installation has and does not refuse.
 pub fn check_runtime(runtime: &str, here: &RuntimesHere) -> Result<(), ApiError> {
     if here.exact.contains(runtime) {
-        return Ok(());
+        return check_refused(runtime, here);
     }
     if BLOCKED.contains(&runtime) {
         return Err(ApiError::invalid_parameter(format!(
@@ -106,7 +109,7 @@ pub fn check_runtime(runtime: &str, here: &RuntimesHere) -> Result<(), ApiError>
         )));
     }
     if here.families.contains(family(runtime)) {
-        return Ok(());
+        return check_refused(runtime, here);
     }
     Err(ApiError::invalid_parameter(format!(
         "{runtime} is a runtime of AWS Lambda that this installation of Lambent cannot run. Its \
@@ -114,6 +117,13 @@ pub fn check_runtime(runtime: &str, here: &RuntimesHere) -> Result<(), ApiError>
          root (docs/runtimes.md). Or give the function's package a bootstrap of its own and use \
          provided.al2023."
     )))
+}
+
+fn check_refused(runtime: &str, here: &RuntimesHere) -> Result<(), ApiError> {
+    match here.refused.get(runtime) {
+        None => Ok(()),
+        Some(why) => Err(ApiError::invalid_parameter(format!("{runtime}: {why}"))),
+    }
 }
 
 /// `python3.12` belongs to `python`.
@@ -147,6 +157,16 @@ mod tests {
         assert!(check_runtime("ruby3.3", &here).is_ok());
         assert!(check_runtime("ruby3.4", &here).is_err());
         assert!(check_runtime("java8.al2", &here).is_ok());
+    }
+
+    #[test]
+    fn what_the_operator_refuses_is_told_why() {
+        let mut here = RuntimesHere::default();
+        let (name, why) = ("python3.8".to_owned(), "it is 3.11".to_owned());
+        here.refused.insert(name, why);
+        let refused = check_runtime("python3.8", &here).unwrap_err();
+        assert_eq!(refused.message, "python3.8: it is 3.11");
+        assert!(check_runtime("python3.9", &here).is_ok());
     }
 
     #[test]

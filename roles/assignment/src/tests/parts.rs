@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use api::Secret;
 use api::credentials::{self, Credentials, RoleCredentials};
-use api::placement::{self, Heartbeat, Place, Placed, Placement};
+use api::placement::{self, Heartbeat, Place, Placed, Placement, WorkerView};
 use api::worker::{Create, Error, Invoke, Living, Response, Worker, Workers};
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
@@ -259,6 +259,10 @@ impl Placement for FirstWorker {
     async fn heartbeat(&self, _heartbeat: Heartbeat) -> Result<(), placement::Error> {
         Ok(())
     }
+
+    async fn workers(&self) -> Result<Vec<WorkerView>, placement::Error> {
+        Ok(Vec::new())
+    }
 }
 
 /// Has room on the first worker for this many environments in all.
@@ -280,6 +284,10 @@ impl Placement for Room {
 
     async fn heartbeat(&self, _heartbeat: Heartbeat) -> Result<(), placement::Error> {
         Ok(())
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerView>, placement::Error> {
+        Ok(Vec::new())
     }
 }
 

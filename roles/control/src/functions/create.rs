@@ -172,8 +172,7 @@ impl Body {
                  deployment packages.",
             ));
         };
-        check_runtime(runtime, &control.config.runtimes)?;
-        control.config.check_runtime_refused(runtime)?;
+        check_runtime(runtime, &control.config.runtimes.borrow())?;
         check_role(
             self.settings.role.as_deref().unwrap_or_default(),
             &arn.scope.account,

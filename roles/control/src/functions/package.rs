@@ -7,7 +7,7 @@ use bytes::Bytes;
 use image::{Packages, Published};
 use policy::Context;
 use serde::Deserialize;
-use types::limits::ZIP_UPLOAD_BYTES_MAX;
+use types::limits::{UNZIPPED_BYTES_MAX, ZIP_UPLOAD_BYTES_MAX};
 use types::{Region, Scope};
 use wire::ApiError;
 use wire::rest::Operation;
@@ -99,10 +99,9 @@ impl Control {
             return Err(nothing_in_it().into());
         }
         let bytes = zip.len() as u64;
-        let bound = (
-            self.config.unused_packages_kept,
-            self.config.upload_bytes_max,
-        );
+        let most = self.config.upload_bytes_max;
+        let most = self.config.shares.of_bytes(most, UNZIPPED_BYTES_MAX);
+        let bound = (self.config.unused_packages_kept, most);
         let now = self.clock.now();
         if !self.uploads.take(&scope.account, (now, bytes), bound) {
             let reason = Some("CallerRateLimitExceeded");

@@ -126,8 +126,7 @@ impl Control {
         violations.finish()?;
         settings.refuse_what_is_not_for_packages()?;
         if let Some(runtime) = &settings.runtime {
-            check_runtime(runtime, &self.config.runtimes)?;
-            self.config.check_runtime_refused(runtime)?;
+            check_runtime(runtime, &self.config.runtimes.borrow())?;
         }
         if let Some(role) = &settings.role {
             check_role(role, &arn.scope.account)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::credentials::{Credentials, RoleCredentials as _};
+use api::placement::{self, Heartbeat, Place, Placed, Placement, WorkerView};
 use api::preparation::{self, Preparation, Prepare};
 use async_trait::async_trait;
 use authn::{Authenticator, Regions};
@@ -41,6 +42,40 @@ impl Preparation for Unpacking {
             })?;
         }
         Ok(())
+    }
+}
+
+/// One worker on the host `h1`, and one that has long been silent on `h2`.
+struct Workers;
+
+#[async_trait]
+impl Placement for Workers {
+    async fn place(&self, _: Place) -> Result<Placed, placement::Error> {
+        Err(placement::Error::Unavailable)
+    }
+
+    async fn heartbeat(&self, _: Heartbeat) -> Result<(), placement::Error> {
+        Err(placement::Error::Unavailable)
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerView>, placement::Error> {
+        let view = |host: &str, silent_ms| WorkerView {
+            last: Heartbeat {
+                worker: types::WorkerId::random(&SystemRandom),
+                host: host.to_owned(),
+                zone: "a".to_owned(),
+                version: "1".to_owned(),
+                memory_mb: 1_000,
+                committed_mb: 300,
+                used_mb: 100,
+                draining: false,
+                idle: 2,
+                busy: 1,
+            },
+            silent_ms,
+            silent: silent_ms > 5_000,
+        };
+        Ok(vec![view("h1", 200), view("h2", 60_000)])
     }
 }
 
@@ -109,7 +144,9 @@ impl World {
     ) -> (Self, Settler) {
         let cache = tempfile::tempdir().unwrap();
         let far = Arc::new(Faulty::new(Arc::clone(&table), network));
-        Self::build(Config::default(), &[], (table, far), blobs, cache, 0)
+        let drains = Some(membership::Drains::new(Arc::clone(&table) as Arc<dyn Table>));
+        let config = Config::default();
+        Self::build(config, &[], (table, far, drains), blobs, cache, 0)
     }
 
     /// A world in which there is never room to unpack a package.
@@ -128,13 +165,14 @@ impl World {
         reserve: u64,
     ) -> (Self, Settler) {
         let near = Arc::clone(&table);
-        Self::build(config, role_actions, (table, near), blobs, cache, reserve)
+        let tables = (table, near as Arc<dyn Table>, None);
+        Self::build(config, role_actions, tables, blobs, cache, reserve)
     }
 
     fn build(
         config: Config,
         role_actions: &[String],
-        (table, seen): (Arc<MemoryTable>, Arc<dyn Table>),
+        (table, seen, drains): (Arc<MemoryTable>, Arc<dyn Table>, Option<membership::Drains>),
         blobs: Arc<MemoryBlobs>,
         cache: tempfile::TempDir,
         reserve: u64,
@@ -180,6 +218,8 @@ impl World {
             table: seen,
             code: Arc::clone(&code),
             preparation,
+            placement: Arc::new(Workers),
+            drains,
             packages: Arc::new(crate::NoPackages),
             authenticator: Arc::clone(&authenticator),
             roles: keys.clone(),

@@ -9,7 +9,7 @@ use api::membership::{State, View};
 use api::placement::Placement;
 use api::worker::Workers;
 use assignment::{Leads, LiveWorkers, Service, partition_names};
-use membership::{ASSIGNMENT, Views};
+use membership::ASSIGNMENT;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -20,6 +20,7 @@ use super::Common;
 use crate::config::Config;
 use crate::process::network::Network;
 use crate::process::patience::within;
+use crate::process::seen::seen;
 
 /// If a process that leads a partition is silent for this long, another one leads it.
 const TERM: Duration = Duration::from_secs(3);
@@ -57,7 +58,8 @@ pub(super) async fn create(
     let (leads, leasing, live) = match network {
         Some(network) => {
             let (leads, leasing) = lease(common, network, config.partitions);
-            (leads, Some(leasing), live(network.views(), background))
+            let live = seen(network.views(), background, workers);
+            (leads, Some(leasing), live)
         }
         None => {
             let live = LiveWorkers {
@@ -108,24 +110,7 @@ fn lease(common: &Common<'_>, network: &Network, partitions: u32) -> (Leads, Lea
     (Leads::of(held, led), Leasing { stop, task })
 }
 
-/// The workers of the view, as it changes.
-fn live(mut views: Views, background: &mut JoinSet<()>) -> watch::Receiver<LiveWorkers> {
-    let (sender, receiver) = watch::channel(workers(&views.borrow()));
-    background.spawn(async move {
-        while views.changed().await.is_ok() {
-            let live = workers(&views.borrow_and_update());
-            sender.send_if_modified(|known| {
-                let changed = *known != live;
-                if changed {
-                    *known = live;
-                }
-                changed
-            });
-        }
-    });
-    receiver
-}
-
+/// Which workers there are.
 fn workers(view: &View) -> LiveWorkers {
     let mut live = LiveWorkers::default();
     for member in &view.members {

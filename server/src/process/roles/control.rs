@@ -6,18 +6,24 @@ use std::time::Duration;
 
 use anyhow::bail;
 use api::assignment::Assignment;
+use api::placement::Placement;
 use api::preparation::Preparation;
-use control::{Config, Control, Dependencies, Rates, RuntimesHere, register_metrics};
+use control::{Config, Control, Dependencies, Rates, RuntimesHere, Shares, register_metrics};
 use image::Packages;
 use leasing::Singletons;
+use membership::Drains;
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use types::Role;
 
 use super::Common;
 use super::identity::Keyring;
 use crate::config::{UnknownRoles, Urls};
 use crate::packages;
+use crate::process::network::Network;
+use crate::process::seen::seen;
 
 /// If a control plane is silent for this long, another one takes over its background tasks.
 const LEASE_TERM: Duration = Duration::from_secs(30);
@@ -30,7 +36,9 @@ pub(super) struct With<'s> {
     /// The package that every function finds at `/opt`.
     pub(super) opt: Option<String>,
     pub(super) assignment: Arc<dyn Assignment>,
-    pub(super) runtimes: &'s worker::Runtimes,
+    pub(super) placement: Arc<dyn Placement>,
+    pub(super) runtimes: watch::Receiver<RuntimesHere>,
+    pub(super) network: Option<&'s Network>,
     pub(super) address: SocketAddr,
     /// Merges logs and removes old ones.
     pub(super) logs: logs::Keeper,
@@ -42,12 +50,17 @@ pub(super) fn create(
     registry: &mut Registry,
     background: &mut JoinSet<()>,
 ) -> anyhow::Result<Arc<Control>> {
-    let config = control_config(common, &with)?;
+    let shares = shares(with.network, background);
+    let config = control_config(common, &with, shares)?;
+    let leases = &common.stores.shared().leases;
+    let drains = with.network.map(|_| Drains::new(Arc::clone(leases)));
     register_metrics(registry, &with.code);
     let (control, settler) = Control::new(Dependencies {
         table: Arc::clone(&common.stores.shared().callers_table),
         code: with.code,
         preparation: with.preparation,
+        placement: with.placement,
+        drains,
         packages: packages::source(&common.config.aws, &common.clock)?,
         authenticator: Arc::clone(&with.keyring.authenticator),
         roles: with.keyring.keys.clone(),
@@ -78,13 +91,23 @@ pub(super) fn create(
     Ok(control)
 }
 
-fn control_config(common: &Common<'_>, with: &With<'_>) -> anyhow::Result<Config> {
+/// How many control planes share out what is granted.
+fn shares(network: Option<&Network>, background: &mut JoinSet<()>) -> Shares {
+    let Some(network) = network else {
+        return Shares::default();
+    };
+    let count = seen(network.views(), background, |view| view.ready(Role::Control).count());
+    Shares::new(count)
+}
+
+fn control_config(common: &Common<'_>, with: &With<'_>, shares: Shares) -> anyhow::Result<Config> {
     let config = common.config;
     Ok(Config {
         regions: common.regions(),
         account_concurrency: config.account.concurrency,
-        runtimes: runtimes_here(with.runtimes),
-        runtimes_refused: with.runtimes.refused.clone(),
+        shares,
+        operator: config.account.id.clone(),
+        runtimes: with.runtimes.clone(),
         urls: urls(&config.urls, with.address)?,
         rates: Rates {
             get_function: config.limits.get_function_per_second,
@@ -94,7 +117,7 @@ fn control_config(common: &Common<'_>, with: &With<'_>) -> anyhow::Result<Config
         architecture: worker::host_architecture().to_owned(),
         code_bytes_max: config.limits.code_storage_bytes,
         upload_bytes_max: match config.limits.upload_bytes {
-            0 => common.stores.space.total() / 8,
+            0 => common.stores.kept_bytes / 8,
             given => given,
         },
         vpc_id: config.functions.vpc_id.clone(),
@@ -119,12 +142,4 @@ fn urls(config: &Urls, address: SocketAddr) -> anyhow::Result<control::Urls> {
     };
     let scheme = scheme.clone();
     Ok(control::Urls { scheme, domain })
-}
-
-/// Which of the worker's runtimes functions may name.
-fn runtimes_here(runtimes: &worker::Runtimes) -> RuntimesHere {
-    RuntimesHere {
-        families: runtimes.families.keys().cloned().collect(),
-        exact: runtimes.exact.keys().cloned().collect(),
-    }
 }

@@ -42,7 +42,7 @@ pub(super) async fn start(
         holder: RequestId::random(common.random.as_ref()).to_string(),
         concurrency: config.events.concurrency.max(1),
         accepting_bytes_max: config.events.accepting_mb.saturating_mul(1024 * 1024),
-        kept: config.events.kept(stores.space.total()),
+        kept: config.events.kept(stores.kept_bytes),
         failed_max: config.events.failed_max,
         failed_age_max: Duration::from_secs(config.events.failed_hours.saturating_mul(3_600)),
         ..event_invoke::Config::default()

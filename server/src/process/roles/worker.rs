@@ -144,6 +144,7 @@ fn worker_config(common: &Common<'_>, with: &With<'_>) -> anyhow::Result<worker:
     let folders = folders.map(|(arn, system)| Ok((arn.clone(), system.folder(arn)?)));
     Ok(worker::Config {
         worker: with.id,
+        host: common.host.clone(),
         zone: common.zone.clone(),
         memory_mb,
         environments_max: descriptors.environments,

@@ -41,6 +41,7 @@ pub(in crate::process) async fn open(
         shared,
         logs: None,
         space: Arc::new(space(config, folder)?),
+        kept_bytes: config.cluster.stores_gb.saturating_mul(1 << 30),
         files: None,
     })
 }

@@ -81,6 +81,7 @@ pub(in crate::process) async fn open(
             queue: Arc::new(Timely::new(Arc::clone(&queue), ANSWER_WITHIN)),
         }),
         logs: Some(logs),
+        kept_bytes: space.total(),
         space,
         files: Some(Files { sqlite, queue }),
     })
