@@ -1,11 +1,13 @@
 //! The command line.
 
+mod backup;
 mod cluster;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use backup::{Backup, Restore};
 pub(crate) use cluster::{Cluster, ClusterAction, Host, Init, Join, Revoke, Stores, Token};
 
 /// The system behind AWS Lambda, open and self-hosted.
@@ -48,7 +50,7 @@ pub(crate) enum Command {
     Stacks(Client),
     /// Change the master key of a data folder, while its server runs or not.
     Secret(Secret),
-    /// Make a cluster, let hosts join it, and revoke them.
+    /// Make a cluster, let hosts join it, revoke them, back it up and restore it.
     Cluster(Cluster),
 }
 

@@ -1,4 +1,5 @@
-//! Who is in a cluster: the commands by which an operator decides it, and what its processes do for it.
+//! Who is in a cluster: the commands by which an operator decides it, and what its processes do for it. And the commands
+//! by which all that a cluster keeps is copied: `backup`, `restore`.
 //!
 //! ```text
 //!   init ─▶ a folder for the first host ─▶ lambent run
@@ -9,12 +10,20 @@
 //! `token`, `revoke` and `certificates` read and write the cluster's table themselves, with the master key of their
 //! host's folder: they work wherever a process with the role control does, and while none runs.
 
+mod backup;
+mod bucket;
 mod folder;
 mod handout;
 mod init;
 mod issuing;
 mod joined;
+mod meaning;
+mod place;
+mod restore;
 mod rows;
+mod saved;
+mod secrets;
+mod telling;
 
 use std::process::ExitCode;
 
@@ -34,7 +43,15 @@ pub(crate) fn cluster(options: &Cluster) -> anyhow::Result<ExitCode> {
         ClusterAction::Join(options) => joined::join(options),
         ClusterAction::Revoke(options) => rows::revoke(options),
         ClusterAction::Certificates(options) => rows::certificates(options),
+        ClusterAction::Backup(options) => done(backup::backup(options)),
+        ClusterAction::Restore(options) => done(restore::restore(options)),
     }
+}
+
+fn done(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new().context("no runtime could be started")?;
+    runtime.block_on(work)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What an operator says that a host is.

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use accounts::{AccessKey, Account, Limits};
 pub(crate) use aws::Aws;
-pub(crate) use cluster::{Cluster, Nats};
+pub(crate) use cluster::{Cluster, Nats, S3};
 pub(crate) use disk::{Disk, Logs};
 pub(crate) use environments::{Assignment, Sandbox, Worker};
 pub(crate) use events::Events;

@@ -153,7 +153,7 @@ impl RootKey {
 }
 
 /// Written whole or not at all, and never readable by others.
-fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     let fresh = path.with_extension("new");
     let mut options = File::options();
     let mut file = options

@@ -25,7 +25,7 @@ mod pressure;
 mod roles;
 mod seen;
 mod signals;
-mod stores;
+pub(crate) mod stores;
 mod what;
 
 use std::net::SocketAddr;

@@ -42,7 +42,7 @@ pub(crate) async fn wanted(
     Ok(wanted)
 }
 
-/// Copies those that are not there yet, and checks that all that rows name are there then.
+/// Copies those that are still missing, and checks that all that rows name are there then.
 pub(crate) async fn copy(
     wanted: &BTreeMap<String, Option<String>>,
     (from, to): (&dyn Blobs, &dyn Blobs),

@@ -25,8 +25,8 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// Something that a row names is not there.
-    #[error("the row {key} names the blob {blob}, which is not there")]
+    /// Something that a row names is missing.
+    #[error("the row {key} names the blob {blob}, which is missing")]
     Missing {
         /// The row.
         key: String,

@@ -10,15 +10,15 @@
 //! Why a copy of a system that runs is consistent:
 //!
 //! - **Rows** are those of one moment: a watch begins with all rows as they are then.
-//! - **Blobs** never change under their name. One that a row of that moment names was there at that moment, and whoever
-//!   removes blobs waits for long after nothing names them. Should it be gone nevertheless, the copy fails.
+//! - **Blobs** never change under their name. One that a row of that moment names was there at that moment, and the system
+//!   removes one only an hour after the last row that named it. Should it be gone nevertheless, the copy fails.
 //! - **Messages** are delivered at least once, and may be copied in a state before their last. None is left out: one
 //!   that moves to another queue is put in there before it leaves the first, so the second reading of all queues finds
 //!   what the first has missed. They are read before the rows: what a message is about is in the rows, or was deleted
 //!   since.
 //! - A copy is **restored** in the other order: who takes a message finds its row, who reads a row finds its blobs.
 //!
-//! Read [`copy`](self) in this order: `meaning.rs`, `rows.rs`, `blobs.rs`, `messages.rs`, `copies.rs`.
+//! Read in this order: `meaning.rs`, `rows.rs`, `blobs.rs`, `messages.rs`, `copies.rs`.
 
 mod blobs;
 mod copies;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use storage::Row;
 
-/// Whoever knows what is kept.
+/// The owner of what is kept.
 pub trait Meaning: Send + Sync {
     /// What kind of row has this key, in the plural; `None` if it is not copied.
     fn row(&self, key: &str) -> Option<&'static str>;
@@ -49,10 +49,10 @@ impl Counts {
 /// How far a copy has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Progress {
-    /// So many messages.
+    /// That many messages.
     Messages(u64),
-    /// So many rows.
+    /// That many rows.
     Rows(u64),
-    /// So many of all blobs.
+    /// That many of all blobs.
     Blobs(u64, u64),
 }

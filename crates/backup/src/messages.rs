@@ -101,7 +101,7 @@ pub(crate) async fn count(
     Ok(seen.counts)
 }
 
-/// Removes all messages, whoever holds them.
+/// Removes all messages, held or not.
 pub(crate) async fn clear(queues: &dyn Queue) -> Result<(), Error> {
     each(queues, async |queue, page| {
         let remove = |kept: Kept| async move {

@@ -10,7 +10,7 @@ use crate::{Error, Meaning, Progress};
 
 /// Writes that share a commit.
 const AT_ONCE: usize = 64;
-/// Rows are told of after so many.
+/// Rows between two reports of the progress.
 const TELL_EVERY: u64 = 100;
 
 /// All rows that are copied, as they are at one moment.

@@ -7,10 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backup::{Counts, Error, Meaning, Message, Progress, Stores, clear, found, restore, save};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use storage::memory::{MemoryBlobs, MemoryQueue, MemoryTable};
@@ -227,9 +229,41 @@ fn nothing_is_restored_where_something_is() {
 }
 
 #[test]
-fn a_message_that_moves_while_queues_are_read_is_copied_once() {
+fn a_message_that_moves_behind_the_reader_is_copied_once() {
     run(async {
-        // What is moved is in both queues for a moment, and each has one state of it.
+        let (one, saved) = (stores(), stores());
+        put(&one, "events/a", (State::Visible, 1), "").await;
+        put(&one, "events/b", (State::Visible, 2), "").await;
+        let moved = AtomicBool::new(false);
+        // When the first queue has been read, what is in the second comes into it.
+        let moving = |_: Progress| {
+            if moved.swap(true, Ordering::Relaxed) {
+                return;
+            }
+            let work = async {
+                let taken = one.queue.receive("events/b", 1, LONG, Duration::ZERO).await;
+                let message = taken.unwrap().remove(0);
+                let sent = one
+                    .queue
+                    .send("events/a", message.body, Duration::ZERO)
+                    .await;
+                sent.unwrap();
+                one.queue.ack("events/b", message.receipt).await.unwrap();
+            };
+            work.now_or_never().unwrap();
+        };
+        let copied = save(&one, &saved, &Simple(Vec::new()), &moving)
+            .await
+            .unwrap();
+        assert!(moved.into_inner());
+        assert_eq!(copied.messages, BTreeMap::from([("pending".to_owned(), 2)]));
+        assert_eq!(messages(&saved).await, messages(&one).await);
+    });
+}
+
+#[test]
+fn a_message_that_is_in_two_queues_for_a_moment_is_copied_once() {
+    run(async {
         let (one, saved) = (stores(), stores());
         for queue in ["events/a", "failed/a"] {
             put(&one, queue, (State::Delayed, 7), "").await;

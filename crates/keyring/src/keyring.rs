@@ -110,7 +110,7 @@ impl Keyring {
     }
 
     /// Puts the keys of the file `from` behind those of the file at `path`, which is made if it does not exist: what
-    /// they have sealed can be opened here from now on, and the newest of here goes on to seal. Returns the ids of
+    /// they have sealed can be opened here from now on, and the newest key here continues to seal. Returns the ids of
     /// those that were not here.
     pub fn take_in(path: &Path, from: &Path, random: &dyn Random) -> io::Result<Vec<KeyId>> {
         let others = file::read(from)?;

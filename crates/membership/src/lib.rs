@@ -20,7 +20,7 @@ mod ledger;
 
 pub use announcer::Announcer;
 pub use drains::Drains;
-pub use keeper::{DRAIN, Keeper, REVOKED};
+pub use keeper::{DRAIN, Keeper, MEMBER, REVOKED};
 pub use ledger::BEAT;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ pub enum Kind {
     Pending,
     /// It was invoked, and its outcome is to be delivered.
     Delivering,
-    /// Nothing: it finally failed, and is kept to be looked at.
+    /// Nothing: it finally failed, and is kept to be inspected.
     Failed,
     /// Nothing: nobody can read it.
     Unreadable,

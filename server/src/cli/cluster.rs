@@ -1,8 +1,10 @@
-//! `lambent cluster`: who is in a cluster.
+//! `lambent cluster`: who is in a cluster; and what it keeps, as a whole.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+
+use super::{Backup, Restore};
 
 #[derive(Args, Debug)]
 pub(crate) struct Cluster {
@@ -22,6 +24,10 @@ pub(crate) enum ClusterAction {
     Revoke(Revoke),
     /// List the certificates that are valid.
     Certificates(Stores),
+    /// Back the cluster up, while it runs, into a data folder that `lambent up` can start.
+    Backup(Backup),
+    /// Restore a backup, or the data folder of a stopped server, into an empty cluster.
+    Restore(Restore),
 }
 
 /// What a host is.

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use jetstream::{Bucket, Login, S3, Settings, Sync};
-use storage::{Blobs, Table, Timely};
-use types::{Clock, Random};
+use storage::{Blobs, Consistency, Table, Timely};
+use types::{Clock, Random, SystemClock, SystemRandom};
 
 use super::embedded::space;
 use super::{ANSWER_WITHIN, BLOB_WITHIN, Shared, Stores};
-use crate::config::{Cluster, Config, Nats};
+use crate::config::{self, Cluster, Config, Nats};
 use crate::process::patience::within;
 
 /// How long a call is tried again while servers elect a leader.
@@ -23,6 +23,41 @@ const AGAIN: Duration = Duration::from_millis(500);
 const METADATA: &str = "metadata";
 /// Who lives, and who does what: written all the time.
 const LEASES: &str = "leases";
+
+/// The row that says that a restore into this cluster has begun and not come to its end.
+pub(crate) const UNFINISHED: &str = "restore/unfinished";
+
+/// What is copied of a cluster, and who lives.
+pub(crate) struct ClusterStores {
+    blobs: Arc<dyn Blobs>,
+    shared: Shared,
+    /// Rows that say who is alive.
+    pub(crate) leases: Arc<dyn Table>,
+}
+
+impl ClusterStores {
+    /// What is copied.
+    pub(crate) fn stores(&self) -> backup::Stores {
+        backup::Stores {
+            table: Arc::clone(&self.shared.table),
+            queue: Arc::clone(&self.shared.queue),
+            blobs: Arc::clone(&self.blobs),
+        }
+    }
+}
+
+/// The stores for a command about the whole cluster, which is no process of it.
+pub(crate) async fn cluster_stores(config: &Cluster) -> anyhow::Result<ClusterStores> {
+    let blobs = blobs(config)?;
+    let chance: (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let shared = shared(&config.nats, &blobs, chance.0, chance.1);
+    let shared = within("NATS", shared).await??;
+    Ok(ClusterStores {
+        leases: Arc::clone(&shared.leases),
+        blobs,
+        shared,
+    })
+}
 
 /// Opens what this process needs of them; `folder` is its own.
 pub(in crate::process) async fn open(
@@ -36,6 +71,9 @@ pub(in crate::process) async fn open(
         true => Some(within("NATS", shared(&config.cluster.nats, &blobs, clock, random)).await??),
         false => None,
     };
+    if let Some(shared) = &shared {
+        refuse_half(shared.table.as_ref()).await?;
+    }
     Ok(Stores {
         blobs,
         shared,
@@ -48,18 +86,31 @@ pub(in crate::process) async fn open(
 
 fn blobs(config: &Cluster) -> anyhow::Result<Arc<dyn Blobs>> {
     let s3 = &config.s3;
+    let blobs = Arc::new(S3::open(&bucket(s3, &s3.bucket)?).context("cluster.s3")?);
+    Ok(Arc::new(Timely::new(blobs, BLOB_WITHIN)))
+}
+
+/// A bucket of the cluster's store.
+pub(crate) fn bucket(s3: &config::S3, name: &str) -> anyhow::Result<Bucket> {
     if s3.endpoint.is_empty() {
         bail!("cluster.s3.endpoint: a cluster needs a store of blobs that speaks S3's protocol");
     }
-    let bucket = S3::open(&Bucket {
+    Ok(Bucket {
         endpoint: s3.endpoint.clone(),
         region: s3.region.clone(),
-        name: s3.bucket.clone(),
+        name: name.to_owned(),
         key_id: s3.access_key_id.clone(),
         secret: s3.secret_access_key.clone(),
-    });
-    let bucket = Arc::new(bucket.context("cluster.s3")?);
-    Ok(Arc::new(Timely::new(bucket, BLOB_WITHIN)))
+    })
+}
+
+/// Refuses a cluster in which only a part of a backup is.
+pub(crate) async fn refuse_half(table: &dyn Table) -> anyhow::Result<()> {
+    let mark = table.get(UNFINISHED, Consistency::Strong).await;
+    if mark.context("the table metadata")?.is_some() {
+        bail!("a restore into this cluster has not come to its end: run it again");
+    }
+    Ok(())
 }
 
 /// The table in which the cluster's members and certificates are, alone.
