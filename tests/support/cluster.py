@@ -152,13 +152,12 @@ secret_access_key = "test"
 """)
         return "".join(fields)
 
-    def _begin(self):
-        """Makes the first host, and starts it."""
+    def found(self):
+        """Makes the first host: `start` does it, if nobody has before."""
         first = self.processes[0]
         first.command("cluster", "init", first.folder, "--host", first.host, "--zone", first.zone,
                       "--roles", ",".join(first.roles))  # fmt: skip
         first.config.write_text(self._configuration())
-        first.start()
 
     def add(self, process):
         """Makes a host a member: `token` where the stores are reached, `join` on the host itself."""
@@ -170,7 +169,9 @@ secret_access_key = "test"
     def start(self):
         """Starts all processes, and waits until all are ready."""
         try:
-            self._begin()
+            if not self.processes[0].config.exists():
+                self.found()
+            self.processes[0].start()
             others = self.processes[1:]
             with concurrent.futures.ThreadPoolExecutor(4) as pool:
                 list(pool.map(self.add, others))

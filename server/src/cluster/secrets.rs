@@ -37,7 +37,7 @@ pub(super) fn take_in(from: &Path, host: &Path, random: &dyn Random) -> anyhow::
             say!("Master keys added to {}: {}.", ours.display(), taken.len());
         }
         say!(
-            "Every other host that has this file needs the same one: copy it there, mode 600, before its processes start."
+            "Hosts that join from now on are given them. A host that has joined before needs the same file: copy it there, mode 600, before its processes start."
         );
     } else {
         say!(
