@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use backup::{Backup, Restore};
-pub(crate) use cluster::{Cluster, ClusterAction, Host, Init, Join, Revoke, Stores, Token};
+pub(crate) use cluster::{Cluster, ClusterAction, Demo, Host, Init, Join, Revoke, Stores, Token};
 
 /// The system behind AWS Lambda, open and self-hosted.
 ///

@@ -45,6 +45,7 @@ pub(crate) fn cluster(options: &Cluster) -> anyhow::Result<ExitCode> {
         ClusterAction::Certificates(options) => rows::certificates(options),
         ClusterAction::Backup(options) => done(backup::backup(options)),
         ClusterAction::Restore(options) => done(restore::restore(options)),
+        ClusterAction::Demo(options) => crate::demo::demo(options),
     }
 }
 

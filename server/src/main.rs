@@ -15,6 +15,7 @@ mod cluster;
 mod commands;
 mod config;
 mod data_dir;
+mod demo;
 mod deploy;
 mod dispatch;
 mod events;

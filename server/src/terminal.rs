@@ -132,6 +132,20 @@ pub(crate) fn progress(text: &str) {
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
+/// Writes lines to standard output in place of those that were written there before, `before` in number.
+pub(crate) fn repaint(lines: &[String], before: usize) {
+    let mut text = String::new();
+    if before > 0 {
+        let _ = write!(text, "\x1b[{before}A");
+    }
+    for line in lines {
+        let _ = writeln!(text, "\r\x1b[K{}", one_line(line));
+    }
+    // What is below is of a longer text than this.
+    text.push_str("\x1b[J");
+    self::write(text.as_bytes());
+}
+
 /// Wipes the line that is there.
 pub(crate) fn wipe(mut out: impl std::io::Write) {
     let _ = out.write_all(b"\r\x1b[K");

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hyper_util::client::legacy;
+
 /// Why a call had no answer. Answers that are refusals are answers.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -40,4 +42,17 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+}
+
+impl Error {
+    /// Whether nothing of the request was sent, since there was no connection to send it on.
+    pub fn is_unsent(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => source
+                .downcast_ref::<legacy::Error>()
+                .is_some_and(legacy::Error::is_connect),
+            Self::Endpoint { .. } | Self::Header { .. } => true,
+            Self::Timeout { .. } | Self::TooLarge { .. } => false,
+        }
+    }
 }

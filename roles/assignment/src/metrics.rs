@@ -23,6 +23,7 @@ pub struct Metrics {
     creations_failed: Counter,
     pub(crate) records_appended: Counter,
     environments: Family<State, Gauge>,
+    partitions_led: Gauge,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -43,6 +44,7 @@ impl Metrics {
             creations_failed: Counter::default(),
             records_appended: Counter::default(),
             environments: Family::default(),
+            partitions_led: Gauge::default(),
         };
         let counters = [
             (
@@ -89,6 +91,11 @@ impl Metrics {
             "Environments by state, and callers waiting",
             metrics.environments.clone(),
         );
+        registry.register(
+            "assignment_partitions_led",
+            "Partitions led by this process",
+            metrics.partitions_led.clone(),
+        );
         metrics
     }
 
@@ -98,6 +105,11 @@ impl Metrics {
 
     pub(crate) fn not_created(&self) {
         self.creations_failed.inc();
+    }
+
+    pub(crate) fn led(&self, partitions: usize) {
+        let partitions = i64::try_from(partitions).unwrap_or(i64::MAX);
+        self.partitions_led.set(partitions);
     }
 
     pub(crate) fn environments(&self, counts: Counts) {

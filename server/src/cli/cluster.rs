@@ -28,6 +28,8 @@ pub(crate) enum ClusterAction {
     Backup(Backup),
     /// Restore a backup, or the data folder of a stopped server, into an empty cluster.
     Restore(Restore),
+    /// Run a whole cluster on this machine, each zone in a network of its own, and show what it does under load.
+    Demo(Demo),
 }
 
 /// What a host is.
@@ -100,4 +102,26 @@ pub(crate) struct Stores {
     /// The configuration of the cluster's processes, TOML.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// How many availability zones: 1 is enough for a small machine.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub(crate) zones: u8,
+    /// Invokes a second, all zones together.
+    #[arg(long, value_name = "NUMBER", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) rate: u32,
+    /// The round trip between two zones, added to what it is by itself. Needs the kernel's netem.
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000))]
+    pub(crate) delay_ms: u32,
+    /// Show nothing; restart every process under load, and check that nothing is lost: exit status 1 if it is.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// With --check: also restart the NATS servers, one at a time.
+    #[arg(long, requires = "check")]
+    pub(crate) nats: bool,
+    /// The folder of the demo that this process is the inner half of.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(crate) inside: Option<PathBuf>,
 }

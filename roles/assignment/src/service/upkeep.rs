@@ -30,6 +30,7 @@ impl Shared {
             self.act(&partition, |state, now| state.tick(now, &self.config));
         }
         self.metrics.environments(self.counts());
+        self.metrics.led(self.led.all().len());
     }
 
     pub(super) async fn trim(&self) {
