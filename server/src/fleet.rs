@@ -63,7 +63,10 @@ pub(crate) fn workers(options: &cli::Workers) -> anyhow::Result<ExitCode> {
         "HEARD"
     );
     for worker in parse(&body)? {
-        let memory = format!("{}/{}/{}", worker.committed_mb, worker.used_mb, worker.memory_mb);
+        let memory = format!(
+            "{}/{}/{}",
+            worker.committed_mb, worker.used_mb, worker.memory_mb
+        );
         say!(
             "{:<24} {:<8} {:<8} {:<10} {:<8} {memory:>24} {:>5} {:>5} {:>5.1} s",
             one_line(&worker.host),
@@ -97,7 +100,9 @@ pub(crate) fn drain(options: &cli::Drain) -> anyhow::Result<ExitCode> {
     block_on(async {
         let mut told = None;
         loop {
-            let sent = client.send((Method::GET, WORKERS), &[], Bytes::new()).await?;
+            let sent = client
+                .send((Method::GET, WORKERS), &[], Bytes::new())
+                .await?;
             let workers = parse(succeeded(sent)?.body())?;
             let left = left(&workers, host);
             if left == Some(0) {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use authn::Regions;
 use authn::operator_key::OperatorKey;
 use tokio::sync::watch;
-use types::{AccountId, Region};
 use types::limits::{
     ACCOUNT_CODE_BYTES_MAX, ACCOUNT_CONCURRENCY, CONTROL_PLANE_PER_SECOND, GET_FUNCTION_PER_SECOND,
     GET_POLICY_PER_SECOND,
 };
+use types::{AccountId, Region};
 
 use settings::functions::RuntimesHere;
 

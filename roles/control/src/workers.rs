@@ -92,7 +92,10 @@ impl Control {
             Wish::List => ("lambent:ListWorkers", "worker/*".to_owned()),
             Wish::Drain(host) | Wish::Undo(host) => ("lambent:DrainHost", format!("host/{host}")),
         };
-        let resource = format!("arn:aws:lambent:{}:{}:{resource}", scope.region, scope.account);
+        let resource = format!(
+            "arn:aws:lambent:{}:{}:{resource}",
+            scope.region, scope.account
+        );
         let decided = requester.authorise(Ask {
             action,
             resource: &resource,
@@ -114,7 +117,10 @@ impl Control {
             Wish::Drain(host) => {
                 let drains = self.drains()?;
                 let known = self.workers().await?;
-                if !known.iter().any(|view| !view.silent && view.last.host == host) {
+                if !known
+                    .iter()
+                    .any(|view| !view.silent && view.last.host == host)
+                {
                     let message = format!(
                         "No worker runs on the host {host}; `lambent workers` lists those there are."
                     );

@@ -100,7 +100,9 @@ impl State {
             silent_ms: u64::try_from(now.since(worker.heard).as_millis()).unwrap_or(u64::MAX),
             silent: !worker.is_healthy(now, config),
         });
-        views.filter(|view| !(view.silent && view.last.draining)).collect()
+        views
+            .filter(|view| !(view.silent && view.last.draining))
+            .collect()
     }
 
     /// How many there are of each kind.

@@ -49,9 +49,8 @@ pub(super) async fn emptied(mut views: Views, own: ProcessId, worker: &Handle) {
 /// Whether there is another worker to which environments can go, and somebody who sees to that.
 fn can_take_over(view: &View, own: ProcessId) -> bool {
     let mut workers = view.ready(Role::Worker);
-    let others = workers.any(|member| {
-        member.process != own && !view.draining_hosts.contains(&member.host)
-    });
+    let others =
+        workers.any(|member| member.process != own && !view.draining_hosts.contains(&member.host));
     others && view.ready(Role::Assignment).next().is_some()
 }
 

@@ -56,7 +56,11 @@ async fn a_host_without_a_worker_that_lives_is_refused() {
     for host in ["h2", "h3"] {
         let path = format!("/lambent/drains/{host}");
         let refused = world.call("PUT", &path, Value::Null).await;
-        refused.refused(404, "ResourceNotFoundException", "No worker runs on the host");
+        refused.refused(
+            404,
+            "ResourceNotFoundException",
+            "No worker runs on the host",
+        );
     }
 }
 

@@ -96,7 +96,9 @@ fn shares(network: Option<&Network>, background: &mut JoinSet<()>) -> Shares {
     let Some(network) = network else {
         return Shares::default();
     };
-    let count = seen(network.views(), background, |view| view.ready(Role::Control).count());
+    let count = seen(network.views(), background, |view| {
+        view.ready(Role::Control).count()
+    });
     Shares::new(count)
 }
 

@@ -39,14 +39,19 @@ fn expected(config: &config::Runtimes) -> RuntimesHere {
 /// What any ready worker has. A runtime is refused if all refuse it. `None` while no worker says what it has.
 fn of_workers(view: &View) -> Option<Runtimes> {
     let ready = view.members.iter().filter(|member| {
-        member.worker.is_some() && member.state == State::Ready && !member.runtimes.families.is_empty()
+        member.worker.is_some()
+            && member.state == State::Ready
+            && !member.runtimes.families.is_empty()
     });
-    ready.map(|member| member.runtimes.clone()).reduce(|mut all, other| {
-        all.families.extend(other.families);
-        all.exact.extend(other.exact);
-        all.refused.retain(|name, _| other.refused.contains_key(name));
-        all
-    })
+    ready
+        .map(|member| member.runtimes.clone())
+        .reduce(|mut all, other| {
+            all.families.extend(other.families);
+            all.exact.extend(other.exact);
+            all.refused
+                .retain(|name, _| other.refused.contains_key(name));
+            all
+        })
 }
 
 fn here(runtimes: Runtimes) -> RuntimesHere {
@@ -108,7 +113,8 @@ mod tests {
         let refused: Vec<&String> = found.refused.keys().collect();
         assert_eq!(refused, ["python3.8"]);
         // Workers of a version that does not say what it has.
-        view.members.retain(|member| member.state == State::Starting);
+        view.members
+            .retain(|member| member.state == State::Starting);
         view.members.push(worker(&[], &[], State::Ready));
         assert_eq!(of_workers(&view), None);
     }
