@@ -1,9 +1,10 @@
 # What one does here; each target installs or builds what it needs and says so.
 
-.PHONY: help demo test build install tidy
+.PHONY: help demo cluster-demo test build install tidy
 
 help:
 	@echo "make demo     build everything, start Lambent, run a first function, stop"
+	@echo "make cluster-demo   build everything, run a cluster of three zones under load on this machine"
 	@echo "make test     every test there is"
 	@echo "make build    target/release/lambent with its runtimes"
 	@echo "make install  the same into PREFIX (default /usr/local)"
@@ -11,6 +12,9 @@ help:
 
 demo:
 	@tools/demo
+
+cluster-demo:
+	@tools/cluster-demo $(DEMO)
 
 test:
 	@tools/test

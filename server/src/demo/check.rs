@@ -41,24 +41,23 @@ pub(super) async fn check(cluster: &mut Cluster, options: &Demo) -> anyhow::Resu
     )?;
     passed("the log has what all workers printed", logs(cluster).await)?;
     // Place for: `lambent drain` of a worker, which runs nothing more while invokes continue.
-    let rate = options.rate;
-    let load = Load::start(&cluster.api, &cluster.doors, rate, &next);
+    if cluster.zones.len() == 1 {
+        say!("skip restarts: they need another zone that does the work meanwhile");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let load = Load::start(&cluster.api, &cluster.doors, options.rate, &next);
     tokio::time::sleep(QUIET).await;
     let rolled = rolling::lambent(cluster).await;
     let outcome = settled(cluster, load, rolled).await;
-    passed(
-        "every process is restarted under load, and nothing is lost",
-        outcome,
-    )?;
-    if options.nats && cluster.nats.len() > 1 {
-        let load = Load::start(&cluster.api, &cluster.doors, rate, &next);
+    let what = "every process is restarted under load, and nothing is lost";
+    passed(what, outcome)?;
+    if options.nats {
+        let load = Load::start(&cluster.api, &cluster.doors, options.rate, &next);
         tokio::time::sleep(QUIET).await;
         let rolled = rolling::nats(cluster).await;
         let outcome = settled(cluster, load, rolled).await;
-        passed(
-            "every NATS server is restarted under load, and nothing is lost",
-            outcome,
-        )?;
+        let what = "every NATS server is restarted under load, and nothing is lost";
+        passed(what, outcome)?;
     }
     Ok(ExitCode::SUCCESS)
 }

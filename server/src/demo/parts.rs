@@ -54,7 +54,7 @@ const S3: Part = Part {
     ],
 };
 
-/// Fetches what is not there yet.
+/// Fetches what is missing.
 pub(super) fn fetch() -> anyhow::Result<()> {
     let cache = cache()?;
     fs::create_dir_all(&cache).with_context(|| format!("{} cannot be made", cache.display()))?;
