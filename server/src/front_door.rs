@@ -50,6 +50,7 @@ use conversation::Conversation;
 use intake::{Intake, Part, Whose};
 use places::Places;
 use reply::Reply;
+pub(crate) use serve::Ending;
 
 /// The size up to which any body is read; for a larger one the head must name a known
 /// access key, and be signed by it as far as the head alone can tell.

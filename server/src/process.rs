@@ -42,7 +42,7 @@ use types::{Clock, Random, Role, SystemClock, SystemRandom, WorkerId};
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::front_door::{self, Bound, FrontDoor};
+use crate::front_door::{self, Bound, Ending, FrontDoor};
 use crate::roots::{self, Languages, languages};
 use crate::terminal::say;
 use crate::versions;
@@ -355,6 +355,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     } = started;
     running.background.spawn(freed::give_back());
     let stop = CancellationToken::new();
+    let ending = Ending::at(&stop);
     if let Some(admin) = admin {
         let (listener, address) = admin.listen().await?;
         tracing::info!(%address, "metrics are served");
@@ -376,11 +377,11 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
         };
         let door = Arc::new(FrontDoor::new(entry, bounds));
         let (listener, address) = api.listen()?;
-        serving.spawn(Arc::clone(&door).serve(listener, stop.clone()));
+        serving.spawn(Arc::clone(&door).serve(listener, ending.clone()));
         if let Some(bound) = events {
             let (listener, address) = bound.listen()?;
             tracing::info!(%address, "events are also accepted here");
-            serving.spawn_on(door.serve(listener, stop.clone()), &threads);
+            serving.spawn_on(door.serve(listener, ending.clone()), &threads);
         }
         say!("lambent ready at http://{address}");
         tracing::info!(
@@ -398,6 +399,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
         "stopping when the invokes under way have finished; a second signal cuts them off"
     );
     if let Some(network) = &running.network {
+        ending.leaving.cancel();
         if let Some(worker) = &running.worker {
             worker.handle.leave().await;
         }

@@ -2,13 +2,22 @@
 //!
 //! The end is made by hand, too, not by `hyper_util::server::graceful`: a connection may be cut off at any moment to make
 //! room for another, before and after all are told to finish.
+//!
+//! ```text
+//!   leaving   each answer says that it is the connection's last, so that clients go elsewhere by themselves
+//!   end       no new connections; those that were made and not used yet may still send their first request
+//! ```
+//!
+//! A connection that is closed while a request is on its way makes its client guess whether it was carried out.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use accepting::Accepting;
+use futures_util::FutureExt as _;
 use http::Request;
+use http::header::{CONNECTION, HeaderValue};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -31,36 +40,68 @@ const BUFFER_BYTES: usize = 128 * 1024;
 /// How long no connection is accepted when all places are taken and all are busy.
 const FULL_PAUSE: Duration = Duration::from_millis(10);
 
+/// A client that connects sends its first request within this time, even if the door is being closed.
+const FIRST_REQUEST_WITHIN: Duration = Duration::from_secs(1);
+/// Connections that the kernel has made and nobody has accepted yet.
+const BACKLOG: usize = 1_024;
+
+/// When the front door closes.
+#[derive(Clone)]
+pub(crate) struct Ending {
+    /// From here on connections end with the answer under way.
+    pub(crate) leaving: CancellationToken,
+    /// From here on nothing new is accepted; it is then leaving, too.
+    pub(crate) end: CancellationToken,
+}
+
+impl Ending {
+    /// At `end`, or from some time before it on.
+    pub(crate) fn at(end: &CancellationToken) -> Self {
+        Self {
+            leaving: end.child_token(),
+            end: end.clone(),
+        }
+    }
+}
+
 impl FrontDoor {
-    /// Accepts until `stop`; then finishes the requests under way and returns.
-    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
+    /// Accepts until the end; then finishes the requests under way and returns.
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, ending: Ending) {
         let connections = TaskTracker::new();
         let mut accepting = Accepting::tcp(listener, "a connection");
         loop {
             let room = self.places.have_room();
             tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
+                () = ending.end.cancelled() => break,
                 Some((stream, peer)) = accepting.next(), if room => {
                     let door = Arc::clone(&self);
-                    connections.spawn(door.converse(stream, peer.ip(), stop.clone()));
+                    connections.spawn(door.converse(stream, peer.ip(), ending.clone()));
                 }
                 () = tokio::time::sleep(FULL_PAUSE), if !room => {}
             }
+        }
+        // Their clients believe to be connected.
+        for _ in 0..BACKLOG {
+            let Some(Some((stream, peer))) = accepting.next().now_or_never() else {
+                break;
+            };
+            let door = Arc::clone(&self);
+            connections.spawn(door.converse(stream, peer.ip(), ending.clone()));
         }
         drop(accepting);
         connections.close();
         connections.wait().await;
     }
 
-    async fn converse(self: Arc<Self>, stream: TcpStream, peer: IpAddr, stop: CancellationToken) {
+    async fn converse(self: Arc<Self>, stream: TcpStream, peer: IpAddr, ending: Ending) {
         let conversation = Conversation::new(peer);
         let Ok(_place) = self.places.take(&conversation) else {
             return;
         };
         // Answers are small and must not wait for more; a socket that refuses is about to fail.
         let _ = stream.set_nodelay(true);
-        self.speak(stream, peer, conversation, stop).await;
+        self.speak(stream, peer, conversation, ending).await;
     }
 
     async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
@@ -68,20 +109,26 @@ impl FrontDoor {
         stream: S,
         peer: IpAddr,
         conversation: Arc<Conversation>,
-        stop: CancellationToken,
+        ending: Ending,
     ) {
         let intake = Arc::clone(&self.intake);
         let line = Line::new(stream, Arc::clone(&conversation), intake);
         let with = Arc::clone(&conversation);
+        let leaving = ending.leaving;
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             // For policies and logs that ask where a request came from.
             request.extensions_mut().insert(peer);
             let door = Arc::clone(&self);
             let with = Arc::clone(&with);
+            let leaving = leaving.clone();
             async move {
                 let answering = with.answering();
                 let response = door.answer(request, peer, &with).await;
-                let response = response.map(|reply| reply.keeping(answering));
+                let mut response = response.map(|reply| reply.keeping(answering));
+                if leaving.is_cancelled() {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
                 Ok::<_, std::convert::Infallible>(response)
             }
         });
@@ -92,8 +139,17 @@ impl FrontDoor {
             // A client that goes away or speaks no HTTP is its own affair.
             _ = connection.as_mut() => return,
             () = conversation.is_cut() => return,
-            () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+            () = ending.end.cancelled() => {}
         }
+        if conversation.requests() == 0 {
+            tokio::select! {
+                biased;
+                _ = connection.as_mut() => return,
+                () = conversation.is_cut() => return,
+                () = tokio::time::sleep(FIRST_REQUEST_WITHIN) => {}
+            }
+        }
+        connection.as_mut().graceful_shutdown();
         tokio::select! {
             biased;
             _ = connection => {}
