@@ -1,6 +1,9 @@
-//! The operator's own address: `/metrics` for Prometheus, `/health`.
+//! The operator's own address: `/metrics` for Prometheus, and for those who start, balance and restart processes
+//! `/livez`, `/readyz`, `/startupz` and `/health`. It answers from the beginning of a start.
 
-use std::sync::{Arc, Mutex};
+mod readiness;
+
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use accepting::Accepting;
@@ -11,7 +14,9 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
+
+use readiness::Phase;
+pub(crate) use readiness::{Readiness, Said};
 
 /// Prometheus uses one connection; this many are plenty.
 const CONNECTIONS_MAX: usize = 32;
@@ -21,12 +26,20 @@ const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// The longest life of a connection: one that does not read its answers would keep its place.
 const CONNECTION_MAX: Duration = Duration::from_secs(120);
 
-/// What is shown.
-#[derive(Clone)]
+/// What is shown. All clones are one.
+#[derive(Clone, Default)]
 pub(crate) struct Shown {
-    pub(crate) registry: Arc<Mutex<Registry>>,
-    /// Set once it was told to stop: from then on no new requests are accepted.
-    pub(crate) stopping: CancellationToken,
+    pub(crate) readiness: Readiness,
+    /// Set when the roles exist.
+    registry: Arc<OnceLock<Arc<Mutex<Registry>>>>,
+}
+
+impl Shown {
+    /// The roles exist, and count in `registry`.
+    pub(crate) fn count_in(&self, registry: Arc<Mutex<Registry>>) {
+        // There is one for a whole life.
+        let _ = self.registry.set(registry);
+    }
 }
 
 /// Serves until the future is dropped.
@@ -52,36 +65,56 @@ async fn converse(stream: TcpStream, shown: Shown) {
 }
 
 fn answer(request: &Request<Incoming>, shown: &Shown) -> Response<Full<Bytes>> {
+    let phase = shown.readiness.phase();
     match request.uri().path() {
-        "/health" if shown.stopping.is_cancelled() => {
-            let mut response = text("text/plain", "stopping\n".to_owned());
-            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-            response
+        "/livez" => plain(StatusCode::OK, "ok\n"),
+        "/startupz" => match phase {
+            Phase::Starting => plain(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+            Phase::Started | Phase::Stopping => plain(StatusCode::OK, "ok\n"),
+        },
+        "/readyz" => {
+            let answer = shown.readiness.answer();
+            let status = match answer.ready {
+                true => StatusCode::OK,
+                false => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            let body = serde_json::to_string(&answer).unwrap_or_default();
+            text(status, "application/json", body + "\n")
         }
-        "/health" => text("text/plain", "ok\n".to_owned()),
-        "/metrics" => {
-            let mut body = String::new();
-            let registry = shown
-                .registry
-                .lock()
-                .expect("no code panics while it holds the registry");
-            // Writing to a string cannot fail.
-            let _ = prometheus_client::encoding::text::encode(&mut body, &registry);
-            text(
-                "application/openmetrics-text; version=1.0.0; charset=utf-8",
-                body,
-            )
-        }
-        _ => {
-            let mut response = text("text/plain", "there are /metrics and /health\n".to_owned());
-            *response.status_mut() = StatusCode::NOT_FOUND;
-            response
-        }
+        "/health" => match phase {
+            Phase::Starting => plain(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+            Phase::Started => plain(StatusCode::OK, "ok\n"),
+            Phase::Stopping => plain(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+        },
+        "/metrics" => match shown.registry.get() {
+            Some(registry) => metrics(registry),
+            None => plain(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+        },
+        _ => plain(
+            StatusCode::NOT_FOUND,
+            "there are /metrics, /health, /livez, /readyz and /startupz\n",
+        ),
     }
 }
 
-fn text(kind: &'static str, body: String) -> Response<Full<Bytes>> {
+fn metrics(registry: &Mutex<Registry>) -> Response<Full<Bytes>> {
+    let mut body = String::new();
+    let registry = registry
+        .lock()
+        .expect("no code panics while it holds the registry");
+    // Writing to a string cannot fail.
+    let _ = prometheus_client::encoding::text::encode(&mut body, &registry);
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    text(StatusCode::OK, kind, body)
+}
+
+fn plain(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
+    text(status, "text/plain", body.to_owned())
+}
+
+fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));

@@ -19,6 +19,7 @@ mod functions;
 mod http;
 mod load;
 mod placement;
+mod tracing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,7 +34,8 @@ pub(crate) use environments::{Assignment, Sandbox, Worker};
 pub(crate) use events::Events;
 pub(crate) use file_systems::FileSystem;
 pub(crate) use functions::{Functions, Runtimes, UnknownRoles};
-pub(crate) use http::{Admin, Requests, Streaming, Urls};
+use http::Urls;
+pub(crate) use http::{Admin, Requests, Streaming};
 pub(crate) use placement::Placement;
 
 /// Everything that can be set.
@@ -66,6 +68,7 @@ pub(crate) struct Config {
     pub(crate) disk: Disk,
     pub(crate) arrows: arrows::Arrows,
     pub(crate) cluster: Cluster,
+    pub(crate) tracing: tracing::Tracing,
 }
 
 impl Default for Config {
@@ -93,6 +96,7 @@ impl Default for Config {
             disk: Disk::default(),
             arrows: arrows::Arrows::default(),
             cluster: Cluster::default(),
+            tracing: tracing::Tracing::default(),
         }
     }
 }

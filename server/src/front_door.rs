@@ -10,8 +10,10 @@
 //! except where it goes. Only before it reads a large body, it asks whether the access key in
 //! the head exists, and verifies the signature if the head declares the body's hash.
 
+mod balancers;
 mod body;
 mod bound;
+mod certificates;
 mod conversation;
 mod cors;
 mod head;
@@ -19,12 +21,14 @@ mod intake;
 mod line;
 mod patience;
 mod places;
+mod proxy_header;
 mod reply;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod traced;
+mod ways;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use admission::InvocationType;
@@ -38,19 +42,21 @@ use hyper::body::Incoming;
 use records::urls::Auth;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use traces::{Span, Tracer};
 use types::limits::{ASYNC_REQUEST_BYTES_MAX, SYNC_REQUEST_BYTES_MAX};
-use types::{AccountId, Random, RequestId, SystemRandom};
+use types::{AccountId, Origin, Random, RequestId, SystemRandom};
 use wire::ApiError;
 use wire::function_url::Target;
 use wire::rest::{Match, Operation};
 
 use crate::dispatch::Operations;
 pub(crate) use bound::{Bound, bind};
-use conversation::Conversation;
+use conversation::{Conversation, party};
 use intake::{Intake, Part, Whose};
 use places::Places;
 use reply::Reply;
-pub(crate) use serve::Ending;
+pub(crate) use serve::{Ending, Side};
+pub(crate) use ways::Ways;
 
 /// The size up to which any body is read; for a larger one the head must name a known
 /// access key, and be signed by it as far as the head alone can tell.
@@ -63,6 +69,7 @@ const LARGE_BODIES_MAX: usize = 8;
 /// Where requests are taken.
 pub(crate) struct FrontDoor {
     entry: Entry,
+    ways: Ways,
     random: Arc<dyn Random>,
     places: Arc<Places>,
     intake: Arc<Intake>,
@@ -89,6 +96,7 @@ pub(crate) struct Entry {
     pub(crate) frontend: Arc<Frontend>,
     pub(crate) events: Arc<EventFrontend>,
     pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) tracer: Tracer,
     /// On which the event frontend works.
     pub(crate) threads: Handle,
 }
@@ -115,9 +123,10 @@ impl Destination {
 }
 
 impl FrontDoor {
-    pub(crate) fn new(entry: Entry, bounds: Bounds) -> Self {
+    pub(crate) fn new(entry: Entry, ways: Ways, bounds: Bounds) -> Self {
         Self {
             entry,
+            ways,
             random: Arc::new(SystemRandom),
             places: Places::new(bounds.connections, bounds.connections_of_one),
             intake: Intake::new(bounds.bytes),
@@ -129,34 +138,43 @@ impl FrontDoor {
     async fn answer(
         &self,
         request: Request<Incoming>,
-        peer: IpAddr,
+        origin: Origin,
         conversation: &Arc<Conversation>,
     ) -> Response<Reply> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         if let Err(refusal) = head::check(&parts, conversation.is_bare()) {
             return head::last(self.refused(&refusal));
         }
         let destination = self.destination(&parts);
+        let mut span = match &destination {
+            Destination::Invoke(_) | Destination::Event(_) | Destination::Url(Some(_)) => {
+                traced::begin(&self.entry.tracer, &mut parts)
+            }
+            Destination::Url(None) | Destination::Events | Destination::Operation => {
+                Span::default()
+            }
+        };
         let is_api = !matches!(destination, Destination::Url(_) | Destination::Events);
         let shared = is_api && cors::has_origin(&parts.headers);
         let mut answer = match cors::preflight(&parts) {
             Some(answer) if shared => answer.map(Reply::from),
             _ => {
-                self.answer_at(destination, (parts, body), peer, conversation)
+                self.answer_at(destination, (parts, body), origin, conversation)
                     .await
             }
         };
         if shared {
             cors::open(answer.headers_mut());
         }
-        answer
+        traced::answered(&mut span, &answer);
+        answer.map(|reply| reply.traced(span))
     }
 
     async fn answer_at(
         &self,
         destination: Destination,
         (parts, body): (Parts, Incoming),
-        peer: IpAddr,
+        origin: Origin,
         conversation: &Arc<Conversation>,
     ) -> Response<Reply> {
         let limit = match destination {
@@ -169,7 +187,8 @@ impl FrontDoor {
         };
         let length = body::length(&body);
         let mut whose = Whose {
-            party: conversation.party,
+            // Of all that come through one balancer, each has a share.
+            party: party(origin.address),
             account: None,
             verified: false,
         };
@@ -190,7 +209,7 @@ impl FrontDoor {
                 };
                 let waits = parts.headers.contains_key(http::header::EXPECT);
                 let request = Request::from_parts(parts, Bytes::new());
-                let answer = self.take(request, destination, size, peer).await;
+                let answer = self.take(request, destination, size, origin).await;
                 // A client that asked first (`Expect: 100-continue`) has sent nothing.
                 if !waits && let Ok(turn) = Arc::clone(&self.discards).try_acquire_owned() {
                     tokio::spawn(async move {
@@ -220,7 +239,7 @@ impl FrontDoor {
         };
         let _held = read.held;
         let request = Request::from_parts(parts, read.bytes);
-        self.take(request, destination, read.size, peer).await
+        self.take(request, destination, read.size, origin).await
     }
 
     fn refused(&self, refusal: &ApiError) -> Response<Reply> {
@@ -277,7 +296,7 @@ impl FrontDoor {
         request: Request<Bytes>,
         destination: Destination,
         size: usize,
-        peer: IpAddr,
+        origin: Origin,
     ) -> Response<Reply> {
         match destination {
             Destination::Invoke(matched) => {
@@ -295,7 +314,7 @@ impl FrontDoor {
                     .await
             }
             Destination::Url(_) => {
-                let response = self.entry.frontend.url(request, size, peer).await;
+                let response = self.entry.frontend.url(request, size, origin).await;
                 response.map(Reply::from)
             }
             Destination::Operation => {

@@ -1,7 +1,7 @@
 //! `lambent up` and `lambent run`: a process with all roles, or with some of a cluster's.
 //!
 //! ```text
-//!   configuration ─▶ data folder ─▶ bind ─▶ stores ─▶ roles ─▶ listen ─▶ `ready` ─▶ serve ─▶ drain
+//!   configuration ─▶ admin address ─▶ data folder ─▶ bind ─▶ stores ─▶ roles ─▶ listen ─▶ `ready` ─▶ serve ─▶ drain
 //! ```
 //!
 //! Signals are handled from the first moment: whatever a start waits for, it ends on a signal. The
@@ -13,13 +13,16 @@
 mod admin_address;
 mod arrows;
 mod descriptors;
+mod doors;
 mod drain;
 mod draining;
 mod event_threads;
+mod exporter;
 mod freed;
 mod inside;
 mod limits;
 mod network;
+mod others;
 mod patience;
 mod pressure;
 mod roles;
@@ -40,15 +43,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use types::{Clock, Random, Role, SystemClock, SystemRandom, WorkerId};
 
+use crate::admin::Shown;
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::front_door::{self, Bound, Ending, FrontDoor};
+use crate::front_door::{self, Bound, Ending, Ways};
 use crate::roots::{self, Languages, languages};
 use crate::terminal::say;
 use crate::versions;
 use crate::{cli, telemetry};
-use admin_address::AdminAddress;
 use descriptors::Descriptors;
+use doors::Doors;
 use network::Network;
 use roles::Given;
 use signals::Signals;
@@ -86,6 +90,7 @@ fn begin(config: Config, what: What, accept_older_data: bool) -> anyhow::Result<
         what,
         accept_older_data,
         threads: events.handle().clone(),
+        shown: Shown::default(),
     };
     let ended = runtime.block_on(serve(start, signals));
     // What hangs in a disk that does not answer would hang here, too. A start that was interrupted is
@@ -112,6 +117,7 @@ struct Start {
     accept_older_data: bool,
     /// Of the asynchronous plane.
     threads: Handle,
+    shown: Shown,
 }
 
 /// What exists when the start is over.
@@ -120,9 +126,7 @@ struct Started {
     /// Of clients, concurrently at each address.
     connections: usize,
     /// `None` if no clients are answered here.
-    api: Option<Bound>,
-    admin: Option<AdminAddress>,
-    events: Option<Bound>,
+    doors: Option<Doors>,
 }
 
 fn configuration(options: &cli::Up) -> anyhow::Result<Config> {
@@ -143,6 +147,7 @@ async fn start(start: Start) -> anyhow::Result<Started> {
         what,
         accept_older_data,
         threads,
+        shown,
     } = start;
     let chance: (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     let Prepared {
@@ -154,16 +159,14 @@ async fn start(start: Start) -> anyhow::Result<Started> {
         let (config, what) = (config.clone(), what.clone());
         patience::aside("the data folder", move || prepare(&config, &what)).await?
     };
-    let clients = what.has(Role::Frontend);
-    let (api, events) = match clients {
-        true => bind(&config).await?,
-        false => (None, None),
+    let doors = match what.has(Role::Frontend) {
+        true => Some(Doors::bind(&config, sandboxes.is_some()).await?),
+        false => None,
     };
     let others = match &what.member {
         Some(_) => Some(network::bind(&config.cluster).await?),
         None => None,
     };
-    let admin = AdminAddress::bind(&config.admin).await?;
     let (strict, runtimes) = (config.runtimes.strict, &languages);
     let looking = runtimes.as_ref().map(|found| found.runtimes.clone());
     let looking = looking.map(versions::Looking::begin).transpose()?;
@@ -189,8 +192,8 @@ async fn start(start: Start) -> anyhow::Result<Started> {
         Some(_) => config.cluster.directory.clone(),
         None => data.path().to_owned(),
     };
-    let address = match &api {
-        Some(bound) => bound.address(),
+    let address = match &doors {
+        Some(doors) => doors.address(),
         // Only its port is used.
         None => config
             .listen
@@ -209,26 +212,17 @@ async fn start(start: Start) -> anyhow::Result<Started> {
         network,
         worker,
         address,
+        inside: doors.as_ref().and_then(Doors::inside),
         threads,
         chance,
     });
+    let running = running.await?;
+    shown.count_in(Arc::clone(&running.registry));
     Ok(Started {
-        running: running.await?,
+        running,
         connections: descriptors.connections,
-        api,
-        admin,
-        events,
+        doors,
     })
-}
-
-/// The addresses of clients.
-async fn bind(config: &Config) -> anyhow::Result<(Option<Bound>, Option<Bound>)> {
-    let api = front_door::bind(&config.listen).await.context("listen")?;
-    let events = match config.events.listen.as_str() {
-        "" => None,
-        listen => Some(front_door::bind(listen).await.context("events.listen")?),
-    };
-    Ok((Some(api), events))
 }
 
 async fn open(
@@ -337,6 +331,13 @@ fn prepare(config: &Config, what: &What) -> anyhow::Result<Prepared> {
 async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     let account = from.config.account.id.clone();
     let bounds = limits::bounds(&from.config)?;
+    let ways = match from.what.has(Role::Frontend) {
+        true => Some(Ways::open(&from.config.requests)?),
+        false => None,
+    };
+    let shown = from.shown.clone();
+    // Whoever watches the start is answered until the process ends.
+    let _watched = admin_address::serve(&from.config.admin, shown.clone()).await?;
     let starting = tokio::spawn(start(from));
     let started = tokio::select! {
         biased;
@@ -349,51 +350,39 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
     let Started {
         mut running,
         connections,
-        api,
-        admin,
-        events,
+        doors,
     } = started;
     running.background.spawn(freed::give_back());
     let stop = CancellationToken::new();
     let ending = Ending::at(&stop);
-    if let Some(admin) = admin {
-        let (listener, address) = admin.listen().await?;
-        tracing::info!(%address, "metrics are served");
-        let shown = crate::admin::Shown {
-            registry: Arc::clone(&running.registry),
-            stopping: stop.clone(),
-        };
-        running
-            .background
-            .spawn(crate::admin::serve(listener, shown));
+    if let (Some(network), Some(_)) = (&running.network, &running.entry) {
+        let others = others::watch(network.views(), &mut running.background);
+        shown.readiness.ask("members", others);
     }
+    let stop = CancellationToken::new();
     let mut serving = JoinSet::new();
-    if let (Some(api), Some(entry)) = (api, running.entry.clone()) {
-        let threads = entry.threads.clone();
+    if let (Some(doors), Some(entry), Some(ways)) = (doors, running.entry.clone(), ways) {
         let bounds = front_door::Bounds {
             connections: bounds.connections.min(connections),
             connections_of_one: bounds.connections_of_one.min(connections),
             ..bounds
         };
-        let door = Arc::new(FrontDoor::new(entry, bounds));
-        let (listener, address) = api.listen()?;
-        serving.spawn(Arc::clone(&door).serve(listener, ending.clone()));
-        if let Some(bound) = events {
-            let (listener, address) = bound.listen()?;
-            tracing::info!(%address, "events are also accepted here");
-            serving.spawn_on(door.serve(listener, ending.clone()), &threads);
-        }
-        say!("lambent ready at http://{address}");
+        running.background.spawn(ways.clone().keep_current());
+        let url = doors.open((entry, ways, bounds), &mut serving, &ending)?;
+        shown.readiness.started();
+        say!("lambent ready at {url}");
         tracing::info!(
-            %address,
+            url,
             data_dir = %running.data.path().display(),
             %account,
             "serving; credentials are in the data folder"
         );
     } else {
+        shown.readiness.started();
         say!("lambent ready");
     }
     signals.told_to_stop().await;
+    shown.readiness.stopping();
     drain::end_in_time();
     tracing::info!(
         "stopping when the invokes under way have finished; a second signal cuts them off"

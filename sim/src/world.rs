@@ -184,6 +184,7 @@ impl World {
                 assignment: far(Arc::clone(&assignment), &network.assignment),
                 workers,
                 pressure: Arc::new(Free),
+                tracer: traces::Tracer::default(),
             },
             &mut registry,
         );
@@ -226,6 +227,7 @@ impl World {
             folders: self.folders(&id.to_string()),
             logs: Arc::new(Nowhere),
             runtimes: runtimes(),
+            tracer: traces::Tracer::default(),
         };
         let worker = worker::Handle::new(worker_config(id), with, &mut Registry::default());
         let near = Arc::clone(&self.assignment);

@@ -9,8 +9,9 @@ from . import shapes
 REGION = "us-east-1"
 
 
-def make(server, service="lambda", region=REGION, keys=None, token=None, strict=True, **config):
-    """A client of `server`, signed with its root key unless told otherwise."""
+def make(server, service="lambda", region=REGION, keys=None, token=None, strict=True, verify=None, **config):
+    """A client of `server`, signed with its root key unless told otherwise. `verify` is a file with certificates that it
+    believes."""
     key, secret = keys or server.credentials()
     session = boto3.session.Session(
         aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token
@@ -24,7 +25,7 @@ def make(server, service="lambda", region=REGION, keys=None, token=None, strict=
         **config,
     }
     client = session.client(
-        service, region_name=region, endpoint_url=server.url, config=Config(**settings)
+        service, region_name=region, endpoint_url=server.url, verify=verify, config=Config(**settings)
     )
     if strict and service == "lambda":
         client.meta.events.register("after-call.lambda", shapes.check_answer)

@@ -7,13 +7,13 @@ import subprocess
 import threading
 
 
-def certificate(folder):
-    """A key and a certificate for localhost, in one file."""
-    key, made = folder / "key.pem", folder / "certificate.pem"
+def certificate(folder, name="certificate"):
+    """A key, and a certificate for localhost that is its own authority: their files."""
+    key, made = folder / f"{name}.key", folder / f"{name}.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
          "-keyout", key, "-out", made, "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"],
+         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"],
         check=True, capture_output=True,
     )  # fmt: skip
     return key, made

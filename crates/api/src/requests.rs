@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use types::Origin;
 
 use crate::Kind;
 
@@ -19,6 +20,8 @@ pub struct Request {
     pub body: Bytes,
     /// How many bytes the body had.
     pub size: u64,
+    /// Where it came from.
+    pub origin: Option<Origin>,
 }
 
 /// What its client is answered.

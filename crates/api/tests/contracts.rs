@@ -297,6 +297,10 @@ fn what_control_answers() {
         headers: vec![(text(), bytes())],
         body: bytes(),
         size: u64::MAX,
+        origin: Some(Origin {
+            address: [192, 0, 2, 7].into(),
+            transport: Transport::Tls,
+        }),
     }]);
     comes_back([requests::Response {
         status: 200,

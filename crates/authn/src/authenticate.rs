@@ -1,11 +1,10 @@
 //! Signatures: from a request to its sender.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use types::{AccountId, Clock, Region, Timestamp};
+use types::{AccountId, Clock, Origin, Region, Timestamp};
 use wire::ApiError;
 use wire::query::QueryError;
 use wire::sigv4::{self, Declared, Signed, Verifier};
@@ -120,7 +119,7 @@ impl Authenticator {
         let key = self.identities.access_key(access_key_id, session_token);
         let circumstances = Circumstances {
             now: self.clock.now(),
-            source: None,
+            origin: None,
             user_agent: None,
             region: Some(region),
         };
@@ -129,12 +128,12 @@ impl Authenticator {
     }
 }
 
-/// What is known about a request, independent of its sender's identity. The front door attaches the sender's address.
+/// What is known about a request, independent of its sender's identity. The front door attaches where it came from.
 pub fn circumstances(parts: &Parts, region: Option<Region>, now: Timestamp) -> Circumstances {
     let agent = parts.headers.get(http::header::USER_AGENT);
     Circumstances {
         now,
-        source: parts.extensions.get::<IpAddr>().copied(),
+        origin: parts.extensions.get::<Origin>().copied(),
         user_agent: agent.and_then(|text| text.to_str().ok()).map(str::to_owned),
         region,
     }

@@ -6,11 +6,10 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use policy::{Caller, Context, Denied, Permissions, Policy, Question, decide};
-use types::{AccountId, Region, Timestamp};
+use types::{AccountId, Origin, Region, Timestamp};
 
 use crate::identity::{AccessKey, Principal, PrincipalKind, Session};
 
@@ -22,8 +21,8 @@ const USER_AGENT_BYTES_MAX: usize = 512;
 pub struct Circumstances {
     /// When it came.
     pub now: Timestamp,
-    /// Where from.
-    pub source: Option<IpAddr>,
+    /// Where from; `None` if the service itself asks.
+    pub origin: Option<Origin>,
     /// Its `User-Agent`.
     pub user_agent: Option<String>,
     /// The region it is for.
@@ -84,6 +83,11 @@ impl Requester {
     /// Who it is, if somebody signed.
     pub fn principal(&self) -> Option<&Principal> {
         self.signed.as_ref().map(|signed| &signed.principal)
+    }
+
+    /// Where the request came from.
+    pub fn origin(&self) -> Option<Origin> {
+        self.circumstances.origin
     }
 
     /// What is known of their session, if they signed with a temporary key.
@@ -156,16 +160,17 @@ impl Requester {
         let mut context = Context::new();
         let Circumstances {
             now,
-            source,
+            origin,
             user_agent,
             region,
         } = &self.circumstances;
         context.set("aws:CurrentTime", now.to_iso_text());
         context.set("aws:EpochTime", now.as_secs().to_string());
-        // Plain HTTP is served; a proxy in front terminates TLS.
-        context.set("aws:SecureTransport", "false");
-        if let Some(source) = source {
-            context.set("aws:SourceIp", source.to_canonical().to_string());
+        // Only what is certain: a proxy that nobody told us of may have terminated TLS.
+        let is_secure = origin.is_some_and(Origin::is_secure);
+        context.set("aws:SecureTransport", is_secure.to_string());
+        if let Some(origin) = origin {
+            context.set("aws:SourceIp", origin.address.to_canonical().to_string());
         }
         if let Some(agent) = user_agent {
             context.set("aws:UserAgent", start(agent, USER_AGENT_BYTES_MAX));
@@ -253,6 +258,7 @@ mod tests {
 
     use super::*;
     use api::Secret;
+    use types::Transport;
 
     fn requester(policy: &str) -> Requester {
         let policy = Policy::parse(policy, Form::Identity).unwrap();
@@ -274,7 +280,10 @@ mod tests {
         };
         let circumstances = Circumstances {
             now: Timestamp::from_millis(1_769_854_830_123),
-            source: Some([127, 0, 0, 1].into()),
+            origin: Some(Origin {
+                address: [127, 0, 0, 1].into(),
+                transport: Transport::Unknown,
+            }),
             user_agent: Some("test/1".to_owned()),
             region: Some(Region::new("us-east-1").unwrap()),
         };
@@ -318,5 +327,11 @@ mod tests {
         assert_eq!(requester(all).authorise(ask(&owner)), Ok(()));
         let other = all.replace("\"ann\"", "\"bob\"");
         assert!(requester(&other).authorise(ask(&owner)).is_err());
+        let mut over_tls = requester(all);
+        over_tls.circumstances.origin = Some(Origin {
+            address: [127, 0, 0, 1].into(),
+            transport: Transport::Tls,
+        });
+        assert!(over_tls.authorise(ask(&owner)).is_err());
     }
 }

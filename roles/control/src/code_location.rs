@@ -1,7 +1,7 @@
 //! `Code.Location`: a link to a package as it was uploaded, valid for ten minutes.
 //!
 //! ```text
-//!   http://<host the caller used>/_lambent/code/<hex SHA-256>?X-Amz-Signature=…
+//!   <scheme and host the caller used>/_lambent/code/<hex SHA-256>?X-Amz-Signature=…
 //! ```
 //!
 //! It is pre-signed by a key of our own, known to nobody else, so that a link gives access to that
@@ -18,6 +18,7 @@ use keyring::{Derived, Keyring, MasterKey};
 use wire::ApiError;
 use wire::sigv4::{Form, Signed, Signer, Verifier};
 
+use crate::call::Call;
 use crate::failure::Failure;
 use crate::service::Control;
 
@@ -59,10 +60,13 @@ impl CodeLinks {
 }
 
 impl Control {
-    /// A link to a package for a caller that reached us at `host`.
-    pub(crate) fn code_link(&self, host: &str, image: &str) -> String {
-        let target = self.links.sign(host, image, self.clock.now());
-        format!("{}://{host}{target}", self.config.urls.scheme)
+    /// A link to a package for a caller, who reaches it as they reached us.
+    pub(crate) fn code_link(&self, call: &Call<'_>, image: &str) -> String {
+        let target = self.links.sign(call.host, image, self.clock.now());
+        let usual = self.config.urls.scheme.as_str();
+        let origin = call.requester.origin();
+        let scheme = origin.as_ref().map_or(usual, |origin| origin.scheme(usual));
+        format!("{scheme}://{}{target}", call.host)
     }
 
     /// Serves a link.

@@ -70,7 +70,7 @@ impl Control {
         let written = self.rows.put(&key, &version, Expect::Absent).await?;
         // No other request was given this number.
         written.ok_or(Failure::contended(key))?;
-        let location = self.code_link(call.host, &version.image);
+        let location = self.code_link(call, &version.image);
         Ok(json(
             StatusCode::CREATED,
             &LayerVersionAnswer::new(&arn, &version, location),
@@ -129,7 +129,7 @@ impl Control {
         let version = self.usable_layer_version(call, arn).await?;
         let version = version
             .ok_or_else(|| ApiError::not_found("The resource you requested does not exist."))?;
-        let location = self.code_link(call.host, &version.image);
+        let location = self.code_link(call, &version.image);
         Ok(json(
             StatusCode::OK,
             &LayerVersionAnswer::new(&arn.layer, &version, location),

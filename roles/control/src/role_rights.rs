@@ -121,7 +121,7 @@ impl Control {
             key,
             Circumstances {
                 now: self.clock.now(),
-                source: None,
+                origin: None,
                 user_agent: None,
                 region: Some(function.scope.region.clone()),
             },

@@ -11,6 +11,7 @@ use api::assignment::{Assign, Error, Event, Lease, Lend, Report};
 use api::counting::{Acquire, Error as Throttle, Permit};
 use api::worker::{Invoke, Response as Answer};
 use tokio::time::Instant;
+use traces::Span;
 use types::RequestId;
 use wire::ApiError;
 
@@ -25,8 +26,12 @@ impl Frontend {
         &self,
         acquire: Acquire,
         found: &Found,
+        span: &Span,
     ) -> (Result<Permit, Throttle>, Option<Lease>) {
-        let mut permit = pin!(self.permits.acquire(acquire));
+        let mut permit = pin!(async {
+            let _span = span.child("counting", traces::Kind::Client);
+            self.permits.acquire(acquire).await
+        });
         let at_once = poll_fn(|context| match permit.as_mut().poll(context) {
             Poll::Ready(permit) => Poll::Ready(Some(permit)),
             Poll::Pending => Poll::Ready(None),
@@ -38,7 +43,11 @@ impl Frontend {
             function: found.function.key(),
             zone: self.config.zone.clone(),
         };
-        let (permit, lent) = tokio::join!(permit, self.with.assignment.lend(lend));
+        let lent = async {
+            let _span = span.child("lend", traces::Kind::Client);
+            self.with.assignment.lend(lend).await
+        };
+        let (permit, lent) = tokio::join!(permit, lent);
         // If assignment cannot be reached, the next call shows that.
         (permit, lent.ok().flatten())
     }
@@ -59,12 +68,13 @@ impl Frontend {
         id: RequestId,
         admitted: Admitted,
         mut warm: Option<Lease>,
+        span: &Span,
     ) -> Result<Answer, ApiError> {
         let mut attempts = Attempts::new(Instant::now());
         loop {
             let account = &admitted.found.function.scope.account;
             let place = self.starts.place(account).await;
-            let attempt = self.attempt(id, &admitted, warm);
+            let attempt = self.attempt(id, &admitted, warm, span);
             let why = match place.during(attempt).await {
                 Ok(ran) => return ran,
                 Err(why) => why,
@@ -93,6 +103,7 @@ impl Frontend {
         id: RequestId,
         admitted: &Admitted,
         warm: Option<Lease>,
+        span: &Span,
     ) -> Result<Result<Answer, ApiError>, NotRun> {
         let Admitted {
             arn,
@@ -102,7 +113,7 @@ impl Frontend {
         } = admitted;
         let lease = match warm {
             Some(lease) => lease,
-            None => match self.assign(id, found).await {
+            None => match self.assign(id, found, span).await {
                 Ok(lease) => lease,
                 Err(Error::Unavailable) => return Err(NotRun::Nobody),
                 Err(error) => return Ok(Err(answer::assignment(&error))),
@@ -113,6 +124,7 @@ impl Frontend {
             self.give_back(found, lease).await;
             return Err(NotRun::Nobody);
         };
+        let mut calling = span.child("worker", traces::Kind::Client);
         let invoke = Invoke {
             environment: lease.environment,
             lease: lease.number,
@@ -120,10 +132,14 @@ impl Frontend {
             invoked_arn: arn.clone(),
             payload: request.payload.clone(),
             client_context: request.client_context.clone(),
-            trace_id: trace.clone(),
+            trace_id: calling.header(trace).into_owned(),
             log_tail: request.log_tail,
         };
-        match worker.invoke(invoke).await {
+        let answered = worker.invoke(invoke).await;
+        if let Err(error) = &answered {
+            calling.fail(error);
+        }
+        match answered {
             Ok(answer) => Ok(Ok(answer)),
             // If it is busy, it reports itself when it is idle.
             Err(api::worker::Error::Busy { .. } | api::worker::Error::Unavailable) => {
@@ -143,20 +159,26 @@ impl Frontend {
     }
 
     /// An environment, idle or created for it.
-    async fn assign(&self, id: RequestId, found: &Found) -> Result<Lease, Error> {
+    async fn assign(&self, id: RequestId, found: &Found, span: &Span) -> Result<Lease, Error> {
+        let mut assigning = span.child("assign", traces::Kind::Client);
         let assign = Assign {
             function: Arc::clone(&found.function),
             zone: self.config.zone.clone(),
         };
         match self.with.assignment.assign(assign).await {
             Ok(lease) => {
+                assigning.note("faas.coldstart", lease.cold);
                 if lease.cold {
                     self.metrics.cold_starts.inc();
                 }
                 Ok(lease)
             }
-            Err(Error::Unavailable) => Err(Error::Unavailable),
+            Err(Error::Unavailable) => {
+                assigning.fail(Error::Unavailable);
+                Err(Error::Unavailable)
+            }
             Err(error) => {
+                assigning.fail(&error);
                 let (told, reason) = (&error as &dyn std::error::Error, error.reason_for_log());
                 // The owner is responsible for what the function requires, the operator for the rest.
                 match error.kind() {

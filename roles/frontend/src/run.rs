@@ -21,6 +21,7 @@ use bytes::{Bytes, BytesMut};
 use records::recursion::RecursiveLoop;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use traces::{Kind, Span};
 use types::RequestId;
 use types::limits::{INIT_TIMEOUT, SYNC_RESPONSE_BYTES_MAX};
 use wire::ApiError;
@@ -73,17 +74,29 @@ impl Frontend {
             return Err(answer::recursive());
         }
         admitted.trace = trace;
+        let mut span = self
+            .with
+            .tracer
+            .begin(&admitted.trace, "invoke", Kind::Internal);
+        span.note("faas.invoked_name", &admitted.found.function.name);
+        span.note("faas.invocation_id", id);
         let (sender, ran) = oneshot::channel();
         let frontend = Arc::clone(self);
         self.tasks.spawn(async move {
-            frontend.run(id, admitted, delivery, sender).await;
+            frontend.run(id, admitted, (delivery, sender), span).await;
         });
         ran.await
             .map_err(|_| ApiError::service("The invoke was lost."))?
     }
 
     /// Counts, then runs, then returns the permit. Its receiver may have gone.
-    async fn run(&self, id: RequestId, admitted: Admitted, delivery: Delivery, told: Told) {
+    async fn run(
+        &self,
+        id: RequestId,
+        admitted: Admitted,
+        (delivery, told): (Delivery, Told),
+        mut span: Span,
+    ) {
         let function = &admitted.found.function;
         let timeout = u64::from(function.configuration.timeout_seconds);
         let lasts = Duration::from_secs(timeout) + INIT_TIMEOUT;
@@ -101,10 +114,11 @@ impl Frontend {
             lasts_ms: u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX),
             returned: Vec::new(),
         };
-        let (permit, warm) = self.count_and_lend(acquire, &admitted.found).await;
+        let (permit, warm) = self.count_and_lend(acquire, &admitted.found, &span).await;
         let permit = match permit {
             Ok(permit) => permit.id,
             Err(error) => {
+                span.fail(&error);
                 drop(told.send(Err(answer::counting(&error))));
                 if let Some(lease) = warm {
                     self.give_back(&admitted.found, lease).await;
@@ -114,7 +128,7 @@ impl Frontend {
             }
         };
         let log_tail = admitted.request.log_tail;
-        let mut ran = self.attempts(id, admitted, warm).await;
+        let mut ran = self.attempts(id, admitted, warm, &span).await;
         let body = match &mut ran {
             Ok(answer) => std::mem::replace(&mut answer.body, Body::Full(Bytes::new())),
             Err(_) => Body::Full(Bytes::new()),

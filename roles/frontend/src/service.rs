@@ -11,6 +11,7 @@ use http::{Request, Response};
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use traces::Tracer;
 use types::{Clock, Pressure, Random, RequestId, Version};
 use wire::ApiError;
 use wire::rest::{Match, Operation};
@@ -53,6 +54,8 @@ pub struct Dependencies {
     pub workers: Arc<dyn Workers>,
     /// Measures how short the processors are that functions run on.
     pub pressure: Arc<dyn Pressure>,
+    /// Begins spans.
+    pub tracer: Tracer,
 }
 
 /// The frontend.

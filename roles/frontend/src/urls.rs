@@ -10,7 +10,6 @@ mod event;
 mod prelude;
 mod result;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use admission::{Admitted, Caller, Checked, InvocationType, Trace, too_large};
@@ -26,7 +25,7 @@ use records::urls::{Auth, InvokeMode, Url};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use types::limits::SYNC_REQUEST_BYTES_MAX;
-use types::{AccountId, RequestId};
+use types::{AccountId, Origin, RequestId};
 use wire::ApiError;
 use wire::function_url::Target;
 use wire::sigv4::{self, Signed};
@@ -73,13 +72,12 @@ impl Frontend {
         leads_there.then_some(url)
     }
 
-    /// Answers a request for a function URL, from the address `peer`. `size` is how many bytes the
-    /// body had; if that is more than it may have, the rest was left out.
+    /// Answers a request for a function URL. `size` is how many bytes the body had; if that is more than it may have, the rest was left out.
     pub async fn url(
         self: &Arc<Self>,
         request: Request<Bytes>,
         size: usize,
-        peer: IpAddr,
+        origin: Origin,
     ) -> Response<Body> {
         let began = Instant::now();
         let id = RequestId::random(self.with.random.as_ref());
@@ -98,7 +96,7 @@ impl Frontend {
                     path: target.path,
                     body: &body,
                     size,
-                    peer,
+                    origin,
                     trace: &trace,
                 };
                 self.url_response(&asked).await
@@ -147,8 +145,8 @@ impl Frontend {
             caller: caller
                 .as_ref()
                 .and_then(|(caller, key)| Some((caller.requester.principal()?, key.as_str()))),
-            peer: asked.peer,
-            scheme: &self.config.url_scheme,
+            source: asked.origin.address,
+            scheme: asked.origin.scheme(&self.config.url_scheme),
             request: asked.id,
             trace: &trace,
             now: self.with.clock.now(),
@@ -242,7 +240,7 @@ struct Asked<'r> {
     path: &'r str,
     body: &'r Bytes,
     size: usize,
-    peer: IpAddr,
+    origin: Origin,
     trace: &'r Trace,
 }
 

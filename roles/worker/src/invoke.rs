@@ -15,6 +15,7 @@ use bytes::Bytes;
 use environment::{Answer, AnswerBody, InvokeEvent, ShutdownReason};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use traces::{Kind, Span};
 use types::RequestId;
 
 use crate::environment::Environment;
@@ -46,6 +47,7 @@ struct Run {
     tail_of_stream: Option<oneshot::Sender<Bytes>>,
     /// For people, of the function's own error.
     hint: Option<&'static str>,
+    span: Span,
 }
 
 /// How an invoke ended.
@@ -71,6 +73,12 @@ impl Service {
         let began = Instant::now();
         let init = None;
         let caller = Some(caller);
+        let mut span = self
+            .with
+            .tracer
+            .begin(&request.trace_id, "run", Kind::Server);
+        span.note("lambent.environment", environment.id);
+        span.note("faas.invocation_id", request.request);
         let kept_back = None;
         let mut run = Run {
             environment,
@@ -87,6 +95,7 @@ impl Service {
             stream: None,
             tail_of_stream: None,
             hint: None,
+            span,
         };
         if run.request.log_tail {
             run.environment.log.begin_tail();
@@ -119,6 +128,7 @@ impl Service {
                 }
             }
             End::Failed(failure) => {
+                run.span.fail(&failure.error_type);
                 if let Some(reason) = failure.reason_for_log() {
                     let (request_id, environment) = (run.request.request, run.environment.id);
                     tracing::error!(%request_id, %environment, reason, "an environment failed an invoke");
@@ -170,13 +180,19 @@ impl Service {
             (state.initialised, state.init.take())
         };
         run.init = init;
+        if let Some(init) = init {
+            run.span.took("init", init);
+        }
         let deadline_ms = environment.now().after(run.limit).as_millis();
         if environment.is_dead() {
             return End::Refused;
         }
         if !initialised {
             run.put_start();
-            match environment.initialise("invoke", run.limit).await {
+            let span = run.span.child("init", Kind::Internal);
+            let initialised = environment.initialise("invoke", run.limit).await;
+            drop(span);
+            match initialised {
                 Ok(_) => {}
                 // That is nobody's failure, and nothing there has seen the event.
                 Err(_) if environment.is_dead() => return End::Refused,
@@ -187,7 +203,7 @@ impl Service {
             request: run.request.request,
             deadline_ms,
             invoked_arn: run.request.invoked_arn.to_string(),
-            trace_id: run.request.trace_id.clone(),
+            trace_id: run.span.header(&run.request.trace_id).into_owned(),
             client_context: run.request.client_context.take(),
             payload: std::mem::take(&mut run.request.payload),
         });

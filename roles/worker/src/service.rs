@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use traces::Tracer;
 use types::{Clock, EnvironmentId, Random};
 
 use crate::config::Config;
@@ -50,6 +51,8 @@ pub struct Dependencies {
     pub logs: Arc<dyn Logs>,
     /// Has the languages.
     pub runtimes: Runtimes,
+    /// Begins spans.
+    pub tracer: Tracer,
 }
 
 /// A cheap way to talk to a worker.

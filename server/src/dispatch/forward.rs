@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use types::{Random, RequestId};
+use types::{Origin, Random, RequestId};
 use wire::ApiError;
 
 use super::{Dispatch, Operations, protocol};
@@ -63,6 +63,7 @@ fn sent(parts: &Parts, body: Bytes, size: usize) -> requests::Request {
         headers: headers(&parts.headers),
         body,
         size: size as u64,
+        origin: parts.extensions.get().copied(),
     }
 }
 
@@ -73,7 +74,11 @@ fn read(sent: requests::Request) -> Option<Request<Bytes>> {
     for (name, value) in &sent.headers {
         request = request.header(name, value.as_ref());
     }
-    request.body(sent.body).ok()
+    let mut request = request.body(sent.body).ok()?;
+    if let Some(origin) = sent.origin {
+        request.extensions_mut().insert::<Origin>(origin);
+    }
+    Some(request)
 }
 
 fn received(answer: requests::Response) -> Option<Response<Bytes>> {
@@ -99,7 +104,14 @@ fn headers(map: &http::HeaderMap) -> Vec<(String, Bytes)> {
 
 #[cfg(test)]
 mod tests {
+    use types::Transport;
+
     use super::*;
+
+    const ORIGIN: Origin = Origin {
+        address: std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)),
+        transport: Transport::Tls,
+    };
 
     #[test]
     fn a_request_arrives_as_it_was_signed() {
@@ -109,6 +121,7 @@ mod tests {
             .header("x-amz-date", "now")
             .header("accept", "a")
             .header("accept", "b")
+            .extension(ORIGIN)
             .body(Bytes::from_static(b"\x00{}"))
             .unwrap();
         let (parts, body) = request.into_parts();
@@ -118,6 +131,7 @@ mod tests {
         let accepts: Vec<_> = arrived.headers().get_all("accept").iter().collect();
         assert_eq!(accepts, ["a", "b"]);
         assert_eq!(arrived.body(), &Bytes::from_static(b"\x00{}"));
+        assert_eq!(arrived.extensions().get(), Some(&ORIGIN));
     }
 
     #[test]

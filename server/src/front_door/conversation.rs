@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 pub(super) struct Conversation {
     /// Whose share it is of.
     pub(super) party: IpAddr,
+    /// Whether that is a balancer, which speaks for many.
+    pub(super) for_many: bool,
     began: Instant,
     /// A request's head is here and its answer is not gone yet.
     answering: AtomicBool,
@@ -26,8 +28,18 @@ pub(super) struct Conversation {
 
 impl Conversation {
     pub(super) fn new(peer: IpAddr) -> Arc<Self> {
+        Self::with(peer, false)
+    }
+
+    /// With a balancer.
+    pub(super) fn for_many(balancer: IpAddr) -> Arc<Self> {
+        Self::with(balancer, true)
+    }
+
+    fn with(peer: IpAddr, for_many: bool) -> Arc<Self> {
         Arc::new(Self {
             party: party(peer),
+            for_many,
             began: Instant::now(),
             answering: AtomicBool::new(false),
             idle_since: AtomicU64::new(0),
@@ -94,7 +106,7 @@ impl Drop for Answering {
 }
 
 /// Who counts as one: an address, or the network of 64 bits that a host of IPv6 has to itself.
-fn party(peer: IpAddr) -> IpAddr {
+pub(super) fn party(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => {
             let network = address.to_bits() & (!0 << 64);

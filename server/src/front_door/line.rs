@@ -174,6 +174,19 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// What became of a try to send what a layer below keeps, as TLS does.
+    fn sent(
+        &mut self,
+        request: u32,
+        tried: Poll<io::Result<()>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let tried = tried.map_ok(|()| 0);
+        self.tried(request, tried, context).map_ok(|_| ())
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -213,11 +226,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let tried = Pin::new(&mut self.stream).poll_flush(context);
+        let request = self.conversation.requests();
+        self.answer.sent(request, tried, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let tried = Pin::new(&mut self.stream).poll_shutdown(context);
+        let request = self.conversation.requests();
+        self.answer.sent(request, tried, context)
     }
 }
 

@@ -1,4 +1,4 @@
-//! How many connections there may be, in all and from one address.
+//! How many connections there may be, in all and from one address. Balancers, which speak for many, may have any number.
 //!
 //! When all places are taken, connections on which nothing is being answered are closed: those of
 //! the address that has most, and of these the ones that have been idle longest.
@@ -82,7 +82,8 @@ impl Places {
             return Err(NoPlace::Any);
         }
         let has = taken.by_party.get(&party).map_or(0, BTreeMap::len);
-        if has >= self.of_one_max && taken.cut_idle(party, self.of_one_max / CUT_AT_ONCE + 1) == 0 {
+        let is_full = has >= self.of_one_max && !conversation.for_many;
+        if is_full && taken.cut_idle(party, self.of_one_max / CUT_AT_ONCE + 1) == 0 {
             return Err(NoPlace::Party);
         }
         let number = taken.next;
@@ -200,5 +201,17 @@ mod tests {
         assert!(other.is_ok());
         drop(_place);
         assert!(come(&places, 1).1.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_balancer_has_as_many_as_there_are() {
+        let places = Places::new(3, 1);
+        let mut kept = Vec::new();
+        for expected in [None, None, None, Some(NoPlace::Any)] {
+            let conversation = Conversation::for_many([192, 0, 2, 1].into());
+            let (answering, place) = (conversation.answering(), places.take(&conversation));
+            assert_eq!(place.as_ref().err().copied(), expected);
+            kept.push((answering, place));
+        }
     }
 }

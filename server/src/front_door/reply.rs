@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use frontend::{Body, Broken, Stream};
 use hyper::body::{Frame, SizeHint};
+use traces::Span;
 
 use super::conversation::Answering;
 
@@ -14,6 +15,8 @@ pub(super) struct Reply {
     content: Content,
     /// The connection is idle when this has gone.
     answering: Option<Answering>,
+    /// It ends then, too.
+    _span: Span,
 }
 
 enum Content {
@@ -27,6 +30,12 @@ impl Reply {
     /// Keeps the connection busy until all of it is on its way.
     pub(super) fn keeping(mut self, answering: Answering) -> Self {
         self.answering = Some(answering);
+        self
+    }
+
+    /// Has a span last until all of it is on its way.
+    pub(super) fn traced(mut self, span: Span) -> Self {
+        self._span = span;
         self
     }
 }
@@ -46,6 +55,7 @@ impl From<Body> for Reply {
         Self {
             content,
             answering: None,
+            _span: Span::default(),
         }
     }
 }

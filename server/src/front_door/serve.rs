@@ -1,5 +1,9 @@
 //! Accepts connections, and speaks HTTP on them.
 //!
+//! ```text
+//!   connection ─▶ header of the PROXY protocol, from balancers ─▶ place ─▶ TLS, if there is a certificate ─▶ HTTP
+//! ```
+//!
 //! The end is made by hand, too, not by `hyper_util::server::graceful`: a connection may be cut off at any moment to make
 //! room for another, before and after all are told to finish.
 //!
@@ -16,8 +20,8 @@ use std::time::Duration;
 
 use accepting::Accepting;
 use futures_util::FutureExt as _;
-use http::Request;
 use http::header::{CONNECTION, HeaderValue};
+use http::{HeaderMap, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -25,13 +29,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use types::{Origin, Transport};
 
 use super::FrontDoor;
 use super::conversation::Conversation;
 use super::line::Line;
+use super::proxy_header::{self, NoHeader};
 
 /// How long a request's head may take, and how long a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a header of the PROXY protocol may take, and a handshake of TLS.
+const BEGUN_WITHIN: Duration = Duration::from_secs(10);
 /// Bytes of a request's head. AWS takes 1 MB, of which nobody makes use: the longest header of its
 /// APIs, a client context, has less than 4 KB, and the longest path less than 32 KB.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -64,9 +72,32 @@ impl Ending {
     }
 }
 
+/// Who connects to an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    /// Clients, and balancers on their behalf: over TLS, if there is a certificate.
+    Clients,
+    /// Functions of this machine, through the worker: over plain HTTP, and whatever their address is, they are nobody's
+    /// balancer.
+    Functions,
+}
+
+/// A connection as it is spoken on.
+struct Spoken {
+    conversation: Arc<Conversation>,
+    client: IpAddr,
+    side: Side,
+    transport: Transport,
+}
+
 impl FrontDoor {
     /// Accepts until the end; then finishes the requests under way and returns.
-    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, ending: Ending) {
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        side: Side,
+        ending: Ending,
+    ) {
         let connections = TaskTracker::new();
         let mut accepting = Accepting::tcp(listener, "a connection");
         loop {
@@ -76,7 +107,8 @@ impl FrontDoor {
                 () = ending.end.cancelled() => break,
                 Some((stream, peer)) = accepting.next(), if room => {
                     let door = Arc::clone(&self);
-                    connections.spawn(door.converse(stream, peer.ip(), ending.clone()));
+                    let peer = peer.ip().to_canonical();
+                    connections.spawn(door.converse(stream, peer, side, ending.clone()));
                 }
                 () = tokio::time::sleep(FULL_PAUSE), if !room => {}
             }
@@ -87,43 +119,99 @@ impl FrontDoor {
                 break;
             };
             let door = Arc::clone(&self);
-            connections.spawn(door.converse(stream, peer.ip(), ending.clone()));
+            let peer = peer.ip().to_canonical();
+            connections.spawn(door.converse(stream, peer, side, ending.clone()));
         }
         drop(accepting);
         connections.close();
         connections.wait().await;
     }
 
-    async fn converse(self: Arc<Self>, stream: TcpStream, peer: IpAddr, ending: Ending) {
-        let conversation = Conversation::new(peer);
+    async fn converse(
+        self: Arc<Self>,
+        mut stream: TcpStream,
+        peer: IpAddr,
+        side: Side,
+        ending: Ending,
+    ) {
+        // Answers are small and must not wait for more; a socket that refuses is about to fail.
+        let _ = stream.set_nodelay(true);
+        let mut client = peer;
+        if side == Side::Clients && self.ways.balancers.announce(peer) {
+            let Some(named) = self.announced(&mut stream, peer, &ending.end).await else {
+                return;
+            };
+            client = named.unwrap_or(peer).to_canonical();
+        }
+        let is_balancer = side == Side::Clients && self.ways.balancers.have(client);
+        let conversation = match is_balancer {
+            true => Conversation::for_many(client),
+            false => Conversation::new(client),
+        };
         let Ok(_place) = self.places.take(&conversation) else {
             return;
         };
-        // Answers are small and must not wait for more; a socket that refuses is about to fail.
-        let _ = stream.set_nodelay(true);
-        self.speak(stream, peer, conversation, ending).await;
+        let spoken = |transport| Spoken {
+            conversation: Arc::clone(&conversation),
+            client,
+            side,
+            transport,
+        };
+        match (side, &self.ways.certificates) {
+            (Side::Functions, _) => self.speak(stream, spoken(Transport::Plain), ending).await,
+            (Side::Clients, None) => self.speak(stream, spoken(Transport::Unknown), ending).await,
+            (Side::Clients, Some(certificates)) => {
+                let shaken = certificates.acceptor().accept(stream);
+                // A client that speaks no TLS is its own affair.
+                if let Some(Ok(stream)) = begun(shaken, &conversation, &ending.end).await {
+                    self.speak(stream, spoken(Transport::Tls), ending).await;
+                }
+            }
+        }
+    }
+
+    /// Whom a balancer speaks for, as it says before anything else; `Some(None)` if for itself. `None` if the connection
+    /// is to be closed.
+    async fn announced(
+        &self,
+        stream: &mut TcpStream,
+        balancer: IpAddr,
+        stop: &CancellationToken,
+    ) -> Option<Option<IpAddr>> {
+        let conversation = Conversation::for_many(balancer);
+        let _place = self.places.take(&conversation).ok()?;
+        match begun(proxy_header::read(stream), &conversation, stop).await? {
+            Ok(client) => Some(client),
+            // By a connection that says nothing, balancers check whether we live.
+            Err(NoHeader::Ended(_)) => None,
+            Err(error) => {
+                tracing::warn!(%balancer, %error, "a balancer's connection is closed");
+                None
+            }
+        }
     }
 
     async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
         self: Arc<Self>,
         stream: S,
-        peer: IpAddr,
-        conversation: Arc<Conversation>,
+        spoken: Spoken,
         ending: Ending,
     ) {
+        let conversation = Arc::clone(&spoken.conversation);
         let intake = Arc::clone(&self.intake);
         let line = Line::new(stream, Arc::clone(&conversation), intake);
-        let with = Arc::clone(&conversation);
+        let spoken = Arc::new(spoken);
         let leaving = ending.leaving;
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            // For policies and logs that ask where a request came from.
-            request.extensions_mut().insert(peer);
+            let origin = self.origin(&spoken, request.headers());
+            // For policies that ask where a request came from.
+            request.extensions_mut().insert(origin);
             let door = Arc::clone(&self);
-            let with = Arc::clone(&with);
+            let with = Arc::clone(&spoken.conversation);
             let leaving = leaving.clone();
             async move {
                 let answering = with.answering();
-                let response = door.answer(request, peer, &with).await;
+                let response = door.answer(request, origin, &with).await;
                 let mut response = response.map(|reply| reply.keeping(answering));
                 if leaving.is_cancelled() {
                     let close = HeaderValue::from_static("close");
@@ -155,6 +243,28 @@ impl FrontDoor {
             _ = connection => {}
             () = conversation.is_cut() => {}
         }
+    }
+
+    fn origin(&self, spoken: &Spoken, headers: &HeaderMap) -> Origin {
+        let (address, transport) = (spoken.client, spoken.transport);
+        match spoken.side {
+            Side::Clients => self.ways.balancers.origin(address, transport, headers),
+            Side::Functions => Origin { address, transport },
+        }
+    }
+}
+
+/// What a connection begins with; `None` if it takes too long, or the connection is to be closed.
+async fn begun<T>(
+    beginning: impl Future<Output = T>,
+    conversation: &Conversation,
+    stop: &CancellationToken,
+) -> Option<T> {
+    tokio::select! {
+        biased;
+        begun = tokio::time::timeout(BEGUN_WITHIN, beginning) => begun.ok(),
+        () = conversation.is_cut() => None,
+        () = stop.cancelled() => None,
     }
 }
 

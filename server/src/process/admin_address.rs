@@ -6,15 +6,31 @@ use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
 
+use crate::admin::{self, Shown};
 use crate::config::Admin;
 use crate::front_door::{self, Bound};
 
 /// The address that is used where the default address is taken.
 const FREE: &str = "127.0.0.1:0";
 
+/// Answers there, if it is configured, until what is returned is dropped.
+pub(super) async fn serve(
+    config: &Admin,
+    shown: Shown,
+) -> anyhow::Result<Option<AbortOnDropHandle<()>>> {
+    let Some(admin) = AdminAddress::bind(config).await? else {
+        return Ok(None);
+    };
+    let (listener, address) = admin.listen().await?;
+    tracing::info!(%address, "metrics are served");
+    let serving = tokio::spawn(admin::serve(listener, shown));
+    Ok(Some(AbortOnDropHandle::new(serving)))
+}
+
 /// An address that is bound, and does not accept connections yet.
-pub(super) struct AdminAddress {
+struct AdminAddress {
     bound: Bound,
     gives_way: bool,
 }
@@ -22,7 +38,7 @@ pub(super) struct AdminAddress {
 impl AdminAddress {
     /// Binds the configured address; `None` if there is none. If the default address is taken, a free
     /// port is used instead, which the log names.
-    pub(super) async fn bind(config: &Admin) -> anyhow::Result<Option<Self>> {
+    async fn bind(config: &Admin) -> anyhow::Result<Option<Self>> {
         match config.listen.as_str() {
             "" => Ok(None),
             listen => Self::bind_to(listen, config.gives_way()).await.map(Some),
@@ -42,7 +58,7 @@ impl AdminAddress {
 
     /// Starts to accept connections. Another server that started at the same moment may have been
     /// faster.
-    pub(super) async fn listen(self) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    async fn listen(self) -> anyhow::Result<(TcpListener, SocketAddr)> {
         let wished = self.bound.address().to_string();
         match self.bound.listen() {
             Err(error) if self.gives_way && is_taken(&error) => free(&wished).await?.listen(),

@@ -5,6 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Where the API is inside of every sandbox, on the loopback: the port it has by default outside.
 pub(super) const PORT: u16 = 9_100;
+/// Where functions are answered that run in this very process: an address of their own, since they speak plain HTTP
+/// wherever clients speak TLS, and since nothing they say is a balancer's.
+pub(super) const OWN: &str = "127.0.0.1:0";
 /// The variables by which SDKs and the AWS CLI find the services that Lambent provides; all others keep
 /// their endpoints.
 const VARIABLES: [&str; 4] = [

@@ -53,7 +53,9 @@ pub(super) fn sandboxes(
 /// How descriptors are shared out in a process whose sandboxes have that many roots.
 pub(super) fn descriptors(config: &Config, roots: usize) -> anyhow::Result<Descriptors> {
     let shares = Descriptors::claim(Wanted {
-        addresses: 1 + u64::from(!config.events.listen.is_empty()),
+        addresses: 1
+            + u64::from(!config.events.listen.is_empty())
+            + u64::from(config.functions.api),
         roots: roots.max(1) as u64,
         pool: config.sandbox.pool as u64,
     })?;

@@ -25,11 +25,13 @@ use image::Packages;
 use prometheus_client::registry::Registry;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
+use traces::Tracer;
 use types::{Clock, Random, Role, WorkerId};
 
 use super::arrows::Arrows;
 use super::descriptors::Descriptors;
 use super::draining;
+use super::exporter;
 use super::network::Network;
 use super::patience::within;
 use super::stores::Stores;
@@ -70,6 +72,7 @@ struct Common<'s> {
     arrows: Arrows,
     host: String,
     zone: String,
+    tracer: Tracer,
 }
 
 impl Common<'_> {
@@ -93,6 +96,8 @@ pub(super) struct Given {
     pub(super) worker: WorkerId,
     /// Where clients are answered.
     pub(super) address: SocketAddr,
+    /// Where functions are, if they are answered here.
+    pub(super) inside: Option<SocketAddr>,
     /// Of the asynchronous plane.
     pub(super) threads: Handle,
     pub(super) chance: (Arc<dyn Clock>, Arc<dyn Random>),
@@ -112,6 +117,8 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
         ..
     } = given;
     let (clock, random) = given.chance;
+    let mut background = JoinSet::new();
+    let tracer = exporter::start(&config, &what, (&clock, &random), &mut background)?;
     let common = Common {
         config: &config,
         stores: &stores,
@@ -126,6 +133,7 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
             Some(member) => member.peer.zone.clone(),
             None => config.worker.zone.clone(),
         },
+        tracer,
     };
     let arrows = &common.arrows;
     let mut registry = labels::registry(&what);
@@ -174,7 +182,7 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
             opt: opt.clone(),
             descriptors: given.descriptors,
             runtimes: languages.runtimes.clone(),
-            address: given.address,
+            address: given.inside.unwrap_or(given.address),
         };
         let made = worker::create(&common, with, sandboxes, &mut registry).await?;
         served.worker(Arc::clone(&made.near));
@@ -255,7 +263,7 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
             assignment: assigning,
             workers,
         };
-        let made = frontend::create(&common, with, &mut registry);
+        let made = frontend::create(&common, with, &mut registry)?;
         served.invoker(made.invoker());
         frontend = Some(made);
         admission = Some(checks);
@@ -294,6 +302,7 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
             frontend,
             events: Arc::new(events),
             authenticator: Arc::clone(&keyring.authenticator),
+            tracer: common.tracer.clone(),
             threads: given.threads,
         });
     }

@@ -12,6 +12,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Accepts connections for all that listen.
     ("accepting", &[]),
     ("wire", &[]),
+    // Spans, and the header by which they are one trace.
+    ("traces", &[]),
     ("policy", &[]),
     // Rows hold policies.
     ("records", &["policy"]),
@@ -81,7 +83,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "frontend",
-        &["authn", "records", "admission", "wire", "api", "policy"],
+        &[
+            "authn",
+            "records",
+            "admission",
+            "traces",
+            "wire",
+            "api",
+            "policy",
+        ],
     ),
     (
         "event-invoke",
@@ -113,6 +123,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "beneath",
             "image",
             "sandbox",
+            "traces",
             "environment",
         ],
     ),

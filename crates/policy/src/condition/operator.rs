@@ -9,7 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::glob::{Filled, Reach, Steps, matches};
-use values::{Net, date, is_arn, number, truth};
+use types::Net;
+use values::{date, is_arn, number, truth};
 
 /// An operator without its quantifier and `IfExists`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -59,7 +59,7 @@ impl Control {
             configuration: FunctionConfiguration::new(&arn, &configuration),
             code: CodeLocation {
                 repository_type: "S3",
-                location: self.code_link(call.host, &configuration.code.image),
+                location: self.code_link(call, &configuration.code.image),
             },
             tags: &function.tags,
             concurrency: function.reserved_concurrency.map(|limit| Concurrency {

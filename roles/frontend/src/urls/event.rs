@@ -27,7 +27,7 @@ pub(super) struct Facts<'r> {
     /// Who signed, by which access key; `None` for URLs that require no signature.
     pub(super) caller: Option<(&'r Principal, &'r str)>,
     /// Where the connection comes from.
-    pub(super) peer: IpAddr,
+    pub(super) source: IpAddr,
     /// The scheme under which clients reach us.
     pub(super) scheme: &'r str,
     pub(super) request: RequestId,
@@ -175,7 +175,7 @@ pub(super) fn event(facts: &Facts<'_>) -> Result<Vec<u8>, TooLarge> {
                     http::Version::HTTP_10 => "HTTP/1.0",
                     _ => "HTTP/1.1",
                 },
-                source_ip: facts.peer.to_string(),
+                source_ip: facts.source.to_string(),
                 user_agent: text(&parts.headers, &header::USER_AGENT),
             },
             request_id: facts.request.to_string(),
@@ -229,10 +229,8 @@ fn headers<'r>(facts: &Facts<'r>) -> BTreeMap<&'r str, String> {
     };
     headers.insert("x-forwarded-port", port.to_owned());
     headers.insert("x-forwarded-proto", facts.scheme.to_owned());
-    let peer = facts.peer.to_string();
-    let before = headers.remove("x-forwarded-for");
-    let forwarded = before.map_or(peer.clone(), |before| format!("{before}, {peer}"));
-    headers.insert("x-forwarded-for", forwarded);
+    // What a client says of itself is not handed on, and what a balancer says has been read.
+    headers.insert("x-forwarded-for", facts.source.to_string());
     headers.insert("x-amzn-trace-id", facts.trace.to_owned());
     headers
 }

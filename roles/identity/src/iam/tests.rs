@@ -71,7 +71,7 @@ fn requester(kind: PrincipalKind, arn: &str, permissions: Permissions) -> Reques
     };
     let circumstances = Circumstances {
         now: Timestamp::from_millis(1_769_854_830_123),
-        source: None,
+        origin: None,
         user_agent: None,
         region: None,
     };

@@ -46,7 +46,7 @@ impl Keys {
         })?;
         let circumstances = Circumstances {
             now: self.clock.now(),
-            source: None,
+            origin: None,
             user_agent: None,
             region: Some(function.scope.region.clone()),
         };

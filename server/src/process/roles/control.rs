@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
 use api::assignment::Assignment;
 use api::placement::Placement;
 use api::preparation::Preparation;
@@ -20,7 +19,7 @@ use types::Role;
 
 use super::Common;
 use super::identity::Keyring;
-use crate::config::{UnknownRoles, Urls};
+use crate::config::{self, UnknownRoles};
 use crate::packages;
 use crate::process::network::Network;
 use crate::process::seen::seen;
@@ -110,7 +109,7 @@ fn control_config(common: &Common<'_>, with: &With<'_>, shares: Shares) -> anyho
         shares,
         operator: config.account.id.clone(),
         runtimes: with.runtimes.clone(),
-        urls: urls(&config.urls, with.address)?,
+        urls: urls(config, with.address)?,
         rates: Rates {
             get_function: config.limits.get_function_per_second,
             get_policy: config.limits.get_policy_per_second,
@@ -132,16 +131,12 @@ fn control_config(common: &Common<'_>, with: &With<'_>, shares: Shares) -> anyho
 }
 
 /// How function URLs are written by a server at `address`.
-fn urls(config: &Urls, address: SocketAddr) -> anyhow::Result<control::Urls> {
-    let Urls { scheme, domain } = config;
-    if !matches!(scheme.as_str(), "http" | "https") {
-        bail!("urls.scheme: {scheme} is neither http nor https");
-    }
-    let domain = match domain.as_str() {
+fn urls(config: &config::Config, address: SocketAddr) -> anyhow::Result<control::Urls> {
+    let scheme = config.url_scheme()?.to_owned();
+    let domain = match config.urls.domain.as_str() {
         // Browsers, curl and most resolvers resolve every name below it to the loopback.
         "" => format!("localhost:{}", address.port()),
         domain => domain.to_owned(),
     };
-    let scheme = scheme.clone();
     Ok(control::Urls { scheme, domain })
 }

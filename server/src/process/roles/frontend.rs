@@ -46,15 +46,19 @@ pub(super) async fn admission(
     ))
 }
 
-pub(super) fn create(common: &Common<'_>, with: With, registry: &mut Registry) -> Arc<Frontend> {
+pub(super) fn create(
+    common: &Common<'_>,
+    with: With,
+    registry: &mut Registry,
+) -> anyhow::Result<Arc<Frontend>> {
     let config = common.config;
-    Frontend::new(
+    let made = Frontend::new(
         Config {
             zone: Some(common.zone.clone()),
             account_concurrency: config.account.concurrency,
             stream_burst_bytes: config.streaming.burst_bytes,
             stream_bytes_per_second: config.streaming.bytes_per_second,
-            url_scheme: config.urls.scheme.clone(),
+            url_scheme: config.url_scheme()?.to_owned(),
         },
         Dependencies {
             clock: Arc::clone(&common.clock),
@@ -64,7 +68,9 @@ pub(super) fn create(common: &Common<'_>, with: With, registry: &mut Registry) -
             assignment: with.assignment,
             workers: with.workers,
             pressure: Arc::new(Processors),
+            tracer: common.tracer.clone(),
         },
         registry,
-    )
+    );
+    Ok(made)
 }

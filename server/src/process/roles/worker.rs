@@ -99,6 +99,7 @@ pub(super) async fn create(
         folders,
         logs: with.logs,
         runtimes: with.runtimes,
+        tracer: common.tracer.clone(),
     };
     let handle = worker::Handle::new(config, dependencies, registry);
     let near: Arc<dyn Worker> = Arc::new(handle.clone());
