@@ -3,6 +3,7 @@
 import json
 import threading
 import types
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
@@ -35,8 +36,11 @@ PATIENCE = 60
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two zones, each with a frontend and a worker."""
+    """Two zones, each with a frontend and a worker; the control plane has no languages."""
     cluster = Cluster(zones="ab")
+    centre = cluster.process("centre")
+    usual = centre.environment
+    centre.environment = lambda: {**usual(), "LAMBENT_RUNTIMES_DIRECTORY": "/nowhere"}
     try:
         yield cluster.start()
     finally:
@@ -116,6 +120,21 @@ def test_an_operator_sees_workers(both):
     assert status == 1 and "No worker runs on the host nowhere" in err
 
 
+def test_functions_may_name_what_workers_have(both, deploy):
+    name = deploy("export const handler = async (event) => event;\n", runtime="nodejs22.x")
+    answer = clients.make(both).invoke(FunctionName=name, Payload=b"7")
+    assert answer["Payload"].read() == b"7"
+    with pytest.raises(ClientError, match="ruby3.3 is a runtime of AWS Lambda that this"):
+        deploy({"a.rb": ""}, runtime="ruby3.3", Handler="a.b")
+
+
+def test_metrics_say_which_process_they_are_of(both):
+    with urllib.request.urlopen(f"{both.process('work-a').admin_url()}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    of = [line for line in lines if line.startswith("lambent_worker_environments{")]
+    assert of and all('roles="worker",host="work-a",zone="a"' in line for line in of)
+
+
 def test_a_host_is_emptied_under_load_and_fails_no_invoke(both, deploy):
     command = Commands(both)
     name = deploy(ECHO)
@@ -136,7 +155,8 @@ def test_a_host_is_emptied_under_load_and_fails_no_invoke(both, deploy):
     assert command("drain", "work-b", "--no-wait")[:2] == (0, "work-b drains\n")
     wait_for(lambda: states(both)["work-b"] == "draining", PATIENCE)
     clients.make(both).invoke(FunctionName=other, Payload=b"1")
-    assert environments(both, "work-a") >= 1
+    # A worker says how it stands every second.
+    wait_for(lambda: environments(both, "work-a") >= 1, PATIENCE)
     assert command("drain", "work-b", "--undo")[0] == 0
 
 

@@ -190,6 +190,21 @@ fn what_counting_hears_and_says() {
     ]);
 }
 
+fn heartbeat() -> placement::Heartbeat {
+    placement::Heartbeat {
+        worker: worker_id(),
+        host: text(),
+        zone: text(),
+        version: text(),
+        memory_mb: u64::MAX,
+        committed_mb: 1,
+        used_mb: 2,
+        draining: true,
+        idle: 3,
+        busy: 4,
+    }
+}
+
 #[test]
 fn what_placement_hears_and_says() {
     comes_back([placement::Place {
@@ -203,21 +218,9 @@ fn what_placement_hears_and_says() {
         zone: text(),
         lease_end: at(),
     }]);
-    let heartbeat = placement::Heartbeat {
-        worker: worker_id(),
-        host: text(),
-        zone: text(),
-        version: text(),
-        memory_mb: u64::MAX,
-        committed_mb: 1,
-        used_mb: 2,
-        draining: true,
-        idle: 3,
-        busy: 4,
-    };
-    comes_back([heartbeat.clone()]);
+    comes_back([heartbeat()]);
     comes_back([placement::WorkerView {
-        last: heartbeat,
+        last: heartbeat(),
         silent_ms: 5,
         silent: true,
     }]);
@@ -227,14 +230,8 @@ fn what_placement_hears_and_says() {
     ]);
 }
 
-#[test]
-fn who_is_a_member() {
-    let states = [
-        membership::State::Starting,
-        membership::State::Ready,
-        membership::State::Draining,
-    ];
-    let members = states.map(|state| membership::Member {
+fn member(state: membership::State) -> membership::Member {
+    membership::Member {
         process: ProcessId::random(&SystemRandom),
         host: text(),
         zone: text(),
@@ -248,7 +245,17 @@ fn who_is_a_member() {
             refused: [(text(), text())].into(),
         },
         state,
-    });
+    }
+}
+
+#[test]
+fn who_is_a_member() {
+    let states = [
+        membership::State::Starting,
+        membership::State::Ready,
+        membership::State::Draining,
+    ];
+    let members = states.map(member);
     comes_back(members.clone());
     comes_back([membership::View {
         leaders: [(text(), members[0].process)].into(),
@@ -486,4 +493,23 @@ fn credentials_and_logs() {
     }]);
     comes_back([logs::Error::Unavailable]);
     comes_back([Secret::new(text())]);
+}
+
+#[test]
+fn what_the_version_before_did_not_say_is_read_without_it() {
+    let without = |mut value: serde_json::Value, names: &[&str]| {
+        for name in names {
+            let removed = value.as_object_mut().unwrap().remove(*name);
+            assert!(removed.is_some());
+        }
+        value
+    };
+    let heartbeat = serde_json::to_value(heartbeat()).unwrap();
+    let before = without(heartbeat, &["host", "version", "idle", "busy"]);
+    let read: placement::Heartbeat = serde_json::from_value(before).unwrap();
+    assert_eq!((read.host.as_str(), read.busy), ("", 0));
+    let member = serde_json::to_value(member(membership::State::Ready)).unwrap();
+    let before = without(member, &["runtimes"]);
+    let read: membership::Member = serde_json::from_value(before).unwrap();
+    assert_eq!(read.runtimes, membership::Runtimes::default());
 }

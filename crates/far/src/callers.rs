@@ -188,9 +188,13 @@ pub(crate) fn own_worker(
     if !caller.has_worker(heartbeat.worker) {
         return Err(Refusal::Denied("not a worker of this host"));
     }
-    match heartbeat.zone == caller.peer.zone {
+    if heartbeat.zone != caller.peer.zone {
+        return Err(Refusal::Denied("not the zone of this host"));
+    }
+    // A version that does not say its host says nothing wrong.
+    match heartbeat.host.is_empty() || heartbeat.host == caller.peer.host {
         true => Ok(()),
-        false => Err(Refusal::Denied("not the zone of this host")),
+        false => Err(Refusal::Denied("not the name of this host")),
     }
 }
 

@@ -33,6 +33,7 @@ fn member(host: &str) -> Member {
         address: "127.0.0.1:1".parse().unwrap(),
         version: "1".to_owned(),
         worker: Some(WorkerId::random(&SystemRandom)),
+        runtimes: membership::Runtimes::default(),
         state: State::Ready,
     }
 }
@@ -168,18 +169,29 @@ async fn a_heartbeat_is_of_a_worker_of_its_host() {
     let placement: Far<dyn Placement> = known.far(&[Role::Worker]);
     let heartbeat = |worker: Option<WorkerId>, zone: &str| Heartbeat {
         worker: worker.unwrap(),
+        host: String::new(),
         zone: zone.to_owned(),
+        version: String::new(),
         memory_mb: 1,
         committed_mb: 0,
         used_mb: 0,
         draining: false,
+        idle: 0,
+        busy: 0,
     };
     let good = heartbeat(known.here.worker, "a");
-    assert_eq!(placement.heartbeat(good).await, Ok(()));
+    let named = |host: &str| Heartbeat {
+        host: host.to_owned(),
+        ..good.clone()
+    };
+    assert_eq!(placement.heartbeat(named(&known.here.host)).await, Ok(()));
+    let elsewhere = named(&known.there.host);
+    assert_eq!(placement.heartbeat(good.clone()).await, Ok(()));
     for forged in [
         heartbeat(known.there.worker, "a"),
         heartbeat(Some(WorkerId::random(&SystemRandom)), "a"),
         heartbeat(known.here.worker, "b"),
+        elsewhere,
     ] {
         let refused = placement.heartbeat(forged).await;
         assert_eq!(refused, Err(placement::Error::Unavailable));
