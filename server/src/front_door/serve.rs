@@ -92,12 +92,7 @@ struct Spoken {
 
 impl FrontDoor {
     /// Accepts until the end; then finishes the requests under way and returns.
-    pub(crate) async fn serve(
-        self: Arc<Self>,
-        listener: TcpListener,
-        side: Side,
-        ending: Ending,
-    ) {
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, side: Side, ending: Ending) {
         let connections = TaskTracker::new();
         let mut accepting = Accepting::tcp(listener, "a connection");
         loop {
