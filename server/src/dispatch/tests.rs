@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::placement::{self, Heartbeat, Place, Placed, Placement, WorkerView};
 use api::preparation::{Error, Preparation, Prepare};
 use async_trait::async_trait;
 use authn::{Authenticator, Regions};
@@ -25,6 +26,21 @@ const FUNCTIONS: &str = "/2015-03-31/functions";
 
 /// No worker is there.
 struct Nowhere;
+
+#[async_trait]
+impl Placement for Nowhere {
+    async fn place(&self, _: Place) -> Result<Placed, placement::Error> {
+        Err(placement::Error::Unavailable)
+    }
+
+    async fn heartbeat(&self, _: Heartbeat) -> Result<(), placement::Error> {
+        Err(placement::Error::Unavailable)
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerView>, placement::Error> {
+        Err(placement::Error::Unavailable)
+    }
+}
 
 #[async_trait]
 impl Preparation for Nowhere {
@@ -61,6 +77,8 @@ impl World {
             table: table.clone(),
             code,
             preparation: Arc::new(Nowhere),
+            placement: Arc::new(Nowhere),
+            drains: None,
             packages: Arc::new(NoPackages),
             authenticator: Arc::clone(&authenticator),
             roles: keys.clone(),
