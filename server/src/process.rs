@@ -24,6 +24,7 @@ mod limits;
 mod network;
 mod others;
 mod patience;
+mod prepare;
 mod pressure;
 mod roles;
 mod seen;
@@ -45,15 +46,14 @@ use types::{Clock, Random, Role, SystemClock, SystemRandom, WorkerId};
 
 use crate::admin::Shown;
 use crate::config::Config;
-use crate::data_dir::DataDir;
 use crate::front_door::{self, Bound, Ending, Ways};
-use crate::roots::{self, Languages, languages};
+use crate::roots::{self, Languages};
 use crate::terminal::say;
 use crate::versions;
 use crate::{cli, telemetry};
-use descriptors::Descriptors;
 use doors::Doors;
 use network::Network;
+use prepare::{Prepared, prepare};
 use roles::Given;
 use signals::Signals;
 use stores::Stores;
@@ -278,54 +278,6 @@ async fn look(
         });
     }
     Ok(())
-}
-
-/// What is done before anything runs.
-struct Prepared {
-    data: DataDir,
-    /// If functions run here.
-    languages: Option<Languages>,
-    /// If functions run here.
-    sandboxes: Option<sandbox::Config>,
-    descriptors: Descriptors,
-}
-
-/// Blocks.
-fn prepare(config: &Config, what: &What) -> anyhow::Result<Prepared> {
-    let data = DataDir::open(&config.data_dir)?;
-    let languages = match what.has(Role::Worker) {
-        true => Some(languages(&config.runtimes)?),
-        false => None,
-    };
-    let mut sandboxes = match &languages {
-        Some(languages) if what.has(Role::Worker) => {
-            Some(limits::sandboxes(config, &data, languages)?)
-        }
-        _ => None,
-    };
-    let roots = sandboxes.as_ref().map_or(0, |made| made.roots.len());
-    let descriptors = limits::descriptors(config, roots)?;
-    if let Some(sandboxes) = &mut sandboxes {
-        sandboxes.pool = descriptors.pool;
-        let swept = sandbox::sweep(&sandboxes.tag)
-            .context("what a former run left cannot be cleaned up")?;
-        if swept.processes + swept.cgroups > 0 {
-            tracing::info!(
-                processes = swept.processes,
-                cgroups = swept.cgroups,
-                "removing what a killed run left"
-            );
-        }
-    }
-    if what.member.is_none() {
-        data.hand_over_credentials();
-    }
-    Ok(Prepared {
-        data,
-        languages,
-        sandboxes,
-        descriptors,
-    })
 }
 
 async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {

@@ -38,7 +38,7 @@ class Load:
                 self._changed.notify_all()
 
     def more(self, count, within=60):
-        """Waits for so many more answers."""
+        """Waits for `count` more answers."""
         with self._changed:
             goal = self.done + count
             assert self._changed.wait_for(lambda: self.done >= goal, within), "no answers come"

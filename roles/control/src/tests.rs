@@ -10,6 +10,7 @@ mod keys;
 mod layers;
 mod misc;
 mod permissions;
+mod placed;
 mod provisioning;
 mod quotas;
 mod recovery;

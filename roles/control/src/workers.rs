@@ -166,7 +166,7 @@ struct Worker {
     host: String,
     zone: String,
     version: String,
-    /// `ready`, `draining`, or `silent`: it has not been heard of lately.
+    /// `ready`, `draining`, or `silent`: its heartbeats are missing.
     state: &'static str,
     /// What its environments are entitled to.
     committed_mb: u64,

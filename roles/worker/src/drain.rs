@@ -1,13 +1,13 @@
-//! A worker that is to be rid of its environments, for a while or for good.
+//! A worker that is to be rid of its environments, for a while or before its process ends.
 //!
 //! ```text
 //!   drain      takes no new environments; can be undone
-//!   leave      the same for good
+//!   leave      the same, which cannot be undone
 //!   finish     begins no invokes any more, and waits for those under way
 //!   shutdown   ends what is left
 //! ```
 //!
-//! Whoever leads assignment ends the environments of a worker that drains: it alone knows which of them another invoke is
+//! The leader in assignment ends the environments of a worker that drains: it alone knows which of them another invoke is
 //! lent, and creates those of provisioned concurrency elsewhere first.
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use api::placement::{self, Heartbeat, Place, Placed, Placement, WorkerView};
 use api::preparation::{Error, Preparation, Prepare};
 use async_trait::async_trait;
 use authn::{Authenticator, Regions};
@@ -26,21 +25,6 @@ const FUNCTIONS: &str = "/2015-03-31/functions";
 
 /// No worker is there.
 struct Nowhere;
-
-#[async_trait]
-impl Placement for Nowhere {
-    async fn place(&self, _: Place) -> Result<Placed, placement::Error> {
-        Err(placement::Error::Unavailable)
-    }
-
-    async fn heartbeat(&self, _: Heartbeat) -> Result<(), placement::Error> {
-        Err(placement::Error::Unavailable)
-    }
-
-    async fn workers(&self) -> Result<Vec<WorkerView>, placement::Error> {
-        Err(placement::Error::Unavailable)
-    }
-}
 
 #[async_trait]
 impl Preparation for Nowhere {
@@ -73,11 +57,17 @@ impl World {
         let keys = Arc::new(keys.unwrap());
         let authenticator = Arc::new(Authenticator::new(keys.clone(), clock.clone()));
         let code = Arc::new(Packages::new(Arc::new(MemoryBlobs::default())));
+        let placement = placement::Service::new(
+            placement::Config::default(),
+            clock.clone(),
+            random.clone(),
+            placement::Metrics::new(&mut Registry::default()),
+        );
         let (control, _settler) = Control::new(control::Dependencies {
             table: table.clone(),
             code,
             preparation: Arc::new(Nowhere),
-            placement: Arc::new(Nowhere),
+            placement: Arc::new(placement),
             drains: None,
             packages: Arc::new(NoPackages),
             authenticator: Arc::clone(&authenticator),

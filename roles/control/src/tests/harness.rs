@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::credentials::{Credentials, RoleCredentials as _};
-use api::placement::{self, Heartbeat, Place, Placed, Placement, WorkerView};
 use api::preparation::{self, Preparation, Prepare};
 use async_trait::async_trait;
 use authn::{Authenticator, Regions};
@@ -24,6 +23,7 @@ use tokio::task::JoinHandle;
 use types::{Clock as _, FunctionArn, ManualClock, RequestId, SystemRandom, Timestamp};
 use wire::sigv4::Signer;
 
+use super::placed::Workers;
 use crate::{Config, Control, Dependencies, Rates, Settler};
 
 /// Unpacks in this process.
@@ -42,40 +42,6 @@ impl Preparation for Unpacking {
             })?;
         }
         Ok(())
-    }
-}
-
-/// One worker on the host `h1`, and one that has long been silent on `h2`.
-struct Workers;
-
-#[async_trait]
-impl Placement for Workers {
-    async fn place(&self, _: Place) -> Result<Placed, placement::Error> {
-        Err(placement::Error::Unavailable)
-    }
-
-    async fn heartbeat(&self, _: Heartbeat) -> Result<(), placement::Error> {
-        Err(placement::Error::Unavailable)
-    }
-
-    async fn workers(&self) -> Result<Vec<WorkerView>, placement::Error> {
-        let view = |host: &str, silent_ms| WorkerView {
-            last: Heartbeat {
-                worker: types::WorkerId::random(&SystemRandom),
-                host: host.to_owned(),
-                zone: "a".to_owned(),
-                version: "1".to_owned(),
-                memory_mb: 1_000,
-                committed_mb: 300,
-                used_mb: 100,
-                draining: false,
-                idle: 2,
-                busy: 1,
-            },
-            silent_ms,
-            silent: silent_ms > 5_000,
-        };
-        Ok(vec![view("h1", 200), view("h2", 60_000)])
     }
 }
 
