@@ -195,8 +195,9 @@ def test_a_terminated_worker_finishes_what_runs(both, deploy):
     name = deploy(LONG, Timeout=30)
     client, answers = clients.make(both), []
 
+    # Longer than environments are waited for that end with their worker.
     def call():
-        answers.append(client.invoke(FunctionName=name, Payload=b"8"))
+        answers.append(client.invoke(FunctionName=name, Payload=b"20"))
 
     caller = threading.Thread(target=call)
     caller.start()
