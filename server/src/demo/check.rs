@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 use super::api::failure;
-use super::hosts::Kind;
+use super::hosts::{Host, Kind};
 use super::inside::Cluster;
 use super::load::Load;
 use super::measured::Measured;
@@ -40,11 +40,12 @@ pub(super) async fn check(cluster: &mut Cluster, options: &Demo) -> anyhow::Resu
         burst(cluster, &next).await,
     )?;
     passed("the log has what all workers printed", logs(cluster).await)?;
-    // Place for: `lambent drain` of a worker, which runs nothing more while invokes continue.
     if cluster.zones.len() == 1 {
         say!("skip restarts: they need another zone that does the work meanwhile");
         return Ok(ExitCode::SUCCESS);
     }
+    let what = "a drained worker runs nothing while invokes continue";
+    passed(what, drained(cluster, options, &next).await)?;
     let load = Load::start(&cluster.api, &cluster.doors, options.rate, &next);
     tokio::time::sleep(QUIET).await;
     let rolled = rolling::lambent(cluster).await;
@@ -158,11 +159,7 @@ async fn logs(cluster: &Cluster) -> anyhow::Result<String> {
         .iter()
         .filter(|(host, _)| host.kind == Kind::Work)
     {
-        let text = cluster.metrics(host).await;
-        found.push((
-            host.zone.name(),
-            sum(&text, "lambent_worker_invokes_total", None),
-        ));
+        found.push((host.zone.name(), ran(cluster, host).await));
     }
     let busy = found.iter().filter(|(_, invokes)| *invokes > 0.0).count();
     if busy < found.len().min(2) {
@@ -183,6 +180,43 @@ async fn logs(cluster: &Cluster) -> anyhow::Result<String> {
         "{all} lines; {}",
         zones.collect::<Vec<_>>().join(", ")
     ))
+}
+
+/// The worker that has run most is drained under load, and taken back.
+async fn drained(
+    cluster: &Cluster,
+    options: &Demo,
+    next: &Arc<AtomicU64>,
+) -> anyhow::Result<String> {
+    let load = Load::start(&cluster.api, &cluster.doors, options.rate, next);
+    tokio::time::sleep(QUIET).await;
+    let (mut busiest, mut most) = (None, -1.0);
+    for (host, _) in &cluster.hosts {
+        let invokes = ran(cluster, host).await;
+        if host.kind == Kind::Work && invokes > most {
+            (busiest, most) = (Some(host), invokes);
+        }
+    }
+    let host = busiest.context("there is no worker")?;
+    let done = async {
+        cluster.command(&["drain", &host.name()]).await?;
+        let before = ran(cluster, host).await;
+        tokio::time::sleep(QUIET).await;
+        let after = ran(cluster, host).await;
+        if after > before {
+            bail!("{} ran {} invokes", host.name(), after - before);
+        }
+        cluster.command(&["drain", "--undo", &host.name()]).await
+    };
+    let done = done.await;
+    let found = settled(cluster, load, done).await?;
+    Ok(format!("{} is empty; {found}", host.name()))
+}
+
+/// How many invokes a worker has run since it was started.
+async fn ran(cluster: &Cluster, host: &Host) -> f64 {
+    let text = cluster.metrics(host).await;
+    sum(&text, "lambent_worker_invokes_total", None)
 }
 
 /// Ends the load, and counts.

@@ -1,6 +1,6 @@
 //! The inner half: makes the cluster, and has it shown or checked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use types::SystemClock;
 
 use super::api::{Api, plain};
 use super::hosts::{self, Host, Kind};
-use super::processes::Process;
+use super::processes::{Process, Program};
 use super::zones::{STREET, Zone};
 use super::{check, show, stores, zones};
 use crate::cli::Demo;
@@ -40,6 +40,7 @@ pub(super) struct Cluster {
     pub(super) doors: Vec<Endpoint>,
     /// For what nobody signs.
     pub(super) client: aws::Client,
+    folder: PathBuf,
     _s3: Process,
 }
 
@@ -122,6 +123,7 @@ impl Cluster {
             api,
             doors,
             client,
+            folder: folder.to_owned(),
             _s3: s3,
         };
         for number in 0..cluster.hosts.len() {
@@ -161,6 +163,28 @@ impl Cluster {
             plain(client, &admin, "/health").await.is_some()
         })
         .await
+    }
+
+    /// Runs a command of ours against the first zone, as an operator would.
+    pub(super) async fn command(&self, words: &[&str]) -> anyhow::Result<()> {
+        let own = std::env::current_exe()?.display().to_string();
+        let secrets = hosts::secrets(&self.folder).display().to_string();
+        let door = self.doors_text().into_iter().next().unwrap_or_default();
+        let mut all = vec![own];
+        all.extend(words.iter().map(|word| (*word).to_owned()));
+        all.extend([
+            "--endpoint".to_owned(),
+            door,
+            "--data-dir".to_owned(),
+            secrets,
+        ]);
+        let program = Program {
+            name: format!("lambent {}", words.join(" ")),
+            words: all,
+            variables: Vec::new(),
+            log: self.folder.join("commands.log"),
+        };
+        Process::start(program)?.stopped(READY_WITHIN).await
     }
 
     /// What a host's `/metrics` says; nothing while it is away.
