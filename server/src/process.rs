@@ -288,7 +288,7 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
         false => None,
     };
     let shown = from.shown.clone();
-    // Whoever watches the start is answered until the process ends.
+    // Who watches the start is answered, until the process ends.
     let _watched = admin_address::serve(&from.config.admin, shown.clone()).await?;
     let starting = tokio::spawn(start(from));
     let started = tokio::select! {

@@ -17,8 +17,8 @@ use records::functions::FunctionVersion;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use types::{
-    EnvironmentId, FunctionArn, FunctionName, Inner, PermitId, ProcessId, RequestId, Role,
-    SystemRandom, Timestamp, Version, WorkerId,
+    EnvironmentId, FunctionArn, FunctionName, Inner, Origin, PermitId, ProcessId, RequestId, Role,
+    SystemRandom, Timestamp, Transport, Version, WorkerId,
 };
 
 fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(

@@ -10,7 +10,7 @@ use types::{Clock, Random, Timestamp};
 
 use crate::header::{self, SpanId, TraceId};
 
-/// After so long the clock is asked again: it may be set, and runs at another rate than that by which spans are measured.
+/// After this time the clock is asked again: it may be set, and runs at another rate than that by which spans are measured.
 const ANCHORED_FOR: Duration = Duration::from_secs(60);
 
 /// Begins spans; without an exporter, none. Cheap to clone.

@@ -196,7 +196,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, BadPair> {
     })
 }
 
-/// Of what a link leads to: whoever replaces both files at once replaces a link.
+/// Of what a link leads to: an operator who replaces both files at once replaces a link.
 fn stamp(path: &Path) -> Option<Stamp> {
     let file = fs::metadata(path).ok()?;
     Some((
