@@ -16,12 +16,15 @@
 //! [`decide`] is the pure part: what a member does about the rows it sees. [`Member`] is one member; [`Singletons`] are
 //! works that a process does while it has their leases.
 
+mod config;
 mod decide;
 mod member;
 mod singletons;
 mod view;
+mod waits;
 
-pub use member::{Config, Held, Member};
+pub use config::Config;
+pub use member::{Held, Member};
 pub use singletons::Singletons;
 
 /// Before the name of a work, in the keys of the rows that say who holds it.

@@ -11,22 +11,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Config;
 use crate::decide::{Step, decide};
 use crate::view::{Claim, Kind, Seen, View};
-
-/// What can be set about a member.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The group: `event-queues`, say.
-    pub group: String,
-    /// This member's name; no other may have it. A restarted process is another member.
-    pub holder: String,
-    /// A holder that is silent for this long counts as dead. Its work moves within about one and a third of it.
-    pub term: Duration,
-    /// Whether what is done under these leases is fenced where it is done. A holder that cannot renew a lease then goes on
-    /// until another one has taken it: while the table is away nobody can, and work that needs no table does not stop.
-    pub fenced: bool,
-}
+use crate::waits::{changed, next};
 
 /// The works that are held now. Ends with the member.
 pub type Held = watch::Receiver<BTreeSet<String>>;
@@ -39,7 +27,7 @@ pub struct Member {
     held: watch::Sender<BTreeSet<String>>,
     /// When the last beat began.
     last: Instant,
-    /// The time of this member, which stands still while the table does not answer: nobody can show then that they live.
+    /// The time of this member, which does not pass while the table does not answer: nobody can show then that they live.
     time: Duration,
     beat: u64,
     view: View,
@@ -395,23 +383,5 @@ impl Member {
     fn warn(&self, error: &Error, what: &'static str) {
         let error = error as &dyn std::error::Error;
         tracing::warn!(group = self.config.group, error, "{what}");
-    }
-}
-
-/// Returns when what is used changes, or nobody is left to say it: then nothing is.
-async fn changed(used: &mut Option<watch::Receiver<BTreeSet<String>>>) {
-    let closed = match used {
-        Some(used) => used.changed().await.is_err(),
-        None => std::future::pending().await,
-    };
-    if closed {
-        *used = None;
-    }
-}
-
-async fn next(changes: &mut Option<Watch>) -> Option<Change> {
-    match changes {
-        Some(changes) => changes.recv().await,
-        None => std::future::pending().await,
     }
 }

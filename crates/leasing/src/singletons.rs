@@ -11,7 +11,8 @@ use storage::Table;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::member::{Config, Held, Member};
+use crate::config::Config;
+use crate::member::{Held, Member};
 
 /// See the module.
 #[derive(Default)]
