@@ -1,13 +1,14 @@
 //! Measures a whole server with isolation on, and the floor of each figure in the same run.
 //!
 //! ```text
-//!   lambent-bench SERVER RUNTIMES [warm] [wrk] [cold] [burst] [memory] [accept] [flood] [backlog]
+//!   lambent-bench SERVER RUNTIMES [warm] [wrk] [cold] [burst] [memory] [accept] [flood] [backlog] [cluster]
 //! ```
 //!
 //! `SERVER` is the binary to measure, `RUNTIMES` the folder that `runtimes/build` made. Without a
 //! section's name all are run. Must run as root, as the server does.
 
 mod burst;
+mod cluster;
 mod cold;
 mod events;
 mod floor;
@@ -31,8 +32,8 @@ pub(crate) struct Setup {
     pub(crate) echo: PathBuf,
 }
 
-const SECTIONS: [&str; 8] = [
-    "warm", "wrk", "cold", "burst", "memory", "accept", "flood", "backlog",
+const SECTIONS: [&str; 9] = [
+    "warm", "wrk", "cold", "burst", "memory", "accept", "flood", "backlog", "cluster",
 ];
 
 fn main() -> anyhow::Result<()> {
@@ -51,7 +52,9 @@ fn main() -> anyhow::Result<()> {
         bail!("{unknown} is none of {}", SECTIONS.join(", "));
     }
     if sections.is_empty() {
-        sections = SECTIONS.map(str::to_owned).to_vec();
+        // A cluster is not started here: see benches/cluster.
+        let all = SECTIONS.iter().filter(|section| **section != "cluster");
+        sections = all.map(|section| (*section).to_owned()).collect();
     }
     let beside = std::env::current_exe().context("this binary's place is not known")?;
     let setup = Setup {
@@ -76,6 +79,7 @@ fn main() -> anyhow::Result<()> {
                 "burst" => burst::measure(&setup).await?,
                 "accept" => events::acceptance(&setup).await?,
                 "flood" => events::flood(&setup).await?,
+                "cluster" => cluster::measure(&setup).await?,
                 "backlog" => events::neighbour(&setup).await?,
                 _ => memory::measure(&setup).await?,
             }

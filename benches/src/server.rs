@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ const MEMORY_MB: u32 = 1_769;
 
 /// A running server with a data folder of its own.
 pub(crate) struct Server {
-    child: Child,
+    /// `None` if somebody else has started it.
+    child: Option<Child>,
     pub(crate) address: String,
     /// Where events are taken on their own threads.
     pub(crate) events: String,
@@ -56,24 +58,23 @@ impl Server {
         let Some(address) = line.trim().strip_prefix("lambent ready at http://") else {
             bail!("the server did not start: {line:?}");
         };
-        let credentials = std::fs::read_to_string(data.path().join("credentials"))?;
-        let value = |name: &str| {
-            let pairs = credentials
-                .lines()
-                .filter_map(|line| line.split_once(" = "));
-            let found = pairs
-                .filter(|(key, _)| *key == name)
-                .map(|(_, v)| v.to_owned())
-                .next();
-            found.with_context(|| format!("the credentials lack {name}"))
-        };
-        let key = (value("aws_access_key_id")?, value("aws_secret_access_key")?);
         Ok(Self {
-            child,
+            child: Some(child),
             address: address.to_owned(),
             events,
-            key,
+            key: credentials(data.path())?,
             data,
+        })
+    }
+
+    /// One that runs, whose root key is in a folder.
+    pub(crate) fn running(address: &str, folder: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
+            child: None,
+            address: address.to_owned(),
+            events: address.to_owned(),
+            key: credentials(folder)?,
+            data: tempfile::tempdir()?,
         })
     }
 
@@ -82,8 +83,9 @@ impl Server {
         self.data.path()
     }
 
+    /// 0 if it is another's.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.as_ref().map_or(0, Child::id)
     }
 
     /// A complete signed request. It is valid for five minutes and can be sent any number of times.
@@ -222,14 +224,33 @@ impl Server {
     }
 }
 
+/// The root key in a folder: id and secret.
+fn credentials(folder: &Path) -> anyhow::Result<(String, String)> {
+    let credentials = std::fs::read_to_string(folder.join("credentials"))?;
+    let value = |name: &str| {
+        let pairs = credentials
+            .lines()
+            .filter_map(|line| line.split_once(" = "));
+        let found = pairs
+            .filter(|(key, _)| *key == name)
+            .map(|(_, v)| v.to_owned())
+            .next();
+        found.with_context(|| format!("the credentials lack {name}"))
+    };
+    Ok((value("aws_access_key_id")?, value("aws_secret_access_key")?))
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // Asked kindly, so that it cleans up; if that fails it is killed.
-        let server = Pid::from_child(&self.child);
+        let Some(child) = &mut self.child else {
+            return;
+        };
+        let server = Pid::from_child(child);
         if rustix::process::kill_process(server, Signal::TERM).is_ok() {
-            let _ = self.child.wait();
+            let _ = child.wait();
         } else {
-            let _ = self.child.kill();
+            let _ = child.kill();
         }
     }
 }
