@@ -233,6 +233,7 @@ async fn the_largest_request_of_a_client_goes_through_and_back() {
         headers: Vec::new(),
         body: Bytes::from(vec![b'x'; bytes]),
         size: bytes as u64,
+        origin: None,
     };
     let response = far.answer(request(70_167_211)).await.unwrap();
     assert_eq!(response.body.len(), 70_167_211);

@@ -1,5 +1,7 @@
 //! A message of each kind, of which none ever changes.
 
+// Long: it is one list.
+
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -10,8 +12,8 @@ use api::enrolment::{self, Holder, Issued, Renew};
 use api::events::{self, Accept, EventView, FunctionView, QueueView};
 use api::invoke::{self, Outcome, Target};
 use api::logs::{self, Recents};
-use api::membership::{self, Member, State, View};
-use api::placement::{self, Heartbeat, Place, Placed};
+use api::membership::{self, Member, Runtimes, State, View};
+use api::placement::{self, Heartbeat, Place, Placed, WorkerView};
 use api::preparation::{self, Prepare};
 use api::requests::{self, Request, Response};
 use api::worker::{Create, Invoke, StreamEvent};
@@ -87,6 +89,7 @@ fn member() -> Member {
         address: "[::1]:7000".parse().unwrap(),
         version: text(),
         worker: Some(WorkerId::random(&Sevens)),
+        runtimes: Runtimes::default(),
         state: State::Draining,
     }
 }
@@ -171,13 +174,29 @@ fn of_invokes() -> Vec<Sample> {
         zone: text(),
         lease_end: at(),
     };
+    // As version 1 says it.
     let heartbeat = Heartbeat {
         worker: WorkerId::random(&Sevens),
+        host: String::new(),
         zone: text(),
+        version: String::new(),
         memory_mb: 1,
         committed_mb: 2,
         used_mb: 3,
         draining: true,
+        idle: 0,
+        busy: 0,
+    };
+    let seen = WorkerView {
+        last: Heartbeat {
+            host: text(),
+            version: text(),
+            idle: 4,
+            busy: 5,
+            ..heartbeat.clone()
+        },
+        silent_ms: 6,
+        silent: true,
     };
     let create = Create {
         environment,
@@ -230,6 +249,10 @@ fn of_invokes() -> Vec<Sample> {
         sample("Placement/place", (place,)),
         sample("Placement/place Ok", Ok::<_, placement::Error>(placed)),
         sample("Placement/heartbeat", (heartbeat,)),
+        sample(
+            "Placement/workers Ok",
+            Ok::<_, placement::Error>(vec![seen]),
+        ),
         sample("Worker/create", create),
         sample("Worker/create Ok", Ok::<_, worker::Error>(())),
         sample("Worker/invoke", invoke),
@@ -255,6 +278,14 @@ fn of_others() -> Vec<Sample> {
         draining_hosts: [text()].into(),
         revoked: [text()].into(),
     };
+    let able = Member {
+        runtimes: Runtimes {
+            families: [text()].into(),
+            exact: [text()].into(),
+            refused: [(text(), text())].into(),
+        },
+        ..member()
+    };
     let forged = membership::Error::Forged { what: text() };
     let renew = Renew {
         holder: Holder {
@@ -276,6 +307,8 @@ fn of_others() -> Vec<Sample> {
         headers: vec![(text(), bytes())],
         body: bytes(),
         size: 2,
+        // As version 1 says it.
+        origin: None,
     };
     let response = Response {
         status: 200,
@@ -344,6 +377,7 @@ fn of_others() -> Vec<Sample> {
     };
     vec![
         sample("Membership/announce", (member(),)),
+        sample("Membership/announce with runtimes", (able,)),
         sample(
             "Membership/announce Ok",
             Ok::<_, membership::Error>(Arc::new(view)),
