@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from support import leftovers
+from support import leftovers, raw
 from support.server import wait_for
 
 ECHO = "def handler(event, context):\n    return event\n"
@@ -17,9 +17,7 @@ def unharmed(deploy_once, invoke, server):
     """Checks after the test that the server serves as before, and has not grown beyond measure."""
     yield
     assert invoke(deploy_once(ECHO), 1).json == 1
-    status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
-    resident = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
-    assert resident < 600 * 1024, f"{resident} kB"
+    assert raw.resident_mb(server) < 600
 
 
 def test_a_flood_of_output(deploy, invoke, unharmed):

@@ -58,6 +58,7 @@ def test_nothing_is_made_through_a_link_of_a_package(client, deploy, tmp_path):
     assert list(victim.iterdir()) == []
 
 
+@pytest.mark.one_process
 def test_links_of_a_package_are_kept_as_they_are(client, deploy, invoke, server):
     source = "import os\ndef handler(event, context):\n    return os.readlink('/var/task/to')\n"
     name = deploy(archive(("index.py", source), ("to", "/etc/shadow", "link")))

@@ -212,6 +212,14 @@ secret_access_key = "test"
         """All metrics of all processes."""
         return "".join(process.metrics() for process in self.processes if process.process)
 
+    def pids(self):
+        """The numbers of its processes."""
+        return [process.process.pid for process in self.processes if process.process]
+
+    def entries(self):
+        """The lines of all logs, read."""
+        return (entry for process in self.processes for entry in process.entries())
+
     def environment(self):
         """What commands are run with."""
         return self.processes[1].environment()

@@ -47,6 +47,11 @@ def upload(server, path, length, keys, sent=0, source="127.0.0.1"):
 
 
 def resident_mb(server):
-    """Memory of the server's main process."""
-    status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) // 1024
+    """The memory of a server, MB: of the largest of its processes."""
+
+    def resident(pid):
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
+    return max(resident(pid) for pid in server.pids())
+

@@ -122,6 +122,10 @@ class Server(Observed):
         section = parser["default"]
         return section["aws_access_key_id"], section["aws_secret_access_key"]
 
+    def pids(self):
+        """The numbers of its processes."""
+        return [self.process.pid]
+
     def kill(self):
         """As a power cut would: no chance to tidy up."""
         self.process.send_signal(signal.SIGKILL)
