@@ -311,7 +311,6 @@ async fn serve(from: Start, mut signals: Signals) -> anyhow::Result<Ended> {
         let others = others::watch(network.views(), &mut running.background);
         shown.readiness.ask("members", others);
     }
-    let stop = CancellationToken::new();
     let mut serving = JoinSet::new();
     if let (Some(doors), Some(entry), Some(ways)) = (doors, running.entry.clone(), ways) {
         let bounds = front_door::Bounds {
