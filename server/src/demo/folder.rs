@@ -93,7 +93,7 @@ fn let_go(data: &Path) -> anyhow::Result<DataDir> {
     let deadline = Instant::now() + LET_GO_WITHIN;
     loop {
         match DataDir::open(data) {
-            Err(_) if Instant::now() < deadline => std::thread::sleep(AGAIN),
+            Err(_) if Instant::now() < deadline => std::thread::park_timeout(AGAIN),
             opened => return opened,
         }
     }

@@ -93,7 +93,8 @@ impl Program {
         // Nothing of the caller's environment names a setting by accident.
         let own = std::env::vars_os().filter(|(name, _)| {
             let name = name.to_string_lossy();
-            !name.starts_with("AWS_") && !(name.starts_with("LAMBENT_") && !KEPT.contains(&&*name))
+            let ours = name.starts_with("LAMBENT_") && !KEPT.contains(&&*name);
+            !ours && !name.starts_with("AWS_")
         });
         Command::new(program)
             .args(arguments)

@@ -39,11 +39,14 @@ impl Random for Sevens {
     }
 }
 
+/// Reads bytes as a message of one type, and compares.
+type Reads = Box<dyn Fn(&[u8])>;
+
 /// A message, as this version writes it and reads it.
 pub(super) struct Sample {
     pub(super) name: &'static str,
     pub(super) written: Bytes,
-    pub(super) reads: Box<dyn Fn(&[u8])>,
+    pub(super) reads: Reads,
 }
 
 fn sample<T>(name: &'static str, value: T) -> Sample
