@@ -170,10 +170,13 @@ impl Member {
         self.tell();
     }
 
-    /// A row is not as it was: another has taken it, or a write of our own arrived without an answer.
+    /// A row is not as it was: another has taken it, or a write of our own arrived without an answer. Who gets no answers
+    /// stops renewing what others could do, unless that is fenced.
     async fn look_again(&mut self, work: &str) {
         let key = self.key(Kind::Work, work);
-        if let Ok(Some(row)) = self.table.get(&key, Consistency::Strong).await {
+        if self.config.fenced
+            && let Ok(Some(row)) = self.table.get(&key, Consistency::Strong).await
+        {
             self.see(&row);
             if self.mine(work) == Some(row.revision) {
                 return;
