@@ -25,10 +25,11 @@ pub struct Member {
     table: Arc<dyn Table>,
     wanted: watch::Receiver<BTreeSet<String>>,
     held: watch::Sender<BTreeSet<String>>,
+    began: Instant,
     /// When the last beat began.
     last: Instant,
-    /// The time of this member, which does not pass while the table does not answer: nobody can show then that they live.
-    time: Duration,
+    /// For how long the table has answered.
+    answered: Duration,
     beat: u64,
     view: View,
     /// Of each held work: when it was last certainly ours.
@@ -53,8 +54,9 @@ impl Member {
             config,
             wanted,
             held,
+            began: Instant::now(),
             last: Instant::now(),
-            time: Duration::ZERO,
+            answered: Duration::ZERO,
             beat: 0,
             view: View::default(),
             sure: BTreeMap::new(),
@@ -134,7 +136,7 @@ impl Member {
         let passed = self.last.elapsed().min(self.config.term / 2);
         self.last = Instant::now();
         match self.table.put(&key, self.claim(), Expect::Any).await {
-            Ok(_) => self.time += passed,
+            Ok(_) => self.answered += passed,
             Err(error) => self.warn(&error, "a member's sign of life cannot be written"),
         }
         let mut held: BTreeSet<String> = self.sure.keys().cloned().collect();
@@ -186,9 +188,17 @@ impl Member {
         self.view.remove(Kind::Work, work);
     }
 
+    /// By which others are silent. For fenced work it does not pass while the table is away: then nobody can show that they live.
+    fn time(&self) -> Duration {
+        match self.config.fenced {
+            true => self.answered,
+            false => self.began.elapsed(),
+        }
+    }
+
     async fn step(&mut self) {
         let wanted = self.wanted.borrow_and_update().clone();
-        let (now, term) = (self.time, self.config.term);
+        let (now, term) = (self.time(), self.config.term);
         for step in decide(&self.view, &self.config.holder, &wanted, now, term) {
             match step {
                 Step::Take(work) => {
@@ -222,7 +232,7 @@ impl Member {
             holder: self.config.holder.clone(),
             beat: self.beat,
         };
-        let at = self.time;
+        let at = self.time();
         let seen = Seen {
             claim,
             revision,
@@ -322,7 +332,7 @@ impl Member {
             );
             return;
         };
-        let (revision, at, name) = (row.revision, self.time, name.to_owned());
+        let (revision, at, name) = (row.revision, self.time(), name.to_owned());
         self.view.put(
             kind,
             &name,
