@@ -53,11 +53,10 @@ def main():
     """Prints Markdown."""
     cluster = Cluster(SETTINGS, nats=3).start()
     try:
-        environment = dict(
-            os.environ,
-            LAMBENT_BENCH_ADDRESS=cluster.url.removeprefix("http://"),
-            LAMBENT_BENCH_CREDENTIALS=str(cluster.data),
-        )
+        # The server that it starts takes variables of ours for settings.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("LAMBENT_")}
+        environment["BENCH_ADDRESS"] = cluster.url.removeprefix("http://")
+        environment["BENCH_CREDENTIALS"] = str(cluster.data)
         server, runtimes = os.environ["LAMBENT_BINARY"], os.environ["LAMBENT_RUNTIMES_DIRECTORY"]
         subprocess.run([sys.argv[1], server, runtimes, "cluster"], check=True, env=environment)
         took = changes(cluster)

@@ -20,8 +20,8 @@ pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<()> {
     let variable = |name: &str| {
         std::env::var(name).with_context(|| format!("{name} is not set: run benches/cluster"))
     };
-    let address = variable("LAMBENT_BENCH_ADDRESS")?;
-    let folder = PathBuf::from(variable("LAMBENT_BENCH_CREDENTIALS")?);
+    let address = variable("BENCH_ADDRESS")?;
+    let folder = PathBuf::from(variable("BENCH_CREDENTIALS")?);
     let cluster = Server::running(&address, &folder)?;
     let alone = Server::start(setup)?;
     let echo = Function::rust(setup)?;
