@@ -148,7 +148,7 @@ def test_invokes_go_on_while_the_control_plane_is_away(cluster):
         assert clients.status(loose.list_functions) == 503
     finally:
         centre.start()
-    wait_for(lambda: clients.status(client.list_functions) == 200, 20)
+    wait_for(lambda: clients.status(loose.list_functions) == 200, 20)
 
 
 def test_every_process_is_restarted_under_load_and_no_invoke_fails(cluster):

@@ -45,9 +45,6 @@ pub(super) fn prepare(config: &Config, what: &What) -> anyhow::Result<Prepared> 
             );
         }
     }
-    if what.member.is_none() {
-        data.hand_over_credentials();
-    }
     Ok(Prepared {
         data,
         languages,

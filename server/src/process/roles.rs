@@ -137,13 +137,16 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
     };
     let arrows = &common.arrows;
     let mut registry = labels::registry(&what);
-    let mut background = JoinSet::new();
     let mut served = Served::default();
 
     let keyring = match what.has_any(&WITH_KEYS) {
         true => Some(identity::keyring(&common, &given.secrets)?),
         false => None,
     };
+    if what.member.is_none() {
+        // Made with the keys, if it was not there.
+        data.hand_over_credentials();
+    }
     if let Some(keyring) = &keyring {
         identity::note_uses(&common, keyring, &mut background);
     }
