@@ -301,9 +301,18 @@ impl Member {
             // After a term others take it.
             let _ = tokio::time::timeout(self.config.term, let_go).await;
         }
-        for work in std::mem::take(&mut self.giving) {
-            self.let_go(&work).await;
-        }
+        // All at a time: a store that does not answer is waited for once.
+        let this = &*self;
+        join_all(this.giving.iter().filter_map(|work| {
+            let (key, revision) = (this.key(Kind::Work, work), this.mine(work)?);
+            Some(async move {
+                let given = this.table.delete(&key, Expect::Revision(revision)).await;
+                if let Err(error @ Error::Unavailable(_)) = given {
+                    this.warn(&error, "a lease cannot be given back");
+                }
+            })
+        }))
+        .await;
         let key = self.key(Kind::Member, &self.config.holder);
         if let Err(error) = self.table.delete(&key, Expect::Any).await {
             self.warn(&error, "a member's row cannot be removed");
