@@ -4,8 +4,8 @@ them is refused, everything else continues, and the server stops when it is told
 import pathlib
 import threading
 
-from conftest import CONFIG, OTHER_ACCOUNT
 import pytest
+from conftest import CONFIG, OTHER_ACCOUNT
 
 from support import clients, functions
 from support.clients import status

@@ -1,5 +1,7 @@
 //! A member of a group: keeps its leases, takes free ones, tells which it holds.
 
+// Long: a member is one loop, and what it does in each of its turns.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;

@@ -144,7 +144,7 @@ pub(super) async fn start(given: Given) -> anyhow::Result<Running> {
         false => None,
     };
     if what.member.is_none() {
-        // Made with the keys, if it was not there.
+        // Made with the keys, if it was missing.
         data.hand_over_credentials();
     }
     if let Some(keyring) = &keyring {
