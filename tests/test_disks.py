@@ -4,9 +4,7 @@ them is refused, everything else continues, and the server stops when it is told
 import pathlib
 import threading
 
-import pytest
 from conftest import CONFIG, OTHER_ACCOUNT
-
 from support import clients, functions
 from support.clients import status
 from support.server import wait_for
@@ -88,7 +86,6 @@ def test_a_disk_that_can_no_longer_be_written_refuses_what_needs_it_and_nothing_
     server.end()
 
 
-@pytest.mark.xfail(reason="a server that is told to stop while its disk stands still ends later than it should", strict=False)
 def test_a_disk_that_stands_still_holds_up_what_needs_it_and_nothing_else(on_disk):
     server = on_disk(96, kind="ext4").start()
     client = clients.make(server, strict=False)

@@ -145,7 +145,7 @@ impl Service {
         }
         for (number, partition) in (0..).zip(first) {
             let leading = leading::run(shared.clone(), number, partition);
-            shared.tasks.start_loop(leading);
+            shared.tasks.start_leading(leading);
         }
         shared.tasks.start_loop(upkeep::run(shared.clone()));
         shared.tasks.start_loop(doubts::run(shared.clone()));
@@ -182,8 +182,7 @@ impl Service {
     /// created: the next leaders find them. Takes seconds where a journal does not answer.
     pub async fn hand_over(&self) {
         self.shared.ending.send_replace(true);
-        let partitions = self.shared.led.partitions();
-        self.shared.tasks.loops_done(partitions).await;
+        self.shared.tasks.leading_done().await;
         self.shared.tasks.stop();
     }
 

@@ -57,7 +57,8 @@ impl Stores {
 
     /// False if a store does not answer: dropping the rest of it then waits for it.
     pub(super) async fn close(self) -> bool {
-        let closing = async {
+        // On its own: what is not waited for any longer is not dropped here, where that would wait.
+        let closing = tokio::spawn(async {
             if let Some(files) = &self.files {
                 files.merge().await;
             }
@@ -66,7 +67,7 @@ impl Stores {
             if dropped.await.is_err() {
                 tracing::error!("closing the stores has panicked");
             }
-        };
+        });
         let closed = tokio::time::timeout(CLOSED_WITHIN, closing).await.is_ok();
         if !closed {
             tracing::error!("the disk does not answer: the stores are left as they are");

@@ -3,18 +3,18 @@
 use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
-use std::task::{Poll, ready};
 
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinSet};
 
-/// Tasks that end by themselves (creations, shutdowns of environments) and loops.
+/// Tasks that end by themselves (creations, shutdowns of environments), those that lead partitions, and loops.
 pub(super) struct Tasks {
     /// Asked for work from anywhere: a waiter may be dropped outside the runtime.
     runtime: Handle,
     work: Mutex<JoinSet<()>>,
     /// Whether nothing is started any more.
     stopped: AtomicBool,
+    leading: Mutex<JoinSet<()>>,
     loops: Mutex<JoinSet<()>>,
 }
 
@@ -24,6 +24,7 @@ impl Tasks {
             runtime: Handle::current(),
             work: Mutex::default(),
             stopped: AtomicBool::new(false),
+            leading: Mutex::default(),
             loops: Mutex::default(),
         }
     }
@@ -31,6 +32,11 @@ impl Tasks {
     /// Starts a task that runs until [`Tasks::stop`].
     pub(super) fn start_loop(&self, task: impl Future<Output = ()> + Send + 'static) {
         lock(&self.loops).spawn_on(task, &self.runtime);
+    }
+
+    /// Starts the task that leads a partition.
+    pub(super) fn start_leading(&self, task: impl Future<Output = ()> + Send + 'static) {
+        lock(&self.leading).spawn_on(task, &self.runtime);
     }
 
     /// Starts a task that ends by itself.
@@ -48,23 +54,12 @@ impl Tasks {
 
     /// Waits until no work is under way.
     pub(super) async fn work_done(&self) {
-        while let Some(ended) = poll_fn(|context| lock(&self.work).poll_join_next(context)).await {
-            tell(ended);
-        }
+        all_done(&self.work).await;
     }
 
-    /// Waits until `count` loops have ended.
-    pub(super) async fn loops_done(&self, count: u32) {
-        for _ in 0..count {
-            let next = poll_fn(|context| {
-                let ended = ready!(lock(&self.loops).poll_join_next(context));
-                Poll::Ready(ended)
-            });
-            match next.await {
-                Some(ended) => tell(ended),
-                None => return,
-            }
-        }
+    /// Waits until no partition is led.
+    pub(super) async fn leading_done(&self) {
+        all_done(&self.leading).await;
     }
 
     /// Ends everything where it stands.
@@ -73,7 +68,14 @@ impl Tasks {
         self.stopped.store(true, Ordering::SeqCst);
         work.abort_all();
         drop(work);
+        lock(&self.leading).abort_all();
         lock(&self.loops).abort_all();
+    }
+}
+
+async fn all_done(tasks: &Mutex<JoinSet<()>>) {
+    while let Some(ended) = poll_fn(|context| lock(tasks).poll_join_next(context)).await {
+        tell(ended);
     }
 }
 
@@ -93,4 +95,29 @@ fn lock(tasks: &Mutex<JoinSet<()>>) -> MutexGuard<'_, JoinSet<()>> {
     tasks
         .lock()
         .expect("nothing panics while it holds this lock")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_leads_is_waited_for_whatever_else_has_ended() {
+        let tasks = Tasks::new();
+        let (end, ended) = oneshot::channel::<()>();
+        tasks.start_leading(async { drop(ended.await) });
+        tasks.start_leading(async {});
+        tasks.start_loop(async {});
+        tasks.start_loop(async {});
+        let mut done = Box::pin(tasks.leading_done());
+        tokio::task::yield_now().await;
+        let looked = done.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(looked.is_pending());
+        end.send(()).unwrap();
+        done.await;
+    }
 }
